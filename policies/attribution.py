@@ -1,0 +1,249 @@
+"""Attribution: from the log's rows to interactions, when attribution windows close.
+
+Windows close by rows alone, so the fold is a pure function of the log: each row moves the watermark (the
+maximum of the rows' times), and the first row that brings it to a window's end or beyond closes the
+window. What happened inside is read back from the log by event id at that moment, so the state to
+checkpoint is only the list of open windows.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from policies.actions import JointAction
+from policies.catalogue import Catalogue
+from policies.context import trigger_context
+from policies.reward import Rewarded, rewarded
+from policies.rows import (
+    WITHDRAWALS,
+    CatalogueRow,
+    Context,
+    DecisionRow,
+    OutcomeRow,
+    PreferencesRow,
+    Row,
+)
+
+Related = Callable[[Sequence[str]], dict[str, list[tuple[int, Row]]]]
+"""Looks up all rows of the given event ids in the log, each with its position."""
+
+VOID_KEPT_S = 90 * 86_400.0
+"""How long a decision that was not delivered is remembered, so that late outcomes teach nothing of it."""
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A delivered send joined with its reward: what is learned and evaluated.
+
+    A correction repeats an interaction already given, with the reward known meanwhile; ``before`` is
+    then what was known.
+    """
+
+    event_id: str
+    position: int
+    context: Context
+    action: JointAction
+    category: str
+    propensity: float
+    p_out: float | None
+    result: Rewarded
+    before: Rewarded | None = None
+
+
+class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
+    """A delivered send whose attribution window is open; ordered by (end, position)."""
+
+    ends_at: float
+    position: int
+    event_id: str
+    shopper_id: str
+    channel: str
+    send_at: float
+
+
+class AttributionState(msgspec.Struct):
+    """What the fold carries from row to row, in a form that is checkpointed."""
+
+    watermark: float = float("-inf")
+    windows: list[OpenWindow] = []
+    voided: dict[str, float] = {}
+    catalogues: dict[int, dict[str, object]] = {}
+
+
+def is_late(window_ends_at: float, occurred_at: float, watermark: float) -> bool:
+    """Tell whether an outcome logged at this watermark misses the window."""
+    return occurred_at >= window_ends_at or watermark >= window_ends_at
+
+
+class Attribution:
+    """Folds rows in position order and gives the interactions whose windows they close.
+
+    Parameters
+    ----------
+    related
+        Looks up the rows of event ids in the same log; rows at later positions are ignored.
+    state
+        Where an earlier fold stopped.
+    """
+
+    def __init__(self, related: Related, state: AttributionState | None = None) -> None:
+        state = state or AttributionState()
+        self._related = related
+        self._watermark = state.watermark
+        self._open = {window.event_id: window for window in state.windows}
+        self._ends = [(window.ends_at, window.position, window.event_id) for window in state.windows]
+        heapq.heapify(self._ends)
+        self._by_shopper: dict[str, set[str]] = {}
+        for window in state.windows:
+            self._by_shopper.setdefault(window.shopper_id, set()).add(window.event_id)
+        self._voided = dict(state.voided)
+        self._documents = dict(state.catalogues)
+        self._catalogues = {
+            version: Catalogue.from_document(document) for version, document in state.catalogues.items()
+        }
+
+    @property
+    def watermark(self) -> float:
+        """The maximum of the times of the rows folded so far."""
+        return self._watermark
+
+    @property
+    def open_windows(self) -> int:
+        """How many windows wait for time to pass."""
+        return len(self._open)
+
+    def state(self) -> AttributionState:
+        """Give what a later fold needs to go on, in an order that does not depend on how it came about."""
+        windows = sorted(self._open.values(), key=lambda window: (window.ends_at, window.position))
+        return AttributionState(self._watermark, windows, dict(sorted(self._voided.items())), self._documents)
+
+    def advance(self, position: int, row: Row) -> list[Interaction]:
+        """Fold one row and give the interactions that it closes or corrects, in order."""
+        self._watermark = max(self._watermark, row.at)
+        given = self._close(position)
+        match row:
+            case DecisionRow() if row.is_delivered:
+                self._begin(position, row)
+                given += self._close(position)
+            case OutcomeRow():
+                given += self._outcome(position, row)
+            case PreferencesRow():
+                for channel, consent in row.consent.items():
+                    if not consent:
+                        self._withdraw(row.shopper_id, channel, row.at)
+            case CatalogueRow():
+                self._documents[row.version] = row.document
+                self._catalogues[row.version] = Catalogue.from_document(row.document)
+        return given
+
+    def _begin(self, position: int, row: DecisionRow) -> None:
+        if row.window_ends_at is None or row.send_at is None or row.channel is None:
+            return
+        window = OpenWindow(
+            row.window_ends_at, position, row.event_id, row.shopper_id, row.channel, row.send_at
+        )
+        self._open[row.event_id] = window
+        self._by_shopper.setdefault(row.shopper_id, set()).add(row.event_id)
+        heapq.heappush(self._ends, (window.ends_at, position, row.event_id))
+
+    def _outcome(self, position: int, row: OutcomeRow) -> list[Interaction]:
+        if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None:
+            self._withdraw(row.shopper_id, row.channel, row.at, by=row.event_id)
+        if row.event_id in self._open:
+            if row.type == "bounce":
+                self._void(row.event_id)
+            return []
+        if row.event_id in self._voided or row.type == "bounce":
+            return []
+        return self._correct(position, row)
+
+    def _withdraw(self, shopper_id: str, channel: str, at: float, *, by: str | None = None) -> None:
+        for event_id in sorted(self._by_shopper.get(shopper_id, ())):
+            window = self._open[event_id]
+            if window.channel == channel and window.send_at > at and event_id != by:
+                self._void(event_id)
+
+    def _void(self, event_id: str) -> None:
+        window = self._forget(event_id)
+        self._voided[event_id] = window.ends_at + VOID_KEPT_S
+
+    def _forget(self, event_id: str) -> OpenWindow:
+        window = self._open.pop(event_id)
+        others = self._by_shopper[window.shopper_id]
+        others.discard(event_id)
+        if not others:
+            del self._by_shopper[window.shopper_id]
+        return window
+
+    def _close(self, position: int) -> list[Interaction]:
+        ended = []
+        while self._ends and self._ends[0][0] <= self._watermark:
+            *_, event_id = heapq.heappop(self._ends)
+            if event_id in self._open:
+                ended.append(self._forget(event_id))
+        if not ended:
+            return []
+        self._voided = {name: until for name, until in self._voided.items() if until > self._watermark}
+        rows = self._related([window.event_id for window in ended])
+        return [
+            interaction
+            for window in ended
+            for interaction in self._closed(window, rows.get(window.event_id, []), position)
+        ]
+
+    def _closed(
+        self, window: OpenWindow, rows: list[tuple[int, Row]], position: int
+    ) -> Iterable[Interaction]:
+        decision = _decision(rows)
+        outcomes = [row for at, row in rows if at < position and isinstance(row, OutcomeRow)]
+        in_time = [outcome for outcome in outcomes if outcome.occurred_at < window.ends_at]
+        result = self._rewarded(decision, in_time)
+        yield self._interaction(window.position, decision, result)
+        if len(in_time) < len(outcomes) and (now := self._rewarded(decision, outcomes)) != result:
+            yield self._interaction(window.position, decision, now, before=result)
+
+    def _correct(self, position: int, row: OutcomeRow) -> list[Interaction]:
+        rows = self._related([row.event_id]).get(row.event_id, [])
+        decided = [(at, each) for at, each in rows if isinstance(each, DecisionRow) and at < position]
+        if not decided or not decided[0][1].is_delivered:
+            return []
+        decided_at, decision = decided[0]
+        outcomes = [(at, each) for at, each in rows if isinstance(each, OutcomeRow)]
+        before = self._rewarded(decision, [each for at, each in outcomes if at < position])
+        now = self._rewarded(decision, [each for at, each in outcomes if at <= position])
+        return [self._interaction(decided_at, decision, now, before=before)] if now != before else []
+
+    def _rewarded(self, decision: DecisionRow, outcomes: Iterable[OutcomeRow]) -> Rewarded:
+        catalogue, action = self._catalogues[decision.catalogue_version], _action(decision)
+        cost = catalogue.channels[action.channel].cost + catalogue.messages[action.message].cost
+        return rewarded(outcomes, catalogue.reward, cost)
+
+    def _interaction(
+        self, position: int, decision: DecisionRow, result: Rewarded, before: Rewarded | None = None
+    ) -> Interaction:
+        action = _action(decision)
+        return Interaction(
+            event_id=decision.event_id,
+            position=position,
+            context=trigger_context(decision.context, decision.triggers[decision.drawn_trigger or 0]),
+            action=action,
+            category=self._catalogues[decision.catalogue_version].messages[action.message].category,
+            propensity=decision.propensity or 0.0,
+            p_out=decision.p_out,
+            result=result,
+            before=before,
+        )
+
+
+def _decision(rows: list[tuple[int, Row]]) -> DecisionRow:
+    return next(row for _, row in rows if isinstance(row, DecisionRow))
+
+
+def _action(decision: DecisionRow) -> JointAction:
+    if decision.message is None or decision.channel is None or decision.delay_s is None:
+        raise ValueError(f"decision {decision.event_id!r} was delivered without an action")
+    return JointAction(decision.message, decision.channel, decision.delay_s)

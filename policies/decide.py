@@ -1,0 +1,108 @@
+"""The centre of the house: one pure function from a request to a decision.
+
+Service, simulator and replay call it and get the same decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policies.actions import JointAction
+from policies.arbitration import Eligibility, arbitrate
+from policies.context import shared_context, trigger_context
+from policies.draw import draw, unit_number
+from policies.exploration import FloatArray
+from policies.guardrails import Reason, Situation, judge
+from policies.policy import Policy
+from policies.request import Request
+from policies.rows import Scalar
+from policies.rulebook import Rulebook
+from policies.shopper import Send, ShopperState
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was drawn, and everything it was drawn from.
+
+    ``drawn`` is a joint action number (HOLD's is ``len(space)``); ``probabilities`` (K,) is the
+    distribution over the eligible set. Without an eligible send HOLD is drawn with probability 1.
+    """
+
+    request: Request
+    rulebook: Rulebook
+    policy: Policy
+    context: dict[str, Scalar]
+    eligibility: Eligibility
+    probabilities: FloatArray
+    drawn: int
+    propensity: float
+    p_out: float | None = None
+
+    @property
+    def is_send(self) -> bool:
+        """Whether a send was drawn."""
+        return self.drawn != self.rulebook.space.hold
+
+    @property
+    def action(self) -> JointAction | None:
+        """The drawn send, or None."""
+        return self.rulebook.space[self.drawn] if self.is_send else None
+
+    @property
+    def trigger(self) -> int | None:
+        """The position of the trigger that the drawn send answers, or None."""
+        return int(self.eligibility.trigger_of[self.drawn]) if self.is_send else None
+
+    @property
+    def send(self) -> Send | None:
+        """The place that the drawn send takes, or None."""
+        if self.action is None or self.trigger is None:
+            return None
+        return Send(
+            self.request.event_id,
+            self.request.now + self.action.delay_s,
+            self.action.message,
+            self.action.channel,
+            self.request.triggers[self.trigger].critical,
+        )
+
+
+def decide(request: Request, state: ShopperState, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
+    """Decide which notification to send, or none.
+
+    Candidates of all triggers → guardrails → arbitration → the policy's distribution over what is left
+    → one draw seeded by the event id. Nothing may swap the drawn action afterwards.
+    """
+    context = shared_context(request, state, rulebook)
+    eligibility = arbitrate(request, state, rulebook)
+    contexts = [trigger_context(context, trigger) for trigger in request.triggers]
+    distribution = policy.distribution(contexts, eligibility, rulebook)
+    position = draw(distribution.probabilities, unit_number(seed, request.event_id))
+    return Decision(
+        request=request,
+        rulebook=rulebook,
+        policy=policy,
+        context=context,
+        eligibility=eligibility,
+        probabilities=distribution.probabilities,
+        drawn=_number(eligibility, position, rulebook),
+        propensity=float(distribution.probabilities[position]),
+        p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
+    )
+
+
+def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
+    sends = eligibility.sends
+    return int(sends[position]) if position < len(sends) else rulebook.space.hold
+
+
+def still_allowed(decision: Decision, state: ShopperState) -> bool:
+    """Tell whether the drawn send passes every rule in a newer state of the shopper.
+
+    The reservation asks this when the state moved between reading and reserving.
+    """
+    if decision.trigger is None:
+        return False
+    trigger = decision.request.triggers[decision.trigger]
+    verdicts = judge(Situation(decision.request, trigger, state, decision.rulebook))
+    return bool(verdicts[decision.drawn] == Reason.eligible)

@@ -1,0 +1,31 @@
+"""A request for a decision, as the pure core sees it: parsed, with the catalogue's defaults filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policies.rows import Context, TriggerRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A pattern over the slots: a joint action that matches every given slot is not eligible."""
+
+    message: str | None = None
+    channel: str | None = None
+    delay_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something happened to this shopper: which message, on which channel, after which delay, or nothing?
+
+    ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds.
+    """
+
+    event_id: str
+    shopper_id: str
+    triggers: tuple[TriggerRecord, ...]
+    now: float
+    context: Context = field(default_factory=dict)
+    exclude: tuple[Exclusion, ...] = ()
