@@ -1,0 +1,1 @@
+"""Everything that decides: pure, without I/O or a clock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -58,7 +58,7 @@ class Policy:
 
     name: str
     model: Model | None = None
-    exploration: Exploration = Greedy()
+    exploration: Exploration = field(default_factory=Greedy)
     epsilon: float = DEFAULT_EPSILON
     version: int = 0
     learns: bool = False

@@ -18,7 +18,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something happened to this shopper: which message, on which channel, after which delay, or nothing?
+    """Something happened to this shopper, and the caller asks which notification to send, or none.
 
     ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds.
     """

@@ -80,7 +80,11 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
             for send in self.sends
             if send.channel != channel or send.send_at <= at or send.event_id == by
         )
-        return msgspec.structs.replace(self, consent={**self.consent, channel: False}, sends=kept)
+        return msgspec.structs.replace(self.without_consent(channel), sends=kept)
+
+    def without_consent(self, channel: str) -> ShopperState:
+        """Withdraw consent for a channel from now on."""
+        return msgspec.structs.replace(self, consent={**self.consent, channel: False})
 
 
 NEW_SHOPPER = ShopperState()
@@ -95,6 +99,8 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     (1, 20.0)
     """
     match row:
+        case DecisionRow(send_at=None):
+            return state  # nothing was sent: nothing about the shopper changed
         case DecisionRow():
             state = _decided(state, row)
         case OutcomeRow():

@@ -1,0 +1,1 @@
+"""The running service: stores, serves, learns."""

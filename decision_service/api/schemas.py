@@ -1,0 +1,195 @@
+"""The wire: what callers send, validated strictly; unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
+
+from decision_service.problems import BadRequest, FieldError, Invalid, Problem
+from policies.rows import OutcomeType, Scalar
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _sane(time: datetime) -> datetime:
+    if not _EARLIEST <= time < _LATEST:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return time
+
+
+Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+
+
+def _scalar(value: object) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("must be a number, a string or a boolean")
+    if isinstance(value, str) and len(value) > 1_000:
+        raise ValueError("must have at most 1000 characters")
+    if isinstance(value, int | float) and not abs(value) <= 2**53:  # also refuses NaN
+        raise ValueError("must be a finite number of at most 2^53")
+    return value
+
+
+Value = Annotated[
+    Scalar,
+    PlainValidator(
+        _scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]
+    ),
+]
+Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
+
+
+class Body(BaseModel):
+    """What all bodies share: strict types, no unknown field."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TriggerBody(Body):
+    """Something that happened; what is absent comes from the catalogue."""
+
+    type: Name
+    priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    critical: bool | None = None
+    expires_at: Time | None = None
+    attributes: Attributes = {}
+
+
+class ExclusionBody(Body):
+    """A pattern: a joint action that matches every field given is not eligible."""
+
+    message: Name | None = None
+    channel: Name | None = None
+    delay_s: Annotated[int, Field(ge=0)] | None = None
+
+
+class DecideBody(Body):
+    """A request for a decision."""
+
+    event_id: Identifier | None = None
+    shopper_id: Identifier
+    triggers: Annotated[list[TriggerBody], Field(min_length=1, max_length=20)]
+    context: Attributes = {}
+    exclude: Annotated[list[ExclusionBody], Field(max_length=100)] = []
+    dry_run: bool = False
+    now: Time | None = None
+
+
+class BatchBody(Body):
+    """Several requests, validated one by one so that a bad one fails alone."""
+
+    decisions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
+
+
+class OutcomeBody(Body):
+    """A later fact about a decision."""
+
+    event_id: Identifier
+    type: OutcomeType
+    at: Time | None = None
+    feedback_id: Identifier | None = None
+    value: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e9, strict=True)] | None = None
+
+
+ShopperEventType = Literal[
+    "page_view", "product_view", "add_to_cart", "cart_abandoned", "purchase", "session", "signup", "wishlist"
+]
+
+
+class ShopperEventBody(Body):
+    """Something a shopper did; a purchase carries its ``value`` among the attributes."""
+
+    shopper_id: Identifier
+    type: ShopperEventType
+    at: Time | None = None
+    attributes: Attributes = {}
+
+
+class ListBody(Body):
+    """A list of events, validated one by one."""
+
+    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
+    now: Time | None = None
+
+
+class PreferencesBody(Body):
+    """A change of preferences; absent fields and channels keep their value."""
+
+    consent: dict[Name, bool] = {}
+    time_zone: Annotated[str, Field(max_length=100)] | None = None
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = (
+        None
+    )
+    now: Time | None = None
+
+
+class ClockBody(Body):
+    """Time has reached ``now``."""
+
+    now: Time
+
+
+BodyType = TypeVar("BodyType", bound=Body)
+
+_NOT_YET = {
+    "defer_activation": "deferred activation is not supported yet",
+    "reachable": "is not supported yet",
+    "muted_categories": "is not supported yet",
+    "max_per_week": "is not supported yet",
+    "quiet_hours": "is not supported yet",
+}
+
+
+def parse(model: type[BodyType], raw: bytes) -> BodyType:
+    """Read a body from JSON.
+
+    Raises
+    ------
+    BadRequest
+        When it is not JSON.
+    Invalid
+        When fields are wrong; every one is named with its reason.
+    """
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise _problem(error) from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def parse_item(model: type[BodyType], item: dict[str, Any]) -> BodyType:
+    """Read one item of a list that was parsed as JSON already; times are still text."""
+    try:
+        return model.model_validate_json(msgspec.json.encode(item))
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ValidationError) -> Problem:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    if details[0]["type"] == "json_invalid":
+        return BadRequest(details[0]["msg"])
+    errors = [_field_error(detail) for detail in details]
+    return Invalid("; ".join(f"{each.field}: {each.message}" for each in errors[:5]), errors)
+
+
+def _field_error(detail: Any) -> FieldError:
+    path = [str(part) for part in detail["loc"]]
+    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    if detail["type"] == "extra_forbidden":
+        message = _NOT_YET.get(path[-1], "is not a known field")
+    return FieldError(".".join(path) or "body", message)

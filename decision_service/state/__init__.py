@@ -1,0 +1,1 @@
+"""The state store: a projection of the log."""

@@ -1,0 +1,388 @@
+"""The shoppers' states in Redis: one hash per shopper, one round trip to read, scripts to change.
+
+A shopper's hash has the fields ``b`` (the folded state, msgpack), ``v`` (a counter that every change of
+the shopper increments) and claims: ``p:<attempt>`` reserved places, ``w:<attempt>`` withdrawn channels.
+The ``meta`` hash says which incarnation of which server this is and which log position is contained.
+
+A reservation succeeds only if ``v`` is still what the decision was made on, so the rules live in one
+place, in Python: whatever a verdict rested on, its change moves ``v``. See the decision record on
+reservations by version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import msgspec
+import redis.asyncio as redis_asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from decision_service.state.base import (
+    Folded,
+    Moved,
+    Projection,
+    Reservation,
+    Reserved,
+    StateAway,
+    Stored,
+    Withdrawal,
+)
+from decision_service.state.coalescer import Coalescer
+from policies.shopper import Send, ShopperState
+
+_RESERVE = """
+if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[1] then return redis.error_reply('AWAY') end
+if (redis.call('HGET', KEYS[2], 'v') or '0') ~= ARGV[2] then return redis.call('HGETALL', KEYS[2]) end
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+redis.call('HINCRBY', KEYS[2], 'v', 1)
+redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[5])
+return 1
+"""
+
+_CLAIM = """
+if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[1] then return redis.error_reply('AWAY') end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('HINCRBY', KEYS[2], 'v', 1)
+redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[4])
+return 1
+"""
+
+_DROP = """
+redis.call('ZREM', KEYS[2], ARGV[2])
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'v', 1) end
+return 1
+"""
+
+_APPLY = """
+if (redis.call('HGET', KEYS[1], 'position') or '0') ~= ARGV[1] then return 0 end
+local at = 3
+for k = 3, #KEYS do
+  redis.call('HSET', KEYS[k], 'b', ARGV[at])
+  redis.call('HINCRBY', KEYS[k], 'v', 1)
+  local shopper, settled = ARGV[at + 1], tonumber(ARGV[at + 2])
+  at = at + 3
+  for _ = 1, settled do
+    redis.call('HDEL', KEYS[k], ARGV[at])
+    redis.call('ZREM', KEYS[2], shopper .. '\\0' .. ARGV[at])
+    at = at + 1
+  end
+end
+redis.call('HSET', KEYS[1], 'position', ARGV[2])
+return 1
+"""
+
+_PLACE, _WITHDRAWN = "p:", "w:"
+_encode_state = msgspec.msgpack.Encoder().encode
+_decode_state = msgspec.msgpack.Decoder(ShopperState).decode
+_decode_send = msgspec.msgpack.Decoder(Send).decode
+
+_TIMEOUT_S = 2.0
+
+Hash = Mapping[bytes, bytes]
+
+
+def _sha(script: str) -> str:
+    return hashlib.sha1(script.encode()).hexdigest()  # how Redis names scripts: nothing secret here
+
+
+class RedisStateStore:
+    """The shoppers' states of one log in one Redis.
+
+    Parameters
+    ----------
+    client
+        A client of ``redis.asyncio`` that does not decode answers.
+    namespace
+        The identity of the log: another log's states in the same Redis are never touched.
+    """
+
+    def __init__(self, client: redis_asyncio.Redis, namespace: str) -> None:
+        self._client = client
+        client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
+        self._prefix = f"ds:{namespace}:"
+        self._meta = f"{self._prefix}meta"
+        self._claims = f"{self._prefix}claims"
+        self._incarnation: int | None = None
+        self._run_id: str | None = None
+        self._reads: Coalescer[str, Stored] = Coalescer(self._read_many)
+        self._reserves: Coalescer[Reservation, Reserved | Moved] = Coalescer(self._reserve_many)
+
+    @classmethod
+    def connect(cls, url: str, namespace: str) -> RedisStateStore:
+        """Make a store for a Redis URL; no command is sent yet."""
+        client = redis_asyncio.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),  # a trip is never repeated blindly: the caller holds instead
+        )
+        return cls(client, namespace)
+
+    @property
+    def incarnation(self) -> int | None:
+        """The incarnation this process trusts, or None while the store is away."""
+        return self._incarnation
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    # -- deciding ---------------------------------------------------------------------------------
+
+    async def read(self, shopper_id: str) -> Stored:
+        """Give a shopper's state, claims counted."""
+        return await self._reads(shopper_id)
+
+    async def _read_many(self, shopper_ids: Sequence[str]) -> Sequence[Stored]:
+        incarnation = self._trusted()
+        with self._away_on_error():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.hget(self._meta, "incarnation")
+            for shopper_id in shopper_ids:
+                pipeline.hgetall(self._key(shopper_id))
+            found, *hashes = await pipeline.execute()
+        if found is None or int(found) != incarnation:
+            self.distrust()
+            raise StateAway("the state store was emptied or restarted")
+        return [_stored(each) for each in hashes]
+
+    async def reserve(self, reservation: Reservation) -> Reserved | Moved:
+        """Take a place if the shopper's version is still the one decided on."""
+        return await self._reserves(reservation)
+
+    async def _reserve_many(self, reservations: Sequence[Reservation]) -> Sequence[Reserved | Moved]:
+        incarnation = self._trusted()
+        answers = await self._scripts(
+            _RESERVE,
+            [
+                (
+                    [self._meta, self._key(each.shopper_id), self._claims],
+                    [
+                        incarnation,
+                        each.version,
+                        _PLACE + each.attempt,
+                        _encode_state(each.send),
+                        _claim_name(each.shopper_id, _PLACE + each.attempt),
+                    ],
+                )
+                for each in reservations
+            ],
+        )
+        return [Reserved() if answer == 1 else Moved(_stored(_pairs(answer))) for answer in answers]
+
+    async def release(self, reservation: Reservation) -> None:
+        """Give an unconfirmed place back."""
+        await self._drop([(reservation.shopper_id, _PLACE + reservation.attempt)])
+
+    async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Withdraw consent ahead of the log."""
+        incarnation = self._trusted()
+        await self._scripts(
+            _CLAIM,
+            [
+                (
+                    [self._meta, self._key(each.shopper_id), self._claims],
+                    [
+                        incarnation,
+                        _WITHDRAWN + each.attempt,
+                        each.channel,
+                        _claim_name(each.shopper_id, _WITHDRAWN + each.attempt),
+                    ],
+                )
+                for each in withdrawals
+            ],
+        )
+
+    # -- following the log ------------------------------------------------------------------------
+
+    async def position(self) -> int:
+        """Give the log position up to which every row is contained."""
+        with self._away_on_error():
+            return int(await cast(Awaitable[bytes | None], self._client.hget(self._meta, "position")) or 0)
+
+    async def folded(self, shopper_ids: Iterable[str]) -> dict[str, Folded]:
+        """Give the folded states that a batch of rows is to be applied to."""
+        names = list(shopper_ids)
+        with self._away_on_error():
+            pipeline = self._client.pipeline(transaction=False)
+            for shopper_id in names:
+                pipeline.hgetall(self._key(shopper_id))
+            hashes = await pipeline.execute()
+        return {
+            name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)
+        }
+
+    async def apply(self, before: int, after: int, projections: Mapping[str, Projection]) -> bool:
+        """Write what the rows make of the shoppers, unless others did already."""
+        keys, arguments = [self._meta, self._claims], [str(before).encode(), str(after).encode()]
+        for shopper_id, projection in projections.items():
+            keys.append(self._key(shopper_id))
+            arguments += [
+                _encode_state(projection.state),
+                shopper_id.encode(),
+                str(len(projection.settled)).encode(),
+                *(name.encode() for name in projection.settled),
+            ]
+        (answer,) = await self._scripts(_APPLY, [(keys, arguments)])
+        return bool(answer)
+
+    # -- incarnations -----------------------------------------------------------------------------
+
+    async def is_current(self, incarnation: int) -> bool:
+        """Tell whether this very server process was brought up to the given incarnation of the log."""
+        with self._away_on_error():
+            known = await self._command(self._client.hmget(self._meta, ["incarnation", "run_id"]))
+            return bool(known == [str(incarnation).encode(), (await self._server_id()).encode()])
+
+    async def prepare(self) -> None:
+        """Load the scripts, and refuse a Redis that may drop states by itself.
+
+        Raises
+        ------
+        StateAway
+            When its ``maxmemory-policy`` evicts keys.
+        """
+        with self._away_on_error():
+            for script in (_RESERVE, _CLAIM, _DROP, _APPLY):
+                await self._command(self._client.script_load(script))
+            policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            raise StateAway(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
+
+    async def trust(self, incarnation: int) -> None:
+        """Answer calls again: the store contains the log as of this incarnation."""
+        with self._away_on_error():
+            self._run_id = await self._server_id()
+        self._incarnation = incarnation
+
+    def distrust(self) -> None:
+        """Answer no call until `trust`: rows of the log may be missing here."""
+        self._incarnation = self._run_id = None
+
+    async def begin(self) -> None:
+        """Begin a new incarnation: nobody may decide, and the claims of the old one are void."""
+        with self._away_on_error():
+            await self._command(self._client.hdel(self._meta, "incarnation"))
+            if await self._command(self._client.hget(self._meta, "position")) is None:
+                await self._clear()
+        await self._drop_claims(older_than_s=0)
+
+    async def complete(self, incarnation: int) -> None:
+        """Declare the store caught up as of an incarnation, and trust it."""
+        with self._away_on_error():
+            mapping: dict[Any, Any] = {"incarnation": incarnation, "run_id": await self._server_id()}
+            await self._command(self._client.hset(self._meta, mapping=mapping))
+        await self.trust(incarnation)
+
+    async def drop_stale_claims(self, older_than_s: int) -> None:
+        """Drop claims that their writer can no longer settle."""
+        await self._drop_claims(older_than_s)
+
+    async def _drop_claims(self, older_than_s: int) -> None:
+        with self._away_on_error():
+            seconds, _ = await self._command(self._client.time())
+            stale = await self._command(self._client.zrangebyscore(self._claims, 0, seconds - older_than_s))
+        await self._drop([_split_claim(name) for name in stale])
+
+    async def _clear(self) -> None:
+        async for key in self._client.scan_iter(match=f"{self._prefix}*", count=1_000):
+            await self._client.unlink(key)
+
+    async def _server_id(self) -> str:
+        return cast(str, (await self._command(self._client.info("server")))["run_id"])
+
+    async def _greet(self, connection: Any) -> None:
+        """Check on every new connection that this is still the server that was caught up.
+
+        A restarted server may come back with an old snapshot under the same incarnation: its
+        ``run_id`` tells, and every client has to connect anew after a restart.
+        """
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        lines = bytes(await connection.read_response()).decode().splitlines()
+        run_id = next(line.partition(":")[2] for line in lines if line.startswith("run_id:"))
+        if self._run_id is not None and run_id != self._run_id:
+            self.distrust()
+            raise RedisConnectionError("another server answers")
+
+    # -- plumbing ---------------------------------------------------------------------------------
+
+    def _key(self, shopper_id: str) -> str:
+        return f"{self._prefix}s:{shopper_id}"
+
+    def _trusted(self) -> int:
+        if self._incarnation is None:
+            raise StateAway("the state store has not caught up with the log")
+        return self._incarnation
+
+    async def _drop(self, claims: Sequence[tuple[str, str]]) -> None:
+        await self._scripts(
+            _DROP,
+            [
+                ([self._key(shopper_id), self._claims], [name, _claim_name(shopper_id, name)])
+                for shopper_id, name in claims
+            ],
+        )
+
+    async def _scripts(self, script: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        if not calls:
+            return []
+        with self._away_on_error():
+            pipeline = self._client.pipeline(transaction=False)
+            for keys, arguments in calls:
+                pipeline.evalsha(_sha(script), len(keys), *keys, *arguments)
+            return list(await pipeline.execute())
+
+    @staticmethod
+    async def _command(answer: Any) -> Any:
+        return await answer
+
+    @contextmanager
+    def _away_on_error(self) -> Iterator[None]:
+        """Map every driver error to `StateAway`; from then on nothing is trusted until it caught up."""
+        try:
+            yield
+        except (TimeoutError, RedisError, OSError) as error:
+            self.distrust()
+            message = (
+                "the state store was emptied or restarted" if isinstance(error, ResponseError) else str(error)
+            )
+            raise StateAway(message) from error
+
+
+def _claim_name(shopper_id: str, name: str) -> str:
+    return f"{shopper_id}\0{name}"
+
+
+def _split_claim(name: bytes) -> tuple[str, str]:
+    shopper_id, _, claim = name.decode().rpartition("\0")
+    return shopper_id, claim
+
+
+def _pairs(flat: Sequence[bytes]) -> Hash:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _folded(fields: Hash) -> ShopperState:
+    blob = fields.get(b"b")
+    return ShopperState() if blob is None else _decode_state(blob)
+
+
+def _claims(fields: Hash) -> Iterator[tuple[str, bytes]]:
+    return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
+
+
+def _stored(fields: Hash) -> Stored:
+    state = _folded(fields)
+    for name, value in _claims(fields):
+        if name.startswith(_PLACE):
+            state = state.with_send(_decode_send(value))
+        else:
+            state = state.without_consent(value.decode())
+    return Stored(state, int(fields.get(b"v", 0)))
