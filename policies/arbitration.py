@@ -23,12 +23,14 @@ class Eligibility:
     ``verdicts`` (n,) holds a `Reason` per joint action, ``trigger_of`` (n,) the position of the trigger
     that an eligible joint action answers (`NO_TRIGGER` elsewhere), ``sends`` the numbers of the eligible
     joint actions in increasing order. HOLD stands apart: it is eligible unless a critical send is.
+    ``locale`` is the one that the content was judged in.
     """
 
     verdicts: Verdicts
     trigger_of: NDArray[np.int64]
     sends: NDArray[np.int64]
     hold: bool
+    locale: str
 
     @property
     def size(self) -> int:
@@ -43,9 +45,8 @@ def arbitrate(request: Request, state: ShopperState, rulebook: Rulebook) -> Elig
     silence the rest. A message answers the first listed trigger that allows it, so joint actions stay
     unique.
     """
-    verdicts = np.stack(
-        [judge(Situation(request, trigger, state, rulebook)) for trigger in request.triggers]
-    )  # (triggers, n)
+    situations = [Situation(request, trigger, state, rulebook) for trigger in request.triggers]
+    verdicts = np.stack([judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
     urgencies = [_urgency(trigger) for trigger in request.triggers]
     contenders = [urgency for urgency, row in zip(urgencies, allowed, strict=True) if row.any()]
@@ -60,6 +61,7 @@ def arbitrate(request: Request, state: ShopperState, rulebook: Rulebook) -> Elig
         trigger_of=np.where(eligible, surviving.argmax(axis=0), NO_TRIGGER),
         sends=np.flatnonzero(eligible),
         hold=not critical,
+        locale=situations[0].locale,
     )
 
 

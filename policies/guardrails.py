@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue import Cap
+from policies.content import filled_names
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import BoolArray, Rulebook
@@ -86,12 +87,8 @@ def excluded_by_caller(situation: Situation) -> BoolArray:
 
 def no_content(situation: Situation) -> BoolArray:
     """Deny messages without a template for the locale, or lacking an attribute that it needs."""
-    filled = frozenset(
-        name
-        for name, value in situation.trigger.attributes.items()
-        if not (isinstance(value, str) and not value.strip())
-    )
-    return ~situation.rulebook.with_content(situation.locale, filled)
+    names = filled_names(situation.trigger.attributes)
+    return ~situation.rulebook.with_content(situation.locale, names)
 
 
 def expired(situation: Situation) -> BoolArray:
@@ -101,9 +98,9 @@ def expired(situation: Situation) -> BoolArray:
 
 def no_consent(situation: Situation) -> BoolArray:
     """Deny channels the shopper has not consented to."""
-    defaults, told = situation.rulebook.catalogue.defaults.consent, situation.state.consent
+    catalogue, told = situation.rulebook.catalogue, situation.state.consent
     space = situation.rulebook.space
-    denied = np.array([not told.get(channel, defaults.get(channel, False)) for channel in space.channels])
+    denied = np.array([not told.get(channel, catalogue.consents(channel)) for channel in space.channels])
     return np.asarray(denied[space.channel_of], dtype=np.bool_)
 
 

@@ -1,0 +1,204 @@
+"""The path of a decision, in reading order: state, decide, reserve, append to the log, answer."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+from ulid import ULID
+
+from decision_service.answers import Answer, answer, degraded_answer
+from decision_service.api.schemas import DecideBody
+from decision_service.journal import Journal
+from decision_service.log.base import Appended, Conflict, Fenced
+from decision_service.problems import Invalid, Unavailable
+from decision_service.state.base import Moved, Reservation, StateAway, StateStore, Stored
+from policies.context import shared_context
+from policies.decide import Decision, decide, still_allowed
+from policies.policy import Policy
+from policies.record import degraded, record
+from policies.request import Exclusion, Request
+from policies.rows import DecisionRow, OutcomeRow, TriggerRecord, decode
+from policies.rulebook import Rulebook
+from policies.shopper import NEW_SHOPPER
+
+RESERVED_FOR_S = 30.0
+"""An append that comes later than this after its reservation is refused: its claim may be dropped."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What decisions are made with at the moment; swapped as a whole between requests."""
+
+    rulebook: Rulebook
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The bytes of an answer, and whether they were given before."""
+
+    body: bytes
+    replayed: bool = False
+    dangling: tuple[OutcomeRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A reserved place, with what guards the append of its decision."""
+
+    reservation: Reservation
+    incarnation: int | None
+    reserved_at: float  # monotonic seconds
+
+
+class Decider:
+    """Decides: the only writer of decision rows.
+
+    Parameters
+    ----------
+    serving
+        Gives what to decide with; asked once per decision.
+    store, journal
+        The shoppers' states and the log.
+    seed
+        The application seed stored with the data.
+    """
+
+    def __init__(
+        self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes
+    ) -> None:
+        self._serving = serving
+        self._store = store
+        self._journal = journal
+        self._seed = seed
+
+    async def decide(self, body: DecideBody, now: float) -> Answered:
+        """Answer a request; what was answered is in the log.
+
+        Raises
+        ------
+        Invalid
+            When the trigger is unknown, or the event id was used with another body.
+        Unavailable
+            When the log cannot be written, or a critical trigger finds the state store away.
+        """
+        serving = self._serving()
+        request = _request(body, now, serving.rulebook)
+        fingerprint = "" if body.dry_run else _fingerprint(body)
+        try:
+            stored = await self._store.read(request.shopper_id)
+            decision = decide(request, stored.state, serving.rulebook, serving.policy, self._seed)
+            if body.dry_run:
+                return Answered(answer(decision, record(decision)).encode())
+            place = await self._reserve(decision, stored) if decision.is_send else None
+        except StateAway as away:
+            return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
+        row = record(decision, lost_race=decision.is_send and place is None, fingerprint=fingerprint)
+        told = answer(decision, row)
+        result = await self._append(row, told, place)
+        if isinstance(result, Fenced):
+            away = StateAway("the state store began anew while this was decided")
+            return await self._degrade(request, serving, fingerprint, away, dry_run=False)
+        return result
+
+    async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:
+        """Take the drawn send's place; None when a rule turned meanwhile."""
+        send, incarnation = decision.send, self._journal.incarnation
+        if send is None:
+            return None
+        attempt = f"{decision.request.event_id}/{ULID()}"
+        reservation = Reservation(decision.request.shopper_id, stored.version, attempt, send)
+        while isinstance(moved := await self._store.reserve(reservation), Moved):
+            if not still_allowed(decision, moved.stored.state):
+                return None
+            reservation = replace(reservation, version=moved.stored.version)
+        return _Place(reservation, incarnation, time.monotonic())
+
+    async def _append(self, row: DecisionRow, told: Answer, place: _Place | None) -> Answered | Fenced:
+        if place is not None and time.monotonic() - place.reserved_at > RESERVED_FOR_S:
+            await self._give_back(place)
+            raise Unavailable("the reservation took too long")
+        body = told.encode()
+        row = msgspec.structs.replace(row, answer=body.decode())
+        fence = place.incarnation if place is not None else None
+        try:
+            result = await self._journal.append(row, key=f"decision\x1f{row.event_id}", fence=fence)
+        except Unavailable:
+            await self._give_back(place)
+            raise
+        if isinstance(result, Appended):
+            return Answered(body, dangling=_dangling(result))
+        await self._give_back(place)
+        return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
+
+    async def _give_back(self, place: _Place | None) -> None:
+        """Give back what was not used; a store that is away forgets such claims by itself."""
+        if place is not None:
+            try:
+                await self._store.release(place.reservation)
+            except StateAway:
+                return
+
+    async def _degrade(
+        self, request: Request, serving: Serving, fingerprint: str, away: StateAway, *, dry_run: bool
+    ) -> Answered:
+        """Hold, because nothing may be sent unguarded; only a critical trigger is told to come again."""
+        if any(trigger.critical for trigger in request.triggers):
+            raise Unavailable(f"the shopper's state is away: {away}") from away
+        context = shared_context(request, NEW_SHOPPER, serving.rulebook)
+        row = degraded(request, serving.rulebook, serving.policy.record, context)
+        row = msgspec.structs.replace(row, fingerprint=fingerprint)
+        told = degraded_answer(row)
+        if dry_run:
+            return Answered(told.encode())
+        result = await self._append(row, told, None)
+        if isinstance(result, Fenced):
+            raise Unavailable("the log refused an unreserved decision")
+        return result
+
+
+def _dangling(appended: Appended) -> tuple[OutcomeRow, ...]:
+    """Give the outcomes that were logged before their decision showed up."""
+    rows = (decode(row.body) for row in appended.related if row.kind == "outcome")
+    return tuple(row for row in rows if isinstance(row, OutcomeRow))
+
+
+def _replay(conflict: Conflict, fingerprint: str) -> Answered:
+    winner = decode(conflict.row.body)
+    if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
+        raise Invalid.field("event_id", "was used for a decision with another body")
+    return Answered(winner.answer.encode(), replayed=True)
+
+
+def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
+    """Fill in the catalogue's defaults."""
+    known = rulebook.catalogue.triggers
+    for number, trigger in enumerate(body.triggers):
+        if trigger.type not in known:
+            raise Invalid.field(f"triggers.{number}.type", f"the catalogue has no trigger {trigger.type!r}")
+    triggers = tuple(
+        TriggerRecord(
+            type=trigger.type,
+            priority=known[trigger.type].priority if trigger.priority is None else trigger.priority,
+            critical=known[trigger.type].critical if trigger.critical is None else trigger.critical,
+            expires_at=(
+                now + known[trigger.type].expires_s
+                if trigger.expires_at is None
+                else trigger.expires_at.timestamp()
+            ),
+            attributes=trigger.attributes,
+        )
+        for trigger in body.triggers
+    )
+    exclude = tuple(Exclusion(each.message, each.channel, each.delay_s) for each in body.exclude)
+    return Request(body.event_id or str(ULID()), body.shopper_id, triggers, now, body.context, exclude)
+
+
+def _fingerprint(body: DecideBody) -> str:
+    """Name a body as parsed, defaults filled in, so that formatting does not matter."""
+    canonical = msgspec.json.encode(body.model_dump(mode="json", exclude={"event_id"}), order="deterministic")
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()

@@ -1,0 +1,148 @@
+"""Feedback: outcomes of decisions. Withdrawals of consent take effect before the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from decision_service.api.schemas import OutcomeBody
+from decision_service.journal import Draft, Journal, Result
+from decision_service.log.base import Appended, Conflict
+from decision_service.problems import FieldError
+from decision_service.state.base import StateAway, StateStore, Withdrawal
+from policies.attribution import is_late
+from policies.rows import WITHDRAWALS, DecisionRow, FenceRow, OutcomeRow, PreferencesRow, decode
+
+AHEAD_S = 300.0
+"""How far a caller's clock may run ahead of ours."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What became of one item: accepted, duplicate, late, unknown, or invalid with the field."""
+
+    status: str
+    error: FieldError | None = None
+
+
+ACCEPTED, DUPLICATE, LATE, UNKNOWN = (Status(name) for name in ("accepted", "duplicate", "late", "unknown"))
+
+
+def invalid(field: str, message: str) -> Status:
+    """Refuse one item."""
+    return Status("invalid", FieldError(field, message))
+
+
+class Feedback:
+    """Takes outcomes in.
+
+    Parameters
+    ----------
+    store, journal
+        The shoppers' states and the log.
+    checks_future
+        Whether an outcome dated well ahead of the clock is refused (wall clock only).
+    """
+
+    def __init__(self, store: StateStore, journal: Journal, *, checks_future: bool) -> None:
+        self._store = store
+        self._journal = journal
+        self._checks_future = checks_future
+
+    async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
+        """Log outcomes and tell of each what became of it."""
+        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
+        decisions = await self._decisions({body.event_id for body in bodies})
+        rows = {
+            number: _row(body, now, decisions.get(body.event_id))
+            for number, body in enumerate(bodies)
+            if number not in refused
+        }
+        statuses = dict(refused)
+        if rows:
+            statuses |= await self._log(rows, decisions, now)
+        return [statuses[number] for number in range(len(bodies))]
+
+    async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
+        """Withdraw consent for an opt-out that was logged before its decision was known."""
+        row = PreferencesRow(now, shopper_id, {channel: False})
+        claims = [Withdrawal(shopper_id, channel, f"preferences/{ULID()}")]
+        await self.log_withdrawing([Draft(row)], claims, now)
+
+    async def log_withdrawing(
+        self, drafts: Sequence[Draft], withdrawals: Sequence[Withdrawal], now: float
+    ) -> list[Result]:
+        """Withdraw consent in the state, then log why, and return when the state contains it.
+
+        With the state store away the rows are logged together with a fence, so that no decision made
+        without knowing of them can be logged as a send.
+        """
+        fences: list[Draft] = []
+        try:
+            await self._store.withdraw(withdrawals)
+        except StateAway:
+            fences = [Draft(FenceRow(at=now))]
+        results = await self._journal.append_all([*drafts, *fences])
+        await self._journal.contained()
+        return results[: len(drafts)]
+
+    def _check(self, body: OutcomeBody, now: float) -> Status | None:
+        if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
+            return invalid("at", "lies more than five minutes ahead")
+        if body.value and body.type != "conversion":
+            return invalid("value", "only a conversion has a value")
+        return None
+
+    async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
+        keys = [f"decision\x1f{event_id}" for event_id in sorted(event_ids)]
+        found = await asyncio.to_thread(self._journal.log.find_all, keys)
+        decisions = (decode(row.body) for row in found)
+        return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
+
+    async def _log(
+        self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow], now: float
+    ) -> dict[int, Status]:
+        drafts = [Draft(row, key=_key(row)) for row in rows.values()]
+        withdrawals = [
+            Withdrawal(row.shopper_id, row.channel, f"outcome {row.event_id}/{ULID()}")
+            for row in rows.values()
+            if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
+        ]
+        results = await self.log_withdrawing(drafts, withdrawals, now)
+        return {
+            number: _status(row, result, decisions.get(row.event_id))
+            for (number, row), result in zip(rows.items(), results, strict=True)
+        }
+
+
+def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:
+    return OutcomeRow(
+        at=now,
+        event_id=body.event_id,
+        type=body.type,
+        occurred_at=now if body.at is None else body.at.timestamp(),
+        value=body.value or 0.0,
+        feedback_id=body.feedback_id,
+        shopper_id=decision.shopper_id if decision else None,
+        channel=decision.channel if decision and decision.is_delivered else None,
+    )
+
+
+def _key(row: OutcomeRow) -> str:
+    """Name an outcome so that its repeat is known: by its feedback id, else by what it says."""
+    if row.feedback_id is not None:
+        return f"outcome\x1f{row.event_id}\x1fid\x1f{row.feedback_id}"
+    return f"outcome\x1f{row.event_id}\x1fsame\x1f{row.type}\x1f{row.occurred_at!r}\x1f{row.value!r}"
+
+
+def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:
+    if isinstance(result, Conflict):
+        return DUPLICATE
+    if decision is None or not isinstance(result, Appended):
+        return UNKNOWN
+    if decision.window_ends_at is None:
+        return ACCEPTED
+    return LATE if is_late(decision.window_ends_at, row.occurred_at, result.watermark) else ACCEPTED

@@ -1,0 +1,105 @@
+"""The journal: rows in, durable and in order; the state store is brought forward behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from decision_service.log.base import Appended, Conflict, Entry, EventLog, Fenced, LogUnavailable
+from decision_service.log.group_commit import GroupCommit
+from decision_service.problems import Unavailable
+from decision_service.projector import Projector
+from decision_service.state.base import StateAway
+from policies.rows import Row, encode
+
+Result = Appended | Conflict | Fenced
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A row to be appended, its idempotency key, and the incarnation that it is only valid in."""
+
+    row: Row
+    key: str | None = None
+    fence: int | None = None
+
+
+class Journal:
+    """Appends rows through the group commit and hands them to the projector.
+
+    Parameters
+    ----------
+    log, commits
+        The log, and its asyncio front.
+    projector
+        Brings the state store forward.
+    """
+
+    def __init__(self, log: EventLog, commits: GroupCommit, projector: Projector) -> None:
+        self.log = log
+        self._commits = commits
+        self._projector = projector
+        self._head = 0
+        self._forwarding: asyncio.Task[None] | None = None
+        self.incarnation: int | None = None
+
+    async def append(self, row: Row, *, key: str | None = None, fence: int | None = None) -> Result:
+        """Append one row and return once it is durable; the state store follows by itself."""
+        (result,) = await self.append_all([Draft(row, key, fence)])
+        return result
+
+    async def append_all(self, drafts: Sequence[Draft]) -> list[Result]:
+        """Append rows in order, in one transaction.
+
+        Raises
+        ------
+        Unavailable
+            When the log cannot be written: none of the rows is in it.
+        """
+        entries = [
+            Entry(
+                kind=draft.row.kind,
+                at=draft.row.at,
+                body=encode(draft.row),
+                event_id=getattr(draft.row, "event_id", None),
+                shopper_id=getattr(draft.row, "shopper_id", None),
+                key=draft.key,
+                fence=draft.fence,
+            )
+            for draft in drafts
+        ]
+        try:
+            results = await self._commits.append_all(entries)
+        except LogUnavailable as error:
+            raise Unavailable("the log cannot be written") from error
+        for draft, result in zip(drafts, results, strict=True):
+            if isinstance(result, Appended):
+                self._projector.offer(result.position, draft.row)
+                self._head = max(self._head, result.position)
+        if self._forwarding is None or self._forwarding.done():
+            self._forwarding = asyncio.create_task(self._forward())
+        return results
+
+    async def contained(self) -> None:
+        """Return when the state store contains every row appended here so far; at once when it is away.
+
+        A store that is away is not waited for: it decides nothing until it contains the whole log.
+        """
+        try:
+            await self._projector.advance(self._head)
+        except StateAway:
+            return
+
+    async def _forward(self) -> None:
+        """Keep the state store at the head, which may move meanwhile; a failure is the keeper's to mend."""
+        reached = -1
+        while reached < self._head:
+            reached = self._head
+            await self.contained()
+
+    async def close(self) -> None:
+        """Write what is queued and bring the state store forward once more."""
+        await self._commits.close()
+        if self._forwarding is not None:
+            await self._forwarding

@@ -1,0 +1,99 @@
+"""The keeper: sees to it that the state store is trusted only while it contains the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from decision_service.journal import Journal
+from decision_service.log.base import Appended
+from decision_service.problems import Unavailable
+from decision_service.projector import Projector
+from decision_service.state.base import StateAway
+from decision_service.state.redis import RedisStateStore
+from policies.rows import FenceRow
+
+_PATIENCE_S = 0.5
+_STALE_CLAIM_S = 60
+"""Twice as long as a decision may take from its reservation to its log row."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Brings the state store up at start and after every loss, and tidies what dead writers left.
+
+    A store that lost nothing only has to catch up. Otherwise a new incarnation begins: a fence row in the
+    log makes it refuse every reservation of the old one, then the rows that the store lacks are applied,
+    then it is trusted again. Two keepers that do this at once help each other.
+    """
+
+    def __init__(
+        self, store: RedisStateStore, journal: Journal, projector: Projector, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._projector = projector
+        self._clock = clock
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watch the store from now on."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Watch no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def restore(self) -> None:
+        """Make the store contain the log, and trust it.
+
+        Raises
+        ------
+        StateAway
+            When the store cannot be reached.
+        Unavailable
+            When the log cannot be written.
+        """
+        await self._store.prepare()
+        self._projector.forget()
+        head = await asyncio.to_thread(self._journal.log.head)
+        if head.incarnation and await self._store.is_current(head.incarnation):
+            await self._projector.advance(head.position)
+            await self._store.trust(head.incarnation)
+            self._journal.incarnation = head.incarnation
+            return
+        await self._store.begin()
+        fenced = await self._journal.append(FenceRow(at=self._clock()))
+        if isinstance(fenced, Appended):
+            await self._projector.advance(fenced.position)
+        head = await asyncio.to_thread(self._journal.log.head)
+        await self._store.complete(head.incarnation)
+        self._journal.incarnation = head.incarnation
+        _logger.info("the state store contains the log up to position %s", head.position)
+
+    async def _watch(self) -> None:
+        beats = 0
+        while True:
+            try:
+                await self._look(beats)
+            except (StateAway, Unavailable) as error:
+                _logger.warning("the state store is away: %s", error)
+            await asyncio.sleep(_PATIENCE_S)
+            beats += 1
+
+    async def _look(self, beats: int) -> None:
+        if self._store.incarnation is None:
+            await self.restore()
+            return
+        head = await asyncio.to_thread(self._journal.log.head)
+        if head.incarnation != self._store.incarnation:
+            self._store.distrust()
+            return
+        await self._projector.advance(head.position)
+        if beats % 20 == 0:
+            await self._store.drop_stale_claims(_STALE_CLAIM_S)

@@ -1,0 +1,128 @@
+"""Shoppers: what they do and what they want."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from ulid import ULID
+
+from decision_service.api.schemas import PreferencesBody, ShopperEventBody
+from decision_service.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
+from decision_service.journal import Draft, Journal
+from decision_service.log.base import Conflict
+from decision_service.problems import Invalid, Unavailable
+from decision_service.state.base import StateAway, StateStore, Withdrawal
+from policies.catalogue import Catalogue
+from policies.rows import EventRow, PreferencesRow
+
+
+class Shoppers:
+    """Takes shopper events and preferences in.
+
+    Parameters
+    ----------
+    store, journal
+        The shoppers' states and the log.
+    feedback
+        Knows how consent is withdrawn.
+    checks_future
+        Whether an event dated well ahead of the clock is refused (wall clock only).
+    """
+
+    def __init__(
+        self, store: StateStore, journal: Journal, feedback: Feedback, *, checks_future: bool
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._feedback = feedback
+        self._checks_future = checks_future
+
+    async def saw(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
+        """Log shopper events; the next decision knows them."""
+        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
+        rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
+        results = await self._journal.append_all([Draft(row, key=_key(row, bodies[number])) for number, row in rows.items()])
+        await self._journal.contained()
+        statuses = refused | {
+            number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED
+            for number, result in zip(rows, results, strict=True)
+        }
+        return [statuses[number] for number in range(len(bodies))]
+
+    def _check(self, body: ShopperEventBody, now: float) -> Status | None:
+        if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
+            return invalid("at", "lies more than five minutes ahead")
+        value = body.attributes.get("value", 0.0)
+        if body.type == "purchase" and (isinstance(value, bool | str) or value < 0):
+            return invalid("attributes.value", "must be a number of at least 0")
+        return None
+
+    async def prefer(
+        self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
+    ) -> dict[str, object]:
+        """Change preferences and give them all as they are then.
+
+        Raises
+        ------
+        Invalid
+            When a channel or time zone does not exist.
+        """
+        _check_preferences(body, catalogue)
+        row = PreferencesRow(now, shopper_id, dict(body.consent), body.time_zone, body.locale)
+        withdrawals = [
+            Withdrawal(shopper_id, channel, f"preferences/{ULID()}")
+            for channel, consent in body.consent.items()
+            if not consent
+        ]
+        await self._feedback.log_withdrawing([Draft(row)], withdrawals, now)
+        return await self.preferences(shopper_id, catalogue)
+
+    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
+        """Give a shopper's preferences, the catalogue's defaults where the shopper has said nothing.
+
+        Raises
+        ------
+        Unavailable
+            When the state store is away.
+        """
+        try:
+            state = (await self._store.read(shopper_id)).state
+        except StateAway as away:
+            raise Unavailable(f"the shopper's state is away: {away}") from away
+        defaults = catalogue.defaults
+        return {
+            "consent": {
+                channel: state.consent.get(channel, catalogue.consents(channel))
+                for channel in catalogue.channels
+            },
+            "time_zone": state.time_zone or defaults.time_zone,
+            "locale": state.locale or defaults.locale,
+        }
+
+
+def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
+    for channel in body.consent:
+        if channel not in catalogue.channels:
+            raise Invalid.field(f"consent.{channel}", "the catalogue has no such channel")
+    if body.time_zone is not None:
+        try:
+            ZoneInfo(body.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise Invalid.field("time_zone", "is not a known IANA time zone") from None
+
+
+def _row(body: ShopperEventBody, now: float) -> EventRow:
+    occurred_at = now if body.at is None else body.at.timestamp()
+    return EventRow(now, body.shopper_id, body.type, occurred_at, body.attributes)
+
+
+def _key(row: EventRow, body: ShopperEventBody) -> str | None:
+    """Name a shopper event by what it says, so that its repeat is known; without a time it has no name."""
+    if body.at is None:
+        return None
+    attributes = msgspec.json.encode(row.attributes, order="deterministic")
+    said = f"{row.shopper_id}\x1f{row.type}\x1f{row.occurred_at!r}\x1f".encode() + attributes
+    return f"event\x1f{hashlib.blake2b(said, digest_size=16).hexdigest()}"
