@@ -1,0 +1,1 @@
+"""The append-only log: the truth that everything else is a projection of."""

@@ -1,0 +1,1 @@
+"""The registry: the learner's checkpoint and the model versions that replicas serve."""
