@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from policies.actions import JointAction
 from policies.rows import Context, Scalar
@@ -73,7 +73,10 @@ def _level(value: Scalar) -> str:
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
-_escape: Callable[[re.Match[str]], str] = lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode())  # noqa: E731
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02x}" for byte in match[0].encode())
 
 
 def clean(text: str) -> str:
