@@ -101,8 +101,8 @@ class Decider:
         told = answer(decision, row)
         result = await self._append(row, told, place)
         if isinstance(result, Fenced):
-            away = StateAway("the state store began anew while this was decided")
-            return await self._degrade(request, serving, fingerprint, away, dry_run=False)
+            fenced = StateAway("the state store began anew while this was decided")
+            return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
         return result
 
     async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:

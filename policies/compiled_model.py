@@ -17,7 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.actions import ActionSpace
-from policies.features import HOUR_BUCKETS, PAIRS, SHARED, action_tokens, example_text, hour_bucket, shared_tokens
+from policies.features import (
+    HOUR_BUCKETS,
+    PAIRS,
+    SHARED,
+    action_tokens,
+    channel_token,
+    delay_token,
+    example_text,
+    hour_bucket,
+    message_tokens,
+    shared_tokens,
+)
 from policies.rows import Context
 
 FloatArray = NDArray[np.float64]
@@ -182,12 +193,14 @@ class CompiledModel:
 
     def _look_up(self, hashes: NDArray[np.uint64]) -> FloatArray:
         """Sum the weights of the tokens of each slot value: (values, tokens) → (2, values)."""
-        return self._weights[:, hashes & np.uint64(self._mask)].astype(np.float64).sum(axis=-1)
+        weights: FloatArray = self._weights[:, hashes & np.uint64(self._mask)].astype(np.float64)
+        return np.asarray(weights.sum(axis=-1))
 
     def _product(self, first: NDArray[np.uint64], second: NDArray[np.uint64]) -> FloatArray:
         """Sum the weights of all pairs of tokens: (a, i) × (b, j) → (2, a, b)."""
         pairs = pair_hash(first[:, None, :, None], second[None, :, None, :])
-        return self._weights[:, pairs & np.uint64(self._mask)].astype(np.float64).sum(axis=(-1, -2))
+        weights: FloatArray = self._weights[:, pairs & np.uint64(self._mask)].astype(np.float64)
+        return np.asarray(weights.sum(axis=(-1, -2)))
 
 
 def token_hash(namespace: str, token: str) -> int:
@@ -202,15 +215,13 @@ def pair_hash(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[
 
 def _slot_hashes(space: ActionSpace) -> dict[str, NDArray[np.uint64]]:
     """Hash the tokens of each slot's values: (values, tokens)."""
-    named = {
-        "m": [("m", f"m_{name}", f"g_{group}") for name, group in zip(space.messages, space.categories, strict=True)],
-        "c": [("c", f"c_{name}") for name in space.channels],
-        "l": [("l", f"l_{delay}") for delay in space.delays_s],
+    named: dict[str, list[tuple[str, ...]]] = {
+        "m": [message_tokens(name, group) for name, group in zip(space.messages, space.categories, strict=True)],
+        "c": [(channel_token(name),) for name in space.channels],
+        "l": [(delay_token(delay),) for delay in space.delays_s],
     }
     return {
-        namespace: np.array(
-            [[token_hash(namespace, token) for token in tokens] for _, *tokens in values], dtype=np.uint64
-        )
+        namespace: np.array([[token_hash(namespace, token) for token in own] for own in values], dtype=np.uint64)
         for namespace, values in named.items()
     }
 
@@ -247,7 +258,7 @@ def collisions(space: ActionSpace, shared: Sequence[str], bits: int) -> int:
 
     Each shared token is written with its namespace's letter first, as `features.shared_tokens` does.
     """
-    names: dict[str, list[str]] = {namespace: [] for namespace in {*SHARED, *"mclek"}}
+    names: dict[str, list[str]] = {namespace: [] for namespace in (*tuple(SHARED), "m", "c", "l", "e", "k")}
     for token in shared:
         names[token[0]].append(token)
     for number in range(len(space)):
@@ -259,7 +270,7 @@ def collisions(space: ActionSpace, shared: Sequence[str], bits: int) -> int:
         namespace: np.array([token_hash(namespace, token) for token in own], dtype=np.uint64)
         for namespace, own in names.items()
     }
-    crossed = [pair_hash(hashes[a][:, None], hashes[b][None, :]).ravel() for a, b in PAIRS]
-    linear = [hashes[namespace] for namespace in "mclek"]
+    crossed = [pair_hash(hashes[pair[0]][:, None], hashes[pair[1]][None, :]).ravel() for pair in PAIRS]
+    linear = [hashes[namespace] for namespace in ("m", "c", "l", "e", "k")]
     indices = np.concatenate([*crossed, *linear]) & np.uint64((1 << bits) - 1)
     return len(indices) - len(np.unique(indices))

@@ -50,7 +50,7 @@ class Greedy:
             chosen = np.append(np.zeros(len(scores)), 1.0)
         else:
             chosen = np.append(scores == best, [0.0] * hold).astype(np.float64)
-        return chosen / chosen.sum()
+        return np.asarray(chosen / chosen.sum(), dtype=np.float64)
 
 
 def with_floor(explored: FloatArray, scores: FloatArray, slots: IntArray, epsilon: float) -> FloatArray:

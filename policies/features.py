@@ -96,6 +96,21 @@ def hour_bucket(context: Context, delay_s: float) -> int | None:
     return int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
 
 
+def message_tokens(message: str, category: str) -> tuple[str, ...]:
+    """Name a message and its category."""
+    return (f"m_{clean(message)}", f"g_{clean(category)}")
+
+
+def channel_token(channel: str) -> str:
+    """Name a channel."""
+    return f"c_{clean(channel)}"
+
+
+def delay_token(delay_s: int) -> str:
+    """Name a delay."""
+    return f"l_{delay_s}"
+
+
 def action_tokens(action: JointAction, category: str, bucket: int | None) -> dict[str, tuple[str, ...]]:
     """Give the tokens of the action's side by namespace.
 
@@ -103,9 +118,9 @@ def action_tokens(action: JointAction, category: str, bucket: int | None) -> dic
     {'m': ('m_hint', 'g_wish'), 'c': ('c_push',), 'l': ('l_0',), 'e': ('e_5',), 'k': ('k_1',)}
     """
     tokens: dict[str, tuple[str, ...]] = {
-        "m": (f"m_{clean(action.message)}", f"g_{clean(category)}"),
-        "c": (f"c_{clean(action.channel)}",),
-        "l": (f"l_{action.delay_s}",),
+        "m": message_tokens(action.message, category),
+        "c": (channel_token(action.channel),),
+        "l": (delay_token(action.delay_s),),
     }
     if bucket is not None:
         tokens["e"] = (f"e_{bucket}",)

@@ -6,6 +6,7 @@ saved and taken up again in between.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import msgspec
@@ -62,7 +63,7 @@ def unlearned_worth(reward: Reward) -> float:
 
     At the start biases a send's gain is then `_OPTIMISM` times what its opt-outs cost.
     """
-    odds = (1 + 2.718281828459045**-POSITIVE_START) / (1 + 2.718281828459045**-OUT_START)
+    odds = (1 + math.exp(-POSITIVE_START)) / (1 + math.exp(-OUT_START))
     return max(reward.click, _OPTIMISM * reward.consent_value * odds)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +88,10 @@ class TwoHeads:
 
     def logits(self, text: str) -> tuple[float, float]:
         """Give both logits as Vowpal Wabbit itself predicts them, start biases included."""
+        example = self._parser.parse_line(text)
         return (
-            float(self._positive.predict_one(self._parser.parse_line(text))) + POSITIVE_START,
-            float(self._out.predict_one(self._parser.parse_line(text))) + OUT_START,
+            _logit(self._positive.predict_one(example)) + POSITIVE_START,
+            _logit(self._out.predict_one(example)) + OUT_START,
         )
 
     def weights(self) -> tuple[HeadWeights, HeadWeights]:
@@ -108,7 +110,13 @@ class TwoHeads:
         return cls(data[8 : 8 + size], data[8 + size :])
 
 
-def _weights(head: Workspace) -> HeadWeights:
+def _logit(prediction: object) -> float:
+    if not isinstance(prediction, float):
+        raise TypeError(f"a logistic head predicts a number, not {prediction!r}")
+    return prediction
+
+
+def _weights(head: Workspace[Any]) -> HeadWeights:
     table = np.asarray(head.weights())[:, 0, 0]
     indices = np.flatnonzero(table)
     return HeadWeights(indices.astype(np.uint32), table[indices].astype(np.float32))

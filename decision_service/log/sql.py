@@ -174,7 +174,7 @@ def _known(connection: Connection, entries: Sequence[Entry]) -> list[tuple[str |
 
 
 def _row(row: Row[Any]) -> LogRow:
-    return LogRow(*row)
+    return LogRow(*tuple(row))
 
 
 @contextmanager

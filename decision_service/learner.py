@@ -1,0 +1,204 @@
+"""The learner: the one writer that folds the log into the model and publishes versions."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from decision_service.log.base import Entry, EventLog, LogUnavailable
+from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable
+from policies.actions import ActionSpace
+from policies.catalogue import Catalogue
+from policies.compiled_model import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
+from policies.features import shared_tokens
+from policies.learning import Learning
+from policies.rows import CatalogueRow, ClockRow, Context, Row, decode, encode
+from policies.vw_heads import BITS, OPTIONS
+
+_ROWS_AT_ONCE = 2_000
+_PUBLISH_EVERY_S = 2.0
+_SAVE_EVERY_S = 30.0
+_LOOK_EVERY_S = 0.1
+_CLOCK_EVERY_S = 1.0
+_PROOFS = 2
+"""Contexts on which a compiled version is proven equal to VW before it is published."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the learner is."""
+
+    position: int
+    learned: int
+    version: int
+    open_windows: int
+
+
+class Learner:
+    """Folds the log in position order, each position once, and publishes.
+
+    What it has folded is saved with every version by compare-and-swap, so a learner that crashed goes on
+    from there to the same bytes, and of two learners one starts again from the other's checkpoint.
+
+    Parameters
+    ----------
+    log, registry
+        Where rows come from and versions go to.
+    wall_clock
+        The clock in wall mode: versions are then published by themselves, and time passes for open
+        windows although nothing arrives. None in request mode, where `catch_up` publishes.
+    """
+
+    def __init__(self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None) -> None:
+        self._log = log
+        self._registry = registry
+        self._clock = wall_clock
+        self._turn = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._contexts: deque[Context] = deque(maxlen=_PROOFS)
+        self._space: ActionSpace | None = None
+        self._saved: int | None = None
+        self._unpublished = 0
+        self._version = 0
+        self._learning = self._load()
+
+    def _load(self) -> Learning:
+        checkpoint = self._registry.checkpoint()
+        self._version = self._registry.latest()
+        self._unpublished = 0
+        self._saved = checkpoint.position if checkpoint else None
+        latest = self._log.last_of_kind(CatalogueRow.kind)
+        if latest is not None:
+            self._space = _space(decode(latest.body))
+        return Learning.from_bytes(checkpoint.payload, self._related) if checkpoint else Learning(self._related)
+
+    def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+        rows: dict[str, list[tuple[int, Row]]] = {}
+        for row in self._log.of_events(event_ids):
+            rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+        return rows
+
+    @property
+    def progress(self) -> Progress:
+        """Tell how far the learner is."""
+        learning = self._learning
+        return Progress(learning.position, learning.learned, self._version, learning.attribution.open_windows)
+
+    def start(self) -> None:
+        """Follow the log in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Fold what is there, save it, and end."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._turn:
+            self._fold_all()
+            self._save(publish=self._clock is not None)
+
+    def catch_up(self, position: int) -> int:
+        """Fold at least up to a position, publish what was learned, and give the latest version."""
+        with self._turn:
+            while self._learning.position < position and self._fold():
+                pass
+            self._save(publish=True)
+            return self._version
+
+    def _run(self) -> None:
+        since_save = since_clock = 0.0
+        while not self._stopped.wait(_LOOK_EVERY_S):
+            since_save, since_clock = since_save + _LOOK_EVERY_S, since_clock + _LOOK_EVERY_S
+            try:
+                with self._turn:
+                    folded = self._fold_all()
+                    if folded:
+                        since_clock = 0.0
+                    elif since_clock >= _CLOCK_EVERY_S:
+                        since_clock = 0.0
+                        self._tick()
+                    due = self._clock is not None and self._unpublished > 0 and since_save >= _PUBLISH_EVERY_S
+                    if due or since_save >= _SAVE_EVERY_S:
+                        since_save = 0.0
+                        self._save(publish=due)
+            except (LogUnavailable, RegistryUnavailable) as error:
+                _logger.warning("learning waits: %s", error)
+            except ModelMismatch as error:
+                _logger.error("the model is not published: %s", error)
+
+    def _fold_all(self) -> int:
+        folded = 0
+        while count := self._fold():
+            folded += count
+        return folded
+
+    def _fold(self) -> int:
+        rows = self._log.read(self._learning.position, _ROWS_AT_ONCE)
+        for stored in rows:
+            row = decode(stored.body)
+            if isinstance(row, CatalogueRow):
+                self._space = _space(row)
+            interactions = self._learning.fold(stored.position, row)
+            self._unpublished += len(interactions)
+            self._contexts.extend(interaction.context for interaction in interactions)
+        return len(rows)
+
+    def _tick(self) -> None:
+        """Let time pass for windows that nothing else would close."""
+        if self._clock is not None and self._learning.attribution.open_windows:
+            row = ClockRow(at=self._clock())
+            self._log.append([Entry(row.kind, row.at, encode(row))])
+
+    def _save(self, *, publish: bool) -> None:
+        """Save the checkpoint, and with ``publish`` a new version if something was learned."""
+        learning = self._learning
+        publish = publish and self._unpublished > 0
+        if learning.position == (self._saved or 0) and not publish:
+            return
+        snapshot = learning.snapshot() if publish else None
+        facts = self._prove(snapshot) if snapshot is not None else {}
+        try:
+            self._version = self._registry.save(
+                self._saved,
+                Checkpoint(learning.position, learning.to_bytes()),
+                version=snapshot.to_bytes() if snapshot is not None else None,
+                facts=facts,
+            )
+        except CheckpointConflict as conflict:
+            _logger.warning("starting again from another learner's work: %s", conflict)
+            self._learning = self._load()
+            return
+        self._saved = learning.position
+        if publish:
+            self._unpublished = 0
+
+    def _prove(self, snapshot: ModelSnapshot) -> dict[str, object]:
+        """Prove that a version scores like VW and that no crossed features collide.
+
+        Raises
+        ------
+        ModelMismatch
+            When it may not be published.
+        """
+        space = self._space
+        colliding = 0
+        if space is not None:
+            restored = ModelSnapshot.from_bytes(snapshot.to_bytes())
+            check_equal(self._learning.heads, CompiledModel(restored, space, OPTIONS), space, self._contexts)
+            tokens = {token for context in self._contexts for own in shared_tokens(context).values() for token in own}
+            colliding = collisions(space, sorted(tokens), BITS)
+            if colliding:
+                raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
+        watermark = self._learning.attribution.watermark
+        return {"at": watermark, "learned": snapshot.learned, "position": self._learning.position}
+
+
+def _space(row: Row) -> ActionSpace | None:
+    return ActionSpace.of(Catalogue.from_document(row.document)) if isinstance(row, CatalogueRow) else None

@@ -1,0 +1,213 @@
+"""What an operator can choose, from options and environment variables: one frozen object.
+
+Every setting has one name: ``data_dir`` is the field, ``--data-dir`` the option and
+``DECISION_SERVICE_DATA_DIR`` the variable. An option wins over its variable, a variable over the default.
+The environment is read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+_PREFIX = "DECISION_SERVICE_"
+_SQLITE = "sqlite:///"
+
+
+class SettingsRefused(ValueError):
+    """One or more settings cannot be used; the message has a line for each, naming option and reason."""
+
+
+class Settings(BaseModel):
+    """The settings of one service.
+
+    Examples
+    --------
+    >>> settings = Settings.load({"port": "8100"}, {"DECISION_SERVICE_REPLICAS": "2"})
+    >>> settings.port, settings.replicas, settings.clock
+    (8100, 2, 'wall')
+    >>> Settings.load({"port": "99999"}, {})
+    Traceback (most recent call last):
+    ...
+    decision_service.settings.SettingsRefused: --port: must be less than or equal to 65535, not '99999'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; only this machine's own (loopback).")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        Path("data"), description="Directory of everything that lasts; made when absent, for its owner only."
+    )
+    replicas: int = Field(1, ge=1, le=64, description="Processes that answer requests.")
+    database_url: str = Field(
+        "",
+        repr=False,
+        description="The log, as an SQLAlchemy URL; only SQLite yet.",
+        json_schema_extra={"shown": "decisions.sqlite in the data directory"},
+    )
+    redis_url: str | None = Field(
+        None,
+        repr=False,
+        description="Redis of the shoppers' states.",
+        json_schema_extra={"shown": "an embedded one"},
+    )
+    catalog: Path | None = Field(
+        None,
+        description="YAML file of messages, channels, caps and rewards.",
+        json_schema_extra={"shown": "the built-in example"},
+    )
+    clock: Literal["wall", "request"] = Field(
+        "wall", description="Whose time counts: the server's, or `now` in each request (simulation)."
+    )
+    policy: Literal["uniform", "rule", "default"] = Field("default", description="Policy that decides.")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**63,
+        description="Seed of the draws; stored with the data.",
+        json_schema_extra={"shown": "the stored one, random at the first start"},
+    )
+
+    @classmethod
+    def load(cls, options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Self:
+        """Return the settings from given options over environment variables over defaults.
+
+        Parameters
+        ----------
+        options
+            Field name → value as typed; None means not given.
+        environ
+            The environment; that of this process when None.
+
+        Raises
+        ------
+        SettingsRefused
+            With one line per bad value.
+        """
+        variables = os.environ if environ is None else environ
+        given = {name: variables[variable(name)] for name in cls.model_fields if variables.get(variable(name))}
+        typed = {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls.model_validate(given | typed)
+        except ValidationError as error:
+            lines = (_line(name, reason, name not in typed) for name, reason in _mistakes(error))
+            raise SettingsRefused("\n".join(lines)) from error
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        address = "127.0.0.1" if host == "localhost" else host
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            raise ValueError(f"must be an IP address or localhost, not {host!r}") from None
+        if not parsed.is_loopback:
+            raise ValueError(
+                f"{host} is not a loopback address; the service has no API keys yet, so whoever reaches it "
+                "could decide and read everything: use 127.0.0.1, behind a proxy that authenticates"
+            )
+        if parsed.version != 4:
+            raise ValueError(f"{host} is IPv6, which is not supported yet; use 127.0.0.1")
+        return address
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        resolved = path.expanduser().resolve()
+        if resolved.exists() and not resolved.is_dir():
+            raise ValueError(f"{resolved} is not a directory")
+        if "?" in str(resolved):
+            raise ValueError("must not contain '?', which SQLite's URL cannot hold")
+        return resolved
+
+    @field_validator("catalog")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        resolved = path.expanduser().resolve()
+        if not resolved.is_file():
+            raise ValueError(f"there is no file {resolved}")
+        return resolved
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        place = parts.path if parts.scheme == "unix" else parts.hostname
+        if parts.scheme not in ("redis", "rediss", "unix") or not place:
+            raise ValueError("must look like redis://host:6379/0, rediss://… or unix:///path")
+        return url
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite(cls, url: str) -> str:
+        if url.startswith(("postgres", "postgresql")):
+            raise ValueError("PostgreSQL is not supported yet; leave it out to log into SQLite")
+        path = url.removeprefix(_SQLITE)
+        if not url.startswith(_SQLITE) or path in ("", ":memory:") or "?" in path:
+            raise ValueError("must be sqlite:/// and the path of a file")
+        return _SQLITE + str(Path(path).expanduser().resolve())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _log_in_data_dir(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        default = cls.model_fields["data_dir"].default
+        log = Path(values.get("data_dir", default)) / "decisions.sqlite"
+        # Defaults are not validated: without this a relative one would move with the workers' directory.
+        return {"data_dir": default, "database_url": f"{_SQLITE}{log}", **values}
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting.
+
+    >>> variable("data_dir")
+    'DECISION_SERVICE_DATA_DIR'
+    """
+    return _PREFIX + name.upper()
+
+
+def option(name: str) -> str:
+    """Return the command-line option of a setting.
+
+    >>> option("data_dir")
+    '--data-dir'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def help_text(name: str) -> str:
+    """Return what ``--help`` says of a setting: what it is, its default and its variable.
+
+    >>> help_text("replicas")
+    'Processes that answer requests. [default: 1; variable: DECISION_SERVICE_REPLICAS]'
+    """
+    field = Settings.model_fields[name]
+    return f"{field.description} [default: {_shown_default(field)}; variable: {variable(name)}]"
+
+
+def _shown_default(field: FieldInfo) -> object:
+    extra = field.json_schema_extra
+    return extra["shown"] if isinstance(extra, dict) else field.default
+
+
+def _mistakes(error: ValidationError) -> Iterable[tuple[str, str]]:
+    for mistake in error.errors(include_url=False):
+        own = mistake["type"] == "value_error"  # ours: worded fully, and silent on secrets
+        reason = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        yield str(mistake["loc"][0]), reason if own else f"{reason}, not {mistake['input']!r}"
+
+
+def _line(name: str, reason: str, from_variable: bool) -> str:
+    source = f" (from {variable(name)})" if from_variable else ""
+    return f"{option(name)}{source}: {reason}"
