@@ -99,7 +99,7 @@ class Settings(BaseModel):
             return cls.model_validate(given | typed)
         except ValidationError as error:
             lines = (_line(name, reason, name not in typed) for name, reason in _mistakes(error))
-            raise SettingsRefused("\n".join(lines)) from error
+            raise SettingsRefused("\n".join(lines)) from None  # its text may quote a password
 
     @field_validator("host")
     @classmethod
