@@ -34,10 +34,9 @@ def open_engine(url: str, metadata: MetaData) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_deferred)
-    with errors():
-        # Two processes may open a new file at once: the second waits for the first here.
-        with write(engine) as connection:
-            metadata.create_all(connection)
+    # Two processes may open a new file at once: the second waits for the first in `write`.
+    with errors(), write(engine) as connection:
+        metadata.create_all(connection)
     return engine
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from ulid import ULID
 
+from decision_service import metrics
 from decision_service.answers import Answer, answer, degraded_answer
 from decision_service.api.schemas import DecideBody
 from decision_service.journal import Journal
@@ -21,7 +22,7 @@ from policies.decide import Decision, decide, still_allowed
 from policies.policy import Policy
 from policies.record import degraded, record
 from policies.request import Exclusion, Request
-from policies.rows import DecisionRow, OutcomeRow, TriggerRecord, decode
+from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, TriggerRecord, decode
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER
 
@@ -39,11 +40,14 @@ class Serving:
 
 @dataclass(frozen=True)
 class Answered:
-    """The bytes of an answer, and whether they were given before."""
+    """The bytes of an answer, and whether they were given before.
+
+    ``withdrawals`` are opt-outs that were logged before their decision was known.
+    """
 
     body: bytes
     replayed: bool = False
-    dangling: tuple[OutcomeRow, ...] = ()
+    withdrawals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ class Decider:
             await self._give_back(place)
             raise
         if isinstance(result, Appended):
-            return Answered(body, dangling=_dangling(result))
+            _count(told)
+            return Answered(body, withdrawals=_withdrawals(result, row))
         await self._give_back(place)
         return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
 
@@ -161,16 +166,22 @@ class Decider:
         return result
 
 
-def _dangling(appended: Appended) -> tuple[OutcomeRow, ...]:
-    """Give the outcomes that were logged before their decision showed up."""
-    rows = (decode(row.body) for row in appended.related if row.kind == "outcome")
-    return tuple(row for row in rows if isinstance(row, OutcomeRow))
+def _count(told: Answer) -> None:
+    metrics.DECISIONS.labels(told.decision, told.hold_reason or "").inc()
+
+
+def _withdrawals(appended: Appended, decision: DecisionRow) -> tuple[str, ...]:
+    """Give the channels that outcomes logged before this decision showed up have withdrawn."""
+    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
+    withdrawn = any(isinstance(row, OutcomeRow) and row.type in WITHDRAWALS for row in rows)
+    return (decision.channel,) if withdrawn and decision.is_delivered and decision.channel else ()
 
 
 def _replay(conflict: Conflict, fingerprint: str) -> Answered:
     winner = decode(conflict.row.body)
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
+    metrics.REPLAYS.inc()
     return Answered(winner.answer.encode(), replayed=True)
 
 

@@ -44,7 +44,8 @@ class Shoppers:
         """Log shopper events; the next decision knows them."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        results = await self._journal.append_all([Draft(row, key=_key(row, bodies[number])) for number, row in rows.items()])
+        drafts = [Draft(row, key=_key(row, bodies[number])) for number, row in rows.items()]
+        results = await self._journal.append_all(drafts)
         await self._journal.contained()
         statuses = refused | {
             number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED

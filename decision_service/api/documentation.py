@@ -1,0 +1,126 @@
+"""The documentation of the routes: what ``/openapi.json`` says of bodies and answers.
+
+Bodies are read raw for speed, so their schemas are given here, from the very types that validate them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from decision_service.api.schemas import (
+    ClockBody,
+    DecideBody,
+    OutcomeBody,
+    PreferencesBody,
+    ShopperEventBody,
+)
+
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class RouteDoc:
+    """One route: its method, path, the endpoint's name, and what it takes."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    body: Any = None
+    status: int = 200
+
+
+def route_docs() -> tuple[RouteDoc, ...]:
+    """List the routes."""
+    return (
+        RouteDoc("POST", "/v1/decide", "decide", "Decide which notification to send, or none", DecideBody),
+        RouteDoc(
+            "POST",
+            "/v1/decide/batch",
+            "decide_batch",
+            "Decide up to 1,000 requests in order",
+            {"decisions": list[DecideBody]},
+        ),
+        RouteDoc(
+            "POST",
+            "/v1/feedback",
+            "feedback",
+            "Tell what happened to decisions; one event or up to 1,000",
+            {"events": list[OutcomeBody]},
+            202,
+        ),
+        RouteDoc("GET", "/v1/decisions/{event_id:path}", "decision", "Explain a decision"),
+        RouteDoc(
+            "POST",
+            "/v1/events",
+            "events",
+            "Tell what shoppers did; one event or up to 1,000",
+            {"events": list[ShopperEventBody]},
+            202,
+        ),
+        RouteDoc("GET", "/v1/shoppers/{shopper_id:path}/preferences", "preferences", "Give a shopper's preferences"),
+        RouteDoc(
+            "PUT",
+            "/v1/shoppers/{shopper_id:path}/preferences",
+            "put_preferences",
+            "Change a shopper's preferences; what is absent keeps its value",
+            PreferencesBody,
+        ),
+        RouteDoc("GET", "/v1/catalog", "catalog", "Give the catalogue in force"),
+        RouteDoc("POST", "/v1/clock", "clock", "Let time pass (request clock only)", ClockBody),
+        RouteDoc("GET", "/healthz", "healthz", "Alive"),
+        RouteDoc("GET", "/readyz", "readyz", "Can decide: state, log and model are at hand"),
+        RouteDoc("GET", "/metrics", "metrics", "Prometheus metrics"),
+    )
+
+
+def documented(route: RouteDoc) -> dict[str, Any]:
+    """Give the OpenAPI of a route's body and its problems."""
+    problem = {"content": {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}}
+    extra: dict[str, Any] = {"responses": {"default": {"description": "A problem (RFC 9457)", **problem}}}
+    if route.body is not None:
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(route.body)}}}
+    return extra
+
+
+def _schema(body: Any) -> dict[str, Any]:
+    if isinstance(body, dict):
+        ((name, kind),) = body.items()
+        return {"type": "object", "required": [name], "properties": {name: _inline(TypeAdapter(kind).json_schema())}}
+    if isinstance(body, type) and issubclass(body, BaseModel):
+        return _inline(body.model_json_schema())
+    raise TypeError(f"{body!r} describes no body")
+
+
+def _inline(schema: dict[str, Any]) -> dict[str, Any]:
+    """Put definitions where they are used: OpenAPI keeps none inside a body's schema."""
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolve(definitions[node["$ref"].rpartition("/")[2]])
+            return {name: resolve(value) for name, value in node.items()}
+        return [resolve(each) for each in node] if isinstance(node, list) else node
+
+    resolved: dict[str, Any] = resolve(schema)
+    return resolved

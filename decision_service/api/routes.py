@@ -1,0 +1,262 @@
+"""The routes of the HTTP API: read a body, call the part that knows, write the answer. No logic."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from decision_service import metrics
+from decision_service.api.documentation import documented, route_docs
+from decision_service.api.schemas import (
+    BatchBody,
+    Body,
+    ClockBody,
+    DecideBody,
+    ListBody,
+    OutcomeBody,
+    PreferencesBody,
+    ShopperEventBody,
+    parse,
+    parse_item,
+)
+from decision_service.decider import Answered
+from decision_service.feedback import Status, invalid
+from decision_service.problems import BadRequest, Invalid, NotFound, Problem, TooLarge, Unavailable
+from decision_service.service import Service
+
+SINGLE_LIMIT = 1 << 20
+LIST_LIMIT = 8 << 20
+_JSON, _PROBLEM = "application/json", "application/problem+json"
+
+BodyType = TypeVar("BodyType", bound=Body)
+
+
+def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastAPI:
+    """Make the ASGI application of one replica; its lifespan starts and stops the service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(title="Notification decision service", version="1", lifespan=lifespan)
+    endpoints = _Endpoints(service, multiprocess_dir)
+    for route in route_docs():
+        endpoint = getattr(endpoints, route.name)
+        app.add_api_route(
+            route.path,
+            _answering(endpoint, route.name),
+            methods=[route.method],
+            name=route.name,
+            summary=route.summary,
+            status_code=route.status,
+            openapi_extra=documented(route),
+            response_class=Response,
+        )
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+def _answering(
+    endpoint: Callable[[Request], Awaitable[Response]], name: str
+) -> Callable[[Request], Awaitable[Response]]:
+    """Turn problems into problem documents, and measure."""
+    seconds = metrics.SECONDS.labels(name)
+
+    async def answer(request: Request) -> Response:
+        began = time.perf_counter()
+        try:
+            return await endpoint(request)
+        except Problem as problem:
+            return _problem(problem)
+        finally:
+            seconds.observe(time.perf_counter() - began)
+
+    return answer
+
+
+def _problem(problem: Problem) -> Response:
+    metrics.PROBLEMS.labels(str(int(problem.status))).inc()
+    headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
+    return Response(problem.body(), int(problem.status), headers, _PROBLEM)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Write the framework's own errors (no such path, wrong method) as problem documents."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    document = {
+        "type": "about:blank",
+        "title": str(getattr(error, "detail", "Internal Server Error")),
+        "status": status,
+        "detail": f"{request.method} {request.url.path}",
+        "errors": [],
+    }
+    return Response(msgspec.json.encode(document), status, media_type=_PROBLEM)
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """Read a body; of one that is too large the rest is read and dropped, so that the answer is seen."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+    if size > limit:
+        raise TooLarge(f"the body has {size} bytes; at most {limit} are read")
+    return b"".join(chunks)
+
+
+def _json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, _JSON)
+
+
+class _Endpoints:
+    """One method per route, of the route's name."""
+
+    def __init__(self, service: Service, multiprocess_dir: str | None) -> None:
+        self._service = service
+        self._multiprocess_dir = multiprocess_dir
+
+    async def decide(self, request: Request) -> Response:
+        body = parse(DecideBody, await _read(request, SINGLE_LIMIT))
+        answered = await self._decide(body)
+        headers = {"Idempotent-Replay": "true"} if answered.replayed else None
+        return Response(answered.body, 200, headers, _JSON)
+
+    async def _decide(self, body: DecideBody) -> Answered:
+        now = await self._service.now(body, required=True)
+        answered = await self._service.decider.decide(body, now)
+        for channel in answered.withdrawals:
+            await self._service.feedback.withdraw_late(body.shopper_id, channel, now)
+        return answered
+
+    async def decide_batch(self, request: Request) -> Response:
+        batch = parse(BatchBody, await _read(request, LIST_LIMIT))
+        results: list[msgspec.Raw] = [msgspec.Raw(b"null")] * len(batch.decisions)
+        lanes: dict[object, list[int]] = defaultdict(list)
+        for number, item in enumerate(batch.decisions):
+            lanes[str(item.get("shopper_id"))].append(number)
+
+        async def lane(numbers: Sequence[int]) -> None:
+            # Items of one shopper see each other, so they are decided one after the other.
+            for number in numbers:
+                results[number] = await self._item(batch.decisions[number])
+
+        await asyncio.gather(*(lane(numbers) for numbers in lanes.values()))
+        return _json({"results": results})
+
+    async def _item(self, item: dict[str, Any]) -> msgspec.Raw:
+        try:
+            return msgspec.Raw((await self._decide(parse_item(DecideBody, item))).body)
+        except Problem as problem:
+            return msgspec.Raw(msgspec.json.encode({"error": problem.document()}))
+
+    async def feedback(self, request: Request) -> Response:
+        items, now = await self._items(request, ("event_id", "type"))
+        return await self._accept("outcome", OutcomeBody, items, now, self._service.feedback.take)
+
+    async def events(self, request: Request) -> Response:
+        items, now = await self._items(request, ("shopper_id", "type"))
+        return await self._accept("event", ShopperEventBody, items, now, self._service.shoppers.saw)
+
+    async def _items(self, request: Request, single: tuple[str, ...]) -> tuple[list[dict[str, Any]], float]:
+        """Read a list of items, or one item by itself."""
+        raw = await _read(request, LIST_LIMIT)
+        try:
+            document = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"the body is not JSON: {error}") from None
+        except RecursionError:
+            raise BadRequest("the body is nested too deeply") from None
+        if isinstance(document, dict) and "events" not in document and all(name in document for name in single):
+            now = {"now": document.pop("now")} if "now" in document else {}
+            raw = msgspec.json.encode({"events": [document], **now})
+        body = parse(ListBody, raw)
+        return body.events, await self._service.now(body)
+
+    async def _accept(
+        self,
+        kind: str,
+        model: type[BodyType],
+        items: Sequence[dict[str, Any]],
+        now: float,
+        take: Callable[[Sequence[BodyType], float], Awaitable[list[Status]]],
+    ) -> Response:
+        bodies: dict[int, BodyType] = {}
+        statuses: dict[int, Status] = {}
+        for number, item in enumerate(items):
+            try:
+                bodies[number] = parse_item(model, item)
+            except Problem as problem:
+                error = problem.errors[0]
+                statuses[number] = invalid(error.field, error.message)
+        statuses.update(zip(bodies, await take(list(bodies.values()), now), strict=True))
+        results = [_status(statuses[number]) for number in range(len(items))]
+        for status in statuses.values():
+            metrics.ITEMS.labels(kind, status.status).inc()
+        accepted = sum(status.status != "invalid" for status in statuses.values())
+        return _json({"accepted": accepted, "results": results}, 202)
+
+    async def decision(self, request: Request) -> Response:
+        return _json(await self._service.inspector.explain(request.path_params["event_id"]))
+
+    async def preferences(self, request: Request) -> Response:
+        shopper_id, catalogue = _shopper(request), self._service.rulebook.catalogue
+        return _json(await self._service.shoppers.preferences(shopper_id, catalogue))
+
+    async def put_preferences(self, request: Request) -> Response:
+        shopper_id, catalogue = _shopper(request), self._service.rulebook.catalogue
+        body = parse(PreferencesBody, await _read(request, SINGLE_LIMIT))
+        now = await self._service.now(body)
+        return _json(await self._service.shoppers.prefer(shopper_id, body, now, catalogue))
+
+    async def catalog(self, request: Request) -> Response:
+        rulebook = self._service.rulebook
+        return _json(rulebook.catalogue.to_document(), headers={"Catalog-Version": str(rulebook.version)})
+
+    async def clock(self, request: Request) -> Response:
+        raw = await _read(request, SINGLE_LIMIT)
+        if self._service.settings.clock == "wall":
+            raise NotFound("this service runs by the wall clock")
+        body = parse(ClockBody, raw)
+        version = await self._service.reach(body.now.timestamp())
+        return _json({"now": body.now.isoformat().replace("+00:00", "Z"), "version": version})
+
+    async def healthz(self, request: Request) -> Response:
+        return _json({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        parts = await asyncio.to_thread(self._service.is_ready)
+        if not all(parts.values()):
+            away = ", ".join(name for name, at_hand in parts.items() if not at_hand)
+            raise Unavailable(f"cannot decide: {away} is away")
+        return _json({"status": "ready", **parts})
+
+    async def metrics(self, request: Request) -> Response:
+        metrics.MODEL_VERSION.set(self._service.versions.current().policy.version)
+        metrics.STATE_TRUSTED.set(self._service.store.incarnation is not None)
+        text = await asyncio.to_thread(metrics.exposition, self._multiprocess_dir)
+        return Response(text, media_type=metrics.CONTENT_TYPE)
+
+
+def _shopper(request: Request) -> str:
+    shopper_id = str(request.path_params["shopper_id"])
+    if not 0 < len(shopper_id) <= 255 or any(ord(each) < 32 or ord(each) == 127 for each in shopper_id):
+        raise Invalid.field("shopper_id", "must have 1 to 255 characters and no control characters")
+    return shopper_id
+
+
+def _status(status: Status) -> dict[str, str]:
+    if status.error is None:
+        return {"status": status.status}
+    return {"status": status.status, "field": status.error.field, "message": status.error.message}

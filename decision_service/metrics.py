@@ -1,0 +1,37 @@
+"""Metrics: every name that Prometheus reads, in one place.
+
+With ``PROMETHEUS_MULTIPROC_DIR`` set (``serve`` does) the numbers of all replicas are added up, whichever
+of them is asked.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY as DEFAULT_REGISTRY
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+DECISIONS = Counter("decision_service_decisions", "Decisions answered.", ["decision", "hold_reason"])
+REPLAYS = Counter("decision_service_replays", "Decisions answered again for a repeated event id.")
+ITEMS = Counter("decision_service_items", "Outcomes and shopper events by what became of them.", ["kind", "status"])
+SECONDS = Histogram(
+    "decision_service_request_seconds",
+    "Time from a request's body to its answer.",
+    ["endpoint"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+PROBLEMS = Counter("decision_service_problems", "Requests answered with a problem.", ["status"])
+MODEL_VERSION = Gauge("decision_service_model_version", "Model version served.", multiprocess_mode="livemin")
+STATE_TRUSTED = Gauge(
+    "decision_service_state_trusted", "1 while the state store contains the log.", multiprocess_mode="livemin"
+)
+
+
+def exposition(multiprocess_dir: str | None) -> bytes:
+    """Write all metrics as text."""
+    if multiprocess_dir is None:
+        return generate_latest(DEFAULT_REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,206 @@
+"""The service: wires the parts. The one composition root; it knows no Ray, so tests need no cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from decision_service.api.schemas import Body
+from decision_service.catalogue_file import example, load
+from decision_service.decider import Decider
+from decision_service.feedback import Feedback
+from decision_service.inspector import Inspector
+from decision_service.journal import Journal
+from decision_service.keeper import Keeper
+from decision_service.learner import Learner
+from decision_service.log.base import Conflict, Entry, EventLog, LogUnavailable
+from decision_service.log.group_commit import GroupCommit
+from decision_service.log.sql import SqlLog
+from decision_service.problems import Invalid
+from decision_service.projector import Projector
+from decision_service.registry.base import Registry
+from decision_service.registry.sql import SqlRegistry
+from decision_service.settings import Settings
+from decision_service.shoppers import Shoppers
+from decision_service.state.redis import RedisStateStore
+from decision_service.versions import Versions
+from policies.catalogue import Catalogue
+from policies.rows import CatalogueRow, ClockRow, decode, encode
+from policies.rulebook import Rulebook
+
+
+class SettingsConflict(ValueError):
+    """A setting contradicts what is stored with the data."""
+
+
+class Fleet(Protocol):
+    """The learner and all replicas, wherever they run."""
+
+    async def publish(self, position: int) -> int:
+        """Fold the log up to a position, publish, and return once every replica serves the version."""
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is stored with the data for ever: the log's identity, the application seed, whose clock counts."""
+
+    log_id: str
+    seed: bytes
+
+
+def open_log(settings: Settings) -> SqlLog:
+    """Open the log of a service."""
+    return SqlLog.open(settings.database_url)
+
+
+def open_registry(settings: Settings) -> SqlRegistry:
+    """Open the registry of a service: a database of its own beside the log."""
+    return SqlRegistry.open(f"sqlite:///{Path(settings.data_dir) / 'models.sqlite'}")
+
+
+def agree(log: EventLog, settings: Settings) -> Facts:
+    """Store what must never change with the data, and refuse settings that contradict it.
+
+    Raises
+    ------
+    SettingsConflict
+        Naming the option and what the data were made with.
+    """
+    clock = log.fact("clock", settings.clock)
+    if clock != settings.clock:
+        raise SettingsConflict(f"--clock: these data were made with the {clock} clock, not {settings.clock}")
+    wanted = str(settings.seed if settings.seed is not None else secrets.randbits(63))
+    seed = log.fact("seed", wanted)
+    if settings.seed is not None and seed != wanted:
+        raise SettingsConflict(f"--seed: these data were made with seed {seed}, not {settings.seed}")
+    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode())
+
+
+def enter_catalogue(log: EventLog, catalogue: Catalogue, at: float) -> Rulebook:
+    """Log the catalogue as a new version unless it is the latest already; give it ready to decide with."""
+    while True:
+        latest = log.last_of_kind(CatalogueRow.kind)
+        known = decode(latest.body) if latest is not None else None
+        version = known.version if isinstance(known, CatalogueRow) else 0
+        if isinstance(known, CatalogueRow) and Catalogue.from_document(known.document) == catalogue:
+            return Rulebook.of(catalogue, version)
+        row = CatalogueRow(at, version + 1, catalogue.to_document())
+        (result,) = log.append([Entry(row.kind, at, encode(row), key=f"catalogue\x1f{row.version}")])
+        if not isinstance(result, Conflict):
+            return Rulebook.of(catalogue, row.version)
+
+
+def open_learner(settings: Settings) -> Learner:
+    """Open the learner of a service; it follows the log once started."""
+    return Learner(open_log(settings), open_registry(settings), time.time if settings.clock == "wall" else None)
+
+
+class Service:
+    """One replica: everything that answers requests, composed from settings.
+
+    Parameters
+    ----------
+    settings
+        With ``redis_url`` set.
+    fleet
+        Gives the learner and all replicas, given this one's versions.
+    """
+
+    def __init__(self, settings: Settings, fleet: Callable[[Versions], Fleet]) -> None:
+        if settings.redis_url is None:
+            raise ValueError("a replica needs the URL of a Redis")
+        self.settings = settings
+        self.log: EventLog = open_log(settings)
+        self.registry: Registry = open_registry(settings)
+        facts = agree(self.log, settings)
+        catalogue = load(settings.catalog) if settings.catalog is not None else example()
+        self.rulebook = enter_catalogue(self.log, catalogue, self._time())
+        self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
+        self.projector = Projector(self.store, self._bodies)
+        self.journal = Journal(self.log, GroupCommit(self.log), self.projector)
+        self.keeper = Keeper(self.store, self.journal, self.projector, self._time)
+        self.versions = Versions(self.registry, self.rulebook, settings.policy)
+        self.decider = Decider(self.versions.current, self.store, self.journal, facts.seed)
+        wall = settings.clock == "wall"
+        self.feedback = Feedback(self.store, self.journal, checks_future=wall)
+        self.shoppers = Shoppers(self.store, self.journal, self.feedback, checks_future=wall)
+        self.inspector = Inspector(self.log, self.registry)
+        self._fleet = fleet(self.versions)
+
+    def _bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        return [(row.position, row.body) for row in self.log.read(after, limit)]
+
+    def _time(self) -> float:
+        """Give the time of the service: the server's, or the latest that a request has named."""
+        return time.time() if self.settings.clock == "wall" else max(self.log.head().watermark, 0.0)
+
+    async def start(self) -> None:
+        """Bring the state store up, serve the latest model, and follow both."""
+        await self.keeper.restore()
+        await self.versions.refresh()
+        self.keeper.start()
+        self.versions.start()
+
+    async def stop(self) -> None:
+        """Write what is queued and let go of everything."""
+        await self.keeper.stop()
+        await self.versions.stop()
+        await self.journal.close()
+        await self.store.close()
+        self.log.close()
+        self.registry.close()
+
+    async def now(self, body: Body, *, required: bool = False) -> float:
+        """Give the time of a request by the clock that counts.
+
+        Raises
+        ------
+        Invalid
+            When ``now`` is given under the wall clock, or is required and missing.
+        """
+        told = getattr(body, "now", None)
+        if self.settings.clock == "wall":
+            if told is not None:
+                raise Invalid.field("now", "is only possible with the request clock (serve --clock request)")
+            return time.time()
+        if told is not None:
+            return float(told.timestamp())
+        if required:
+            raise Invalid.field("now", "is required with the request clock")
+        return await asyncio.to_thread(self._time)
+
+    async def reach(self, now: float) -> int:
+        """Let time reach a moment: what was logged before is folded, published and served everywhere."""
+        head = await asyncio.to_thread(self.log.head)
+        if now > head.watermark:
+            await self.journal.append(ClockRow(at=now))
+            head = await asyncio.to_thread(self.log.head)
+        return await self._fleet.publish(head.position)
+
+    def is_ready(self) -> dict[str, bool]:
+        """Tell which of the parts that a decision needs are at hand."""
+        try:
+            self.log.head()
+            has_log = True
+        except LogUnavailable:
+            has_log = False
+        return {"state": self.store.incarnation is not None, "log": has_log, "model": True}
+
+
+class LocalFleet:
+    """A learner and one replica in this process."""
+
+    def __init__(self, learner: Learner, versions: Versions) -> None:
+        self._learner = learner
+        self._versions = versions
+
+    async def publish(self, position: int) -> int:
+        """Fold, publish and serve."""
+        await asyncio.to_thread(self._learner.catch_up, position)
+        return await self._versions.refresh()
