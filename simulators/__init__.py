@@ -1,0 +1,1 @@
+"""Simulated shoppers, and real purchases replayed among them: worlds with known truth."""
