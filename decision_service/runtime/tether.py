@@ -1,0 +1,34 @@
+"""Run a program that dies with its parent: ``python tether.py PROGRAM ARGUMENT…``.
+
+Stands alone (standard library, no package import), so that it starts in some 20 ms and from anywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+_PR_SET_PDEATHSIG = 1
+
+
+def command(program: Sequence[str]) -> list[str]:
+    """Return the command line that runs a program so that it dies with whoever starts it.
+
+    >>> command(["redis-server", "--port", "0"])[-3:]
+    ['redis-server', '--port', '0']
+    """
+    return [sys.executable, "-I", "-S", os.path.abspath(__file__), *program]
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies; elsewhere than on Linux nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    os.execv(sys.argv[1], sys.argv[1:])
