@@ -192,6 +192,11 @@ class Service:
             has_log = False
         return {"state": self.store.incarnation is not None, "log": has_log, "model": True}
 
+    def is_fresh(self) -> bool:
+        """Tell whether nothing has been asked or told yet: the log holds no more than what a start writes."""
+        kinds = ("decision", "outcome", "event", "preferences", "clock")
+        return all(self.log.last_of_kind(kind) is None for kind in kinds)
+
 
 class LocalFleet:
     """A learner and one replica in this process."""

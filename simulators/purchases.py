@@ -50,8 +50,7 @@ def read_purchases(path: Path) -> list[Purchase]:
                 known.invoice, known.shopper, known.at, known.value + purchase.value, known.product, known.country
             )
         invoices[purchase.invoice] = purchase
-    bought = (purchase for purchase in invoices.values() if purchase.value > 0)
-    return sorted(bought, key=lambda purchase: (purchase.at, purchase.invoice))
+    return sorted(invoices.values(), key=lambda purchase: (purchase.at, purchase.invoice))
 
 
 def _lines(path: Path) -> Iterator[Purchase]:

@@ -240,7 +240,8 @@ class _Endpoints:
         if not all(parts.values()):
             away = ", ".join(name for name, at_hand in parts.items() if not at_hand)
             raise Unavailable(f"cannot decide: {away} is away")
-        return _json({"status": "ready", **parts})
+        fresh = await asyncio.to_thread(self._service.is_fresh)
+        return _json({"status": "ready", **parts, "clock": self._service.settings.clock, "fresh": fresh})
 
     async def metrics(self, request: Request) -> Response:
         metrics.MODEL_VERSION.set(self._service.versions.current().policy.version)
