@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,23 @@ def serve(
     from decision_service.commands import serve as command
 
     raise typer.Exit(command.run(options))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Transactions: CSV with the headers of UCI Online Retail, .gz or not.")],
+    url: Annotated[str, typer.Option(help="The service; it must run with --clock request on a new data directory.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Replay only so many purchases.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides who the buyers are and how they respond.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
+) -> None:
+    """Replay real purchases through a running service, beside a business rule and uniform choice.
+
+    The purchases are real; how buyers respond to notifications is simulated.
+    """
+    from decision_service.commands import replay as command
+
+    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json))
 
 
 def main() -> None:

@@ -112,9 +112,7 @@ def _content(decision: Decision) -> dict[str, object] | None:
     if decision.action is None or decision.trigger is None:
         return None
     trigger, rulebook = decision.request.triggers[decision.trigger], decision.rulebook
-    template = rulebook.contents.template(
-        decision.action.message, decision.action.channel, decision.eligibility.locale
-    )
+    template = rulebook.contents.template(decision.action.message, decision.action.channel, decision.eligibility.locale)
     if template is None:
         return None
     data = {"trigger": trigger.type, **trigger.attributes}

@@ -72,9 +72,7 @@ class Decider:
         The application seed stored with the data.
     """
 
-    def __init__(
-        self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes
-    ) -> None:
+    def __init__(self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes) -> None:
         self._serving = serving
         self._store = store
         self._journal = journal
@@ -197,9 +195,7 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
             priority=known[trigger.type].priority if trigger.priority is None else trigger.priority,
             critical=known[trigger.type].critical if trigger.critical is None else trigger.critical,
             expires_at=(
-                now + known[trigger.type].expires_s
-                if trigger.expires_at is None
-                else trigger.expires_at.timestamp()
+                now + known[trigger.type].expires_s if trigger.expires_at is None else trigger.expires_at.timestamp()
             ),
             attributes=trigger.attributes,
         )

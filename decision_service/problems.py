@@ -31,9 +31,7 @@ class Problem(Exception):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def __init__(
-        self, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None
-    ) -> None:
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)

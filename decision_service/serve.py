@@ -8,9 +8,10 @@ registry by themselves, and a broadcast tells them to look now.
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from ray.serve.config import BackpressureConfig
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -67,7 +68,7 @@ class LearnerDeployment:
 class Replica:
     """Answers requests."""
 
-    def __init__(self, settings: Settings, learner: DeploymentHandle) -> None:
+    def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
         self._settings = settings
         self._learner = learner
 
@@ -87,7 +88,7 @@ class Replica:
 class RayFleet:
     """The learner and all replicas of this application."""
 
-    def __init__(self, learner: DeploymentHandle, versions: Versions) -> None:
+    def __init__(self, learner: DeploymentHandle[Any], versions: Versions) -> None:
         self._learner = learner
         self._versions = versions
 
@@ -96,7 +97,7 @@ class RayFleet:
         try:
             version: int = await self._learner.catch_up.remote(position)
             replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
-            served = await replicas.broadcast("refresh").results_async()
+            served: list[int] = await replicas.broadcast("refresh").results_async()
         except RayServeException as error:
             raise Unavailable("the learner is away") from error
         await self._versions.refresh()
@@ -113,5 +114,6 @@ def build_application(settings: Settings) -> Application:
     settings
         With ``redis_url`` set.
     """
-    learner = LearnerDeployment.bind(settings)
-    return Replica.options(num_replicas=settings.replicas).bind(settings, learner)
+    # Ray's decorators make deployments of classes, which its annotations do not say.
+    learner, replica = cast(Deployment, LearnerDeployment), cast(Deployment, Replica)
+    return replica.options(num_replicas=settings.replicas).bind(settings, learner.bind(settings))

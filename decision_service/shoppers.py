@@ -32,9 +32,7 @@ class Shoppers:
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
-    def __init__(
-        self, store: StateStore, journal: Journal, feedback: Feedback, *, checks_future: bool
-    ) -> None:
+    def __init__(self, store: StateStore, journal: Journal, feedback: Feedback, *, checks_future: bool) -> None:
         self._store = store
         self._journal = journal
         self._feedback = feedback
@@ -96,8 +94,7 @@ class Shoppers:
         defaults = catalogue.defaults
         return {
             "consent": {
-                channel: state.consent.get(channel, catalogue.consents(channel))
-                for channel in catalogue.channels
+                channel: state.consent.get(channel, catalogue.consents(channel)) for channel in catalogue.channels
             },
             "time_zone": state.time_zone or defaults.time_zone,
             "locale": state.locale or defaults.locale,

@@ -143,9 +143,7 @@ class Attribution:
     def _begin(self, position: int, row: DecisionRow) -> None:
         if row.window_ends_at is None or row.send_at is None or row.channel is None:
             return
-        window = OpenWindow(
-            row.window_ends_at, position, row.event_id, row.shopper_id, row.channel, row.send_at
-        )
+        window = OpenWindow(row.window_ends_at, position, row.event_id, row.shopper_id, row.channel, row.send_at)
         self._open[row.event_id] = window
         self._by_shopper.setdefault(row.shopper_id, set()).add(row.event_id)
         heapq.heappush(self._ends, (window.ends_at, position, row.event_id))
@@ -195,9 +193,7 @@ class Attribution:
             for interaction in self._closed(window, rows.get(window.event_id, []), position)
         ]
 
-    def _closed(
-        self, window: OpenWindow, rows: list[tuple[int, Row]], position: int
-    ) -> Iterable[Interaction]:
+    def _closed(self, window: OpenWindow, rows: list[tuple[int, Row]], position: int) -> Iterable[Interaction]:
         decision = _decision(rows)
         outcomes = [row for at, row in rows if at < position and isinstance(row, OutcomeRow)]
         in_time = [outcome for outcome in outcomes if outcome.occurred_at < window.ends_at]

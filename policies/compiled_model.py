@@ -114,9 +114,7 @@ class CompiledModel:
         Naming the option that differs.
     """
 
-    def __init__(
-        self, snapshot: ModelSnapshot, space: ActionSpace, options: dict[str, str | int | float]
-    ) -> None:
+    def __init__(self, snapshot: ModelSnapshot, space: ActionSpace, options: dict[str, str | int | float]) -> None:
         for name in sorted({*options, *snapshot.options}):
             if options.get(name) != snapshot.options.get(name):
                 raise ModelMismatch(
@@ -132,8 +130,8 @@ class CompiledModel:
         self._of = {"m": space.message_of, "c": space.channel_of, "l": space.delay_of}
         self._hours = np.array([[token_hash("e", f"e_{bucket}")] for bucket in range(HOUR_BUCKETS)], dtype=np.uint64)
         self._base = self._starts + self._linear() + self._across("m", "c")[:, space.message_of, space.channel_of]
-        self._by_hour = (
-            self._look_up(self._hours)[:, None, :] + self._product(self._slots["c"], self._hours)
+        self._by_hour = self._look_up(self._hours)[:, None, :] + self._product(
+            self._slots["c"], self._hours
         )  # (2, channels, hours)
         self._rows: dict[str, _Rows] = {}
 
@@ -146,9 +144,7 @@ class CompiledModel:
     def logits(self, context: Context) -> FloatArray:
         """Give the logits of both heads, shape (2, n)."""
         space = self._space
-        rows = [
-            self._row(namespace, token) for namespace, own in shared_tokens(context).items() for token in own
-        ]
+        rows = [self._row(namespace, token) for namespace, own in shared_tokens(context).items() for token in own]
         logits = self._base.copy()
         for row in rows:
             logits += row.actions
@@ -234,9 +230,7 @@ class Predictor(Protocol):
         ...
 
 
-def check_equal(
-    predictor: Predictor, compiled: CompiledModel, space: ActionSpace, contexts: Iterable[Context]
-) -> None:
+def check_equal(predictor: Predictor, compiled: CompiledModel, space: ActionSpace, contexts: Iterable[Context]) -> None:
     """Prove that a compiled model scores like the model it was made from, on every send in these contexts.
 
     Raises

@@ -67,9 +67,7 @@ class Decision:
         )
 
 
-def decide(
-    request: Request, state: ShopperState, rulebook: Rulebook, policy: Policy, seed: bytes
-) -> Decision:
+def decide(request: Request, state: ShopperState, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
     """Decide which notification to send, or none.
 
     Candidates of all triggers → guardrails → arbitration → the policy's distribution over what is left

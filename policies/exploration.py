@@ -80,9 +80,7 @@ def with_floor(explored: FloatArray, scores: FloatArray, slots: IntArray, epsilo
     uniform = np.full(size, 1.0 / size)
     if epsilon == 0.0:
         return explored
-    return (
-        (1 - epsilon) * explored + epsilon / 2 * uniform + epsilon / 2 * _neighbourhood(scores, slots, size)
-    )
+    return (1 - epsilon) * explored + epsilon / 2 * uniform + epsilon / 2 * _neighbourhood(scores, slots, size)
 
 
 def _neighbourhood(scores: FloatArray, slots: IntArray, size: int) -> FloatArray:

@@ -108,9 +108,7 @@ def cap_channel(situation: Situation) -> BoolArray:
     """Deny sends that would exceed a cap of their channel."""
     space = situation.rulebook.space
     full = np.zeros((len(space.channels), len(space.delays_s)), dtype=np.bool_)
-    for number, (channel, caps) in enumerate(
-        zip(space.channels, situation.rulebook.channel_caps, strict=True)
-    ):
+    for number, (channel, caps) in enumerate(zip(space.channels, situation.rulebook.channel_caps, strict=True)):
         if caps:
             taken = [send.send_at for send in situation.counted if send.channel == channel]
             full[number] = _exceeded(caps, taken, situation.send_times)

@@ -72,9 +72,7 @@ class Policy:
         """How the log and the answer name this policy."""
         return PolicyRecord(self.name, self.version, self.mode)
 
-    def distribution(
-        self, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook
-    ) -> Distribution:
+    def distribution(self, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Distribution:
         """Give the distribution over the eligible set.
 
         ``contexts`` holds one context per trigger of the request: a send is assessed in the context of
@@ -92,9 +90,7 @@ class Policy:
         return Distribution(probabilities, p_out)
 
 
-def _assess(
-    model: Model, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook
-) -> Assessment:
+def _assess(model: Model, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Assessment:
     """Assess the eligible sends (S,), each in the context of the trigger that it answers."""
     triggers = eligibility.trigger_of[eligibility.sends]
     scores = np.zeros(len(eligibility.sends))

@@ -22,9 +22,7 @@ def hold_reason(decision: Decision) -> str | None:
     return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
 
 
-def record(
-    decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = ""
-) -> DecisionRow:
+def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = "") -> DecisionRow:
     """Write a decision down.
 
     With ``lost_race`` the drawn send stays with its propensity, but nothing was delivered: drawn and
@@ -61,9 +59,7 @@ def record(
     )
 
 
-def degraded(
-    request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar]
-) -> DecisionRow:
+def degraded(request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar]) -> DecisionRow:
     """Write down that nothing could be decided because the state was away: never send unguarded."""
     return DecisionRow(
         at=request.now,

@@ -38,9 +38,7 @@ class Rulebook:
         """By trigger type: which joint actions (n,) may answer it."""
         space, messages = self.space, self.catalogue.messages
         return {
-            trigger: np.array([trigger in messages[name].triggers for name in space.messages])[
-                space.message_of
-            ]
+            trigger: np.array([trigger in messages[name].triggers for name in space.messages])[space.message_of]
             for trigger in self.catalogue.triggers
         }
 
@@ -65,10 +63,7 @@ class Rulebook:
         space = self.space
         available = np.array(
             [
-                [
-                    self.contents.available(message, channel, locale, attribute_names)
-                    for channel in space.channels
-                ]
+                [self.contents.available(message, channel, locale, attribute_names) for channel in space.channels]
                 for message in space.messages
             ]
         )

@@ -76,9 +76,7 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     def withdrawn(self, channel: str, at: float, *, by: str | None = None) -> ShopperState:
         """Withdraw consent for a channel and void its sends ahead of ``at``, but the one it came ``by``."""
         kept = tuple(
-            send
-            for send in self.sends
-            if send.channel != channel or send.send_at <= at or send.event_id == by
+            send for send in self.sends if send.channel != channel or send.send_at <= at or send.event_id == by
         )
         return msgspec.structs.replace(self.without_consent(channel), sends=kept)
 

@@ -77,9 +77,7 @@ class Record:
         """Give the realised reward; a hold, or a send that never left, has none."""
         if self.action is None or not self.reached:
             return 0.0
-        rows = [
-            OutcomeRow(each.at, "", each.type, each.at, each.value) for each in self.outcomes
-        ]
+        rows = [OutcomeRow(each.at, "", each.type, each.at, each.value) for each in self.outcomes]
         cost = catalogue.channels[self.action.channel].cost + catalogue.messages[self.action.message].cost
         return rewarded(rows, catalogue.reward, cost).reward
 

@@ -45,9 +45,7 @@ def _scalar(value: object) -> Scalar:
 
 Value = Annotated[
     Scalar,
-    PlainValidator(
-        _scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]
-    ),
+    PlainValidator(_scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]),
 ]
 Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
 
@@ -130,9 +128,7 @@ class PreferencesBody(Body):
 
     consent: dict[Name, bool] = {}
     time_zone: Annotated[str, Field(max_length=100)] | None = None
-    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = (
-        None
-    )
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
     now: Time | None = None
 
 

@@ -7,14 +7,14 @@ from contextlib import suppress
 
 import typer
 
-from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.supervisor import Supervisor
 from decision_service.settings import Settings, SettingsRefused
 
 APPLICATION = "decision_service.serve:build_application"
 
 _REFUSED_SETTINGS = 2
-_REFUSED_START = 1
+_FAILED = 1
 
 
 def run(options: Mapping[str, str | None], *, application: str = APPLICATION) -> int:
@@ -32,9 +32,9 @@ def run(options: Mapping[str, str | None], *, application: str = APPLICATION) ->
     except SettingsRefused as refusal:
         _complain(str(refusal))
         return _REFUSED_SETTINGS
-    except StartRefused as refusal:
-        _complain(str(refusal))
-        return _REFUSED_START
+    except (StartRefused, ServiceDied) as failure:
+        _complain(str(failure))
+        return _FAILED
 
 
 def _say(line: str) -> None:

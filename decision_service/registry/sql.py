@@ -88,9 +88,7 @@ class SqlRegistry:
             if position != expected:
                 raise CheckpointConflict(f"the checkpoint is at {position}, not at {expected}")
             connection.execute(delete(_checkpoint))
-            connection.execute(
-                insert(_checkpoint).values(position=checkpoint.position, payload=checkpoint.payload)
-            )
+            connection.execute(insert(_checkpoint).values(position=checkpoint.position, payload=checkpoint.payload))
             number = _latest(connection)
             if version is not None:
                 number += 1

@@ -26,7 +26,7 @@ def claim(data: DataDirectory, say: Say) -> Hold:
     if run is not None:
         ended = leftovers.clear(data, run)
         hold.forget()
-        say(f"The last run was killed; ended what it left ({ended} processes)")
+        say(f"The last run was killed: removed what it left, {ended} processes among it")
     return hold
 
 

@@ -20,7 +20,7 @@ from decision_service.runtime import driver_process, leftovers, ports
 from decision_service.runtime.claim import claim
 from decision_service.runtime.data_directory import DataDirectory, Hold, Run
 from decision_service.runtime.driver_process import DriverProcess
-from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.messages import Failed, Order, Progress
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.say import Say
@@ -60,12 +60,14 @@ class Supervisor:
         Returns
         -------
         int
-            The exit code: 0 after a clean stop, 130 after a forced one, 1 when the service died.
+            The exit code: 0 after a clean stop, 130 after a forced one.
 
         Raises
         ------
         StartRefused
             When it cannot start, with the reason.
+        ServiceDied
+            When it ends by itself.
         """
         with self._signals():
             self._data.prepare()
@@ -133,8 +135,7 @@ class Supervisor:
         if self._asked_at is not None and code in (0, -signal.SIGTERM):
             self._say("Stopped")
             return 0
-        self._say(f"The service died (exit code {code}); see {self._data.service_log}")
-        return 1
+        raise ServiceDied(f"the service died (exit code {code}); see {self._data.service_log}")
 
     def _banner(self, run: Run, took_s: float) -> str:
         return (

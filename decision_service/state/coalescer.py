@@ -24,9 +24,7 @@ class Coalescer(Generic[Call, Answer]):
         Calls in one trip at most.
     """
 
-    def __init__(
-        self, trip: Callable[[Sequence[Call]], Awaitable[Sequence[Answer]]], most: int = 256
-    ) -> None:
+    def __init__(self, trip: Callable[[Sequence[Call]], Awaitable[Sequence[Answer]]], most: int = 256) -> None:
         self._trip = trip
         self._most = most
         self._waiting: list[tuple[Call, asyncio.Future[Answer]]] = []

@@ -214,9 +214,7 @@ class RedisStateStore:
             for shopper_id in names:
                 pipeline.hgetall(self._key(shopper_id))
             hashes = await pipeline.execute()
-        return {
-            name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)
-        }
+        return {name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)}
 
     async def apply(self, before: int, after: int, projections: Mapping[str, Projection]) -> bool:
         """Write what the rows make of the shoppers, unless others did already."""
@@ -350,9 +348,7 @@ class RedisStateStore:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            message = (
-                "the state store was emptied or restarted" if isinstance(error, ResponseError) else str(error)
-            )
+            message = "the state store was emptied or restarted" if isinstance(error, ResponseError) else str(error)
             raise StateAway(message) from error
 
 

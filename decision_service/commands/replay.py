@@ -1,0 +1,118 @@
+"""``decision-service replay``: real purchases through a running service, beside rule and uniform."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from decision_service.measurement import Measured, facts, write
+from decision_service.remote_shop import RemoteShop, ShopRefused
+from policies.catalogue import Catalogue
+from policies.policy import rule, uniform
+from policies.rulebook import Rulebook
+from simulators.comparison import Estimate, Run, difference
+from simulators.local_shop import LocalShop
+from simulators.purchases import Purchase, PurchasesUnreadable, read_purchases
+from simulators.replay import Replay, Shop
+
+_NEEDED_TRIGGERS = ("post_purchase", "welcome", "first_order")
+
+
+def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None) -> int:
+    """Replay a file of purchases; return the exit code."""
+    errors = Console(stderr=True)
+    try:
+        purchases = read_purchases(file)[:limit]
+        if not purchases:
+            raise PurchasesUnreadable(f"{file.name}: holds no purchase")
+        shop = RemoteShop.connect(url)
+        catalogue = shop.catalogue()
+        _check(catalogue)
+        runs = _runs(shop, catalogue, purchases, seed, errors)
+    except (PurchasesUnreadable, ShopRefused) as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        return 1
+    results = _results(runs)
+    _show(runs, results)
+    if json is not None:
+        write(json, results, facts(seed=seed, purchases=len(purchases), file=file.name))
+    return 0
+
+
+def _check(catalogue: Catalogue) -> None:
+    missing = [trigger for trigger in _NEEDED_TRIGGERS if trigger not in catalogue.triggers]
+    if missing:
+        raise ShopRefused(f"the service's catalogue has no trigger {', '.join(missing)}, which a replay asks about")
+
+
+def _runs(
+    service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
+) -> list[Run]:
+    """Let the service, the rule and uniform meet the same arrivals; the baselines act without a floor."""
+    rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
+    shops: list[tuple[str, Shop]] = [
+        ("service", service),
+        ("rule", LocalShop(rule(epsilon=0.0), rulebook, draws)),
+        ("uniform", LocalShop(uniform(), rulebook, draws)),
+    ]
+    columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
+        return [
+            Run.of(name, Replay(shop, catalogue, seed).run(purchases, partial(progress.advance, tasks[name])), catalogue)
+            for name, shop in shops
+        ]
+
+
+def _results(runs: list[Run]) -> list[Measured]:
+    service, *others = runs
+    part = service.last_quarter()
+    per_decision = [
+        Measured(f"replay.{run.name}.reward_per_decision", float(run.rewards[part].mean()), unit="reward")
+        for run in runs
+    ]
+    totals = [
+        Measured(f"replay.{run.name}.{name}", float(value), unit=unit)
+        for run in runs
+        for name, value, unit in (
+            ("sends", run.sends.sum(), "count"),
+            ("click_rate", run.clicks.sum() / max(1, run.sends.sum()), "ratio"),
+            ("optouts_per_1k_sends", 1_000 * run.opt_outs.sum() / max(1, run.sends.sum()), "per 1,000"),
+        )
+    ]
+    differences = [_measured(f"replay.service_minus_{run.name}", difference(service, run, part)) for run in others]
+    return per_decision + differences + totals
+
+
+def _measured(name: str, estimate: Estimate) -> Measured:
+    return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
+
+
+def _show(runs: list[Run], results: list[Measured]) -> None:
+    console = Console()
+    table = Table(title="Reward per decision by week (simulated responses to real purchases)")
+    for name in ("week", "decisions"):
+        table.add_column(name, justify="right")
+    for run in runs:
+        for name in ("sends", "clicks", "opt-outs", "reward"):
+            table.add_column(f"{run.name}\n{name}", justify="right")
+    for weeks in zip(*(run.weeks() for run in runs), strict=True):
+        cells = [
+            cell
+            for week in weeks
+            for cell in (str(week.sends), str(week.clicks), str(week.opt_outs), f"{week.reward_per_decision:.3f}")
+        ]
+        table.add_row(str(weeks[0].week), str(weeks[0].decisions), *cells)
+    console.print(table)
+    for result in results:
+        if result.low is not None and result.high is not None:
+            sign = "above" if result.low > 0 else "below" if result.high < 0 else "not apart from"
+            console.print(
+                f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}] "
+                f"reward per decision in the last quarter, 95 %: {sign} zero",
+                highlight=False,
+            )

@@ -1,0 +1,135 @@
+"""A shop over HTTP: the service as a replay or a simulation drives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import httpx
+
+from decision_service.answers import iso
+from policies.actions import JointAction
+from policies.catalogue import Catalogue
+from simulators.purchases import Purchase
+from simulators.replay import Arrival, Told
+
+_AT_ONCE = 1_000
+Item = TypeVar("Item")
+
+
+class ShopRefused(RuntimeError):
+    """The service cannot be driven, or answered something that ends the run."""
+
+
+class RemoteShop:
+    """Drives a service that runs by the request clock.
+
+    Parameters
+    ----------
+    client
+        With the service's URL as its base.
+    """
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls, url: str) -> RemoteShop:
+        """Connect to a service.
+
+        Raises
+        ------
+        ShopRefused
+            When it cannot be reached, runs by the wall clock, or has decided before.
+        """
+        shop = cls(httpx.Client(base_url=url, timeout=60.0))
+        ready = shop._call("GET", "/readyz")
+        if ready.get("clock") != "request":
+            raise ShopRefused(f"{url} runs by the wall clock; start it with: decision-service serve --clock request")
+        if not ready.get("fresh"):
+            raise ShopRefused(f"the log of {url} is not empty; start it on a new --data-dir")
+        return shop
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def catalogue(self) -> Catalogue:
+        """Give the catalogue in force."""
+        return Catalogue.from_document(self._call("GET", "/v1/catalog"))
+
+    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+        """Take outcomes in."""
+        for some in _chunks(outcomes):
+            events = [
+                {
+                    "event_id": told.event_id,
+                    "feedback_id": f"{told.response.type}-{number}",
+                    "type": told.response.type,
+                    "at": iso(told.response.at),
+                    **({"value": told.response.value} if told.response.value else {}),
+                }
+                for number, told in enumerate(some)
+            ]
+            answer = self._call("POST", "/v1/feedback", {"events": events, "now": iso(now)})
+            _check([each["status"] for each in answer["results"]], {"accepted", "late"})
+
+    def saw(self, purchases: Sequence[Purchase], now: float) -> None:
+        """Take purchases in."""
+        for some in _chunks(purchases):
+            events = [
+                {
+                    "shopper_id": purchase.shopper,
+                    "type": "purchase",
+                    "at": iso(purchase.at),
+                    "attributes": {"value": purchase.value, "invoice": purchase.invoice},
+                }
+                for purchase in some
+            ]
+            answer = self._call("POST", "/v1/events", {"events": events, "now": iso(now)})
+            _check([each["status"] for each in answer["results"]], {"accepted"})
+
+    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
+        """Decide for each arrival, in order."""
+        return [action for some in _chunks(arrivals) for action in self._decide(some)]
+
+    def _decide(self, arrivals: Sequence[Arrival]) -> Iterator[JointAction | None]:
+        decisions = [
+            {
+                "event_id": arrival.event_id,
+                "shopper_id": arrival.purchase.shopper,
+                "triggers": [{"type": arrival.trigger}],
+                "context": arrival.context,
+                "now": iso(arrival.purchase.at),
+            }
+            for arrival in arrivals
+        ]
+        for result in self._call("POST", "/v1/decide/batch", {"decisions": decisions})["results"]:
+            if "error" in result:
+                raise ShopRefused(f"a decision was refused: {result['error']['detail']}")
+            if result["hold_reason"] == "degraded":
+                raise ShopRefused("the service lost its state store: this run is no longer comparable")
+            yield JointAction(**result["action"]) if result["decision"] == "send" else None
+
+    def reach(self, now: float) -> None:
+        """Let time pass."""
+        self._call("POST", "/v1/clock", {"now": iso(now)})
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise ShopRefused(f"{self._client.base_url} does not answer: {error}") from None
+        if response.is_error:
+            raise ShopRefused(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json()
+
+
+def _check(statuses: Sequence[str], fine: set[str]) -> None:
+    for status in statuses:
+        if status not in fine:
+            raise ShopRefused(f"the service took an item as {status!r}")
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[first : first + _AT_ONCE] for first in range(0, len(items), _AT_ONCE))
