@@ -62,9 +62,9 @@ def _runs(
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
+        advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
         return [
-            Run.of(name, Replay(shop, catalogue, seed).run(purchases, partial(progress.advance, tasks[name])), catalogue)
-            for name, shop in shops
+            Run.of(name, Replay(shop, catalogue, seed).run(purchases, advance[name]), catalogue) for name, shop in shops
         ]
 
 
@@ -94,25 +94,20 @@ def _measured(name: str, estimate: Estimate) -> Measured:
 
 def _show(runs: list[Run], results: list[Measured]) -> None:
     console = Console()
-    table = Table(title="Reward per decision by week (simulated responses to real purchases)")
-    for name in ("week", "decisions"):
-        table.add_column(name, justify="right")
-    for run in runs:
-        for name in ("sends", "clicks", "opt-outs", "reward"):
-            table.add_column(f"{run.name}\n{name}", justify="right")
+    table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
+    headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     for weeks in zip(*(run.weeks() for run in runs), strict=True):
-        cells = [
-            cell
-            for week in weeks
-            for cell in (str(week.sends), str(week.clicks), str(week.opt_outs), f"{week.reward_per_decision:.3f}")
-        ]
-        table.add_row(str(weeks[0].week), str(weeks[0].decisions), *cells)
+        own = weeks[0]
+        counts = (own.week, own.decisions, own.sends, own.clicks, own.opt_outs)
+        table.add_row(*map(str, counts), *(f"{week.reward_per_decision:.3f}" for week in weeks))
     console.print(table)
     for result in results:
         if result.low is not None and result.high is not None:
+            # The difference of the last quarter's reward per decision, with its 95 % interval.
             sign = "above" if result.low > 0 else "below" if result.high < 0 else "not apart from"
             console.print(
-                f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}] "
-                f"reward per decision in the last quarter, 95 %: {sign} zero",
+                f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}], {sign} zero",
                 highlight=False,
             )
