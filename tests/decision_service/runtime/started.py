@@ -1,0 +1,91 @@
+"""A service with the tiny application, started as a person would: a process group of its own, output read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from decision_service.runtime import orphans
+from decision_service.runtime.data_directory import DataDirectory, Run
+
+_WITHIN_S = 90.0
+_ROOT = Path(__file__).parents[3]
+
+
+class Started:
+    """A started service; `token` marks its processes."""
+
+    def __init__(self, data_dir: Path, temp_dir: Path, port: int = 0) -> None:
+        self.data = DataDirectory(data_dir)
+        self._lines: list[str] = []
+        self._more = threading.Condition()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=_ROOT,
+            env=os.environ | {"TMPDIR": str(temp_dir)},
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def run(self) -> Run:
+        run = self.data.last_run()
+        assert run is not None, self.output
+        return run
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self._lines)
+
+    def await_line(self, part: str) -> None:
+        """Wait for a line with this in it; fail when the output ends before."""
+
+        def said() -> bool:
+            return part in self.output or not self._reader.is_alive()
+
+        with self._more:
+            assert self._more.wait_for(said, _WITHIN_S), self.output
+        assert part in self.output, self.output
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.run().url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def driver(self) -> psutil.Process:
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if "decision_service.runtime.driver" in child.cmdline())
+
+    def signal_group(self, number: signal.Signals) -> int:
+        os.killpg(self.process.pid, number)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        code = self.process.wait(_WITHIN_S)
+        self._reader.join(_WITHIN_S)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._more:
+                    self._lines.append(line.rstrip("\n"))
+                    self._more.notify_all()
+
+
+def left_of(run: Run) -> list[psutil.Process]:
+    """Return the processes of the run that live, after those that are dying had a moment to do so."""
+    _, alive = psutil.wait_procs(orphans.marked(run.token), timeout=10)
+    return alive

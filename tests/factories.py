@@ -1,0 +1,58 @@
+"""Small things that tests are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from policies.arbitration import Eligibility
+from policies.request import Request
+from policies.rows import Scalar, TriggerRecord
+from policies.rulebook import Rulebook
+
+NOW = 1_795_280_400.0
+"""2026-11-21T17:00:00Z."""
+
+DAY_S = 86_400.0
+
+
+def small_document(**changes: Any) -> dict[str, Any]:
+    """A catalogue of 2 messages on 2 channels with 2 delays: 8 sends."""
+    templates = {"push": {"en": {"title": "T", "body": "B"}}, "email": {"en": {"title": "T", "body": "B"}}}
+    document: dict[str, Any] = {
+        "delays_s": [0, 3600],
+        "channels": {
+            "push": {"attribution_window_s": 14_400},
+            "email": {"attribution_window_s": 86_400, "cost": 0.001},
+        },
+        "triggers": {
+            "cart_abandoned": {"priority": 2, "expires_s": 172_800},
+            "wishlist": {"priority": 5, "expires_s": 172_800},
+        },
+        "messages": {
+            "reminder": {"category": "cart", "triggers": ["cart_abandoned"], "templates": templates},
+            "hint": {"category": "browse", "triggers": ["cart_abandoned", "wishlist"], "templates": templates},
+        },
+        "caps": [],
+    }
+    return document | changes
+
+
+def trigger(kind: str = "cart_abandoned", **changes: Any) -> TriggerRecord:
+    values: dict[str, Any] = {"priority": 2, "expires_at": NOW + 7 * DAY_S} | changes
+    return TriggerRecord(kind, **values)
+
+
+def request(*triggers: TriggerRecord, event_id: str = "e-1", **changes: Any) -> Request:
+    context: dict[str, Scalar] = changes.pop("context", {})
+    return Request(event_id, "s-1", triggers or (trigger(),), changes.pop("now", NOW), context, **changes)
+
+
+def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | None = None) -> Eligibility:
+    numbers = np.arange(len(rulebook.space)) if sends is None else np.asarray(sends, dtype=np.int64)
+    trigger_of = np.full(len(rulebook.space), -1)
+    trigger_of[numbers] = 0
+    verdicts = np.ones(len(rulebook.space), dtype=np.uint8)
+    verdicts[numbers] = 0
+    return Eligibility(verdicts, trigger_of, numbers, hold, "en")
