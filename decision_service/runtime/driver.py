@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import signal
-import sys
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ import msgspec
 from decision_service.runtime import leftovers
 from decision_service.runtime.data_directory import DataDirectory, Hold
 from decision_service.runtime.embedded_redis import EmbeddedRedis
-from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.messages import Event, Failed, Order, Progress, Ready
 from decision_service.runtime.ray_cluster import RayCluster
 from decision_service.runtime.runtime_directory import RuntimeDirectory
@@ -51,14 +50,14 @@ class Driver:
         self._stop.install()
         try:
             with ExitStack() as stack:
-                redis = self._start(stack)
+                redis, cluster = self._start(stack)
                 self._tell(Ready())
-                self._rest(redis)
+                self._rest(redis, cluster)
                 self._tell(Progress("Stopping …"))
         except (Stopped, SystemExit):  # SystemExit: Ray's own handler, while Ray starts
             return 0
-        except StartRefused as refusal:
-            self._tell(Failed(str(refusal)))
+        except (StartRefused, ServiceDied) as failure:
+            self._tell(Failed(str(failure)))
             return 1
         except Exception as error:
             _logger.exception("The service failed")
@@ -73,7 +72,7 @@ class Driver:
             leftovers.clear(self._data, run)
             Hold(self._order.lock).forget()
 
-    def _start(self, stack: ExitStack) -> EmbeddedRedis | None:
+    def _start(self, stack: ExitStack) -> tuple[EmbeddedRedis | None, RayCluster]:
         redis = self._redis(stack)
         settings = self._settings if redis is None else self._settings.model_copy(update={"redis_url": redis.url})
         self._tell(Progress("Loading the application …"))
@@ -83,7 +82,7 @@ class Driver:
         self._stop.install()
         self._tell(Progress(f"Starting {_counted(settings.replicas)} …"))
         cluster.run(application)
-        return redis
+        return redis, cluster
 
     def _redis(self, stack: ExitStack) -> EmbeddedRedis | None:
         if self._settings.redis_url is not None:
@@ -91,8 +90,10 @@ class Driver:
         self._tell(Progress("Starting Redis …"))
         return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.logs / "redis.log"))
 
-    def _rest(self, redis: EmbeddedRedis | None) -> None:
+    def _rest(self, redis: EmbeddedRedis | None, cluster: RayCluster) -> None:
         while not self._stop.wait(_CHECK_EVERY_S):
+            if (dead := cluster.dead()) is not None:  # it would answer on for a while, and heal nothing
+                raise ServiceDied(f"Ray's {dead} died")
             if redis is not None and redis.revive():
                 _logger.error("Redis had died and was started again, empty")
 
@@ -149,4 +150,6 @@ def _counted(replicas: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    logging.shutdown()
+    os._exit(exit_code)  # a thread of Ray's may still wait for a server that died

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import http.client
 import secrets
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import psutil
 
 from decision_service.runtime import haproxy
 from decision_service.runtime.errors import StartRefused
@@ -28,6 +32,8 @@ CPU_SHARE = 0.01
 _CPUS = 2
 _OBJECT_STORE_BYTES = 100 * 2**20
 _ANSWERS_WITHIN_S = 30.0
+_SERVE_STOPS_WITHIN_S = 10.0
+_VITAL = ("gcs_server", "raylet")
 
 
 def environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
@@ -79,6 +85,7 @@ class RayCluster:
         self._settings = settings
         self._runtime = runtime
         self._ports = ports
+        self._vital: dict[str, psutil.Process] = {}
 
     @property
     def url(self) -> str:
@@ -116,6 +123,10 @@ class RayCluster:
             raise StartRefused(f"the application could not be deployed: {error}") from error
         self._await_answer()
 
+    def dead(self) -> str | None:
+        """Return the name of a process of Ray's without which it cannot go on, if it has died; else None."""
+        return next((name for name, process in self._vital.items() if not _lives(process)), None)
+
     def _start(self) -> None:
         import ray
         from ray import serve
@@ -130,6 +141,7 @@ class RayCluster:
             namespace="decision-service",
             _temp_dir=str(self._runtime.ray),
         )
+        self._vital = {c.name(): c for c in psutil.Process().children() if c.name() in _VITAL}
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": self._settings.host, "port": self._ports.http},
@@ -142,9 +154,17 @@ class RayCluster:
 
         try:
             if ray.is_initialized():
-                serve.shutdown()  # type: ignore[no-untyped-call]  # Serve ships no types for it
+                self._while_alive(serve.shutdown)
         finally:
             ray.shutdown()
+
+    def _while_alive(self, work: Callable[[], object]) -> None:
+        # Serve waits for ever for an answer from a Ray that has died, or was told to stop as well.
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        deadline = time.monotonic() + _SERVE_STOPS_WITHIN_S
+        while worker.is_alive() and self.dead() is None and time.monotonic() < deadline:
+            worker.join(0.05)
 
     def _await_answer(self) -> None:
         # Serve is ready a moment before its proxy knows the routes.
@@ -163,3 +183,10 @@ class RayCluster:
             return None
         finally:
             connection.close()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

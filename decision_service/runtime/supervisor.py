@@ -26,7 +26,7 @@ from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.say import Say
 from decision_service.settings import Settings
 
-_STOP_WITHIN_S = 25.0
+_STOP_WITHIN_S = 20.0
 # `make` and some shells pass on a signal that the whole group already got: that is no second one.
 _SECOND_AFTER_S = 1.0
 _FORCED = 130
