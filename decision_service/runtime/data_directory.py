@@ -47,7 +47,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def is_alive(self) -> bool:
         """Return whether the recorded supervisor still runs (and its number was not given to another)."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started_at) < 1.0
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
@@ -104,8 +106,7 @@ class DataDirectory:
             When it cannot be made or written to.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.mkdir(mode=0o700, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.logs.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StartRefused(f"--data-dir: cannot use {self.path}: {error.strerror}") from error

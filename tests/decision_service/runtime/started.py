@@ -24,12 +24,12 @@ _ROOT = Path(__file__).parents[3]
 class Started:
     """A started service; `token` marks its processes."""
 
-    def __init__(self, data_dir: Path, temp_dir: Path, port: int = 0) -> None:
+    def __init__(self, data_dir: Path, temp_dir: Path, port: int = 0, application: str = "build") -> None:
         self.data = DataDirectory(data_dir)
         self._lines: list[str] = []
         self._more = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir)],
+            [sys.executable, "-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir), application],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

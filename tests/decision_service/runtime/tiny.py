@@ -4,43 +4,67 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import cast
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from ray import serve
 
 from decision_service.runtime.ray_cluster import CPU_SHARE
 from decision_service.settings import Settings
 
-_api = FastAPI()
+if TYPE_CHECKING:
+    from ray.serve import Application
 
 
-@serve.deployment
-@serve.ingress(_api)
 class Tiny:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @_api.get("/healthz")
-    def alive(self) -> dict[str, str]:
-        return {"status": "alive"}
-
-    @_api.get("/settings")
-    def settings(self) -> dict[str, str | int | None]:
-        return {"redis_url": self._settings.redis_url, "replicas": self._settings.replicas, "pid": os.getpid()}
+    def state(self) -> dict[str, str | int | None]:
+        return {"redis_url": self._settings.redis_url, "pid": os.getpid()}
 
 
-def build(settings: Settings) -> serve.Application:
-    deployed = cast(serve.Deployment, Tiny)
-    options = {"num_cpus": CPU_SHARE}
-    return deployed.options(num_replicas=settings.replicas, ray_actor_options=options).bind(settings)
+class Broken(Tiny):
+    def __init__(self, settings: Settings) -> None:
+        raise ValueError("the catalogue has no messages")
+
+
+def build(settings: Settings) -> Application:
+    return _bind(Tiny, settings)
+
+
+def build_broken(settings: Settings) -> Application:
+    return _bind(Broken, settings)
+
+
+def _bind(made: type[Tiny], settings: Settings) -> Application:
+    from ray import serve  # here, since pytest imports this module too and Ray warns when imported
+
+    api = FastAPI()
+
+    @serve.deployment(num_replicas=settings.replicas, ray_actor_options={"num_cpus": CPU_SHARE})
+    @serve.ingress(api)
+    class Ingress:
+        def __init__(self, settings: Settings) -> None:
+            self._tiny = made(settings)
+
+        @api.get("/healthz")
+        def alive(self) -> dict[str, str]:
+            return {"status": "alive"}
+
+        @api.get("/state")
+        def state(self) -> dict[str, str | int | None]:
+            return self._tiny.state()
+
+    bound: Application = Ingress.bind(settings)  # type: ignore[attr-defined]  # the decorator's type is lost
+    return bound
 
 
 def main() -> int:
     from decision_service.commands.serve import run
 
-    port, data_dir = sys.argv[1:3]
-    return run({"port": port, "data_dir": data_dir}, application="tests.decision_service.runtime.tiny:build")
+    port, data_dir, function = sys.argv[1:4]
+    application = f"tests.decision_service.runtime.tiny:{function}"
+    return run({"port": port, "data_dir": data_dir}, application=application)
 
 
 if __name__ == "__main__":

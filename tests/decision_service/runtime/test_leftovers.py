@@ -1,0 +1,102 @@
+"""What a killed run left is found by its mark and ended; nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from decision_service.runtime import leftovers, orphans
+from decision_service.runtime.data_directory import DataDirectory, Run
+from decision_service.runtime.runtime_directory import RuntimeDirectory
+
+WAITING = "import sys; print('up', flush=True); sys.stdin.read()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITING
+
+
+class Marked:
+    """Starts processes that carry a mark."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def start(self, token: str | None, program: str = WAITING) -> subprocess.Popen[bytes]:
+        environ = os.environ | ({} if token is None else {orphans.MARK: token})
+        pipes = subprocess.PIPE
+        process = subprocess.Popen([sys.executable, "-c", program], stdin=pipes, stdout=pipes, env=environ)
+        self._stack.enter_context(process)
+        self._stack.callback(process.kill)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+
+@pytest.fixture
+def marked() -> Iterator[Marked]:
+    with ExitStack() as stack:
+        yield Marked(stack)
+
+
+def _pids(processes: list[psutil.Process]) -> set[int]:
+    return {process.pid for process in processes}
+
+
+def test_only_processes_with_the_very_mark_are_found(marked: Marked) -> None:
+    ours = marked.start("ours")
+    marked.start("theirs")
+    marked.start(None)
+    assert _pids(orphans.marked("ours")) == {ours.pid}
+
+
+def test_a_dead_process_that_nobody_waited_for_is_not_found(marked: Marked) -> None:
+    process = marked.start("ours")
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert orphans.marked("ours") == []
+
+
+def test_a_process_that_ignores_the_request_is_killed(marked: Marked) -> None:
+    process = marked.start("ours", STUBBORN)
+    orphans.end(orphans.marked("ours"), patience_s=0.2)
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_ending_one_that_is_gone_is_no_error(marked: Marked) -> None:
+    process = marked.start("ours")
+    found = orphans.marked("ours")
+    process.kill()
+    process.wait()
+    orphans.end(found)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    runtime = RuntimeDirectory.create("ours")
+    yield Run(token="ours", home="", runtime=str(runtime.path), pid=0, started_at=0.0, url="")
+    runtime.remove()
+
+
+def test_a_run_is_cleared_of_processes_and_files_and_its_logs_kept(marked: Marked, run: Run, tmp_path: Path) -> None:
+    data = DataDirectory(tmp_path / "data")
+    data.prepare()
+    logs = RuntimeDirectory(Path(run.runtime)).ray_logs
+    logs.mkdir(parents=True)
+    (logs / "raylet.out").write_text("why")
+    ours, theirs = marked.start("ours"), marked.start("theirs")
+    assert leftovers.clear(data, run) == 1
+    assert not psutil.pid_exists(ours.pid)
+    assert theirs.poll() is None
+    assert not Path(run.runtime).exists()
+    assert (data.logs / "ray" / "raylet.out").read_text() == "why"
+
+
+def test_a_directory_that_another_run_took_over_is_left_alone(run: Run, tmp_path: Path) -> None:
+    (Path(run.runtime) / "token").write_text("theirs")
+    leftovers.clear(DataDirectory(tmp_path), run)
+    assert Path(run.runtime).exists()

@@ -1,0 +1,135 @@
+"""Whole services with a tiny application: they start, refuse, stop, and leave nothing, however they end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from decision_service.runtime import orphans
+from tests.decision_service.runtime.started import Started, left_of
+
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service")]
+
+
+@pytest.fixture(scope="module")
+def temp_dir() -> Iterator[Path]:
+    """Make a temporary directory of the services' own, short and outside pytest's, to see what stays in it."""
+    path = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, temp_dir: Path) -> Iterator[Started]:
+    """One running service on a directory deeper than a socket's path may be."""
+    deep = tmp_path_factory.mktemp("service") / ("d" * 100) / ("e" * 100)
+    started = Started(deep, temp_dir)
+    started.await_line("is ready")
+    yield started
+    if started.process.poll() is None:
+        started.signal_group(signal.SIGTERM)
+
+
+def _is_empty(directory: Path) -> bool:
+    return not any(directory.glob("decide-*"))
+
+
+def test_it_answers_where_it_says_with_a_redis_of_its_own(service: Started) -> None:
+    assert service.get("/healthz") == {"status": "alive"}
+    assert service.get("/state")["redis_url"].startswith("unix:///tmp/")
+    assert f"{service.run().url}/docs" in service.output
+
+
+def test_what_ray_says_stays_out_of_the_terminal(service: Started) -> None:
+    assert "ray.init" not in service.output
+    assert "INFO" not in service.output
+    assert "Started a local Ray instance" in service.data.service_log.read_text()
+
+
+def test_nothing_but_serves_own_authenticated_port_listens_beyond_loopback(service: Started) -> None:
+    connections = [c for process in orphans.marked(service.run().token) for c in process.net_connections("tcp")]
+    listening = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
+    beyond = {address for address in listening if not address.ip.endswith("127.0.0.1")}
+    replicas = 1
+    assert len(beyond) == replicas
+    assert len(listening) > replicas
+
+
+def test_a_second_start_on_its_directory_is_refused(service: Started, temp_dir: Path) -> None:
+    second = Started(service.data.path, temp_dir)
+    assert second.exit_code() == 1
+    assert f"is used by the service of process {service.process.pid} at {service.run().url}" in second.output
+
+
+def test_a_start_on_its_port_is_refused_before_ray_starts(service: Started, temp_dir: Path, tmp_path: Path) -> None:
+    port = int(service.run().url.rsplit(":", 1)[1])
+    second = Started(tmp_path, temp_dir, port)
+    assert second.exit_code() == 1
+    assert f"--port: 127.0.0.1:{port} is taken by haproxy" in second.output
+    assert "Ray" not in second.output
+
+
+def test_a_start_stopped_half_way_leaves_nothing(temp_dir: Path, tmp_path: Path) -> None:
+    before = set(temp_dir.iterdir())
+    started = Started(tmp_path, temp_dir)
+    started.await_line("Starting Ray")
+    run = started.run()
+    assert started.signal_group(signal.SIGINT) == 0
+    assert left_of(run) == []
+    assert set(temp_dir.iterdir()) == before
+
+
+def test_an_application_that_fails_is_told_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
+    started = Started(tmp_path, temp_dir, application="build_missing")
+    assert started.exit_code() == 1
+    assert "has no attribute 'build_missing'" in started.output
+    assert f"See {tmp_path}/logs/service.log" in started.output
+
+
+def test_a_killed_tree_is_cleared_by_the_next_start_beside_another_service(
+    service: Started, temp_dir: Path, tmp_path: Path
+) -> None:
+    first = Started(tmp_path, temp_dir)
+    first.await_line("is ready")
+    assert service.get("/healthz") == first.get("/healthz")
+    old, driver = first.run(), first.driver()
+    first.process.kill()
+    driver.kill()
+    first.exit_code()
+    second = Started(tmp_path, temp_dir)
+    second.await_line("is ready")
+    assert "The last run was killed" in second.output
+    assert left_of(old) == []
+    assert not Path(old.runtime).exists()
+    new = second.run()
+    second.process.kill()  # the driver notices and stops by itself
+    assert left_of(new) == []
+    assert not Path(new.runtime).exists()
+    second.exit_code()
+    assert service.get("/healthz") == {"status": "alive"}
+
+
+def test_a_killed_driver_ends_the_service_with_nothing_left(temp_dir: Path, tmp_path: Path) -> None:
+    before = set(temp_dir.iterdir())
+    started = Started(tmp_path, temp_dir)
+    started.await_line("is ready")
+    run = started.run()
+    started.driver().kill()
+    assert started.exit_code() == 1
+    assert "the service died (exit code -9)" in started.output
+    assert left_of(run) == []
+    assert set(temp_dir.iterdir()) == before
+
+
+def test_a_signal_to_the_whole_group_stops_it_cleanly(service: Started, temp_dir: Path) -> None:
+    run = service.run()
+    assert service.signal_group(signal.SIGTERM) == 0
+    assert service.output.endswith("Stopped")
+    assert left_of(run) == []
+    assert _is_empty(temp_dir)
