@@ -7,10 +7,12 @@ Ray reads its settings from the environment when it is imported, so the process 
 from __future__ import annotations
 
 import http.client
+import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -33,7 +35,10 @@ _CPUS = 2
 _OBJECT_STORE_BYTES = 100 * 2**20
 _ANSWERS_WITHIN_S = 30.0
 _SERVE_STOPS_WITHIN_S = 10.0
+_APPLICATION = "decision-service"
 _VITAL = ("gcs_server", "raylet")
+
+_logger = logging.getLogger(__name__)
 
 
 def environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
@@ -118,9 +123,9 @@ class RayCluster:
 
         quiet = LoggingConfig(enable_access_log=False)
         try:
-            serve.run(application, name="decision-service", route_prefix="/", logging_config=quiet)
+            serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
         except RuntimeError as error:
-            raise StartRefused(f"the application could not be deployed: {error}") from error
+            raise StartRefused(f"the application could not be deployed: {_cause(error)}") from error
         self._await_answer()
 
     def dead(self) -> str | None:
@@ -183,6 +188,27 @@ class RayCluster:
             return None
         finally:
             connection.close()
+
+
+def _cause(error: Exception) -> str:
+    """Return what the replicas died of, as far as Serve knows; log their tracebacks."""
+    from ray import serve
+
+    deployments = serve.status().applications[_APPLICATION].deployments.values()
+    failures = [deployment.message for deployment in deployments if "FAILED" in deployment.status]
+    for failure in failures:
+        _logger.error("%s", failure)
+    return "; ".join(_last_words(failure) for failure in failures) or str(error)
+
+
+def _last_words(traceback: str) -> str:
+    r"""Return what follows the frames of a traceback.
+
+    >>> _last_words("Traceback:\n  File x, line 1\n    f()\nValueError: no messages\nin the catalogue")
+    'ValueError: no messages in the catalogue'
+    """
+    lines = reversed(traceback.rstrip().splitlines())
+    return " ".join(reversed(list(takewhile(lambda line: not line.startswith("  "), lines))))
 
 
 def _lives(process: psutil.Process) -> bool:

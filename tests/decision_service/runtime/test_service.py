@@ -92,6 +92,16 @@ def test_an_application_that_fails_is_told_with_its_cause(temp_dir: Path, tmp_pa
     assert f"See {tmp_path}/logs/service.log" in started.output
 
 
+def test_a_replica_that_cannot_be_made_is_told_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
+    before = set(temp_dir.iterdir())
+    started = Started(tmp_path, temp_dir, application="build_broken")
+    assert started.exit_code() == 1
+    assert "could not be deployed: ValueError: the catalogue has no messages" in started.output
+    assert "Traceback" not in started.output
+    assert "Traceback" in started.data.service_log.read_text()
+    assert set(temp_dir.iterdir()) == before
+
+
 def test_a_killed_tree_is_cleared_by_the_next_start_beside_another_service(
     service: Started, temp_dir: Path, tmp_path: Path
 ) -> None:
