@@ -136,7 +136,7 @@ class Catalogue(_Part):
         try:
             catalogue = cls.model_validate_json(msgspec.json.encode(document))
         except ValidationError as error:
-            mistakes += [_mistake(detail) for detail in error.errors(include_url=False)]
+            mistakes += _first_causes([_mistake(detail) for detail in error.errors(include_url=False)])
             raise CatalogueError(tuple(mistakes)) from None
         mistakes += _meaning(catalogue)
         if mistakes:
@@ -215,6 +215,11 @@ def _mistake(detail: Mapping[str, Any]) -> Mistake:
     near = difflib.get_close_matches(path[-1], known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}" if known else ""
     return Mistake(".".join(path), f"is not a known key{hint}")
+
+
+def _first_causes(mistakes: list[Mistake]) -> list[Mistake]:
+    """Leave out what only follows from a mistake inside: a list whose items are wrong counts as empty."""
+    return [mistake for mistake in mistakes if not any(other.path.startswith(f"{mistake.path}.") for other in mistakes)]
 
 
 def _fields_at(path: list[str]) -> list[str]:

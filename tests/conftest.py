@@ -72,3 +72,8 @@ def redis() -> Iterator[RealRedis]:
     yield server
     server.kill()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,35 +1,62 @@
 """The log port: append-only rows in one sequence of positions, in commit order.
 
-Failure policy: an append is durable when it returns, or raises `LogUnavailable` and left nothing. When the
-log cannot be written there is no decision.
+Failure policy: an append is durable when it returns. When it raises, the whole batch was refused, or the
+database died while it committed: append it again with the same keys, and a batch that was written after all
+answers with conflicts instead of being written twice. When the log cannot be written there is no decision.
 
 Errors
 ------
-LogUnavailable   the database cannot be reached or is busy: nothing was written, try again
-└── LogBusy      too many appends are waiting already
+LogUnavailable   the database cannot be reached or is busy: try again
+├── LogBusy      too many appends are waiting already
+└── LogCorrupt   the database is damaged, or not of this version: trying again does not help
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Protocol
+
+FENCE = "fence"
+"""The kind of the rows that begin an incarnation."""
 
 
 class LogUnavailable(Exception):
-    """The log cannot be read or written now; nothing was written."""
+    """The log cannot be read or written now."""
 
 
 class LogBusy(LogUnavailable):
-    """Too many appends are waiting already."""
+    """Too many appends are waiting already: this one was not taken."""
+
+
+class LogCorrupt(LogUnavailable):
+    """The database is damaged, or its schema is not that of this version: it needs a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is appended.
 
-    ``key`` is unique in the log: a second entry with it is a conflict. With ``fence`` the entry is only
-    valid while the log's incarnation is this one; an entry of kind ``fence`` begins the next incarnation.
+    Parameters
+    ----------
+    kind
+        What the row says; an entry of kind ``fence`` begins the next incarnation.
+    at
+        The row's time in epoch seconds.
+    body
+        The row itself, which the log never looks into.
+    event_id, shopper_id
+        Whom it concerns; rows are found by either.
+    key
+        Unique in the log: a second entry with it is a conflict.
+    fence
+        The entry is only valid while the log is in this incarnation.
+
+    Raises
+    ------
+    ValueError
+        For what no database takes. A row that fails in the transaction would fail its whole group.
     """
 
     kind: str
@@ -40,10 +67,27 @@ class Entry:
     key: str | None = None
     fence: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isfinite(self.at):
+            raise ValueError(f"at is {self.at}: a row's time must be a finite number")
+        for name in (self.event_id, self.shopper_id, self.key):
+            if name is not None and not name.isascii():
+                _check_encodable(name)
+
+
+def _check_encodable(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"event_id, shopper_id or key is {name!r}: it is not valid Unicode") from error
+
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A row as stored; ``watermark`` is the maximum of all times up to this position."""
+    """A row as stored.
+
+    ``watermark`` is the maximum of all times up to this position, ``incarnation`` the number of fences.
+    """
 
     position: int
     kind: str
@@ -60,15 +104,20 @@ class Head:
     """Where the log stands: its last position, watermark and incarnation."""
 
     position: int = 0
-    watermark: float = float("-inf")
+    watermark: float = -inf
     incarnation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The entry is in the log; ``related`` are the earlier rows of the same event id, in position order."""
+    """The entry is in the log.
+
+    ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``related`` are the
+    earlier rows of the same event id, in position order, those of the same batch included.
+    """
 
     position: int
+    watermark_before: float
     watermark: float
     related: tuple[LogRow, ...] = ()
 
@@ -101,16 +150,24 @@ class EventLog(Protocol):
         """Tell where the log stands."""
         ...
 
-    def read(self, after: int, limit: int) -> list[LogRow]:
-        """Give rows in position order: never one before all earlier ones can be seen."""
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever appended."""
+        ...
+
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+        """Give rows, of some kinds or all, in position order: never one before all earlier ones can be seen."""
         ...
 
     def find_all(self, keys: Sequence[str]) -> list[LogRow]:
-        """Give the rows that have one of these keys."""
+        """Give the rows that have one of these keys, in position order."""
         ...
 
     def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
         """Give all rows of these event ids, in position order."""
+        ...
+
+    def of_shopper(self, shopper_id: str, limit: int, before: int | None = None) -> list[LogRow]:
+        """Give a shopper's latest rows (of those before a position), the latest first."""
         ...
 
     def first_reaching(self, time: float) -> int | None:
@@ -123,6 +180,10 @@ class EventLog(Protocol):
 
     def fact(self, name: str, value: str) -> str:
         """Store a small fact with the data once; give what is stored."""
+        ...
+
+    def stored_fact(self, name: str) -> str | None:
+        """Give a small fact stored with the data, None when it was never stored."""
         ...
 
     def close(self) -> None:

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from decision_service.log.base import Entry, EventLog, LogBusy, Result
-
-_MOST_PER_FLUSH = 512
-_MOST_WAITING = 20_000
+from decision_service.log.base import Entry, EventLog, LogBusy, LogUnavailable, Result
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,25 @@ class GroupCommit:
 
     A failed flush fails exactly those who waited for it. A waiter that is cancelled neither loses nor
     repeats its rows: they are written with their group.
+
+    Parameters
+    ----------
+    log
+        Where the rows go.
+    most_per_flush
+        Rows of one transaction; a longer list of one caller still goes in one.
+    most_waiting
+        Rows that may queue up before callers are refused.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, most_per_flush: int = 512, most_waiting: int = 20_000) -> None:
         self._log = log
+        self._most_per_flush = most_per_flush
+        self._most_waiting = most_waiting
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._flusher: asyncio.Task[None] | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
 
     async def append(self, entry: Entry) -> Result:
@@ -48,25 +57,28 @@ class GroupCommit:
         Raises
         ------
         LogUnavailable
-            When the log could not be written: none of them is in it.
+            When the log could not be written, or is closed.
         LogBusy
             When too many are waiting already.
         """
         if not entries:
             return []
-        if self._queued + len(entries) > _MOST_WAITING:
+        if self._closed:
+            raise LogUnavailable("the log is closed")
+        if self._queued + len(entries) > self._most_waiting:
             raise LogBusy(f"{self._queued} rows are waiting to be written")
         future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(entries, future))
+        self._queue.append(_Waiting(tuple(entries), future))
         self._queued += len(entries)
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush_all())
         return await future
 
     async def close(self) -> None:
-        """Write what is waiting, then stop the writer thread."""
+        """Refuse new rows, write what is waiting, then stop the writer thread."""
+        self._closed = True
         if self._flusher is not None:
-            await self._flusher
+            await asyncio.wait([self._flusher])  # unlike await: cancelling close does not cancel the flusher
         self._thread.shutdown()
 
     async def _flush_all(self) -> None:
@@ -76,7 +88,7 @@ class GroupCommit:
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._queue and (not group or size + len(self._queue[0].entries) <= _MOST_PER_FLUSH):
+        while self._queue and (not group or size + len(self._queue[0].entries) <= self._most_per_flush):
             group.append(self._queue.popleft())
             size += len(group[-1].entries)
         self._queued -= size

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, insert, select
+from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
 
 from decision_service.database import DatabaseUnavailable, errors, open_engine, write
-from decision_service.log.base import Appended, Conflict, Entry, Fenced, Head, LogRow, LogUnavailable, Result
-from decision_service.log.schema import facts, log, metadata
+from decision_service.log.base import Entry, Head, LogCorrupt, LogRow, LogUnavailable, Result
+from decision_service.log.batch import Batch
+from decision_service.log.schema import facts, log
+from decision_service.migrations import SchemaMismatch, upgrade
 
-_COLUMNS = (log.c.position, log.c.kind, log.c.at, log.c.watermark, log.c.incarnation)
-_ROW = (*_COLUMNS, log.c.event_id, log.c.shopper_id, log.c.body)
 _ASKED_AT_ONCE = 500
 """Names in one query: SQLite bounds the variables of a statement."""
+
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column")
+
+# Built once: making a statement costs more than SQLite takes to run it.
+_ROW = (
+    log.c.position,
+    log.c.kind,
+    log.c.at,
+    log.c.watermark,
+    log.c.incarnation,
+    log.c.event_id,
+    log.c.shopper_id,
+    log.c.body,
+)
+_INSERT = insert(log)
+_HEAD = select(log.c.position, log.c.watermark, log.c.incarnation).order_by(log.c.position.desc()).limit(1)
+_NAMES: BindParameter[str] = bindparam("names", expanding=True)
+_OF_EVENTS = select(*_ROW).where(log.c.event_id.in_(_NAMES)).order_by(log.c.position)
+_OF_KEYS = select(*_ROW, log.c.key).where(log.c.key.in_(_NAMES))
+_AFTER = select(*_ROW).where(log.c.position > bindparam("after")).order_by(log.c.position).limit(bindparam("most"))
+_AFTER_OF_KINDS = _AFTER.where(log.c.kind.in_(_NAMES))
+_OF_SHOPPER = select(*_ROW).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position.desc())
+_LAST_OF_KIND = select(*_ROW).where(log.c.kind == bindparam("kind")).order_by(log.c.position.desc()).limit(1)
+_FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
 
 
 class SqlLog:
     """An append-only log in one table.
 
     Positions are given under the write lock, explicitly, one after the other: they are in commit order and
-    have no gaps, so a reader that follows them never misses a row.
+    have no gaps, so a reader that follows them never misses a row. Readers have connections of their own and
+    never wait for the writer.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -32,17 +57,19 @@ class SqlLog:
 
     @classmethod
     def open(cls, url: str) -> SqlLog:
-        """Open the log at a database URL.
+        """Open the log at a database URL and bring its schema up to date.
 
         Raises
         ------
         ValueError
             For a dialect that is not supported.
         LogUnavailable
-            When the database cannot be opened.
+            When the database cannot be opened; `LogCorrupt` when it is damaged or of another version.
         """
         with _log_errors():
-            return cls(open_engine(url, metadata))
+            engine = open_engine(url, MetaData())  # the tables are the migrations' work
+            upgrade(engine, "log")
+        return cls(engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -51,10 +78,10 @@ class SqlLog:
     def append(self, entries: Sequence[Entry]) -> list[Result]:
         """Write entries in one transaction."""
         with _log_errors(), write(self._engine) as connection:
-            batch = _Batch(_head(connection), _known(connection, entries))
+            batch = _begin(connection, entries)
             results = [batch.add(entry) for entry in entries]
             if batch.rows:
-                connection.execute(insert(log), batch.rows)
+                connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
             return results
 
     def head(self) -> Head:
@@ -62,17 +89,33 @@ class SqlLog:
         with self._reading() as connection:
             return _head(connection)
 
-    def read(self, after: int, limit: int) -> list[LogRow]:
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever appended."""
+        return self.head().position == 0
+
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
         """Give rows in position order."""
-        return self._rows(select(*_ROW).where(log.c.position > after).order_by(log.c.position).limit(limit))
+        if kinds is None:
+            return self._rows(_AFTER, {"after": after, "most": limit})
+        return self._rows(_AFTER_OF_KINDS, {"after": after, "most": limit, "names": list(kinds)})
 
     def find_all(self, keys: Sequence[str]) -> list[LogRow]:
-        """Give the rows that have one of these keys."""
-        return self._asked(log.c.key, keys)
+        """Give the rows that have one of these keys, in position order."""
+        with self._reading() as connection:
+            found = _by_key(connection, keys).values()
+        return sorted(found, key=lambda row: row.position)
 
     def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
         """Give all rows of these event ids, in position order."""
-        return self._asked(log.c.event_id, event_ids)
+        with self._reading() as connection:
+            return sorted(_of_events(connection, event_ids), key=lambda row: row.position)
+
+    def of_shopper(self, shopper_id: str, limit: int, before: int | None = None) -> list[LogRow]:
+        """Give a shopper's latest rows, the latest first."""
+        query = _OF_SHOPPER.limit(limit)
+        if before is not None:
+            query = query.where(log.c.position < before)
+        return self._rows(query, {"shopper_id": shopper_id})
 
     def first_reaching(self, time: float) -> int | None:
         """Give the first position whose watermark is ``time`` or later."""
@@ -82,25 +125,23 @@ class SqlLog:
 
     def last_of_kind(self, kind: str) -> LogRow | None:
         """Give the latest row of a kind."""
-        query = select(*_ROW).where(log.c.kind == kind).order_by(log.c.position.desc()).limit(1)
-        return next(iter(self._rows(query)), None)
+        return next(iter(self._rows(_LAST_OF_KIND, {"kind": kind})), None)
 
     def fact(self, name: str, value: str) -> str:
         """Store a small fact once; give what is stored."""
         with _log_errors(), write(self._engine) as connection:
+            # PostgreSQL spells this the same way, from its own dialect's `insert`.
             connection.execute(upsert(facts).values(name=name, value=value).on_conflict_do_nothing())
-            return str(connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar_one())
+            return str(connection.execute(_FACT, {"name": name}).scalar_one())
 
-    def _asked(self, column: ColumnElement[Any], values: Sequence[str]) -> list[LogRow]:
-        rows: list[LogRow] = []
-        for first in range(0, len(values), _ASKED_AT_ONCE):
-            some = values[first : first + _ASKED_AT_ONCE]
-            rows += self._rows(select(*_ROW).where(column.in_(some)).order_by(log.c.position))
-        return sorted(rows, key=lambda row: row.position)
-
-    def _rows(self, query: Select[Any]) -> list[LogRow]:
+    def stored_fact(self, name: str) -> str | None:
+        """Give a small fact, None when it was never stored."""
         with self._reading() as connection:
-            return [_row(row) for row in connection.execute(query)]
+            return connection.execute(_FACT, {"name": name}).scalar()
+
+    def _rows(self, query: Executable, values: Mapping[str, Any]) -> list[LogRow]:
+        with self._reading() as connection:
+            return [LogRow(*row) for row in connection.execute(query, values)]
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -108,79 +149,59 @@ class SqlLog:
             yield connection
 
 
-class _Batch:
-    """The rows of one transaction, numbered on from the head."""
-
-    def __init__(self, head: Head, known: Sequence[tuple[str | None, LogRow]]) -> None:
-        self._head = head
-        self._by_key = {key: row for key, row in known if key is not None}
-        self._by_event: dict[str, list[LogRow]] = defaultdict(list)
-        for _, row in known:
-            if row.event_id is not None:
-                self._by_event[row.event_id].append(row)
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, entry: Entry) -> Result:
-        """Number an entry, unless its key is taken or it is fenced off."""
-        if entry.key is not None and (winner := self._by_key.get(entry.key)) is not None:
-            return Conflict(winner)
-        head = self._head
-        if entry.fence is not None and entry.fence != head.incarnation:
-            return Fenced(head.incarnation)
-        self._head = head = Head(
-            head.position + 1, max(head.watermark, entry.at), head.incarnation + (entry.kind == "fence")
-        )
-        row = LogRow(
-            head.position,
-            entry.kind,
-            entry.at,
-            head.watermark,
-            head.incarnation,
-            entry.event_id,
-            entry.shopper_id,
-            entry.body,
-        )
-        self.rows.append({column.name: getattr(row, column.name) for column in _ROW} | {"key": entry.key})
-        return Appended(head.position, head.watermark, self._relate(row, entry.key))
-
-    def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:
-        if key is not None:
-            self._by_key[key] = row
-        if row.event_id is None:
-            return ()
-        related = tuple(self._by_event[row.event_id])
-        self._by_event[row.event_id].append(row)
-        return related
+def _begin(connection: Connection, entries: Sequence[Entry]) -> Batch:
+    """Read under the write lock what the entries meet: the head, and the rows of their events and keys."""
+    events = {entry.event_id for entry in entries if entry.event_id is not None}
+    keys = {entry.key for entry in entries if entry.key is not None}
+    return Batch(_head(connection), of_events=_of_events(connection, events), by_key=_by_key(connection, keys))
 
 
 def _head(connection: Connection) -> Head:
-    found = connection.execute(
-        select(log.c.position, log.c.watermark, log.c.incarnation).order_by(log.c.position.desc()).limit(1)
-    ).first()
+    found = connection.execute(_HEAD).first()
     return Head(*found) if found is not None else Head()
 
 
-def _known(connection: Connection, entries: Sequence[Entry]) -> list[tuple[str | None, LogRow]]:
-    """Read the rows that share an event id or a key with the entries."""
-    events = sorted({entry.event_id for entry in entries if entry.event_id is not None})
-    keys = sorted({entry.key for entry in entries if entry.key is not None and entry.event_id is None})
-    found: list[tuple[str | None, LogRow]] = []
-    for column, values in ((log.c.event_id, events), (log.c.key, keys)):
-        for first in range(0, len(values), _ASKED_AT_ONCE):
-            some = column.in_(values[first : first + _ASKED_AT_ONCE])
-            for key, *row in connection.execute(select(log.c.key, *_ROW).where(some).order_by(log.c.position)):
-                found.append((key, LogRow(*row)))
-    return found
+def _of_events(connection: Connection, event_ids: Collection[str]) -> list[LogRow]:
+    return [LogRow(*row) for row in _ask(connection, _OF_EVENTS, event_ids)]
 
 
-def _row(row: Row[Any]) -> LogRow:
-    return LogRow(*tuple(row))
+def _by_key(connection: Connection, keys: Collection[str]) -> dict[str, LogRow]:
+    return {key: LogRow(*row) for *row, key in _ask(connection, _OF_KEYS, keys)}
+
+
+def _ask(connection: Connection, query: Executable, names: Collection[str]) -> Iterator[Sequence[Any]]:
+    wanted = list(dict.fromkeys(names))
+    for first in range(0, len(wanted), _ASKED_AT_ONCE):
+        yield from connection.execute(query, {"names": wanted[first : first + _ASKED_AT_ONCE]})
+
+
+def _values(row: LogRow, key: str | None) -> dict[str, Any]:
+    return {
+        "position": row.position,
+        "kind": row.kind,
+        "at": row.at,
+        "watermark": row.watermark,
+        "incarnation": row.incarnation,
+        "event_id": row.event_id,
+        "shopper_id": row.shopper_id,
+        "key": key,
+        "body": row.body,
+    }
 
 
 @contextmanager
 def _log_errors() -> Iterator[None]:
+    """Let no driver error out: what a retry may mend is `LogUnavailable`, what it cannot is `LogCorrupt`."""
     try:
         with errors():
             yield
+    except SchemaMismatch as error:
+        raise LogCorrupt(str(error)) from error
     except DatabaseUnavailable as error:
-        raise LogUnavailable(str(error)) from error
+        raise _translate(error) from error
+
+
+def _translate(error: DatabaseUnavailable) -> LogUnavailable:
+    cause = error.__cause__
+    told = str(cause.orig) if isinstance(cause, DBAPIError) else ""
+    return (LogCorrupt if any(sign in told for sign in _DAMAGED) else LogUnavailable)(str(error))

@@ -29,11 +29,13 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Version:
-    """A published model: its number, its bytes (None once pruned) and facts about it."""
+    """A published model: its number, its bytes (None once pruned, or not asked for) and facts about it."""
 
     number: int
     payload: bytes | None
     facts: Mapping[str, Any]
+    kept: bool = True
+    """Whether the registry has the bytes."""
 
 
 class Registry(Protocol):
@@ -45,16 +47,18 @@ class Registry(Protocol):
 
     def save(
         self,
-        expected: int | None,
+        expected: Checkpoint | int | None,
         checkpoint: Checkpoint,
         *,
         version: bytes | None,
         facts: Mapping[str, Any],
     ) -> int:
-        """Replace the checkpoint at position ``expected`` and publish a version with it, or neither.
+        """Replace the ``expected`` checkpoint and publish a version with it, or neither.
 
-        Gives the number of the latest version. Raises `CheckpointConflict` when the checkpoint is not
-        the expected one.
+        Gives the number of the latest version. Raises `CheckpointConflict` when another checkpoint is
+        stored: at another position or, where ``expected`` is a whole checkpoint and not its position
+        alone, with other bytes. Raises `ValueError` when the facts about a version lack ``at``, its time
+        in the log, by which it is kept or pruned.
         """
         ...
 
@@ -64,6 +68,10 @@ class Registry(Protocol):
 
     def load(self, number: int) -> Version:
         """Give a version. Raises `KeyError` when there is none of this number."""
+        ...
+
+    def history(self, limit: int) -> list[Version]:
+        """Give the latest versions without their payloads, the latest first."""
         ...
 
     def first_containing(self, position: int) -> int | None:

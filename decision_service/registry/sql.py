@@ -5,47 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite, nan
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, MetaData, bindparam, delete, func, insert, select, update
 
 from decision_service.database import DatabaseUnavailable, errors, open_engine, write
+from decision_service.migrations import SchemaMismatch, upgrade
 from decision_service.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable, Version
+from decision_service.registry.retention import Published, prunable
+from decision_service.registry.schema import checkpoint as checkpoints
+from decision_service.registry.schema import kept, versions
 
-_KEPT = 50
-_DAILY_KEPT_S = 90 * 86_400.0
-
-_metadata = MetaData()
-_checkpoint = Table(
-    "checkpoint",
-    _metadata,
-    Column("position", Integer, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-)
-_versions = Table(
-    "versions",
-    _metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, nullable=False),
-    Column("at", Float, nullable=False),
-    Column("facts", String, nullable=False),
-    Column("payload", LargeBinary),
-)
+_LATEST = select(func.max(versions.c.number))
+_KEPT = select(versions.c.number, versions.c.at).where(kept).order_by(versions.c.number)
+_FORGET = update(versions).where(versions.c.number == bindparam("pruned")).values(payload=None)
+_HISTORY = select(versions.c.number, versions.c.facts, kept.label("kept")).order_by(versions.c.number.desc())
 
 
 class SqlRegistry:
@@ -60,9 +35,19 @@ class SqlRegistry:
 
     @classmethod
     def open(cls, url: str) -> SqlRegistry:
-        """Open the registry at a database URL."""
+        """Open the registry at a database URL and bring its schema up to date.
+
+        Raises
+        ------
+        ValueError
+            For a dialect that is not supported.
+        RegistryUnavailable
+            When the database cannot be opened, or is of another version.
+        """
         with _registry_errors():
-            return cls(open_engine(url, _metadata))
+            engine = open_engine(url, MetaData())  # the tables are the migrations' work
+            upgrade(engine, "registry")
+        return cls(engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,38 +56,26 @@ class SqlRegistry:
     def checkpoint(self) -> Checkpoint | None:
         """Give the latest checkpoint."""
         with self._reading() as connection:
-            found = connection.execute(select(_checkpoint.c.position, _checkpoint.c.payload)).first()
-        return None if found is None else Checkpoint(*found)
+            return _checkpoint(connection)
 
     def save(
         self,
-        expected: int | None,
+        expected: Checkpoint | int | None,
         checkpoint: Checkpoint,
         *,
         version: bytes | None,
         facts: Mapping[str, Any],
     ) -> int:
         """Replace the checkpoint and publish a version in one transaction, by compare-and-swap."""
+        if version is not None and not isfinite(facts.get("at", nan)):
+            raise ValueError("facts.at is missing or not finite: the time of a version decides how long it is kept")
         with _registry_errors(), write(self._engine) as connection:
-            position = connection.execute(select(_checkpoint.c.position)).scalar()
-            if position != expected:
-                raise CheckpointConflict(f"the checkpoint is at {position}, not at {expected}")
-            connection.execute(delete(_checkpoint))
-            connection.execute(insert(_checkpoint).values(position=checkpoint.position, payload=checkpoint.payload))
+            _swap(connection, expected, checkpoint)
             number = _latest(connection)
-            if version is not None:
-                number += 1
-                connection.execute(
-                    insert(_versions).values(
-                        number=number,
-                        position=checkpoint.position,
-                        at=facts["at"],
-                        facts=json.dumps(dict(facts)),
-                        payload=version,
-                    )
-                )
-                _prune(connection, facts["at"])
-            return number
+            if version is None:
+                return number
+            _publish(connection, number + 1, checkpoint.position, version, facts)
+            return number + 1
 
     def latest(self) -> int:
         """Give the number of the latest version, 0 for none."""
@@ -111,18 +84,24 @@ class SqlRegistry:
 
     def load(self, number: int) -> Version:
         """Give a version."""
-        query = select(_versions.c.payload, _versions.c.facts).where(_versions.c.number == number)
+        query = select(versions.c.payload, versions.c.facts).where(versions.c.number == number)
         with self._reading() as connection:
             found = connection.execute(query).first()
         if found is None:
             raise KeyError(f"there is no model version {number}")
-        return Version(number, found.payload, json.loads(found.facts))
+        return Version(number, found.payload, json.loads(found.facts), kept=found.payload is not None)
+
+    def history(self, limit: int) -> list[Version]:
+        """Give the latest versions without their payloads, the latest first."""
+        with self._reading() as connection:
+            found = connection.execute(_HISTORY.limit(limit)).all()
+        return [Version(row.number, None, json.loads(row.facts), kept=bool(row.kept)) for row in found]
 
     def first_containing(self, position: int) -> int | None:
         """Give the first version made from the log up to this position or beyond."""
-        query = select(func.min(_versions.c.number)).where(_versions.c.position >= position)
+        query = select(versions.c.number).where(versions.c.position >= position)
         with self._reading() as connection:
-            return connection.execute(query).scalar()
+            return connection.execute(query.order_by(versions.c.position, versions.c.number).limit(1)).scalar()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -130,22 +109,34 @@ class SqlRegistry:
             yield connection
 
 
+def _checkpoint(connection: Connection) -> Checkpoint | None:
+    found = connection.execute(select(checkpoints.c.position, checkpoints.c.payload)).first()
+    return None if found is None else Checkpoint(*found)
+
+
+def _swap(connection: Connection, expected: Checkpoint | int | None, new: Checkpoint) -> None:
+    stored = _checkpoint(connection)
+    position = None if stored is None else stored.position
+    if position != (expected.position if isinstance(expected, Checkpoint) else expected):
+        raise CheckpointConflict(f"the checkpoint is at {position}, not where this learner left it")
+    if isinstance(expected, Checkpoint) and stored != expected:
+        raise CheckpointConflict(f"the checkpoint at {position} has other bytes: another learner wrote it")
+    connection.execute(delete(checkpoints))
+    connection.execute(insert(checkpoints).values(position=new.position, payload=new.payload))
+
+
 def _latest(connection: Connection) -> int:
-    return int(connection.execute(select(func.max(_versions.c.number))).scalar() or 0)
+    return int(connection.execute(_LATEST).scalar() or 0)
 
 
-def _prune(connection: Connection, at: float) -> None:
-    """Forget payloads that are neither among the latest nor the last of a recent day."""
-    day = func.floor(_versions.c.at / 86_400.0)
-    recent = _versions.c.at > at - _DAILY_KEPT_S
-    last_of_days = select(func.max(_versions.c.number)).where(recent).group_by(day)
+def _publish(connection: Connection, number: int, position: int, payload: bytes, facts: Mapping[str, Any]) -> None:
+    told = json.dumps(dict(facts))
     connection.execute(
-        update(_versions)
-        .where(_versions.c.payload.is_not(None))
-        .where(_versions.c.number <= _latest(connection) - _KEPT)
-        .where(_versions.c.number.not_in(last_of_days))
-        .values(payload=None)
+        insert(versions).values(number=number, position=position, at=facts["at"], facts=told, payload=payload)
     )
+    pruned = prunable([Published(*row) for row in connection.execute(_KEPT)])
+    if pruned:
+        connection.execute(_FORGET, [{"pruned": number} for number in pruned])
 
 
 @contextmanager
@@ -153,5 +144,5 @@ def _registry_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, SchemaMismatch) as error:
         raise RegistryUnavailable(str(error)) from error

@@ -16,7 +16,7 @@ from types import FrameType
 
 import psutil
 
-from decision_service.runtime import driver_process, leftovers, ports
+from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.claim import claim
 from decision_service.runtime.data_directory import DataDirectory, Hold, Run
 from decision_service.runtime.driver_process import DriverProcess
@@ -105,6 +105,8 @@ class Supervisor:
 
     def _supervise(self, hold: Hold, runtime: RuntimeDirectory, run: Run, chosen: ports.Ports) -> int:
         self._data.rotate_log()
+        if haproxy.binary() is None:
+            self._say("There is no HAProxy on this platform: Ray's own proxy answers, at a tenth of the rate")
         began = time.monotonic()
         reader, writer = os.pipe()
         order = Order(

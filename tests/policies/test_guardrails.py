@@ -12,7 +12,7 @@ from policies.guardrails import RULES, Reason, Situation, exceeds_cap, judge
 from policies.request import Exclusion
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER, Send, ShopperState
-from tests.factories import DAY_S, NOW, request, small_document, trigger
+from tests.factories import NOW, request, small_document, trigger
 
 times = st.lists(st.integers(0, 40).map(float), max_size=12)
 
@@ -64,7 +64,7 @@ def test_consent_defaults_to_the_catalogue() -> None:
 def test_a_send_after_the_expiry_is_denied_and_one_at_it_is_not() -> None:
     book = rulebook()
     late = arbitrate(request(trigger(expires_at=NOW + 3_599)), NEW_SHOPPER, book)
-    assert {book.space[n].delay_s for n in np.flatnonzero(late.verdicts == Reason.expired)} == {3_600}
+    assert {book.space[int(n)].delay_s for n in np.flatnonzero(late.verdicts == Reason.expired)} == {3_600}
     assert Reason.expired not in arbitrate(request(trigger(expires_at=NOW + 3_600)), NEW_SHOPPER, book).verdicts
 
 
@@ -72,7 +72,7 @@ def test_exclusions_match_all_their_fields() -> None:
     book = rulebook()
     excluded = arbitrate(request(exclude=(Exclusion(channel="push", delay_s=0),)), NEW_SHOPPER, book)
     numbers = np.flatnonzero(excluded.verdicts == Reason.excluded_by_caller)
-    assert {(book.space[n].channel, book.space[n].delay_s) for n in numbers} == {("push", 0)}
+    assert {(book.space[int(n)].channel, book.space[int(n)].delay_s) for n in numbers} == {("push", 0)}
     assert len(numbers) == 2
 
 
@@ -86,7 +86,7 @@ def test_a_channel_cap_leaves_other_channels_alone() -> None:
     book = rulebook(channels=channels)
     state = ShopperState(sends=(Send("other", NOW - 60, "hint", "push"),))
     eligibility = arbitrate(request(), state, book)
-    assert {book.space[n].channel for n in eligibility.sends} == {"email"}
+    assert {book.space[int(n)].channel for n in eligibility.sends} == {"email"}
     assert Reason.cap_channel in eligibility.verdicts
 
 
@@ -95,7 +95,7 @@ def test_a_reservation_ahead_fills_a_cap_like_a_send_behind() -> None:
     ahead = ShopperState(sends=(Send("other", NOW + 1_800, "hint", "push"),))
     assert len(arbitrate(request(), ahead, book).sends) == 0
     far = ShopperState(sends=(Send("other", NOW + 7_200, "hint", "push"),))
-    assert {book.space[n].delay_s for n in arbitrate(request(), far, book).sends} == {0, 3_600}
+    assert {book.space[int(n)].delay_s for n in arbitrate(request(), far, book).sends} == {0, 3_600}
 
 
 def test_the_decisions_own_place_does_not_count_against_it() -> None:
@@ -110,7 +110,7 @@ def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() 
     state = ShopperState(consent={"email": False}, sends=(Send("other", NOW, "hint", "push"),))
     eligibility = arbitrate(request(trigger(critical=True)), state, book)
     assert not eligibility.hold
-    assert {book.space[n].channel for n in eligibility.sends} == {"push"}
+    assert {book.space[int(n)].channel for n in eligibility.sends} == {"push"}
     nothing = ShopperState(consent={"email": False, "push": False})
     assert arbitrate(request(trigger(critical=True)), nothing, book).hold
 
@@ -132,21 +132,21 @@ def test_a_trigger_that_only_it_answers_is_reported_outranked() -> None:
     book = rulebook()
     eligibility = arbitrate(request(trigger("wishlist", priority=1), trigger(priority=2)), NEW_SHOPPER, book)
     outranked = np.flatnonzero(eligibility.verdicts == Reason.outranked)
-    assert {book.space[n].message for n in outranked} == {"reminder"}
+    assert {book.space[int(n)].message for n in outranked} == {"reminder"}
 
 
 def test_an_urgent_trigger_without_an_eligible_send_does_not_silence_the_others() -> None:
     book = rulebook()
     urgent = trigger(priority=1, expires_at=NOW - 1)
     eligibility = arbitrate(request(urgent, trigger("wishlist", priority=9)), NEW_SHOPPER, book)
-    assert {book.space[n].message for n in eligibility.sends} == {"hint"}
+    assert {book.space[int(n)].message for n in eligibility.sends} == {"hint"}
 
 
 def test_among_equals_a_message_answers_the_first_listed_trigger_that_allows_it() -> None:
     book = rulebook()
     both = (trigger("wishlist", priority=3), trigger("cart_abandoned", priority=3))
     eligibility = arbitrate(request(*both), NEW_SHOPPER, book)
-    answered = {book.space[n].message: int(eligibility.trigger_of[n]) for n in eligibility.sends}
+    answered = {book.space[int(n)].message: int(eligibility.trigger_of[n]) for n in eligibility.sends}
     assert answered == {"hint": 0, "reminder": 1}
 
 
@@ -165,13 +165,13 @@ states = st.builds(
         max_size=6,
     ).map(lambda sends: tuple(sorted(sends, key=lambda send: send.send_at))),
 )
-caps = st.lists(
-    st.fixed_dictionaries({"max": st.integers(1, 3), "window_s": st.integers(1_800, 18_000)}), max_size=2
-)
+caps = st.lists(st.fixed_dictionaries({"max": st.integers(1, 3), "window_s": st.integers(1_800, 18_000)}), max_size=2)
 
 
 @given(states, caps, caps)
-def test_adding_a_cap_never_enlarges_the_eligible_set(state: ShopperState, some: list[object], more: list[object]) -> None:
+def test_adding_a_cap_never_enlarges_the_eligible_set(
+    state: ShopperState, some: list[object], more: list[object]
+) -> None:
     fewer_rules = arbitrate(request(), state, rulebook(caps=some))
     more_rules = arbitrate(request(), state, rulebook(caps=[*some, *more]))
     assert set(more_rules.sends) <= set(fewer_rules.sends)
@@ -183,9 +183,7 @@ def test_rules_judge_each_joint_action_alone(state: ShopperState, some: list[obj
     book = rulebook(caps=some)
     verdicts = judge(Situation(request(), trigger(), state, book))
     for number, rule in itertools.product(range(len(book.space)), RULES):
-        others = tuple(
-            Exclusion(*book.space[other]) for other in range(len(book.space)) if other != number
-        )
+        others = tuple(Exclusion(*book.space[other]) for other in range(len(book.space)) if other != number)
         alone = judge(Situation(request(exclude=others), trigger(), state, book))
         assert alone[number] == verdicts[number], rule
 
@@ -200,11 +198,7 @@ def test_nothing_outside_the_rules_is_ever_eligible(state: ShopperState, some: l
         for cap in some:
             own = [time for time in counted if abs(time - NOW - action.delay_s) < cap["window_s"]]
             spans = [*own, NOW + action.delay_s]
-            containing = [
-                first
-                for first in spans
-                if first <= NOW + action.delay_s < first + cap["window_s"]
-            ]
+            containing = [first for first in spans if first <= NOW + action.delay_s < first + cap["window_s"]]
             assert all(
                 sum(first <= time < first + cap["window_s"] for time in spans) <= cap["max"] for first in containing
             )
@@ -212,7 +206,15 @@ def test_nothing_outside_the_rules_is_ever_eligible(state: ShopperState, some: l
 
 def test_reasons_are_in_the_order_of_the_contract() -> None:
     order = [reason.name for reason in sorted(Reason) if reason not in (Reason.eligible, Reason.not_a_candidate)]
-    assert order == ["excluded_by_caller", "no_content", "expired", "no_consent", "cap_channel", "cap_global", "outranked"]
+    assert order == [
+        "excluded_by_caller",
+        "no_content",
+        "expired",
+        "no_consent",
+        "cap_channel",
+        "cap_global",
+        "outranked",
+    ]
     assert [rule.reason for rule in RULES] == sorted(rule.reason for rule in RULES)
 
 
@@ -227,5 +229,3 @@ def test_a_missing_attribute_makes_a_message_ineligible() -> None:
     assert "no_content" in reasons(book)
     assert "no_content" not in reasons(book, trigger(attributes={"product": "Runner 3"}))
     assert "no_content" in reasons(book, trigger(attributes={"product": "  "}))
-
-

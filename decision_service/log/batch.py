@@ -1,0 +1,74 @@
+"""The batch: numbers the entries of one transaction; the rules of the log, without a database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from decision_service.log.base import FENCE, Appended, Conflict, Entry, Fenced, Head, LogRow, Result
+
+
+class Batch:
+    """The rows of one transaction, numbered on from the head of the log.
+
+    Parameters
+    ----------
+    head
+        Where the log stands under the write lock.
+    of_events
+        The log's rows of the entries' event ids, in position order.
+    by_key
+        The log's rows that have one of the entries' keys.
+
+    Examples
+    --------
+    >>> batch = Batch(Head(position=7, watermark=5.0), of_events=(), by_key={})
+    >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
+    Appended(position=8, watermark_before=5.0, watermark=5.0, related=())
+    >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
+    8
+    """
+
+    def __init__(self, head: Head, *, of_events: Iterable[LogRow], by_key: dict[str, LogRow]) -> None:
+        self._head = head
+        self._by_key = dict(by_key)
+        self._by_event: dict[str, list[LogRow]] = defaultdict(list)
+        for row in of_events:
+            self._by_event[row.event_id or ""].append(row)
+        self.rows: list[tuple[LogRow, str | None]] = []
+        """What is to be written: each row with its key."""
+
+    def add(self, entry: Entry) -> Result:
+        """Number an entry, unless its key is taken or it is fenced off."""
+        if entry.key is not None and (winner := self._by_key.get(entry.key)) is not None:
+            return Conflict(winner)
+        before = self._head
+        if entry.fence is not None and entry.fence != before.incarnation:
+            return Fenced(before.incarnation)
+        row = _follow(before, entry)
+        self._head = Head(row.position, row.watermark, row.incarnation)
+        self.rows.append((row, entry.key))
+        return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
+
+    def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:
+        if key is not None:
+            self._by_key[key] = row
+        if row.event_id is None:
+            return ()
+        earlier = self._by_event[row.event_id]
+        related = tuple(earlier)
+        earlier.append(row)
+        return related
+
+
+def _follow(head: Head, entry: Entry) -> LogRow:
+    return LogRow(
+        head.position + 1,
+        entry.kind,
+        entry.at,
+        max(head.watermark, entry.at),
+        head.incarnation + (entry.kind == FENCE),
+        entry.event_id,
+        entry.shopper_id,
+        entry.body,
+    )

@@ -1,0 +1,1 @@
+"""The revisions of the log's schema, in order."""

@@ -1,0 +1,1 @@
+"""The revisions of the registry's schema, in order."""

@@ -1,0 +1,81 @@
+"""A replica in this process: the real application on a real Redis and a real SQLite, without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from decision_service.api.routes import build_api
+from decision_service.learner import Learner
+from decision_service.service import LocalFleet, Service, open_learner
+from decision_service.settings import Settings
+from decision_service.versions import Versions
+from tests.conftest import RealRedis
+
+
+class Replica:
+    """A running replica and a client of it."""
+
+    def __init__(self, service: Service, client: httpx.AsyncClient, learner: Learner) -> None:
+        self.service = service
+        self.client = client
+        self.learner = learner
+
+    async def post(self, path: str, body: Any) -> httpx.Response:
+        return await self.client.post(path, json=body)
+
+    async def decide(self, **body: Any) -> dict[str, Any]:
+        answer = await self.post("/v1/decide", decide_body(**body))
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def rows(self) -> int:
+        return self.service.log.head().position
+
+
+def decide_body(**changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "event_id": "e-1",
+        "shopper_id": "s-1",
+        "triggers": [{"type": "cart_abandoned"}],
+        "now": "2026-11-21T17:00:00Z",
+    } | changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+Start = Callable[..., AbstractAsyncContextManager[Replica]]
+
+
+@pytest.fixture
+def replica(tmp_path: Path, redis: RealRedis) -> Start:
+    """Start a replica on the test's own data; several may run on the same data at once."""
+
+    @asynccontextmanager
+    async def start(catalogue: Mapping[str, Any] | None = None, **options: Any) -> AsyncIterator[Replica]:
+        if catalogue is not None:
+            options["catalog"] = tmp_path / "catalogue.yaml"
+            options["catalog"].write_text(yaml.safe_dump(dict(catalogue)))
+        defaults = {"data_dir": tmp_path, "redis_url": redis.url, "clock": "request", "seed": 1}
+        settings = Settings.load(defaults | options, {})
+        learner = open_learner(settings)
+
+        def fleet(versions: Versions) -> LocalFleet:
+            return LocalFleet(learner, versions)
+
+        service = Service(settings, fleet)
+        app = build_api(service)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+        ):
+            yield Replica(service, client, learner)
+        learner.stop()
+
+    return start

@@ -1,0 +1,208 @@
+"""The laws of the log, for every implementation of the port."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from decision_service.log.base import Appended, Conflict, Entry, EventLog, Fenced, Head, LogRow, Result
+from decision_service.log.sql import SqlLog
+
+Opener = Callable[[Path], EventLog]
+
+IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite")}
+
+every_log = pytest.mark.parametrize("opener", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
+
+entry = st.builds(
+    Entry,
+    kind=st.sampled_from(["decision", "outcome", "event", "fence"]),
+    at=st.floats(min_value=-1e10, max_value=1e10),
+    body=st.binary(max_size=8),
+    event_id=st.none() | st.sampled_from(["e1", "e2", "ünïcode"]),
+    shopper_id=st.none() | st.sampled_from(["s1", "s2"]),
+    key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
+    fence=st.none() | st.integers(0, 2),
+)
+batches = st.lists(st.lists(entry, max_size=6), max_size=6)
+
+
+@dataclass
+class Model:
+    """The log as one would write it down: a list, and a search through all of it for everything."""
+
+    rows: list[LogRow] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+
+    def append(self, new: Entry) -> Result:
+        if new.key is not None and new.key in self.keys:
+            return Conflict(self.rows[self.keys.index(new.key)])
+        incarnation = sum(row.kind == "fence" for row in self.rows)
+        if new.fence is not None and new.fence != incarnation:
+            return Fenced(incarnation)
+        before = max((row.at for row in self.rows), default=float("-inf"))
+        related = tuple(row for row in self.rows if new.event_id is not None and row.event_id == new.event_id)
+        row = LogRow(
+            position=len(self.rows) + 1,
+            kind=new.kind,
+            at=new.at,
+            watermark=max(before, new.at),
+            incarnation=incarnation + (new.kind == "fence"),
+            event_id=new.event_id,
+            shopper_id=new.shopper_id,
+            body=new.body,
+        )
+        self.rows.append(row)
+        self.keys.append(new.key)
+        return Appended(row.position, before, row.watermark, related)
+
+
+@contextmanager
+def opened(opener: Opener) -> Iterator[EventLog]:
+    """A new log that is closed and removed afterwards."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = opener(Path(directory))
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+def filled(log: EventLog, groups: Sequence[Sequence[Entry]]) -> Model:
+    model = Model()
+    for group in groups:
+        log.append(group)
+        for new in group:
+            model.append(new)
+    return model
+
+
+@every_log
+@settings(max_examples=60, deadline=None)
+@given(groups=batches)
+def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, groups: list[list[Entry]]) -> None:
+    model = Model()
+    with opened(opener) as log:
+        for group in groups:
+            assert log.append(group) == [model.append(new) for new in group]
+        assert log.read(0, 1_000) == model.rows
+
+
+@every_log
+@settings(max_examples=25, deadline=None)
+@given(groups=batches)
+def test_how_entries_are_grouped_changes_nothing(opener: Opener, groups: list[list[Entry]]) -> None:
+    together = [new for group in groups for new in group]
+    with opened(opener) as one, opened(opener) as other:
+        assert one.append(together) == [result for new in together for result in other.append([new])]
+        assert one.read(0, 1_000) == other.read(0, 1_000)
+
+
+@every_log
+@settings(max_examples=40, deadline=None)
+@given(groups=batches, size=st.integers(1, 4), kinds=st.sets(st.sampled_from(["decision", "fence", "other"])))
+def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
+    opener: Opener, groups: list[list[Entry]], size: int, kinds: set[str]
+) -> None:
+    with opened(opener) as log:
+        model = filled(log, groups)
+        rows = model.rows
+        pages = [page for start in range(0, len(rows) + 1, size) for page in log.read(start, size)]
+        assert pages == rows
+        assert log.read(1, size, kinds) == [row for row in rows[1:] if row.kind in kinds][:size]
+        assert log.of_events(["e1", "ünïcode", "none"]) == [r for r in rows if r.event_id in ("e1", "ünïcode")]
+        assert log.find_all(["k2", "k1", "k1", "none"]) == [
+            row for row, key in zip(rows, model.keys, strict=True) if key in ("k1", "k2")
+        ]
+        of_shopper = [row for row in reversed(rows) if row.shopper_id == "s1"]
+        assert log.of_shopper("s1", size) == of_shopper[:size]
+        assert log.of_shopper("s1", size, before=5) == [row for row in of_shopper if row.position < 5][:size]
+        assert log.last_of_kind("fence") == next((row for row in reversed(rows) if row.kind == "fence"), None)
+        assert log.is_empty() == (not rows)
+        last = rows[-1] if rows else None
+        assert log.head() == (Head(last.position, last.watermark, last.incarnation) if last else Head())
+        for row in rows:
+            reaching = next(other.position for other in rows if other.watermark >= row.at)
+            assert log.first_reaching(row.at) == reaching
+        assert log.first_reaching(2e10) is None
+
+
+@every_log
+def test_more_names_than_one_statement_takes_are_found(opener: Opener) -> None:
+    names = [f"e{number}" for number in range(1_201)]
+    with opened(opener) as log:
+        log.append([Entry("decision", 1.0, b"{}", event_id=name, key=name) for name in names])
+        assert [row.event_id for row in log.of_events(names)] == names
+        assert [row.event_id for row in log.find_all(names[::-1])] == names
+        again = log.append([Entry("decision", 1.0, b"{}", event_id=name, key=name) for name in names])
+        assert all(isinstance(result, Conflict) for result in again)
+
+
+@every_log
+def test_a_key_is_taken_whatever_event_it_came_with(opener: Opener) -> None:
+    with opened(opener) as log:
+        log.append([Entry("outcome", 1.0, b"{}", event_id="e1", key="k")])
+        (first,) = log.read(0, 1)
+        others = [
+            Entry("outcome", 2.0, b"{}", event_id="e2", key="k"),
+            Entry("outcome", 2.0, b"{}", event_id=None, key="k"),
+            Entry("outcome", 2.0, b"{}", event_id="e1"),
+        ]
+        assert log.append(others) == [Conflict(first), Conflict(first), Appended(2, 1.0, 2.0, (first,))]
+
+
+@every_log
+def test_a_fence_shuts_out_whoever_holds_the_incarnation_before(opener: Opener) -> None:
+    with opened(opener) as log:
+        before = Entry("decision", 1.0, b"{}", fence=0)
+        fence = Entry("fence", 2.0, b"{}", fence=0)
+        results = log.append([before, fence, fence, before, Entry("decision", 3.0, b"{}", fence=1)])
+        assert [type(result) for result in results] == [Appended, Appended, Fenced, Fenced, Appended]
+        assert results[2] == Fenced(1)
+        assert log.head() == Head(3, 3.0, 1)
+
+
+@every_log
+def test_a_fact_is_stored_once_and_stays(opener: Opener) -> None:
+    with opened(opener) as log:
+        assert log.stored_fact("seed") is None
+        assert [log.fact("seed", value) for value in ("7", "8")] == ["7", "7"]
+        assert log.stored_fact("seed") == "7"
+
+
+@every_log
+def test_everything_is_there_when_opened_again(opener: Opener, tmp_path: Path) -> None:
+    entries = [
+        Entry("decision", 1.0, bytes(range(256)), event_id="e", shopper_id="s", key="k"),
+        Entry("fence", 3.0, b""),
+    ]
+    log = opener(tmp_path)
+    log.append(entries)
+    log.fact("seed", "7")
+    rows = log.read(0, 10)
+    log.close()
+    log = opener(tmp_path)
+    assert log.read(0, 10) == rows
+    assert log.stored_fact("seed") == "7"
+    assert log.append([Entry("clock", 2.0, b"", fence=1)]) == [Appended(3, 3.0, 3.0)]
+    log.close()
+
+
+@pytest.mark.parametrize("field_name", ["event_id", "shopper_id", "key"])
+def test_a_name_that_no_database_takes_is_refused_before_it_can_fail_its_group(field_name: str) -> None:
+    names = dict.fromkeys(["event_id", "shopper_id", "key"], "fine") | {field_name: "\ud800"}
+    with pytest.raises(ValueError, match="not valid Unicode"):
+        Entry("event", 1.0, b"", event_id=names["event_id"], shopper_id=names["shopper_id"], key=names["key"])
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_would_spoil_the_watermark_is_refused(at: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Entry("event", at, b"")

@@ -1,0 +1,194 @@
+"""The laws of group commit, over a log that waits for the test; none of them looks at a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from decision_service.log.base import Appended, Entry, EventLog, LogBusy, LogUnavailable, Result
+from decision_service.log.group_commit import GroupCommit
+
+
+class GatedLog:
+    """A log whose appends wait at a gate and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[bytes]] = []
+        self.failing: set[bytes] = set()
+        self.threads: set[str] = set()
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+
+    def append(self, entries: Sequence[Entry]) -> list[Result]:
+        self.threads.add(threading.current_thread().name)
+        self.entered.release()
+        self.gate.acquire()
+        bodies = [entry.body for entry in entries]
+        if self.failing.intersection(bodies):
+            raise LogUnavailable("the disk is full")
+        self.batches.append(bodies)
+        start = sum(map(len, self.batches)) - len(bodies)
+        return [Appended(start + index, 0.0, 0.0) for index in range(1, len(bodies) + 1)]
+
+    def open_gate(self) -> None:
+        self.gate.release(1_000)
+
+
+def entry(name: str) -> Entry:
+    return Entry("event", 0.0, name.encode())
+
+
+def front(log: GatedLog, *, most_per_flush: int = 512, most_waiting: int = 20_000) -> GroupCommit:
+    port: EventLog = log  # type: ignore[assignment]  # the front only ever appends
+    return GroupCommit(port, most_per_flush=most_per_flush, most_waiting=most_waiting)
+
+
+async def started(commits: GroupCommit, *names: str) -> asyncio.Task[list[Result]]:
+    """Begin an append and return once it stands in the queue."""
+    task = asyncio.create_task(commits.append_all([entry(name) for name in names]))
+    await asyncio.sleep(0)
+    return task
+
+
+async def held(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task[list[Result]]:
+    """Begin an append and return once its flush stands at the gate."""
+    task = await started(commits, *names)
+    await asyncio.to_thread(log.entered.acquire)
+    return task
+
+
+def test_what_arrives_during_a_flush_goes_together_into_the_next() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c", "d")]
+        log.open_gate()
+        results = await asyncio.gather(*tasks)
+        assert [[result.position for result in own if isinstance(result, Appended)] for own in results] == [
+            [1],
+            [2],
+            [3, 4],
+        ]
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b", b"c", b"d"]]
+    assert len(log.threads) == 1
+
+
+def test_a_flush_is_bounded_but_never_parts_the_rows_of_one_caller() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log, most_per_flush=3)
+        tasks = [await held(commits, log, "a")]
+        for names in ("bc", "de", "fghij", "k"):
+            tasks.append(await started(commits, *names))
+        log.open_gate()
+        await asyncio.gather(*tasks)
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b", b"c"], [b"d", b"e"], [b"f", b"g", b"h", b"i", b"j"], [b"k"]]
+
+
+def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log, most_waiting=2)
+        tasks = [await held(commits, log, "a"), await started(commits, "b", "c")]
+        with pytest.raises(LogBusy, match="2 rows are waiting"):
+            await commits.append(entry("refused"))
+        log.open_gate()
+        await asyncio.gather(*tasks)
+        await commits.append_all([entry("d"), entry("e")])
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b", b"c"], [b"d", b"e"]]
+
+
+def test_a_failed_flush_fails_exactly_those_who_waited_for_it() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        log.failing = {b"b"}
+        first = await held(commits, log, "a")
+        failing = [await started(commits, "b"), await started(commits, "c")]
+        log.gate.release()
+        await asyncio.to_thread(log.entered.acquire)  # the second flush is on its way
+        after = await started(commits, "d")
+        log.open_gate()
+        outcomes = await asyncio.gather(first, *failing, after, return_exceptions=True)
+        assert [isinstance(outcome, LogUnavailable) for outcome in outcomes] == [False, True, True, False]
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"d"]]
+
+
+@pytest.mark.parametrize("cancelled", [0, 1, 2])
+def test_a_cancelled_waiter_neither_loses_nor_repeats_rows_nor_harms_others(cancelled: int) -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c")]
+        tasks[cancelled].cancel()
+        log.open_gate()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [
+            number == cancelled for number in range(3)
+        ]
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b", b"c"]]
+
+
+def test_close_writes_what_waits_and_refuses_what_comes_after() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        closing = asyncio.create_task(commits.close())
+        await asyncio.sleep(0)
+        with pytest.raises(LogUnavailable, match="closed"):
+            await commits.append(entry("late"))
+        log.open_gate()
+        await closing
+        assert all(task.done() for task in tasks)
+        with pytest.raises(LogUnavailable, match="closed"):
+            await commits.append(entry("later"))
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b"]]
+
+
+def test_a_close_that_is_cancelled_leaves_the_rows_on_their_way() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        closing = asyncio.create_task(commits.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        log.open_gate()
+        assert [len(own) for own in await asyncio.gather(*tasks)] == [1, 1]
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == [[b"a"], [b"b"]]
+
+
+def test_nothing_to_append_asks_nothing_of_the_log() -> None:
+    async def scenario(log: GatedLog) -> None:
+        commits = front(log)
+        assert await commits.append_all([]) == []
+        await commits.close()
+
+    log = GatedLog()
+    asyncio.run(scenario(log))
+    assert log.batches == []

@@ -1,0 +1,237 @@
+"""What the log in SQLite promises beyond the port's laws: commit order, crashes, damage, versions."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, event
+
+from decision_service.log.base import Appended, Entry, EventLog, Head, LogCorrupt, LogRow, LogUnavailable
+from decision_service.log.group_commit import GroupCommit
+from decision_service.log.schema import metadata
+from decision_service.log.sql import SqlLog
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.sqlite"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[SqlLog]:
+    opened = SqlLog.open(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
+def tail(log: EventLog, until: int) -> list[LogRow]:
+    """Follow the log as a projection does: always on from the last row seen."""
+    seen: list[LogRow] = []
+    while len(seen) < until:
+        seen += log.read(seen[-1].position if seen else 0, 7)
+    return seen
+
+
+class SlowTransaction:
+    """Stops an append between the numbering of its rows and their insertion."""
+
+    def __init__(self, log: SqlLog) -> None:
+        self.numbered = threading.Event()
+        self.go_on = threading.Event()
+        event.listen(log._engine, "before_cursor_execute", self._before)
+
+    def _before(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO log"):
+            self.numbered.set()
+            assert self.go_on.wait(60)
+
+
+def test_of_two_slow_transactions_the_second_is_numbered_after_the_first_has_committed(log: SqlLog, path: Path) -> None:
+    slow, other = SlowTransaction(log), SqlLog.open(f"sqlite:///{path}")
+    second_numbered = SlowTransaction(other)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(log.append, [Entry("event", 1.0, b"first"), Entry("event", 2.0, b"first")])
+        assert slow.numbered.wait(60)
+        second = threads.submit(other.append, [Entry("event", 3.0, b"second")])
+        # The reader does not wait for the writers, and sees nothing of what may still fail.
+        assert other.read(0, 10) == []
+        assert not second_numbered.numbered.is_set()
+        slow.go_on.set()
+        assert [result.position for result in first.result(60) if isinstance(result, Appended)] == [1, 2]
+        assert second_numbered.numbered.wait(60)
+        assert [row.position for row in log.read(0, 10)] == [1, 2]
+        second_numbered.go_on.set()
+        assert second.result(60) == [Appended(3, 2.0, 3.0)]
+    assert [row.body for row in log.read(0, 10)] == [b"first", b"first", b"second"]
+    other.close()
+
+
+def test_an_append_that_fails_after_numbering_leaves_no_gap(log: SqlLog) -> None:
+    def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO log"):
+            raise sqlite3.OperationalError("disk I/O error")
+
+    event.listen(log._engine, "before_cursor_execute", fail)
+    with pytest.raises(LogUnavailable, match="disk I/O error"):
+        log.append([Entry("event", 1.0, b"lost", key="k")])
+    event.remove(log._engine, "before_cursor_execute", fail)
+    assert log.append([Entry("event", 1.0, b"again", key="k")]) == [Appended(1, float("-inf"), 1.0)]
+
+
+def write_groups(url: str, name: str, groups: int) -> None:
+    log = SqlLog.open(url)
+    for group in range(groups):
+        log.append([Entry("event", float(group), b"", event_id=f"{name}-{group}") for _ in range(1 + group % 3)])
+    log.close()
+
+
+def test_a_reader_that_follows_two_writing_processes_misses_no_row(path: Path) -> None:
+    url = f"sqlite:///{path}"
+    writers = [SPAWN.Process(target=write_groups, args=(url, name, 90)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    log = SqlLog.open(url)  # all three open the new file at once
+    rows = tail(log, until=2 * 180)
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert [row.position for row in rows] == list(range(1, 361))
+    assert rows == log.read(0, 1_000)
+    for name in ("a", "b"):
+        own = [int(row.event_id.split("-")[1]) for row in rows if row.event_id and row.event_id.startswith(name)]
+        assert own == [group for group in range(90) for _ in range(1 + group % 3)]
+    log.close()
+
+
+def write_until_killed(url: str, acknowledged: Connection) -> None:
+    """Append threes from 32 tasks at once, and tell of each only when it is durable."""
+
+    async def worker(commits: GroupCommit, number: int) -> None:
+        for turn in range(1_000_000):
+            name = f"{number}-{turn}"
+            await commits.append_all([Entry("event", 1.0, b"x" * 500, event_id=name) for _ in range(3)])
+            acknowledged.send(name)
+
+    async def work() -> None:
+        commits = GroupCommit(SqlLog.open(url))
+        await asyncio.gather(*[worker(commits, number) for number in range(32)])
+
+    asyncio.run(work())
+
+
+def received(source: Connection, limit: int) -> list[str]:
+    names: list[str] = []
+    try:
+        while len(names) < limit:
+            names.append(source.recv())
+    except EOFError:
+        pass
+    return names
+
+
+@pytest.mark.parametrize("acknowledgements", [1, 400, 1_100])
+def test_what_was_acknowledged_survives_a_kill_and_no_group_is_torn(path: Path, acknowledgements: int) -> None:
+    url = f"sqlite:///{path}"
+    source, sink = SPAWN.Pipe(duplex=False)
+    writer = SPAWN.Process(target=write_until_killed, args=(url, sink))
+    writer.start()
+    sink.close()
+    names = received(source, acknowledgements)
+    assert writer.pid is not None
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join()
+    names += received(source, 1_000_000)
+    source.close()
+    log = SqlLog.open(url)
+    rows = log.read(0, 1_000_000)
+    assert [row.position for row in rows] == list(range(1, len(rows) + 1))
+    threes = [{row.event_id for row in rows[first : first + 3]} for first in range(0, len(rows), 3)]
+    assert all(len(three) == 1 for three in threes)
+    assert len(rows) % 3 == 0
+    assert set(names) <= {row.event_id for row in rows}
+    assert len(names) >= acknowledgements
+    (result,) = log.append([Entry("event", 2.0, b"on it goes")])
+    assert result == Appended(len(rows) + 1, 1.0, 2.0)
+    log.close()
+
+
+def test_a_log_that_another_holds_is_unavailable_and_nothing_is_written(log: SqlLog, path: Path) -> None:
+    with log._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")  # the pool hands this connection out again
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LogUnavailable, match="locked") as caught:
+        log.append([Entry("event", 1.0, b"")])
+    assert not isinstance(caught.value, LogCorrupt)
+    assert log.head() == Head()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert log.append([Entry("event", 1.0, b"")]) == [Appended(1, float("-inf"), 1.0)]
+
+
+def test_a_file_that_is_no_database_is_corrupt(path: Path) -> None:
+    path.write_bytes(b"not a database" * 1_000)
+    with pytest.raises(LogCorrupt, match="not a database"):
+        SqlLog.open(f"sqlite:///{path}")
+
+
+def test_a_directory_that_is_missing_makes_the_log_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(LogUnavailable, match="unable to open"):
+        SqlLog.open(f"sqlite:///{tmp_path}/missing/log.sqlite")
+
+
+@pytest.mark.parametrize("url", ["postgresql://host/database", "mysql://host/database"])
+def test_another_dialect_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="only SQLite is supported yet"):
+        SqlLog.open(url)
+
+
+def test_the_database_is_in_wal_mode_and_waits_for_the_disk(log: SqlLog) -> None:
+    with log._engine.connect() as connection:
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert found == ["wal", 2]
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_schema_that_the_adapter_uses(log: SqlLog, engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "log_schema", "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_log_of_the_days_before_migrations_is_taken_over(path: Path, engine: Engine) -> None:
+    metadata.create_all(engine)
+    SqlLog.open(f"sqlite:///{path}").close()
+    log = SqlLog.open(f"sqlite:///{path}")
+    assert log.append([Entry("event", 1.0, b"")]) == [Appended(1, float("-inf"), 1.0)]
+    log.close()
+
+
+def test_a_log_of_a_newer_version_is_refused_and_left_alone(log: SqlLog, path: Path, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE log_schema SET version_num = 'log_9999'")
+    with pytest.raises(LogCorrupt, match=r"log_9999.*newer"):
+        SqlLog.open(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM log_schema").scalar() == "log_9999"

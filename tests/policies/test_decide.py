@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decide import decide, still_allowed
+from policies.draw import draw, unit_number
+from policies.guardrails import Reason
+from policies.learned_model import LearnedModel
+from policies.learning import empty_snapshot
+from policies.policy import Policy, rule, uniform
+from policies.record import LOST_RACE, record
+from policies.rows import decode, encode, unpack
+from policies.rulebook import Rulebook
+from policies.shopper import NEW_SHOPPER, Send, ShopperState
+from policies.vw_heads import OPTIONS
+from tests.factories import NOW, request, trigger
+
+SEED = b"application seed"
+DRAWS = 20_000
+
+
+def default_policy(rulebook: Rulebook) -> Policy:
+    model = LearnedModel.of(empty_snapshot(rulebook.catalogue.reward), rulebook, OPTIONS)
+    return Policy("default", model, learns=True)
+
+
+def test_the_same_request_is_decided_the_same(small_rulebook: Rulebook) -> None:
+    first, again = (decide(request(), NEW_SHOPPER, small_rulebook, uniform(), SEED) for _ in range(2))
+    assert encode(record(first)) == encode(record(again))
+
+
+def test_another_event_id_or_seed_draws_anew(small_rulebook: Rulebook) -> None:
+    def drawn(event_id: str, seed: bytes) -> int:
+        return decide(request(event_id=event_id), NEW_SHOPPER, small_rulebook, uniform(), seed).drawn
+
+    assert len({drawn(f"e-{number}", SEED) for number in range(200)}) == 9
+    assert [drawn(f"e-{n}", b"a") for n in range(50)] != [drawn(f"e-{n}", b"b") for n in range(50)]
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=50).filter(lambda p: sum(p) > 1e-6),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_draw_never_has_probability_zero(weights: list[float], unit: float) -> None:
+    p = np.array(weights) / sum(weights)
+    assert p[draw(p, unit)] > 0
+
+
+def chi_square_limit(degrees: int) -> float:
+    """Give the 1 - 1e-5 quantile of chi-square by Wilson and Hilferty (1931): the false-alarm rate below."""
+    z = 4.2649
+    return degrees * (1 - 2 / (9 * degrees) + z * math.sqrt(2 / (9 * degrees))) ** 3
+
+
+@pytest.mark.parametrize("name", ["uniform", "rule", "default"])
+def test_served_frequencies_equal_stated_propensities(small_rulebook: Rulebook, name: str) -> None:
+    """Chi-square over 20,000 draws in one state; the false-alarm rate is 1e-5 (the seed is fixed)."""
+    policy = {"uniform": uniform(), "rule": rule(0.3), "default": default_policy(small_rulebook)}[name]
+    decisions = [
+        decide(request(event_id=f"e-{number}"), NEW_SHOPPER, small_rulebook, policy, SEED) for number in range(DRAWS)
+    ]
+    p = decisions[0].probabilities
+    counts = np.bincount([each.drawn for each in decisions], minlength=len(p))
+    assert all(each.propensity == p[each.drawn] for each in decisions)
+    assert ((counts - DRAWS * p) ** 2 / (DRAWS * p)).sum() < chi_square_limit(len(p) - 1)
+
+
+def test_the_uniform_targets_mean_importance_weight_is_one(example_rulebook: Rulebook) -> None:
+    """Over 20,000 decisions of the default policy in many contexts: |z| < 4, false-alarm rate 6e-5."""
+    policy, weights = default_policy(example_rulebook), []
+    for number in range(DRAWS // 4):
+        state = ShopperState(consent={"email": number % 3 > 0, "push": number % 5 > 0})
+        asked = request(trigger("post_purchase", priority=4), event_id=f"e-{number}", now=NOW + 60.0 * number)
+        decision = decide(asked, state, example_rulebook, policy, SEED)
+        weights.append(1 / decision.eligibility.size / decision.propensity)
+    error = np.std(weights) / math.sqrt(len(weights))
+    assert abs(np.mean(weights) - 1) < 4 * error
+
+
+def test_a_row_tells_everything_that_was_decided_on(small_rulebook: Rulebook) -> None:
+    state = ShopperState(consent={"email": False})
+    decision = decide(request(), state, small_rulebook, uniform(), SEED)
+    row = decode(encode(record(decision)))
+    assert row == record(decision)
+    verdicts = unpack(record(decision).verdicts, np.uint8)
+    p = unpack(record(decision).probabilities, np.float64)
+    assert (verdicts == Reason.no_consent).sum() == 4
+    again = draw(p, unit_number(SEED, "e-1"))
+    sends = np.flatnonzero(verdicts == Reason.eligible)
+    assert (sends[again] if again < len(sends) else small_rulebook.space.hold) == decision.drawn
+
+
+def test_without_an_eligible_send_it_holds_with_certainty(small_rulebook: Rulebook) -> None:
+    state = ShopperState(consent={"email": False, "push": False})
+    decision = decide(request(), state, small_rulebook, rule(), SEED)
+    assert (decision.is_send, decision.propensity, decision.eligibility.size) == (False, 1.0, 1)
+    assert record(decision).hold_reason == "no_eligible_action"
+
+
+def test_a_lost_race_keeps_the_draw_and_delivers_nothing(small_rulebook: Rulebook) -> None:
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule(), SEED)
+    row = record(decision, lost_race=True)
+    assert decision.is_send
+    assert (row.drawn, row.propensity, row.hold_reason) == (decision.drawn, decision.propensity, LOST_RACE)
+    assert row.send_at is None
+    assert not row.is_delivered
+
+
+def test_a_drawn_send_is_asked_again_in_a_newer_state(small_rulebook: Rulebook) -> None:
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule(), SEED)
+    assert decision.action is not None
+    assert still_allowed(decision, NEW_SHOPPER)
+    assert not still_allowed(decision, ShopperState(consent={decision.action.channel: False}))
+
+
+def test_sends_of_the_shopper_are_features(small_rulebook: Rulebook) -> None:
+    state = ShopperState(sends=(Send("x", NOW - 3_600, "hint", "push"),))
+    assert decide(request(), state, small_rulebook, uniform(), SEED).context["recent_sends"] == 1
+
+
+def test_the_callers_context_wins(small_rulebook: Rulebook) -> None:
+    asked = request(context={"segment": "vip"})
+    assert decide(asked, NEW_SHOPPER, small_rulebook, uniform(), SEED).context["segment"] == "vip"

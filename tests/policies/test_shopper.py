@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.context import segment
+from policies.rows import DecisionRow, EventRow, OutcomeRow, PolicyRecord, PreferencesRow, ShopperRow
+from policies.shopper import HORIZON_S, NEW_SHOPPER, ShopperState, fold
+from tests.factories import DAY_S, NOW, trigger
+
+
+def decision(
+    event_id: str = "e-1", *, channel: str = "push", send_at: float | None = NOW, at: float = NOW
+) -> DecisionRow:
+    return DecisionRow(
+        at=at,
+        event_id=event_id,
+        shopper_id="s-1",
+        fingerprint="",
+        triggers=(trigger(),),
+        context={},
+        catalogue_version=1,
+        rules_version=1,
+        policy=PolicyRecord("rule", 0, "frozen"),
+        arm="treatment",
+        answer="",
+        message="hint",
+        channel=channel,
+        delay_s=0,
+        drawn_trigger=0,
+        send_at=send_at,
+    )
+
+
+def outcome(kind: str, event_id: str = "e-1", *, at: float = NOW, channel: str = "push") -> OutcomeRow:
+    return OutcomeRow(at, event_id, kind, at, shopper_id="s-1", channel=channel)  # type: ignore[arg-type]
+
+
+def after(*rows: ShopperRow) -> ShopperState:
+    state = NEW_SHOPPER
+    for row in rows:
+        state = fold(state, row)
+    return state
+
+
+def test_a_send_takes_a_place_and_a_hold_takes_none() -> None:
+    assert [send.event_id for send in after(decision()).sends] == ["e-1"]
+    assert after(decision(send_at=None)) == NEW_SHOPPER
+
+
+def test_a_bounce_gives_the_place_back() -> None:
+    assert after(decision(), outcome("bounce")).sends == ()
+
+
+def test_an_opt_out_voids_the_other_sends_ahead_on_its_channel() -> None:
+    rows = (
+        decision("past", send_at=NOW - 60),
+        decision("own", send_at=NOW + 60),
+        decision("ahead", send_at=NOW + 60),
+        decision("elsewhere", channel="email", send_at=NOW + 60),
+    )
+    state = after(*rows, outcome("opt_out", "own"))
+    assert [send.event_id for send in state.sends] == ["past", "own", "elsewhere"]
+    assert state.consent == {"push": False}
+
+
+def test_a_withdrawal_by_preferences_voids_every_send_ahead() -> None:
+    state = after(decision(send_at=NOW + 60), PreferencesRow(NOW, "s-1", {"push": False}))
+    assert state.sends == ()
+    again = fold(state, PreferencesRow(NOW, "s-1", {"push": True}))
+    assert again.consent == {"push": True}
+    assert again.sends == ()
+
+
+def test_absent_preferences_keep_their_value() -> None:
+    state = after(
+        PreferencesRow(NOW, "s-1", {"push": False}, "Europe/Madrid", "es"), PreferencesRow(NOW, "s-1", {"email": True})
+    )
+    assert state.consent == {"push": False, "email": True}
+    assert (state.time_zone, state.locale) == ("Europe/Madrid", "es")
+
+
+def test_purchases_give_recency_frequency_and_value() -> None:
+    bought = [EventRow(NOW, "s-1", "purchase", NOW - days * DAY_S, {"value": 10.0}) for days in (1, 9, 3)]
+    state = after(*bought)
+    assert (state.purchases.count, state.purchases.value, state.purchases.last_at) == (3, 30.0, NOW - DAY_S)
+    assert segment(state, NOW) == "repeat_buyer"
+    assert segment(state, NOW + 100 * DAY_S) == "lapsed"
+
+
+def test_sends_beyond_the_horizon_are_forgotten_and_the_state_stays_bounded() -> None:
+    late = EventRow(NOW + HORIZON_S + 1, "s-1", "session", NOW)
+    assert after(decision(), late).sends == ()
+    assert len(after(*(decision(f"e-{number}") for number in range(600))).sends) == 512
+
+
+@given(st.permutations(["a", "b", "c", "d"]))
+def test_the_order_of_sends_does_not_matter(order: list[str]) -> None:
+    rows = {name: decision(name, send_at=NOW + position) for position, name in enumerate("abcd")}
+    assert after(*(rows[name] for name in order)).sends == after(*rows.values()).sends
+
+
+def test_a_repeated_decision_takes_one_place() -> None:
+    assert len(after(decision(), decision()).sends) == 1
+
+
+def test_a_state_survives_being_stored() -> None:
+    state = after(
+        decision(), EventRow(NOW, "s-1", "purchase", NOW, {"value": 3}), PreferencesRow(NOW, "s-1", {"sms": True})
+    )
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=ShopperState) == state
