@@ -16,7 +16,7 @@ from policies.compiled_model import CompiledModel, ModelMismatch, ModelSnapshot,
 from policies.features import shared_tokens
 from policies.learning import Learning
 from policies.rows import CatalogueRow, ClockRow, Context, Row, decode, encode
-from policies.vw_heads import BITS, OPTIONS
+from policies.vw_heads import BITS, OPTIONS, TwoHeads
 
 _ROWS_AT_ONCE = 2_000
 _PUBLISH_EVERY_S = 2.0
@@ -90,6 +90,11 @@ class Learner:
         learning = self._learning
         return Progress(learning.position, learning.learned, self._version, learning.attribution.open_windows)
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread that follows the log still does."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         """Follow the log in a thread of its own."""
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
@@ -130,8 +135,6 @@ class Learner:
                         self._save(publish=due)
             except (LogUnavailable, RegistryUnavailable) as error:
                 _logger.warning("learning waits: %s", error)
-            except ModelMismatch as error:
-                _logger.error("the model is not published: %s", error)
 
     def _fold_all(self) -> int:
         folded = 0
@@ -159,27 +162,32 @@ class Learner:
     def _save(self, *, publish: bool) -> None:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
-        publish = publish and self._unpublished > 0
-        if learning.position == (self._saved or 0) and not publish:
+        version = self._proven() if publish and self._unpublished else None
+        if version is None and learning.position == (self._saved or 0):
             return
-        snapshot = learning.snapshot() if publish else None
-        facts = self._prove(snapshot) if snapshot is not None else {}
+        facts = {"at": learning.attribution.watermark, "learned": learning.learned, "position": learning.position}
+        checkpoint = Checkpoint(learning.position, learning.to_bytes())
         try:
-            self._version = self._registry.save(
-                self._saved,
-                Checkpoint(learning.position, learning.to_bytes()),
-                version=snapshot.to_bytes() if snapshot is not None else None,
-                facts=facts,
-            )
+            self._version = self._registry.save(self._saved, checkpoint, version=version, facts=facts)
         except CheckpointConflict as conflict:
             _logger.warning("starting again from another learner's work: %s", conflict)
             self._learning = self._load()
             return
         self._saved = learning.position
-        if publish:
+        if version is not None:
             self._unpublished = 0
 
-    def _prove(self, snapshot: ModelSnapshot) -> dict[str, object]:
+    def _proven(self) -> bytes | None:
+        """Give the model as it is published; None, and an error in the log, when it may not be served."""
+        payload = self._learning.snapshot().to_bytes()
+        try:
+            self._prove(ModelSnapshot.from_bytes(payload))
+        except ModelMismatch as error:
+            _logger.error("the model is not published: %s", error)
+            return None
+        return payload
+
+    def _prove(self, snapshot: ModelSnapshot) -> None:
         """Prove that a version scores like VW and that no crossed features collide.
 
         Raises
@@ -188,16 +196,15 @@ class Learner:
             When it may not be published.
         """
         space = self._space
-        colliding = 0
-        if space is not None:
-            restored = ModelSnapshot.from_bytes(snapshot.to_bytes())
-            check_equal(self._learning.heads, CompiledModel(restored, space, OPTIONS), space, self._contexts)
-            tokens = {token for context in self._contexts for own in shared_tokens(context).values() for token in own}
-            colliding = collisions(space, sorted(tokens), BITS)
-            if colliding:
-                raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
-        watermark = self._learning.attribution.watermark
-        return {"at": watermark, "learned": snapshot.learned, "position": self._learning.position}
+        if space is None:
+            return
+        # VW counts its predictions in what it saves, so the learner's own heads must never predict.
+        heads = TwoHeads.from_bytes(self._learning.heads.to_bytes())
+        check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, self._contexts)
+        tokens = {token for context in self._contexts for own in shared_tokens(context).values() for token in own}
+        colliding = collisions(space, sorted(tokens), BITS)
+        if colliding:
+            raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
 
 
 def _space(row: Row) -> ActionSpace | None:

@@ -6,9 +6,12 @@ of them is asked.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import psutil
 from prometheus_client import REGISTRY as DEFAULT_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,6 +35,15 @@ def exposition(multiprocess_dir: str | None) -> bytes:
     """Write all metrics as text."""
     if multiprocess_dir is None:
         return generate_latest(DEFAULT_REGISTRY)
+    _forget_the_dead(Path(multiprocess_dir))
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def _forget_the_dead(directory: Path) -> None:
+    """Drop the gauges of replicas that are gone; what they counted stays."""
+    for path in directory.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, path=str(directory))  # type: ignore[no-untyped-call]

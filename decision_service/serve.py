@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from decision_service.api.routes import build_api
 from decision_service.problems import Unavailable
 from decision_service.service import Fleet, Service, open_learner
-from decision_service.settings import Settings
+from decision_service.settings import Settings, metrics_directory
 from decision_service.versions import Versions
 
 APPLICATION = "decision-service"
@@ -51,6 +51,11 @@ class LearnerDeployment:
         """Fold up to a log position, publish, and give the latest version."""
         return await asyncio.to_thread(self._learner.catch_up, position)
 
+    def check_health(self) -> None:
+        """Fail when nothing follows the log any more; Serve then starts another learner."""
+        if not self._learner.is_alive:
+            raise RuntimeError("the learner's thread died: the log says why")
+
     def __del__(self) -> None:
         self._learner.stop()
 
@@ -75,7 +80,7 @@ class Replica:
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Make the application; Serve runs its lifespan."""
         self._service = Service(self._settings, self._fleet)
-        return build_api(self._service)
+        return build_api(self._service, multiprocess_dir=metrics_directory())
 
     def _fleet(self, versions: Versions) -> Fleet:
         return RayFleet(self._learner, versions)

@@ -168,6 +168,15 @@ class Settings(BaseModel):
         return {"data_dir": default, "database_url": f"{_SQLITE}{log}", **values}
 
 
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the processes of one service keep their metrics; the Prometheus client reads it when imported."""
+
+
+def metrics_directory() -> str | None:
+    """Give the directory of the metrics that all replicas share, None where there is only one process."""
+    return os.environ.get(METRICS_VARIABLE)
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a setting.
 

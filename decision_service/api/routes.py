@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -29,12 +30,16 @@ from decision_service.api.schemas import (
 )
 from decision_service.decider import Answered
 from decision_service.feedback import Status, invalid
+from decision_service.log.base import LogUnavailable
 from decision_service.problems import BadRequest, Invalid, NotFound, Problem, TooLarge, Unavailable
+from decision_service.registry.base import RegistryUnavailable
 from decision_service.service import Service
 
 SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20
 _JSON, _PROBLEM = "application/json", "application/problem+json"
+
+_logger = logging.getLogger(__name__)
 
 BodyType = TypeVar("BodyType", bound=Body)
 
@@ -78,6 +83,12 @@ def _answering(
             return await endpoint(request)
         except Problem as problem:
             return _problem(problem)
+        except (LogUnavailable, RegistryUnavailable) as error:
+            _logger.warning("%s: %s", name, error)
+            return _problem(Unavailable("the log or the registry cannot be read"))
+        except Exception:
+            _logger.exception("%s failed", name)
+            return _problem(Problem("an error of the service itself; its log says more"))
         finally:
             seconds.observe(time.perf_counter() - began)
 

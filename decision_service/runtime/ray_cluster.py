@@ -23,7 +23,7 @@ from decision_service.runtime import haproxy
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
-from decision_service.settings import Settings
+from decision_service.settings import METRICS_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -44,6 +44,7 @@ _logger = logging.getLogger(__name__)
 def environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
     """Return the variables that a process needs before it imports Ray."""
     return haproxy.environment(haproxy.binary(), runtime, ports) | {
+        METRICS_VARIABLE: str(_metrics_directory(runtime)),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         # A stop waits this long for requests under way (30 s by default); a killed HAProxy is missed after
@@ -70,6 +71,12 @@ def _write_token(runtime: RuntimeDirectory) -> Path:
     path = runtime.path / "ray_token"
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32))
+    return path
+
+
+def _metrics_directory(runtime: RuntimeDirectory) -> Path:
+    path = runtime.path / "metrics"
+    path.mkdir(exist_ok=True)
     return path
 
 

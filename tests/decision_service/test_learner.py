@@ -1,0 +1,144 @@
+"""The learner: one fold of the log, whoever is interrupted, published as the clock asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from decision_service import learner as learner_module
+from decision_service.learner import Learner
+from decision_service.log.sql import SqlLog
+from decision_service.registry.sql import SqlRegistry
+from policies.learning import Learning
+from policies.rows import ClockRow, Row, decode
+from tests.decision_service.conftest import Replica, Start
+from tests.factories import small_document
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def iso(hours: float) -> str:
+    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+
+
+async def live(service: Replica, days: int) -> None:
+    """Let shoppers decide, click and opt out, a day at a time."""
+    for day in range(days):
+        for number in range(12):
+            event_id, hour = f"e-{day}-{number}", 24 * day + number / 4
+            answer = await service.decide(
+                event_id=event_id, shopper_id=f"s-{number}", now=iso(hour), context={"segment": f"g{number % 3}"}
+            )
+            if answer["decision"] == "send" and number % 3:
+                kind = "click" if number % 5 else "opt_out"
+                outcome = {"event_id": event_id, "type": kind, "at": answer["send_at"], "now": iso(hour + 0.1)}
+                await service.post("/v1/feedback", outcome)
+        await service.post("/v1/clock", {"now": iso(24 * day + 23)})
+
+
+def folded_at_once(log: SqlLog) -> Learning:
+    """Fold the whole log in one go: what every learner must come to."""
+
+    def related(event_ids: object) -> dict[str, list[tuple[int, Row]]]:
+        found: dict[str, list[tuple[int, Row]]] = {}
+        for row in log.of_events(list(event_ids)):  # type: ignore[call-overload]
+            found.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+        return found
+
+    learning = Learning(related)
+    for row in log.read(0, 1_000_000):
+        learning.fold(row.position, decode(row.body))
+    return learning
+
+
+Open = Callable[[], Learner]
+
+
+@pytest.fixture
+def again(tmp_path: Path) -> Open:
+    """Open another learner on the same data, as after a crash: nothing of the first one's memory is left."""
+
+    def open_again() -> Learner:
+        log = SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite")
+        return Learner(log, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite"), None)
+
+    return open_again
+
+
+def saved(tmp_path: Path) -> bytes:
+    checkpoint = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite").checkpoint()
+    assert checkpoint is not None
+    return checkpoint.payload
+
+
+async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
+    replica: Start, tmp_path: Path, again: Open
+) -> None:
+    async with replica(small_document()) as service:
+        await live(service, 6)
+        head = service.rows()
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert service.learner.progress.version >= 5
+        assert service.learner.progress.learned == whole.learned > 30
+        # Published daily, with what is folded after the last checkpoint folded again by another learner.
+        await service.post("/v1/feedback", {"event_id": "e-0-1", "type": "conversion", "value": 5, "now": iso(150)})
+        another = again()
+        assert another.progress.position <= head
+        another.catch_up(head + 1)
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert saved(tmp_path) == whole.to_bytes()
+        # The first learner lost the race: it starts again from the other's work, to the same bytes.
+        await service.post("/v1/feedback", {"event_id": "e-0-2", "type": "click", "now": iso(151)})
+        await service.post("/v1/clock", {"now": iso(200)})
+        await service.post("/v1/clock", {"now": iso(201)})
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert saved(tmp_path) == whole.to_bytes()
+        assert service.learner.progress.learned == whole.learned
+
+
+async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        assert (await service.post("/v1/clock", {"now": iso(0)})).json() == {"now": iso(0), "version": 0}
+        await live(service, 1)
+        answer = (await service.post("/v1/clock", {"now": iso(80)})).json()
+        assert answer["version"] >= 1
+        again = (await service.post("/v1/clock", {"now": iso(90)})).json()
+        assert again["version"] == answer["version"]
+        decided = await service.decide(event_id="later", now=iso(90), shopper_id="new")
+        assert decided["policy"] == {"name": "default", "version": answer["version"], "mode": "online"}
+
+
+async def test_a_model_that_may_not_be_served_is_not_published_and_learning_goes_on(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document()) as service:
+        with monkeypatch.context() as broken:
+            broken.setattr(learner_module, "collisions", lambda *_: 3)
+            await live(service, 1)
+            answer = await service.post("/v1/clock", {"now": iso(80)})
+            assert (answer.status_code, answer.json()["version"]) == (200, 0)
+            assert service.learner.progress.learned > 0
+        assert (await service.post("/v1/clock", {"now": iso(81)})).json()["version"] == 1
+
+
+async def test_under_the_wall_clock_windows_close_and_versions_come_by_themselves(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    for channel in document["channels"].values():
+        channel["attribution_window_s"] = 1
+    async with replica(document, clock="wall") as service:
+        service.learner.start()
+        await service.decide(now=None)
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
+        deadline = time.monotonic() + 60
+        while (await service.decide(event_id=f"d-{time.monotonic()}", now=None))["policy"]["version"] == 0:
+            assert time.monotonic() < deadline, "no version was ever published"
+            await service.service.versions.refresh()
+        while not any(row.kind == ClockRow.kind for row in service.service.log.read(0, 100_000)):
+            assert time.monotonic() < deadline, "time never passed by itself"
+            time.sleep(0.1)
