@@ -101,13 +101,15 @@ class Learner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Fold what is there, save it, and end."""
+        """Fold what is there, save it, and let go of log and registry."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
         with self._turn:
             self._fold_all()
             self._save(publish=self._clock is not None)
+        self._log.close()
+        self._registry.close()
 
     def catch_up(self, position: int) -> int:
         """Fold at least up to a position, publish what was learned, and give the latest version."""

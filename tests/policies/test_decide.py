@@ -18,6 +18,7 @@ from policies.rows import decode, encode, unpack
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER, Send, ShopperState
 from policies.vw_heads import OPTIONS
+from tests.chi_square import chi_square_limit
 from tests.factories import NOW, request, trigger
 
 SEED = b"application seed"
@@ -49,12 +50,6 @@ def test_another_event_id_or_seed_draws_anew(small_rulebook: Rulebook) -> None:
 def test_a_draw_never_has_probability_zero(weights: list[float], unit: float) -> None:
     p = np.array(weights) / sum(weights)
     assert p[draw(p, unit)] > 0
-
-
-def chi_square_limit(degrees: int) -> float:
-    """Give the 1 - 1e-5 quantile of chi-square by Wilson and Hilferty (1931): the false-alarm rate below."""
-    z = 4.2649
-    return degrees * (1 - 2 / (9 * degrees) + z * math.sqrt(2 / (9 * degrees))) ** 3
 
 
 @pytest.mark.parametrize("name", ["uniform", "rule", "default"])

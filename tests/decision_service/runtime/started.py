@@ -1,4 +1,4 @@
-"""A service with the tiny application, started as a person would: a process group of its own, output read."""
+"""A service started as a person would: a process group of its own, its output read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,23 @@ _ROOT = Path(__file__).parents[3]
 
 
 class Started:
-    """A started service; `token` marks its processes."""
+    """A started service, with the tiny application unless ``serve`` gives options for the real one."""
 
-    def __init__(self, data_dir: Path, temp_dir: Path, port: int = 0, application: str = "build") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        temp_dir: Path,
+        port: int = 0,
+        application: str = "build",
+        serve: Sequence[str] | None = None,
+    ) -> None:
         self.data = DataDirectory(data_dir)
+        tiny = ["-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir), application]
+        real = ["-m", "decision_service", "serve", "--port", str(port), "--data-dir", str(data_dir), *(serve or ())]
         self._lines: list[str] = []
         self._more = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir), application],
+            [sys.executable, *(tiny if serve is None else real)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
