@@ -1,0 +1,63 @@
+"""The command line of the benchmarks: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.report import markdown
+from decision_service.measurement import Measured, facts, write
+
+app = typer.Typer(
+    help="Measures the service; every command writes its results with the facts of the machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the results to this file.")]
+Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them as a page.")]
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep every benchmark a command of its own."""
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="Transactions, as `decision-service replay`.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="Purchases to replay.")] = 15_000,
+    seeds: Annotated[str, typer.Option(help="From:to, half open.")] = "1:4",
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Does it learn? Real purchases against a business rule and uniform choice, several seeds."""
+    from benchmarks import replay as benchmark
+
+    first, _, end = seeds.partition(":")
+    results = benchmark.measure(file, limit=limit, seeds=range(int(first), int(end)))
+    command = f"python -m benchmarks replay {file.name} --limit {limit} --seeds {seeds}"
+    _give("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
+
+
+def _give(
+    title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
+) -> None:
+    """Print a table and write what was asked for."""
+    about = facts(**own)
+    text = markdown(title, command, results, about)
+    typer.echo(text)
+    if json is not None:
+        write(json, results, about)
+    if page is not None:
+        page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app()
