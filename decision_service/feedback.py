@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from ulid import ULID
 
 from decision_service.api.schemas import OutcomeBody
 from decision_service.journal import Draft, Journal, Result
@@ -69,25 +67,42 @@ class Feedback:
     async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
         row = PreferencesRow(now, shopper_id, {channel: False})
-        claims = [Withdrawal(shopper_id, channel, f"preferences/{ULID()}")]
-        await self.log_withdrawing([Draft(row)], claims, now)
+        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(shopper_id, channel)]}, now)
 
     async def log_withdrawing(
-        self, drafts: Sequence[Draft], withdrawals: Sequence[Withdrawal], now: float
+        self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]], now: float
     ) -> list[Result]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
         With the state store away the rows are logged together with a fence, so that no decision made
         without knowing of them can be logged as a send.
+
+        Parameters
+        ----------
+        drafts
+            The rows.
+        withdrawals
+            What the rows withdraw, by their number.
+        now
+            The time of the request.
         """
         fences: list[Draft] = []
         try:
-            await self._store.withdraw(withdrawals)
+            await self._store.withdraw([each for own in withdrawals.values() for each in own])
         except StateAway:
             fences = [Draft(FenceRow(at=now))]
         results = await self._journal.append_all([*drafts, *fences])
+        repeated = [number for number in withdrawals if isinstance(results[number], Conflict)]
+        await self._retract([each for number in repeated for each in withdrawals[number]])
         await self._journal.contained()
         return results[: len(drafts)]
+
+    async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Take back what a repeat withdrew: consent may have been given again since the first time."""
+        try:
+            await self._store.retract(withdrawals)
+        except StateAway:
+            return
 
     def _check(self, body: OutcomeBody, now: float) -> Status | None:
         if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
@@ -106,11 +121,11 @@ class Feedback:
         self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow], now: float
     ) -> dict[int, Status]:
         drafts = [Draft(row, key=_key(row)) for row in rows.values()]
-        withdrawals = [
-            Withdrawal(row.shopper_id, row.channel, f"outcome {row.event_id}/{ULID()}")
-            for row in rows.values()
+        withdrawals = {
+            number: [Withdrawal.of(row.shopper_id, row.channel)]
+            for number, row in enumerate(rows.values())
             if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
-        ]
+        }
         results = await self.log_withdrawing(drafts, withdrawals, now)
         return {
             number: _status(row, result, decisions.get(row.event_id))

@@ -7,14 +7,18 @@ import logging
 from collections.abc import Callable
 
 from decision_service.journal import Journal
-from decision_service.log.base import Appended
+from decision_service.log.base import Appended, LogUnavailable
 from decision_service.problems import Unavailable
 from decision_service.projector import Projector
+from decision_service.pulse import Pulse
 from decision_service.state.base import StateAway
 from decision_service.state.redis import RedisStateStore
 from policies.rows import FenceRow
 
-_PATIENCE_S = 0.5
+_LOOK_EVERY_S = 0.5
+_TIDY_EVERY = 20
+"""Looks between one tidying up and the next."""
+
 _STALE_CLAIM_S = 60
 """Twice as long as a decision may take from its reservation to its log row."""
 
@@ -36,18 +40,16 @@ class Keeper:
         self._journal = journal
         self._projector = projector
         self._clock = clock
-        self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._pulse = Pulse(self._watch, _LOOK_EVERY_S)
+        self._beats = 0
 
     def start(self) -> None:
         """Watch the store from now on."""
-        self._task = asyncio.create_task(self._watch())
+        self._pulse.start()
 
     async def stop(self) -> None:
         """Watch no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._pulse.stop()
 
     async def restore(self) -> None:
         """Make the store contain the log, and trust it.
@@ -77,16 +79,13 @@ class Keeper:
         _logger.info("the state store contains the log up to position %s", head.position)
 
     async def _watch(self) -> None:
-        beats = 0
-        while True:
-            try:
-                await self._look(beats)
-            except (StateAway, Unavailable) as error:
-                _logger.warning("the state store is away: %s", error)
-            await asyncio.sleep(_PATIENCE_S)
-            beats += 1
+        try:
+            await self._look()
+        except (StateAway, Unavailable, LogUnavailable) as error:
+            _logger.warning("the state store is away: %s", error)
+        self._beats += 1
 
-    async def _look(self, beats: int) -> None:
+    async def _look(self) -> None:
         if self._store.incarnation is None:
             await self.restore()
             return
@@ -95,5 +94,5 @@ class Keeper:
             self._store.distrust()
             return
         await self._projector.advance(head.position)
-        if beats % 20 == 0:
+        if self._beats % _TIDY_EVERY == 0:
             await self._store.drop_stale_claims(_STALE_CLAIM_S)

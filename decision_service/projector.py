@@ -13,7 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from decision_service.state.base import Folded, Projection, StateStore
-from policies.rows import DecisionRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow, decode
+from policies.rows import (
+    WITHDRAWALS,
+    DecisionRow,
+    EventRow,
+    OutcomeRow,
+    PreferencesRow,
+    Row,
+    ShopperRow,
+    decode,
+)
 from policies.shopper import ShopperState, fold
 
 Positioned = tuple[int, Row]
@@ -100,18 +109,20 @@ def _project(stored: Folded, rows: Sequence[ShopperRow]) -> Projection | None:
     state: ShopperState = stored.state
     for row in rows:
         state = fold(state, row)
-    settled = tuple(name for name in stored.claims if any(settles(row, name) for row in rows))
+    claims = stored.claims.items()
+    settled = tuple(name for name, value in claims if any(settles(row, name, value) for row in rows))
     return Projection(state, settled) if settled or state != stored.state else None
 
 
-def settles(row: ShopperRow, claim: str) -> bool:
-    """Tell whether a row is the one that a claim (``p:<attempt>`` or ``w:<attempt>``) was ahead of.
+def settles(row: ShopperRow, claim: str, value: bytes) -> bool:
+    """Tell whether a row says what a claim said ahead of it, so that the claim has nothing to add.
 
-    An attempt is the id of what it is for, a slash, and something unique.
+    A place ``p:<event id>/<unique>`` is settled by the decision, a withdrawal ``w:<unique>`` by any row that
+    withdraws its channel.
     """
-    attempt = claim[2:].rpartition("/")[0]
-    if isinstance(row, DecisionRow):
-        return claim[:2] == "p:" and attempt == row.event_id
+    if claim.startswith("p:"):
+        return isinstance(row, DecisionRow) and claim[2:].rpartition("/")[0] == row.event_id
+    channel = value.decode()
     if isinstance(row, OutcomeRow):
-        return claim[:2] == "w:" and attempt == f"outcome {row.event_id}"
-    return claim[:2] == "w:" and attempt == "preferences" and isinstance(row, PreferencesRow)
+        return row.type in WITHDRAWALS and row.channel == channel
+    return isinstance(row, PreferencesRow) and row.consent.get(channel) is False

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from ulid import ULID
 
 from decision_service.api.schemas import PreferencesBody, ShopperEventBody
 from decision_service.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
@@ -71,12 +70,8 @@ class Shoppers:
         """
         _check_preferences(body, catalogue)
         row = PreferencesRow(now, shopper_id, dict(body.consent), body.time_zone, body.locale)
-        withdrawals = [
-            Withdrawal(shopper_id, channel, f"preferences/{ULID()}")
-            for channel, consent in body.consent.items()
-            if not consent
-        ]
-        await self._feedback.log_withdrawing([Draft(row)], withdrawals, now)
+        withdrawals = [Withdrawal.of(shopper_id, channel) for channel, consent in body.consent.items() if not consent]
+        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals}, now)
         return await self.preferences(shopper_id, catalogue)
 
     async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:

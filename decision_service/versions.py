@@ -8,6 +8,7 @@ import logging
 import numpy as np
 
 from decision_service.decider import Serving
+from decision_service.pulse import Pulse
 from decision_service.registry.base import Registry, RegistryUnavailable
 from policies.compiled_model import ModelMismatch, ModelSnapshot
 from policies.exploration import Greedy
@@ -42,7 +43,7 @@ class Versions:
         self._name = name
         self._serving = Serving(rulebook, self._start())
         self._turn = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._pulse = Pulse(self._follow, _LOOK_EVERY_S)
 
     def _start(self) -> Policy:
         if self._name == "uniform":
@@ -57,13 +58,11 @@ class Versions:
 
     def start(self) -> None:
         """Look at the registry twice a second from now on."""
-        self._task = asyncio.create_task(self._follow())
+        self._pulse.start()
 
     async def stop(self) -> None:
         """Look no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._pulse.stop()
 
     async def refresh(self) -> int:
         """Serve the latest version now; give the number served."""
@@ -92,12 +91,10 @@ class Versions:
         return learned_policy(ModelSnapshot.from_bytes(payload), self._rulebook, number)
 
     async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            try:
-                await self.refresh()
-            except RegistryUnavailable as error:
-                _logger.warning("the registry is away: %s", error)
+        try:
+            await self.refresh()
+        except RegistryUnavailable as error:
+            _logger.warning("the registry is away: %s", error)
 
 
 def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> Policy:

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ulid import ULID
+
 from policies.shopper import Send, ShopperState
 
 
@@ -69,6 +71,11 @@ class Withdrawal:
     channel: str
     attempt: str
 
+    @classmethod
+    def of(cls, shopper_id: str, channel: str) -> Withdrawal:
+        """Make a claim of its own."""
+        return cls(shopper_id, channel, str(ULID()))
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -103,6 +110,10 @@ class StateStore(Protocol):
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Withdraw consent ahead of the log: the next decide, even one that is running, must see it."""
+        ...
+
+    async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Take back withdrawals that the log knew already."""
         ...
 
     async def position(self) -> int:

@@ -199,6 +199,10 @@ class RedisStateStore:
             ],
         )
 
+    async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Take back withdrawals that the log knew already."""
+        await self._drop([(each.shopper_id, _WITHDRAWN + each.attempt) for each in withdrawals])
+
     # -- following the log ------------------------------------------------------------------------
 
     async def position(self) -> int:

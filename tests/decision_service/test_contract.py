@@ -233,6 +233,18 @@ async def test_an_opt_out_holds_for_the_very_next_decide_on_any_replica(replica:
             assert withdrawn["channel"] == channel
 
 
+async def test_a_repeated_opt_out_does_not_withdraw_what_was_granted_since(replica: Start) -> None:
+    async with replica(policy="rule") as service:
+        channel = (await service.decide())["action"]["channel"]
+        opt_out = {"event_id": "e-1", "feedback_id": "f", "type": "opt_out"}
+        await service.post("/v1/feedback", opt_out)
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {channel: True}})
+        again = await service.post("/v1/feedback", {"events": [opt_out, opt_out]})
+        assert [each["status"] for each in again.json()["results"]] == ["duplicate", "duplicate"]
+        answer = await service.decide(event_id="e-2")
+        assert "no_consent" not in {each["reason"] for each in answer["excluded"]}
+
+
 async def test_an_opt_out_before_its_decision_withdraws_when_the_decision_shows_up(replica: Start) -> None:
     async with replica(policy="rule") as service:
         first = await service.post(
