@@ -51,6 +51,14 @@ class Keeper:
         """Watch no longer."""
         await self._pulse.stop()
 
+    async def is_whole(self) -> bool:
+        """Ask the store whether it is still the one that was brought up to the log."""
+        incarnation = self._store.incarnation
+        try:
+            return incarnation is not None and await self._store.is_current(incarnation)
+        except StateAway:
+            return False
+
     async def restore(self) -> None:
         """Make the store contain the log, and trust it.
 
@@ -86,7 +94,8 @@ class Keeper:
         self._beats += 1
 
     async def _look(self) -> None:
-        if self._store.incarnation is None:
+        if not await self.is_whole():
+            self._store.distrust()
             await self.restore()
             return
         head = await asyncio.to_thread(self._journal.log.head)

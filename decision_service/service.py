@@ -183,14 +183,16 @@ class Service:
             head = await asyncio.to_thread(self.log.head)
         return await self._fleet.publish(head.position)
 
-    def is_ready(self) -> dict[str, bool]:
-        """Tell which of the parts that a decision needs are at hand."""
+    async def is_ready(self) -> dict[str, bool]:
+        """Ask the parts that a decision needs which of them are at hand; a model always is."""
+        return {"state": await self.keeper.is_whole(), "log": await asyncio.to_thread(self._has_log), "model": True}
+
+    def _has_log(self) -> bool:
         try:
             self.log.head()
-            has_log = True
         except LogUnavailable:
-            has_log = False
-        return {"state": self.store.incarnation is not None, "log": has_log, "model": True}
+            return False
+        return True
 
     def is_fresh(self) -> bool:
         """Tell whether nothing has been asked or told yet: the log holds no more than what a start writes."""

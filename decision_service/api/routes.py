@@ -247,7 +247,7 @@ class _Endpoints:
         return _json({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        parts = await asyncio.to_thread(self._service.is_ready)
+        parts = await self._service.is_ready()
         if not all(parts.values()):
             away = ", ".join(name for name, at_hand in parts.items() if not at_hand)
             raise Unavailable(f"cannot decide: {away} is away")
