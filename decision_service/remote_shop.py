@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -34,25 +35,26 @@ class RemoteShop:
         self._client = client
 
     @classmethod
-    def connect(cls, url: str) -> RemoteShop:
-        """Connect to a service.
+    @contextmanager
+    def connect(cls, url: str) -> Iterator[RemoteShop]:
+        """Connect to a service that nobody has asked yet.
 
         Raises
         ------
         ShopRefused
             When it cannot be reached, runs by the wall clock, or has decided before.
         """
-        shop = cls(httpx.Client(base_url=url, timeout=60.0))
-        ready = shop._call("GET", "/readyz")
+        with httpx.Client(base_url=url, timeout=60.0) as client:
+            shop = cls(client)
+            shop._require_fresh()
+            yield shop
+
+    def _require_fresh(self) -> None:
+        ready, url = self._call("GET", "/readyz"), self._client.base_url
         if ready.get("clock") != "request":
             raise ShopRefused(f"{url} runs by the wall clock; start it with: decision-service serve --clock request")
         if not ready.get("fresh"):
             raise ShopRefused(f"the log of {url} is not empty; start it on a new --data-dir")
-        return shop
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
 
     def catalogue(self) -> Catalogue:
         """Give the catalogue in force."""

@@ -8,7 +8,8 @@ All shops meet the same arrivals and the same random numbers.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
@@ -113,6 +114,7 @@ class Replay:
         self._buyers = Buyers(seed)
         self._scheduled: list[_Scheduled] = []
         self._coming: list[tuple[float, int, Told]] = []
+        self._told = itertools.count()
         self._left: dict[tuple[str, str], float] = {}
         self._known: set[str] = set()
         self.records: dict[str, Record] = {}
@@ -174,7 +176,7 @@ class Replay:
                     self._left.setdefault((due.shopper, due.action.channel), response.at)
                 self.records[due.event_id].outcomes.append(response)
                 told = Told(due.event_id, response)
-                heapq.heappush(self._coming, (response.at, len(self._coming) + due.number * 1_000, told))
+                heapq.heappush(self._coming, (response.at, next(self._told), told))
 
     def _tell(self, until: float, *, now: float | None = None) -> None:
         due: list[Told] = []
@@ -187,8 +189,3 @@ class Replay:
 def _midnights(day: float, until: float) -> Iterator[float]:
     """Give the midnights after one day up to the beginning of another."""
     return (number * DAY_S for number in range(int(day) + 1, int(until) + 1))
-
-
-def limited(purchases: Iterable[Purchase], limit: int | None) -> list[Purchase]:
-    """Give the first purchases."""
-    return list(purchases)[:limit]

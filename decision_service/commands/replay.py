@@ -29,10 +29,10 @@ def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None
         purchases = read_purchases(file)[:limit]
         if not purchases:
             raise PurchasesUnreadable(f"{file.name}: holds no purchase")
-        shop = RemoteShop.connect(url)
-        catalogue = shop.catalogue()
-        _check(catalogue)
-        runs = _runs(shop, catalogue, purchases, seed, errors)
+        with RemoteShop.connect(url) as shop:
+            catalogue = shop.catalogue()
+            _check(catalogue)
+            runs = _runs(shop, catalogue, purchases, seed, errors)
     except (PurchasesUnreadable, ShopRefused) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False)
         return 1

@@ -117,7 +117,7 @@ async def test_killed_under_load_no_cap_is_passed_and_the_state_comes_back(repli
 
         await asyncio.gather(disturb(), *(shop(number) for number in range(12)))
         assert "degraded" in {answer["hold_reason"] for answer in answers}
-        sends = defaultdict(int)
+        sends: dict[str, int] = defaultdict(int)
         for stored in one.service.log.read(0, 1_000_000):
             row = decode(stored.body)
             if isinstance(row, DecisionRow) and row.send_at is not None:
