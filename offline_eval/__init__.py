@@ -13,6 +13,9 @@ from offline_eval.estimators.ipw import IPW
 from offline_eval.estimators.sndr import SNDR
 from offline_eval.estimators.snipw import SNIPW
 from offline_eval.estimators.switch_dr import SwitchDR
+from offline_eval.evaluation import Evaluation, evaluate
+from offline_eval.question import Question
+from offline_eval.report import Estimate, Report
 from offline_eval.rows import Rows, blocks, dense_blocks
 from offline_eval.totals import Sample, Totals, values
 
@@ -26,17 +29,22 @@ __all__ = [
     "SNIPW",
     "BadData",
     "Difference",
+    "Estimate",
     "Estimator",
+    "Evaluation",
     "EvaluationError",
     "Limits",
     "NoData",
     "NotAvailable",
+    "Question",
+    "Report",
     "Rows",
     "Sample",
     "SwitchDR",
     "Totals",
     "blocks",
     "dense_blocks",
+    "evaluate",
     "named",
     "values",
 ]
