@@ -202,7 +202,8 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
         for trigger in body.triggers
     )
     exclude = tuple(Exclusion(each.message, each.channel, each.delay_s) for each in body.exclude)
-    return Request(body.event_id or str(ULID()), body.shopper_id, triggers, now, body.context, exclude)
+    event_id = body.event_id or str(ULID())
+    return Request(event_id, body.shopper_id, triggers, now, body.context, exclude, body.defer_activation)
 
 
 def _fingerprint(body: DecideBody) -> str:

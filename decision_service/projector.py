@@ -23,7 +23,8 @@ from policies.rows import (
     ShopperRow,
     decode,
 )
-from policies.shopper import ShopperState, fold
+from policies.shopper import ShopperState
+from policies.shopper_fold import fold
 
 Positioned = tuple[int, Row]
 Reader = Callable[[int, int], Sequence[tuple[int, bytes]]]

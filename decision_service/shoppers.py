@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -14,8 +15,10 @@ from decision_service.journal import Draft, Journal
 from decision_service.log.base import Conflict
 from decision_service.problems import Invalid, Unavailable
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.catalogue import Catalogue
-from policies.rows import EventRow, PreferencesRow
+from policies.catalogue import Catalogue, minute_of_day
+from policies.guardrails import consents
+from policies.rows import EventRow, PreferencesRow, QuietHours
+from policies.shopper import ShopperState
 
 
 class Shoppers:
@@ -69,7 +72,7 @@ class Shoppers:
             When a channel or time zone does not exist.
         """
         _check_preferences(body, catalogue)
-        row = PreferencesRow(now, shopper_id, dict(body.consent), body.time_zone, body.locale)
+        row = _preferences(shopper_id, body, now)
         withdrawals = [Withdrawal.of(shopper_id, channel) for channel, consent in body.consent.items() if not consent]
         await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals}, now)
         return await self.preferences(shopper_id, catalogue)
@@ -86,20 +89,51 @@ class Shoppers:
             state = (await self._store.read(shopper_id)).state
         except StateAway as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
-        defaults = catalogue.defaults
-        return {
-            "consent": {
-                channel: state.consent.get(channel, catalogue.consents(channel)) for channel in catalogue.channels
-            },
-            "time_zone": state.time_zone or defaults.time_zone,
-            "locale": state.locale or defaults.locale,
-        }
+        return preferences_of(state, catalogue)
+
+
+def preferences_of(state: ShopperState, catalogue: Catalogue) -> dict[str, object]:
+    """Give the preferences in a state, the catalogue's defaults where the shopper has said nothing."""
+    return {
+        "consent": {channel: consents(state, channel, catalogue) for channel in catalogue.channels},
+        "reachable": {channel: state.reachable.get(channel, True) for channel in catalogue.channels},
+        "muted_categories": list(state.muted_categories),
+        "max_per_week": state.max_per_week,
+        "quiet_hours": None if state.quiet_hours is None else _quiet_hours(state.quiet_hours),
+        "time_zone": state.time_zone or catalogue.defaults.time_zone,
+        "locale": state.locale or catalogue.defaults.locale,
+    }
+
+
+def _quiet_hours(hours: QuietHours) -> dict[str, str]:
+    return {name: f"{each // 60:02}:{each % 60:02}" for name, each in (("from", hours.start), ("to", hours.end))}
+
+
+def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:
+    """Write down what a body says; what it does not mention stays as it is."""
+    quiet = body.quiet_hours
+    said = {
+        "time_zone": body.time_zone,
+        "locale": body.locale,
+        "muted_categories": tuple(body.muted_categories or ()),
+        "max_per_week": body.max_per_week,
+        "quiet_hours": None if quiet is None else QuietHours(minute_of_day(quiet.start), minute_of_day(quiet.end)),
+    }
+    told: dict[str, Any] = {name: value for name, value in said.items() if name in body.model_fields_set}
+    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **told)
 
 
 def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
-    for channel in body.consent:
-        if channel not in catalogue.channels:
-            raise Invalid.field(f"consent.{channel}", "the catalogue has no such channel")
+    for name, channels in (("consent", body.consent), ("reachable", body.reachable)):
+        for channel in channels:
+            if channel not in catalogue.channels:
+                raise Invalid.field(f"{name}.{channel}", "the catalogue has no such channel")
+    categories = {message.category for message in catalogue.messages.values()}
+    for number, category in enumerate(body.muted_categories or ()):
+        if category not in categories:
+            raise Invalid.field(f"muted_categories.{number}", "the catalogue has no such category")
+    if body.quiet_hours is not None and body.quiet_hours.start == body.quiet_hours.end:
+        raise Invalid.field("quiet_hours", "from and to are the same: withdraw consent to be left alone all day")
     if body.time_zone is not None:
         try:
             ZoneInfo(body.time_zone)

@@ -11,7 +11,8 @@ from policies.record import record
 from policies.request import Request
 from policies.rows import DecisionRow, EventRow, OutcomeRow, ShopperRow, TriggerRecord
 from policies.rulebook import Rulebook
-from policies.shopper import NEW_SHOPPER, ShopperState, fold
+from policies.shopper import NEW_SHOPPER, ShopperState
+from policies.shopper_fold import fold
 from simulators.purchases import Purchase
 from simulators.replay import Arrival, Told
 

@@ -11,7 +11,8 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from policies.rows import DecisionRow, EventRow, OutcomeRow, PreferencesRow, decode
-from policies.shopper import ShopperState, fold
+from policies.shopper import ShopperState
+from policies.shopper_fold import fold
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.decision_service.test_learner import iso, live

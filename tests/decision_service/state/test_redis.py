@@ -41,7 +41,7 @@ async def open_store(redis: RealRedis) -> AsyncIterator[Open]:
 
 
 def place(version: int, event_id: str = "e", *, shopper_id: str = "s", unique: str = "1") -> Reservation:
-    return Reservation(shopper_id, version, f"{event_id}/{unique}", Send(event_id, NOW, "m", "push"))
+    return Reservation(shopper_id, version, f"{event_id}/{unique}", Send(event_id, NOW, "m", "push", "c"))
 
 
 async def test_a_shopper_never_seen_has_the_empty_state(open_store: Open) -> None:
@@ -103,7 +103,7 @@ async def test_rows_are_applied_in_order_each_once_and_settle_their_claims(open_
     await one.reserve(place(0))
     claims = (await one.folded(["s"]))["s"].claims
     (name,) = claims
-    state = ShopperState().with_send(Send("e", NOW, "m", "push"))
+    state = ShopperState().with_send(Send("e", NOW, "m", "push", "c"))
     projections = {"s": Projection(state, (name,))}
     assert not await one.apply(3, 5, projections)
     assert sorted(await asyncio.gather(one.apply(0, 5, projections), two.apply(0, 5, projections))) == [False, True]
