@@ -112,7 +112,13 @@ def evaluate(
     cluster: Annotated[bool, typer.Option(help="Take a shopper's decisions as one unit.")] = True,
     by: Annotated[str, typer.Option(help="Labels to split by, with commas between, such as channel,segment.")] = "",
     columns: Annotated[str, typer.Option(help="Of a table: our name=its name, with commas between.")] = "",
-    model: Annotated[str, typer.Option(help="Reward model for a log: logistic, ridge or none.")] = "logistic",
+    model: Annotated[
+        str, typer.Option(help="Reward model of a log: linear (cross-fitted by shopper) or none.")
+    ] = "linear",
+    slots: Annotated[
+        str, typer.Option(help="Weigh a log by the marginal probability of these slots, such as message,channel.")
+    ] = "",
+    critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
     registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
     json: Annotated[
@@ -126,6 +132,17 @@ def evaluate(
 
     options["clustered"] = options.pop("cluster")
     raise typer.Exit(command.run(command.Options(**options)))
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="The service's log: its data directory or an SQLAlchemy URL.")],
+    file: Annotated[Path, typer.Argument(help="Where to write: Parquet, or dsjson where it ends so.")],
+) -> None:
+    """Write the log's decisions with their rewards to a file."""
+    from decision_service.commands import export as command
+
+    raise typer.Exit(command.run(source, file))
 
 
 def main() -> None:

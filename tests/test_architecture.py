@@ -34,7 +34,7 @@ DOORS: dict[str, set[str]] = {
         "decision_service.migrations",
     },
     "alembic": {"decision_service.migrations"},
-    "vowpal_wabbit_next": {"policies.vw_heads"},
+    "vowpal_wabbit_next": {"policies.vw_heads", "policies.vw_command"},
     "jinja2": {"policies.content"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
     "gymnasium": {"simulators"},

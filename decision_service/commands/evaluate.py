@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED
 from decision_service.evaluation.sources import Asked, Source, open_source
 from decision_service.measurement import Measured, facts
 from offline_eval.diagnostics.verdict import Level
@@ -53,8 +54,10 @@ class Options:
     clustered: bool = True
     by: str = ""
     columns: str = ""
-    model: str = "logistic"
+    model: str = "linear"
     registry: str | None = None
+    slots: str = ""
+    critical: bool = False
     strict: bool = False
     json: Path | None = None
     report: Path | None = None
@@ -101,6 +104,8 @@ def _source(options: Options) -> Asked:
         columns=options.columns,
         model=options.model,
         registry=options.registry,
+        slots=tuple(_split(options.slots)),
+        role=CRITICAL if options.critical else EVALUATED,
     )
 
 
@@ -119,7 +124,7 @@ def _split(text: str | None) -> list[str]:
 
 
 def _asked(options: Options) -> dict[str, object]:
-    kept = ("target", "against", "interval", "alpha", "tau", "clustered")
+    kept = ("target", "against", "slots", "interval", "alpha", "tau", "clustered")
     return {name: value for name, value in asdict(options).items() if name in kept} | {"lambda": options.shrinkage}
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from decision_service.evaluation.log_decisions import EVALUATED
+from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
+from decision_service.evaluation.targets import Targets
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Reason
 from offline_eval.errors import NotAvailable
 from offline_eval.question import Question
 from offline_eval.rows import Rows
-from offline_eval.tables import Layout, count_rows, read_rows
+from offline_eval.tables.log import is_log
+from offline_eval.tables.plain import Layout, count_rows, read_rows
 
 
 class Source(Protocol):
@@ -44,8 +48,10 @@ class Asked:
     target: str | None = None
     against: str | None = None
     columns: str = ""
-    model: str = "logistic"
+    model: str = "linear"
     registry: str | None = None
+    slots: tuple[str, ...] = ()
+    role: str = EVALUATED
 
 
 class PlainTable:
@@ -77,8 +83,23 @@ def open_source(asked: Asked, question: Question) -> Source:
     EvaluationError
         When there is no such source, or it cannot be evaluated this way.
     """
+    url = log_url(asked.source)
+    if url is not None or asked.target is not None:
+        return _open_log(asked, url, question)
+    path = Path(asked.source)
+    if is_log(path):
+        raise NotAvailable("a log needs a policy to evaluate: give --target")
     layout = Layout(question.needs_model, question.by, mapping(asked.columns))
-    return PlainTable(Path(asked.source), layout, asked.against)
+    return PlainTable(path, layout, asked.against)
+
+
+def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
+    if asked.target is None:
+        raise NotAvailable("a log needs a policy to evaluate: give --target")
+    read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
+    name = Path(asked.source).name if url is None else "the log of the service"
+    targets = Targets(asked.registry or registry_url(asked.source))
+    return Log(name, read, targets, question, LogQuestion(asked.target, asked.against, asked.model, asked.slots))
 
 
 def mapping(text: str) -> Mapping[str, str]:

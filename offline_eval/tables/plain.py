@@ -1,4 +1,4 @@
-"""Tables: Parquet and CSV in, batch by batch, and Parquet out; the only door to Arrow.
+"""Plain tables: five numbers per decision, from Parquet or CSV, batch by batch.
 
 A plain table has the columns ``reward``, ``propensity`` and ``target_propensity``; ``q_chosen`` and ``v_target``
 where an estimator uses a reward model; and, where there are such, ``shopper``, ``unsupported`` and labels to group
@@ -8,7 +8,7 @@ by. Other names can be mapped to these.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,16 +87,16 @@ def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Rows]:
 
 def count_rows(path: Path) -> int | None:
     """Tell how many rows a Parquet file has; None for other files, which would have to be read."""
-    if not _is_parquet(path):
+    if not is_parquet(path):
         return None
-    with _translated(path):
+    with translated(path):
         return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
 
 
 def read_table(path: Path, layout: Layout) -> Iterator[Any]:
     """Read the wanted columns as Arrow batches."""
-    with _translated(path):
-        if _is_parquet(path):
+    with translated(path):
+        if is_parquet(path):
             file = pyarrow.parquet.ParquetFile(path)
             wanted = _wanted(file.schema_arrow.names, layout)
             yield from file.iter_batches(_BATCH, columns=wanted)
@@ -191,7 +191,8 @@ def _labels(column: Any) -> Labels:
     return np.array(["" if each is None else str(each) for each in column.to_pylist()])
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Tell a Parquet file by its first bytes."""
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PAR1"
@@ -200,7 +201,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Let no driver error out: each names the file."""
     try:
         yield
@@ -214,15 +215,3 @@ def _translated(path: Path) -> Iterator[None]:
         raise Unreadable(f"{path.name}: {error}") from None
     except (pyarrow.ArrowException, OSError) as error:
         raise Unreadable(f"{path.name}: cannot be read: {error}") from None
-
-
-def write_parquet(path: Path, schema: Any, batches: Iterable[Any], metadata: Mapping[str, str] | None = None) -> int:
-    """Write batches of columns (name → values) as Parquet, compressed; give the number of rows."""
-    whole = pyarrow.schema(schema).with_metadata(dict(metadata or {}))
-    count = 0
-    with pyarrow.parquet.ParquetWriter(path, whole, compression="zstd") as writer:
-        for columns in batches:
-            batch = pyarrow.RecordBatch.from_pydict(dict(columns), schema=whole)
-            writer.write_batch(batch)
-            count += len(batch)
-    return count
