@@ -120,6 +120,9 @@ def evaluate(
     ] = "",
     critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
     registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
+    sequential: Annotated[
+        bool, typer.Option("--sequential", help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
     json: Annotated[
         Path | None, typer.Option(metavar="[FILE]", help="Write the results as JSON, without FILE to standard output.")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from offline_eval.errors import BadData
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Labels = NDArray[Any]
 
 BLOCK = 16_384

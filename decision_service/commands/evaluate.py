@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from offline_eval.html import number, page
 from offline_eval.question import Question
 from offline_eval.report import Estimate, Group, Report
 from offline_eval.rows import blocks
+from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
 DO_NOT_USE = 3
 """Exit code of ``--strict`` when the verdict is `do not use`."""
@@ -58,6 +59,7 @@ class Options:
     registry: str | None = None
     slots: str = ""
     critical: bool = False
+    sequential: bool = False
     strict: bool = False
     json: Path | None = None
     report: Path | None = None
@@ -69,7 +71,8 @@ def run(options: Options) -> int:
     try:
         question = _question(options)
         source = open_source(_source(options), question)
-        report = _evaluate(source, question, errors)
+        sequel = evaluate_sequential(source.trajectories(), alpha=options.alpha) if options.sequential else None
+        report = _evaluate(source, question, sequel, errors)
     except EvaluationError as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return _REFUSED
@@ -128,13 +131,14 @@ def _asked(options: Options) -> dict[str, object]:
     return {name: value for name, value in asdict(options).items() if name in kept} | {"lambda": options.shrinkage}
 
 
-def _evaluate(source: Source, question: Question, console: Console) -> Report:
+def _evaluate(source: Source, question: Question, sequel: SequentialReport | None, console: Console) -> Report:
     with _progress(source.rows, console) as advance:
         evaluation = Evaluation(question)
         for block in blocks(source.batches()):
             evaluation.add(block)
             advance(len(block))
-    return evaluation.report(further=source.findings(), served=source.served)
+    report = evaluation.report([*source.findings(), *(sequel.findings if sequel else [])], source.served)
+    return report if sequel is None else replace(report, estimates=[*report.estimates, *sequel.estimates])
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from offline_eval.history import History
 from offline_eval.question import Question
 from offline_eval.reward_models import LogModel
 from offline_eval.rows import Rows
+from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.slots import check_slots
 from offline_eval.tables.log import read_log
 from offline_eval.tables.plain import is_parquet
@@ -91,6 +92,10 @@ class Log:
             served=self.served,
         )
         yield from weighing.rows(self._history.watched(self._read()))
+
+    def trajectories(self) -> Trajectories:
+        """Put the log's decisions in the order of their shoppers."""
+        return Trajectories.of_decisions(self._read(), self._targets.named(self._asked.target))
 
     def findings(self) -> list[Reason]:
         """Tell whether history matters, where a bandit estimator cannot see it."""

@@ -15,6 +15,7 @@ from offline_eval.diagnostics.verdict import Reason
 from offline_eval.errors import NotAvailable
 from offline_eval.question import Question
 from offline_eval.rows import Rows
+from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.tables.log import is_log
 from offline_eval.tables.plain import Layout, count_rows, read_rows
 
@@ -32,6 +33,10 @@ class Source(Protocol):
 
     def findings(self) -> list[Reason]:
         """Tell what the verdict must weigh besides the rows, after they were read."""
+        ...
+
+    def trajectories(self) -> Trajectories:
+        """Give the shoppers' decisions in order, for sequential estimators; may raise every `EvaluationError`."""
         ...
 
     @property
@@ -73,6 +78,10 @@ class PlainTable:
     def findings(self) -> list[Reason]:
         """Know nothing more."""
         return []
+
+    def trajectories(self) -> Trajectories:
+        """Refuse: five numbers tell no history."""
+        raise NotAvailable("sequential estimators need a log with whole distributions, not a plain table")
 
 
 def open_source(asked: Asked, question: Question) -> Source:

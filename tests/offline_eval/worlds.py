@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline_eval import Rows
+from offline_eval.sequential.trajectories import Trajectories
 
 Array = np.ndarray
 
@@ -60,3 +61,51 @@ def drawn(distributions: Array, random: np.random.Generator) -> Array:
     unit = random.random(len(distributions))[:, None] * cumulated[:, -1:]
     position: Array = np.minimum((cumulated <= unit).sum(axis=1), distributions.shape[1] - 1)
     return position
+
+
+@dataclass(frozen=True)
+class Fatigue:
+    """A world where sends tire: HOLD or send, and a send's click is less likely for each send in the last 3 slots.
+
+    The state is which of the last three decisions sent, as bits: 8 states.
+    """
+
+    base: float = 0.12
+    decay: float = 0.35
+    logged: float = 0.35
+    wanted: float = 0.75
+    steps: int = 12
+
+    def chance(self) -> Array:
+        """Click probability of a send by state."""
+        return np.array([self.base * self.decay ** bin(state).count("1") for state in range(8)])
+
+    def truth(self, send: float) -> float:
+        """Expected reward per decision of a policy that sends with this probability, by following the states."""
+        mass, total = np.eye(8)[0], 0.0
+        for _ in range(self.steps):
+            total += send * float(mass @ self.chance())
+            after = np.zeros(8)
+            for state in range(8):
+                after[(state << 1) & 7] += mass[state] * (1 - send)
+                after[((state << 1) & 7) | 1] += mass[state] * send
+            mass = after
+        return total / self.steps
+
+    def log(self, shoppers: int, random: np.random.Generator, wanted: float | None = None) -> Trajectories:
+        size = (shoppers, self.steps)
+        sends = random.random(size) < self.logged
+        states = np.zeros(size, dtype=np.int64)
+        for step in range(1, self.steps):
+            states[:, step] = ((states[:, step - 1] << 1) & 7) | sends[:, step - 1]
+        clicks = sends & (random.random(size) < self.chance()[states])
+        target = self.wanted if wanted is None else wanted
+        return Trajectories(
+            shopper=np.repeat(np.arange(shoppers), self.steps),
+            step=np.tile(np.arange(self.steps), shoppers),
+            state=states.ravel(),
+            action=sends.ravel().astype(np.int64),
+            reward=clicks.ravel().astype(np.float64),
+            propensity=np.where(sends, self.logged, 1 - self.logged).ravel(),
+            target=np.tile([1 - target, target], (sends.size, 1)),
+        )

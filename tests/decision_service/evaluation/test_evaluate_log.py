@@ -171,6 +171,14 @@ def test_what_cannot_be_asked_of_a_log_is_refused(small: SmallLog, options: list
     assert complaint in err.replace("\n", " ")
 
 
+def test_sequential_estimators_can_be_asked_for(small: SmallLog) -> None:
+    document = evaluate(small.directory, "--target", "logging", "--estimators", "ipw", "--sequential")
+    found = results(document)
+    for name in ("pdis", "sn-pdis", "state-marginal"):
+        assert found[f"ope.{name}"] == pytest.approx(found["ope.mean_reward"])
+    assert found["ope.fqe"] == pytest.approx(found["ope.mean_reward"], rel=0.1)
+
+
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
     code, _, err = run("evaluate", f"sqlite:///{tmp_path / 'none.sqlite'}", "--target", "uniform")
     assert code == 1
