@@ -20,8 +20,8 @@ class FittedQ:
 
     Q(step, state, action) is the mean of reward plus the target's value of the next row, over the rows of that
     step, state and action. One exact sweep, and the horizon ends where trajectories end (bootstrapping past it is
-    what makes endless-horizon FQE double its values). An action never seen at a step and state takes the mean of
-    the state and action over the later steps. Little variance, but right only where the state carries all of the
+    what makes endless-horizon FQE double its values). An action never seen at a step and state takes its mean
+    reward there over all steps, and what is usually still to come. Little variance, but right only where the state carries all of the
     past that matters, and actions were tried: see `check`.
 
     References
@@ -74,22 +74,37 @@ def check(trajectories: Trajectories) -> Convergence:
 
 def _swept(trajectories: Trajectories, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sweep backward; give the target's value of each row (n,), and Q of its logged action (n,)."""
-    shape = (trajectories.states, trajectories.actions)
     values, chosen = np.zeros(len(trajectories)), np.zeros(len(trajectories))
-    following, pooled = trajectories.following(), np.zeros((2, *shape))
+    following, guess = trajectories.following(), _immediate(trajectories, counts)
     for step in range(trajectories.steps - 1, -1, -1):
         places = np.flatnonzero(trajectories.step == step)
-        after = following[places]
-        outcome = trajectories.reward[places] + np.where(after >= 0, values[after], 0.0)
-        cells = _cells(trajectories, places)
-        rows = np.bincount(cells, weights=counts[places], minlength=shape[0] * shape[1]).reshape(shape)
-        sums = np.bincount(cells, weights=counts[places] * outcome, minlength=shape[0] * shape[1]).reshape(shape)
-        pooled += (rows, sums)
-        table = np.where(rows > 0, sums / np.maximum(rows, 1e-300), pooled[1] / np.maximum(pooled[0], 1e-300))
+        after, size = following[places], counts[places]
+        to_come = np.where(after >= 0, values[after], 0.0)
+        outcome = trajectories.reward[places] + to_come
+        rows, sums = _summed(trajectories, places, size, outcome)
+        usual = float(size @ to_come) / max(float(size.sum()), 1e-300)
+        table = np.where(rows > 0, sums / np.maximum(rows, 1e-300), guess + usual)
         state = trajectories.state[places]
         values[places] = (trajectories.target[places] * table[state]).sum(axis=1)
         chosen[places] = table[state, trajectories.action[places]]
     return values, chosen
+
+
+def _immediate(trajectories: Trajectories, counts: FloatArray) -> FloatArray:
+    """Give the mean reward of each state and action over all steps (S, K), of the action where that is unknown."""
+    rows, sums = _summed(trajectories, np.arange(len(trajectories)), counts, trajectories.reward)
+    by_action = sums.sum(axis=0) / np.maximum(rows.sum(axis=0), 1e-300)
+    return np.where(rows > 0, sums / np.maximum(rows, 1e-300), by_action)
+
+
+def _summed(
+    trajectories: Trajectories, places: IntArray, size: FloatArray, outcome: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Give rows and total outcome by state and action, each (S, K)."""
+    shape, cells = (trajectories.states, trajectories.actions), _cells(trajectories, places)
+    rows = np.bincount(cells, weights=size, minlength=shape[0] * shape[1])
+    sums = np.bincount(cells, weights=size * outcome, minlength=shape[0] * shape[1])
+    return rows.reshape(shape), sums.reshape(shape)
 
 
 def _cells(trajectories: Trajectories, places: IntArray) -> IntArray:
