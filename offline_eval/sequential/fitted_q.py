@@ -21,8 +21,8 @@ class FittedQ:
     Q(step, state, action) is the mean of reward plus the target's value of the next row, over the rows of that
     step, state and action. One exact sweep, and the horizon ends where trajectories end (bootstrapping past it is
     what makes endless-horizon FQE double its values). An action never seen at a step and state takes its mean
-    reward there over all steps, and what is usually still to come. Little variance, but right only where the state carries all of the
-    past that matters, and actions were tried: see `check`.
+    reward there over all steps, and what is usually still to come. Little variance, but right only where the state
+    carries all of the past that matters, and actions were tried: see `check`.
 
     References
     ----------
@@ -102,9 +102,9 @@ def _summed(
 ) -> tuple[FloatArray, FloatArray]:
     """Give rows and total outcome by state and action, each (S, K)."""
     shape, cells = (trajectories.states, trajectories.actions), _cells(trajectories, places)
-    rows = np.bincount(cells, weights=size, minlength=shape[0] * shape[1])
-    sums = np.bincount(cells, weights=size * outcome, minlength=shape[0] * shape[1])
-    return rows.reshape(shape), sums.reshape(shape)
+    totals = [np.bincount(cells, weights=each, minlength=shape[0] * shape[1]) for each in (size, size * outcome)]
+    rows, sums = (np.asarray(each, dtype=np.float64).reshape(shape) for each in totals)
+    return rows, sums
 
 
 def _cells(trajectories: Trajectories, places: IntArray) -> IntArray:
