@@ -126,12 +126,10 @@ class Rows:
                 raise BadData(name, f"has {len(getattr(self, name))} values, reward has {len(self)}")
         if not len(self):
             return
-        _check(self, "propensity", self.propensity, (self.propensity > 0) & (self.propensity <= 1), _ABOVE_0)
-        target = self.target_propensity
-        _check(self, "target_propensity", target, (target >= 0) & (target <= 1), "must be at least 0 and at most 1")
+        _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0, "must be above 0 and at most 1")
+        _check(self, "target_propensity", 0.0, 1.0, "must be at least 0 and at most 1")
         for name in ("reward", "q_chosen", "v_target"):
-            column = getattr(self, name)
-            _check(self, name, column, np.isfinite(column), "must be a finite number")
+            _check(self, name, -_LARGEST, _LARGEST, "must be a finite number")
 
     def as_logging(self) -> Rows:
         """Give the same decisions with the logging policy as target: every weight is 1.
@@ -164,12 +162,14 @@ class Rows:
         )
 
 
-_ABOVE_0 = "must be above 0 and at most 1"
+_LARGEST = float(np.finfo(np.float64).max)
 
 
-def _check(rows: Rows, name: str, column: FloatArray, sound: NDArray[np.bool_], rule: str) -> None:
-    if not sound.all():
-        bad = int(np.flatnonzero(~sound)[0])
+def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
+    column: FloatArray = getattr(rows, name)
+    # Extremes first, as nearly every block is sound; not a number makes them not a number, and fails both.
+    if not (column.min() >= low and column.max() <= high):
+        bad = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
         raise BadData(name, f"is {column[bad]:g}, {rule}", row=rows.first + bad)
 
 
@@ -231,10 +231,11 @@ def dense_blocks(
         (n, K): the target's distribution over K joint actions, and the reward model's predictions.
     """
     count = target.shape[1]
+    starts = np.arange(0, size * count, count)
     for begin in range(0, len(reward), size):
         part = slice(begin, begin + size)
         own = target[part]
-        flat = np.arange(0, own.size, count) + action[part]
+        flat = starts[: len(own)] + action[part]
         if q_hat is None:
             predicted = (np.zeros(len(own)), np.zeros(len(own)))
         else:

@@ -16,7 +16,7 @@ from offline_eval.estimators.base import Estimator, Means
 from offline_eval.rows import FloatArray, Rows, blocks
 from offline_eval.units import EveryRow, Shoppers, Units
 
-Keep = Literal["moments", "shoppers", "rows"]
+Keep = Literal["sums", "moments", "shoppers", "rows"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Totals:
     estimators
         What is to be computed; terms that they share are summed once.
     keep
-        ``moments``: rows are independent and none is kept; ``shoppers``: totals by shopper; ``rows``: the
-        terms of every row, in order.
+        ``sums``: enough for values, not for intervals; ``moments``: rows are independent and none is kept;
+        ``shoppers``: totals by shopper; ``rows``: the terms of every row, in order.
 
     Examples
     --------
@@ -102,8 +102,12 @@ class Totals:
         named: dict[str, FloatArray] = {}
         for estimator in self._estimators:
             named.update(estimator.terms(rows))
-        terms = np.stack(list(named.values()))
         self._start(tuple(named))
+        if self._keep == "sums":
+            sums = np.array([term.sum() for term in named.values()])
+            self._combine(len(rows), sums, np.full_like(self._products, np.nan))
+            return
+        terms = np.stack(list(named.values()))
         self._combine(len(rows), terms.sum(axis=1), _products(terms))
         if self._keep == "shoppers":
             if rows.shoppers is None or self._shoppers is None:
@@ -172,7 +176,7 @@ def values(estimators: Sequence[Estimator], source: Rows | Iterable[Rows]) -> di
 
     ``source`` holds rows, or batches of them. The last digits do not depend on how they are cut.
     """
-    totals = Totals(estimators)
+    totals = Totals(estimators, "sums")
     for block in blocks([source] if isinstance(source, Rows) else source):
         totals.add(block)
     means = totals.sample().means

@@ -38,7 +38,7 @@ DOORS: dict[str, set[str]] = {
     "jinja2": {"policies.content"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
     "gymnasium": {"simulators"},
-    "pyarrow": {"offline_eval.tables"},
+    "pyarrow": {"offline_eval.tables", "benchmarks.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},
 }

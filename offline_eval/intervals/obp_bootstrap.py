@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offline_eval.estimators.base import Estimator
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
@@ -44,20 +45,19 @@ class ObpBootstrap(Interval):
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
         """Give the percentiles of the mean scores."""
         check_alpha(alpha)
-        means = self._means(sample)
-        return [
-            percentiles(means @ sample.direction(estimator.score_weights(sample.means)), alpha)
-            for estimator in estimators
-        ]
+        factors = np.stack([sample.direction(estimator.score_weights(sample.means)) for estimator in estimators])
+        used = np.flatnonzero((factors != 0).any(axis=0))
+        means = self._means(sample, used) @ factors[:, used].T
+        return [percentiles(own, alpha) for own in means.T]
 
-    def _means(self, sample: Sample) -> FloatArray:
-        """Give the means of the terms in every resample (draws, T).
+    def _means(self, sample: Sample, used: NDArray[np.intp]) -> FloatArray:
+        """Give the means of the terms in use in every resample (draws, T).
 
         Its stream of indices, which every estimator there draws anew, serves all terms at once.
         """
         if sample.units is None:
             raise ValueError("units were not kept")
-        totals = np.ascontiguousarray(sample.units.totals)
+        totals = np.ascontiguousarray(sample.units.totals[used])
         count = totals.shape[1]
         random = np.random.RandomState(self.seed)
         means = np.empty((self.draws, len(totals)))

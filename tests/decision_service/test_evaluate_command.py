@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.worlds import World
 from decision_service.__main__ import app
 from offline_eval import Rows, named, values
-from tests.offline_eval.worlds import World
 
 COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.worlds import World
 from offline_eval import DM, DR, IPW, Question, Report, Rows, evaluate, named
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
-from tests.offline_eval.worlds import World
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.worlds import World
 from offline_eval import (
     DM,
     DR,
@@ -29,7 +30,6 @@ from offline_eval import (
 )
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal, ObpBootstrap, named
 from offline_eval.intervals.sequence import ConfidenceSequence
-from tests.offline_eval.worlds import World
 
 LIMITS = Limits(0.0, 1.0, max_weight=8.0)
 EVERY: tuple[tuple[Interval, tuple[Estimator, ...]], ...] = (

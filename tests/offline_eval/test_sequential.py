@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.worlds import Fatigue
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.errors import BadData, NoData
 from offline_eval.sequential.evaluation import ESTIMATORS, SequentialEstimator, evaluate_sequential, history_finding
@@ -14,7 +15,6 @@ from offline_eval.sequential.fitted_q import FittedQ, check
 from offline_eval.sequential.per_decision import PerDecision, cumulated
 from offline_eval.sequential.state_marginal import StateMarginal
 from offline_eval.sequential.trajectories import Trajectories
-from tests.offline_eval.worlds import Fatigue
 
 WORLD = Fatigue()
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: each.name)

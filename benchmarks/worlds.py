@@ -1,4 +1,4 @@
-"""Small seeded worlds that tests of offline evaluation share: their truth is known by construction."""
+"""Small seeded worlds for offline evaluation, shared by benchmarks and tests: their truth is known by construction."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class World:
 
     @classmethod
     def of(cls, seed: int, *, kinds: int = 4, actions: int = 5, sharpness: float = 1.0) -> World:
+        """Draw a world."""
         random = np.random.default_rng(seed)
         chance = random.uniform(0.1, 0.9, (kinds, actions))
         logging = random.dirichlet(np.full(actions, 3.0), kinds) * 0.8 + 0.2 / actions
@@ -38,10 +39,17 @@ class World:
         return float((self.target * self.chance).sum(axis=1).mean())
 
     @property
+    def logged_truth(self) -> float:
+        """The logging policy's expected reward."""
+        return float((self.logging * self.chance).sum(axis=1).mean())
+
+    @property
     def max_weight(self) -> float:
+        """The largest possible importance weight."""
         return float((self.target / self.logging).max())
 
     def log(self, count: int, random: np.random.Generator, shoppers: Array | None = None) -> Rows:
+        """Draw a log."""
         kind = random.integers(0, len(self.chance), count)
         action = drawn(self.logging[kind], random)
         reward = (random.random(count) < self.chance[kind, action]).astype(np.float64)
@@ -93,6 +101,7 @@ class Fatigue:
         return total / self.steps
 
     def log(self, shoppers: int, random: np.random.Generator, wanted: float | None = None) -> Trajectories:
+        """Draw a log of trajectories; the target sends with probability ``wanted``."""
         size = (shoppers, self.steps)
         sends = random.random(size) < self.logged
         states = np.zeros(size, dtype=np.int64)
