@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from offline_eval.rows import SCALARS, Rows
 
 _MOST_KEPT = 1 << 18
-_IDENTIFYING = 0.2
-"""Share of distinct model values from which on two equal rows are taken for one row twice: five copies of a
-log of continuous predictions still count as such, a log of few distinct values does not."""
+_IDENTIFYING, _ONE_TO_ONE = 0.2, 0.8
+"""Two equal rows are taken for one row twice where model values tell rows apart: distinct values are at least a fifth
+of the rows (five copies of a log still count as such), and nearly as many as distinct rows (a shopper who meets
+the same offer twice in an unchanged context makes equal rows, but also unequal ones of equal value)."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ class Duplicates:
         marks = np.concatenate(self._kept) if self._kept else np.zeros(0, dtype=np.uint64)
         if not len(marks):
             return Repeats(0.0, known=False)
-        values = len(np.unique(np.concatenate(self._values)))
-        known = len(marks) > 1 and values >= _IDENTIFYING * len(marks)
-        return Repeats(1 - len(np.unique(marks)) / len(marks) if known else 0.0, known=known)
+        values, distinct = len(np.unique(np.concatenate(self._values))), len(np.unique(marks))
+        known = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
+        return Repeats(1 - distinct / len(marks) if known else 0.0, known=known)
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

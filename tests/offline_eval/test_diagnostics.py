@@ -79,6 +79,14 @@ def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: W
     assert twice.diagnostics.repeats.share == pytest.approx(0.5)
 
 
+def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
+    """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
+    random = np.random.default_rng(19)
+    own = random.random(1_500)[np.repeat(np.arange(1_500), 4)]
+    rows = replace(world.log(6_000, random), v_target=own)
+    assert not evaluate(rows, Question(estimators=[DR()])).diagnostics.repeats.known
+
+
 def test_a_biased_reward_model_warns_of_the_direct_method_only(world: World) -> None:
     rows = world.log(20_000, np.random.default_rng(9))
     assert "reward_model" in codes(evaluate(rows, Question(estimators=named(["dm", "dr"]))))
