@@ -68,14 +68,13 @@ def _moody(rows: Rows, random: np.random.Generator) -> Rows:
 
 
 def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
-    repetitions = max(1, repetitions // 10)  # each takes a hundred times as long as a closed form
-    progress("bootstrap by cluster (a tenth of the repetitions)")
+    progress("bootstrap by cluster")
     random = np.random.default_rng([seed, 3])
     shoppers = np.repeat(np.arange(500), 8)
     held = 0
     for number in range(repetitions):
         rows = _moody(world.log(len(shoppers), random, shoppers=shoppers), random)
-        held += _holds(_bounds(Bootstrap(200, seed=number), (SNIPW(),), rows)[0], world.truth)
+        held += _holds(_bounds(Bootstrap(400, seed=number), (SNIPW(),), rows)[0], world.truth)
     yield _share("coverage.bootstrap.snipw", held, repetitions)
 
 

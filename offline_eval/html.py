@@ -7,7 +7,7 @@ from html import escape
 from math import isfinite, log10
 
 from offline_eval.diagnostics.weights import EDGES, WeightSummary
-from offline_eval.report import Estimate, Group, Report
+from offline_eval.report import DAY, Estimate, Group, Report
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2433; --soft: #5b6474; --line: #d8dde6; --bar: #2f6fb2; --paper: #fff; }
@@ -42,7 +42,8 @@ def page(title: str, report: Report, about: Mapping[str, object]) -> str:
         _estimates("Estimates", report.estimates, report.mean_reward),
         _estimates("Difference to the other policy", report.differences, None) if report.differences else "",
         _weights(report.diagnostics.weights),
-        *(_groups(name, groups) for name, groups in report.groups.items()),
+        *(_over_time(groups) if name == DAY else _groups(name, groups) for name, groups in report.groups.items()),
+        _served(report),
         _calibration(report),
         _diagnostics(report),
         _facts(about),
@@ -131,6 +132,55 @@ def _groups(name: str, groups: Sequence[Group]) -> str:
     )
 
 
+def _over_time(groups: Sequence[Group]) -> str:
+    """Draw the value day by day: self-normalised within each day, with its interval."""
+    scale = _Scale.of(bound for each in groups for bound in (each.low, each.value, each.high))
+    step, width = max(1, len(groups) // 9), 840 / max(1, len(groups))
+    drawn = [
+        f"<text x='0' y='{scale.height(value):.1f}'>{number(value)}</text>"
+        f"<line x1='60' x2='900' y1='{scale.height(value):.1f}' y2='{scale.height(value):.1f}' stroke='var(--line)'/>"
+        for value in scale.ticks()
+    ]
+    for place, each in enumerate(groups):
+        at = 60 + (place + 0.5) * width
+        if isfinite(each.value):
+            drawn.append(_day(at, each, scale))
+        if place % step == 0:
+            drawn.append(f"<text x='{at - 28:.1f}' y='196'>{escape(each.label)}</text>")
+    caption = "reward per decision, self-normalised within each UTC day, with its interval"
+    return (
+        f"<h2>Value over time</h2><p class='facts'>{caption}</p>"
+        f"<svg viewBox='0 0 900 200' role='img' aria-label='value by day'>{''.join(drawn)}</svg>"
+    )
+
+
+def _day(at: float, each: Group, scale: _Scale) -> str:
+    bar = ""
+    if isfinite(each.low) and isfinite(each.high):
+        top, bottom = scale.height(each.high), scale.height(each.low)
+        bar = f"<line x1='{at:.1f}' x2='{at:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='var(--bar)'/>"
+    told = f"{each.label}: {number(each.value)} ({each.rows:,} rows)"
+    return (
+        f"{bar}<circle cx='{at:.1f}' cy='{scale.height(each.value):.1f}' r='3.5' fill='var(--bar)'>"
+        f"<title>{escape(told)}</title></circle>"
+    )
+
+
+def _served(report: Report) -> str:
+    served = report.diagnostics.served
+    if not served:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(each.label)}</td><td>{each.drawn:,}</td><td>{each.expected:,.1f}</td><td>{each.z:+.2f}</td></tr>"
+        for each in sorted(served, key=lambda each: -each.drawn)
+    )
+    caption = "how often each was drawn, beside the sum of its logged propensities; z: apart in standard errors"
+    return (
+        f"<h2>Served frequencies</h2><table><caption>{caption}</caption><tr><th>channel</th><th>drawn</th>"
+        f"<th>expected</th><th>z</th></tr>{rows}</table>"
+    )
+
+
 def _calibration(report: Report) -> str:
     bins = [each for each in report.diagnostics.reward_bins if each.rows > 0]
     if len(bins) < 2:
@@ -181,6 +231,14 @@ class _Scale:
     def of(cls, values: Iterable[float]) -> _Scale:
         finite = [value for value in values if isfinite(value)]
         return cls(min(finite, default=0.0), max(finite, default=1.0))
+
+    def height(self, value: float) -> float:
+        """Give the place of a value in a drawing of 180 units, low at the bottom."""
+        return 180 - 170 * (value - self._low) / (self._high - self._low)
+
+    def ticks(self) -> list[float]:
+        """Give four values to draw lines at."""
+        return [self._low + (self._high - self._low) * part / 4 for part in (0.5, 1.5, 2.5, 3.5)]
 
     def _place(self, value: float) -> float:
         return 400 * (value - self._low) / (self._high - self._low)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +59,6 @@ def labels_of(decision: Decision, policy: PolicyRecord, arm: str, hold_reason: s
         "mode": policy.mode,
         "arm": arm,
         "hold_reason": hold_reason or "",
-        "day": datetime.fromtimestamp(decision.at, UTC).date().isoformat(),
     }
     return replace(decision, labels=labels)
 

@@ -12,6 +12,9 @@ from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.verdict import Verdict
 from offline_eval.diagnostics.weights import EDGES, WeightSummary
 
+DAY = "day"
+"""The label of the UTC day, which every decision of a log has; a page draws it over time."""
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from offline_eval.decisions import Decision, check_distribution
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.errors import BadData, NotAvailable
+from offline_eval.report import DAY
 from offline_eval.rows import FloatArray, Rows
 from offline_eval.slots import matching
 from offline_eval.targets import Target
@@ -114,6 +116,8 @@ def _channel(action: JointAction | str) -> str:
 
 
 def _label(decision: Decision, name: str) -> str:
+    if name == DAY:
+        return datetime.fromtimestamp(decision.at, UTC).date().isoformat()
     found = decision.labels.get(name)
     if found is None:
         told = decision.context.get(name)

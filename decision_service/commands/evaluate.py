@@ -23,7 +23,7 @@ from offline_eval.estimators.base import Limits
 from offline_eval.evaluation import Evaluation
 from offline_eval.html import number, page
 from offline_eval.question import Question
-from offline_eval.report import Estimate, Group, Report
+from offline_eval.report import DAY, Estimate, Group, Report
 from offline_eval.rows import blocks
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
@@ -93,10 +93,17 @@ def _question(options: Options) -> Question:
         alpha=options.alpha,
         limits=_limits(options),
         clustered=options.clustered,
-        by=tuple(_split(options.by)),
+        by=_by(options),
         draws=options.draws,
         seed=options.seed,
     )
+
+
+def _by(options: Options) -> tuple[str, ...]:
+    """Give the labels to split by; a page of a log also shows the value over time."""
+    asked = _split(options.by)
+    over_time = [DAY] if options.target is not None and options.report is not None else []
+    return tuple(dict.fromkeys([*asked, *over_time]))
 
 
 def _source(options: Options) -> Asked:
@@ -175,6 +182,8 @@ def _show(report: Report, console: Console) -> None:
         table.add_row(each.name, number(each.value), number(each.low), number(each.high))
     console.print(table)
     for name, groups in report.groups.items():
+        if name == DAY:
+            continue  # one line a day is for the page
         console.print(_grouped(name, groups))
     weights = report.diagnostics.weights
     console.print(f"{weights.rows:,} rows, {weights.effective_sample_size:,.1f} effective", highlight=False)

@@ -125,6 +125,8 @@ def _of_weights(evidence: Evidence) -> Iterator[Reason]:
 
 def _of_mean(evidence: Evidence) -> Iterator[Reason]:
     apart = evidence.weights.mean - 1.0
+    if evidence.units < 2:
+        return  # one unit has no standard error, and its own finding
     if evidence.mean_weight_error > 0:
         z = abs(apart) / evidence.mean_weight_error
     else:
