@@ -13,6 +13,7 @@ from typing import Protocol
 from decision_service.api.schemas import Body
 from decision_service.catalogue_file import example, load
 from decision_service.decider import Decider
+from decision_service.export import Export
 from decision_service.feedback import Feedback
 from decision_service.inspector import Inspector
 from decision_service.journal import Journal
@@ -25,9 +26,11 @@ from decision_service.problems import Invalid
 from decision_service.projector import Projector
 from decision_service.registry.base import Registry
 from decision_service.registry.sql import SqlRegistry
+from decision_service.report.reporter import Reporter
 from decision_service.settings import Settings
 from decision_service.shoppers import Shoppers
 from decision_service.state.redis import RedisStateStore
+from decision_service.timeline import Timeline
 from decision_service.versions import Versions
 from policies.catalogue import Catalogue
 from policies.rows import CatalogueRow, ClockRow, decode, encode
@@ -131,6 +134,9 @@ class Service:
         self.feedback = Feedback(self.store, self.journal, checks_future=wall)
         self.shoppers = Shoppers(self.store, self.journal, self.feedback, checks_future=wall)
         self.inspector = Inspector(self.log, self.registry)
+        self.timeline = Timeline(self.log)
+        self.export = Export(self.log, self.store)
+        self.reporter = Reporter(self.log)
         self._fleet = fleet(self.versions)
 
     def _bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
