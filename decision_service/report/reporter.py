@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from decision_service.answers import iso, optional_iso
 from decision_service.api.schemas import Body, Time
@@ -23,11 +24,21 @@ _SILENT = (ClockRow.kind, FenceRow.kind)
 """Kinds of rows that say nothing beside the time."""
 
 
+def _iso_time(text: object) -> datetime:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError("must be an ISO 8601 time, such as 2026-11-21T17:00:00Z (a + is written %2B)") from None
+
+
+QueryTime = Annotated[Time, BeforeValidator(_iso_time, json_schema_input_type=str)]
+
+
 class ReportQuery(Body):
     """What a report is asked to be about."""
 
-    start: Time | None = Field(None, alias="from", description="Decisions from this time on (default: the first).")
-    end: Time | None = Field(None, alias="to", description="Decisions before this time (default: up to the latest).")
+    start: QueryTime | None = Field(None, alias="from", description="Decisions from this time on (default: the first).")
+    end: QueryTime | None = Field(None, alias="to", description="Decisions before this time (default: all later ones).")
     by: By | None = Field(None, description="What the rows of the report are; without it there is the total alone.")
 
 
@@ -59,8 +70,8 @@ class Reporter:
         self._log = log
         self._turn = asyncio.Lock()
 
-    async def report(self, query: ReportQuery) -> ReportAnswer:
-        """Report on what a query names.
+    async def report(self, query: ReportQuery) -> dict[str, Any]:
+        """Report on what a query names, in the form of `ReportAnswer`.
 
         Raises
         ------
@@ -74,18 +85,20 @@ class Reporter:
         async with self._turn:  # not in the thread: waiting there would use up the threads that decisions need
             return await asyncio.to_thread(self._report, query)
 
-    def _report(self, query: ReportQuery) -> ReportAnswer:
+    def _report(self, query: ReportQuery) -> dict[str, Any]:
         tally = Tally(_span(query), None if query.by is None else GROUPINGS[query.by])
         head = self._log.head()
         self._fold(tally, head.position)
-        return ReportAnswer(
-            start=None if query.start is None else iso(query.start.timestamp()),
-            end=None if query.end is None else iso(query.end.timestamp()),
-            by=query.by,
-            log_position=head.position,
-            as_of=optional_iso(head.watermark if head.position else None),
-            **msgspec.structs.asdict(tally.answer(head.watermark)),
-        )
+        answer = tally.answer(head.watermark)
+        return {
+            "from": None if query.start is None else iso(query.start.timestamp()),
+            "to": None if query.end is None else iso(query.end.timestamp()),
+            "by": query.by,
+            "log_position": head.position,
+            "as_of": optional_iso(head.watermark if head.position else None),
+            **msgspec.structs.asdict(answer),
+            "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in answer.rows],
+        }
 
     def _fold(self, tally: Tally, until: int) -> None:
         after = 0

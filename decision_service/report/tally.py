@@ -36,7 +36,6 @@ class GroupAnswer(FiguresAnswer, frozen=True, kw_only=True):
 class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the log's rows add up to."""
 
-    rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
     total: FiguresAnswer
     shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`.")]
     opt_in_rate: Annotated[
@@ -49,6 +48,7 @@ class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     orders: Annotated[Count, Meta(description="Shopper events of type `purchase` dated in the span.")]
     repeat_purchase_rate: Annotated[Ratio, Meta(description="Of the shoppers with an order, who has more than one.")]
     average_order_value: Annotated[Ratio, Meta(description="The mean `value` of these orders.")]
+    rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 
 class Tally:
@@ -102,13 +102,13 @@ class Tally:
         """Give the report as known at a time, the log's latest; may be asked again after more rows."""
         figures = self._decided.figures(now)
         return TallyAnswer(
-            rows=[_row(group, figures[group]) for group in sorted(figures, key=in_order)] if self._grouped else [],
             total=reduce(add, figures.values(), Figures()).answer(),
             shoppers=self._opt_ins.known,
             opt_in_rate=self._opt_ins.rates(),
             orders=self._orders.count,
             repeat_purchase_rate=self._orders.repeat_rate,
             average_order_value=self._orders.average_value,
+            rows=[_row(group, figures[group]) for group in sorted(figures, key=in_order)] if self._grouped else [],
         )
 
 
