@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from decision_service.answers import iso
-from decision_service.log.base import EventLog
+from decision_service.log.base import WILL, EventLog
+from decision_service.names import is_pseudonym
 from policies.attribution import is_late
 from policies.fate import Fate, fate, is_withdrawal
 from policies.rows import (
@@ -16,12 +17,10 @@ from policies.rows import (
     DecisionRow,
     ErasureRow,
     OutcomeRow,
-    PreferencesRow,
     Row,
     decode,
 )
 
-WITHDRAWING_KINDS = (OutcomeRow.kind, PreferencesRow.kind, ErasureRow.kind)
 _BATCH = 500
 
 
@@ -36,10 +35,21 @@ class Logged:
 
 def withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
     """Give the rows after a position that may keep back sends of a shopper, in position order."""
+    return [*_own_withdrawals(log, shopper_id, after), *(_erasures(log, after) if is_pseudonym(shopper_id) else ())]
+
+
+def _erasures(log: EventLog, after: int) -> Iterator[Logged]:
+    """Give erasures: they are filed under the erased shopper's key, and name the decisions that they end."""
+    while rows := log.read(after, _BATCH, (ErasureRow.kind,)):
+        yield from (Logged(row.position, row.watermark, decode(row.body)) for row in rows)
+        after = rows[-1].position
+
+
+def _own_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
     found: list[Logged] = []
     before: int | None = None
     while True:
-        rows = log.of_shopper(shopper_id, _BATCH, before, WITHDRAWING_KINDS)
+        rows = log.of_shopper(shopper_id, _BATCH, before, WILL)
         later = [Logged(row.position, row.watermark, decode(row.body)) for row in rows if row.position > after]
         found += (each for each in later if is_withdrawal(each.row))
         if len(later) < _BATCH:

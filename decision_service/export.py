@@ -10,6 +10,7 @@ import msgspec
 
 from decision_service.answers import iso
 from decision_service.log.base import EventLog, LogRow
+from decision_service.names import Names
 from decision_service.problems import Unavailable
 from decision_service.shoppers import preferences_of
 from decision_service.state.base import StateAway, StateStore
@@ -32,11 +33,14 @@ class Export:
     ----------
     log, store
         Where rows and states are.
+    names
+        Gives the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: StateStore) -> None:
+    def __init__(self, log: EventLog, store: StateStore, names: Names) -> None:
         self._log = log
         self._store = store
+        self._names = names
 
     async def of(self, shopper_id: str, rulebook: Rulebook, now: float) -> AsyncIterator[bytes]:
         """Give the document as of a time, part by part, so that a long history needs little memory.
@@ -49,7 +53,7 @@ class Export:
             When the log cannot be read.
         """
         try:
-            state = (await self._store.read(shopper_id)).state
+            state = (await self._store.read(self._names.key(shopper_id))).state
         except StateAway as away:
             raise Unavailable("the shopper's state is away") from away
         head = {
@@ -100,6 +104,7 @@ def _entry(row: LogRow) -> bytes:
 def named(value: Any, name: str = "") -> Any:
     """Give a state in plain words: every field by its name, times as on the wire.
 
+    >>> from policies.shopper import ShopperState
     >>> named(ShopperState(seen_at=0.0, did={"session": 60.0}))["did"]
     {'session': '1970-01-01T00:01:00Z'}
     """

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from policies.guardrails import Reason
 from policies.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -91,7 +92,8 @@ def kept_back(send: Sent, row: Row) -> tuple[KeptBack, str | None] | None:
         case CancellationRow() if row.event_id == send.event_id:
             return "cancelled", None
         case ActivationRow(deliver=False) if row.event_id == send.event_id:
-            return "refused", row.reason
+            late = send.send_at is not None and row.at > send.send_at + ACTIVATION_GRACE_S
+            return "expired" if late and row.reason == Reason.expired.name else "refused", row.reason
         case OutcomeRow(type="bounce") if row.event_id == send.event_id:
             return "bounced", None
     by = _withdrawn_by(send, row)

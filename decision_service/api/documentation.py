@@ -17,6 +17,7 @@ from decision_service.api.answers import DecisionAnswer, ShopperAnswer, Timeline
 from decision_service.api.schemas import (
     ClockBody,
     DecideBody,
+    MomentBody,
     OutcomeBody,
     PreferencesBody,
     ShopperEventBody,
@@ -25,6 +26,7 @@ from decision_service.export import Export
 from decision_service.report import tally
 from decision_service.report.reporter import ReportAnswer, ReportQuery
 from decision_service.timeline import TimelineQuery
+from policies.catalogue import Catalogue
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -58,6 +60,7 @@ class RouteDoc:
     query: type[BaseModel] | None = None
     answer: Any = None
     description: str = ""
+    optional: bool = False
 
 
 def route_docs() -> tuple[RouteDoc, ...]:
@@ -78,6 +81,22 @@ def route_docs() -> tuple[RouteDoc, ...]:
             "Tell what happened to decisions; one event or up to 1,000",
             {"events": list[OutcomeBody]},
             202,
+        ),
+        RouteDoc(
+            "POST",
+            "/v1/decisions/{event_id:path}/activate",
+            "activate",
+            "Ask once more, because the send is about to leave",
+            MomentBody,
+            optional=True,
+        ),
+        RouteDoc(
+            "POST",
+            "/v1/decisions/{event_id:path}/cancel",
+            "cancel",
+            "Take a send back that will not leave",
+            MomentBody,
+            optional=True,
         ),
         RouteDoc(
             "GET",
@@ -133,7 +152,11 @@ def route_docs() -> tuple[RouteDoc, ...]:
             answer=ReportAnswer,
             description=(tally.__doc__ or "").partition("\n\n")[2].strip(),
         ),
+        RouteDoc("DELETE", "/v1/shoppers/{shopper_id:path}", "erase", "Erase a shopper", status=204),
         RouteDoc("GET", "/v1/catalog", "catalog", "Give the catalogue in force"),
+        RouteDoc(
+            "PUT", "/v1/catalog", "put_catalog", "Let another catalogue come into force on every replica", Catalogue
+        ),
         RouteDoc("POST", "/v1/clock", "clock", "Let time pass (request clock only)", ClockBody),
         RouteDoc("GET", "/healthz", "healthz", "Alive"),
         RouteDoc("GET", "/readyz", "readyz", "Can decide: state, log and model are at hand"),
@@ -145,13 +168,18 @@ def documented(route: RouteDoc) -> dict[str, Any]:
     """Give the OpenAPI of a route's parameters, body, answer and problems."""
     problem = {"content": {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}}
     extra: dict[str, Any] = {"responses": {"default": {"description": "A problem (RFC 9457)", **problem}}}
+    if route.description:
+        extra["description"] = route.description
     if parameters := [*_path_parameters(route.path), *_query_parameters(route.query)]:
         extra["parameters"] = parameters
     if route.answer is not None:
         content = {"application/json": {"schema": _answer_schema(route.answer)}}
         extra["responses"][str(route.status)] = {"description": "Successful Response", "content": content}
     if route.body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(route.body)}}}
+        extra["requestBody"] = {
+            "required": not route.optional,
+            "content": {"application/json": {"schema": _schema(route.body)}},
+        }
     return extra
 
 

@@ -68,14 +68,17 @@ class Orders:
     def __init__(self, span: Span) -> None:
         self._span = span
         self._by_shopper: Counter[str] = Counter()
+        self._valued = 0
         self._value = 0.0
 
     def add(self, row: EventRow) -> None:
         """Count a shopper event, if it is a purchase of the span."""
         if row.type == "purchase" and row.occurred_at in self._span:
-            value = row.attributes.get("value", 0.0)
             self._by_shopper[row.shopper_id] += 1
-            self._value += float(value) if isinstance(value, int | float) else 0.0
+            value = row.attributes.get("value")
+            if isinstance(value, int | float):
+                self._valued += 1
+                self._value += value
 
     @property
     def count(self) -> int:
@@ -89,5 +92,5 @@ class Orders:
 
     @property
     def average_value(self) -> float | None:
-        """The mean value of an order; None without orders."""
-        return ratio(self._value, self.count)
+        """The mean value of the orders that told theirs (those of the erased do not); None without such orders."""
+        return ratio(self._value, self._valued)

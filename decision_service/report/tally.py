@@ -47,7 +47,7 @@ class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ]
     orders: Annotated[Count, Meta(description="Shopper events of type `purchase` dated in the span.")]
     repeat_purchase_rate: Annotated[Ratio, Meta(description="Of the shoppers with an order, who has more than one.")]
-    average_order_value: Annotated[Ratio, Meta(description="The mean `value` of these orders.")]
+    average_order_value: Annotated[Ratio, Meta(description="The mean `value` of the orders that told one.")]
     rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 

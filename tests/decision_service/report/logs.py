@@ -117,7 +117,8 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
             return OutcomeRow(at, event_id, told, at, value, shopper_id=shopper, channel=channel)
         case "gate":
             deliver = draw(st.booleans())
-            return ActivationRow(at, event_id, shopper or "", deliver, None if deliver else "cap_channel")
+            reason = None if deliver else draw(st.sampled_from(["cap_channel", "expired"]))
+            return ActivationRow(at, event_id, shopper or "", deliver, reason)
         case "cancel":
             return CancellationRow(at, event_id, shopper or "")
         case "preferences":
