@@ -50,8 +50,8 @@ def _reachable(settings: Settings, *, verify: bool) -> Settings | None:
     SettingsRefused
         When there is no log, or no Redis to verify.
     """
-    file = Path(settings.database_url.removeprefix("sqlite:///"))
-    if not file.is_file():
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).is_file():  # opening it would make an empty one
         raise SettingsRefused(f"--database-url: there is no log at {file}")
     if settings.redis_url is not None:
         return settings

@@ -264,6 +264,16 @@ async def test_a_part_that_is_away_is_named_without_its_drivers_words(
     assert (code, "the log is damaged" in err) == (1, True)
 
 
+def test_options_reach_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "log.sqlite"
+    file.touch()
+    told = CliRunner().invoke(
+        app, ["rebuild-state", "--verify", "--database-url", f"sqlite:///{file}", "--data-dir", str(tmp_path)]
+    )
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert told.stderr.startswith("decision-service: --redis-url: no service runs on ")
+
+
 def test_help_names_every_option_its_default_and_its_variable() -> None:
     told = CliRunner().invoke(app, ["rebuild-state", "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
     assert told.exit_code == 0
