@@ -1,0 +1,188 @@
+"""The auditor: replays a log in the order of its positions and names every rule that was broken."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from benchmarks.audit.draw import mistakes
+from benchmarks.audit.rules import ASKED_AGAIN, Case, Document, broken, cost
+from benchmarks.audit.shopper import Place, Shopper
+from policies.rows import (
+    ActivationRow,
+    CancellationRow,
+    CatalogueRow,
+    DecisionRow,
+    ErasureRow,
+    OutcomeRow,
+    PreferencesRow,
+    Row,
+)
+
+DAY_S = 86_400
+WITHDRAWING = ("opt_out", "complaint")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A row that should not be in the log, and the code of the rule that it breaks."""
+
+    position: int
+    event_id: str
+    code: str
+
+
+@dataclass
+class Auditor:
+    """Reads rows one by one; ``violations`` grows with what it finds.
+
+    ``erased`` are pseudonyms of shoppers whose rows have lost their attributes: nobody can tell any more
+    what content those had.
+    """
+
+    erased: frozenset[str] = frozenset()
+    violations: list[Violation] = field(default_factory=list)
+    shoppers: dict[str, Shopper] = field(default_factory=lambda: defaultdict(Shopper))
+    _documents: dict[int, Document] = field(default_factory=dict)
+    _in_force: int = 0
+    _decisions: dict[str, DecisionRow] = field(default_factory=dict)
+    _spent: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+
+    def read(self, position: int, row: Row) -> None:
+        """Take the next row."""
+        match row:
+            case CatalogueRow():
+                self._documents[row.version], self._in_force = row.document, row.version
+            case DecisionRow():
+                self._decision(position, row)
+            case ActivationRow(deliver=True):
+                self._activation(position, row)
+            case ActivationRow() | CancellationRow():
+                self._give_back(row.shopper_id, row.event_id)
+            case OutcomeRow():
+                self._outcome(row)
+            case PreferencesRow():
+                self._preferences(row)
+            case ErasureRow():
+                self.shoppers[row.shopper_id].give_back(lambda place: True)
+
+    def places(self, now: float) -> dict[str, set[Place]]:
+        """Give the places taken, by shopper, as they stand at a time."""
+        taken = {
+            name: {place for place in shopper.places.values() if not place.critical and not place.has_expired(now)}
+            for name, shopper in self.shoppers.items()
+        }
+        return {name: places for name, places in taken.items() if places}
+
+    # -- decisions --------------------------------------------------------------------------------
+
+    def _decision(self, position: int, row: DecisionRow) -> None:
+        if row.event_id in self._decisions:
+            self._tell(position, row.event_id, "duplicate")
+            return
+        self._decisions[row.event_id] = row
+        document = self._documents[row.catalogue_version]
+        shopper = self.shoppers[row.shopper_id]
+        held_out = self._is_held_out(shopper, row, document)
+        for code in mistakes(row, document):
+            self._tell(position, row.event_id, code)
+        if row.send_at is None or row.drawn_trigger is None:
+            return
+        for code in broken(self._case(row, document, shopper, held_out)):
+            if code != "no_content" or row.shopper_id not in self.erased:
+                self._tell(position, row.event_id, code)
+        shopper.places[row.event_id] = Place.of(row)
+        own = cost(document, row.message or "", row.channel or "")
+        self._spent[self._budget_of(row.channel or "", row.send_at)][row.event_id] = own
+
+    def _case(self, row: DecisionRow, document: Document, shopper: Shopper, held_out: bool) -> Case:
+        send_at, channel = row.send_at or 0.0, row.channel or ""
+        return Case(
+            document=document,
+            wishes=shopper.wishes,
+            taken=list(shopper.counted(row.at, row.event_id)),
+            trigger=row.triggers[row.drawn_trigger or 0],
+            message=row.message or "",
+            channel=channel,
+            delay_s=row.delay_s or 0,
+            send_at=send_at,
+            locale=row.context.get("locale"),
+            spent=sum(self._paid(channel, send_at, row.at), Decimal(0)),
+            held_out=held_out,
+        )
+
+    def _is_held_out(self, shopper: Shopper, row: DecisionRow, document: Document) -> bool:
+        """Tell whether a shopper is held out: once found to be, always, as long as the share stays."""
+        share = (document.get("arms") or {}).get("holdout", 0.0)
+        if row.arm == "holdout":
+            shopper.held_out_under = share
+        return row.arm == "holdout" or (share > 0 and shopper.held_out_under == share)
+
+    def _budget_of(self, channel: str, send_at: float) -> tuple[str, int]:
+        return channel, int(send_at // DAY_S)
+
+    def _paid(self, channel: str, send_at: float, now: float) -> Iterable[Decimal]:
+        """Give what the sends of a channel's UTC day cost; a send that expired costs nothing."""
+        for event_id, amount in self._spent[self._budget_of(channel, send_at)].items():
+            place = self.shoppers[self._decisions[event_id].shopper_id].places.get(event_id)
+            if place is not None and not place.has_expired(now):
+                yield amount
+
+    # -- what happened to them --------------------------------------------------------------------
+
+    def _activation(self, position: int, row: ActivationRow) -> None:
+        shopper, decision = self.shoppers[row.shopper_id], self._decisions.get(row.event_id)
+        place = shopper.places.get(row.event_id)
+        if place is None or decision is None:
+            self._tell(position, row.event_id, "activated_without_a_place")
+            return
+        if place.has_expired(row.at):
+            self._tell(position, row.event_id, "activated_too_late")
+        for code in self._broken_again(row, decision, shopper):
+            self._tell(position, row.event_id, f"activated_against_{code}")
+        shopper.places[row.event_id] = replace(place, waits=False)
+
+    def _broken_again(self, row: ActivationRow, decision: DecisionRow, shopper: Shopper) -> list[str]:
+        document = self._documents[self._in_force]
+        if (decision.message, decision.channel) not in _templates(document):
+            return ["no_content"]
+        case = self._case(decision, document, shopper, held_out=False)
+        taken = list(shopper.counted(row.at, row.event_id))
+        again = replace(case, taken=taken, send_at=max(row.at, case.send_at))
+        return [code for code in broken(again) if code in ASKED_AGAIN]
+
+    def _outcome(self, row: OutcomeRow) -> None:
+        if row.shopper_id is None or row.channel is None:
+            return  # of a decision not known then
+        if row.type in WITHDRAWING:
+            self.shoppers[row.shopper_id].withdraw(row.channel, row.at, by=row.event_id)
+        elif row.type == "bounce":
+            self._give_back(row.shopper_id, row.event_id)
+
+    def _preferences(self, row: PreferencesRow) -> None:
+        shopper = self.shoppers[row.shopper_id]
+        for channel, consents in row.consent.items():
+            if not consents:
+                shopper.withdraw(channel, row.at)
+        shopper.wishes = shopper.wishes.after(row)
+
+    def _give_back(self, shopper_id: str, event_id: str) -> None:
+        self.shoppers[shopper_id].give_back(lambda place: place.event_id == event_id)
+
+    def _tell(self, position: int, event_id: str, code: str) -> None:
+        self.violations.append(Violation(position, event_id, code))
+
+
+def _templates(document: Document) -> set[tuple[str | None, str | None]]:
+    return {(name, channel) for name, message in document["messages"].items() for channel in message["templates"]}
+
+
+def audit(rows: Iterable[tuple[int, Row]]) -> Auditor:
+    """Read a whole log, each row with its position."""
+    known = list(rows)
+    auditor = Auditor(frozenset(row.shopper_id for _, row in known if isinstance(row, ErasureRow)))
+    for position, row in known:
+        auditor.read(position, row)
+    return auditor
