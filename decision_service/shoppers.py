@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
-
 from decision_service.api.schemas import PreferencesBody, ShopperEventBody
 from decision_service.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
 from decision_service.journal import Draft, Journal
+from decision_service.keys import event_key
 from decision_service.log.base import Conflict
+from decision_service.names import Names
 from decision_service.problems import Invalid, Unavailable
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from policies.catalogue import Catalogue, minute_of_day
@@ -30,13 +29,18 @@ class Shoppers:
         The shoppers' states and the log.
     feedback
         Knows how consent is withdrawn.
+    names
+        Gives the keys that states are kept under.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
-    def __init__(self, store: StateStore, journal: Journal, feedback: Feedback, *, checks_future: bool) -> None:
+    def __init__(
+        self, store: StateStore, journal: Journal, feedback: Feedback, names: Names, *, checks_future: bool
+    ) -> None:
         self._store = store
         self._journal = journal
+        self._names = names
         self._feedback = feedback
         self._checks_future = checks_future
 
@@ -44,7 +48,9 @@ class Shoppers:
         """Log shopper events; the next decision knows them."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        drafts = [Draft(row, key=_key(row, bodies[number])) for number, row in rows.items()]
+        drafts = [
+            Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
+        ]
         results = await self._journal.append_all(drafts)
         await self._journal.contained()
         statuses = refused | {
@@ -73,7 +79,8 @@ class Shoppers:
         """
         _check_preferences(body, catalogue)
         row = _preferences(shopper_id, body, now)
-        withdrawals = [Withdrawal.of(shopper_id, channel) for channel, consent in body.consent.items() if not consent]
+        key = self._names.key(shopper_id)
+        withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
         await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals}, now)
         return await self.preferences(shopper_id, catalogue)
 
@@ -86,7 +93,7 @@ class Shoppers:
             When the state store is away.
         """
         try:
-            state = (await self._store.read(shopper_id)).state
+            state = (await self._store.read(self._names.key(shopper_id))).state
         except StateAway as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
         return preferences_of(state, catalogue)
@@ -144,12 +151,3 @@ def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
 def _row(body: ShopperEventBody, now: float) -> EventRow:
     occurred_at = now if body.at is None else body.at.timestamp()
     return EventRow(now, body.shopper_id, body.type, occurred_at, body.attributes)
-
-
-def _key(row: EventRow, body: ShopperEventBody) -> str | None:
-    """Name a shopper event by what it says, so that its repeat is known; without a time it has no name."""
-    if body.at is None:
-        return None
-    attributes = msgspec.json.encode(row.attributes, order="deterministic")
-    said = f"{row.shopper_id}\x1f{row.type}\x1f{row.occurred_at!r}\x1f".encode() + attributes
-    return f"event\x1f{hashlib.blake2b(said, digest_size=16).hexdigest()}"

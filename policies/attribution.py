@@ -30,6 +30,7 @@ from policies.rows import (
     PreferencesRow,
     Row,
 )
+from policies.shopper import ACTIVATION_GRACE_S
 
 Related = Callable[[Sequence[str]], dict[str, list[tuple[int, Row]]]]
 """Looks up all rows of the given event ids in the log, each with its position."""
@@ -125,6 +126,16 @@ class Attribution:
     def open_windows(self) -> int:
         """How many windows wait for time to pass."""
         return len(self._open)
+
+    @property
+    def waiting(self) -> int:
+        """How many deferred sends wait for their activation."""
+        return len(self._waiting)
+
+    def never_activated(self) -> list[OpenWindow]:
+        """Give the deferred sends that have waited too long for their activation."""
+        late = (window for window in self._waiting.values() if self._watermark > window.send_at + ACTIVATION_GRACE_S)
+        return sorted(late, key=lambda window: (window.send_at, window.position))
 
     def state(self) -> AttributionState:
         """Give what a later fold needs to go on, in an order that does not depend on how it came about."""

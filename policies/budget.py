@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Spent = Mapping[tuple[str, int], int]
+from policies.shopper import HORIZON_S, ShopperState
+
+BudgetDay = tuple[str, int]
+"""A channel and a UTC day."""
+
+Spent = Mapping[BudgetDay, int]
 """What sends cost so far, by channel and UTC day, in millionths: sums of them are exact."""
 
 NOTHING_SPENT: Spent = {}
@@ -36,3 +41,24 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
     (False, True)
     """
     return spent + millionths(cost) > millionths(budget)
+
+
+def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
+    """Give what a row changed of the spending: places taken cost, places given back are refunded.
+
+    Sends that merely grew too old for the state stay paid for.
+
+    >>> from policies.shopper import NEW_SHOPPER, Send
+    >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
+    >>> spending(NEW_SHOPPER, state), spending(state, NEW_SHOPPER)
+    ({('sms', 1): 15000}, {('sms', 1): -15000})
+    """
+    spent: dict[BudgetDay, int] = {}
+    old, new = {send.event_id: send for send in before.sends}, {send.event_id: send for send in after.sends}
+    horizon = (after.seen_at or 0.0) - HORIZON_S
+    for event_id in old.keys() ^ new.keys():
+        send, sign = (new[event_id], 1) if event_id in new else (old[event_id], -1)
+        if send.cost and send.send_at >= horizon:
+            day = (send.channel, utc_day(send.send_at))
+            spent[day] = spent.get(day, 0) + sign * millionths(send.cost)
+    return spent

@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
+from decision_service.names import ERASED, is_pseudonym
 from decision_service.problems import BadRequest, FieldError, Invalid, Problem
 from policies.rows import OutcomeType, Scalar
 
@@ -32,6 +33,15 @@ Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x0
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+
+
+def _own_name(shopper_id: str) -> str:
+    if is_pseudonym(shopper_id):
+        raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
+    return shopper_id
+
+
+ShopperId = Annotated[Identifier, AfterValidator(_own_name)]
 
 
 def _scalar(value: object) -> Scalar:
@@ -79,7 +89,7 @@ class DecideBody(Body):
     """A request for a decision."""
 
     event_id: Identifier | None = None
-    shopper_id: Identifier
+    shopper_id: ShopperId
     triggers: Annotated[list[TriggerBody], Field(min_length=1, max_length=20)]
     context: Attributes = {}
     exclude: Annotated[list[ExclusionBody], Field(max_length=100)] = []
@@ -112,7 +122,7 @@ ShopperEventType = Literal[
 class ShopperEventBody(Body):
     """Something a shopper did; a purchase carries its ``value`` among the attributes."""
 
-    shopper_id: Identifier
+    shopper_id: ShopperId
     type: ShopperEventType
     at: Time | None = None
     attributes: Attributes = {}
@@ -174,6 +184,22 @@ def parse(model: type[BodyType], raw: bytes) -> BodyType:
         return model.model_validate_json(raw)
     except ValidationError as error:
         raise _problem(error) from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def parse_json(raw: bytes) -> Any:
+    """Read a body whose parts are validated later.
+
+    Raises
+    ------
+    BadRequest
+        When it is not JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
 
