@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from benchmarks.audit.draw import mistakes
 from benchmarks.audit.rules import ASKED_AGAIN, Case, Document, broken, cost
-from benchmarks.audit.shopper import Place, Shopper
+from benchmarks.audit.shopper import Place, Shopper, Wishes
 from policies.rows import (
     ActivationRow,
     CancellationRow,
     CatalogueRow,
+    ClockRow,
     DecisionRow,
     ErasureRow,
     OutcomeRow,
@@ -23,6 +24,9 @@ from policies.rows import (
 
 DAY_S = 86_400
 WITHDRAWING = ("opt_out", "complaint")
+
+OF_ROWS_ALONE = frozenset({"expired", "no_consent", "holdout", "suppression_window", "cooldown", "min_gap", "budget"})
+"""Rules that can be checked without what erasure takes away: preferences, time zone, attributes."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +38,43 @@ class Violation:
     code: str
 
 
+@dataclass(frozen=True)
+class _Cost:
+    """What a send costs, as long as its place was not given back."""
+
+    amount: Decimal
+    shopper_id: str
+    place: Place
+
+
 @dataclass
 class Auditor:
     """Reads rows one by one; ``violations`` grows with what it finds.
 
-    ``erased`` are pseudonyms of shoppers whose rows have lost their attributes: nobody can tell any more
-    what content those had.
+    Parameters
+    ----------
+    erased
+        Pseudonyms of shoppers whose rows have lost what they were decided on: some rules cannot be checked.
+    key_of
+        Gives the key by which an erased shopper's id is still known.
+    concurrent
+        Decisions and activations ran side by side, so that the log may tell them in another order than they
+        looked at each other. Reservations look at each other in both orders, so all rules between sends hold
+        in the log's order. But what an activation saw of other sends, and a send of critical ones' costs, is
+        then only sure of what lies before the last clock row, which was written while nothing else ran.
     """
 
     erased: frozenset[str] = frozenset()
+    key_of: Callable[[str], str] = str
+    concurrent: bool = False
     violations: list[Violation] = field(default_factory=list)
-    shoppers: dict[str, Shopper] = field(default_factory=lambda: defaultdict(Shopper))
+    shoppers: dict[str, Shopper] = field(default_factory=dict)
+    _withheld: set[str] = field(default_factory=set)
+    _clock: int = 0
     _documents: dict[int, Document] = field(default_factory=dict)
     _in_force: int = 0
     _decisions: dict[str, DecisionRow] = field(default_factory=dict)
-    _spent: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    _spent: dict[tuple[str, int], dict[str, _Cost]] = field(default_factory=lambda: defaultdict(dict))
 
     def read(self, position: int, row: Row) -> None:
         """Take the next row."""
@@ -66,15 +92,24 @@ class Auditor:
             case PreferencesRow():
                 self._preferences(row)
             case ErasureRow():
-                self.shoppers[row.shopper_id].give_back(lambda place: True)
+                self._withheld.add(row.key)
+                self._shopper(row.shopper_id).give_back(lambda place: place.send_at > row.at)
+            case ClockRow():
+                self._clock = position
 
     def places(self, now: float) -> dict[str, set[Place]]:
         """Give the places taken, by shopper, as they stand at a time."""
         taken = {
             name: {place for place in shopper.places.values() if not place.critical and not place.has_expired(now)}
             for name, shopper in self.shoppers.items()
+            if name not in self.erased
         }
         return {name: places for name, places in taken.items() if places}
+
+    def _shopper(self, name: str) -> Shopper:
+        if name not in self.shoppers:
+            self.shoppers[name] = Shopper(Wishes(erased=self.key_of(name) in self._withheld))
+        return self.shoppers[name]
 
     # -- decisions --------------------------------------------------------------------------------
 
@@ -84,18 +119,18 @@ class Auditor:
             return
         self._decisions[row.event_id] = row
         document = self._documents[row.catalogue_version]
-        shopper = self.shoppers[row.shopper_id]
+        shopper = self._shopper(row.shopper_id)
         held_out = self._is_held_out(shopper, row, document)
         for code in mistakes(row, document):
             self._tell(position, row.event_id, code)
         if row.send_at is None or row.drawn_trigger is None:
             return
         for code in broken(self._case(row, document, shopper, held_out)):
-            if code != "no_content" or row.shopper_id not in self.erased:
+            if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:
                 self._tell(position, row.event_id, code)
-        shopper.places[row.event_id] = Place.of(row)
-        own = cost(document, row.message or "", row.channel or "")
-        self._spent[self._budget_of(row.channel or "", row.send_at)][row.event_id] = own
+        place = shopper.places[row.event_id] = Place.of(row, position)
+        own = _Cost(cost(document, place.message, place.channel), row.shopper_id, place)
+        self._spent[self._budget_of(place.channel, place.send_at)][row.event_id] = own
 
     def _case(self, row: DecisionRow, document: Document, shopper: Shopper, held_out: bool) -> Case:
         send_at, channel = row.send_at or 0.0, row.channel or ""
@@ -124,16 +159,20 @@ class Auditor:
         return channel, int(send_at // DAY_S)
 
     def _paid(self, channel: str, send_at: float, now: float) -> Iterable[Decimal]:
-        """Give what the sends of a channel's UTC day cost; a send that expired costs nothing."""
-        for event_id, amount in self._spent[self._budget_of(channel, send_at)].items():
-            place = self.shoppers[self._decisions[event_id].shopper_id].places.get(event_id)
-            if place is not None and not place.has_expired(now):
-                yield amount
+        """Give what the sends of a channel's UTC day cost; a send that was taken back or expired costs nothing."""
+        for event_id, cost_of in self._spent[self._budget_of(channel, send_at)].items():
+            place = self.shoppers[cost_of.shopper_id].places.get(event_id)
+            if place is not None and not place.has_expired(now) and (not place.critical or self._is_sure(place)):
+                yield cost_of.amount
+
+    def _is_sure(self, place: Place) -> bool:
+        """Tell whether whatever the log says next was certainly decided after this place was taken."""
+        return not self.concurrent or place.position < self._clock
 
     # -- what happened to them --------------------------------------------------------------------
 
     def _activation(self, position: int, row: ActivationRow) -> None:
-        shopper, decision = self.shoppers[row.shopper_id], self._decisions.get(row.event_id)
+        shopper, decision = self._shopper(row.shopper_id), self._decisions.get(row.event_id)
         place = shopper.places.get(row.event_id)
         if place is None or decision is None:
             self._tell(position, row.event_id, "activated_without_a_place")
@@ -149,7 +188,7 @@ class Auditor:
         if (decision.message, decision.channel) not in _templates(document):
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
-        taken = list(shopper.counted(row.at, row.event_id))
+        taken = [place for place in shopper.counted(row.at, row.event_id) if self._is_sure(place)]
         again = replace(case, taken=taken, send_at=max(row.at, case.send_at))
         return [code for code in broken(again) if code in ASKED_AGAIN]
 
@@ -157,19 +196,19 @@ class Auditor:
         if row.shopper_id is None or row.channel is None:
             return  # of a decision not known then
         if row.type in WITHDRAWING:
-            self.shoppers[row.shopper_id].withdraw(row.channel, row.at, by=row.event_id)
+            self._shopper(row.shopper_id).withdraw(row.channel, row.at, by=row.event_id)
         elif row.type == "bounce":
             self._give_back(row.shopper_id, row.event_id)
 
     def _preferences(self, row: PreferencesRow) -> None:
-        shopper = self.shoppers[row.shopper_id]
+        shopper = self._shopper(row.shopper_id)
         for channel, consents in row.consent.items():
             if not consents:
                 shopper.withdraw(channel, row.at)
         shopper.wishes = shopper.wishes.after(row)
 
     def _give_back(self, shopper_id: str, event_id: str) -> None:
-        self.shoppers[shopper_id].give_back(lambda place: place.event_id == event_id)
+        self._shopper(shopper_id).give_back(lambda place: place.event_id == event_id)
 
     def _tell(self, position: int, event_id: str, code: str) -> None:
         self.violations.append(Violation(position, event_id, code))
@@ -179,10 +218,11 @@ def _templates(document: Document) -> set[tuple[str | None, str | None]]:
     return {(name, channel) for name, message in document["messages"].items() for channel in message["templates"]}
 
 
-def audit(rows: Iterable[tuple[int, Row]]) -> Auditor:
-    """Read a whole log, each row with its position."""
+def audit(rows: Iterable[tuple[int, Row]], *, concurrent: bool = False, key_of: Callable[[str], str] = str) -> Auditor:
+    """Read a whole log, each row with its position: see `Auditor`."""
     known = list(rows)
-    auditor = Auditor(frozenset(row.shopper_id for _, row in known if isinstance(row, ErasureRow)))
+    erased = frozenset(row.shopper_id for _, row in known if isinstance(row, ErasureRow))
+    auditor = Auditor(erased, key_of, concurrent)
     for position, row in known:
         auditor.read(position, row)
     return auditor

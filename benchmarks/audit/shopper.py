@@ -53,14 +53,16 @@ class Place:
     critical: bool = False
     waits: bool = False
     """Deferred, and not activated yet."""
+    position: int = 0
+    """Where the log says so."""
 
     @classmethod
-    def of(cls, row: DecisionRow) -> Place:
+    def of(cls, row: DecisionRow, position: int) -> Place:
         """Give the place that a delivered decision takes."""
         drawn = row.triggers[row.drawn_trigger] if row.drawn_trigger is not None else None
         critical = drawn is not None and drawn.critical
         told = (row.message or "", row.channel or "", row.category or "")
-        return cls(row.event_id, row.send_at or 0.0, *told, critical=critical, waits=row.deferred)
+        return cls(row.event_id, row.send_at or 0.0, *told, critical=critical, waits=row.deferred, position=position)
 
     def has_expired(self, now: float) -> bool:
         """Tell whether it waited for its activation in vain."""

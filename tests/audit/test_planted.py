@@ -17,7 +17,9 @@ from policies.rows import (
     ActivationRow,
     CancellationRow,
     CatalogueRow,
+    ClockRow,
     DecisionRow,
+    ErasureRow,
     OutcomeRow,
     PreferencesRow,
     QuietHours,
@@ -328,6 +330,46 @@ def test_an_activation_of_what_is_gone_is_found() -> None:
     late = shop()
     late.decide("s-1", [late.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=True)
     assert named(audit(activated(late, NOW + HOUR + 1).log)) == [("s-1-0", "activated_too_late")]
+
+
+def test_what_ran_side_by_side_is_judged_by_what_was_sure() -> None:
+    def costly(*between: Row) -> list[Violation]:
+        own = shop()
+        own.decide("s-1", [own.trigger("cart_abandoned", NOW, critical=True)], NOW, event_id="urgent")
+        own.rows += between
+        rows = sends(own, NOW + 60).rows
+        catalogue = rows[0]
+        assert isinstance(catalogue, CatalogueRow)
+        document = merged(catalogue.document, {"channels": {"push": {"daily_budget": 0.9}}})
+        return audit(enumerate([CatalogueRow(0.0, 1, document), *rows[1:]]), concurrent=True).violations
+
+    assert costly() == []  # the critical one may have come second
+    assert costly(ClockRow(NOW)) == [Violation(3, "s-1-0", "budget")]
+
+
+# -- erasure --------------------------------------------------------------------------------------
+
+
+def test_an_erased_shopper_is_sent_nothing_until_preferences_are_put() -> None:
+    erasure = ErasureRow(NOW, "erased:1", "key of s-1")
+    rows = sends(shop(), NOW, NOW + 60).rows
+    rows.insert(1, erasure)
+    found_ = audit(enumerate(rows), key_of="key of {}".format).violations
+    assert [(each.event_id, each.code) for each in found_] == [("s-1-0", "no_consent"), ("s-1-1", "no_consent")]
+    rows.insert(2, PreferencesRow(NOW, "s-1", {"push": True}))
+    assert audit(enumerate(rows), key_of="key of {}".format).violations == []
+
+
+def test_what_erasure_takes_away_is_not_held_against_the_log() -> None:
+    rows = sends(shop(), NOW, NOW + 60, shopper_id="erased:1").rows
+    catalogue = rows[0]
+    assert isinstance(catalogue, CatalogueRow)
+    quiet = {"channels": {"push": {"quiet_hours": {"from": "17:00", "to": "18:00"}}}, "min_gap_s": 61}
+    rows = [CatalogueRow(0.0, 1, merged(catalogue.document, quiet)), *rows[1:]]
+    assert len(audit(enumerate(rows)).violations) == 3
+    rows.append(ErasureRow(NOW + 60, "erased:1", "key"))
+    assert [each.code for each in audit(enumerate(rows)).violations] == ["min_gap"]
+    assert audit(enumerate(rows)).places(NOW) == {}
 
 
 def test_every_rule_was_planted() -> None:
