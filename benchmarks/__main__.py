@@ -46,6 +46,27 @@ def replay(
     _give("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
 
 
+Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the median over them is told.")]
+
+
+@app.command()
+def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
+    """What do the rules cost? 250 joint actions under every rule, beside the policy call."""
+    from benchmarks import stages
+
+    results = stages.guardrails(rounds=rounds)
+    _give("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
+
+
+@app.command()
+def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
+    """What does the policy call cost? The default policy's distribution over 240 joint actions."""
+    from benchmarks import stages
+
+    results = stages.policy(rounds=rounds)
+    _give("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+
+
 def _give(
     title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
 ) -> None:

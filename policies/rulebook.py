@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.actions import ActionSpace, JointAction
+from policies.budget import millionths
 from policies.catalogue import Cap, Catalogue, Message
 from policies.content import Contents
 from policies.rows import QuietHours
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
+
+_WEEK_S = 7 * 86_400
+_CALENDAR_S = 8 * 86_400
+"""More than a local week lasts, whatever its clocks do."""
 
 _CACHED_MASKS = 4_096
 """Masks by attribute names: shops send a handful of shapes, so this is a guard, not a budget."""
@@ -36,11 +41,11 @@ class Rulebook:
         return cls(version, catalogue, ActionSpace.of(catalogue), Contents.of(catalogue))
 
     @cached_property
-    def candidates(self) -> dict[str, BoolArray]:
-        """By trigger type: which messages may answer it, shape (messages, 1, 1)."""
+    def strangers(self) -> dict[str, BoolArray]:
+        """By trigger type: which messages do not answer it, shape (messages, 1, 1)."""
         messages = self.catalogue.messages.values()
         return {
-            trigger: np.array([trigger in message.triggers for message in messages])[:, None, None]
+            trigger: np.array([trigger not in message.triggers for message in messages])[:, None, None]
             for trigger in self.catalogue.triggers
         }
 
@@ -82,20 +87,10 @@ class Rulebook:
         return self.catalogue.messages[self.space[index].message]
 
     @cached_property
-    def categories(self) -> tuple[str, ...]:
-        """The categories of the messages, each once."""
-        return tuple(dict.fromkeys(self.space.categories))
-
-    @cached_property
-    def category_of(self) -> NDArray[np.int64]:
-        """The category of each message, shape (messages,), as a position in `categories`."""
-        return np.array([self.categories.index(category) for category in self.space.categories])
-
-    @cached_property
-    def quiet_hours(self) -> tuple[QuietHours | None, ...]:
-        """The quiet hours of each channel."""
-        spans = (channel.quiet_hours for channel in self.catalogue.channels.values())
-        return tuple(None if span is None else span.hours for span in spans)
+    def quiet_hours(self) -> dict[str, QuietHours]:
+        """The quiet hours by channel, where there are some."""
+        channels = self.catalogue.channels.items()
+        return {name: channel.quiet_hours.hours for name, channel in channels if channel.quiet_hours is not None}
 
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:
@@ -118,7 +113,27 @@ class Rulebook:
         return {name: each.cooldown_s for name, each in self.catalogue.messages.items() if each.cooldown_s is not None}
 
     @cached_property
-    def budgets(self) -> dict[str, float]:
-        """The daily budgets by channel, where there are some."""
+    def budgets(self) -> dict[str, int]:
+        """The daily budgets by channel in millionths, where there are some."""
         channels = self.catalogue.channels.items()
-        return {name: channel.daily_budget for name, channel in channels if channel.daily_budget is not None}
+        return {name: millionths(each.daily_budget) for name, each in channels if each.daily_budget is not None}
+
+    @cached_property
+    def millionths(self) -> NDArray[np.int64]:
+        """Cost of a send by message and channel in millionths, shape (messages, channels)."""
+        return np.array([[millionths(cost) for cost in costs] for costs in self.slot_costs.tolist()])
+
+    @cached_property
+    def dearest(self) -> dict[str, int]:
+        """What the dearest send on each channel costs, in millionths."""
+        return dict(zip(self.space.channels, self.millionths.max(axis=0).tolist(), strict=True))
+
+    @cached_property
+    def reach_s(self) -> float:
+        """How far apart two sends can be at most and still concern each other under a rule."""
+        catalogue, caps = self.catalogue, [*self.catalogue.caps]
+        for own in (self.channel_caps, self.message_caps, self.category_caps):
+            caps += [cap for each in own.values() for cap in each]
+        spans = [each.window_s or _CALENDAR_S for each in caps]
+        windows = (rule.window_s for rule in catalogue.suppression)
+        return max(_WEEK_S, catalogue.min_gap_s or 0, *spans, *windows, *self.cooldowns.values())

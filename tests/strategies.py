@@ -160,7 +160,7 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
     def send(number: int) -> Send:
         message = draw(st.sampled_from(tuple(MESSAGES)))
         return Send(
-            event_id=f"other-{number}",
+            event_id="own" if number == 3 else f"other-{number}",  # a decision that is asked again
             send_at=now + draw(st.one_of(st.integers(-24, 24), st.integers(-700, 200))) * QUARTER_S,
             message=message,
             channel=draw(st.sampled_from(CHANNELS)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.audit.auditor import Auditor, audit
@@ -59,6 +59,7 @@ def shops(draw: st.DrawFn) -> Shop:
     return Shop(draw(catalogues(draw(rule_sets))), policy, seed=str(draw(st.integers(0, 999))).encode())
 
 
+@settings(max_examples=60)
 @given(shops(), moments, st.integers(0, 10**6), st.integers(1, 80))
 def test_no_history_leads_to_a_log_that_the_audit_rejects(shop: Shop, begin: float, seed: int, steps: int) -> None:
     live(shop, begin, seed, steps)
