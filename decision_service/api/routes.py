@@ -53,8 +53,10 @@ def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
-        yield
-        await service.stop()
+        try:
+            yield
+        finally:
+            await service.stop()
 
     app = FastAPI(title="Notification decision service", version="1", lifespan=lifespan)
     endpoints = _Endpoints(service, multiprocess_dir)
