@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,27 @@ def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
 
     results = stages.policy(rounds=rounds)
     _give("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+
+
+@app.command()
+def chaos(
+    decides: Annotated[int, typer.Option(min=1)] = 100_000,
+    shoppers: Annotated[int, typer.Option(min=1)] = 500,
+    at_once: Annotated[int, typer.Option(min=1, help="Clients.")] = 200,
+    replicas: Annotated[int, typer.Option(min=1)] = 2,
+    kills: Annotated[int, typer.Option(min=0, help="How often Redis is killed, afterwards.")] = 3,
+    policy: Annotated[str, typer.Option(help="As `decision-service serve`; uniform tries every rule.")] = "uniform",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Does any rule break? Many clients on few shoppers, Redis killed under load, the log audited afterwards."""
+    from benchmarks.chaos import run
+
+    plan = run.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
+    results = run.measure(plan)
+    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
+    _give("What many clients at once cannot break", f"python -m benchmarks chaos {options}", results, json, page)
 
 
 def _give(

@@ -74,6 +74,7 @@ class Auditor:
     _documents: dict[int, Document] = field(default_factory=dict)
     _in_force: int = 0
     _decisions: dict[str, DecisionRow] = field(default_factory=dict)
+    _paid_for_good: set[str] = field(default_factory=set)
     _spent: dict[tuple[str, int], dict[str, _Cost]] = field(default_factory=lambda: defaultdict(dict))
 
     def read(self, position: int, row: Row) -> None:
@@ -92,8 +93,7 @@ class Auditor:
             case PreferencesRow():
                 self._preferences(row)
             case ErasureRow():
-                self._withheld.add(row.key)
-                self._shopper(row.shopper_id).give_back(lambda place: place.send_at > row.at)
+                self._erase(row)
             case ClockRow():
                 self._clock = position
 
@@ -105,6 +105,10 @@ class Auditor:
             if name not in self.erased
         }
         return {name: places for name, places in taken.items() if places}
+
+    def costs(self, now: float) -> dict[tuple[str, int], Decimal]:
+        """Give what the sends of each channel and UTC day cost."""
+        return {(channel, day): sum(self._paid(channel, day * DAY_S, now), Decimal(0)) for channel, day in self._spent}
 
     def _shopper(self, name: str) -> Shopper:
         if name not in self.shoppers:
@@ -162,8 +166,12 @@ class Auditor:
         """Give what the sends of a channel's UTC day cost; a send that was taken back or expired costs nothing."""
         for event_id, cost_of in self._spent[self._budget_of(channel, send_at)].items():
             place = self.shoppers[cost_of.shopper_id].places.get(event_id)
-            if place is not None and not place.has_expired(now) and (not place.critical or self._is_sure(place)):
+            stands = place is not None and not place.has_expired(now)
+            if (stands or event_id in self._paid_for_good) and self._is_paid_surely(cost_of.place):
                 yield cost_of.amount
+
+    def _is_paid_surely(self, place: Place) -> bool:
+        return not place.critical or self._is_sure(place)
 
     def _is_sure(self, place: Place) -> bool:
         """Tell whether whatever the log says next was certainly decided after this place was taken."""
@@ -206,6 +214,13 @@ class Auditor:
             if not consents:
                 shopper.withdraw(channel, row.at)
         shopper.wishes = shopper.wishes.after(row)
+
+    def _erase(self, row: ErasureRow) -> None:
+        """Forget a shopper: what lies ahead is void, what has left stays paid whatever is said of it later."""
+        self._withheld.add(row.key)
+        for place in self._shopper(row.shopper_id).give_back(lambda place: True):
+            if place.send_at <= row.at:
+                self._paid_for_good.add(place.event_id)
 
     def _give_back(self, shopper_id: str, event_id: str) -> None:
         self._shopper(shopper_id).give_back(lambda place: place.event_id == event_id)
