@@ -77,6 +77,7 @@ def chaos(
     kills: Annotated[int, typer.Option(min=0, help="How often Redis is killed, afterwards.")] = 3,
     policy: Annotated[str, typer.Option(help="As `decision-service serve`; uniform tries every rule.")] = "uniform",
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here.")] = None,
     json: Json = None,
     page: Page = None,
 ) -> None:
@@ -84,9 +85,12 @@ def chaos(
     from benchmarks.chaos import run
 
     plan = run.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
-    results = run.measure(plan)
+    ran = run.measure(plan, data_dir)
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
-    _give("What many clients at once cannot break", f"python -m benchmarks chaos {options}", results, json, page)
+    _give("What many clients at once cannot break", f"python -m benchmarks chaos {options}", ran.results, json, page)
+    if ran.broken:
+        typer.echo(f"Broken: {ran.broken}", err=True)
+        raise typer.Exit(1)
 
 
 def _give(
