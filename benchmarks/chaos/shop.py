@@ -19,9 +19,7 @@ def document(sms_budget: float = 2.0) -> dict[str, Any]:
         "channels": {
             "push": _channel(0.001, {"max": 6, "window_s": 3 * DAY_S}, {"from": "23:00", "to": "07:00"}),
             "email": _channel(0.002, {"max": 3, "calendar": "day"}, None),
-            "sms": _channel(
-                0.05, {"max": 2, "window_s": DAY_S}, {"from": "20:00", "to": "09:00"}, daily_budget=sms_budget
-            ),
+            "sms": _channel(0.05, {"max": 2, "window_s": DAY_S}, {"from": "20:00", "to": "09:00"}, budget=sms_budget),
         },
         "messages": {
             "reminder": _message("cart", ["left"], cooldown_s=7_200, caps=[{"max": 4, "window_s": 2 * DAY_S}]),
