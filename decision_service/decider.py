@@ -19,7 +19,7 @@ from decision_service.log.base import Appended, Condition, Conflict, Fenced, Pre
 from decision_service.names import Names, is_pseudonym
 from decision_service.problems import Gone, Invalid, Unavailable
 from decision_service.state.base import Moved, Overtaken, Reservation, StateAway, StateStore, Stored
-from policies.budget import BudgetDay, utc_day
+from policies.budget import BudgetDay, millionths, utc_day
 from policies.context import shared_context
 from policies.decide import Decision, decide, still_allowed
 from policies.policy import Policy
@@ -144,7 +144,7 @@ class Decider:
             attempt=f"{send.event_id}/{ULID()}",
             send=send,
             catalogue=rulebook.version,
-            budget=budget,
+            budget=None if budget is None else millionths(budget),
         )
         incarnation = self._journal.incarnation
         while isinstance(taken := await self._store.reserve(reservation), Moved):

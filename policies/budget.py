@@ -34,6 +34,15 @@ def utc_day(at: float) -> int:
     return int(at // _DAY_S)
 
 
+def overdraws(spent: int, cost: float, budget: float) -> bool:
+    """Tell whether one more send would cost more than is left.
+
+    >>> overdraws(985_000, 0.015, 1.0), overdraws(985_001, 0.015, 1.0)
+    (False, True)
+    """
+    return spent + millionths(cost) > millionths(budget)
+
+
 def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     """Give what a row changed of the spending: places taken cost, places given back are refunded.
 

@@ -15,7 +15,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.budget import utc_day
+from policies.budget import overdraws, utc_day
 from policies.catalogue import Cap, Catalogue
 from policies.content import filled_names
 from policies.rulebook import BoolArray
@@ -216,12 +216,12 @@ def budget(situation: Situation) -> Denied:
     days = [utc_day(at) for at in situation.send_times]
     denied: Denied = None
     for channel, most in rulebook.budgets.items():
-        left_on = {day: most - spent.get((channel, day), 0) for day in {*days}}
-        if min(left_on.values()) < rulebook.dearest[channel]:
-            left = [left_on[day] for day in days]
+        already = {day: spent.get((channel, day), 0) for day in {*days}}
+        if overdraws(max(already.values()), rulebook.dearest[channel], most):
             denied = np.zeros((*rulebook.space.shape[:2], len(days)), dtype=np.bool_) if denied is None else denied
             number = rulebook.space.channels.index(channel)
-            denied[:, number] = rulebook.millionths[:, number, None] > np.array(left)
+            costs = rulebook.slot_costs[:, number].tolist()
+            denied[:, number] = [[overdraws(already[day], cost, most) for day in days] for cost in costs]
     return denied
 
 
@@ -351,8 +351,8 @@ def judge(situation: Situation) -> Verdicts:
     """Give the verdict on every joint action (n,) for one trigger, before arbitration."""
     space = situation.rulebook.space
     verdicts = _judge_slots(situation, RULES)
-    strangers = situation.rulebook.strangers[situation.trigger.type]
-    np.copyto(verdicts, _NOT_A_CANDIDATE, where=strangers)
+    candidates = situation.rulebook.candidates[situation.trigger.type]
+    np.copyto(verdicts, _NOT_A_CANDIDATE, where=~candidates)
     return verdicts.reshape(-1)[space.cells]
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.actions import ActionSpace, JointAction
-from policies.budget import millionths
 from policies.catalogue import Cap, Catalogue, Message
 from policies.content import Contents
 from policies.rows import QuietHours
@@ -41,11 +40,11 @@ class Rulebook:
         return cls(version, catalogue, ActionSpace.of(catalogue), Contents.of(catalogue))
 
     @cached_property
-    def strangers(self) -> dict[str, BoolArray]:
-        """By trigger type: which messages do not answer it, shape (messages, 1, 1)."""
+    def candidates(self) -> dict[str, BoolArray]:
+        """By trigger type: which messages may answer it, shape (messages, 1, 1)."""
         messages = self.catalogue.messages.values()
         return {
-            trigger: np.array([trigger not in message.triggers for message in messages])[:, None, None]
+            trigger: np.array([trigger in message.triggers for message in messages])[:, None, None]
             for trigger in self.catalogue.triggers
         }
 
@@ -113,20 +112,15 @@ class Rulebook:
         return {name: each.cooldown_s for name, each in self.catalogue.messages.items() if each.cooldown_s is not None}
 
     @cached_property
-    def budgets(self) -> dict[str, int]:
-        """The daily budgets by channel in millionths, where there are some."""
+    def budgets(self) -> dict[str, float]:
+        """The daily budgets by channel, where there are some."""
         channels = self.catalogue.channels.items()
-        return {name: millionths(each.daily_budget) for name, each in channels if each.daily_budget is not None}
+        return {name: channel.daily_budget for name, channel in channels if channel.daily_budget is not None}
 
     @cached_property
-    def millionths(self) -> NDArray[np.int64]:
-        """Cost of a send by message and channel in millionths, shape (messages, channels)."""
-        return np.array([[millionths(cost) for cost in costs] for costs in self.slot_costs.tolist()])
-
-    @cached_property
-    def dearest(self) -> dict[str, int]:
-        """What the dearest send on each channel costs, in millionths."""
-        return dict(zip(self.space.channels, self.millionths.max(axis=0).tolist(), strict=True))
+    def dearest(self) -> dict[str, float]:
+        """What the dearest send on each channel costs."""
+        return dict(zip(self.space.channels, self.slot_costs.max(axis=0).tolist(), strict=True))
 
     @cached_property
     def reach_s(self) -> float:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -39,7 +37,6 @@ from tests.strategies import (
     states,
     suppressions,
     windows_s,
-    zones,
 )
 from tests.strategies import RULES as RULES_OF_WORLDS
 
@@ -250,24 +247,3 @@ def test_the_evaluator_knows_every_reason_of_the_contract() -> None:
     apart = {"eligible", "outranked", "not_a_candidate"}
     assert named == [reason.name for reason in Reason if reason.name not in apart]
     assert set(named) >= OF_CRITICAL
-
-
-@given(moments, zones)
-def test_local_time_is_read_as_the_zone_says_around_every_change_of_clocks(moment: float, zone: str) -> None:
-    state = ShopperState(time_zone=zone)
-    document = {
-        "delays_s": [0],
-        "channels": {"push": {"attribution_window_s": 60}},
-        "triggers": {"left": {"expires_s": 60}},
-        "messages": {
-            "hint": {"category": "browse", "triggers": ["left"], "templates": {"push": {"en": {"body": "B"}}}}
-        },
-    }
-    request = Request("own", "s-1", (TriggerRecord("left", 1, moment),), moment)
-    rulebook = Rulebook.of(Catalogue.from_document(document), 1)
-    situation = Situation.of(request, request.triggers[0], state, rulebook)
-    offset = ZoneInfo(zone).utcoffset(datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(zone)))
-    assert offset is not None
-    local = moment + offset.total_seconds()
-    assert situation.local_minutes == (int(local % 86_400 // 60),)
-    assert situation.local_days[moment] == int(local // 86_400)
