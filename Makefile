@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check parity coverage format clean
+.PHONY: help install run test check parity coverage chaos format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ parity: ## Compare with pinned peers in an environment of their own (build/parit
 
 coverage: install ## Measure how often intervals hold the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
+
+chaos: install ## Stress the real stack, kill its Redis, audit the log (about half an hour)
+	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
 
 format: install ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
