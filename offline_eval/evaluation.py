@@ -122,8 +122,8 @@ class Evaluation:
     def _diagnose(self, rows: Rows) -> None:
         self._rows += len(rows)
         self._weights.add(rows.weight, rows.gain)
+        self._duplicates.add(rows)
         if self._question.needs_model:
-            self._duplicates.add(rows)
             self._calibration.add(rows.q_chosen, rows.reward)
         if rows.unsupported is not None:
             self._unsupported += float(rows.unsupported.sum())
@@ -164,6 +164,8 @@ class Evaluation:
         )
 
     def _estimates(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:
+        if not estimators:
+            return []
         if self._sequences:
             bounds = [self._sequences[estimator.name].bounds(self._question.alpha) for estimator in estimators]
         else:

@@ -45,6 +45,8 @@ class Rows:
         Whose decision it was: rows of one shopper depend on each other. None: all rows are independent.
     labels
         Further columns to group by, such as channel or segment.
+    events
+        Names of the decisions, where there are such: a name that comes twice is a row loaded twice.
     unsupported
         Probability that the target gives to eligible joint actions that the logging policy never draws.
     against
@@ -66,6 +68,7 @@ class Rows:
     v_target: FloatArray
     shoppers: Labels | None = None
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    events: Labels | None = None
     unsupported: FloatArray | None = None
     against: Rows | None = None
     first: int = 1
@@ -83,7 +86,7 @@ class Rows:
         scalars: dict[str, Any] = {
             name: np.asarray(columns.pop(name, np.zeros(count)), dtype=np.float64) for name in SCALARS
         }
-        for name in ("shoppers", "unsupported"):
+        for name in ("shoppers", "events", "unsupported"):
             if columns.get(name) is not None:
                 columns[name] = np.asarray(columns[name])
         rows = cls(**scalars, **columns)
@@ -146,6 +149,7 @@ class Rows:
             **{name: getattr(self, name)[part] for name in SCALARS},
             shoppers=None if self.shoppers is None else self.shoppers[part],
             labels={name: column[part] for name, column in self.labels.items()},
+            events=None if self.events is None else self.events[part],
             unsupported=None if self.unsupported is None else self.unsupported[part],
             against=None if self.against is None else self.against.slice(begin, end),
             first=self.first + begin,
@@ -157,6 +161,7 @@ class Rows:
             **{name: getattr(self, name)[mask] for name in SCALARS},
             shoppers=None if self.shoppers is None else self.shoppers[mask],
             labels={name: column[mask] for name, column in self.labels.items()},
+            events=None if self.events is None else self.events[mask],
             unsupported=None if self.unsupported is None else self.unsupported[mask],
             against=None if self.against is None else self.against.where(mask),
         )
@@ -206,6 +211,7 @@ def joined(parts: list[Rows]) -> Rows:
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in SCALARS},
         shoppers=None if head.shoppers is None else np.concatenate([part.shoppers for part in parts]),
         labels={name: np.concatenate([part.labels[name] for part in parts]) for name in head.labels},
+        events=None if head.events is None else np.concatenate([part.events for part in parts]),
         unsupported=None if head.unsupported is None else np.concatenate([part.unsupported for part in parts]),
         against=None if head.against is None else joined([part.against for part in parts if part.against]),
         first=head.first,

@@ -85,6 +85,7 @@ class Weighing:
             q_chosen=q_chosen,
             v_target=v_target,
             shoppers=np.array([decision.shopper_id for decision in batch]),
+            events=np.array([decision.event_id for decision in batch]),
             labels={name: np.array([_label(each, name) for each in batch]) for name in self.labels},
             unsupported=unsupported,
             first=first,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.rows import SCALARS, Rows
+from offline_eval.rows import SCALARS, Labels, Rows
 
 _MOST_KEPT = 1 << 18
 _IDENTIFYING, _ONE_TO_ONE = 0.2, 0.8
@@ -27,7 +28,8 @@ class Repeats:
 class Duplicates:
     """Counts repeated rows in constant memory, by following a fixed fraction of all fingerprints.
 
-    Rows are the same when their five numbers and their shopper are. With discrete rewards and propensities that
+    Rows are the same when their events' names are; where they have none, when their five numbers and their shopper
+    are. With discrete rewards and propensities that
     proves nothing, so it is judged only where the reward model's values tell rows apart.
 
     Examples
@@ -48,12 +50,16 @@ class Duplicates:
 
     def add(self, rows: Rows) -> None:
         """Add a block of rows."""
-        value = _mixed(rows.v_target.view(np.uint64))
+        if rows.events is not None:
+            names = _hashed(rows.events)
+            self._follow(names, names)
+            return
+        value = _mixed(np.ascontiguousarray(rows.v_target).view(np.uint64))
         mark = value
         for name in SCALARS[:-1]:
             mark = _mixed(mark ^ np.ascontiguousarray(getattr(rows, name)).view(np.uint64))
-        if rows.shoppers is not None and rows.shoppers.dtype.kind in "iu":
-            mark = _mixed(mark ^ rows.shoppers.astype(np.uint64))
+        if rows.shoppers is not None:
+            mark = _mixed(mark ^ _hashed(rows.shoppers))
         self._follow(mark, value)
 
     def _follow(self, mark: NDArray[np.uint64], value: NDArray[np.uint64]) -> None:
@@ -87,6 +93,15 @@ class Duplicates:
         values, distinct = len(np.unique(np.concatenate(self._values))), len(np.unique(marks))
         known = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
         return Repeats(1 - distinct / len(marks) if known else 0.0, known=known)
+
+
+def _hashed(names: Labels) -> NDArray[np.uint64]:
+    """Hash names or numbers to 64 bits."""
+    if names.dtype.kind in "iu":
+        return _mixed(names.astype(np.uint64))
+    distinct, place = np.unique(names, return_inverse=True)
+    digests = [hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in distinct.tolist()]
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)[place]
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,8 +1,8 @@
 """Plain tables: five numbers per decision, from Parquet or CSV, batch by batch.
 
 A plain table has the columns ``reward``, ``propensity`` and ``target_propensity``; ``q_chosen`` and ``v_target``
-where an estimator uses a reward model; and, where there are such, ``shopper``, ``unsupported`` and labels to group
-by. Other names can be mapped to these.
+where an estimator uses a reward model; and, where there are such, ``shopper``, ``event_id``, ``unsupported`` and
+labels to group by. Other names can be mapped to these.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from offline_eval.rows import SCALARS, FloatArray, Labels, Rows
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 _BATCH = 1 << 17
 _MODEL = ("q_chosen", "v_target")
-SHOPPER, UNSUPPORTED = "shopper", "unsupported"
+SHOPPER, UNSUPPORTED, EVENT = "shopper", "unsupported", "event_id"
 
 
 class Unreadable(EvaluationError):
@@ -58,7 +58,7 @@ class Layout:
     def needed(self) -> tuple[str, ...]:
         """The columns that must be there."""
         scalars = SCALARS if self.needs_model else SCALARS[:3]
-        mapped = tuple(name for name in self.columns if name in (SHOPPER, UNSUPPORTED))
+        mapped = tuple(name for name in self.columns if name in (SHOPPER, UNSUPPORTED, EVENT))
         return (*scalars, *self.labels, *mapped)
 
 
@@ -129,7 +129,7 @@ def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
     for name in layout.needed:
         if layout.source(name) not in names:
             raise BadData(layout.source(name), f"is missing; the table has {', '.join(names) or 'no columns'}")
-    optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED) if layout.source(name) in names]
+    optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
     return list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
 
 
@@ -139,11 +139,12 @@ def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> Rows
         name: _numbers(batch, layout.source(name), first) if layout.source(name) in present else np.zeros(len(batch))
         for name in SCALARS
     }
-    own = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED) if layout.source(name) in present}
+    own = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in present}
     rows = Rows(
         **scalars,
         shoppers=_codes(batch.column(own[SHOPPER]), codes, own[SHOPPER], first) if SHOPPER in own else None,
         unsupported=_numbers(batch, own[UNSUPPORTED], first) if UNSUPPORTED in own else None,
+        events=_labels(batch.column(own[EVENT])) if EVENT in own else None,
         labels={name: _labels(batch.column(layout.source(name))) for name in layout.labels},
         first=first,
     )

@@ -79,6 +79,13 @@ def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: W
     assert twice.diagnostics.repeats.share == pytest.approx(0.5)
 
 
+def test_a_name_that_comes_twice_is_a_row_loaded_twice(world: World) -> None:
+    rows = replace(
+        world.log(4_000, np.random.default_rng(20)), events=np.array([f"e-{n % 3_000}" for n in range(4_000)])
+    )
+    assert evaluate(rows, Question(estimators=[IPW()])).diagnostics.repeats.share == pytest.approx(0.25)
+
+
 def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
     """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
     random = np.random.default_rng(19)
