@@ -50,21 +50,32 @@ def serve(
     raise typer.Exit(command.run(options))
 
 
+def _column(what: str) -> Any:
+    return typer.Option(metavar="HEADER", help=f"Column of {what}.", rich_help_panel="Columns of the file")
+
+
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="Transactions: CSV with the headers of UCI Online Retail, .gz or not.")],
+    file: Annotated[Path, typer.Argument(help="Transactions: CSV, gzipped or not, one line per product or order.")],
     url: Annotated[str, typer.Option(help="The service; it must run with --clock request on a new data directory.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Replay only so many purchases.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides who the buyers are and how they respond.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
+    order_column: Annotated[str, _column("the order's number; '' where every line is one")] = "InvoiceNo",
+    shopper_column: Annotated[str, _column("the shopper")] = "CustomerID",
+    time_column: Annotated[str, _column("the time")] = "InvoiceDate",
+    price_column: Annotated[str, _column("the price, or of the order's total")] = "UnitPrice",
+    quantity_column: Annotated[str, _column("the quantity; '' for none")] = "Quantity",
+    product_column: Annotated[str, _column("the product's name; '' for none")] = "Description",
 ) -> None:
     """Replay real purchases through a running service, beside a business rule and uniform choice.
 
-    The purchases are real; how buyers respond to notifications is simulated.
+    The purchases are real, and so is the pace of each shopper; how buyers respond to notifications is simulated.
     """
     from decision_service.commands import replay as command
 
-    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json))
+    named = (order_column, shopper_column, time_column, price_column, quantity_column, product_column)
+    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=command.columns(*named)))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.rows import OutcomeType
+from simulators.response import Chances
 
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -59,6 +60,8 @@ class Hour:
         Shoppers who ended push and in-app at once.
     visitors
         One array per kind of visit: own, after a click, after a message that was only read.
+    chances
+        Tickets of messages seen, and the true probabilities of what came of them. No shop knows these.
     """
 
     tick: int
@@ -68,3 +71,4 @@ class Hour:
     joined: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     uninstalled: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     visitors: list[Rows] = field(default_factory=list)
+    chances: list[tuple[Rows, Chances]] = field(default_factory=list)

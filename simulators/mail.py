@@ -32,8 +32,9 @@ class Sends:
         Numbers of the population and the repertoire.
     delays_h
         Hours from now.
-    triggered
-        Whether each answers something that the shopper did: only then intent makes it more welcome.
+    warmth
+        How welcome the occasion makes it, in [0, 1] as intent is; 0 for a broadcast, which intent does not
+        make more welcome either.
     """
 
     tickets: Rows
@@ -41,7 +42,7 @@ class Sends:
     messages: Rows
     channels: Rows
     delays_h: FloatArray
-    triggered: NDArray[np.bool_]
+    warmth: FloatArray
 
     def __len__(self) -> int:
         return len(self.tickets)
@@ -91,8 +92,8 @@ class Mail:
             shopper=sends.shoppers,
             message=sends.messages,
             channel=sends.channels,
-            triggered=sends.triggered,
-            intent=self._society.moods.intent(tick, sends.shoppers),
+            triggered=sends.warmth > 0.0,
+            intent=np.maximum(self._society.moods.intent(tick, sends.shoppers), sends.warmth),
             decided=np.full(len(sends), float(tick)),
         )
 

@@ -139,13 +139,32 @@ OUT_IF_CLICKED = 0.3
 UNINSTALL_SHARE = 0.1
 """Of the opt-out hazard: the whole app goes, and push and in-app with it."""
 
-# Triggers (judgement).
+# Triggers (judgement, but that flows are clicked 3.6 times as often as campaigns: e-mail 4.67 % against 1.29 %,
+# Klaviyo). How welcome a message on an occasion is, on the scale of intent, whatever else the shopper has in mind;
+# it fades as intent does. A cart and a view raise the intent itself.
+WARMTH: dict[str, float] = {
+    "cart_abandoned": 1.0,
+    "product_viewed": 0.4,
+    "wishlist": 0.5,
+    "price_drop": 0.7,
+    "back_in_stock": 0.8,
+    "low_stock": 0.6,
+    "post_purchase": 0.5,
+    "first_order": 0.7,
+    "review_request": 0.3,
+    "welcome": 0.8,
+    "replenishment": 0.6,
+    "win_back": 0.2,
+    "seasonal": 0.2,
+}
 PRODUCT_EVENTS: tuple[tuple[str, float, float], ...] = (
     ("price_drop", 0.35, 240.0),
     ("back_in_stock", 0.15, 336.0),
     ("low_stock", 0.20, 168.0),
 )
 """What may happen to a product on a wish list: trigger, probability, mean hours until then."""
+OTHER_WARMTH = 0.2
+"""Of a trigger that a catalogue has and this world does not know; judgement."""
 REVIEW_AFTER_H = 8 * 24
 REPLENISH_SCALE_H, REPLENISH_SHAPE = 44 * 24.0, 0.93  # Weibull fit of gaps between orders: Online Retail
 WIN_BACK_AFTER_H = 45 * 24
@@ -231,3 +250,12 @@ class ChannelTable:
     def of_app(self) -> NDArray[np.bool_]:
         """Whether a channel ends with the app."""
         return np.array([name in APP_CHANNELS for name in self.names])
+
+
+def warmth(trigger: str) -> float:
+    """Give how welcome a message is that answers a trigger.
+
+    >>> warmth("cart_abandoned"), warmth("birthday")
+    (1.0, 0.2)
+    """
+    return WARMTH.get(trigger, OTHER_WARMTH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from simulators.hour import Hour, Outcomes, Rows
 from simulators.mail import Seen
 from simulators.moods import faded_intent
 from simulators.occasions import Occasions
-from simulators.response import MEAN_VALUE, click, conversion, opt_out, own_order
+from simulators.response import MEAN_VALUE, Chances, click, conversion, opt_out, own_order
 from simulators.society import Society
 from simulators.streams import FloatArray, Purpose, normals
 from simulators.visits import buy, order_values
@@ -24,20 +23,6 @@ _PURPOSES = (
     *(Purpose.conversion, Purpose.order_lag, Purpose.value_radius, Purpose.value_angle),
 )
 BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Chances:
-    """True probabilities for messages seen, (n,): a click, an order after it, an opt-out, a visit all the same.
-
-    ``out`` is for who does not click; ``returned_order`` is the order in the visit of who only read it.
-    """
-
-    click: FloatArray
-    order: FloatArray
-    out: FloatArray
-    returns: FloatArray
-    returned_order: FloatArray
 
 
 def chances(society: Society, tick: int, seen: Seen) -> Chances:
@@ -90,6 +75,7 @@ class Reading:
         p = chances(society, tick, seen)
         clicked = uniforms[Purpose.click] < p.click
         hazard = np.where(clicked, of.OUT_IF_CLICKED, 1.0) * p.out
+        hour.chances.append((seen.ticket, p))
         self._expect(tick, seen, p)
         self._tire(tick, seen, clicked)
         opened = seen.channel == self._email

@@ -6,6 +6,7 @@ The world draws from these functions and `truth` integrates them: nothing of the
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,41 @@ FloatArray = NDArray[np.float64]
 
 MEAN_VALUE = math.exp(of.VALUE_LOG_MEAN + of.VALUE_LOG_SD**2 / 2)
 """Expected value of an order, in money."""
+
+
+@dataclass(frozen=True)
+class Chances:
+    """True probabilities for messages seen, (n,).
+
+    Attributes
+    ----------
+    click, order
+        Of a click, and of an order after it.
+    out
+        Of an opt-out of who does not click; of who does it is `OUT_IF_CLICKED` times that.
+    returns, returned_order
+        That who only read it comes by all the same, and then orders.
+    """
+
+    click: FloatArray
+    order: FloatArray
+    out: FloatArray
+    returns: FloatArray
+    returned_order: FloatArray
+
+    def joint(self) -> FloatArray:
+        """Give the joint probabilities (n, 2, 2, 2) of a click, an order and leaving.
+
+        >>> half = np.array([0.5])
+        >>> float(Chances(half, half, half, half, half).joint().sum())
+        1.0
+        """
+        clicked = np.stack([1.0 - self.click, self.click], axis=1)[:, :, None, None]
+        order = np.stack([self.returns * self.returned_order, self.order], axis=1)
+        ordered = np.stack([1.0 - order, order], axis=2)[:, :, :, None]
+        out = np.stack([self.out, of.OUT_IF_CLICKED * self.out], axis=1)
+        left = np.stack([1.0 - out, out], axis=2)[:, :, None, :]
+        return np.asarray(clicked * ordered * left)
 
 
 def click(appeal: FloatArray, mood: Mood, triggered: FloatArray) -> FloatArray:

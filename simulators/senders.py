@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -124,21 +124,35 @@ def _random_messages(world: World, shoppers: Rows, channels: Rows, delays: tuple
     )
     count = len(shoppers)
     return Sends(
-        tickets=(world.tick << 32) + shoppers,
+        tickets=np.arange(count),
         shoppers=shoppers,
         messages=(message * len(world.repertoire.messages)).astype(np.int64),
         channels=channels,
         delays_h=np.asarray(delays)[(delay * len(delays)).astype(np.int64)],
-        triggered=np.zeros(count, dtype=np.bool_),
+        warmth=np.zeros(count),
     )
 
 
-def run(world: World, sender: Sender, ticks: int | None = None, watch: Callable[[Hour], None] | None = None) -> None:
-    """Let a sender act for some hours, to the calendar's end if not said otherwise."""
+def run(
+    world: World,
+    sender: Sender,
+    ticks: int | None = None,
+    watch: Callable[[Hour], None] | None = None,
+    note: Callable[[int, Sends], None] | None = None,
+) -> None:
+    """Let a sender act for some hours, to the calendar's end if not said otherwise.
+
+    ``watch`` hears of every hour, ``note`` of every tick's sends, with tickets from 0 upwards.
+    """
+    tickets = 0
     for _ in range(world.scenario.hours - world.tick if ticks is None else ticks):
         hour = world.step()
         if watch is not None:
             watch(hour)
         sends = sender.sends(world)
         if sends is not None and len(sends):
+            sends = replace(sends, tickets=np.arange(tickets, tickets + len(sends)))
+            tickets += len(sends)
+            if note is not None:
+                note(world.tick, sends)
             world.send(sends)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -114,6 +116,10 @@ class World:
         self._visits.pass_hour(hour)
         self.tick += 1
         return hour
+
+    def ordered_outside(self, shoppers: Sequence[int]) -> None:
+        """Note orders that come from elsewhere, as in a replay: they meet the shoppers' need for now."""
+        self.society.moods.ordered(self.tick, np.asarray(shoppers, dtype=np.int64))
 
     def send(self, sends: Sends) -> None:
         """Take sends that were decided now; those without consent when they are due are not delivered.

@@ -38,7 +38,7 @@ def one_email(world: World, reached: np.ndarray) -> None:
     count = len(reached)
     zero = np.zeros(count)
     channel, message = np.full(count, EMAIL), np.full(count, BROWSE_HINT)
-    world.send(Sends(reached, reached, message, channel, zero, zero.astype(bool)))
+    world.send(Sends(reached, reached, message, channel, zero, zero))
 
 
 def arm(*, mailed: bool) -> tuple[float, float, float]:
@@ -110,7 +110,7 @@ def seen_and_clicked_by_block() -> tuple[Counter[str], Counter[str]]:
             messages=np.full(count, BROWSE_HINT),
             channels=np.full(count, EMAIL),
             delays_h=(everybody % 24).astype(float),
-            triggered=np.zeros(count, dtype=bool),
+            warmth=np.zeros(count),
         )
     )
     found: dict[str, Counter[str]] = defaultdict(Counter)
