@@ -78,6 +78,30 @@ def replay(
     raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=command.columns(*named)))
 
 
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Option(help="Which world: stationary, fatigue, drift, …")] = "stationary",
+    shoppers: Annotated[int, typer.Option(help="How many.")] = 2_000,
+    weeks: Annotated[int, typer.Option(help="How long; at most 104.")] = 12,
+    seed: Annotated[int, typer.Option(help="The first seed: who the shoppers are and what they do.")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds; more give intervals.", show_default="3")] = None,
+    policy: Annotated[str, typer.Option(help="default, rule, random or oracle, in this process.")] = "default",
+    url: Annotated[
+        str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="The catalogue in this process; the example if absent.")] = None,
+    baselines: Annotated[bool, typer.Option(help="Also run the baselines and the oracle.")] = True,
+    json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")] = None,
+) -> None:
+    """Let a policy deal with simulated shoppers whose truth is known, beside baselines and an oracle."""
+    from decision_service.commands import simulate as command
+
+    many = seeds if seeds is not None else (1 if url is not None else 3)
+    options = command.Options(scenario, shoppers, weeks, seed, many, policy, url, catalog, baselines, json, report)
+    raise typer.Exit(command.run(options))
+
+
 def main() -> None:
     """Run the command line."""
     app()
