@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from decision_service.measurement import Measured
 from simulators.hour import Hour
 from simulators.parameters import CHANNELS, Channel, ChannelTable
 from simulators.repertoire import STANDARD
@@ -79,3 +81,21 @@ def rates(name: str, traits: Channel, shoppers: int, seed: int) -> Fit:
 
 def _error(rate: float, count: int) -> float:
     return float(np.sqrt(rate * (1 - rate) / count))
+
+
+def results(fits: Sequence[Fit]) -> list[Measured]:
+    """Give what was fitted, and the rates it shows with their 95 % intervals."""
+    return [
+        measured
+        for fit in fits
+        for measured in (
+            Measured(f"calibration.{fit.channel}.intercept", fit.traits.intercept, unit="logit"),
+            Measured(f"calibration.{fit.channel}.opt_out", fit.traits.opt_out, unit="probability when seen"),
+            _rate(f"calibration.{fit.channel}.clicks", fit.clicks, fit.clicks_error),
+            _rate(f"calibration.{fit.channel}.opt_outs", fit.opt_outs, fit.opt_outs_error),
+        )
+    ]
+
+
+def _rate(name: str, rate: float, error: float) -> Measured:
+    return Measured(name, rate, rate - 1.96 * error, rate + 1.96 * error, "per send")
