@@ -14,9 +14,9 @@ from simulators.hour import Hour
 from simulators.mail import Sends
 from simulators.parameters import warmth
 from simulators.repertoire import STANDARD
-from simulators.response import MEAN_VALUE
 from simulators.scenario import Scenario
 from simulators.world import World
+from simulators.worth import limited_value
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +34,7 @@ REWARD = Reward()
 """The weights of the API's defaults."""
 
 _REMEMBERED_H = 24
+_MEAN_ORDER = REWARD.margin * limited_value(REWARD.max / REWARD.margin)
 _WARMTH = np.array(
     [[warmth(kind) * (kind in own) for kind in TRIGGERS] for own in STANDARD.triggers]
 )  # (messages, triggers)
@@ -82,7 +83,7 @@ class Days:
         self._sent_at = np.full(shoppers, -np.inf)
         self._clicks = np.zeros(shoppers)
         self._orders = np.zeros(shoppers)
-        self._owner = np.empty(0, dtype=np.int64)
+        self._owner, self._channel = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         self.illegal = np.zeros(shoppers, dtype=np.bool_)
         self._pass(DECIDES_AT)
         self._rewards[:] = 0.0
@@ -139,11 +140,12 @@ class Days:
             self._send(chosen, Slots.of(actions[chosen]))
         self._rewards[:] = 0.0
         self._pass(24)
-        return np.clip(self._rewards, -REWARD.max, REWARD.max)
+        return self._rewards.copy()
 
     def _send(self, shoppers: NDArray[np.int64], slots: Slots) -> None:
         first = len(self._owner)
         self._owner = np.concatenate([self._owner, shoppers])
+        self._channel = np.concatenate([self._channel, slots.channels])
         self._sent[0, shoppers, slots.channels] = 1
         self._sent_at[shoppers] = self._world.tick
         live = self._world.tick - self._triggered_at[shoppers] <= _REMEMBERED_H
@@ -184,13 +186,14 @@ class Days:
             for tickets, p in hour.chances:
                 orders = p.click * p.order + (1.0 - p.click) * p.returns * p.returned_order
                 out = p.out * (1.0 - p.click * (1.0 - of.OUT_IF_CLICKED))
-                gain = REWARD.click * p.click + REWARD.margin * MEAN_VALUE * orders - REWARD.consent_value * out
+                loss = REWARD.consent_value + REWARD.complaint * STANDARD.channels.complaints[self._channel[tickets]]
+                gain = REWARD.click * p.click + _MEAN_ORDER * orders - loss * out
                 np.add.at(self._rewards, self._owner[tickets], gain)
 
 
 def _realised(kind: str, values: FloatArray | None) -> FloatArray | float:
     if kind == "conversion" and values is not None:
-        return REWARD.margin * values
+        return np.minimum(REWARD.margin * values, REWARD.max)
     rewards = {
         "click": REWARD.click,
         "opt_out": -REWARD.consent_value,

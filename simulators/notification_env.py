@@ -66,9 +66,10 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Rewards
     What becomes known in the day after the action, by the API's default weights: .1 per click, .3 of an order's value
-    after a click or an open, -4 for an opt-out, -12 for a complaint, less the costs of sends decided (SMS .015, e-mail
-    .0005), clipped to ±20. Outcomes may belong to sends of earlier days. With `reward="expected"` click, order and
-    opt-out are replaced by their true probabilities when a message is seen: the same mean, much less noise.
+    after a click or an open but at most 20, -4 for an opt-out, -12 for a complaint, less the costs of sends decided
+    (SMS .015, e-mail .0005). Outcomes may belong to sends of earlier days. With `reward="expected"` click, order and
+    opt-out are replaced by their true probabilities when a message is seen: the same mean, much less noise, and
+    nothing that would come after the episode's end is lost.
 
     ## Starting state
     Monday 8 h, a shopper drawn from the population; `reset(seed=...)` decides who she is and what she will do.

@@ -64,7 +64,7 @@ def _mean_reward(base: float, weights: Reward, *, ordered: bool) -> float:
     if not ordered or weights.margin == 0.0:
         return max(-weights.max, min(weights.max, base))
     low, high = ((bound - base) / weights.margin for bound in (-weights.max, weights.max))
-    return base + weights.margin * (_limited(high) + max(low, 0.0) * _below(low) - _partial(low))
+    return base + weights.margin * (limited_value(high) + max(low, 0.0) * _below(low) - _partial(low))
 
 
 def _below(value: float) -> float:
@@ -80,8 +80,12 @@ def _partial(value: float) -> float:
     return mean * _normal((math.log(value) - of.VALUE_LOG_MEAN) / of.VALUE_LOG_SD - of.VALUE_LOG_SD)
 
 
-def _limited(value: float) -> float:
-    """E[min(V, value)]."""
+def limited_value(value: float) -> float:
+    """Give E[min(V, value)] for log-normal order values V.
+
+    >>> round(limited_value(1e9), 2)
+    115.91
+    """
     return _partial(value) + value * (1.0 - _below(value)) if value > 0.0 else value
 
 
