@@ -7,16 +7,20 @@ median is given. Memory is measured in a process of its own.
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 
 from decision_service.catalogue_file import example
 from decision_service.measurement import Measured
 from decision_service.versions import learned_policy
+from policies.policy import rule
 from policies.rulebook import Rulebook
 from simulators.learning_mind import LearningMind
 from simulators.local_shop import FixedMind, LocalShop, Mind
@@ -41,6 +45,7 @@ def measure(*, rounds: int, seed: int) -> list[Measured]:
         _with_decide("default", rounds, seed),
         Measured("simulator.recogym.steps_per_s", RECOGYM_STEPS_PER_S, unit="steps/s, measured elsewhere"),
         *_memory(seed),
+        *_profile(seed),
     ]
 
 
@@ -68,8 +73,6 @@ def _with_decide(policy: str, rounds: int, seed: int) -> Measured:
 
 
 def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
-    from policies.policy import rule
-
     mind: Mind = LearningMind(rulebook, learned_policy) if policy == "default" else FixedMind(rule(epsilon=0.0))
     world = World(scenario("stationary").lasting(4), shoppers, seed, Repertoire.of(rulebook))
     simulation = Simulation(LocalShop(mind, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
@@ -80,6 +83,32 @@ def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> 
 
 def _measured(name: str, rates: Sequence[float], unit: str) -> Measured:
     return Measured(name, statistics.median(rates), min(rates), max(rates), f"{unit}; interval: all rounds")
+
+
+_PARTS = {
+    "sender": ("senders.py", "sends"),
+    "mail": ("mail.py", "pass_hour"),
+    "reading": ("reading.py", "pass_hour"),
+    "visits": ("visits.py", "pass_hour"),
+    "occasions": ("occasions.py", "pass_hour"),
+}
+
+
+def _profile(seed: int) -> list[Measured]:
+    """Give the share of each mechanism in the time of a run, and of the random numbers in all of them."""
+    world, profile = World(scenario("stationary"), 10_000, seed), cProfile.Profile()
+    profile.runcall(run, world, RandomSender(3.0), 1_008)
+    found = pstats.Stats(profile).get_stats_profile()
+    seconds: dict[str, float] = defaultdict(float)
+    for (file, _, function), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        for part, (module, name) in {**_PARTS, "random numbers": ("streams.py", "uniforms")}.items():
+            if file.endswith(f"simulators/{module}") and function == name:
+                seconds[part] += row[3]
+    shares = {part: spent / found.total_tt for part, spent in seconds.items()}
+    return [
+        Measured(f"simulator.share.{part.replace(' ', '_')}", share, unit="of the time at 10,000 shoppers, profiled")
+        for part, share in shares.items()
+    ]
 
 
 def _memory(seed: int) -> list[Measured]:

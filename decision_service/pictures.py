@@ -29,14 +29,16 @@ _SETTINGS: dict[Any, Any] = {
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 
 Series = Mapping[str, Sequence[Estimate]]
+_WIDTH = 9.0
 
 
-def lines(series: Series, *, ylabel: str, xlabel: str = "week", width: float = 9.0, height: float = 3.8) -> str:
-    """Draw one line per name over 1, 2, …, its interval as a band, its name at its end."""
+def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: str = "week", height: float = 3.8) -> str:
+    """Draw one line per name over 1, 2, …, its interval as a band."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        for colour, (name, estimates) in zip(_cycle(len(series)), series.items(), strict=True):
+        for name, estimates in series.items():
+            colour = colours[name]
             x = range(1, len(estimates) + 1)
             values = [each.value for each in estimates]
             axes.plot(x, values, color=colour, linewidth=2.2 if colour == COLOURS[0] else 1.4, label=name)
@@ -50,17 +52,17 @@ def lines(series: Series, *, ylabel: str, xlabel: str = "week", width: float = 9
         return _svg(figure)
 
 
-def bars(groups: Series, labels: Sequence[str], *, ylabel: str, width: float = 9.0, height: float = 3.2) -> str:
+def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, ylabel: str, height: float = 3.2) -> str:
     """Draw grouped bars with error bars: one group per label, one bar per name."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
         thickness = 0.8 / len(groups)
-        for place, (colour, (name, estimates)) in enumerate(zip(_cycle(len(groups)), groups.items(), strict=True)):
+        for place, (name, estimates) in enumerate(groups.items()):
             x = [number - 0.4 + (place + 0.5) * thickness for number in range(len(labels))]
             values = [each.value for each in estimates]
             spread = [[each.value - each.low for each in estimates], [each.high - each.value for each in estimates]]
-            axes.bar(x, values, thickness * 0.92, color=colour, label=name)
+            axes.bar(x, values, thickness * 0.92, color=colours[name], label=name)
             axes.errorbar(x, values, yerr=spread, fmt="none", ecolor="#777777", elinewidth=1.0)
         _label(axes, labels, ylabel)
         axes.set_ylim(0.0, _around(groups)[1])
@@ -83,8 +85,9 @@ def _label(axes: Axes, labels: Sequence[str], ylabel: str) -> None:
     axes.grid(axis="x", visible=False)
 
 
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
+def colours_of(names: Sequence[str]) -> dict[str, str]:
+    """Give each name its colour, the same in every plot."""
+    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
 
 def _svg(figure: Figure) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decision_service.pictures import bars, lines
+from decision_service.pictures import bars, colours_of, lines
 from simulators.comparison import Estimate
 from simulators.study import Result, Study, over_seeds
 
@@ -25,8 +25,6 @@ table.facts td { white-space: normal; text-align: left } .scroll { overflow-x: a
 """
 
 Numbers = NDArray[np.float64]
-_SHOWN = 2
-"""Contenders in plots by channel, message and hour: the policy, and what it must beat."""
 
 
 def page(study: Study, names: Sequence[str], results: Sequence[Result], about: Mapping[str, Any]) -> str:
@@ -43,7 +41,7 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], about: M
         f"{study.shoppers:,} shoppers, {scenario.weeks} weeks, {seeds}.</p>",
         f"<p class=lead>{_verdict(policy, by_name)}</p>",
         _table(by_name),
-        *_curves(by_name, policy),
+        *_curves(by_name),
         *_details(study, shown),
         _facts(about),
     ]
@@ -104,23 +102,27 @@ def _cell(values: Sequence[float], form: str) -> str:
     return f"{found.value:{form}}{spread}"
 
 
-def _curves(by_name: Mapping[str, Sequence[Result]], policy: str) -> list[str]:
+def _curves(by_name: Mapping[str, Sequence[Result]]) -> list[str]:
+    colours = colours_of(list(by_name))
     sending = {name: results for name, results in by_name.items() if results[0].sends}
     weekly = {name: _weekly(results, lambda result: result.weekly) for name, results in by_name.items()}
     rates = {
         name: _weekly(results, lambda result: _rate(result, "click", (1, 2, 3))) for name, results in sending.items()
     }
+    sends = {name: _weekly(results, _sends) for name, results in sending.items()}
     outs = {
         name: _weekly(results, lambda result: 1_000 * _outs(result, (1, 2, 3))) for name, results in sending.items()
     }
     return [
         "<h2>Learning curve</h2>",
-        lines(weekly, ylabel="margin per shopper and week"),
+        lines(weekly, colours, ylabel="margin per shopper and week"),
         "<p class=note>Expected incremental margin by week; bands are 95 % intervals over seeds.</p>",
         "<h2>Clicks per send by week</h2>",
-        lines(rates, ylabel="clicks per send", height=3.2),
+        lines(rates, colours, ylabel="clicks per send", height=3.2),
         "<h2>Opt-outs per 1,000 sends by week</h2>",
-        lines(outs, ylabel="per 1,000 sends", height=3.2),
+        lines(outs, colours, ylabel="per 1,000 sends", height=3.2),
+        "<h2>Sends per shopper by week</h2>",
+        lines(sends, colours, ylabel="sends per shopper", height=3.2),
     ]
 
 
@@ -132,6 +134,10 @@ def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[
 def _rate(result: Result, kind: str, axes: tuple[int, ...]) -> Numbers:
     sends = result.tally.counts["delivered"].sum(axis=axes)
     return np.asarray(result.tally.counts[kind].sum(axis=axes) / np.maximum(sends, 1))
+
+
+def _sends(result: Result) -> Numbers:
+    return np.asarray(result.tally.counts["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
 
 
 def _outs(result: Result, axes: tuple[int, ...]) -> Numbers:
@@ -160,7 +166,9 @@ def _split(
 
     def drawn(ylabel: str, of: Callable[[Result, tuple[int, ...]], Numbers]) -> str:
         groups = {name: _weekly(results, lambda result: of(result, axes)) for name, results in shown.items()}
-        return bars(groups, labels, ylabel=ylabel, height=3.6 if len(max(labels, key=len)) > 9 else 2.6)
+        return bars(
+            groups, colours_of(list(shown)), labels, ylabel=ylabel, height=3.6 if len(max(labels, key=len)) > 9 else 2.6
+        )
 
     return [
         f"<h2>{heading}</h2>",
