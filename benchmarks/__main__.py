@@ -62,6 +62,21 @@ def simulator(
 
 
 @app.command()
+def reinforce(
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of 256 shoppers to train on.")] = 40,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Train the example, a masked REINFORCE on NotificationEnv-v0, and compare it with random choice."""
+    from benchmarks import reinforce as benchmark
+
+    results = benchmark.measure(episodes=episodes, seed=seed)
+    command = f"python -m benchmarks reinforce --episodes {episodes} --seed {seed}"
+    _give("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
+
+
+@app.command()
 def calibrate(
     shoppers: Annotated[int, typer.Option(min=1_000)] = 30_000,
     seed: Annotated[int, typer.Option(min=0)] = 1,

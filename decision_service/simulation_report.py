@@ -175,7 +175,13 @@ def _split(
         drawn("share of sends", _share),
         drawn("clicks per send", _clicks),
         drawn("opt-outs per 1,000", _outs_1000),
+        drawn("revenue per send", _revenue),
     ]
+
+
+def _revenue(result: Result, axes: tuple[int, ...]) -> Numbers:
+    sends = result.tally.counts["delivered"].sum(axis=axes)
+    return np.asarray(result.tally.revenue.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _clicks(result: Result, axes: tuple[int, ...]) -> Numbers:

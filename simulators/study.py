@@ -148,6 +148,7 @@ class Study:
             raise ValueError(f"shoppers must be at least 1, not {self.shoppers}")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must name at least one seed of at least 0, each once")
+        Repertoire.of(self.rulebook)  # refuses channels that the world does not know
 
     def world(self, seed: int) -> World:
         """Make the world of a seed."""

@@ -37,7 +37,9 @@ from simulators.truth import Truth
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """Prices of an opt-out and of load that the oracle weighs the future by; judgement, close to the best of a few."""
 
-_REFUSED = (ValueError, CatalogueFileError, ShopRefused)
+
+class SimulationRefused(ValueError):
+    """What was asked for makes no simulation; the text names the option."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,9 @@ def run(options: Options) -> int:
     errors = Console(stderr=True)
     try:
         with _service(options.url) as shop:
-            study = _study(options, shop)
-            contenders = _contenders(options, study, shop)
+            study, contenders = _planned(options, shop)
             results = _compare(study, contenders, errors)
-    except _REFUSED as refusal:
+    except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False)
         return 1
     measured = measurements(results)
@@ -89,6 +90,15 @@ def run(options: Options) -> int:
 def _service(url: str | None) -> Iterator[RemoteShop | None]:
     with RemoteShop.connect(url) if url is not None else nullcontext(None) as shop:
         yield shop
+
+
+def _planned(options: Options, shop: RemoteShop | None) -> tuple[Study, list[Contender]]:
+    """Make everything that is to run; what makes no sense is refused here, before anything has."""
+    try:
+        study = _study(options, shop)
+        return study, _contenders(options, study, shop)
+    except ValueError as error:
+        raise SimulationRefused(str(error)) from error
 
 
 def _study(options: Options, shop: RemoteShop | None) -> Study:

@@ -81,7 +81,7 @@ def test_simulate_compares_with_every_baseline_and_writes_what_it_found(
     assert values["simulate.default.value"]["low"] <= values["simulate.default.value"]["value"]
     assert document["facts"]["scenario"] == "stationary v1"
     page = (tmp_path / "out.html").read_text()
-    assert page.count("<svg") == 13
+    assert page.count("<svg") == 16
     assert "Learning curve" in page
     assert not re.findall(r"(?:src|href|url\()=?.?https?:", page), "the page must need nothing else"
     assert "oracle" in capsys.readouterr().out
