@@ -13,10 +13,13 @@ from ulid import ULID
 from decision_service import metrics
 from decision_service.answers import Answer, answer, degraded_answer
 from decision_service.api.schemas import DecideBody
-from decision_service.journal import Journal
-from decision_service.log.base import Appended, Conflict, Fenced
-from decision_service.problems import Invalid, Unavailable
-from decision_service.state.base import Moved, Reservation, StateAway, StateStore, Stored
+from decision_service.journal import Draft, Journal
+from decision_service.keys import decision_key
+from decision_service.log.base import Appended, Condition, Conflict, Fenced, Precluded
+from decision_service.names import Names, is_pseudonym
+from decision_service.problems import Gone, Invalid, Unavailable
+from decision_service.state.base import Moved, Overtaken, Reservation, StateAway, StateStore, Stored
+from policies.budget import BudgetDay, millionths, utc_day
 from policies.context import shared_context
 from policies.decide import Decision, decide, still_allowed
 from policies.policy import Policy
@@ -56,6 +59,7 @@ class _Place:
 
     reservation: Reservation
     incarnation: int | None
+    condition: Condition
     reserved_at: float  # monotonic seconds
 
 
@@ -70,13 +74,18 @@ class Decider:
         The shoppers' states and the log.
     seed
         The application seed stored with the data.
+    names
+        Gives the keys that states are kept under.
     """
 
-    def __init__(self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes) -> None:
+    def __init__(
+        self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes, names: Names
+    ) -> None:
         self._serving = serving
         self._store = store
         self._journal = journal
         self._seed = seed
+        self._names = names
 
     async def decide(self, body: DecideBody, now: float) -> Answered:
         """Answer a request; what was answered is in the log.
@@ -85,6 +94,8 @@ class Decider:
         ------
         Invalid
             When the trigger is unknown, or the event id was used with another body.
+        Gone
+            When the event id was used by a shopper who was erased.
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
         """
@@ -92,43 +103,70 @@ class Decider:
         request = _request(body, now, serving.rulebook)
         fingerprint = "" if body.dry_run else _fingerprint(body)
         try:
-            stored = await self._store.read(request.shopper_id)
-            decision = decide(request, stored.state, serving.rulebook, serving.policy, self._seed)
+            stored = await self._read(request, serving.rulebook)
+            decision = decide(request, stored.state, serving.rulebook, serving.policy, self._seed, stored.spent)
             if body.dry_run:
                 return Answered(answer(decision, record(decision)).encode())
-            place = await self._reserve(decision, stored) if decision.is_send else None
+            result = await self._settle(decision, stored, fingerprint)
         except StateAway as away:
             return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
-        row = record(decision, lost_race=decision.is_send and place is None, fingerprint=fingerprint)
-        told = answer(decision, row)
-        result = await self._append(row, told, place)
         if isinstance(result, Fenced):
             fenced = StateAway("the state store began anew while this was decided")
             return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
         return result
 
+    async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
+        return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))
+
+    async def _settle(self, decision: Decision, stored: Stored, fingerprint: str) -> Answered | Fenced:
+        """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change."""
+        while True:
+            place = await self._reserve(decision, stored) if decision.is_send else None
+            row = record(decision, lost_race=decision.is_send and place is None, fingerprint=fingerprint)
+            result = await self._append(row, answer(decision, row), place)
+            if not isinstance(result, Precluded):
+                return result
+            await self._journal.contained(result.position)
+            stored = await self._read(decision.request, decision.rulebook)
+            if not still_allowed(decision, stored.state):
+                row = record(decision, lost_race=True, fingerprint=fingerprint)
+                return _unconditional(await self._append(row, answer(decision, row), None))
+
     async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:
         """Take the drawn send's place; None when a rule turned meanwhile."""
-        send, incarnation = decision.send, self._journal.incarnation
+        send, rulebook, shopper_id = decision.send, decision.rulebook, decision.request.shopper_id
         if send is None:
             return None
-        attempt = f"{decision.request.event_id}/{ULID()}"
-        reservation = Reservation(decision.request.shopper_id, stored.version, attempt, send)
-        while isinstance(moved := await self._store.reserve(reservation), Moved):
-            if not still_allowed(decision, moved.stored.state):
+        budget = None if send.critical else rulebook.budgets.get(send.channel)
+        reservation = Reservation(
+            shopper=self._names.key(shopper_id),
+            version=stored.version,
+            attempt=f"{send.event_id}/{ULID()}",
+            send=send,
+            catalogue=rulebook.version,
+            budget=None if budget is None else millionths(budget),
+        )
+        incarnation = self._journal.incarnation
+        while isinstance(taken := await self._store.reserve(reservation), Moved):
+            if not still_allowed(decision, taken.stored.state):
                 return None
-            reservation = replace(reservation, version=moved.stored.version)
-        return _Place(reservation, incarnation, time.monotonic())
+            reservation = replace(reservation, version=taken.stored.version)
+        if isinstance(taken, Overtaken):
+            return None
+        condition = Condition(since=stored.position, shoppers=(shopper_id, reservation.shopper))
+        return _Place(reservation, incarnation, condition, time.monotonic())
 
-    async def _append(self, row: DecisionRow, told: Answer, place: _Place | None) -> Answered | Fenced:
+    async def _append(self, row: DecisionRow, told: Answer, place: _Place | None) -> Answered | Fenced | Precluded:
         if place is not None and time.monotonic() - place.reserved_at > RESERVED_FOR_S:
             await self._give_back(place)
             raise Unavailable("the reservation took too long")
         body = told.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
-        fence = place.incarnation if place is not None else None
+        draft = Draft(row, key=decision_key(row.event_id))
+        if place is not None:
+            draft = replace(draft, fence=place.incarnation, condition=place.condition)
         try:
-            result = await self._journal.append(row, key=f"decision\x1f{row.event_id}", fence=fence)
+            result = await self._journal.append(draft)
         except Unavailable:
             await self._give_back(place)
             raise
@@ -158,10 +196,19 @@ class Decider:
         told = degraded_answer(row)
         if dry_run:
             return Answered(told.encode())
-        result = await self._append(row, told, None)
-        if isinstance(result, Fenced):
-            raise Unavailable("the log refused an unreserved decision")
-        return result
+        return _unconditional(await self._append(row, told, None))
+
+
+def _unconditional(result: Answered | Fenced | Precluded) -> Answered:
+    if not isinstance(result, Answered):
+        raise Unavailable("the log refused a decision that takes no place")
+    return result
+
+
+def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
+    """Name the budgets that a decision made now may have to heed."""
+    days = {utc_day(now + delay) for delay in rulebook.space.delays_s}
+    return [(channel, day) for channel in rulebook.budgets for day in sorted(days)]
 
 
 def _count(told: Answer) -> None:
@@ -177,6 +224,8 @@ def _withdrawals(appended: Appended, decision: DecisionRow) -> tuple[str, ...]:
 
 def _replay(conflict: Conflict, fingerprint: str) -> Answered:
     winner = decode(conflict.row.body)
+    if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
+        raise Gone("this decision's shopper was erased")
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
@@ -202,7 +251,8 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
         for trigger in body.triggers
     )
     exclude = tuple(Exclusion(each.message, each.channel, each.delay_s) for each in body.exclude)
-    return Request(body.event_id or str(ULID()), body.shopper_id, triggers, now, body.context, exclude)
+    event_id = body.event_id or str(ULID())
+    return Request(event_id, body.shopper_id, triggers, now, body.context, exclude, body.defer_activation)
 
 
 def _fingerprint(body: DecideBody) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from decision_service.api.schemas import OutcomeBody
-from decision_service.journal import Draft, Journal, Result
-from decision_service.log.base import Appended, Conflict
+from decision_service.journal import Draft, Journal
+from decision_service.keys import decision_key, outcome_key
+from decision_service.log.base import Appended, Conflict, Result
+from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from policies.attribution import is_late
@@ -43,11 +45,14 @@ class Feedback:
         The shoppers' states and the log.
     checks_future
         Whether an outcome dated well ahead of the clock is refused (wall clock only).
+    names
+        Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, journal: Journal, *, checks_future: bool) -> None:
+    def __init__(self, store: StateStore, journal: Journal, names: Names, *, checks_future: bool) -> None:
         self._store = store
         self._journal = journal
+        self._names = names
         self._checks_future = checks_future
 
     async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
@@ -67,7 +72,7 @@ class Feedback:
     async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
         row = PreferencesRow(now, shopper_id, {channel: False})
-        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(shopper_id, channel)]}, now)
+        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]}, now)
 
     async def log_withdrawing(
         self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]], now: float
@@ -112,7 +117,7 @@ class Feedback:
         return None
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
-        keys = [f"decision\x1f{event_id}" for event_id in sorted(event_ids)]
+        keys = [decision_key(event_id) for event_id in sorted(event_ids)]
         found = await asyncio.to_thread(self._journal.log.find_all, keys)
         decisions = (decode(row.body) for row in found)
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
@@ -120,9 +125,9 @@ class Feedback:
     async def _log(
         self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow], now: float
     ) -> dict[int, Status]:
-        drafts = [Draft(row, key=_key(row)) for row in rows.values()]
+        drafts = [Draft(row, key=outcome_key(row)) for row in rows.values()]
         withdrawals = {
-            number: [Withdrawal.of(row.shopper_id, row.channel)]
+            number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
             if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
         }
@@ -144,13 +149,6 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
-
-
-def _key(row: OutcomeRow) -> str:
-    """Name an outcome so that its repeat is known: by its feedback id, else by what it says."""
-    if row.feedback_id is not None:
-        return f"outcome\x1f{row.event_id}\x1fid\x1f{row.feedback_id}"
-    return f"outcome\x1f{row.event_id}\x1fsame\x1f{row.type}\x1f{row.occurred_at!r}\x1f{row.value!r}"
 
 
 def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:

@@ -6,23 +6,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from decision_service.log.base import Appended, Conflict, Entry, EventLog, Fenced, LogUnavailable
+from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Entry, EventLog, LogUnavailable, Result
 from decision_service.log.group_commit import GroupCommit
 from decision_service.problems import Unavailable
 from decision_service.projector import Projector
 from decision_service.state.base import StateAway
 from policies.rows import Row, encode
 
-Result = Appended | Conflict | Fenced
-
 
 @dataclass(frozen=True)
 class Draft:
-    """A row to be appended, its idempotency key, and the incarnation that it is only valid in."""
+    """A row to be appended: its idempotency key, the incarnation that it is only valid in, and its condition."""
 
     row: Row
     key: str | None = None
     fence: int | None = None
+    condition: Condition = UNCONDITIONAL
 
 
 class Journal:
@@ -44,9 +43,9 @@ class Journal:
         self._forwarding: asyncio.Task[None] | None = None
         self.incarnation: int | None = None
 
-    async def append(self, row: Row, *, key: str | None = None, fence: int | None = None) -> Result:
+    async def append(self, draft: Draft) -> Result:
         """Append one row and return once it is durable; the state store follows by itself."""
-        (result,) = await self.append_all([Draft(row, key, fence)])
+        (result,) = await self.append_all([draft])
         return result
 
     async def append_all(self, drafts: Sequence[Draft]) -> list[Result]:
@@ -66,6 +65,7 @@ class Journal:
                 shopper_id=getattr(draft.row, "shopper_id", None),
                 key=draft.key,
                 fence=draft.fence,
+                condition=draft.condition,
             )
             for draft in drafts
         ]
@@ -81,13 +81,13 @@ class Journal:
             self._forwarding = asyncio.create_task(self._forward())
         return results
 
-    async def contained(self) -> None:
-        """Return when the state store contains every row appended here so far; at once when it is away.
+    async def contained(self, position: int = 0) -> None:
+        """Return when the state store contains every row appended here so far, and a position of others.
 
         A store that is away is not waited for: it decides nothing until it contains the whole log.
         """
         try:
-            await self._projector.advance(self._head)
+            await self._projector.advance(max(position, self._head))
         except StateAway:
             return
 

@@ -6,14 +6,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from decision_service.journal import Journal
+from decision_service.journal import Draft, Journal
 from decision_service.log.base import Appended, LogUnavailable
 from decision_service.problems import Unavailable
 from decision_service.projector import Projector
 from decision_service.pulse import Pulse
 from decision_service.state.base import StateAway
 from decision_service.state.redis import RedisStateStore
+from policies.budget import utc_day
 from policies.rows import FenceRow
+from policies.shopper import HORIZON_S
 
 _LOOK_EVERY_S = 0.5
 _TIDY_EVERY = 20
@@ -78,7 +80,7 @@ class Keeper:
             self._journal.incarnation = head.incarnation
             return
         await self._store.begin()
-        fenced = await self._journal.append(FenceRow(at=self._clock()))
+        fenced = await self._journal.append(Draft(FenceRow(at=self._clock())))
         if isinstance(fenced, Appended):
             await self._projector.advance(fenced.position)
         head = await asyncio.to_thread(self._journal.log.head)
@@ -105,3 +107,4 @@ class Keeper:
         await self._projector.advance(head.position)
         if self._beats % _TIDY_EVERY == 0:
             await self._store.drop_stale_claims(_STALE_CLAIM_S)
+            await self._store.drop_budget_days(utc_day(max(head.watermark, 0.0) - HORIZON_S))

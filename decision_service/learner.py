@@ -8,14 +8,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from decision_service.keys import activation_key
 from decision_service.log.base import Entry, EventLog, LogUnavailable
 from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable
 from policies.actions import ActionSpace
 from policies.catalogue import Catalogue
 from policies.compiled_model import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
 from policies.features import shared_tokens
+from policies.guardrails import Reason
 from policies.learning import Learning
-from policies.rows import CatalogueRow, ClockRow, Context, Row, decode, encode
+from policies.rows import ActivationRow, CatalogueRow, ClockRow, Context, Row, decode, encode
 from policies.vw_heads import BITS, OPTIONS, TwoHeads
 
 _ROWS_AT_ONCE = 2_000
@@ -116,6 +118,8 @@ class Learner:
         with self._turn:
             while self._learning.position < position and self._fold():
                 pass
+            if self._expire():
+                self._fold_all()
             self._save(publish=True)
             return self._version
 
@@ -126,6 +130,8 @@ class Learner:
             try:
                 with self._turn:
                     folded = self._fold_all()
+                    if folded and self._expire():
+                        self._fold_all()
                     if folded:
                         since_clock = 0.0
                     elif since_clock >= _CLOCK_EVERY_S:
@@ -155,9 +161,21 @@ class Learner:
             self._contexts.extend(interaction.context for interaction in interactions)
         return len(rows)
 
+    def _expire(self) -> int:
+        """Write down which deferred sends were never activated, so that every fold gives their places back."""
+        attribution = self._learning.attribution
+        rows = [
+            ActivationRow(attribution.watermark, window.event_id, window.shopper_id, False, Reason.expired.name)
+            for window in attribution.never_activated()
+        ]
+        if rows:
+            self._log.append([_expiry(row) for row in rows])
+        return len(rows)
+
     def _tick(self) -> None:
         """Let time pass for windows that nothing else would close."""
-        if self._clock is not None and self._learning.attribution.open_windows:
+        attribution = self._learning.attribution
+        if self._clock is not None and (attribution.open_windows or attribution.waiting):
             row = ClockRow(at=self._clock())
             self._log.append([Entry(row.kind, row.at, encode(row))])
 
@@ -207,6 +225,11 @@ class Learner:
         colliding = collisions(space, sorted(tokens), BITS)
         if colliding:
             raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
+
+
+def _expiry(row: ActivationRow) -> Entry:
+    body, key = encode(row), activation_key(row.event_id)
+    return Entry(row.kind, row.at, body, event_id=row.event_id, shopper_id=row.shopper_id, key=key)
 
 
 def _space(row: Row) -> ActionSpace | None:

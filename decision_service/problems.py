@@ -74,6 +74,12 @@ class Conflict(Problem):
     status = HTTPStatus.CONFLICT
 
 
+class Gone(Problem):
+    """There was such a thing, and it was erased."""
+
+    status = HTTPStatus.GONE
+
+
 class TooLarge(Problem):
     """The body is larger than is read."""
 

@@ -9,21 +9,28 @@ back.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
-from decision_service.state.base import Folded, Projection, StateStore
+import msgspec
+
+from decision_service.names import Names, ShopperKey
+from decision_service.state.base import Folded, Projection, StateStore, Step
+from policies.budget import BudgetDay, spending
 from policies.rows import (
+    SHOPPER_ROWS,
     WITHDRAWALS,
+    CatalogueRow,
     DecisionRow,
-    EventRow,
+    ErasureRow,
     OutcomeRow,
     PreferencesRow,
     Row,
     ShopperRow,
     decode,
 )
-from policies.shopper import ShopperState, fold
+from policies.shopper import NEW_SHOPPER, ShopperState
+from policies.shopper_fold import fold
 
 Positioned = tuple[int, Row]
 Reader = Callable[[int, int], Sequence[tuple[int, bytes]]]
@@ -42,11 +49,14 @@ class Projector:
         What is brought forward.
     read
         Reads rows of the log; called in a thread.
+    names
+        Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, read: Reader) -> None:
+    def __init__(self, store: StateStore, read: Reader, names: Names) -> None:
         self._store = store
         self._read = read
+        self._names = names
         self._recent: dict[int, Row] = {}
         self._turn = asyncio.Lock()
         self._applied = 0
@@ -91,38 +101,79 @@ class Projector:
         return [(position, decode(body)) for position, body in found]
 
     async def _apply(self, before: int, rows: Sequence[Positioned]) -> bool:
-        concerned: dict[str, list[ShopperRow]] = defaultdict(list)
+        stored = await self._store.folded({key for _, row in rows for key in self._concerned(row)})
+        work = _Work(stored)
+        catalogue: int | None = None
         for _, row in rows:
-            if isinstance(row, DecisionRow | OutcomeRow | EventRow | PreferencesRow) and row.shopper_id:
-                concerned[row.shopper_id].append(row)
-        stored = await self._store.folded(concerned)
-        projections = {}
-        for shopper_id, own in concerned.items():
-            projection = _project(stored[shopper_id], own)
-            if projection is not None:
-                projections[shopper_id] = projection
-        return await self._store.apply(before, rows[-1][0], projections)
+            if isinstance(row, CatalogueRow):
+                catalogue = row.version
+            elif isinstance(row, ErasureRow):
+                work.erase(row, ShopperKey(row.key), self._names.key(row.shopper_id))
+            elif isinstance(row, SHOPPER_ROWS) and row.shopper_id:
+                work.fold(row, self._names.key(row.shopper_id))
+        return await self._store.apply(work.step(before, rows[-1][0], catalogue))
+
+    def _concerned(self, row: Row) -> tuple[ShopperKey, ...]:
+        if not isinstance(row, SHOPPER_ROWS) or not row.shopper_id:
+            return ()
+        own = self._names.key(row.shopper_id)
+        return (own, ShopperKey(row.key)) if isinstance(row, ErasureRow) else (own,)
 
 
-def _project(stored: Folded, rows: Sequence[ShopperRow]) -> Projection | None:
-    """Fold rows into a shopper's state; None when nothing changes."""
-    state: ShopperState = stored.state
-    for row in rows:
-        state = fold(state, row)
-    claims = stored.claims.items()
-    settled = tuple(name for name, value in claims if any(settles(row, name, value) for row in rows))
-    return Projection(state, settled) if settled or state != stored.state else None
+class _Work:
+    """What a batch of rows makes of the states it concerns, row by row."""
+
+    def __init__(self, stored: Mapping[ShopperKey, Folded]) -> None:
+        self._stored = stored
+        self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
+        self._settled: dict[ShopperKey, set[str]] = defaultdict(set)
+        self._spent: Counter[BudgetDay] = Counter()
+
+    def fold(self, row: ShopperRow, key: ShopperKey) -> None:
+        before = self._states[key]
+        after = self._states[key] = fold(before, row)
+        self._spent.update(spending(before, after))
+        self._settle(row, key)
+
+    def erase(self, row: ErasureRow, key: ShopperKey, pseudonym: ShopperKey) -> None:
+        """Leave of a shopper only that consent is withheld; sends ahead are void, those behind stay paid for.
+
+        In a state folded anew the rows before the erasure stand under the pseudonym already.
+        """
+        for name in (key, pseudonym):
+            kept = tuple(send for send in self._states[name].sends if send.send_at <= row.at)
+            before = self._states[name]
+            self._spent.update(spending(before, msgspec.structs.replace(before, sends=kept)))
+        self._states[key] = fold(self._states[key], row)
+        self._states[pseudonym] = NEW_SHOPPER
+        self._settle(row, key)
+
+    def _settle(self, row: ShopperRow, key: ShopperKey) -> None:
+        claims = self._stored[key].claims.items()
+        self._settled[key].update(name for name, value in claims if settles(row, name, value))
+
+    def step(self, before: int, after: int, catalogue: int | None) -> Step:
+        """Give what is to be written: only what changed."""
+        shoppers = {
+            key: Projection(None if state == NEW_SHOPPER else state, tuple(sorted(self._settled[key])))
+            for key, state in self._states.items()
+            if self._settled[key] or state != self._stored[key].state
+        }
+        spent = {day: cost for day, cost in self._spent.items() if cost}
+        return Step(before, after, shoppers, spent, catalogue)
 
 
 def settles(row: ShopperRow, claim: str, value: bytes) -> bool:
     """Tell whether a row says what a claim said ahead of it, so that the claim has nothing to add.
 
     A place ``p:<event id>/<unique>`` is settled by the decision, a withdrawal ``w:<unique>`` by any row that
-    withdraws its channel.
+    withdraws its channel; an erasure withdraws all.
     """
     if claim.startswith("p:"):
         return isinstance(row, DecisionRow) and claim[2:].rpartition("/")[0] == row.event_id
     channel = value.decode()
     if isinstance(row, OutcomeRow):
         return row.type in WITHDRAWALS and row.channel == channel
-    return isinstance(row, PreferencesRow) and row.consent.get(channel) is False
+    if isinstance(row, PreferencesRow):
+        return row.consent.get(channel) is False
+    return isinstance(row, ErasureRow)

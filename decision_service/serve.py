@@ -21,7 +21,7 @@ from decision_service.api.routes import build_api
 from decision_service.problems import Unavailable
 from decision_service.service import Fleet, Service, open_learner
 from decision_service.settings import Settings, metrics_directory
-from decision_service.versions import Versions
+from decision_service.versions import Served, Versions
 
 APPLICATION = "decision-service"
 _REPLICA, _LEARNER = "replica", "learner"
@@ -85,8 +85,8 @@ class Replica:
     def _fleet(self, versions: Versions) -> Fleet:
         return RayFleet(self._learner, versions)
 
-    async def refresh(self) -> int:
-        """Look at the registry now; give the version served."""
+    async def refresh(self) -> Served:
+        """Look for newer versions now; say what is served."""
         return await self._service.versions.refresh()
 
 
@@ -101,14 +101,25 @@ class RayFleet:
         """Fold, publish, and return once every replica serves the version."""
         try:
             version: int = await self._learner.catch_up.remote(position)
-            replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
-            served: list[int] = await replicas.broadcast("refresh").results_async()
         except RayServeException as error:
             raise Unavailable("the learner is away") from error
-        await self._versions.refresh()
-        if any(each < version for each in served):
+        if any(served.model < version for served in await self._refresh()):
             raise Unavailable(f"not every replica serves version {version} yet")
         return self._versions.current().policy.version
+
+    async def adopt(self, catalogue: int) -> None:
+        """Return once every replica serves a version of the catalogue."""
+        if any(served.catalogue < catalogue for served in await self._refresh()):
+            raise Unavailable(f"not every replica serves catalogue {catalogue} yet")
+
+    async def _refresh(self) -> list[Served]:
+        """Let all replicas look for newer versions now, this one included."""
+        replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
+        try:
+            others: list[Served] = await replicas.broadcast("refresh").results_async()
+        except RayServeException as error:
+            raise Unavailable("a replica is away") from error
+        return [*others, await self._versions.refresh()]
 
 
 def build_application(settings: Settings) -> Application:

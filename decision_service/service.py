@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from decision_service.api.schemas import Body
-from decision_service.catalogue_file import example, load
+from decision_service.catalogue_file import load
+from decision_service.catalogue_versions import catalogue_at_start, checked, enter_catalogue
 from decision_service.decider import Decider
+from decision_service.deliveries import Deliveries
+from decision_service.eraser import Eraser
 from decision_service.feedback import Feedback
 from decision_service.inspector import Inspector
-from decision_service.journal import Journal
+from decision_service.journal import Draft, Journal
 from decision_service.keeper import Keeper
 from decision_service.learner import Learner
-from decision_service.log.base import Conflict, Entry, EventLog, LogUnavailable
+from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
+from decision_service.names import Names
 from decision_service.problems import Invalid
 from decision_service.projector import Projector
 from decision_service.registry.base import Registry
@@ -29,8 +33,7 @@ from decision_service.settings import Settings
 from decision_service.shoppers import Shoppers
 from decision_service.state.redis import RedisStateStore
 from decision_service.versions import Versions
-from policies.catalogue import Catalogue
-from policies.rows import CatalogueRow, ClockRow, decode, encode
+from policies.rows import ClockRow
 from policies.rulebook import Rulebook
 
 
@@ -45,13 +48,18 @@ class Fleet(Protocol):
         """Fold the log up to a position, publish, and return once every replica serves the version."""
         ...
 
+    async def adopt(self, catalogue: int) -> None:
+        """Return once every replica serves a version of the catalogue."""
+        ...
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What is stored with the data for ever: the log's identity, the application seed, whose clock counts."""
+    """What is stored with the data for ever: the log's identity, the application seed, the salt of shoppers' keys."""
 
     log_id: str
     seed: bytes
+    salt: bytes
 
 
 def open_log(settings: Settings) -> SqlLog:
@@ -79,21 +87,8 @@ def agree(log: EventLog, settings: Settings) -> Facts:
     seed = log.fact("seed", wanted)
     if settings.seed is not None and seed != wanted:
         raise SettingsConflict(f"--seed: these data were made with seed {seed}, not {settings.seed}")
-    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode())
-
-
-def enter_catalogue(log: EventLog, catalogue: Catalogue, at: float) -> Rulebook:
-    """Log the catalogue as a new version unless it is the latest already; give it ready to decide with."""
-    while True:
-        latest = log.last_of_kind(CatalogueRow.kind)
-        known = decode(latest.body) if latest is not None else None
-        version = known.version if isinstance(known, CatalogueRow) else 0
-        if isinstance(known, CatalogueRow) and Catalogue.from_document(known.document) == catalogue:
-            return Rulebook.of(catalogue, version)
-        row = CatalogueRow(at, version + 1, catalogue.to_document())
-        (result,) = log.append([Entry(row.kind, at, encode(row), key=f"catalogue\x1f{row.version}")])
-        if not isinstance(result, Conflict):
-            return Rulebook.of(catalogue, row.version)
+    salt = log.fact("salt", secrets.token_hex(16))
+    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode(), salt.encode())
 
 
 def open_learner(settings: Settings) -> Learner:
@@ -119,19 +114,30 @@ class Service:
         self.log: EventLog = open_log(settings)
         self.registry: Registry = open_registry(settings)
         facts = agree(self.log, settings)
-        catalogue = load(settings.catalog) if settings.catalog is not None else example()
-        self.rulebook = enter_catalogue(self.log, catalogue, self._time())
+        told = load(settings.catalog) if settings.catalog is not None else None
+        rulebook = catalogue_at_start(self.log, told, self._time())
+        self.names = names = Names(facts.salt)
         self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
-        self.projector = Projector(self.store, self._bodies)
+        self.projector = Projector(self.store, self._bodies, names)
         self.journal = Journal(self.log, GroupCommit(self.log), self.projector)
         self.keeper = Keeper(self.store, self.journal, self.projector, self._time)
-        self.versions = Versions(self.registry, self.rulebook, settings.policy)
-        self.decider = Decider(self.versions.current, self.store, self.journal, facts.seed)
+        self.versions = Versions(self.registry, self.log, rulebook, settings.policy)
+        self.decider = Decider(self.versions.current, self.store, self.journal, facts.seed, names)
         wall = settings.clock == "wall"
-        self.feedback = Feedback(self.store, self.journal, checks_future=wall)
-        self.shoppers = Shoppers(self.store, self.journal, self.feedback, checks_future=wall)
+        self.feedback = Feedback(self.store, self.journal, names, checks_future=wall)
+        self.shoppers = Shoppers(self.store, self.journal, self.feedback, names, checks_future=wall)
+        self.deliveries = Deliveries(self.store, self.journal, names, self._rulebook)
+        self.eraser = Eraser(self.store, self.journal, names, self._rulebook)
         self.inspector = Inspector(self.log, self.registry)
         self._fleet = fleet(self.versions)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The catalogue in force here."""
+        return self.versions.current().rulebook
+
+    def _rulebook(self) -> Rulebook:
+        return self.rulebook
 
     def _bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         return [(row.position, row.body) for row in self.log.read(after, limit)]
@@ -179,9 +185,26 @@ class Service:
         """Let time reach a moment: what was logged before is folded, published and served everywhere."""
         head = await asyncio.to_thread(self.log.head)
         if now > head.watermark:
-            await self.journal.append(ClockRow(at=now))
+            await self.journal.append(Draft(ClockRow(at=now)))
             head = await asyncio.to_thread(self.log.head)
         return await self._fleet.publish(head.position)
+
+    async def put_catalogue(self, document: Mapping[str, Any]) -> int:
+        """Let another catalogue come into force on every replica; give its version.
+
+        Raises
+        ------
+        Invalid
+            When the document is no catalogue, every mistake named by its path: the old one stays in force.
+        Unavailable
+            When not every replica serves it yet; they will, soon.
+        """
+        catalogue = await asyncio.to_thread(checked, document)
+        version = await asyncio.to_thread(enter_catalogue, self.log, catalogue, self._time(), "api")
+        await self._fleet.adopt(version)
+        head = await asyncio.to_thread(self.log.head)
+        await self.journal.contained(head.position)
+        return version
 
     async def is_ready(self) -> dict[str, bool]:
         """Ask the parts that a decision needs which of them are at hand; a model always is."""
@@ -210,4 +233,8 @@ class LocalFleet:
     async def publish(self, position: int) -> int:
         """Fold, publish and serve."""
         await asyncio.to_thread(self._learner.catch_up, position)
-        return await self._versions.refresh()
+        return (await self._versions.refresh()).model
+
+    async def adopt(self, catalogue: int) -> None:
+        """Serve the latest catalogue."""
+        await self._versions.refresh()

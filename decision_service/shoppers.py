@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import msgspec
 
 from decision_service.api.schemas import PreferencesBody, ShopperEventBody
 from decision_service.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
 from decision_service.journal import Draft, Journal
+from decision_service.keys import event_key
 from decision_service.log.base import Conflict
+from decision_service.names import Names
 from decision_service.problems import Invalid, Unavailable
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.catalogue import Catalogue
-from policies.rows import EventRow, PreferencesRow
+from policies.catalogue import Catalogue, minute_of_day
+from policies.guardrails import consents
+from policies.rows import EventRow, PreferencesRow, QuietHours
+from policies.shopper import ShopperState
 
 
 class Shoppers:
@@ -27,13 +29,18 @@ class Shoppers:
         The shoppers' states and the log.
     feedback
         Knows how consent is withdrawn.
+    names
+        Gives the keys that states are kept under.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
-    def __init__(self, store: StateStore, journal: Journal, feedback: Feedback, *, checks_future: bool) -> None:
+    def __init__(
+        self, store: StateStore, journal: Journal, feedback: Feedback, names: Names, *, checks_future: bool
+    ) -> None:
         self._store = store
         self._journal = journal
+        self._names = names
         self._feedback = feedback
         self._checks_future = checks_future
 
@@ -41,7 +48,9 @@ class Shoppers:
         """Log shopper events; the next decision knows them."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        drafts = [Draft(row, key=_key(row, bodies[number])) for number, row in rows.items()]
+        drafts = [
+            Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
+        ]
         results = await self._journal.append_all(drafts)
         await self._journal.contained()
         statuses = refused | {
@@ -69,8 +78,9 @@ class Shoppers:
             When a channel or time zone does not exist.
         """
         _check_preferences(body, catalogue)
-        row = PreferencesRow(now, shopper_id, dict(body.consent), body.time_zone, body.locale)
-        withdrawals = [Withdrawal.of(shopper_id, channel) for channel, consent in body.consent.items() if not consent]
+        row = _preferences(shopper_id, body, now)
+        key = self._names.key(shopper_id)
+        withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
         await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals}, now)
         return await self.preferences(shopper_id, catalogue)
 
@@ -83,23 +93,54 @@ class Shoppers:
             When the state store is away.
         """
         try:
-            state = (await self._store.read(shopper_id)).state
+            state = (await self._store.read(self._names.key(shopper_id))).state
         except StateAway as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
-        defaults = catalogue.defaults
-        return {
-            "consent": {
-                channel: state.consent.get(channel, catalogue.consents(channel)) for channel in catalogue.channels
-            },
-            "time_zone": state.time_zone or defaults.time_zone,
-            "locale": state.locale or defaults.locale,
-        }
+        return preferences_of(state, catalogue)
+
+
+def preferences_of(state: ShopperState, catalogue: Catalogue) -> dict[str, object]:
+    """Give the preferences in a state, the catalogue's defaults where the shopper has said nothing."""
+    return {
+        "consent": {channel: consents(state, channel, catalogue) for channel in catalogue.channels},
+        "reachable": {channel: state.reachable.get(channel, True) for channel in catalogue.channels},
+        "muted_categories": list(state.muted_categories),
+        "max_per_week": state.max_per_week,
+        "quiet_hours": None if state.quiet_hours is None else _quiet_hours(state.quiet_hours),
+        "time_zone": state.time_zone or catalogue.defaults.time_zone,
+        "locale": state.locale or catalogue.defaults.locale,
+    }
+
+
+def _quiet_hours(hours: QuietHours) -> dict[str, str]:
+    return {name: f"{each // 60:02}:{each % 60:02}" for name, each in (("from", hours.start), ("to", hours.end))}
+
+
+def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:
+    """Write down what a body says; what it does not mention stays as it is."""
+    quiet = body.quiet_hours
+    said = {
+        "time_zone": body.time_zone,
+        "locale": body.locale,
+        "muted_categories": tuple(body.muted_categories or ()),
+        "max_per_week": body.max_per_week,
+        "quiet_hours": None if quiet is None else QuietHours(minute_of_day(quiet.start), minute_of_day(quiet.end)),
+    }
+    told: dict[str, Any] = {name: value for name, value in said.items() if name in body.model_fields_set}
+    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **told)
 
 
 def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
-    for channel in body.consent:
-        if channel not in catalogue.channels:
-            raise Invalid.field(f"consent.{channel}", "the catalogue has no such channel")
+    for name, channels in (("consent", body.consent), ("reachable", body.reachable)):
+        for channel in channels:
+            if channel not in catalogue.channels:
+                raise Invalid.field(f"{name}.{channel}", "the catalogue has no such channel")
+    categories = {message.category for message in catalogue.messages.values()}
+    for number, category in enumerate(body.muted_categories or ()):
+        if category not in categories:
+            raise Invalid.field(f"muted_categories.{number}", "the catalogue has no such category")
+    if body.quiet_hours is not None and body.quiet_hours.start == body.quiet_hours.end:
+        raise Invalid.field("quiet_hours", "from and to are the same: withdraw consent to be left alone all day")
     if body.time_zone is not None:
         try:
             ZoneInfo(body.time_zone)
@@ -110,12 +151,3 @@ def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
 def _row(body: ShopperEventBody, now: float) -> EventRow:
     occurred_at = now if body.at is None else body.at.timestamp()
     return EventRow(now, body.shopper_id, body.type, occurred_at, body.attributes)
-
-
-def _key(row: EventRow, body: ShopperEventBody) -> str | None:
-    """Name a shopper event by what it says, so that its repeat is known; without a time it has no name."""
-    if body.at is None:
-        return None
-    attributes = msgspec.json.encode(row.attributes, order="deterministic")
-    said = f"{row.shopper_id}\x1f{row.type}\x1f{row.occurred_at!r}\x1f".encode() + attributes
-    return f"event\x1f{hashlib.blake2b(said, digest_size=16).hexdigest()}"

@@ -1,15 +1,22 @@
-"""Versions: what a replica serves, swapped as a whole between requests when the registry has something newer."""
+"""Versions: what a replica serves, swapped as a whole between requests when there is something newer.
+
+Models come from the registry, catalogues from the log.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
+from decision_service.catalogue_versions import latest_catalogue
 from decision_service.decider import Serving
+from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.pulse import Pulse
 from decision_service.registry.base import Registry, RegistryUnavailable
+from policies.catalogue import Catalogue
 from policies.compiled_model import ModelMismatch, ModelSnapshot
 from policies.exploration import Greedy
 from policies.learned_model import LearnedModel
@@ -25,32 +32,44 @@ _LOOK_EVERY_S = 0.5
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Served:
+    """The model version and the catalogue version that a replica serves."""
+
+    model: int
+    catalogue: int
+
+
 class Versions:
-    """Follows the registry and builds the policy to serve.
+    """Follows registry and log, and builds the policy to serve.
 
     A version that cannot be loaded never takes the service down: the one before goes on being served, or,
     where there is none, the business rule with mode ``fallback``.
 
     Parameters
     ----------
+    registry, log
+        Where models and catalogues come from.
+    rulebook
+        The catalogue to begin with.
     name
         ``default`` learns; ``rule`` and ``uniform`` are baselines that never change.
     """
 
-    def __init__(self, registry: Registry, rulebook: Rulebook, name: str) -> None:
+    def __init__(self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str) -> None:
         self._registry = registry
-        self._rulebook = rulebook
+        self._log = log
         self._name = name
-        self._serving = Serving(rulebook, self._start())
+        self._serving = Serving(rulebook, self._start(rulebook))
         self._turn = asyncio.Lock()
         self._pulse = Pulse(self._follow, _LOOK_EVERY_S)
 
-    def _start(self) -> Policy:
+    def _start(self, rulebook: Rulebook) -> Policy:
         if self._name == "uniform":
             return uniform()
         if self._name == "rule":
             return rule()
-        return learned_policy(empty_snapshot(self._rulebook.catalogue.reward), self._rulebook, 0)
+        return learned_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
 
     def current(self) -> Serving:
         """Give what to decide with."""
@@ -64,37 +83,45 @@ class Versions:
         """Look no longer."""
         await self._pulse.stop()
 
-    async def refresh(self) -> int:
-        """Serve the latest version now; give the number served."""
-        if self._name != "default":
-            return 0
+    async def refresh(self) -> Served:
+        """Serve what is latest now; say what is served."""
         async with self._turn:
-            number = await asyncio.to_thread(self._registry.latest)
-            if number != self._serving.policy.version:
-                await self._swap(number)
-        return self._serving.policy.version
+            rulebook = await asyncio.to_thread(self._latest_rulebook)
+            number = await asyncio.to_thread(self._registry.latest) if self._name == "default" else 0
+            if number != self._serving.policy.version or rulebook is not self._serving.rulebook:
+                await self._swap(number, rulebook)
+        return Served(self._serving.policy.version, self._serving.rulebook.version)
 
-    async def _swap(self, number: int) -> None:
+    def _latest_rulebook(self) -> Rulebook:
+        serving = self._serving.rulebook
+        row = latest_catalogue(self._log)
+        if row is None or row.version <= serving.version:
+            return serving
+        return Rulebook.of(Catalogue.from_document(row.document), row.version)
+
+    async def _swap(self, number: int, rulebook: Rulebook) -> None:
         try:
-            policy = await asyncio.to_thread(self._build, number)
+            policy = await asyncio.to_thread(self._build, number, rulebook)
         except (ModelMismatch, KeyError) as error:
             _logger.error("model version %s is not served: %s", number, error)
-            if self._serving.policy.version == 0:
-                self._serving = Serving(self._rulebook, fallback())
+            if self._serving.policy.version == 0 or rulebook is not self._serving.rulebook:
+                self._serving = Serving(rulebook, fallback())
             return
-        self._serving = Serving(self._rulebook, policy)
+        self._serving = Serving(rulebook, policy)
 
-    def _build(self, number: int) -> Policy:
+    def _build(self, number: int, rulebook: Rulebook) -> Policy:
+        if number == 0:
+            return self._start(rulebook)
         payload = self._registry.load(number).payload
         if payload is None:
             raise ModelMismatch("its bytes were pruned")
-        return learned_policy(ModelSnapshot.from_bytes(payload), self._rulebook, number)
+        return learned_policy(ModelSnapshot.from_bytes(payload), rulebook, number)
 
     async def _follow(self) -> None:
         try:
             await self.refresh()
-        except RegistryUnavailable as error:
-            _logger.warning("the registry is away: %s", error)
+        except (RegistryUnavailable, LogUnavailable) as error:
+            _logger.warning("the registry or the log is away: %s", error)
 
 
 def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> Policy:

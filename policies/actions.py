@@ -82,6 +82,16 @@ class ActionSpace:
         return np.asarray(self.delays_s, dtype=np.float64)[self.delay_of]
 
     @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """How many messages, channels and delays there are."""
+        return len(self.messages), len(self.channels), len(self.delays_s)
+
+    @cached_property
+    def cells(self) -> IndexArray:
+        """Where each joint action (n,) lies in a flattened array over (messages, channels, delays)."""
+        return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
+
+    @cached_property
     def slots(self) -> IndexArray:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)

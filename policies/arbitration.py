@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.guardrails import Reason, Situation, Verdicts, judge
+from policies.guardrails import Reason, Verdicts, judge
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import Rulebook
 from policies.shopper import ShopperState
+from policies.situation import NOTHING_ELSE, Situation, Surroundings
 
 NO_TRIGGER = -1
 
@@ -38,14 +39,16 @@ class Eligibility:
         return len(self.sends) + self.hold
 
 
-def arbitrate(request: Request, state: ShopperState, rulebook: Rulebook) -> Eligibility:
+def arbitrate(
+    request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings = NOTHING_ELSE
+) -> Eligibility:
     """Judge every trigger and let the most urgent that still has a send outrank the others.
 
     A critical trigger outranks every other one. A more urgent trigger without an eligible send does not
     silence the rest. A message answers the first listed trigger that allows it, so joint actions stay
     unique.
     """
-    situations = [Situation(request, trigger, state, rulebook) for trigger in request.triggers]
+    situations = [Situation.of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
     verdicts = np.stack([judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
     urgencies = [_urgency(trigger) for trigger in request.triggers]

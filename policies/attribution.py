@@ -20,19 +20,26 @@ from policies.context import trigger_context
 from policies.reward import Rewarded, rewarded
 from policies.rows import (
     WITHDRAWALS,
+    ActivationRow,
+    CancellationRow,
     CatalogueRow,
     Context,
     DecisionRow,
+    ErasureRow,
     OutcomeRow,
     PreferencesRow,
     Row,
 )
+from policies.shopper import ACTIVATION_GRACE_S
 
 Related = Callable[[Sequence[str]], dict[str, list[tuple[int, Row]]]]
 """Looks up all rows of the given event ids in the log, each with its position."""
 
 VOID_KEPT_S = 90 * 86_400.0
-"""How long a decision that was not delivered is remembered, so that late outcomes teach nothing of it."""
+"""How long a decision that was not delivered is remembered, so that late outcomes teach nothing of it.
+
+A deferred one may be activated as long.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,10 @@ class Interaction:
 
 
 class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
-    """A delivered send whose attribution window is open; ordered by (end, position)."""
+    """A delivered send whose attribution window is open; ordered by (end, position).
+
+    One that is ``deferred`` waits for its activation and teaches nothing before it.
+    """
 
     ends_at: float
     position: int
@@ -63,6 +73,7 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
     shopper_id: str
     channel: str
     send_at: float
+    deferred: bool = False
 
 
 class AttributionState(msgspec.Struct):
@@ -94,12 +105,12 @@ class Attribution:
         state = state or AttributionState()
         self._related = related
         self._watermark = state.watermark
-        self._open = {window.event_id: window for window in state.windows}
-        self._ends = [(window.ends_at, window.position, window.event_id) for window in state.windows]
-        heapq.heapify(self._ends)
+        self._open: dict[str, OpenWindow] = {}
+        self._waiting: dict[str, OpenWindow] = {}
+        self._ends: list[tuple[float, int, str]] = []
         self._by_shopper: dict[str, set[str]] = {}
         for window in state.windows:
-            self._by_shopper.setdefault(window.shopper_id, set()).add(window.event_id)
+            self._remember(window)
         self._voided = dict(state.voided)
         self._documents = dict(state.catalogues)
         self._catalogues = {
@@ -116,9 +127,20 @@ class Attribution:
         """How many windows wait for time to pass."""
         return len(self._open)
 
+    @property
+    def waiting(self) -> int:
+        """How many deferred sends wait for their activation."""
+        return len(self._waiting)
+
+    def never_activated(self) -> list[OpenWindow]:
+        """Give the deferred sends that have waited too long for their activation."""
+        late = (window for window in self._waiting.values() if self._watermark > window.send_at + ACTIVATION_GRACE_S)
+        return sorted(late, key=lambda window: (window.send_at, window.position))
+
     def state(self) -> AttributionState:
         """Give what a later fold needs to go on, in an order that does not depend on how it came about."""
-        windows = sorted(self._open.values(), key=lambda window: (window.ends_at, window.position))
+        known = (*self._open.values(), *self._waiting.values())
+        windows = sorted(known, key=lambda window: (window.ends_at, window.position))
         return AttributionState(self._watermark, windows, dict(sorted(self._voided.items())), self._documents)
 
     def advance(self, position: int, row: Row) -> list[Interaction]:
@@ -131,6 +153,13 @@ class Attribution:
                 given += self._close(position)
             case OutcomeRow():
                 given += self._outcome(position, row)
+            case ActivationRow(deliver=True):
+                self._activate(row.event_id)
+                given += self._close(position)
+            case ActivationRow() | CancellationRow():
+                self._void(row.event_id)
+            case ErasureRow():
+                self._erase(row)
             case PreferencesRow():
                 for channel, consent in row.consent.items():
                     if not consent:
@@ -143,15 +172,38 @@ class Attribution:
     def _begin(self, position: int, row: DecisionRow) -> None:
         if row.window_ends_at is None or row.send_at is None or row.channel is None:
             return
-        window = OpenWindow(row.window_ends_at, position, row.event_id, row.shopper_id, row.channel, row.send_at)
-        self._open[row.event_id] = window
-        self._by_shopper.setdefault(row.shopper_id, set()).add(row.event_id)
-        heapq.heappush(self._ends, (window.ends_at, position, row.event_id))
+        send = (row.event_id, row.shopper_id, row.channel, row.send_at, row.deferred)
+        self._remember(OpenWindow(row.window_ends_at, position, *send))
+
+    def _remember(self, window: OpenWindow) -> None:
+        self._by_shopper.setdefault(window.shopper_id, set()).add(window.event_id)
+        if window.deferred:
+            self._waiting[window.event_id] = window
+        else:
+            self._open[window.event_id] = window
+            heapq.heappush(self._ends, (window.ends_at, window.position, window.event_id))
+
+    def _find(self, event_id: str) -> OpenWindow | None:
+        return self._open.get(event_id) or self._waiting.get(event_id)
+
+    def _activate(self, event_id: str) -> None:
+        """Let a deferred send count; where its window has ended meanwhile, it closes at once."""
+        if event_id in self._waiting:
+            self._remember(msgspec.structs.replace(self._forget(event_id), deferred=False))
+
+    def _erase(self, row: ErasureRow) -> None:
+        """Void what lies ahead of an erasure; what has left is learned from under the pseudonym."""
+        for event_id in row.open_event_ids:
+            window = self._find(event_id)
+            if window is not None and window.send_at > row.at:
+                self._void(event_id)
+            elif window is not None:
+                self._remember(msgspec.structs.replace(self._forget(event_id), shopper_id=row.shopper_id))
 
     def _outcome(self, position: int, row: OutcomeRow) -> list[Interaction]:
         if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None:
             self._withdraw(row.shopper_id, row.channel, row.at, by=row.event_id)
-        if row.event_id in self._open:
+        if self._find(row.event_id) is not None:
             if row.type == "bounce":
                 self._void(row.event_id)
             return []
@@ -161,16 +213,16 @@ class Attribution:
 
     def _withdraw(self, shopper_id: str, channel: str, at: float, *, by: str | None = None) -> None:
         for event_id in sorted(self._by_shopper.get(shopper_id, ())):
-            window = self._open[event_id]
-            if window.channel == channel and window.send_at > at and event_id != by:
+            window = self._find(event_id)
+            if window is not None and window.channel == channel and window.send_at > at and event_id != by:
                 self._void(event_id)
 
     def _void(self, event_id: str) -> None:
-        window = self._forget(event_id)
-        self._voided[event_id] = window.ends_at + VOID_KEPT_S
+        if self._find(event_id) is not None:
+            self._voided[event_id] = self._forget(event_id).ends_at + VOID_KEPT_S
 
     def _forget(self, event_id: str) -> OpenWindow:
-        window = self._open.pop(event_id)
+        window = self._open.pop(event_id, None) or self._waiting.pop(event_id)
         others = self._by_shopper[window.shopper_id]
         others.discard(event_id)
         if not others:
@@ -180,12 +232,16 @@ class Attribution:
     def _close(self, position: int) -> list[Interaction]:
         ended = []
         while self._ends and self._ends[0][0] <= self._watermark:
-            *_, event_id = heapq.heappop(self._ends)
-            if event_id in self._open:
+            ends_at, _, event_id = heapq.heappop(self._ends)
+            window = self._open.get(event_id)
+            if window is not None and window.ends_at == ends_at:
                 ended.append(self._forget(event_id))
         if not ended:
             return []
         self._voided = {name: until for name, until in self._voided.items() if until > self._watermark}
+        for window in list(self._waiting.values()):
+            if window.ends_at + VOID_KEPT_S <= self._watermark:
+                self._forget(window.event_id)
         rows = self._related([window.event_id for window in ended])
         return [
             interaction
@@ -205,7 +261,7 @@ class Attribution:
     def _correct(self, position: int, row: OutcomeRow) -> list[Interaction]:
         rows = self._related([row.event_id]).get(row.event_id, [])
         decided = [(at, each) for at, each in rows if isinstance(each, DecisionRow) and at < position]
-        if not decided or not decided[0][1].is_delivered:
+        if not decided or not decided[0][1].is_delivered or _never_left(decided[0][1], rows):
             return []
         decided_at, decision = decided[0]
         outcomes = [(at, each) for at, each in rows if isinstance(each, OutcomeRow)]
@@ -233,6 +289,13 @@ class Attribution:
             result=result,
             before=before,
         )
+
+
+def _never_left(decision: DecisionRow, rows: list[tuple[int, Row]]) -> bool:
+    """Tell whether a send was taken back, or never activated."""
+    asked = [row for _, row in rows if isinstance(row, ActivationRow)]
+    cancelled = any(isinstance(row, CancellationRow) for _, row in rows)
+    return cancelled or any(not row.deliver for row in asked) or (decision.deferred and not asked)
 
 
 def _decision(rows: list[tuple[int, Row]]) -> DecisionRow:

@@ -8,28 +8,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from policies.content import TemplateMistake, compile_template
+from policies.rows import QuietHours
 
 MAX_JOINT_ACTIONS = 20_000
 
-_NOT_YET: dict[str, object] = {
-    "channels.*.quiet_hours": None,
-    "channels.*.daily_budget": None,
-    "messages.*.cooldown_s": None,
-    "messages.*.caps": [],
-    "categories": {},
-    "min_gap_s": None,
-    "suppression": [],
-    "opt_out_budget_per_1000": None,
-    "arms.holdout": 0.0,
-    "arms.baseline": 0.0,
-}
+_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0}
 """Keys of rules that are not built yet, with the neutral value that may stand there."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -37,6 +28,7 @@ Money = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=1, le=31 * 86_400)]
 Delay = Annotated[int, Field(ge=0, le=14 * 86_400)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Templates = dict[Name, Annotated[dict[Locale, dict[Name, str]], Field(min_length=1)]]
 
 
@@ -45,10 +37,48 @@ class _Part(BaseModel):
 
 
 class Cap(_Part):
-    """At most ``max`` sends in any rolling window of ``window_s`` seconds."""
+    """At most ``max`` sends in any rolling window of ``window_s`` seconds, or in a calendar day or week.
+
+    Days and weeks (from Monday) are those of the shopper's own zone.
+    """
 
     max: Annotated[int, Field(ge=1, le=256)]
-    window_s: Seconds
+    window_s: Seconds | None = None
+    calendar: Literal["day", "week"] | None = None
+
+    @model_validator(mode="after")
+    def _rolls_or_follows_the_calendar(self) -> Cap:
+        if (self.window_s is None) == (self.calendar is None):
+            raise ValueError("needs either window_s or calendar")
+        return self
+
+
+def minute_of_day(text: str) -> int:
+    """Read a time of the day such as 21:30 as the minutes since midnight.
+
+    >>> minute_of_day("21:30")
+    1290
+    """
+    hours, _, minutes = text.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+class QuietSpan(_Part):
+    """Hours of the shopper's own day in which nothing may arrive, ``from`` included, ``to`` not; may cross midnight."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> QuietSpan:
+        if self.start == self.end:
+            raise ValueError("from and to are the same: leave quiet_hours out, or give consent up")
+        return self
+
+    @property
+    def hours(self) -> QuietHours:
+        """The span in minutes of the day."""
+        return QuietHours(minute_of_day(self.start), minute_of_day(self.end))
 
 
 class Defaults(_Part):
@@ -63,21 +93,52 @@ class Defaults(_Part):
 
 
 class Channel(_Part):
-    """A way to reach a shopper: cost per send, attribution window, frequency caps."""
+    """A way to reach a shopper.
+
+    Cost per send, attribution window, frequency caps, quiet hours, and the sum of the costs of its sends that
+    a UTC day may take.
+    """
 
     cost: Money = 0.0
     attribution_window_s: Seconds
     caps: tuple[Cap, ...] = ()
+    quiet_hours: QuietSpan | None = None
+    daily_budget: Money | None = None
 
 
 class Message(_Part):
-    """What can be said: its category, the triggers it answers, templates by channel and locale."""
+    """What can be said: its category, the triggers it answers, templates by channel and locale.
+
+    Two sends of it to one shopper are at least ``cooldown_s`` apart.
+    """
 
     category: Name
     triggers: Annotated[tuple[Name, ...], Field(min_length=1)]
     cost: Money = 0.0
+    cooldown_s: Seconds | None = None
+    caps: tuple[Cap, ...] = ()
     delays_s: tuple[Delay, ...] | None = None
     templates: Annotated[Templates, Field(min_length=1)]
+
+
+class Category(_Part):
+    """Rules for all messages of a category."""
+
+    caps: tuple[Cap, ...] = ()
+
+
+class Suppression(_Part):
+    """A send of the category ``after`` blocks the category ``blocks`` for ``window_s`` seconds from its send time."""
+
+    after: Name
+    blocks: Name
+    window_s: Seconds
+
+
+class Arms(_Part):
+    """Shares of shoppers apart: a ``holdout`` gets no notification but critical ones."""
+
+    holdout: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
 
 class Trigger(_Part):
@@ -121,7 +182,11 @@ class Catalogue(_Part):
     messages: Annotated[dict[Name, Message], Field(min_length=1)]
     triggers: Annotated[dict[Name, Trigger], Field(min_length=1)]
     caps: tuple[Cap, ...] = ()
+    categories: dict[Name, Category] = {}
+    min_gap_s: Seconds | None = None
+    suppression: tuple[Suppression, ...] = ()
     reward: Reward = Reward()
+    arms: Arms = Arms()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Catalogue:
@@ -145,7 +210,7 @@ class Catalogue(_Part):
 
     def to_document(self) -> dict[str, Any]:
         """Give the document back: `from_document` reads an equal catalogue from it."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
     def consents(self, channel: str) -> bool:
         """Tell whether a shopper who has said nothing has consented to a channel."""
@@ -168,49 +233,27 @@ class CatalogueError(ValueError):
         self.mistakes = mistakes
 
 
-def _without_neutral(document: Mapping[str, Any]) -> tuple[list[Mistake], dict[str, Any]]:
+def _without_neutral(document: Mapping[str, Any]) -> tuple[list[Mistake], Mapping[str, Any]]:
     """Drop keys of rules not built yet where they say nothing; name them where they say something."""
-    mistakes: list[Mistake] = []
     if not isinstance(document, Mapping):
-        return mistakes, document
-
-    def strip(node: Mapping[Any, Any], path: tuple[str, ...]) -> dict[Any, Any]:
-        kept: dict[Any, Any] = {}
-        for key, value in node.items():
-            here = (*path, str(key))
-            rule = _pattern(here)
-            if rule in _NOT_YET:
-                if value != _NOT_YET[rule]:
-                    mistakes.append(Mistake(".".join(here), "is not supported yet"))
-            elif key == "calendar" and path and "caps" in path:
-                mistakes.append(Mistake(".".join(here), "calendar caps are not supported yet"))
-            elif isinstance(value, Mapping):
-                kept[key] = strip(value, here)
-            elif isinstance(value, list):
-                kept[key] = [
-                    strip(each, (*here, str(number))) if isinstance(each, Mapping) else each
-                    for number, each in enumerate(value)
-                ]
-            else:
-                kept[key] = value
-        return kept
-
-    stripped = strip(document, ())
-    if stripped.get("arms") == {}:
-        del stripped["arms"]
-    return mistakes, stripped
-
-
-def _pattern(path: tuple[str, ...]) -> str:
-    if len(path) == 3 and path[0] in {"channels", "messages"}:
-        return f"{path[0]}.*.{path[2]}"
-    return ".".join(path)
+        return [], document
+    mistakes = []
+    kept = {
+        name: dict(value) if name == "arms" and isinstance(value, Mapping) else value
+        for name, value in document.items()
+    }
+    for path, neutral in _NOT_YET.items():
+        parent, _, key = path.rpartition(".")
+        holder = kept.get(parent) if parent else kept
+        if isinstance(holder, dict) and key in holder and holder.pop(key) != neutral:
+            mistakes.append(Mistake(path, "is not supported yet"))
+    return mistakes, kept
 
 
 def _mistake(detail: Mapping[str, Any]) -> Mistake:
     path = [str(part) for part in detail["loc"] if part != "[key]"]
     if detail["type"] != "extra_forbidden":
-        return Mistake(".".join(path), str(detail["msg"]).removeprefix("Input "))
+        return Mistake(".".join(path), str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input "))
     known = _fields_at(path[:-1])
     near = difflib.get_close_matches(path[-1], known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}" if known else ""
@@ -230,8 +273,10 @@ def _fields_at(path: list[str]) -> list[str]:
         annotation = fields[part].annotation if fields and part in fields else _item(annotation)
         while getattr(annotation, "__metadata__", None):
             annotation = annotation.__origin__
+        if isinstance(annotation, UnionType):
+            annotation = get_args(annotation)[0]  # of T | None
     fields = getattr(annotation, "model_fields", None)
-    return list(fields) if fields else []
+    return [field.alias or name for name, field in fields.items()] if fields else []
 
 
 def _item(annotation: Any) -> Any:
@@ -246,6 +291,7 @@ def _meaning(catalogue: Catalogue) -> list[Mistake]:
         *_delays("delays_s", catalogue.delays_s),
         *(each for name in catalogue.messages for each in _message(catalogue, name)),
         *_answered(catalogue),
+        *_categories(catalogue),
     ]
     size = sum(
         len(message.templates) * len(message.delays_s or catalogue.delays_s) for message in catalogue.messages.values()
@@ -306,6 +352,17 @@ def _answered(catalogue: Catalogue) -> Iterator[Mistake]:
     for trigger in catalogue.triggers:
         if trigger not in answered:
             yield Mistake(f"triggers.{trigger}", "no message answers it")
+
+
+def _categories(catalogue: Catalogue) -> Iterator[Mistake]:
+    known = {message.category: None for message in catalogue.messages.values()}
+    for category in catalogue.categories:
+        if category not in known:
+            yield Mistake(f"categories.{category}", _unknown("category", category, known))
+    for number, suppression in enumerate(catalogue.suppression):
+        for key, category in (("after", suppression.after), ("blocks", suppression.blocks)):
+            if category not in known:
+                yield Mistake(f"suppression.{number}.{key}", _unknown("category", category, known))
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str:

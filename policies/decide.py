@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 from policies.actions import JointAction
 from policies.arbitration import Eligibility, arbitrate
+from policies.budget import NOTHING_SPENT, Spent
 from policies.context import shared_context, trigger_context
 from policies.draw import draw, unit_number
 from policies.exploration import FloatArray
-from policies.guardrails import Reason, Situation, judge
+from policies.guardrails import Reason, judge
 from policies.policy import Policy
 from policies.request import Request
 from policies.rows import Scalar
 from policies.rulebook import Rulebook
 from policies.shopper import Send, ShopperState
+from policies.situation import Situation, Surroundings
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Decision:
     probabilities: FloatArray
     drawn: int
     propensity: float
+    held_out: bool = False
     p_out: float | None = None
 
     @property
@@ -59,22 +62,34 @@ class Decision:
         if self.action is None or self.trigger is None:
             return None
         return Send(
-            self.request.event_id,
-            self.request.now + self.action.delay_s,
-            self.action.message,
-            self.action.channel,
-            self.request.triggers[self.trigger].critical,
+            event_id=self.request.event_id,
+            send_at=self.request.now + self.action.delay_s,
+            message=self.action.message,
+            channel=self.action.channel,
+            category=self.rulebook.catalogue.messages[self.action.message].category,
+            critical=self.request.triggers[self.trigger].critical,
+            cost=self.rulebook.cost(self.action),
+            deferred=self.request.deferred,
         )
 
 
-def decide(request: Request, state: ShopperState, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
+def decide(
+    request: Request,
+    state: ShopperState,
+    rulebook: Rulebook,
+    policy: Policy,
+    seed: bytes,
+    spent: Spent = NOTHING_SPENT,
+) -> Decision:
     """Decide which notification to send, or none.
 
     Candidates of all triggers → guardrails → arbitration → the policy's distribution over what is left
-    → one draw seeded by the event id. Nothing may swap the drawn action afterwards.
+    → one draw seeded by the event id. Nothing may swap the drawn action afterwards. ``spent`` is what
+    today's and later sends cost already, where channels have budgets.
     """
+    surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
     context = shared_context(request, state, rulebook)
-    eligibility = arbitrate(request, state, rulebook)
+    eligibility = arbitrate(request, state, rulebook, surroundings)
     contexts = [trigger_context(context, trigger) for trigger in request.triggers]
     distribution = policy.distribution(contexts, eligibility, rulebook)
     position = draw(distribution.probabilities, unit_number(seed, request.event_id))
@@ -87,8 +102,15 @@ def decide(request: Request, state: ShopperState, rulebook: Rulebook, policy: Po
         probabilities=distribution.probabilities,
         drawn=_number(eligibility, position, rulebook),
         propensity=float(distribution.probabilities[position]),
+        held_out=surroundings.held_out,
         p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
     )
+
+
+def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
+    """Tell whether a shopper belongs to the holdout: always the same ones, as long as the share stays."""
+    share = rulebook.catalogue.arms.holdout
+    return share > 0 and unit_number(seed, shopper_id, "holdout") < share
 
 
 def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
@@ -96,7 +118,7 @@ def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
     return int(sends[position]) if position < len(sends) else rulebook.space.hold
 
 
-def still_allowed(decision: Decision, state: ShopperState) -> bool:
+def still_allowed(decision: Decision, state: ShopperState, spent: Spent = NOTHING_SPENT) -> bool:
     """Tell whether the drawn send passes every rule in a newer state of the shopper.
 
     The reservation asks this when the state moved between reading and reserving.
@@ -104,5 +126,6 @@ def still_allowed(decision: Decision, state: ShopperState) -> bool:
     if decision.trigger is None:
         return False
     trigger = decision.request.triggers[decision.trigger]
-    verdicts = judge(Situation(decision.request, trigger, state, decision.rulebook))
+    surroundings = Surroundings(spent, decision.held_out)
+    verdicts = judge(Situation.of(decision.request, trigger, state, decision.rulebook, surroundings))
     return bool(verdicts[decision.drawn] == Reason.eligible)

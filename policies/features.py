@@ -33,8 +33,17 @@ _MAX_TOKEN = 120
 NAMED: dict[str, str] = {"segment": "s", "category": "a", "trigger": "t", "device": "d", "recent_sends": "f"}
 """Context names with a namespace of their own."""
 
-NOT_FEATURES = frozenset({"local_hour", "purchases", "average_order", "days_since_purchase", "locale"})
+NOT_FEATURES = frozenset(
+    {
+        *("local_hour", "locale", "purchases", "average_order", "days_since_purchase", "days_since_active", "rfm"),
+        *("hours_since_contact", "ignored_streak", "load", "active_share"),
+        *("favourite_category", "favourite_product", "click_rate"),
+    }
+)
 """Context names that are logged but enter the model otherwise (the effective hour, the segment), or not."""
+
+NOT_FEATURE_PREFIXES = ("load_", "click_rate_")
+"""Beginnings of such names, where the rest is a channel or category."""
 
 Tokens = Mapping[str, tuple[str, ...]]
 
@@ -52,7 +61,7 @@ def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:
     others = tuple(
         f"x_{clean(name)}_{_level(value)}"
         for name, value in sorted(context.items())
-        if name not in NAMED and name not in NOT_FEATURES
+        if name not in NAMED and name not in NOT_FEATURES and not name.startswith(NOT_FEATURE_PREFIXES)
     )
     if others:
         tokens["x"] = others

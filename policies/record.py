@@ -9,6 +9,7 @@ from policies.rows import DecisionRow, PolicyRecord, Scalar, pack
 from policies.rulebook import Rulebook
 
 TREATMENT = "treatment"
+HOLDOUT = "holdout"
 HOLD_BY_POLICY = "policy"
 NO_ELIGIBLE_ACTION = "no_eligible_action"
 LOST_RACE = "lost_race"
@@ -19,6 +20,8 @@ def hold_reason(decision: Decision) -> str | None:
     """Say why nothing is sent, None for a send."""
     if decision.is_send:
         return None
+    if decision.held_out:
+        return HOLDOUT
     return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
 
 
@@ -41,7 +44,7 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
         catalogue_version=rulebook.version,
         rules_version=RULES_VERSION,
         policy=decision.policy.record,
-        arm=TREATMENT,
+        arm=HOLDOUT if decision.held_out else TREATMENT,
         answer=answer,
         verdicts=pack(decision.eligibility.verdicts),
         probabilities=pack(decision.probabilities),
@@ -50,12 +53,15 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
         drawn_trigger=decision.trigger,
         message=action.message if action else None,
         channel=action.channel if action else None,
+        category=send.category if send else None,
         delay_s=action.delay_s if action else None,
         propensity=decision.propensity,
         p_out=decision.p_out,
         hold_reason=LOST_RACE if lost_race else hold_reason(decision),
         send_at=send.send_at if send and leaves else None,
         window_ends_at=send.send_at + window if send and leaves else None,
+        cost=send.cost if send else 0.0,
+        deferred=request.deferred and action is not None,
     )
 
 

@@ -20,7 +20,8 @@ class Exclusion:
 class Request:
     """Something happened to this shopper, and the caller asks which notification to send, or none.
 
-    ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds.
+    ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds. A
+    ``deferred`` send counts as sent only once it is activated.
     """
 
     event_id: str
@@ -29,3 +30,4 @@ class Request:
     now: float
     context: Context = field(default_factory=dict)
     exclude: tuple[Exclusion, ...] = ()
+    deferred: bool = False

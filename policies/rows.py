@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 Scalar = str | float | int | bool
@@ -30,6 +31,14 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: float
     critical: bool = False
     attributes: dict[str, Scalar] = {}
+    category: str = ""
+    """The category of the product it is about, where attributes were erased: learning rests on it."""
+
+    @property
+    def product_category(self) -> str | None:
+        """The category of the product that the trigger is about, if it names one."""
+        told = self.attributes.get("category")
+        return told if isinstance(told, str) else self.category or None
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
@@ -47,6 +56,7 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
     ``probabilities`` the float64 distribution over the eligible set in the order of joint action
     numbers, HOLD last; ``drawn`` is the joint action number (HOLD's is the number of sends).
     A drawn send that did not leave (lost race) keeps its propensity and has ``send_at`` empty.
+    A ``deferred`` send counts as sent only once it was activated. ``cost`` is what the send costs.
     """
 
     at: float
@@ -67,12 +77,15 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
     drawn_trigger: int | None = None
     message: str | None = None
     channel: str | None = None
+    category: str | None = None
     delay_s: int | None = None
     propensity: float | None = None
     p_out: float | None = None
     hold_reason: str | None = None
     send_at: float | None = None
     window_ends_at: float | None = None
+    cost: float = 0.0
+    deferred: bool = False
 
     kind: ClassVar[str] = "decision"
 
@@ -80,6 +93,33 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
     def is_delivered(self) -> bool:
         """Whether a send left (or will, at ``send_at``)."""
         return self.send_at is not None
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether the drawn send answers a critical trigger."""
+        return self.drawn_trigger is not None and self.triggers[self.drawn_trigger].critical
+
+
+class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):
+    """The caller was about to send and asked again: it may (``deliver``), or may not, and why."""
+
+    at: float
+    event_id: str
+    shopper_id: str
+    deliver: bool
+    reason: str | None = None
+
+    kind: ClassVar[str] = "activation"
+
+
+class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field="row"):
+    """The caller will not send: the place is given back."""
+
+    at: float
+    event_id: str
+    shopper_id: str
+
+    kind: ClassVar[str] = "cancellation"
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
@@ -109,24 +149,66 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
     kind: ClassVar[str] = "event"
 
 
+class QuietHours(msgspec.Struct, frozen=True, array_like=True):
+    """Local hours in which nothing may arrive: minutes of the day, [start, end), across midnight if start > end."""
+
+    start: int
+    end: int
+
+    def contain(self, minute: int) -> bool:
+        """Tell whether a minute of the day lies within.
+
+        >>> night = QuietHours(22 * 60, 7 * 60)
+        >>> night.contain(23 * 60), night.contain(6 * 60 + 59), night.contain(7 * 60)
+        (True, True, False)
+        """
+        if self.start <= self.end:
+            return self.start <= minute < self.end
+        return minute >= self.start or minute < self.end
+
+
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
-    """A change of a shopper's preferences; absent fields and channels keep their value."""
+    """A change of a shopper's preferences; absent fields (`UNSET`) and channels keep their value, null clears."""
 
     at: float
     shopper_id: str
     consent: dict[str, bool] = {}
-    time_zone: str | None = None
-    locale: str | None = None
+    time_zone: str | UnsetType | None = UNSET
+    locale: str | UnsetType | None = UNSET
+    reachable: dict[str, bool] = {}
+    muted_categories: tuple[str, ...] | UnsetType = UNSET
+    max_per_week: int | UnsetType | None = UNSET
+    quiet_hours: QuietHours | UnsetType | None = UNSET
 
     kind: ClassVar[str] = "preferences"
 
 
-class CatalogueRow(msgspec.Struct, frozen=True, tag="catalogue", tag_field="row"):
-    """A catalogue that came into force; later decisions name its version."""
+class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
+    """A shopper was erased: earlier rows carry the pseudonym ``shopper_id`` instead of the id.
+
+    ``key`` is the salted hash of the id: it withholds consent on every channel until preferences are put
+    again. ``open_event_ids`` are the decisions whose attribution windows had not ended: those sent later
+    than ``at`` are void, the others are learned from under the pseudonym.
+    """
+
+    at: float
+    shopper_id: str
+    key: str
+    open_event_ids: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "erasure"
+
+
+class CatalogueRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="catalogue", tag_field="row"):
+    """A catalogue that came into force; later decisions name its version.
+
+    ``source`` says whether it came from the file that the service was started with, or over HTTP.
+    """
 
     at: float
     version: int
     document: dict[str, Any]
+    source: Literal["file", "api"] = "file"
 
     kind: ClassVar[str] = "catalogue"
 
@@ -147,8 +229,11 @@ class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
     kind: ClassVar[str] = "fence"
 
 
-Row = DecisionRow | OutcomeRow | EventRow | PreferencesRow | CatalogueRow | ClockRow | FenceRow
-ShopperRow = DecisionRow | OutcomeRow | EventRow | PreferencesRow
+ShopperRow = DecisionRow | ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
+Row = ShopperRow | CatalogueRow | ClockRow | FenceRow
+
+SHOPPER_ROWS = (DecisionRow, ActivationRow, CancellationRow, OutcomeRow, EventRow, PreferencesRow, ErasureRow)
+"""The types of the rows that are about one shopper."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)

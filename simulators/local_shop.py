@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 from policies.actions import JointAction
+from policies.budget import BudgetDay, spending
 from policies.decide import decide
 from policies.policy import Policy
 from policies.record import record
@@ -20,7 +22,8 @@ from policies.rows import (
     TriggerRecord,
 )
 from policies.rulebook import Rulebook
-from policies.shopper import NEW_SHOPPER, ShopperState, fold
+from policies.shopper import NEW_SHOPPER, ShopperState
+from policies.shopper_fold import fold
 from simulators.shop import Acted, Arrival, Told, Wish
 
 
@@ -58,7 +61,10 @@ class FixedMind:
 
 
 class LocalShop:
-    """Decides with the guardrails and the shopper states of the service.
+    """Decides with the guardrails, the shopper states and the spending of the service.
+
+    One decision follows the other, so each knows what the one before has spent of a channel's daily budget;
+    the service reads the spending of a batch's shoppers together. Until a budget is nearly spent the two agree.
 
     Parameters
     ----------
@@ -75,11 +81,14 @@ class LocalShop:
         self._rulebook = rulebook
         self._seed = seed
         self._states: dict[str, ShopperState] = {}
+        self._spent: Counter[BudgetDay] = Counter()
         self._decisions: dict[str, DecisionRow] = {}
 
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
-            self._states[row.shopper_id] = fold(self._states.get(row.shopper_id, NEW_SHOPPER), row)
+            before = self._states.get(row.shopper_id, NEW_SHOPPER)
+            after = self._states[row.shopper_id] = fold(before, row)
+            self._spent.update(spending(before, after))
         self._mind.take(row)
 
     def wishes(self, wishes: Sequence[Wish], now: float) -> None:
@@ -115,7 +124,7 @@ class LocalShop:
     def _decide(self, arrival: Arrival) -> JointAction | None:
         request = request_of(arrival, self._rulebook)
         state = self._states.get(arrival.shopper_id, NEW_SHOPPER)
-        decision = decide(request, state, self._rulebook, self._mind.policy(arrival), self._seed)
+        decision = decide(request, state, self._rulebook, self._mind.policy(arrival), self._seed, self._spent)
         row = record(decision)
         self._decisions[row.event_id] = row
         self._append(row)

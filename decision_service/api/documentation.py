@@ -13,10 +13,12 @@ from pydantic import BaseModel, TypeAdapter
 from decision_service.api.schemas import (
     ClockBody,
     DecideBody,
+    MomentBody,
     OutcomeBody,
     PreferencesBody,
     ShopperEventBody,
 )
+from policies.catalogue import Catalogue
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -47,6 +49,7 @@ class RouteDoc:
     summary: str
     body: Any = None
     status: int = 200
+    optional: bool = False
 
 
 def route_docs() -> tuple[RouteDoc, ...]:
@@ -68,6 +71,22 @@ def route_docs() -> tuple[RouteDoc, ...]:
             {"events": list[OutcomeBody]},
             202,
         ),
+        RouteDoc(
+            "POST",
+            "/v1/decisions/{event_id:path}/activate",
+            "activate",
+            "Ask once more, because the send is about to leave",
+            MomentBody,
+            optional=True,
+        ),
+        RouteDoc(
+            "POST",
+            "/v1/decisions/{event_id:path}/cancel",
+            "cancel",
+            "Take a send back that will not leave",
+            MomentBody,
+            optional=True,
+        ),
         RouteDoc("GET", "/v1/decisions/{event_id:path}", "decision", "Explain a decision"),
         RouteDoc(
             "POST",
@@ -85,7 +104,11 @@ def route_docs() -> tuple[RouteDoc, ...]:
             "Change a shopper's preferences; what is absent keeps its value",
             PreferencesBody,
         ),
+        RouteDoc("DELETE", "/v1/shoppers/{shopper_id:path}", "erase", "Erase a shopper", status=204),
         RouteDoc("GET", "/v1/catalog", "catalog", "Give the catalogue in force"),
+        RouteDoc(
+            "PUT", "/v1/catalog", "put_catalog", "Let another catalogue come into force on every replica", Catalogue
+        ),
         RouteDoc("POST", "/v1/clock", "clock", "Let time pass (request clock only)", ClockBody),
         RouteDoc("GET", "/healthz", "healthz", "Alive"),
         RouteDoc("GET", "/readyz", "readyz", "Can decide: state, log and model are at hand"),
@@ -98,7 +121,10 @@ def documented(route: RouteDoc) -> dict[str, Any]:
     problem = {"content": {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}}
     extra: dict[str, Any] = {"responses": {"default": {"description": "A problem (RFC 9457)", **problem}}}
     if route.body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(route.body)}}}
+        extra["requestBody"] = {
+            "required": not route.optional,
+            "content": {"application/json": {"schema": _schema(route.body)}},
+        }
     return extra
 
 

@@ -22,15 +22,18 @@ from decision_service.api.schemas import (
     ClockBody,
     DecideBody,
     ListBody,
+    MomentBody,
     OutcomeBody,
     PreferencesBody,
     ShopperEventBody,
     parse,
     parse_item,
+    parse_json,
 )
 from decision_service.decider import Answered
 from decision_service.feedback import Status, invalid
 from decision_service.log.base import LogUnavailable
+from decision_service.names import ERASED, is_pseudonym
 from decision_service.problems import BadRequest, Invalid, NotFound, Problem, TooLarge, Unavailable
 from decision_service.registry.base import RegistryUnavailable
 from decision_service.service import Service
@@ -50,8 +53,10 @@ def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
-        yield
-        await service.stop()
+        try:
+            yield
+        finally:
+            await service.stop()
 
     app = FastAPI(title="Notification decision service", version="1", lifespan=lifespan)
     endpoints = _Endpoints(service, multiprocess_dir)
@@ -183,12 +188,7 @@ class _Endpoints:
     async def _items(self, request: Request, single: tuple[str, ...]) -> tuple[list[dict[str, Any]], float]:
         """Read a list of items, or one item by itself."""
         raw = await _read(request, LIST_LIMIT)
-        try:
-            document = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"the body is not JSON: {error}") from None
-        except RecursionError:
-            raise BadRequest("the body is nested too deeply") from None
+        document = parse_json(raw)
         if isinstance(document, dict) and "events" not in document and all(name in document for name in single):
             now = {"now": document.pop("now")} if "now" in document else {}
             raw = msgspec.json.encode({"events": [document], **now})
@@ -218,6 +218,20 @@ class _Endpoints:
         accepted = sum(status.status != "invalid" for status in statuses.values())
         return _json({"accepted": accepted, "results": results}, 202)
 
+    async def activate(self, request: Request) -> Response:
+        event_id, now = await self._moment(request)
+        return _json((await self._service.deliveries.activate(event_id, now)).document())
+
+    async def cancel(self, request: Request) -> Response:
+        event_id, now = await self._moment(request)
+        await self._service.deliveries.cancel(event_id, now)
+        return _json({"event_id": event_id, "cancelled": True})
+
+    async def _moment(self, request: Request) -> tuple[str, float]:
+        """Give the decision that a request is about, and when."""
+        body = parse(MomentBody, await _read(request, SINGLE_LIMIT) or b"{}")
+        return str(request.path_params["event_id"]), await self._service.now(body)
+
     async def decision(self, request: Request) -> Response:
         return _json(await self._service.inspector.explain(request.path_params["event_id"]))
 
@@ -230,6 +244,17 @@ class _Endpoints:
         body = parse(PreferencesBody, await _read(request, SINGLE_LIMIT))
         now = await self._service.now(body)
         return _json(await self._service.shoppers.prefer(shopper_id, body, now, catalogue))
+
+    async def erase(self, request: Request) -> Response:
+        shopper_id = _shopper(request)
+        await self._service.eraser.erase(shopper_id, await self._service.now(MomentBody()))
+        return Response(status_code=204)
+
+    async def put_catalog(self, request: Request) -> Response:
+        document = parse_json(await _read(request, LIST_LIMIT))
+        if not isinstance(document, dict):
+            raise BadRequest("the body is no JSON object")
+        return _json({"version": await self._service.put_catalogue(document)})
 
     async def catalog(self, request: Request) -> Response:
         rulebook = self._service.rulebook
@@ -265,6 +290,8 @@ def _shopper(request: Request) -> str:
     shopper_id = str(request.path_params["shopper_id"])
     if not 0 < len(shopper_id) <= 255 or any(ord(each) < 32 or ord(each) == 127 for each in shopper_id):
         raise Invalid.field("shopper_id", "must have 1 to 255 characters and no control characters")
+    if is_pseudonym(shopper_id):
+        raise Invalid.field("shopper_id", f"must not begin with {ERASED!r}, which names shoppers who were erased")
     return shopper_id
 
 

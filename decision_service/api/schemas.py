@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
+from decision_service.names import ERASED, is_pseudonym
 from decision_service.problems import BadRequest, FieldError, Invalid, Problem
 from policies.rows import OutcomeType, Scalar
 
@@ -30,7 +31,17 @@ def _sane(time: datetime) -> datetime:
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+
+
+def _own_name(shopper_id: str) -> str:
+    if is_pseudonym(shopper_id):
+        raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
+    return shopper_id
+
+
+ShopperId = Annotated[Identifier, AfterValidator(_own_name)]
 
 
 def _scalar(value: object) -> Scalar:
@@ -78,10 +89,11 @@ class DecideBody(Body):
     """A request for a decision."""
 
     event_id: Identifier | None = None
-    shopper_id: Identifier
+    shopper_id: ShopperId
     triggers: Annotated[list[TriggerBody], Field(min_length=1, max_length=20)]
     context: Attributes = {}
     exclude: Annotated[list[ExclusionBody], Field(max_length=100)] = []
+    defer_activation: bool = False
     dry_run: bool = False
     now: Time | None = None
 
@@ -110,7 +122,7 @@ ShopperEventType = Literal[
 class ShopperEventBody(Body):
     """Something a shopper did; a purchase carries its ``value`` among the attributes."""
 
-    shopper_id: Identifier
+    shopper_id: ShopperId
     type: ShopperEventType
     at: Time | None = None
     attributes: Attributes = {}
@@ -123,12 +135,29 @@ class ListBody(Body):
     now: Time | None = None
 
 
+class QuietHoursBody(Body):
+    """Hours of the shopper's own day in which nothing may arrive; may cross midnight."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+
 class PreferencesBody(Body):
-    """A change of preferences; absent fields and channels keep their value."""
+    """A change of preferences; absent fields and channels keep their value, null goes back to the default."""
 
     consent: dict[Name, bool] = {}
+    reachable: dict[Name, bool] = {}
+    muted_categories: Annotated[list[Name], Field(max_length=100)] | None = None
+    max_per_week: Annotated[int, Field(ge=0, le=256)] | None = None
+    quiet_hours: QuietHoursBody | None = None
     time_zone: Annotated[str, Field(max_length=100)] | None = None
     locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    now: Time | None = None
+
+
+class MomentBody(Body):
+    """When something is asked or said of a decision (request clock only); empty otherwise."""
+
     now: Time | None = None
 
 
@@ -139,14 +168,6 @@ class ClockBody(Body):
 
 
 BodyType = TypeVar("BodyType", bound=Body)
-
-_NOT_YET = {
-    "defer_activation": "deferred activation is not supported yet",
-    "reachable": "is not supported yet",
-    "muted_categories": "is not supported yet",
-    "max_per_week": "is not supported yet",
-    "quiet_hours": "is not supported yet",
-}
 
 
 def parse(model: type[BodyType], raw: bytes) -> BodyType:
@@ -163,6 +184,22 @@ def parse(model: type[BodyType], raw: bytes) -> BodyType:
         return model.model_validate_json(raw)
     except ValidationError as error:
         raise _problem(error) from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def parse_json(raw: bytes) -> Any:
+    """Read a body whose parts are validated later.
+
+    Raises
+    ------
+    BadRequest
+        When it is not JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
 
@@ -187,5 +224,5 @@ def _field_error(detail: Any) -> FieldError:
     path = [str(part) for part in detail["loc"]]
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "extra_forbidden":
-        message = _NOT_YET.get(path[-1], "is not a known field")
+        message = "is not a known field"
     return FieldError(".".join(path) or "body", message)

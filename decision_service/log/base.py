@@ -21,6 +21,9 @@ from typing import Protocol
 FENCE = "fence"
 """The kind of the rows that begin an incarnation."""
 
+WILL = ("outcome", "preferences", "erasure")
+"""The kinds of rows by which a shopper's will may be made known: opt-outs, preferences, erasure."""
+
 
 class LogUnavailable(Exception):
     """The log cannot be read or written now."""
@@ -32,6 +35,29 @@ class LogBusy(LogUnavailable):
 
 class LogCorrupt(LogUnavailable):
     """The database is damaged, or its schema is not that of this version: it needs a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must be true of the log at the moment of writing, else nothing is written: see `Precluded`.
+
+    Parameters
+    ----------
+    unless
+        Kinds of rows that the event may not have yet.
+    before
+        The watermark, this row's time included, must lie below.
+    since, shoppers
+        No row of a `WILL` kind of these shoppers may stand after this position.
+    """
+
+    unless: frozenset[str] = frozenset()
+    before: float = inf
+    since: int | None = None
+    shoppers: tuple[str, ...] = ()
+
+
+UNCONDITIONAL = Condition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +78,8 @@ class Entry:
         Unique in the log: a second entry with it is a conflict.
     fence
         The entry is only valid while the log is in this incarnation.
+    condition
+        What else must be true of the log.
 
     Raises
     ------
@@ -66,6 +94,7 @@ class Entry:
     shopper_id: str | None = None
     key: str | None = None
     fence: int | None = None
+    condition: Condition = UNCONDITIONAL
 
     def __post_init__(self) -> None:
         if not isfinite(self.at):
@@ -136,7 +165,38 @@ class Fenced:
     incarnation: int
 
 
-Result = Appended | Conflict | Fenced
+@dataclass(frozen=True, slots=True)
+class Precluded:
+    """Nothing was written: the entry's condition does not hold.
+
+    ``position`` is that of the row that precludes it, or the head where the watermark does.
+    """
+
+    position: int
+
+
+Result = Appended | Conflict | Fenced | Precluded
+
+
+class Rewriter(Protocol):
+    """Takes a shopper out of rows: the only thing that ever changes what was written."""
+
+    def rewritten(self, row: LogRow) -> Rewritten:
+        """Give what is to stand instead of a row."""
+        ...
+
+    def last_word(self, rows: Sequence[LogRow]) -> Entry:
+        """Give the row to be appended, in view of the rows as they were; it is unconditional and has no key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What stands instead of a row: another shopper id and body; with ``keyless`` its key is dropped."""
+
+    shopper_id: str
+    body: bytes
+    keyless: bool = False
 
 
 class EventLog(Protocol):
@@ -144,6 +204,10 @@ class EventLog(Protocol):
 
     def append(self, entries: Sequence[Entry]) -> list[Result]:
         """Write entries in one transaction, in order; a result for each."""
+        ...
+
+    def rewrite(self, shopper_id: str, rewriter: Rewriter) -> LogRow:
+        """Rewrite all rows of a shopper and append the last word on it, in one transaction; give that row."""
         ...
 
     def head(self) -> Head:

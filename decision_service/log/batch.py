@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import inf
+from types import MappingProxyType
 
-from decision_service.log.base import FENCE, Appended, Conflict, Entry, Fenced, Head, LogRow, Result
+from decision_service.log.base import (
+    FENCE,
+    UNCONDITIONAL,
+    WILL,
+    Appended,
+    Conflict,
+    Entry,
+    Fenced,
+    Head,
+    LogRow,
+    Precluded,
+    Result,
+)
 
 
 class Batch:
@@ -19,6 +33,8 @@ class Batch:
         The log's rows of the entries' event ids, in position order.
     by_key
         The log's rows that have one of the entries' keys.
+    wills
+        The last positions of rows by which the shoppers of the entries' conditions made their will known.
 
     Examples
     --------
@@ -29,8 +45,16 @@ class Batch:
     8
     """
 
-    def __init__(self, head: Head, *, of_events: Iterable[LogRow], by_key: dict[str, LogRow]) -> None:
+    def __init__(
+        self,
+        head: Head,
+        *,
+        of_events: Iterable[LogRow],
+        by_key: Mapping[str, LogRow],
+        wills: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._head = head
+        self._wills = dict(wills)
         self._by_key = dict(by_key)
         self._by_event: dict[str, list[LogRow]] = defaultdict(list)
         for row in of_events:
@@ -39,16 +63,32 @@ class Batch:
         """What is to be written: each row with its key."""
 
     def add(self, entry: Entry) -> Result:
-        """Number an entry, unless its key is taken or it is fenced off."""
+        """Number an entry, unless its key is taken, it is fenced off, or its condition does not hold."""
         if entry.key is not None and (winner := self._by_key.get(entry.key)) is not None:
             return Conflict(winner)
         before = self._head
         if entry.fence is not None and entry.fence != before.incarnation:
             return Fenced(before.incarnation)
+        if entry.condition is not UNCONDITIONAL and (position := self._preclusion(entry)) is not None:
+            return Precluded(position)
         row = _follow(before, entry)
         self._head = Head(row.position, row.watermark, row.incarnation)
         self.rows.append((row, entry.key))
+        if row.kind in WILL and row.shopper_id is not None:
+            self._wills[row.shopper_id] = row.position
         return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
+
+    def _preclusion(self, entry: Entry) -> int | None:
+        """Give the position of what stands against an entry, None when its condition holds."""
+        condition = entry.condition
+        for earlier in self._by_event.get(entry.event_id or "", ()):
+            if earlier.kind in condition.unless:
+                return earlier.position
+        if max(self._head.watermark, entry.at) >= condition.before:
+            return self._head.position
+        since = inf if condition.since is None else condition.since
+        latest = max((self._wills.get(name, 0) for name in condition.shoppers), default=0)
+        return latest if latest > since else None
 
     def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:
         if key is not None:

@@ -6,12 +6,22 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, insert, select
+from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from decision_service.database import DatabaseUnavailable, errors, open_engine, write
-from decision_service.log.base import Entry, Head, LogCorrupt, LogRow, LogUnavailable, Result
+from decision_service.log.base import (
+    WILL,
+    Entry,
+    Head,
+    LogCorrupt,
+    LogRow,
+    LogUnavailable,
+    Result,
+    Rewriter,
+    Rewritten,
+)
 from decision_service.log.batch import Batch
 from decision_service.log.schema import facts, log
 from decision_service.migrations import SchemaMismatch, upgrade
@@ -37,9 +47,22 @@ _HEAD = select(log.c.position, log.c.watermark, log.c.incarnation).order_by(log.
 _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 _OF_EVENTS = select(*_ROW).where(log.c.event_id.in_(_NAMES)).order_by(log.c.position)
 _OF_KEYS = select(*_ROW, log.c.key).where(log.c.key.in_(_NAMES))
+_WILLS = (
+    select(log.c.shopper_id, func.max(log.c.position))
+    .where(log.c.shopper_id.in_(_NAMES), log.c.position > bindparam("since"), log.c.kind.in_(WILL))
+    .group_by(log.c.shopper_id)
+)
+_REWRITE = (
+    update(log)
+    .where(log.c.position == bindparam("at_position"))
+    .values(shopper_id=bindparam("new_shopper"), key=bindparam("new_key"), body=bindparam("new_body"))
+)
 _AFTER = select(*_ROW).where(log.c.position > bindparam("after")).order_by(log.c.position).limit(bindparam("most"))
 _AFTER_OF_KINDS = _AFTER.where(log.c.kind.in_(_NAMES))
 _OF_SHOPPER = select(*_ROW).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position.desc())
+_WITH_KEYS_OF_SHOPPER = (
+    select(*_ROW, log.c.key).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position)
+)
 _LAST_OF_KIND = select(*_ROW).where(log.c.kind == bindparam("kind")).order_by(log.c.position.desc()).limit(1)
 _FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
 
@@ -83,6 +106,22 @@ class SqlLog:
             if batch.rows:
                 connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
             return results
+
+    def rewrite(self, shopper_id: str, rewriter: Rewriter) -> LogRow:
+        """Rewrite all rows of a shopper and append the last word on it, in one transaction."""
+        with _log_errors(), write(self._engine) as connection:
+            found = connection.execute(_WITH_KEYS_OF_SHOPPER, {"shopper_id": shopper_id}).all()
+            rows = [LogRow(*row) for *row, _ in found]
+            entry = rewriter.last_word(rows)
+            keys = [key for *_, key in found]
+            changes = [_change(row, key, rewriter.rewritten(row)) for row, key in zip(rows, keys, strict=True)]
+            if changes:
+                connection.execute(_REWRITE, changes)
+            batch = _begin(connection, [entry])
+            batch.add(entry)
+            ((row, key),) = batch.rows
+            connection.execute(_INSERT, [_values(row, key)])
+            return row
 
     def head(self) -> Head:
         """Tell where the log stands."""
@@ -153,7 +192,36 @@ def _begin(connection: Connection, entries: Sequence[Entry]) -> Batch:
     """Read under the write lock what the entries meet: the head, and the rows of their events and keys."""
     events = {entry.event_id for entry in entries if entry.event_id is not None}
     keys = {entry.key for entry in entries if entry.key is not None}
-    return Batch(_head(connection), of_events=_of_events(connection, events), by_key=_by_key(connection, keys))
+    return Batch(
+        _head(connection),
+        of_events=_of_events(connection, events),
+        by_key=_by_key(connection, keys),
+        wills=_wills(connection, entries),
+    )
+
+
+def _wills(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
+    """Give where the shoppers that conditions are about last made their will known, if later than conditions say."""
+    conditions = [entry.condition for entry in entries if entry.condition.since is not None]
+    if not conditions:
+        return {}
+    names = list({name for condition in conditions for name in condition.shoppers})
+    since = min(condition.since for condition in conditions if condition.since is not None)
+    found: dict[str, int] = {}
+    for first in range(0, len(names), _ASKED_AT_ONCE):
+        asked = {"names": names[first : first + _ASKED_AT_ONCE], "since": since}
+        for name, position in connection.execute(_WILLS, asked):
+            found[name] = position
+    return found
+
+
+def _change(row: LogRow, key: str | None, rewritten: Rewritten) -> dict[str, Any]:
+    return {
+        "at_position": row.position,
+        "new_shopper": rewritten.shopper_id,
+        "new_key": None if rewritten.keyless else key,
+        "new_body": rewritten.body,
+    }
 
 
 def _head(connection: Connection) -> Head:

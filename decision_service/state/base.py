@@ -13,12 +13,14 @@ was acknowledged is lost, because everything here can be folded from the log aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ulid import ULID
 
+from decision_service.names import ShopperKey
+from policies.budget import BudgetDay, Spent
 from policies.shopper import Send, ShopperState
 
 
@@ -31,24 +33,29 @@ class Stored:
     """A shopper's state as stored, and the version that a reservation must name.
 
     ``state`` already counts the claims: reserved places are among its sends, withdrawn channels have no
-    consent.
+    consent. It contains the log at least up to ``position``; ``spent`` holds the budget days asked for.
     """
 
     state: ShopperState
     version: int
+    position: int = 0
+    spent: Spent = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Reservation:
     """A wish for a place: valid only while the shopper's version is the one it was decided on.
 
-    ``attempt`` is unique for each try, so a retry of the same event never frees the place of another.
+    ``attempt`` is unique for each try, so a retry of the same event never frees the place of another. With
+    a ``budget`` (millionths) the send's cost must fit into what is left of its channel's UTC day.
     """
 
-    shopper_id: str
+    shopper: ShopperKey
     version: int
     attempt: str
     send: Send
+    catalogue: int
+    budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,25 +71,48 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Overtaken:
+    """Nothing was taken: the day's budget does not pay for it, or another catalogue is in force."""
+
+
+@dataclass(frozen=True)
 class Withdrawal:
     """A claim that a shopper's consent for a channel ends now, ahead of the row that says so."""
 
-    shopper_id: str
+    shopper: ShopperKey
     channel: str
     attempt: str
 
     @classmethod
-    def of(cls, shopper_id: str, channel: str) -> Withdrawal:
+    def of(cls, shopper: ShopperKey, channel: str) -> Withdrawal:
         """Make a claim of its own."""
-        return cls(shopper_id, channel, str(ULID()))
+        return cls(shopper, channel, str(ULID()))
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What a batch of rows makes of one shopper: the folded state, and the claims that it settles."""
+    """What a batch of rows makes of one shopper: the folded state, and the claims that it settles.
 
-    state: ShopperState
+    Without a state nothing is kept of the shopper.
+    """
+
+    state: ShopperState | None
     settled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a batch of rows, those after position ``before`` up to ``after``, makes of the store.
+
+    ``spent`` is what is added to the budget days (millionths, negative for what was given back),
+    ``catalogue`` the version that came into force, if one did.
+    """
+
+    before: int
+    after: int
+    shoppers: Mapping[ShopperKey, Projection]
+    spent: Mapping[BudgetDay, int] = field(default_factory=dict)
+    catalogue: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +126,11 @@ class Folded:
 class StateStore(Protocol):
     """Where the shoppers' states are kept. Every call may raise `StateAway`."""
 
-    async def read(self, shopper_id: str) -> Stored:
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
         """Give a shopper's state; a shopper never seen has the empty one."""
         ...
 
-    async def reserve(self, reservation: Reservation) -> Reserved | Moved:
+    async def reserve(self, reservation: Reservation) -> Reserved | Moved | Overtaken:
         """Take a place if nothing about the shopper has changed since it was read."""
         ...
 
@@ -120,10 +150,10 @@ class StateStore(Protocol):
         """Give the log position up to which every row is contained."""
         ...
 
-    async def folded(self, shopper_ids: Iterable[str]) -> dict[str, Folded]:
+    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
         """Give the folded states that a batch of rows is to be applied to."""
         ...
 
-    async def apply(self, before: int, after: int, projections: Mapping[str, Projection]) -> bool:
-        """Write what rows ``before``+1 … ``after`` make of the shoppers; False when others did already."""
+    async def apply(self, step: Step) -> bool:
+        """Write what a batch of rows makes of the store; False when others did already."""
         ...

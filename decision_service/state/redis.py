@@ -2,7 +2,9 @@
 
 A shopper's hash has the fields ``b`` (the folded state, msgpack), ``v`` (a counter that every change of
 the shopper increments) and claims: ``p:<attempt>`` reserved places, ``w:<attempt>`` withdrawn channels.
-The ``meta`` hash says which incarnation of which server this is and which log position is contained.
+The ``meta`` hash says which incarnation of which server this is, which log position is contained and which
+catalogue is in force; ``spent`` what the sends of each channel and UTC day cost, those of claims included,
+which ``claimed`` remembers by claim.
 
 A reservation succeeds only if ``v`` is still what the decision was made on, so the rules live in one
 place, in Python: whatever a verdict rested on, its change moves ``v``. See the decision record on
@@ -23,22 +25,34 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
+from decision_service.names import ShopperKey
 from decision_service.state.base import (
     Folded,
     Moved,
-    Projection,
+    Overtaken,
     Reservation,
     Reserved,
     StateAway,
+    Step,
     Stored,
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
+from policies.budget import NOTHING_SPENT, BudgetDay, Spent, millionths, utc_day
 from policies.shopper import Send, ShopperState
 
 _RESERVE = """
-if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[1] then return redis.error_reply('AWAY') end
+local known = redis.call('HMGET', KEYS[1], 'incarnation', 'catalogue')
+if known[1] ~= ARGV[1] then return redis.error_reply('AWAY') end
+if tonumber(ARGV[6]) < tonumber(known[2] or 0) then return 0 end
 if (redis.call('HGET', KEYS[2], 'v') or '0') ~= ARGV[2] then return redis.call('HGETALL', KEYS[2]) end
+local cost = tonumber(ARGV[8])
+if cost > 0 then
+  local spent = tonumber(redis.call('HGET', KEYS[4], ARGV[7]) or 0)
+  if ARGV[9] ~= '' and spent + cost > tonumber(ARGV[9]) then return 0 end
+  redis.call('HINCRBY', KEYS[4], ARGV[7], cost)
+  redis.call('HSET', KEYS[5], ARGV[5], cost .. ' ' .. ARGV[7])
+end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.call('HINCRBY', KEYS[2], 'v', 1)
 redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[5])
@@ -53,29 +67,56 @@ redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[4])
 return 1
 """
 
-_DROP = """
-redis.call('ZREM', KEYS[2], ARGV[2])
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'v', 1) end
-return 1
+_REFUND = """
+local function refund(claimed, spent, name)
+  local entry = redis.call('HGET', claimed, name)
+  if entry then
+    local cost, day = string.match(entry, '^(%d+) (.*)$')
+    redis.call('HINCRBY', spent, day, -tonumber(cost))
+    redis.call('HDEL', claimed, name)
+  end
+end
 """
 
-_APPLY = """
+_DROP = (
+    _REFUND
+    + """
+redis.call('ZREM', KEYS[2], ARGV[2])
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[1], 'v', 1)
+  refund(KEYS[4], KEYS[3], ARGV[2])
+end
+return 1
+"""
+)
+
+_APPLY = (
+    _REFUND
+    + """
 if (redis.call('HGET', KEYS[1], 'position') or '0') ~= ARGV[1] then return 0 end
-local at = 3
-for k = 3, #KEYS do
-  redis.call('HSET', KEYS[k], 'b', ARGV[at])
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'catalogue', ARGV[3]) end
+local at = 5
+for _ = 1, tonumber(ARGV[4]) do
+  redis.call('HINCRBY', KEYS[3], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+for k = 5, #KEYS do
+  if ARGV[at] == '' then redis.call('HDEL', KEYS[k], 'b') else redis.call('HSET', KEYS[k], 'b', ARGV[at]) end
   redis.call('HINCRBY', KEYS[k], 'v', 1)
   local shopper, settled = ARGV[at + 1], tonumber(ARGV[at + 2])
   at = at + 3
   for _ = 1, settled do
-    redis.call('HDEL', KEYS[k], ARGV[at])
-    redis.call('ZREM', KEYS[2], shopper .. '\\0' .. ARGV[at])
+    local claim = shopper .. ' ' .. ARGV[at]
+    if redis.call('HDEL', KEYS[k], ARGV[at]) == 1 then refund(KEYS[4], KEYS[3], claim) end
+    redis.call('ZREM', KEYS[2], claim)
     at = at + 1
   end
+  if redis.call('HEXISTS', KEYS[k], 'b') == 0 and redis.call('HLEN', KEYS[k]) == 1 then redis.call('DEL', KEYS[k]) end
 end
 redis.call('HSET', KEYS[1], 'position', ARGV[2])
 return 1
 """
+)
 
 _PLACE, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -85,6 +126,7 @@ _decode_send = msgspec.msgpack.Decoder(Send).decode
 _TIMEOUT_S = 2.0
 
 Hash = Mapping[bytes, bytes]
+_Read = tuple[ShopperKey, tuple[BudgetDay, ...]]
 
 
 def _sha(script: str) -> str:
@@ -108,10 +150,12 @@ class RedisStateStore:
         self._prefix = f"ds:{namespace}:"
         self._meta = f"{self._prefix}meta"
         self._claims = f"{self._prefix}claims"
+        self._spent = f"{self._prefix}spent"
+        self._claimed = f"{self._prefix}claimed"
         self._incarnation: int | None = None
         self._run_id: str | None = None
-        self._reads: Coalescer[str, Stored] = Coalescer(self._read_many)
-        self._reserves: Coalescer[Reservation, Reserved | Moved] = Coalescer(self._reserve_many)
+        self._reads: Coalescer[_Read, Stored] = Coalescer(self._read_many)
+        self._reserves: Coalescer[Reservation, Reserved | Moved | Overtaken] = Coalescer(self._reserve_many)
 
     @classmethod
     def connect(cls, url: str, namespace: str) -> RedisStateStore:
@@ -135,50 +179,56 @@ class RedisStateStore:
 
     # -- deciding ---------------------------------------------------------------------------------
 
-    async def read(self, shopper_id: str) -> Stored:
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
         """Give a shopper's state, claims counted."""
-        return await self._reads(shopper_id)
+        return await self._reads((shopper, tuple(budget_days)))
 
-    async def _read_many(self, shopper_ids: Sequence[str]) -> Sequence[Stored]:
+    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[Stored]:
         incarnation = self._trusted()
+        days = list(dict.fromkeys(day for _, budget_days in reads for day in budget_days))
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
-            pipeline.hget(self._meta, "incarnation")
-            for shopper_id in shopper_ids:
-                pipeline.hgetall(self._key(shopper_id))
-            found, *hashes = await pipeline.execute()
+            # First where the store stands: states that are read a moment later contain at least that.
+            pipeline.hmget(self._meta, ["incarnation", "position"])
+            if days:
+                pipeline.hmget(self._spent, [_day_name(day) for day in days])
+            for shopper, _ in reads:
+                pipeline.hgetall(self._key(shopper))
+            (found, position), *answers = await pipeline.execute()
         if found is None or int(found) != incarnation:
             self.distrust()
             raise StateAway("the state store was emptied or restarted")
-        return [_stored(each) for each in hashes]
+        spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
+        hashes = answers[bool(days) :]
+        return [_stored(each, int(position or 0), spent) for each in hashes]
 
-    async def reserve(self, reservation: Reservation) -> Reserved | Moved:
+    async def reserve(self, reservation: Reservation) -> Reserved | Moved | Overtaken:
         """Take a place if the shopper's version is still the one decided on."""
         return await self._reserves(reservation)
 
-    async def _reserve_many(self, reservations: Sequence[Reservation]) -> Sequence[Reserved | Moved]:
+    async def _reserve_many(self, reservations: Sequence[Reservation]) -> Sequence[Reserved | Moved | Overtaken]:
         incarnation = self._trusted()
-        answers = await self._scripts(
-            _RESERVE,
-            [
-                (
-                    [self._meta, self._key(each.shopper_id), self._claims],
-                    [
-                        incarnation,
-                        each.version,
-                        _PLACE + each.attempt,
-                        _encode_state(each.send),
-                        _claim_name(each.shopper_id, _PLACE + each.attempt),
-                    ],
-                )
-                for each in reservations
-            ],
-        )
-        return [Reserved() if answer == 1 else Moved(_stored(_pairs(answer))) for answer in answers]
+        answers = await self._scripts(_RESERVE, [self._reserve_call(incarnation, each) for each in reservations])
+        return [_reserved(answer) for answer in answers]
+
+    def _reserve_call(self, incarnation: int, reservation: Reservation) -> tuple[list[str], list[Any]]:
+        send, field = reservation.send, _PLACE + reservation.attempt
+        keys = [self._meta, self._key(reservation.shopper), self._claims, self._spent, self._claimed]
+        return keys, [
+            incarnation,
+            reservation.version,
+            field,
+            _encode_state(send),
+            _claim_name(reservation.shopper, field),
+            reservation.catalogue,
+            _day_name((send.channel, utc_day(send.send_at))),
+            millionths(send.cost),
+            "" if reservation.budget is None else reservation.budget,
+        ]
 
     async def release(self, reservation: Reservation) -> None:
         """Give an unconfirmed place back."""
-        await self._drop([(reservation.shopper_id, _PLACE + reservation.attempt)])
+        await self._drop([(reservation.shopper, _PLACE + reservation.attempt)])
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Withdraw consent ahead of the log."""
@@ -187,12 +237,12 @@ class RedisStateStore:
             _CLAIM,
             [
                 (
-                    [self._meta, self._key(each.shopper_id), self._claims],
+                    [self._meta, self._key(each.shopper), self._claims],
                     [
                         incarnation,
                         _WITHDRAWN + each.attempt,
                         each.channel,
-                        _claim_name(each.shopper_id, _WITHDRAWN + each.attempt),
+                        _claim_name(each.shopper, _WITHDRAWN + each.attempt),
                     ],
                 )
                 for each in withdrawals
@@ -201,7 +251,7 @@ class RedisStateStore:
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Take back withdrawals that the log knew already."""
-        await self._drop([(each.shopper_id, _WITHDRAWN + each.attempt) for each in withdrawals])
+        await self._drop([(each.shopper, _WITHDRAWN + each.attempt) for each in withdrawals])
 
     # -- following the log ------------------------------------------------------------------------
 
@@ -210,27 +260,29 @@ class RedisStateStore:
         with self._away_on_error():
             return int(await cast(Awaitable[bytes | None], self._client.hget(self._meta, "position")) or 0)
 
-    async def folded(self, shopper_ids: Iterable[str]) -> dict[str, Folded]:
+    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
         """Give the folded states that a batch of rows is to be applied to."""
-        names = list(shopper_ids)
+        names = list(shoppers)
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
-            for shopper_id in names:
-                pipeline.hgetall(self._key(shopper_id))
+            for shopper in names:
+                pipeline.hgetall(self._key(shopper))
             hashes = await pipeline.execute()
         return {name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)}
 
-    async def apply(self, before: int, after: int, projections: Mapping[str, Projection]) -> bool:
-        """Write what the rows make of the shoppers, unless others did already."""
-        keys, arguments = [self._meta, self._claims], [str(before).encode(), str(after).encode()]
-        for shopper_id, projection in projections.items():
-            keys.append(self._key(shopper_id))
-            arguments += [
-                _encode_state(projection.state),
-                shopper_id.encode(),
-                str(len(projection.settled)).encode(),
-                *(name.encode() for name in projection.settled),
-            ]
+    async def apply(self, step: Step) -> bool:
+        """Write what a batch of rows makes of the store, unless others did already."""
+        keys = [self._meta, self._claims, self._spent, self._claimed, *map(self._key, step.shoppers)]
+        arguments: list[Any] = [
+            step.before,
+            step.after,
+            "" if step.catalogue is None else step.catalogue,
+            len(step.spent),
+            *(part for day, cost in step.spent.items() for part in (_day_name(day), cost)),
+        ]
+        for shopper, projection in step.shoppers.items():
+            blob = b"" if projection.state is None else _encode_state(projection.state)
+            arguments += [blob, shopper, len(projection.settled), *projection.settled]
         (answer,) = await self._scripts(_APPLY, [(keys, arguments)])
         return bool(answer)
 
@@ -286,6 +338,14 @@ class RedisStateStore:
         """Drop claims that their writer can no longer settle."""
         await self._drop_claims(older_than_s)
 
+    async def drop_budget_days(self, before: int) -> None:
+        """Forget what was spent on UTC days that no decision can concern any more."""
+        with self._away_on_error():
+            names = await self._command(self._client.hkeys(self._spent))
+            old = [name for name in names if int(name.rpartition(b" ")[2]) < before]
+            if old:
+                await self._command(self._client.hdel(self._spent, *old))
+
     async def _drop_claims(self, older_than_s: int) -> None:
         with self._away_on_error():
             seconds, _ = await self._command(self._client.time())
@@ -315,20 +375,23 @@ class RedisStateStore:
 
     # -- plumbing ---------------------------------------------------------------------------------
 
-    def _key(self, shopper_id: str) -> str:
-        return f"{self._prefix}s:{shopper_id}"
+    def _key(self, shopper: ShopperKey) -> str:
+        return f"{self._prefix}s:{shopper}"
 
     def _trusted(self) -> int:
         if self._incarnation is None:
             raise StateAway("the state store has not caught up with the log")
         return self._incarnation
 
-    async def _drop(self, claims: Sequence[tuple[str, str]]) -> None:
+    async def _drop(self, claims: Sequence[tuple[ShopperKey, str]]) -> None:
         await self._scripts(
             _DROP,
             [
-                ([self._key(shopper_id), self._claims], [name, _claim_name(shopper_id, name)])
-                for shopper_id, name in claims
+                (
+                    [self._key(shopper), self._claims, self._spent, self._claimed],
+                    [name, _claim_name(shopper, name)],
+                )
+                for shopper, name in claims
             ],
         )
 
@@ -356,13 +419,23 @@ class RedisStateStore:
             raise StateAway(message) from error
 
 
-def _claim_name(shopper_id: str, name: str) -> str:
-    return f"{shopper_id}\0{name}"
+def _claim_name(shopper: ShopperKey, name: str) -> str:
+    return f"{shopper} {name}"  # keys have no spaces
 
 
-def _split_claim(name: bytes) -> tuple[str, str]:
-    shopper_id, _, claim = name.decode().rpartition("\0")
-    return shopper_id, claim
+def _split_claim(name: bytes) -> tuple[ShopperKey, str]:
+    shopper, _, claim = name.decode().partition(" ")
+    return ShopperKey(shopper), claim
+
+
+def _day_name(day: BudgetDay) -> str:
+    return f"{day[0]} {day[1]}"
+
+
+def _reserved(answer: Any) -> Reserved | Moved | Overtaken:
+    if isinstance(answer, list):
+        return Moved(_stored(_pairs(answer)))
+    return Reserved() if answer == 1 else Overtaken()
 
 
 def _pairs(flat: Sequence[bytes]) -> Hash:
@@ -378,11 +451,11 @@ def _claims(fields: Hash) -> Iterator[tuple[str, bytes]]:
     return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
 
 
-def _stored(fields: Hash) -> Stored:
+def _stored(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> Stored:
     state = _folded(fields)
     for name, value in _claims(fields):
         if name.startswith(_PLACE):
             state = state.with_send(_decode_send(value))
         else:
             state = state.without_consent(value.decode())
-    return Stored(state, int(fields.get(b"v", 0)))
+    return Stored(state, int(fields.get(b"v", 0)), position, spent)

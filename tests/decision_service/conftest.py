@@ -71,11 +71,13 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
 
         service = Service(settings, fleet)
         app = build_api(service)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
-        ):
-            yield Replica(service, client, learner)
-        learner.stop()
+        try:
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+            ):
+                yield Replica(service, client, learner)
+        finally:
+            learner.stop()
 
     return start

@@ -28,7 +28,7 @@ async def test_a_decision_is_answered_and_logged(replica: Start) -> None:
         )
         assert answer["decision"] == "send"
         assert answer["hold_reason"] is None
-        assert answer["eligible"] == 51
+        assert answer["eligible"] == 45
         assert set(answer["action"]) == {"message", "channel", "delay_s"}
         assert answer["content"]["data"]["product"] == "Runner 3"
         assert answer["policy"] == {"name": "default", "version": 0, "mode": "online"}
@@ -133,7 +133,7 @@ GARBAGE: list[tuple[str, bytes, int, str | None]] = [
     ("long id", json.dumps(decide_body(event_id="x" * 256)).encode(), 422, "event_id"),
     ("control character", json.dumps(decide_body(event_id="a\x00b")).encode(), 422, "event_id"),
     ("unknown field", json.dumps(decide_body(colour="red")).encode(), 422, "colour"),
-    ("not supported yet", json.dumps(decide_body(defer_activation=True)).encode(), 422, "defer_activation"),
+    ("deferred how", json.dumps(decide_body(defer_activation="yes")).encode(), 422, "defer_activation"),
     ("unknown trigger", json.dumps(decide_body(triggers=[{"type": "nope"}])).encode(), 422, "triggers.0.type"),
     ("no trigger", json.dumps(decide_body(triggers=[])).encode(), 422, "triggers"),
     ("too many triggers", json.dumps(decide_body(triggers=[{"type": "welcome"}] * 21)).encode(), 422, "triggers"),
@@ -262,6 +262,10 @@ async def test_preferences_keep_what_is_absent(replica: Start) -> None:
         before = (await service.client.get(path)).json()
         assert before == {
             "consent": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
+            "reachable": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
+            "muted_categories": [],
+            "max_per_week": None,
+            "quiet_hours": None,
             "time_zone": "UTC",
             "locale": "en",
         }
@@ -283,7 +287,11 @@ async def test_preferences_keep_what_is_absent(replica: Start) -> None:
         ({"time_zone": "Mars/Base"}, "time_zone"),
         ({"time_zone": "../etc/passwd"}, "time_zone"),
         ({"locale": "!"}, "locale"),
-        ({"quiet_hours": {"from": "22:00", "to": "07:00"}}, "quiet_hours"),
+        ({"quiet_hours": {"from": "22:00", "to": "7:00"}}, "quiet_hours.to"),
+        ({"quiet_hours": {"from": "22:00", "to": "22:00"}}, "quiet_hours"),
+        ({"muted_categories": ["crt"]}, "muted_categories.0"),
+        ({"max_per_week": -1}, "max_per_week"),
+        ({"reachable": {"fax": False}}, "reachable.fax"),
         ({"consent": {"push": "yes"}}, "consent.push"),
     ],
 )

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 import redis.asyncio as redis_asyncio
 
-from policies.rows import DecisionRow, EventRow, OutcomeRow, PreferencesRow, decode
-from policies.shopper import ShopperState, fold
+from policies.rows import SHOPPER_ROWS, DecisionRow, decode
+from policies.shopper import ShopperState
+from policies.shopper_fold import fold
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.decision_service.test_learner import iso, live
@@ -44,16 +45,17 @@ def folded_from_the_log(service: Replica) -> dict[str, ShopperState]:
     states: dict[str, ShopperState] = defaultdict(ShopperState)
     for stored in service.service.log.read(0, 1_000_000):
         row = decode(stored.body)
-        if isinstance(row, DecisionRow | OutcomeRow | EventRow | PreferencesRow) and row.shopper_id:
+        if isinstance(row, SHOPPER_ROWS) and row.shopper_id:
             states[row.shopper_id] = fold(states[row.shopper_id], row)
     return states
 
 
 async def assert_state_is_the_logs_fold(service: Replica) -> None:
+    await service.service.journal.contained(service.rows())
     states = folded_from_the_log(service)
     assert states
     for shopper_id, state in states.items():
-        assert (await service.service.store.read(shopper_id)).state == state
+        assert (await service.service.store.read(service.service.names.key(shopper_id))).state == state
 
 
 async def test_emptied_while_stopped_the_state_is_back_after_the_start(replica: Start, redis: RealRedis) -> None:

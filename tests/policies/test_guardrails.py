@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from policies.arbitration import arbitrate
 from policies.catalogue import Catalogue
-from policies.guardrails import RULES, Reason, Situation, exceeds_cap, judge
+from policies.guardrails import RULES, Reason, exceeds_cap, judge
 from policies.request import Exclusion
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER, Send, ShopperState
+from policies.situation import Situation
 from tests.factories import NOW, request, small_document, trigger
 
 times = st.lists(st.integers(0, 40).map(float), max_size=12)
@@ -84,7 +85,7 @@ def test_a_channel_cap_leaves_other_channels_alone() -> None:
     channels = {"push": {"attribution_window_s": 60, "caps": [{"max": 1, "window_s": 7200}]}}
     channels["email"] = {"attribution_window_s": 60}
     book = rulebook(channels=channels)
-    state = ShopperState(sends=(Send("other", NOW - 60, "hint", "push"),))
+    state = ShopperState(sends=(Send("other", NOW - 60, "hint", "push", "browse"),))
     eligibility = arbitrate(request(), state, book)
     assert {book.space[int(n)].channel for n in eligibility.sends} == {"email"}
     assert Reason.cap_channel in eligibility.verdicts
@@ -92,22 +93,22 @@ def test_a_channel_cap_leaves_other_channels_alone() -> None:
 
 def test_a_reservation_ahead_fills_a_cap_like_a_send_behind() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 3_600}])
-    ahead = ShopperState(sends=(Send("other", NOW + 1_800, "hint", "push"),))
+    ahead = ShopperState(sends=(Send("other", NOW + 1_800, "hint", "push", "browse"),))
     assert len(arbitrate(request(), ahead, book).sends) == 0
-    far = ShopperState(sends=(Send("other", NOW + 7_200, "hint", "push"),))
+    far = ShopperState(sends=(Send("other", NOW + 7_200, "hint", "push", "browse"),))
     assert {book.space[int(n)].delay_s for n in arbitrate(request(), far, book).sends} == {0, 3_600}
 
 
 def test_the_decisions_own_place_does_not_count_against_it() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    own = ShopperState(sends=(Send("e-1", NOW, "hint", "push"),))
+    own = ShopperState(sends=(Send("e-1", NOW, "hint", "push", "browse"),))
     assert len(arbitrate(request(event_id="e-1"), own, book).sends) == 8
     assert len(arbitrate(request(event_id="e-2"), own, book).sends) == 0
 
 
 def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    state = ShopperState(consent={"email": False}, sends=(Send("other", NOW, "hint", "push"),))
+    state = ShopperState(consent={"email": False}, sends=(Send("other", NOW, "hint", "push", "browse"),))
     eligibility = arbitrate(request(trigger(critical=True)), state, book)
     assert not eligibility.hold
     assert {book.space[int(n)].channel for n in eligibility.sends} == {"push"}
@@ -117,7 +118,7 @@ def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() 
 
 def test_critical_sends_take_no_place() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    state = ShopperState(sends=(Send("other", NOW, "hint", "push", critical=True),))
+    state = ShopperState(sends=(Send("other", NOW, "hint", "push", "browse", critical=True),))
     assert len(arbitrate(request(), state, book).sends) == 8
 
 
@@ -181,10 +182,10 @@ def test_adding_a_cap_never_enlarges_the_eligible_set(
 @given(states, caps)
 def test_rules_judge_each_joint_action_alone(state: ShopperState, some: list[object]) -> None:
     book = rulebook(caps=some)
-    verdicts = judge(Situation(request(), trigger(), state, book))
+    verdicts = judge(Situation.of(request(), trigger(), state, book))
     for number, rule in itertools.product(range(len(book.space)), RULES):
         others = tuple(Exclusion(*book.space[other]) for other in range(len(book.space)) if other != number)
-        alone = judge(Situation(request(exclude=others), trigger(), state, book))
+        alone = judge(Situation.of(request(exclude=others), trigger(), state, book))
         assert alone[number] == verdicts[number], rule
 
 
@@ -211,8 +212,18 @@ def test_reasons_are_in_the_order_of_the_contract() -> None:
         "no_content",
         "expired",
         "no_consent",
+        "unreachable",
+        "preference",
+        "holdout",
+        "quiet_hours",
+        "suppression_window",
+        "cooldown",
+        "min_gap",
+        "cap_message",
+        "cap_category",
         "cap_channel",
         "cap_global",
+        "budget",
         "outranked",
     ]
     assert [rule.reason for rule in RULES] == sorted(rule.reason for rule in RULES)

@@ -6,16 +6,20 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
-from policies.attribution import Attribution, Interaction
+from policies.attribution import VOID_KEPT_S, Attribution, Interaction
 from policies.catalogue import Catalogue, Reward
 from policies.learning import Learning
 from policies.reward import rewarded
 from policies.rows import (
+    ActivationRow,
+    CancellationRow,
     CatalogueRow,
     ClockRow,
     DecisionRow,
+    ErasureRow,
     OutcomeRow,
     PolicyRecord,
     PreferencesRow,
@@ -286,3 +290,80 @@ def test_a_correction_takes_back_what_it_corrects() -> None:
         once.fold(position, row)
     assert learning.learned == once.learned == 1
     assert learning.snapshot().worth == pytest.approx(once.snapshot().worth)
+
+
+def deferred(rows: Rows, event_id: str = "e-1", **more: Any) -> None:
+    rows.send(event_id, **more)
+    rows.rows[-1] = msgspec.structs.replace(rows.rows[-1], deferred=True)
+
+
+def test_a_deferred_send_teaches_only_once_it_was_activated(rows: Rows) -> None:
+    deferred(rows, "activated")
+    deferred(rows, "forgotten")
+    rows.rows.append(ActivationRow(NOW + 60, "activated", "s-1", deliver=True))
+    rows.outcome("click", "forgotten", at=NOW + 90)
+    rows.clock(NOW + WINDOW_S)
+    rows.outcome("click", "forgotten", at=NOW + 2 * WINDOW_S)
+    assert [each.event_id for each in rows.interactions()] == ["activated"]
+
+
+def test_an_activation_after_the_window_closes_it_at_once(rows: Rows) -> None:
+    deferred(rows)
+    rows.clock(NOW + 2 * WINDOW_S)
+    rows.rows.append(ActivationRow(NOW + 60, "e-1", "s-1", deliver=True))
+    (learned,) = rows.interactions()
+    assert learned.event_id == "e-1"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ActivationRow(NOW + 60, "e-1", "s-1", deliver=False, reason="cap_global"),
+        CancellationRow(NOW + 60, "e-1", "s-1"),
+    ],
+)
+def test_what_was_taken_back_teaches_nothing_not_even_late(rows: Rows, row: Row) -> None:
+    rows.send()
+    rows.rows.append(row)
+    rows.clock(NOW + WINDOW_S)
+    rows.outcome("click", at=NOW + 2 * WINDOW_S)
+    rows.outcome("click", at=NOW + VOID_KEPT_S + 2 * WINDOW_S)
+    assert rows.interactions() == []
+
+
+def test_those_never_activated_are_named_after_an_hour(rows: Rows) -> None:
+    deferred(rows)
+    attribution = Attribution(rows.related)
+    for position, row in enumerate([*rows.rows, ClockRow(NOW + 3_600)], 1):
+        attribution.advance(position, row)
+    assert attribution.never_activated() == []
+    attribution.advance(99, ClockRow(NOW + 3_600.5))
+    assert [window.event_id for window in attribution.never_activated()] == ["e-1"]
+
+
+def test_an_erasure_voids_what_lies_ahead_and_learns_from_what_has_left(rows: Rows) -> None:
+    rows.send("ahead", delay_s=3_600)
+    rows.send("left")
+    rows.rows.append(ErasureRow(NOW + 60, "erased:1", "key", ("ahead", "left")))
+    rows.clock(NOW + 10 * WINDOW_S)
+    assert [each.event_id for each in rows.interactions()] == ["left"]
+
+
+def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows) -> None:
+    deferred(rows, "e-1")
+    rows.send("e-2", shopper="s-2")
+    rows.rows.append(ActivationRow(NOW + 60, "e-1", "s-1", deliver=True))
+    rows.rows.append(CancellationRow(NOW + 60, "e-2", "s-2"))
+    rows.rows.append(ErasureRow(NOW + 70, "erased:1", "key", ("e-1",)))
+    rows.clock(NOW + WINDOW_S)
+    whole = Learning(rows.related)
+    for position, row in enumerate(rows.rows, 1):
+        whole.fold(position, row)
+    for cut in range(len(rows.rows)):
+        first = Learning(rows.related)
+        for position, row in enumerate(rows.rows[:cut], 1):
+            first.fold(position, row)
+        second = Learning.from_bytes(first.to_bytes(), rows.related)
+        for position, row in enumerate(rows.rows[cut:], cut + 1):
+            second.fold(position, row)
+        assert second.to_bytes() == whole.to_bytes()

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from policies.context import segment
 from policies.rows import DecisionRow, EventRow, OutcomeRow, PolicyRecord, PreferencesRow, ShopperRow
-from policies.shopper import HORIZON_S, NEW_SHOPPER, ShopperState, fold
+from policies.shopper import HORIZON_S, NEW_SHOPPER, ShopperState
+from policies.shopper_fold import fold
 from tests.factories import DAY_S, NOW, trigger
 
 
@@ -61,7 +62,7 @@ def test_an_opt_out_voids_the_other_sends_ahead_on_its_channel() -> None:
         decision("elsewhere", channel="email", send_at=NOW + 60),
     )
     state = after(*rows, outcome("opt_out", "own"))
-    assert [send.event_id for send in state.sends] == ["past", "own", "elsewhere"]
+    assert [send.event_id for send in state.sends] == ["past", "elsewhere", "own"]
     assert state.consent == {"push": False}
 
 

@@ -12,7 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decision_service.log.base import Appended, Conflict, Entry, EventLog, Fenced, Head, LogRow, Result
+from decision_service.log.base import (
+    UNCONDITIONAL,
+    WILL,
+    Appended,
+    Condition,
+    Conflict,
+    Entry,
+    EventLog,
+    Fenced,
+    Head,
+    LogRow,
+    Precluded,
+    Result,
+    Rewritten,
+)
 from decision_service.log.sql import SqlLog
 
 Opener = Callable[[Path], EventLog]
@@ -21,6 +35,13 @@ IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": lambda directory: SqlLog.open(f"
 
 every_log = pytest.mark.parametrize("opener", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
 
+condition = st.just(UNCONDITIONAL) | st.builds(
+    Condition,
+    unless=st.frozensets(st.sampled_from(["decision", "outcome"])),
+    before=st.sampled_from([float("inf"), 0.0, 1e9]),
+    since=st.none() | st.integers(0, 8),
+    shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
+)
 entry = st.builds(
     Entry,
     kind=st.sampled_from(["decision", "outcome", "event", "fence"]),
@@ -30,6 +51,7 @@ entry = st.builds(
     shopper_id=st.none() | st.sampled_from(["s1", "s2"]),
     key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
     fence=st.none() | st.integers(0, 2),
+    condition=condition,
 )
 batches = st.lists(st.lists(entry, max_size=6), max_size=6)
 
@@ -48,6 +70,8 @@ class Model:
         if new.fence is not None and new.fence != incarnation:
             return Fenced(incarnation)
         before = max((row.at for row in self.rows), default=float("-inf"))
+        if (position := self.preclusion(new, before)) is not None:
+            return Precluded(position)
         related = tuple(row for row in self.rows if new.event_id is not None and row.event_id == new.event_id)
         row = LogRow(
             position=len(self.rows) + 1,
@@ -62,6 +86,17 @@ class Model:
         self.rows.append(row)
         self.keys.append(new.key)
         return Appended(row.position, before, row.watermark, related)
+
+    def preclusion(self, new: Entry, watermark: float) -> int | None:
+        wanted = new.condition
+        for row in self.rows:
+            if new.event_id is not None and row.event_id == new.event_id and row.kind in wanted.unless:
+                return row.position
+        if max(watermark, new.at) >= wanted.before:
+            return len(self.rows)
+        wills = [row.position for row in self.rows if row.kind in WILL and row.shopper_id in wanted.shoppers]
+        latest = max(wills, default=0)
+        return latest if wanted.since is not None and latest > wanted.since else None
 
 
 @contextmanager
@@ -206,3 +241,39 @@ def test_a_name_that_no_database_takes_is_refused_before_it_can_fail_its_group(f
 def test_a_time_that_would_spoil_the_watermark_is_refused(at: float) -> None:
     with pytest.raises(ValueError, match="finite"):
         Entry("event", at, b"")
+
+
+class Shouting:
+    """Rewrites rows to capitals."""
+
+    def rewritten(self, row: LogRow) -> Rewritten:
+        return Rewritten("S", row.body.upper(), keyless=row.kind == "event")
+
+    def last_word(self, rows: Sequence[LogRow]) -> Entry:
+        return Entry("erasure", 1.0, str(len(rows)).encode(), shopper_id="k")
+
+
+@every_log
+@settings(max_examples=25, deadline=None)
+@given(groups=batches)
+def test_rewriting_changes_the_rows_of_one_shopper_and_nothing_else(opener: Opener, groups: list[list[Entry]]) -> None:
+    with opened(opener) as log:
+        model = filled(log, groups)
+        own = [row for row in model.rows if row.shopper_id == "s1"]
+        last = log.rewrite("s1", Shouting())
+        assert (last.position, last.body) == (len(model.rows) + 1, str(len(own)).encode())
+        changed = log.read(0, 1_000)
+        for before, after in zip(model.rows, changed, strict=False):
+            if before.shopper_id != "s1":
+                assert after == before
+            else:
+                assert (after.shopper_id, after.body) == ("S", before.body.upper())
+                assert (after.position, after.event_id, after.watermark) == (
+                    before.position,
+                    before.event_id,
+                    before.watermark,
+                )
+        assert log.of_shopper("s1", 10) == []
+        keys = {key: row for row, key in zip(model.rows, model.keys, strict=True) if key is not None}
+        kept = {row.position for key, row in keys.items() if not (row.shopper_id == "s1" and row.kind == "event")}
+        assert {row.position for row in log.find_all(list(keys))} == kept

@@ -1,0 +1,64 @@
+"""Budgets: what a channel's sends of a UTC day may cost together; the one rule over all shoppers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policies.shopper import HORIZON_S, ShopperState
+
+BudgetDay = tuple[str, int]
+"""A channel and a UTC day."""
+
+Spent = Mapping[BudgetDay, int]
+"""What sends cost so far, by channel and UTC day, in millionths: sums of them are exact."""
+
+NOTHING_SPENT: Spent = {}
+_DAY_S = 86_400
+
+
+def millionths(cost: float) -> int:
+    """Write a cost in millionths.
+
+    >>> millionths(0.015)
+    15000
+    """
+    return round(cost * 1_000_000)
+
+
+def utc_day(at: float) -> int:
+    """Number the UTC day of a time: days since 1970-01-01.
+
+    >>> utc_day(86_400.0)
+    1
+    """
+    return int(at // _DAY_S)
+
+
+def overdraws(spent: int, cost: float, budget: float) -> bool:
+    """Tell whether one more send would cost more than is left.
+
+    >>> overdraws(985_000, 0.015, 1.0), overdraws(985_001, 0.015, 1.0)
+    (False, True)
+    """
+    return spent + millionths(cost) > millionths(budget)
+
+
+def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
+    """Give what a row changed of the spending: places taken cost, places given back are refunded.
+
+    Sends that merely grew too old for the state stay paid for.
+
+    >>> from policies.shopper import NEW_SHOPPER, Send
+    >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
+    >>> spending(NEW_SHOPPER, state), spending(state, NEW_SHOPPER)
+    ({('sms', 1): 15000}, {('sms', 1): -15000})
+    """
+    spent: dict[BudgetDay, int] = {}
+    old, new = {send.event_id: send for send in before.sends}, {send.event_id: send for send in after.sends}
+    horizon = (after.seen_at or 0.0) - HORIZON_S
+    for event_id in old.keys() ^ new.keys():
+        send, sign = (new[event_id], 1) if event_id in new else (old[event_id], -1)
+        if send.cost and send.send_at >= horizon:
+            day = (send.channel, utc_day(send.send_at))
+            spent[day] = spent.get(day, 0) + sign * millionths(send.cost)
+    return spent

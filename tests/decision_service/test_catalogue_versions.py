@@ -1,0 +1,80 @@
+"""The catalogue over HTTP: versioned, in force everywhere when the answer comes, refused as a whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.decision_service.conftest import Start
+from tests.factories import small_document
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_new_catalogue_is_in_force_when_the_answer_comes(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0]), policy="uniform") as service:
+        before = await service.decide(event_id="e-1")
+        changed = small_document(delays_s=[0, 60, 120])
+        answer = await service.client.put("/v1/catalog", json=changed)
+        assert (answer.status_code, answer.json()) == (200, {"version": 2})
+        after = await service.decide(event_id="e-2", shopper_id="s-2")
+        assert (before["eligible"], after["eligible"]) == (5, 13)
+        got = await service.client.get("/v1/catalog")
+        assert (got.json()["delays_s"], got.headers["Catalog-Version"]) == ([0, 60, 120], "2")
+        explained = (await service.client.get("/v1/decisions/e-1")).json()
+        assert explained["catalogue_version"] == 1
+
+
+async def test_what_is_got_can_be_put_and_changes_nothing(replica: Start) -> None:
+    async with replica() as service:
+        rows = service.rows()
+        document = (await service.client.get("/v1/catalog")).json()
+        assert (await service.client.put("/v1/catalog", json=document)).json() == {"version": 1}
+        assert service.rows() == rows
+
+
+async def test_a_refused_catalogue_names_every_mistake_and_the_old_one_serves_on(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        rows = service.rows()
+        wrong = small_document(delays_s=[3600, 0], min_gap_s=-1)
+        wrong["channels"]["push"]["quiet_hours"] = {"from": "25:00", "to": "08:00"}
+        answer = await service.client.put("/v1/catalog", json=wrong)
+        assert answer.status_code == 422
+        fields = {error["field"] for error in answer.json()["errors"]}
+        assert fields == {"min_gap_s", "channels.push.quiet_hours.from"}
+        assert (await service.client.put("/v1/catalog", content=b"[]")).status_code == 400
+        assert (await service.client.put("/v1/catalog", content=b"{")).status_code == 400
+        assert service.rows() == rows
+        assert (await service.decide())["decision"] == "send"
+
+
+async def test_every_replica_notices_by_itself(replica: Start) -> None:
+    async with replica(small_document()) as one, replica(small_document()) as two:
+        await one.client.put("/v1/catalog", json=small_document(delays_s=[0]))
+        assert (await two.service.versions.refresh()).catalogue == 2
+        assert (await two.decide())["decision"] == "send"
+
+
+async def test_a_replica_that_is_behind_sends_nothing_under_the_old_rules(replica: Start) -> None:
+    async with replica(small_document()) as one, replica(small_document()) as two:
+        await two.service.versions.stop()
+        await one.client.put("/v1/catalog", json=small_document(delays_s=[0]))
+        answer = await two.decide()
+        assert (answer["decision"], answer["hold_reason"]) == ("hold", "lost_race")
+
+
+async def test_what_was_put_outlives_a_restart_but_not_a_changed_file(replica: Start, tmp_path: Path) -> None:
+    first, second = small_document(delays_s=[0]), small_document(delays_s=[0, 60])
+    async with replica(first) as service:
+        await service.client.put("/v1/catalog", json=second)
+    async with replica(first) as service:
+        assert service.service.rulebook.version == 2
+    third = small_document(delays_s=[0, 60, 120])
+    async with replica(third) as service:
+        assert service.service.rulebook.version == 3
+        assert service.service.rulebook.catalogue.delays_s == (0, 60, 120)
+    async with replica() as service:
+        assert service.service.rulebook.version == 3
+    assert yaml.safe_load((tmp_path / "catalogue.yaml").read_text())["delays_s"] == [0, 60, 120]

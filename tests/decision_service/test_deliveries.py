@@ -1,0 +1,216 @@
+"""The activation gate and cancelling, over HTTP on the real parts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from policies.rows import ActivationRow, decode
+from tests.decision_service.conftest import Replica, Start
+from tests.factories import small_document
+
+pytestmark = pytest.mark.anyio
+
+ONE = {"caps": [{"max": 1, "window_s": 86_400}]}
+
+
+async def activate(service: Replica, event_id: str = "e-1", **body: Any) -> dict[str, Any]:
+    answer = await service.post(f"/v1/decisions/{event_id}/activate", body)
+    assert answer.status_code == 200, answer.text
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+async def cancel(service: Replica, event_id: str = "e-1", **body: Any) -> int:
+    return (await service.post(f"/v1/decisions/{event_id}/cancel", body)).status_code
+
+
+async def sends(service: Replica, event_id: str, **body: Any) -> bool:
+    return bool((await service.decide(event_id=event_id, **body))["decision"] == "send")
+
+
+async def status_of(service: Replica, event_id: str = "e-1") -> dict[str, Any]:
+    learned: dict[str, Any] = (await service.client.get(f"/v1/decisions/{event_id}")).json()["learned"]
+    return learned
+
+
+async def test_a_send_that_nothing_stands_against_may_leave(replica: Start) -> None:
+    async with replica(small_document(**ONE)) as service:
+        assert await sends(service, "e-1", defer_activation=True)
+        assert await activate(service) == {"deliver": True}
+        assert await activate(service) == {"deliver": True}
+
+
+async def test_the_first_answer_stands(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        assert await sends(service, "e-1")
+        assert await activate(service) == {"deliver": True}
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
+        assert await activate(service) == {"deliver": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"consent": {"push": False, "email": False}}, "no_consent"),
+        ({"reachable": {"push": False, "email": False}}, "unreachable"),
+        ({"muted_categories": ["cart", "browse"]}, "preference"),
+        ({"max_per_week": 0}, "preference"),
+        ({"quiet_hours": {"from": "16:00", "to": "20:00"}}, "preference"),
+    ],
+)
+async def test_what_the_shopper_wants_meanwhile_counts(replica: Start, change: dict[str, Any], reason: str) -> None:
+    document = small_document(delays_s=[0], **ONE)
+    async with replica(document, policy="uniform") as service:
+        number = 0
+        while not await sends(service, f"e-{number}", defer_activation=True):
+            number += 1
+        now = "2026-11-21T17:00:00Z"
+        await service.client.put("/v1/shoppers/s-1/preferences", json={**change, "now": now})
+        assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
+        state = await service.service.store.read(service.service.names.key("s-1"))
+        assert state.state.sends == ()
+        assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
+
+
+async def test_a_catalogue_that_changed_meanwhile_counts(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1")
+        for channel in document["channels"].values():
+            channel["quiet_hours"] = {"from": "16:00", "to": "18:00"}
+        assert (await service.client.put("/v1/catalog", json=document)).status_code == 200
+        assert await activate(service) == {"deliver": False, "reason": "quiet_hours"}
+
+
+async def test_a_refused_send_is_not_learned_and_its_place_is_free(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
+        assert await sends(service, "e-1")
+        assert not await sends(service, "e-2")
+        quiet = {"quiet_hours": {"from": "16:00", "to": "18:00"}}
+        await service.client.put("/v1/shoppers/s-1/preferences", json=quiet)
+        assert (await activate(service, now="2026-11-21T17:00:00Z"))["deliver"] is False
+        assert await sends(service, "e-3", now="2026-11-21T18:00:00Z")
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+
+
+async def test_a_deferred_send_takes_its_place_but_teaches_only_once_activated(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
+        for number in (1, 2):
+            assert await sends(service, f"e-{number}", shopper_id=f"s-{number}", defer_activation=True)
+        assert not await sends(service, "e-3", shopper_id="s-1")
+        assert (await activate(service, "e-1", now="2026-11-21T17:30:00Z"))["deliver"] is True
+        await service.post("/v1/feedback", {"event_id": "e-2", "type": "click", "now": "2026-11-21T17:30:00Z"})
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+
+
+async def test_a_deferred_send_that_nobody_activates_expires_and_frees_its_place(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
+        assert await sends(service, "e-1", defer_activation=True)
+        assert not await sends(service, "e-2", now="2026-11-21T18:00:00Z")
+        assert await sends(service, "e-3", now="2026-11-21T18:00:01Z")
+        late = await activate(service, now="2026-11-21T18:00:01Z")
+        assert late == {"deliver": False, "reason": "expired"}
+
+
+async def test_the_learner_writes_expiries_down(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        assert await sends(service, "e-1", defer_activation=True)
+        await service.post("/v1/clock", {"now": "2026-11-21T18:00:00Z"})
+        await service.post("/v1/clock", {"now": "2026-11-21T18:00:01Z"})
+        await service.post("/v1/clock", {"now": "2026-11-21T18:00:02Z"})
+        rows = [decode(row.body) for row in service.service.log.of_events(["e-1"])]
+        expiries = [row for row in rows if isinstance(row, ActivationRow)]
+        assert [(row.deliver, row.reason) for row in expiries] == [(False, "expired")]
+        assert await activate(service, now="2026-11-21T17:00:00Z") == {"deliver": False, "reason": "expired"}
+
+
+async def test_parallel_activations_agree(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as one, replica(small_document(), policy="rule") as two:
+        assert await sends(one, "e-1", defer_activation=True)
+
+        async def withdraw() -> dict[str, Any]:
+            await one.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
+            return await activate(two)
+
+        answers = await asyncio.gather(activate(one), activate(two), withdraw(), activate(one))
+        assert len({answer["deliver"] for answer in answers}) == 1
+
+
+async def test_cancelling_frees_the_place_and_teaches_nothing(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
+        assert await sends(service, "e-1")
+        assert await cancel(service) == 200
+        assert await cancel(service) == 200
+        assert await sends(service, "e-2")
+        assert await activate(service) == {"deliver": False, "reason": "cancelled"}
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+
+
+async def test_what_has_happened_cannot_be_cancelled(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        assert await sends(service, "e-1")
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "delivered", "now": "2026-11-21T17:01:00Z"})
+        assert await cancel(service) == 409
+        assert await sends(service, "e-2", exclude=[{"channel": "email"}])
+        await service.post("/v1/clock", {"now": "2026-11-21T20:59:59Z"})
+        await service.post("/v1/clock", {"now": "2026-11-21T21:00:00Z"})
+        assert await cancel(service, "e-2") == 409
+        assert service.learner.progress.learned >= 1
+
+
+async def test_a_hold_is_neither_activated_nor_cancelled_and_an_unknown_decision_is_not_found(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
+        assert not await sends(service, "e-1")
+        for act in ("activate", "cancel"):
+            assert (await service.post(f"/v1/decisions/e-1/{act}", {})).status_code == 409
+            assert (await service.post(f"/v1/decisions/nobody/{act}", {})).status_code == 404
+            answer = await service.post(f"/v1/decisions/e-1/{act}", {"when": 1})
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "when")
+
+
+async def test_the_gate_may_be_asked_with_an_empty_body(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        assert await sends(service, "e-1")
+        answer = await service.client.post("/v1/decisions/e-1/activate")
+        assert answer.json() == {"deliver": True}
+
+
+async def test_a_days_budget_is_shared_by_all_shoppers_and_given_back(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    document["channels"] = {
+        "push": {"attribution_window_s": 14_400, "cost": 0.4, "daily_budget": 1.0},
+        "email": {"attribution_window_s": 14_400},
+    }
+    only_push = {"exclude": [{"channel": "email"}]}
+    async with replica(document, policy="rule") as one, replica(document, policy="rule") as two:
+        answers = await asyncio.gather(
+            *((one, two)[n % 2].decide(event_id=f"e-{n}", shopper_id=f"s-{n}", **only_push) for n in range(10))
+        )
+        sent = [answer for answer in answers if answer["decision"] == "send"]
+        assert len(sent) == 2
+        assert {answer["hold_reason"] for answer in answers} <= {None, "lost_race", "no_eligible_action"}
+        refused = await one.decide(event_id="late", shopper_id="s-late", **only_push)
+        assert {each["reason"] for each in refused["excluded"] if each["channel"] == "push"} == {"budget"}
+        assert await cancel(one, sent[0]["event_id"]) == 200
+        assert (await two.decide(event_id="again", shopper_id="s-late", **only_push))["decision"] == "send"
+        tomorrow = await two.decide(event_id="next", shopper_id="s-next", now="2026-11-22T00:00:00Z", **only_push)
+        assert tomorrow["decision"] == "send"
+
+
+async def test_the_budget_is_known_again_after_the_state_was_lost(replica: Start, redis: Any) -> None:
+    document = small_document(delays_s=[0])
+    document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 0.5}
+    body = {"exclude": [{"channel": "email"}]}
+    async with replica(document, policy="rule") as service:
+        assert (await service.decide(event_id="e-1", **body))["decision"] == "send"
+    redis.kill()
+    redis.start()
+    async with replica(document, policy="rule") as service:
+        assert (await service.decide(event_id="e-2", shopper_id="s-2", **body))["hold_reason"] == "no_eligible_action"
