@@ -37,7 +37,8 @@ DOORS: dict[str, set[str]] = {
     "vowpal_wabbit_next": {"policies.vw_heads"},
     "jinja2": {"policies.content"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
-    "gymnasium": {"simulators"},
+    "gymnasium": {"simulators.notification_env", "simulators.reinforce"},
+    "matplotlib": {"decision_service.pictures"},
 }
 """Library → the modules (or packages) that may import it."""
 
@@ -122,4 +123,13 @@ def test_researchers_import_the_lower_floors_without_the_service() -> None:
     code = f"import sys, importlib\nfor name in {lower!r}: importlib.import_module(name)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    assert loaded & {"ray", "redis", "fastapi", "sqlalchemy", "decision_service"} == set()
+    assert loaded & {"ray", "redis", "fastapi", "sqlalchemy", "decision_service", "matplotlib"} == set()
+
+
+def test_the_world_needs_no_gymnasium() -> None:
+    worlds = [module for module, _ in modules("simulators") if module not in DOORS["gymnasium"]]
+    code = (
+        f"import sys, importlib as i\nfor name in {worlds!r}: i.import_module(name)\nprint('gymnasium' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

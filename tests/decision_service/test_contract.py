@@ -28,7 +28,7 @@ async def test_a_decision_is_answered_and_logged(replica: Start) -> None:
         )
         assert answer["decision"] == "send"
         assert answer["hold_reason"] is None
-        assert answer["eligible"] == 51
+        assert answer["eligible"] == 45
         assert set(answer["action"]) == {"message", "channel", "delay_s"}
         assert answer["content"]["data"]["product"] == "Runner 3"
         assert answer["policy"] == {"name": "default", "version": 0, "mode": "online"}
