@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,3 +241,22 @@ def test_a_missing_attribute_makes_a_message_ineligible() -> None:
     assert "no_content" in reasons(book)
     assert "no_content" not in reasons(book, trigger(attributes={"product": "Runner 3"}))
     assert "no_content" in reasons(book, trigger(attributes={"product": "  "}))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "rules"),
+    [
+        ("min_gap", "hint", {"min_gap_s": 61}),
+        ("suppression_window", "hint", {"suppression": [{"after": "cart", "blocks": "browse", "window_s": 61}]}),
+        ("suppression_window", "reminder", {"suppression": [{"after": "cart", "blocks": "cart", "window_s": 61}]}),
+        ("cap_global", "hint", {"caps": [{"max": 1, "window_s": 61}]}),
+    ],
+)
+def test_a_send_reserved_for_after_the_last_delay_is_near_too(
+    reason: str, message: str, rules: dict[str, object]
+) -> None:
+    category = {"hint": "browse", "reminder": "cart"}[message]
+    ahead = ShopperState(sends=(Send("other", NOW + 3_660, message, "push", category),))
+    assert reason in reasons(rulebook(**rules), state=ahead)
+    farther = ShopperState(sends=(Send("other", NOW + 3_661, message, "push", category),))
+    assert reason not in reasons(rulebook(**rules), state=farther)

@@ -164,7 +164,7 @@ def test_every_verdict_is_the_first_reason_that_the_text_gives(world: World) -> 
 
 @pytest.mark.parametrize("rule", RULES_OF_WORLDS)
 def test_every_rule_alone_is_judged_as_the_text_says(rule: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=40)
     @given(worlds(frozenset({rule})))
     def judged(world: World) -> None:
         assert_judged_by_the_text(world)
