@@ -260,3 +260,12 @@ def test_a_send_reserved_for_after_the_last_delay_is_near_too(
     assert reason in reasons(rulebook(**rules), state=ahead)
     farther = ShopperState(sends=(Send("other", NOW + 3_661, message, "push", category),))
     assert reason not in reasons(rulebook(**rules), state=farther)
+
+
+@pytest.mark.parametrize("message", ["reminder", "hint"])
+def test_the_first_moment_of_a_suppression_window_belongs_to_it(message: str) -> None:
+    book = rulebook(suppression=[{"after": "cart", "blocks": "browse", "window_s": 300}], delays_s=[3_600])
+    category = {"hint": "browse", "reminder": "cart"}[message]
+    same_time = ShopperState(sends=(Send("other", NOW + 3_600, message, "push", category),))
+    eligible = arbitrate(request(), same_time, book).sends
+    assert {book.space[int(number)].message for number in eligible} == {message}, "the other one would come within it"
