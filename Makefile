@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check format clean
+.PHONY: help install run test check chaos format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ check: install ## Types and style only: mypy strict, ruff
 
 test: check ## All tests, mypy strict and ruff
 	$(BIN)/python -m pytest
+
+chaos: install ## Stress the real stack, kill its Redis, audit the log (about half an hour)
+	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
 
 format: install ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .

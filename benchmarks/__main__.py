@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,52 @@ def replay(
     results = benchmark.measure(file, limit=limit, seeds=range(int(first), int(end)))
     command = f"python -m benchmarks replay {file.name} --limit {limit} --seeds {seeds}"
     _give("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
+
+
+Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the median over them is told.")]
+
+
+@app.command()
+def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
+    """What do the rules cost? 250 joint actions under every rule, beside the policy call."""
+    from benchmarks import stages
+
+    results = stages.guardrails(rounds=rounds)
+    _give("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
+
+
+@app.command()
+def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
+    """What does the policy call cost? The default policy's distribution over 240 joint actions."""
+    from benchmarks import stages
+
+    results = stages.policy(rounds=rounds)
+    _give("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+
+
+@app.command()
+def chaos(
+    decides: Annotated[int, typer.Option(min=1)] = 100_000,
+    shoppers: Annotated[int, typer.Option(min=1)] = 500,
+    at_once: Annotated[int, typer.Option(min=1, help="Clients.")] = 200,
+    replicas: Annotated[int, typer.Option(min=1)] = 2,
+    kills: Annotated[int, typer.Option(min=0, help="How often Redis is killed, afterwards.")] = 3,
+    policy: Annotated[str, typer.Option(help="As `decision-service serve`; uniform tries every rule.")] = "uniform",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here.")] = None,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Does any rule break? Many clients on few shoppers, Redis killed under load, the log audited afterwards."""
+    from benchmarks.chaos import run
+
+    plan = run.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
+    ran = run.measure(plan, data_dir)
+    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
+    _give("What many clients at once cannot break", f"python -m benchmarks chaos {options}", ran.results, json, page)
+    if ran.broken:
+        typer.echo(f"Broken: {ran.broken}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

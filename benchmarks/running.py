@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,10 @@ class NotStarted(RuntimeError):
 
 
 @contextmanager
-def running(*options: str) -> Iterator[str]:
-    """Run ``decision-service serve`` with options on a new data directory and a free port; give its URL.
+def running(*options: str, data_dir: Path | None = None) -> Iterator[str]:
+    """Run ``decision-service serve`` with options on a free port; give its URL.
+
+    Its data are new, and gone afterwards unless ``data_dir`` says where to keep them.
 
     Raises
     ------
@@ -28,14 +31,16 @@ def running(*options: str) -> Iterator[str]:
         When it ends before it is ready.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
-        data_dir = Path(directory) / "data"
-        command = [sys.executable, "-m", "decision_service", "serve", "--port", "0", "--data-dir", str(data_dir)]
+        data = data_dir or Path(directory) / "data"
+        command = [sys.executable, "-m", "decision_service", "serve", "--port", "0", "--data-dir", str(data)]
         process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
-            yield _await_url(process)
+            url = _await_url(process)
+            threading.Thread(target=_drain, args=(process,), daemon=True).start()
+            yield url
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=_STOPS_WITHIN_S)
+            process.wait(timeout=_STOPS_WITHIN_S)
 
 
 def _await_url(process: subprocess.Popen[str]) -> str:
@@ -45,3 +50,9 @@ def _await_url(process: subprocess.Popen[str]) -> str:
         if line.startswith(_API):
             return line.split()[-1]
     raise NotStarted("".join(said))
+
+
+def _drain(process: subprocess.Popen[str]) -> None:
+    """Read on, so that a service with much to say is never stopped by a full pipe."""
+    for _ in process.stdout or ():
+        pass

@@ -55,6 +55,35 @@ def _column(what: str) -> Any:
 
 
 @app.command()
+def rebuild_state(
+    data_dir: Annotated[str | None, _setting("data_dir", "PATH")] = None,
+    database_url: Annotated[str | None, _setting("database_url", "URL")] = None,
+    redis_url: Annotated[str | None, _setting("redis_url", "URL")] = None,
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Change nothing: compare, and exit 1 naming differences.")
+    ] = False,
+) -> None:
+    """Make the shoppers' states in Redis anew from the log, or verify them.
+
+    A service does this by itself at every start, and whenever its Redis lost
+    something. Services may run meanwhile: until the states are back, their
+    decisions hold.
+
+    The embedded Redis lives as long as its service and is rebuilt from the log
+    at every start. Without --redis-url it is that of the service that runs on
+    the data directory; when none runs, there is nothing to rebuild.
+
+    An option wins over its environment variable. Exit codes: 0 done, or equal;
+    1 states differ, or log or Redis are away; 2 an option cannot be used.
+    """
+    options = {"data_dir": data_dir, "database_url": database_url, "redis_url": redis_url}
+    from decision_service.commands import rebuild_state as command
+
+    raise typer.Exit(command.run(options, verify=verify))
+
+
+@app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="Transactions: CSV, gzipped or not, one line per product or order.")],
     url: Annotated[str, typer.Option(help="The service; it must run with --clock request on a new data directory.")],

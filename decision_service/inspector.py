@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from decision_service.accounts import Account, Logged, withdrawals
 from decision_service.answers import iso, optional_iso
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.problems import NotFound, Unavailable
 from decision_service.registry.base import Registry, RegistryUnavailable
-from policies.attribution import is_late
 from policies.catalogue import Catalogue
+from policies.fate import Fate
 from policies.guardrails import Reason
 from policies.reward import REWARD_VERSION, rewarded
 from policies.rows import CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
@@ -28,8 +29,8 @@ class Inspector:
         self._registry = registry
         self._rulebooks: dict[int, Rulebook] = {}
 
-    async def explain(self, event_id: str) -> dict[str, Any]:
-        """Explain one decision.
+    async def explain(self, event_id: str, now: float) -> dict[str, Any]:
+        """Explain one decision as of a time.
 
         Raises
         ------
@@ -39,31 +40,31 @@ class Inspector:
             When the log cannot be read.
         """
         try:
-            return await asyncio.to_thread(self._explain, event_id)
+            return await asyncio.to_thread(self._explain, event_id, now)
         except (LogUnavailable, RegistryUnavailable) as error:
             raise Unavailable("the log cannot be read") from error
 
-    def _explain(self, event_id: str) -> dict[str, Any]:
-        rows = [(row.position, row.watermark, decode(row.body)) for row in self._log.of_events([event_id])]
-        found = next(((at, row) for at, _, row in rows if isinstance(row, DecisionRow)), None)
-        if found is None:
-            raise NotFound(f"there is no decision {event_id!r}")
-        position, decision = found
-        outcomes = [(watermark, row) for _, watermark, row in rows if isinstance(row, OutcomeRow)]
+    def _explain(self, event_id: str, now: float) -> dict[str, Any]:
+        account = self._account(event_id)
+        decision, fate = account.decision, account.fate(now)
         rulebook = self._rulebook(decision.catalogue_version)
         return {
             "event_id": decision.event_id,
             "shopper_id": decision.shopper_id,
             "at": iso(decision.at),
-            "log_position": position,
+            "log_position": account.position,
             "decision": "send" if decision.is_delivered else "hold",
             "hold_reason": decision.hold_reason,
             "drawn": _drawn(decision, rulebook),
+            "category": decision.category,
+            "cost": decision.cost,
             "propensity": decision.propensity,
             "p_out": decision.p_out,
             "send_at": optional_iso(decision.send_at),
             "attribution_ends_at": optional_iso(decision.window_ends_at),
+            **account.told_fate(now),
             "triggers": [_trigger(trigger) for trigger in decision.triggers],
+            "trigger": None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type,
             "context": decision.context,
             "policy": {
                 "name": decision.policy.name,
@@ -75,10 +76,18 @@ class Inspector:
             "rules_version": decision.rules_version,
             "distribution": _distribution(decision, rulebook),
             "excluded": _excluded(decision, rulebook),
-            "outcomes": [_outcome(decision, row, watermark) for watermark, row in outcomes],
-            "reward": self._reward(decision, [row for _, row in outcomes], rulebook.catalogue),
-            "learned": self._learned(decision),
+            "outcomes": account.told_outcomes(),
+            "reward": self._reward(decision, account.outcomes, rulebook.catalogue) if fate.has_left else None,
+            "learned": self._learned(account, fate),
         }
+
+    def _account(self, event_id: str) -> Account:
+        rows = [Logged(row.position, row.watermark, decode(row.body)) for row in self._log.of_events([event_id])]
+        for each in rows:
+            if isinstance(each.row, DecisionRow):
+                later = withdrawals(self._log, each.row.shopper_id, each.position) if each.row.is_delivered else []
+                return Account(each.position, each.row, rows, later)
+        raise NotFound(f"there is no decision {event_id!r}")
 
     def _rulebook(self, version: int) -> Rulebook:
         if version not in self._rulebooks:
@@ -98,13 +107,20 @@ class Inspector:
         result = rewarded(outcomes, catalogue.reward, cost)
         return {"value": result.reward, "gain": result.gain, "cost": cost, "version": REWARD_VERSION}
 
-    def _learned(self, decision: DecisionRow) -> dict[str, Any]:
+    def _learned(self, account: Account, fate: Fate) -> dict[str, Any]:
         """Tell what was learned from the decision and when, derived from log and registry."""
-        if decision.window_ends_at is None:
-            return {"status": "never", "reason": decision.hold_reason or "not delivered"}
-        closed_at = self._log.first_reaching(decision.window_ends_at)
+        ends_at, counts_from = account.decision.window_ends_at, account.counts_from
+        if ends_at is None:
+            return {"status": "never", "reason": account.decision.hold_reason or "not delivered"}
+        if counts_from is None:
+            waits = fate.status == "waiting"
+            return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": fate.status}
+        reached = self._log.first_reaching(ends_at)
+        closed_at = None if reached is None else max(reached, counts_from)
+        if fate.position is not None and (closed_at is None or fate.position < closed_at):
+            return {"status": "never", "reason": fate.status}
         if closed_at is None:
-            return {"status": "window_open", "closes_at": iso(decision.window_ends_at)}
+            return {"status": "window_open", "closes_at": iso(ends_at)}
         version = self._registry.first_containing(closed_at)
         status = "learned" if version is not None else "window_closed"
         return {"status": status, "closed_at_position": closed_at, "first_version": version}
@@ -151,15 +167,3 @@ def _excluded(decision: DecisionRow, rulebook: Rulebook) -> list[dict[str, Any]]
         for number, verdict in enumerate(unpack(decision.verdicts, np.uint8).tolist())
         if verdict not in (Reason.eligible, Reason.not_a_candidate)
     ]
-
-
-def _outcome(decision: DecisionRow, row: OutcomeRow, watermark: float) -> dict[str, Any]:
-    ends_at = decision.window_ends_at
-    return {
-        "type": row.type,
-        "at": iso(row.occurred_at),
-        "logged_at": iso(row.at),
-        "value": row.value,
-        "feedback_id": row.feedback_id,
-        "late": ends_at is not None and is_late(ends_at, row.occurred_at, watermark),
-    }

@@ -16,6 +16,7 @@ from decision_service.catalogue_versions import catalogue_at_start, checked, ent
 from decision_service.decider import Decider
 from decision_service.deliveries import Deliveries
 from decision_service.eraser import Eraser
+from decision_service.export import Export
 from decision_service.feedback import Feedback
 from decision_service.inspector import Inspector
 from decision_service.journal import Draft, Journal
@@ -29,9 +30,11 @@ from decision_service.problems import Invalid
 from decision_service.projector import Projector
 from decision_service.registry.base import Registry
 from decision_service.registry.sql import SqlRegistry
+from decision_service.report.reporter import Reporter
 from decision_service.settings import Settings
 from decision_service.shoppers import Shoppers
 from decision_service.state.redis import RedisStateStore
+from decision_service.timeline import Timeline
 from decision_service.versions import Versions
 from policies.rows import ClockRow
 from policies.rulebook import Rulebook
@@ -129,6 +132,9 @@ class Service:
         self.deliveries = Deliveries(self.store, self.journal, names, self._rulebook)
         self.eraser = Eraser(self.store, self.journal, names, self._rulebook)
         self.inspector = Inspector(self.log, self.registry)
+        self.timeline = Timeline(self.log)
+        self.export = Export(self.log, self.store, names)
+        self.reporter = Reporter(self.log)
         self._fleet = fleet(self.versions)
 
     @property

@@ -15,6 +15,7 @@ from policies.shopper import ShopperState
 from policies.situation import NOTHING_ELSE, Situation, Surroundings
 
 NO_TRIGGER = -1
+_ELIGIBLE = np.uint8(Reason.eligible)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def arbitrate(
     unique.
     """
     situations = [Situation.of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
+    if len(situations) == 1:
+        return _unopposed(situations[0])
     verdicts = np.stack([judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
     urgencies = [_urgency(trigger) for trigger in request.triggers]
@@ -65,6 +68,20 @@ def arbitrate(
         sends=np.flatnonzero(eligible),
         hold=not critical,
         locale=situations[0].locale,
+    )
+
+
+def _unopposed(situation: Situation) -> Eligibility:
+    """Give what a lone trigger, the usual case, leaves eligible: nothing can outrank it."""
+    verdicts = judge(situation)
+    eligible = verdicts == _ELIGIBLE
+    sends = eligible.nonzero()[0]
+    return Eligibility(
+        verdicts=verdicts,
+        trigger_of=eligible.astype(np.int64) + NO_TRIGGER,  # trigger 0, or none
+        sends=sends,
+        hold=not (situation.trigger.critical and len(sends)),
+        locale=situation.locale,
     )
 
 

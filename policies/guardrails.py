@@ -9,7 +9,7 @@ order of `Reason`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -20,7 +20,7 @@ from policies.catalogue import Cap, Catalogue
 from policies.content import filled_names
 from policies.rulebook import BoolArray
 from policies.shopper import ShopperState
-from policies.situation import Situation
+from policies.situation import Situation, Times
 
 Verdicts = NDArray[np.uint8]
 Denied = BoolArray | None
@@ -117,11 +117,10 @@ def preference(situation: Situation) -> Denied:
     return denied
 
 
-def _beyond(situation: Situation, max_per_week: int) -> BoolArray:
+def _beyond(situation: Situation, max_per_week: int) -> Denied:
     if max_per_week == 0:
         return np.ones((1, 1, 1), dtype=np.bool_)
-    week = Cap(max=max_per_week, window_s=_WEEK_S)
-    return _spread(_full((week,), situation.times(), situation))
+    return _spread_or_none(_rolling(situation.taken, max_per_week, _WEEK_S, situation.send_times))
 
 
 def holdout(situation: Situation) -> Denied:
@@ -132,84 +131,97 @@ def holdout(situation: Situation) -> Denied:
 def quiet_hours(situation: Situation) -> Denied:
     """Deny sends that would arrive in a channel's quiet hours, by the shopper's own clock at that time."""
     spans = situation.rulebook.quiet_hours
-    if not any(spans):
+    if not spans:
         return None
-    minutes = situation.local_minutes
-    quiet = [[span is not None and span.contain(minute) for minute in minutes] for span in spans]
-    return np.array(quiet)[None, :, :]
+    quiet = {span: list(map(span.contain, situation.local_minutes)) for span in set(spans.values())}
+    if not any(map(any, quiet.values())):
+        return None
+    never = [False] * len(situation.send_times)
+    by_channel = [quiet[spans[name]] if name in spans else never for name in situation.rulebook.space.channels]
+    return np.array(by_channel)[None, :, :]
 
 
 def suppression_window(situation: Situation) -> Denied:
     """Deny a category for a while from the send of another on, whichever of the two was reserved first."""
-    if not situation.counted:
-        return None
-    rulebook = situation.rulebook
-    denied = np.zeros((len(rulebook.categories), len(situation.send_times)), dtype=np.bool_)
+    rulebook, taken, times = situation.rulebook, situation.taken_by_category, situation.send_times
+    denied: dict[str, list[bool] | None] = {}
     for rule in rulebook.catalogue.suppression:
-        before, ahead = situation.times(category=rule.after), situation.times(category=rule.blocks)
-        for category, blocked in (
-            (rule.blocks, [any(0 <= at - sent < rule.window_s for sent in before) for at in situation.send_times]),
-            (rule.after, [any(0 <= sent - at < rule.window_s for sent in ahead) for at in situation.send_times]),
-        ):
-            denied[rulebook.categories.index(category)] |= blocked
-    return denied[rulebook.category_of][:, None, :] if denied.any() else None
+        blocked = _behind(taken.get(rule.after, ()), times, rule.window_s)
+        blocking = _ahead(taken.get(rule.blocks, ()), times, rule.window_s)
+        denied[rule.blocks] = _joined(denied.get(rule.blocks), blocked)
+        denied[rule.after] = _joined(denied.get(rule.after), blocking)
+    return _by_message(situation, rulebook.space.categories, denied)
+
+
+def _behind(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[bool] | None:
+    """Tell for each time whether a send lies behind it, less than a window away."""
+    around = _around(taken, times, window_s)
+    return [any(0 <= at - sent < window_s for sent in around) for at in times] if around else None
+
+
+def _ahead(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[bool] | None:
+    """Tell for each time whether a send lies ahead of it, less than a window away."""
+    around = _around(taken, times, window_s)
+    return [any(0 <= sent - at < window_s for sent in around) for at in times] if around else None
+
+
+def _around(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[float]:
+    """Leave out what is a window away from all of the times, which is most of it."""
+    first, last = times[0], times[-1]
+    return [sent for sent in taken if first - sent < window_s and sent - last < window_s]
+
+
+def _joined(some: list[bool] | None, more: list[bool] | None) -> list[bool] | None:
+    """Join what two rules of a kind deny; what denies nothing is None."""
+    if more is None or not any(more):
+        return some
+    return more if some is None else [one or other for one, other in zip(some, more, strict=True)]
 
 
 def cooldown(situation: Situation) -> Denied:
     """Deny a message that was, or will be, sent less than its cooldown away."""
-    cooldowns = situation.rulebook.cooldowns
-
-    def near(message: str) -> list[bool] | None:
-        taken = situation.times(message=message)
-        return _near(taken, situation.send_times, cooldowns[message]) if taken else None
-
-    return _by_name(situation, situation.rulebook.space.messages, cooldowns, near, axis=0)
+    cooldowns, times = situation.rulebook.cooldowns, situation.send_times
+    near = {
+        name: _near(taken, times, cooldowns[name])
+        for name, taken in situation.taken_by_message.items()
+        if name in cooldowns
+    }
+    return _by_message(situation, situation.rulebook.space.messages, near)
 
 
 def min_gap(situation: Situation) -> Denied:
     """Deny sends too close to another one."""
-    gap, taken = situation.rulebook.catalogue.min_gap_s, situation.times()
-    return None if gap is None or not taken else _spread(_near(taken, situation.send_times, gap))
+    gap_s = situation.rulebook.catalogue.min_gap_s
+    return None if gap_s is None else _spread_or_none(_near(situation.taken, situation.send_times, gap_s))
 
 
-def _near(taken: Sequence[float], times: Sequence[float], gap_s: float) -> list[bool]:
-    return [any(abs(at - sent) < gap_s for sent in taken) for at in times]
+def _near(taken: Sequence[float], times: Sequence[float], gap_s: float) -> list[bool] | None:
+    around = _around(taken, times, gap_s)
+    return [any(abs(at - sent) < gap_s for sent in around) for at in times] if around else None
 
 
 def cap_message(situation: Situation) -> Denied:
     """Deny sends that would exceed a cap of their message."""
-    caps = situation.rulebook.message_caps
-
-    def full(message: str) -> list[bool] | None:
-        return _full_or_none(caps[message], situation.times(message=message), situation)
-
-    return _by_name(situation, situation.rulebook.space.messages, caps, full, axis=0)
+    full = _full_of(situation, situation.rulebook.message_caps, situation.taken_by_message)
+    return _by_message(situation, situation.rulebook.space.messages, full)
 
 
 def cap_category(situation: Situation) -> Denied:
     """Deny sends that would exceed a cap of their category."""
-    caps = situation.rulebook.category_caps
-
-    def full(category: str) -> list[bool] | None:
-        return _full_or_none(caps[category], situation.times(category=category), situation)
-
-    return _by_name(situation, situation.rulebook.space.categories, caps, full, axis=0)
+    full = _full_of(situation, situation.rulebook.category_caps, situation.taken_by_category)
+    return _by_message(situation, situation.rulebook.space.categories, full)
 
 
 def cap_channel(situation: Situation) -> Denied:
     """Deny sends that would exceed a cap of their channel."""
-    caps = situation.rulebook.channel_caps
-
-    def full(channel: str) -> list[bool] | None:
-        return _full_or_none(caps[channel], situation.times(channel=channel), situation)
-
-    return _by_name(situation, situation.rulebook.space.channels, caps, full, axis=1)
+    full = _full_of(situation, situation.rulebook.channel_caps, situation.taken_by_channel)
+    denied = _by_message(situation, situation.rulebook.space.channels, full)
+    return None if denied is None else denied.transpose(1, 0, 2)
 
 
 def cap_global(situation: Situation) -> Denied:
     """Deny sends that would exceed a catalogue-wide cap."""
-    full = _full_or_none(situation.rulebook.catalogue.caps, situation.times(), situation)
-    return None if full is None else _spread(full)
+    return _spread_or_none(_full(situation, situation.rulebook.catalogue.caps, situation.taken))
 
 
 def budget(situation: Situation) -> Denied:
@@ -217,32 +229,46 @@ def budget(situation: Situation) -> Denied:
     rulebook, spent = situation.rulebook, situation.surroundings.spent
     if not rulebook.budgets:
         return None
-    denied = np.zeros((*rulebook.space.shape[:2], len(situation.send_times)), dtype=np.bool_)
+    days = [utc_day(at) for at in situation.send_times]
+    each_day, denied = {*days}, None
     for channel, most in rulebook.budgets.items():
-        number = rulebook.space.channels.index(channel)
-        for delay, at in enumerate(situation.send_times):
-            already = spent.get((channel, utc_day(at)), 0)
+        already = {day: spent.get((channel, day), 0) for day in each_day}
+        if overdraws(max(already.values()), rulebook.dearest[channel], most):
+            denied = np.zeros((*rulebook.space.shape[:2], len(days)), dtype=np.bool_) if denied is None else denied
+            number = rulebook.space.channels.index(channel)
             costs = rulebook.slot_costs[:, number].tolist()
-            denied[:, number, delay] = [overdraws(already, cost, most) for cost in costs]
+            denied[:, number] = [[overdraws(already[day], cost, most) for day in days] for cost in costs]
     return denied
 
 
-def _full_or_none(caps: Sequence[Cap], taken: Sequence[float], situation: Situation) -> list[bool] | None:
-    """Tell for each send time whether a cap is full; None when none can be, for the sake of speed."""
-    if all(len(taken) < cap.max for cap in caps):
-        return None
-    return _full(caps, taken, situation)
+def _full_of(situation: Situation, caps: Mapping[str, Sequence[Cap]], taken: Times) -> dict[str, list[bool] | None]:
+    """Tell of each name whether a cap is full for it, and at which send times."""
+    return {name: _full(situation, caps[name], times) for name, times in taken.items() if name in caps}
 
 
-def _full(caps: Sequence[Cap], taken: Sequence[float], situation: Situation) -> list[bool]:
-    return [any(_exceeds(cap, taken, at, situation) for cap in caps) for at in situation.send_times]
+def _full(situation: Situation, caps: Sequence[Cap], taken: Sequence[float]) -> list[bool] | None:
+    """Tell for each send time whether one of the caps is full; None when none is at any."""
+    denied: list[bool] | None = None
+    for cap in caps:
+        if len(taken) >= cap.max:
+            denied = _joined(denied, _filled(situation, cap, taken))
+    return denied
 
 
-def _exceeds(cap: Cap, taken: Sequence[float], at: float, situation: Situation) -> bool:
+def _filled(situation: Situation, cap: Cap, taken: Sequence[float]) -> list[bool] | None:
     if cap.window_s is not None:
-        return exceeds_cap(taken, at, cap.max, cap.window_s)
-    period = situation.local_day if cap.calendar == "day" else situation.local_week
-    return sum(period(sent) == period(at) for sent in taken) >= cap.max
+        return _rolling(taken, cap.max, cap.window_s, situation.send_times)
+    periods = situation.local_days if cap.calendar == "day" else situation.local_weeks
+    counted = [periods[sent] for sent in taken]
+    return [counted.count(periods[at]) >= cap.max for at in situation.send_times]
+
+
+def _rolling(taken: Sequence[float], most: int, window_s: float, times: Sequence[float]) -> list[bool] | None:
+    """Tell for each time whether some window around it is full: see `exceeds_cap`."""
+    full = [(first, last) for first, last in zip(taken, taken[most - 1 :], strict=False) if last - first < window_s]
+    if not full:
+        return None
+    return [any(max(last, at) - min(first, at) < window_s for first, last in full) for at in times]
 
 
 def exceeds_cap(taken: Sequence[float], at: float, maximum: int, window_s: float) -> bool:
@@ -256,8 +282,8 @@ def exceeds_cap(taken: Sequence[float], at: float, maximum: int, window_s: float
     >>> exceeds_cap([12.0, 14.0], at=9.0, maximum=2, window_s=10.0)
     True
     """
-    near = sorted(time for time in (*taken, at) if abs(time - at) < window_s)
-    return any(last - first < window_s for first, last in zip(near, near[maximum:], strict=False))
+    full = _rolling(sorted(taken), maximum, window_s, (at,))
+    return full is not None and full[0]
 
 
 def _by_delay(situation: Situation, denies: Callable[[float], bool]) -> Denied:
@@ -269,30 +295,30 @@ def _by_channel(situation: Situation, denies: Callable[[str], bool]) -> Denied:
     return np.array(denied)[None, :, None] if any(denied) else None
 
 
-def _by_name(
-    situation: Situation,
-    names: Sequence[str],
-    ruled: Mapping[str, object],
-    denies: Callable[[str], list[bool] | None],
-    *,
-    axis: int,
-) -> Denied:
-    """Ask a rule over (a slot's names, delays) for each name that it is about."""
-    if not ruled or not situation.counted:
+def _by_message(situation: Situation, names: Sequence[str], denied: Mapping[str, list[bool] | None]) -> Denied:
+    """Lay what is denied by name and delay over the messages (or what else ``names`` tells of each position)."""
+    told = {name: own for name, own in denied.items() if own is not None}
+    if not told:
         return None
-    answers = {name: answer for name in ruled if (answer := denies(name)) is not None}
-    if not answers:
-        return None
-    nothing = [False] * len(situation.send_times)
-    return np.expand_dims(np.array([answers.get(name, nothing) for name in names]), 1 - axis)
+    mask = np.zeros((len(names), 1, len(situation.send_times)), dtype=np.bool_)
+    for number, name in enumerate(names):
+        if name in told:
+            mask[number, 0] = told[name]
+    return mask
 
 
 def _spread(by_delay: Iterable[bool]) -> BoolArray:
     return np.array(list(by_delay))[None, None, :]
 
 
-def _either(denied: Denied, more: BoolArray) -> BoolArray:
-    return more if denied is None else denied | more
+def _spread_or_none(by_delay: list[bool] | None) -> Denied:
+    return None if by_delay is None else _spread(by_delay)
+
+
+def _either(denied: Denied, more: Denied) -> Denied:
+    if denied is None or more is None:
+        return more if denied is None else denied
+    return denied | more
 
 
 @dataclass(frozen=True)
@@ -307,6 +333,10 @@ class Rule:
     denies: Callable[[Situation], Denied]
     binds_critical: bool = False
     asked_again: bool = True
+    verdict: np.uint8 = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verdict", np.uint8(self.reason))  # made once: NumPy takes its time
 
 
 RULES: tuple[Rule, ...] = (
@@ -329,6 +359,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Every rule in the order of the reasons: adding one here is all it takes."""
 
+_NOT_A_CANDIDATE = np.uint8(Reason.not_a_candidate)
 _GATE = tuple(rule for rule in RULES if rule.asked_again)
 
 
@@ -337,7 +368,7 @@ def judge(situation: Situation) -> Verdicts:
     space = situation.rulebook.space
     verdicts = _judge_slots(situation, RULES)
     candidates = situation.rulebook.candidates[situation.trigger.type]
-    np.copyto(verdicts, np.uint8(Reason.not_a_candidate), where=~candidates)
+    np.copyto(verdicts, _NOT_A_CANDIDATE, where=~candidates)
     return verdicts.reshape(-1)[space.cells]
 
 
@@ -358,5 +389,5 @@ def _judge_slots(situation: Situation, rules: Sequence[Rule]) -> Verdicts:
         if rule.binds_critical or not situation.trigger.critical:
             denied = rule.denies(situation)
             if denied is not None:
-                np.copyto(verdicts, np.uint8(rule.reason), where=denied)
+                np.copyto(verdicts, rule.verdict, where=denied)
     return verdicts

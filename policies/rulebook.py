@@ -16,6 +16,10 @@ from policies.rows import QuietHours
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
+_WEEK_S = 7 * 86_400
+_CALENDAR_S = 8 * 86_400
+"""More than a local week lasts, whatever its clocks do."""
+
 _CACHED_MASKS = 4_096
 """Masks by attribute names: shops send a handful of shapes, so this is a guard, not a budget."""
 
@@ -82,20 +86,10 @@ class Rulebook:
         return self.catalogue.messages[self.space[index].message]
 
     @cached_property
-    def categories(self) -> tuple[str, ...]:
-        """The categories of the messages, each once."""
-        return tuple(dict.fromkeys(self.space.categories))
-
-    @cached_property
-    def category_of(self) -> NDArray[np.int64]:
-        """The category of each message, shape (messages,), as a position in `categories`."""
-        return np.array([self.categories.index(category) for category in self.space.categories])
-
-    @cached_property
-    def quiet_hours(self) -> tuple[QuietHours | None, ...]:
-        """The quiet hours of each channel."""
-        spans = (channel.quiet_hours for channel in self.catalogue.channels.values())
-        return tuple(None if span is None else span.hours for span in spans)
+    def quiet_hours(self) -> dict[str, QuietHours]:
+        """The quiet hours by channel, where there are some."""
+        channels = self.catalogue.channels.items()
+        return {name: channel.quiet_hours.hours for name, channel in channels if channel.quiet_hours is not None}
 
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:
@@ -122,3 +116,18 @@ class Rulebook:
         """The daily budgets by channel, where there are some."""
         channels = self.catalogue.channels.items()
         return {name: channel.daily_budget for name, channel in channels if channel.daily_budget is not None}
+
+    @cached_property
+    def dearest(self) -> dict[str, float]:
+        """What the dearest send on each channel costs."""
+        return dict(zip(self.space.channels, self.slot_costs.max(axis=0).tolist(), strict=True))
+
+    @cached_property
+    def reach_s(self) -> float:
+        """How far apart two sends can be at most and still concern each other under a rule."""
+        catalogue, caps = self.catalogue, [*self.catalogue.caps]
+        for own in (self.channel_caps, self.message_caps, self.category_caps):
+            caps += [cap for each in own.values() for cap in each]
+        spans = [each.window_s or _CALENDAR_S for each in caps]
+        windows = (rule.window_s for rule in catalogue.suppression)
+        return max(_WEEK_S, catalogue.min_gap_s or 0, *spans, *windows, *self.cooldowns.values())

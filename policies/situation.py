@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from policies.budget import NOTHING_SPENT, Spent
+from policies.local_time import local_day, local_minute, local_seconds, local_week
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import Rulebook
 from policies.shopper import Send, ShopperState, counted_sends
+
+Times = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -65,38 +67,57 @@ class Situation:
 
     @cached_property
     def counted(self) -> tuple[Send, ...]:
-        """The sends that count under the rules, this decision's own left out."""
-        return tuple(counted_sends(self.state, self.request.now, but=self.request.event_id))
-
-    def times(
-        self, *, message: str | None = None, category: str | None = None, channel: str | None = None
-    ) -> list[float]:
-        """Give the times of the counted sends, of all or of one message, category or channel."""
-        return [
-            send.send_at
-            for send in self.counted
-            if (message is None or send.message == message)
-            and (category is None or send.category == category)
-            and (channel is None or send.channel == channel)
-        ]
+        """The sends that count under the rules, this decision's own and those out of every rule's reach left out."""
+        reach_s = self.rulebook.reach_s
+        begin, end = self.send_times[0] - reach_s, self.send_times[-1] + reach_s
+        sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
+        return tuple([send for send in sends if begin < send.send_at < end])
 
     @cached_property
-    def local_minutes(self) -> tuple[int, ...]:
+    def taken(self) -> list[float]:
+        """The times of the counted sends, in order."""
+        return [send.send_at for send in self.counted]
+
+    @cached_property
+    def taken_by_message(self) -> Times:
+        """The times of the counted sends by message, each in order."""
+        return _grouped((send.message, send.send_at) for send in self.counted)
+
+    @cached_property
+    def taken_by_category(self) -> Times:
+        """The times of the counted sends by category, each in order."""
+        return _grouped((send.category, send.send_at) for send in self.counted)
+
+    @cached_property
+    def taken_by_channel(self) -> Times:
+        """The times of the counted sends by channel, each in order."""
+        return _grouped((send.channel, send.send_at) for send in self.counted)
+
+    @cached_property
+    def local_minutes(self) -> list[int]:
         """The local minute of the day at each send time."""
-        local = (self._local(at) for at in self.send_times)
-        return tuple(at.hour * 60 + at.minute for at in local)
-
-    def local_day(self, at: float) -> int:
-        """Number the shopper's local day of a time."""
-        return self._local(at).toordinal()
-
-    def local_week(self, at: float) -> int:
-        """Number the shopper's local week of a time; weeks begin on Monday."""
-        return (self.local_day(at) - 1) // 7  # ordinal 1 was a Monday
-
-    def _local(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at, self._zone)
+        return [local_minute(local_s) for local_s in local_seconds(self.send_times, self.time_zone)]
 
     @cached_property
-    def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.state.time_zone or self.rulebook.catalogue.defaults.time_zone)
+    def local_days(self) -> Mapping[float, int]:
+        """The shopper's local day of each send time and of each counted send."""
+        times = (*self.send_times, *self.taken)
+        shown = local_seconds(times, self.time_zone)
+        return {at: local_day(local_s) for at, local_s in zip(times, shown, strict=True)}
+
+    @cached_property
+    def local_weeks(self) -> Mapping[float, int]:
+        """The shopper's local week of each send time and of each counted send."""
+        return {at: local_week(day) for at, day in self.local_days.items()}
+
+    @cached_property
+    def time_zone(self) -> str:
+        """The shopper's time zone."""
+        return self.state.time_zone or self.rulebook.catalogue.defaults.time_zone
+
+
+def _grouped(named: Iterable[tuple[str, float]]) -> Times:
+    groups: dict[str, list[float]] = {}
+    for name, at in named:
+        groups.setdefault(name, []).append(at)
+    return groups

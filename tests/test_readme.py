@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def service(tmp_path: Path) -> Iterator[Started]:
 @pytest.mark.xdist_group("service")
 def test_every_curl_line_answers_as_shown(service: Started) -> None:
     lines = [block for block in SHELL if block.startswith("curl")]
-    assert len(lines) == 3
+    assert len(lines) == 4
     answers = []
     for line in lines:
         own = line.replace("http://127.0.0.1:8000", service.run().url)
@@ -42,13 +43,21 @@ def test_every_curl_line_answers_as_shown(service: Started) -> None:
         done = subprocess.run(["bash", "-c", own], capture_output=True, text=True, check=True)
         answers.append(json.loads(done.stdout))
     shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
-    decided, fed_back, explained = answers
+    decided, fed_back, explained, report = answers
     assert decided.keys() == shown[0].keys()
     assert (decided["event_id"], decided["decision"]) == ("cart-88213-1", "send")
-    assert (decided["eligible"], decided["excluded"]) == (shown[0]["eligible"], shown[0]["excluded"])
+    assert by_day(decided) == by_day(shown[0])
     assert fed_back == shown[1]
     assert explained["propensity"] == decided["propensity"]
     assert [outcome["type"] for outcome in explained["outcomes"]] == ["click"]
+    assert (report["total"]["sends"], report["total"]["clicks"]) == (1, 1)
+    assert [row["group"] for row in report["rows"]] == [decided["action"]["channel"]]
+
+
+def by_day(decided: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+    """Give the size of the eligible set and the exclusions as if no channel were quiet: tests run at night too."""
+    quiet = sum(each["count"] for each in decided["excluded"] if each["reason"] == "quiet_hours")
+    return decided["eligible"] + quiet, [each for each in decided["excluded"] if each["reason"] != "quiet_hours"]
 
 
 def test_every_verb_it_names_exists() -> None:

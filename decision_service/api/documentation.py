@@ -5,11 +5,15 @@ Bodies are read raw for speed, so their schemas are given here, from the very ty
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, TypeAdapter
 
+from decision_service.api.answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
 from decision_service.api.schemas import (
     ClockBody,
     DecideBody,
@@ -18,6 +22,10 @@ from decision_service.api.schemas import (
     PreferencesBody,
     ShopperEventBody,
 )
+from decision_service.export import Export
+from decision_service.report import tally
+from decision_service.report.reporter import ReportAnswer, ReportQuery
+from decision_service.timeline import TimelineQuery
 from policies.catalogue import Catalogue
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
@@ -41,7 +49,7 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class RouteDoc:
-    """One route: its method, path, the endpoint's name, and what it takes."""
+    """One route: its method, path, the endpoint's name, what it takes and what it answers."""
 
     method: str
     path: str
@@ -49,6 +57,9 @@ class RouteDoc:
     summary: str
     body: Any = None
     status: int = 200
+    query: type[BaseModel] | None = None
+    answer: Any = None
+    description: str = ""
     optional: bool = False
 
 
@@ -87,7 +98,15 @@ def route_docs() -> tuple[RouteDoc, ...]:
             MomentBody,
             optional=True,
         ),
-        RouteDoc("GET", "/v1/decisions/{event_id:path}", "decision", "Explain a decision"),
+        RouteDoc(
+            "GET",
+            "/v1/decisions/{event_id:path}",
+            "decision",
+            "Explain a decision",
+            answer=DecisionAnswer,
+            description="Everything the log knows of it: context, every excluded joint action with its reason, the "
+            "distribution, the draw, versions, what became of the send, outcomes, reward, and what was learned.",
+        ),
         RouteDoc(
             "POST",
             "/v1/events",
@@ -104,6 +123,35 @@ def route_docs() -> tuple[RouteDoc, ...]:
             "Change a shopper's preferences; what is absent keeps its value",
             PreferencesBody,
         ),
+        RouteDoc(
+            "GET",
+            "/v1/shoppers/{shopper_id:path}/timeline",
+            "timeline",
+            "Give every decision about a shopper with its reason, the latest first",
+            query=TimelineQuery,
+            answer=TimelineAnswer,
+            description="What was evaluated, sent or held and why, whether a send left, and its outcomes. The next "
+            "page is asked for with `before` = `next_before`, until that is null. A shopper never seen has no "
+            "decisions.",
+        ),
+        # Behind the longer paths: a shopper's id may hold slashes.
+        RouteDoc(
+            "GET",
+            "/v1/shoppers/{shopper_id:path}",
+            "shopper",
+            "Export all that is stored about a shopper",
+            answer=ShopperAnswer,
+            description=(Export.__doc__ or "").partition("\n\n")[2].partition("    Parameters")[0].strip(),
+        ),
+        RouteDoc(
+            "GET",
+            "/v1/report",
+            "report",
+            "Report what was decided and what came of it, straight from the log",
+            query=ReportQuery,
+            answer=ReportAnswer,
+            description=(tally.__doc__ or "").partition("\n\n")[2].strip(),
+        ),
         RouteDoc("DELETE", "/v1/shoppers/{shopper_id:path}", "erase", "Erase a shopper", status=204),
         RouteDoc("GET", "/v1/catalog", "catalog", "Give the catalogue in force"),
         RouteDoc(
@@ -117,15 +165,41 @@ def route_docs() -> tuple[RouteDoc, ...]:
 
 
 def documented(route: RouteDoc) -> dict[str, Any]:
-    """Give the OpenAPI of a route's body and its problems."""
+    """Give the OpenAPI of a route's parameters, body, answer and problems."""
     problem = {"content": {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}}
     extra: dict[str, Any] = {"responses": {"default": {"description": "A problem (RFC 9457)", **problem}}}
+    if route.description:
+        extra["description"] = route.description
+    if parameters := [*_path_parameters(route.path), *_query_parameters(route.query)]:
+        extra["parameters"] = parameters
+    if route.answer is not None:
+        content = {"application/json": {"schema": _answer_schema(route.answer)}}
+        extra["responses"][str(route.status)] = {"description": "Successful Response", "content": content}
     if route.body is not None:
         extra["requestBody"] = {
             "required": not route.optional,
             "content": {"application/json": {"schema": _schema(route.body)}},
         }
     return extra
+
+
+def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)(?::path)?}", path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 255}}
+
+
+def _query_parameters(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
+    if query is None:
+        return
+    schema = _schema(query)
+    for name, own in schema["properties"].items():
+        told = {"description": own["description"]} if "description" in own else {}
+        yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": own, **told}
+
+
+def _answer_schema(answer: Any) -> dict[str, Any]:
+    (schema,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
+    return _inline({**schema, "$defs": components})
 
 
 def _schema(body: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
 
 from decision_service import metrics
 from decision_service.api.documentation import documented, route_docs
@@ -29,6 +30,7 @@ from decision_service.api.schemas import (
     parse,
     parse_item,
     parse_json,
+    parse_query,
 )
 from decision_service.decider import Answered
 from decision_service.feedback import Status, invalid
@@ -36,10 +38,13 @@ from decision_service.log.base import LogUnavailable
 from decision_service.names import ERASED, is_pseudonym
 from decision_service.problems import BadRequest, Invalid, NotFound, Problem, TooLarge, Unavailable
 from decision_service.registry.base import RegistryUnavailable
+from decision_service.report.reporter import ReportQuery
 from decision_service.service import Service
+from decision_service.timeline import TimelineQuery
 
 SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20
+NO_BODY = MomentBody()
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 
 _logger = logging.getLogger(__name__)
@@ -233,7 +238,21 @@ class _Endpoints:
         return str(request.path_params["event_id"]), await self._service.now(body)
 
     async def decision(self, request: Request) -> Response:
-        return _json(await self._service.inspector.explain(request.path_params["event_id"]))
+        now = await self._service.now(NO_BODY)
+        return _json(await self._service.inspector.explain(request.path_params["event_id"], now))
+
+    async def timeline(self, request: Request) -> Response:
+        shopper_id, query = _shopper(request), parse_query(TimelineQuery, request.query_params.multi_items())
+        return _json(await self._service.timeline.of(shopper_id, query, await self._service.now(NO_BODY)))
+
+    async def shopper(self, request: Request) -> Response:
+        shopper_id, now = _shopper(request), await self._service.now(NO_BODY)
+        parts = await self._service.export.of(shopper_id, self._service.rulebook, now)
+        return StreamingResponse(parts, media_type=_JSON)
+
+    async def report(self, request: Request) -> Response:
+        query = parse_query(ReportQuery, request.query_params.multi_items())
+        return _json(await self._service.reporter.report(query))
 
     async def preferences(self, request: Request) -> Response:
         shopper_id, catalogue = _shopper(request), self._service.rulebook.catalogue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -210,6 +212,18 @@ def parse_item(model: type[BodyType], item: dict[str, Any]) -> BodyType:
         return model.model_validate_json(msgspec.json.encode(item))
     except ValidationError as error:
         raise _problem(error) from None
+
+
+def parse_query(model: type[BodyType], pairs: Sequence[tuple[str, str]]) -> BodyType:
+    """Read the query of a URL; a name given twice is refused, since only one of its values could count.
+
+    >>> parse_query(MomentBody, [("now", "2026-11-21T17:00:00Z")]).now.year
+    2026
+    """
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise Invalid.field(name, "is given more than once")
+    return parse_item(model, dict(pairs))
 
 
 def _problem(error: ValidationError) -> Problem:

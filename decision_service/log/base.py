@@ -230,8 +230,10 @@ class EventLog(Protocol):
         """Give all rows of these event ids, in position order."""
         ...
 
-    def of_shopper(self, shopper_id: str, limit: int, before: int | None = None) -> list[LogRow]:
-        """Give a shopper's latest rows (of those before a position), the latest first."""
+    def of_shopper(
+        self, shopper_id: str, limit: int, before: int | None = None, kinds: Collection[str] | None = None
+    ) -> list[LogRow]:
+        """Give a shopper's latest rows (of those before a position, of some kinds or all), the latest first."""
         ...
 
     def first_reaching(self, time: float) -> int | None:

@@ -149,11 +149,15 @@ class SqlLog:
         with self._reading() as connection:
             return sorted(_of_events(connection, event_ids), key=lambda row: row.position)
 
-    def of_shopper(self, shopper_id: str, limit: int, before: int | None = None) -> list[LogRow]:
+    def of_shopper(
+        self, shopper_id: str, limit: int, before: int | None = None, kinds: Collection[str] | None = None
+    ) -> list[LogRow]:
         """Give a shopper's latest rows, the latest first."""
         query = _OF_SHOPPER.limit(limit)
         if before is not None:
             query = query.where(log.c.position < before)
+        if kinds is not None:
+            query = query.where(log.c.kind.in_(kinds))
         return self._rows(query, {"shopper_id": shopper_id})
 
     def first_reaching(self, time: float) -> int | None:

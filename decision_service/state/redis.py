@@ -14,7 +14,8 @@ reservations by version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -118,6 +119,20 @@ return 1
 """
 )
 
+# All at once: between looking whether rows are contained and forgetting everything, another keeper could apply some.
+_BEGIN = """
+redis.call('HDEL', KEYS[1], 'incarnation')
+if ARGV[2] == '' and redis.call('HEXISTS', KEYS[1], 'position') == 1 then return 0 end
+local cursor = '0'
+repeat
+  local found = redis.call('SCAN', cursor, 'MATCH', ARGV[1], 'COUNT', 1000)
+  cursor = found[1]
+  if #found[2] > 0 then redis.call('UNLINK', unpack(found[2])) end
+until cursor == '0'
+redis.call('HSET', KEYS[1], 'position', 0)
+return 1
+"""
+
 _PLACE, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(ShopperState).decode
@@ -158,12 +173,12 @@ class RedisStateStore:
         self._reserves: Coalescer[Reservation, Reserved | Moved | Overtaken] = Coalescer(self._reserve_many)
 
     @classmethod
-    def connect(cls, url: str, namespace: str) -> RedisStateStore:
+    def connect(cls, url: str, namespace: str, timeout_s: float = _TIMEOUT_S) -> RedisStateStore:
         """Make a store for a Redis URL; no command is sent yet."""
         client = redis_asyncio.Redis.from_url(
             url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),  # a trip is never repeated blindly: the caller holds instead
         )
         return cls(client, namespace)
@@ -286,6 +301,26 @@ class RedisStateStore:
         (answer,) = await self._scripts(_APPLY, [(keys, arguments)])
         return bool(answer)
 
+    async def shoppers(self) -> AsyncIterator[ShopperKey]:
+        """Give the shoppers of whom something is stored; one may come twice, and one that changes meanwhile not."""
+        prefix = self._key(ShopperKey(""))
+        with self._away_on_error():
+            async for key in self._client.scan_iter(match=f"{prefix}*", count=1_000):
+                yield ShopperKey(key.decode().removeprefix(prefix))
+
+    async def spent(self) -> dict[BudgetDay, int]:
+        """Give what the log's sends cost by channel and UTC day, in millionths, as far as it is contained."""
+        with self._away_on_error():
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hgetall(self._spent)
+            pipeline.hgetall(self._claimed)
+            spent, claimed = await pipeline.execute()
+        days = Counter({_day_of(name): int(cost) for name, cost in spent.items()})
+        for claim in claimed.values():
+            cost, _, name = claim.partition(b" ")
+            days[_day_of(name)] -= int(cost)
+        return {day: cost for day, cost in days.items() if cost}
+
     # -- incarnations -----------------------------------------------------------------------------
 
     async def is_current(self, incarnation: int) -> bool:
@@ -303,7 +338,7 @@ class RedisStateStore:
             When its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
-            for script in (_RESERVE, _CLAIM, _DROP, _APPLY):
+            for script in (_BEGIN, _RESERVE, _CLAIM, _DROP, _APPLY):
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
@@ -319,12 +354,13 @@ class RedisStateStore:
         """Answer no call until `trust`: rows of the log may be missing here."""
         self._incarnation = self._run_id = None
 
-    async def begin(self) -> None:
-        """Begin a new incarnation: nobody may decide, and the claims of the old one are void."""
-        with self._away_on_error():
-            await self._command(self._client.hdel(self._meta, "incarnation"))
-            if await self._command(self._client.hget(self._meta, "position")) is None:
-                await self._clear()
+    async def begin(self, *, anew: bool = False) -> None:
+        """Begin a new incarnation: nobody may decide, and the claims of the old one are void.
+
+        What is stored is forgotten where it is not known how much of the log it contains, or with ``anew``.
+        Redis answers nobody meanwhile: about a second for a million keys, those of others included.
+        """
+        await self._scripts(_BEGIN, [([self._meta], [f"{self._prefix}*", "anew" if anew else ""])])
         await self._drop_claims(older_than_s=0)
 
     async def complete(self, incarnation: int) -> None:
@@ -351,10 +387,6 @@ class RedisStateStore:
             seconds, _ = await self._command(self._client.time())
             stale = await self._command(self._client.zrangebyscore(self._claims, 0, seconds - older_than_s))
         await self._drop([_split_claim(name) for name in stale])
-
-    async def _clear(self) -> None:
-        async for key in self._client.scan_iter(match=f"{self._prefix}*", count=1_000):
-            await self._client.unlink(key)
 
     async def _server_id(self) -> str:
         return cast(str, (await self._command(self._client.info("server")))["run_id"])
@@ -415,8 +447,8 @@ class RedisStateStore:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            message = "the state store was emptied or restarted" if isinstance(error, ResponseError) else str(error)
-            raise StateAway(message) from error
+            lost = isinstance(error, ResponseError)  # what the driver says stays in the service's own log
+            raise StateAway("the state store was emptied or restarted" if lost else "it cannot be reached") from error
 
 
 def _claim_name(shopper: ShopperKey, name: str) -> str:
@@ -430,6 +462,11 @@ def _split_claim(name: bytes) -> tuple[ShopperKey, str]:
 
 def _day_name(day: BudgetDay) -> str:
     return f"{day[0]} {day[1]}"
+
+
+def _day_of(name: bytes) -> BudgetDay:
+    channel, _, day = name.decode().rpartition(" ")
+    return channel, int(day)
 
 
 def _reserved(answer: Any) -> Reserved | Moved | Overtaken:

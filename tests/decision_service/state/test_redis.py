@@ -267,3 +267,38 @@ async def test_a_server_that_may_evict_states_is_refused(open_store: Open, redis
     await client.aclose()
     with pytest.raises(StateAway, match="noeviction"):
         await open_store()
+
+
+async def apply_one(store: RedisStateStore, before: int) -> bool:
+    return await store.apply(Step(before, before + 1, {S: Projection(ShopperState(locale="es"))}, {DAY: 30_000}))
+
+
+async def test_beginning_forgets_what_nobody_knows_the_position_of(open_store: Open, redis: RealRedis) -> None:
+    store, other = await open_store(), await open_store("another log")
+    assert await apply_one(store, 0)
+    assert await apply_one(other, 0)
+    await store.begin()
+    assert (await store.position(), [key async for key in store.shoppers()]) == (1, [S])
+    async with redis_asyncio.Redis.from_url(redis.url) as client:
+        await client.hdel("ds:log:meta", "position")
+    await store.begin()
+    assert (await store.position(), [key async for key in store.shoppers()], await store.spent()) == (0, [], {})
+    assert [key async for key in other.shoppers()] == [S]
+
+
+async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open) -> None:
+    """A keeper that begins after another one has applied rows must not forget them."""
+    one, two = await open_store(), await open_store()
+    assert await apply_one(one, 0)
+    await one.begin(anew=True)
+    assert await one.position() == 0
+    assert await apply_one(one, 0)
+    await two.begin()
+    assert (await two.position(), (await two.folded([S]))[S].state.locale) == (1, "es")
+
+
+async def test_what_was_spent_is_told_without_claims(open_store: Open) -> None:
+    store = await open_store()
+    assert await apply_one(store, 0)
+    assert isinstance(await store.reserve(paid(1)), Reserved)
+    assert await store.spent() == {DAY: 30_000}

@@ -1,0 +1,119 @@
+"""What must hold afterwards: the log keeps every rule, and the state store holds what the log says."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from benchmarks.audit.auditor import Auditor, audit
+from decision_service.log.base import EventLog
+from decision_service.names import Names, ShopperKey, is_pseudonym
+from decision_service.state.redis import RedisStateStore
+from policies.guardrails import Reason
+from policies.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
+from policies.shopper import NEW_SHOPPER, ShopperState
+from policies.shopper_fold import fold
+
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the log and the state store say after a run."""
+
+    rows: int
+    sends: int
+    places: int
+    violations: Counter[str]
+    reasons: Counter[str]
+    """How many joint actions were excluded, by reason."""
+    places_that_differ: list[str]
+    states_that_differ: list[str]
+    budgets_that_differ: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        found = (self.violations, self.places_that_differ, self.states_that_differ, self.budgets_that_differ)
+        return not any(found)
+
+
+async def prove(log: EventLog, redis_url: str) -> Proof:
+    """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
+    rows, names = rows_of(log), Names((log.stored_fact("salt") or "").encode())
+    found = audit(rows, concurrent=True, key_of=names.key)
+    now = max(row.at for _, row in rows)
+    folded = _folded([row for _, row in rows], names)
+    store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
+    try:
+        stored = {key: each.state for key, each in (await store.folded(folded)).items()}
+        reached = await store.position()
+        budgets = await _budgets_that_differ(store, found, log, now)
+    finally:
+        await store.close()
+    states: list[str] = [key for key, state in folded.items() if stored[key] != state]
+    decisions = [row for _, row in rows if isinstance(row, DecisionRow)]
+    return Proof(
+        rows=len(rows),
+        sends=sum(row.is_delivered for row in decisions),
+        places=sum(map(len, found.places(now).values())),
+        violations=Counter(violation.code for violation in found.violations),
+        reasons=_reasons(decisions),
+        places_that_differ=_places_that_differ(found, stored, names, now),
+        states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
+        budgets_that_differ=budgets,
+    )
+
+
+def rows_of(log: EventLog) -> list[tuple[int, Row]]:
+    """Read the whole log."""
+    rows: list[tuple[int, Row]] = []
+    while some := log.read(rows[-1][0] if rows else 0, _AT_ONCE):
+        rows += [(row.position, decode(row.body)) for row in some]
+    return rows
+
+
+def _folded(rows: list[Row], names: Names) -> dict[ShopperKey, ShopperState]:
+    """Fold every shopper's state from the log; one who was erased begins anew."""
+    states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
+    for row in rows:
+        if isinstance(row, ErasureRow):
+            states[ShopperKey(row.key)] = fold(NEW_SHOPPER, row)
+        elif isinstance(row, SHOPPER_ROWS) and row.shopper_id and not is_pseudonym(row.shopper_id):
+            key = names.key(row.shopper_id)
+            states[key] = fold(states[key], row)
+    return states
+
+
+def _places_that_differ(found: Auditor, stored: dict[ShopperKey, ShopperState], names: Names, now: float) -> list[str]:
+    replayed = {
+        names.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
+        for shopper_id, places in found.places(now).items()
+    }
+    kept = {
+        key: {
+            (send.event_id, send.send_at, send.channel, send.deferred)
+            for send in state.sends
+            if not send.critical and not send.has_expired(now)
+        }
+        for key, state in stored.items()
+    }
+    return [key for key in {*replayed, *kept} if replayed.get(key, set()) != kept.get(key, set())]
+
+
+async def _budgets_that_differ(store: RedisStateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
+    await store.trust(log.head().incarnation)
+    costs = found.costs(now)
+    spent = (await store.read(ShopperKey("nobody"), list(costs))).spent
+    return [f"{day}: {spent[day]} not {cost}" for day, cost in costs.items() if Decimal(spent[day]) != cost * 1_000_000]
+
+
+def _reasons(decisions: list[DecisionRow]) -> Counter[str]:
+    counts = np.zeros(256, dtype=np.int64)
+    for row in decisions:
+        if row.verdicts:
+            counts += np.bincount(unpack(row.verdicts, np.uint8), minlength=256)
+    return Counter({reason.name: int(counts[reason]) for reason in Reason if 0 < reason < 255})

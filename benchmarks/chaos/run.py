@@ -1,0 +1,169 @@
+"""The stress run on the real stack: many clients, then the same while Redis is killed; then the proof."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import yaml
+
+from benchmarks.chaos.crowd import Crowd
+from benchmarks.chaos.proof import Proof, prove
+from benchmarks.chaos.shop import document
+from benchmarks.running import running
+from decision_service.log.sql import SqlLog
+from decision_service.measurement import Measured
+from decision_service.runtime.embedded_redis import EmbeddedRedis
+
+BEGIN = 1_795_280_400.0
+"""2026-11-21T17:00:00Z."""
+
+_DECIDES_A_ROUND = 1_000
+_AWAY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything."""
+
+    decides: int
+    shoppers: int
+    at_once: int
+    replicas: int
+    kills: int
+    policy: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What was measured, and every promise that was broken, with what broke it."""
+
+    results: list[Measured]
+    broken: dict[str, object]
+
+
+def measure(plan: Plan, data_dir: Path | None = None) -> Ran:
+    """Run it and prove it; ``data_dir`` keeps the log, for a look at what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
+        return asyncio.run(_measure(plan, Path(directory), data_dir or Path(directory) / "data"))
+
+
+async def _measure(plan: Plan, directory: Path, data_dir: Path) -> Ran:
+    catalogue = directory / "catalogue.yaml"
+    catalogue.write_text(yaml.safe_dump(document()), encoding="utf-8")
+    with EmbeddedRedis(directory / "r.sock", directory / "redis.log") as redis:
+        options = {
+            "clock": "request",
+            "replicas": plan.replicas,
+            "seed": plan.seed,
+            "policy": plan.policy,
+            "catalog": catalogue,
+            "redis-url": redis.url,
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        with running(*words, data_dir=data_dir) as url:
+            limits = httpx.Limits(max_connections=plan.at_once, max_keepalive_connections=plan.at_once)
+            async with httpx.AsyncClient(base_url=url, timeout=120.0, limits=limits) as client:
+                crowd = Crowd([client], begin=BEGIN, shoppers=plan.shoppers, at_once=plan.at_once, seed=plan.seed)
+                calm = await _calm(crowd, plan)
+                stormy = await _storm(crowd, client, redis, plan)
+        log = SqlLog.open(f"sqlite:///{data_dir}/decisions.sqlite")
+        try:
+            proof = await prove(log, redis.url)
+        finally:
+            log.close()
+    return Ran([*calm, *stormy, *_proven(proof)], _broken(crowd, proof))
+
+
+async def _calm(crowd: Crowd, plan: Plan) -> list[Measured]:
+    for _ in range(-(-plan.decides // _DECIDES_A_ROUND)):
+        await crowd.round(_DECIDES_A_ROUND)
+        await crowd.reach()
+    tally = crowd.tally
+    made = sum(tally.decides.values())
+    return [
+        Measured("chaos.decides", made, unit="decides"),
+        Measured("chaos.decides_per_s", made / tally.seconds, unit=f"decides/s with {plan.at_once} clients"),
+        Measured("chaos.calls", sum(tally.calls.values()), unit="calls"),
+        *(Measured(f"chaos.decides.{name}", count, unit="decides") for name, count in sorted(tally.decides.items())),
+        *(
+            Measured(f"chaos.calls.{name}.{status}", count, unit="calls")
+            for (name, status), count in sorted(tally.calls.items())
+        ),
+    ]
+
+
+async def _storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
+    """Kill Redis in the middle of rounds; each time wait until the service is ready by itself."""
+    before = crowd.tally.decides.copy()
+    resumed = []
+    for _ in range(plan.kills):
+        round_ = asyncio.create_task(crowd.round(2 * _DECIDES_A_ROUND))
+        resumed.append(await kill(redis_pid=redis.pid, revive=redis.revive, is_ready=_ready(client)))
+        await round_
+        await crowd.round(_DECIDES_A_ROUND)
+        await crowd.reach()
+    during = crowd.tally.decides - before
+    return [
+        Measured("chaos.redis.kills", plan.kills, unit="kills"),
+        Measured("chaos.redis.decides", sum(during.values()), unit="decides"),
+        *(Measured(f"chaos.redis.decides.{name}", count, unit="decides") for name, count in sorted(during.items())),
+        Measured("chaos.redis.ready_again_s", max(resumed, default=0.0), unit="s after the restart, at most"),
+    ]
+
+
+async def kill(redis_pid: int | None, revive: Callable[[], bool], is_ready: Callable[[], Awaitable[bool]]) -> float:
+    """Kill Redis under load, start it again a moment later, and give how long the service needed from then on."""
+    await asyncio.sleep(_AWAY_S)
+    if redis_pid is not None:
+        os.kill(redis_pid, signal.SIGKILL)
+    await asyncio.sleep(_AWAY_S)
+    await asyncio.to_thread(revive)
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    while not await is_ready():
+        await asyncio.sleep(0.05)
+    return clock() - begin
+
+
+def _ready(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        return (await client.get("/readyz")).status_code == 200
+
+    return ready
+
+
+def _proven(proof: Proof) -> list[Measured]:
+    return [
+        Measured("chaos.rows", proof.rows, unit="rows in the log"),
+        Measured("chaos.sends", proof.sends, unit="sends"),
+        Measured("chaos.places", proof.places, unit="places taken at the end"),
+        Measured("chaos.violations", sum(proof.violations.values()), unit="found by the audit"),
+        Measured("chaos.places_that_differ", len(proof.places_that_differ), unit="shoppers, log and state store"),
+        Measured("chaos.states_that_differ", len(proof.states_that_differ), unit="shoppers, fold and state store"),
+        Measured("chaos.budgets_that_differ", len(proof.budgets_that_differ), unit="budget days"),
+        *(
+            Measured(f"chaos.excluded.{name}", count, unit="joint actions")
+            for name, count in sorted(proof.reasons.items())
+        ),
+    ]
+
+
+def _broken(crowd: Crowd, proof: Proof) -> dict[str, object]:
+    fine = {200, 202, 204, 404, 409, 410, 503}
+    promises: dict[str, object] = {
+        "violations": dict(proof.violations),
+        "places": proof.places_that_differ,
+        "states": proof.states_that_differ,
+        "budgets": proof.budgets_that_differ,
+        "repeats": crowd.tally.differing_repeats,
+        "statuses": {call: count for call, count in crowd.tally.calls.items() if call[1] not in fine},
+    }
+    return {name: found for name, found in promises.items() if found}

@@ -1,0 +1,62 @@
+"""Local time: what a shopper's own clock shows, at the price of a look-up.
+
+A decision asks for many local times around today. Clocks change on a few days a year, so the offset of a whole
+UTC day is remembered per zone; on a day on which it changes, the zone itself is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+DAY_S = 86_400
+_LOOKS = (0, 21_600, 43_200, 64_800, 86_400)
+"""No zone has ever changed its clocks and changed them back within six hours."""
+
+
+def local_seconds(times: Iterable[float], zone: str) -> list[float]:
+    """Give what a clock shows at some times, as seconds since 1970-01-01 00:00 on that clock.
+
+    >>> local_seconds([0.0, 86_400.0], "Asia/Tokyo")
+    [32400.0, 118800.0]
+    """
+    return [
+        at + (_offset_at(zone, at) if (offset := _offset_on(zone, at // DAY_S)) is None else offset) for at in times
+    ]
+
+
+def local_day(local_s: float) -> int:
+    """Number the day that the clock shows, from 1970-01-01."""
+    return int(local_s // DAY_S)
+
+
+def local_minute(local_s: float) -> int:
+    """Give the minute of the day that the clock shows.
+
+    >>> local_minute(86_400.0 + 60.0)
+    1
+    """
+    return int(local_s % DAY_S // 60)
+
+
+def local_week(day: int) -> int:
+    """Number the week of a day; weeks begin on Monday, 1970-01-01 was a Thursday.
+
+    >>> [local_week(day) for day in (-4, -3, 3, 4)]
+    [-1, 0, 0, 1]
+    """
+    return (day + 3) // 7
+
+
+@lru_cache(maxsize=65_536)
+def _offset_on(zone: str, day: float) -> float | None:
+    """Give the offset from UTC that holds all through a UTC day; None when clocks change."""
+    first, *others = (_offset_at(zone, day * DAY_S + seconds) for seconds in _LOOKS)
+    return first if all(other == first for other in others) else None
+
+
+def _offset_at(zone: str, at: float) -> float:
+    offset = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return offset.total_seconds() if offset is not None else 0.0

@@ -1,0 +1,184 @@
+"""Random worlds for properties: catalogues with every rule, shoppers in any state, zones and awkward times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from policies.rows import QuietHours
+from policies.shopper import Send, ShopperState
+
+QUARTER_S = 900
+"""Times and windows are multiples of it, so that sends are often exactly a window apart."""
+
+CHANNELS = ("push", "email", "sms")
+CATEGORIES = ("cart", "price", "browse")
+MESSAGES = {"reminder": "cart", "rescue": "cart", "alert": "price", "hint": "browse"}
+TRIGGERS = ("left", "dropped", "urgent")
+
+ZONES = (
+    "UTC",
+    "Europe/Madrid",
+    "America/New_York",
+    "Pacific/Kiritimati",  # +14
+    "Etc/GMT+12",  # -12
+    "Asia/Kolkata",  # +5:30
+    "Asia/Kathmandu",  # +5:45
+    "America/St_Johns",  # -3:30, with DST
+    "Australia/Lord_Howe",  # DST of half an hour
+    "Africa/Cairo",  # DST at midnight: the first hour of a day is missing
+)
+
+_CHANGES = (  # when clocks jump forward, and back
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, tzinfo=UTC),
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),
+    datetime(2026, 4, 23, 22, tzinfo=UTC),
+    datetime(2026, 10, 29, 21, tzinfo=UTC),
+    datetime(2026, 12, 31, 23, tzinfo=UTC),
+)
+
+RULES = (
+    "no_content",
+    "expired",
+    "consent",
+    "reachable",
+    "muted",
+    "max_per_week",
+    "own_quiet_hours",
+    "quiet_hours",
+    "suppression",
+    "cooldown",
+    "min_gap",
+    "cap_message",
+    "cap_category",
+    "cap_channel",
+    "cap_global",
+    "budget",
+)
+"""What a world can have on or off; with everything on, the first rules would hide the last."""
+
+rule_sets = st.one_of(
+    st.frozensets(st.sampled_from(RULES), max_size=3),
+    st.frozensets(st.sampled_from(RULES[7:]), min_size=2, max_size=5),
+    st.just(frozenset(RULES)),
+)
+
+zones = st.sampled_from(ZONES)
+moments = st.builds(
+    lambda change, quarters: change.timestamp() + quarters * QUARTER_S,
+    st.sampled_from(_CHANGES),
+    st.integers(-200, 200),
+)
+windows_s = st.sampled_from((1, 2, 3, 4, 6, 8, 12, 16, 48, 96, 288, 672)).map(lambda quarters: quarters * QUARTER_S)
+single_caps = st.one_of(
+    st.builds(lambda most, window_s: {"max": most, "window_s": window_s}, st.integers(1, 3), windows_s),
+    st.builds(lambda most, span: {"max": most, "calendar": span}, st.integers(1, 3), st.sampled_from(("day", "week"))),
+)
+caps = st.lists(single_caps, min_size=1, max_size=2)
+costs = st.integers(0, 4).map(lambda cents: cents / 100)
+quiet_spans = st.builds(
+    lambda start, length: {"from": _time_of_day(start), "to": _time_of_day(start + length)},
+    st.integers(0, 95),
+    st.integers(1, 95),
+)
+own_quiet_hours = st.builds(
+    lambda start, length: QuietHours(start, (start + length) % 1_440), st.integers(0, 1_439), st.integers(1, 1_439)
+)
+delays_s = st.sets(st.sampled_from((0, 900, 3_600, 14_400, 86_400)), min_size=1, max_size=4).map(sorted)
+suppressions = st.fixed_dictionaries(
+    {"after": st.sampled_from(CATEGORIES), "blocks": st.sampled_from(CATEGORIES), "window_s": windows_s}
+)
+
+
+def _time_of_day(quarter: int) -> str:
+    return f"{quarter // 4 % 24:02}:{quarter % 4 * 15:02}"
+
+
+@st.composite
+def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[str, Any]:
+    """A valid document with every key that a rule can have, where the rule is on."""
+
+    def of(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
+        return draw(strategy) if rule in on else otherwise
+
+    bodies = st.sampled_from(("Hello", "{{ product }}", "{{ product | d('it') }}")[: 3 if "no_content" in on else 1])
+
+    def message(name: str, category: str) -> dict[str, Any]:
+        channels = draw(st.sets(st.sampled_from(CHANNELS), min_size=1).map(sorted))
+        return {
+            "category": category,
+            "triggers": list(TRIGGERS) if name == "hint" else [TRIGGERS[0], draw(st.sampled_from(TRIGGERS[1:]))],
+            "cost": of("budget", costs, 0.0),
+            "cooldown_s": of("cooldown", windows_s),
+            "caps": of("cap_message", caps, []),
+            "templates": {
+                channel: {locale: {"body": draw(bodies)} for locale in ("en", "es")[: draw(st.integers(1, 2))]}
+                for channel in channels
+            },
+        }
+
+    def channel() -> dict[str, Any]:
+        return {
+            "attribution_window_s": 14_400,
+            "cost": of("budget", costs, 0.0),
+            "caps": of("cap_channel", caps, []),
+            "quiet_hours": of("quiet_hours", st.one_of(st.none(), quiet_spans)),
+            "daily_budget": of("budget", costs),
+        }
+
+    consent = st.one_of(st.none(), st.dictionaries(st.sampled_from(CHANNELS), st.booleans()))
+    return {
+        "defaults": {"consent": of("consent", consent), "time_zone": draw(zones), "locale": "en"},
+        "delays_s": draw(delays_s),
+        "channels": {name: channel() for name in CHANNELS},
+        "messages": {name: message(name, category) for name, category in MESSAGES.items()},
+        "triggers": {
+            "left": {"priority": 2, "expires_s": of("expired", windows_s, 172_800)},
+            "dropped": {"priority": draw(st.integers(1, 3)), "expires_s": 172_800},
+            "urgent": {"priority": 3, "expires_s": 172_800, "critical": True},
+        },
+        "caps": of("cap_global", caps, []),
+        "categories": {name: {"caps": of("cap_category", caps, [])} for name in CATEGORIES},
+        "min_gap_s": of("min_gap", windows_s),
+        "suppression": of("suppression", st.lists(suppressions, min_size=1, max_size=2), []),
+    }
+
+
+@st.composite
+def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -> ShopperState:
+    """A shopper's state with sends around a time; the fold need not have led to it."""
+
+    def of(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
+        return draw(strategy) if rule in on else otherwise
+
+    def send(number: int) -> Send:
+        message = draw(st.sampled_from(tuple(MESSAGES)))
+        return Send(
+            event_id="own" if number == 3 else f"other-{number}",  # a decision that is asked again
+            send_at=now + draw(st.one_of(st.integers(-24, 24), st.integers(-700, 200))) * QUARTER_S,
+            message=message,
+            channel=draw(st.sampled_from(CHANNELS)),
+            category=MESSAGES[message],
+            critical=draw(st.sampled_from((False, False, False, True))),
+            deferred=draw(st.booleans()),
+        )
+
+    decided = st.dictionaries(st.sampled_from(CHANNELS), st.booleans())
+    taken = [send(number) for number in range(draw(st.sampled_from((3, 2, 1, 4, 5, 6, 0))))]
+    return ShopperState(
+        consent=of("consent", decided, {}),
+        reachable=of("reachable", decided, {}),
+        muted_categories=of("muted", st.sampled_from(CATEGORIES).map(lambda name: (name,)), ()),
+        max_per_week=of("max_per_week", st.integers(0, 4)),
+        quiet_hours=of("own_quiet_hours", own_quiet_hours),
+        time_zone=draw(st.one_of(st.none(), zones)),
+        locale=draw(st.sampled_from((None, "en", "es", "es-MX", "de"))),
+        erased="consent" in on and draw(st.integers(0, 19)) == 0,
+        sends=tuple(sorted(taken, key=lambda each: (each.send_at, each.event_id))),
+    )
