@@ -109,7 +109,10 @@ def replay(
 
 @app.command()
 def simulate(
-    scenario: Annotated[str, typer.Option(help="Which world: stationary, fatigue, drift, …")] = "stationary",
+    scenario: Annotated[
+        str,
+        typer.Option(help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers."),
+    ] = "stationary",
     shoppers: Annotated[int, typer.Option(help="How many.")] = 2_000,
     weeks: Annotated[int, typer.Option(help="How long; at most 104.")] = 12,
     seed: Annotated[int, typer.Option(help="The first seed: who the shoppers are and what they do.")] = 1,

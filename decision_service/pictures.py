@@ -33,7 +33,7 @@ _WIDTH = 9.0
 
 
 def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: str = "week", height: float = 3.8) -> str:
-    """Draw one line per name over 1, 2, …, its interval as a band."""
+    """Draw one line per name over 1, 2, …; the first one's interval as a band, for more would hide each other."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
@@ -43,7 +43,8 @@ def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: st
             values = [each.value for each in estimates]
             axes.plot(x, values, color=colour, linewidth=2.2 if colour == COLOURS[0] else 1.4, label=name)
             lows, highs = [each.low for each in estimates], [each.high for each in estimates]
-            axes.fill_between(x, lows, highs, color=colour, alpha=0.12, linewidth=0)
+            if colour == COLOURS[0]:
+                axes.fill_between(x, lows, highs, color=colour, alpha=0.1, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.set_xlim(1, max(2, *(len(each) for each in series.values())))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -19,7 +19,7 @@ h1 { font-size: 1.7rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin: 2
 p.lead { font-size: 1.1rem } p.note { color: #555; font-size: .9rem; margin-top: .2rem }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child { text-align: left } tr.first td { font-weight: 600 }
+th:first-child, td:first-child { text-align: left } td:nth-child(2) { font-weight: 600 }
 td small { color: #777; font-weight: 400 } svg { max-width: 100%; height: auto }
 table.facts td { white-space: normal; text-align: left } .scroll { overflow-x: auto }
 """
@@ -42,7 +42,7 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], about: M
         f"<p class=lead>{_verdict(policy, by_name)}</p>",
         _table(by_name),
         *_curves(by_name),
-        *_details(study, shown),
+        *_details(study, shown, colours_of(list(by_name))),
         _facts(about),
     ]
     title = f"{escape(policy)}: {escape(scenario.name)}"
@@ -81,11 +81,13 @@ _TABLE: tuple[tuple[str, Callable[[Result], float], str], ...] = (
 
 
 def _table(by_name: Mapping[str, Sequence[Result]]) -> str:
-    head = "".join(f"<th>{heading}</th>" for heading, _, _ in _TABLE)
-    rows = []
-    for number, (name, results) in enumerate(by_name.items()):
-        cells = "".join(f"<td>{_cell([of(each) for each in results], form)}</td>" for _, of, form in _TABLE)
-        rows.append(f"<tr{' class=first' if number == 0 else ''}><td>{escape(name)}</td>{cells}</tr>")
+    head = "".join(f"<th>{escape(name)}</th>" for name in by_name)
+    rows = [
+        f"<tr><td>{heading}</td>"
+        + "".join(f"<td>{_cell([of(each) for each in results], form)}</td>" for results in by_name.values())
+        + "</tr>"
+        for heading, of, form in _TABLE
+    ]
     return (
         f"<h2>All contenders</h2><div class=scroll><table><tr><th></th>{head}</tr>{''.join(rows)}</table></div>"
         "<p class=note>Value: expected incremental margin per shopper, costs of sends taken off, against the same "
@@ -116,7 +118,7 @@ def _curves(by_name: Mapping[str, Sequence[Result]]) -> list[str]:
     return [
         "<h2>Learning curve</h2>",
         lines(weekly, colours, ylabel="margin per shopper and week"),
-        "<p class=note>Expected incremental margin by week; bands are 95 % intervals over seeds.</p>",
+        "<p class=note>Expected incremental margin by week; the band is the 95 % interval over seeds.</p>",
         "<h2>Clicks per send by week</h2>",
         lines(rates, colours, ylabel="clicks per send", height=3.2),
         "<h2>Opt-outs per 1,000 sends by week</h2>",
@@ -150,17 +152,21 @@ def _share(result: Result, axes: tuple[int, ...]) -> Numbers:
     return np.asarray(sends / max(1, sends.sum()))
 
 
-def _details(study: Study, shown: Mapping[str, Sequence[Result]]) -> list[str]:
+def _details(study: Study, shown: Mapping[str, Sequence[Result]], colours: Mapping[str, str]) -> list[str]:
     space = study.rulebook.space
     return [
-        *_split("By channel", space.channels, (0, 2, 3), shown),
-        *_split("By message", space.messages, (0, 1, 3), shown),
-        *_split("By hour of sending", [str(hour) for hour in range(24)], (0, 1, 2), shown),
+        *_split("By channel", space.channels, (0, 2, 3), shown, colours),
+        *_split("By message", space.messages, (0, 1, 3), shown, colours),
+        *_split("By hour of sending", [str(hour) for hour in range(24)], (0, 1, 2), shown, colours),
     ]
 
 
 def _split(
-    heading: str, labels: Sequence[str], axes: tuple[int, ...], shown: Mapping[str, Sequence[Result]]
+    heading: str,
+    labels: Sequence[str],
+    axes: tuple[int, ...],
+    shown: Mapping[str, Sequence[Result]],
+    colours: Mapping[str, str],
 ) -> list[str]:
     """Draw shares and rates over one dimension; ``axes`` are the others, which are summed."""
 

@@ -135,10 +135,10 @@ class Days:
         self.illegal = self.mask()[np.arange(len(actions)), actions] == 0
         self._sent = np.roll(self._sent, 1, axis=0)
         self._sent[0] = 0
+        self._rewards[:] = 0.0
         chosen = np.flatnonzero((actions != HOLD) & ~self.illegal)
         if len(chosen):
             self._send(chosen, Slots.of(actions[chosen]))
-        self._rewards[:] = 0.0
         self._pass(24)
         return self._rewards.copy()
 
@@ -153,16 +153,9 @@ class Days:
         delays = np.asarray(DELAYS_H)[slots.delays]
         tickets = np.arange(first, first + len(shoppers))
         self._world.send(Sends(tickets, shoppers, slots.messages, slots.channels, delays, warm))
-        costs = self._world.repertoire.costs[slots.messages, slots.channels]
-        self._costs = (shoppers, costs)
-
-    _costs: tuple[NDArray[np.int64], FloatArray] | None = None
+        self._rewards[shoppers] -= self._world.repertoire.costs[slots.messages, slots.channels]
 
     def _pass(self, hours: int) -> None:
-        if self._costs is not None:
-            shoppers, costs = self._costs
-            self._rewards[shoppers] -= costs
-            self._costs = None
         # Clicks of four weeks and orders of three months, fading; a tenth for each.
         self._clicks *= math.exp(-hours / (28 * 24.0))
         self._orders *= math.exp(-hours / (90 * 24.0))

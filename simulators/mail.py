@@ -79,11 +79,6 @@ class Mail:
         self._scheduled = Agenda(_COLUMNS)
         self._delivered = Agenda({**_COLUMNS, "at_night": np.bool_})
 
-    @property
-    def under_way(self) -> int:
-        """How many sends are scheduled, or wait to be seen."""
-        return len(self._scheduled) + len(self._delivered)
-
     def take(self, tick: int, sends: Sends) -> None:
         """Take sends that were decided at the beginning of a tick."""
         self._scheduled.add(

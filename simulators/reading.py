@@ -54,11 +54,6 @@ class Reading:
         self._visits = Agenda({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
         self._reports = Agenda({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
 
-    @property
-    def under_way(self) -> int:
-        """How many orders and reports are still to come."""
-        return len(self._visits) + len(self._reports)
-
     def pass_hour(self, hour: Hour, seen: Seen) -> None:
         """Let shoppers react to what they see in this tick, and later orders of earlier readers come."""
         if len(seen.ticket):

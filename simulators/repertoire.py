@@ -50,10 +50,6 @@ class Repertoire:
         triggers = tuple(catalogue.messages[name].triggers for name in space.messages)
         return cls(space.messages, space.categories, triggers, ChannelTable.of(space.channels), offered, costs)
 
-    def answers(self, trigger: str) -> NDArray[np.bool_]:
-        """Tell which messages (M,) answer a trigger."""
-        return np.array([trigger in own for own in self.triggers])
-
     @property
     def is_offer(self) -> NDArray[np.bool_]:
         """Tell which messages (M,) are offers."""

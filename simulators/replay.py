@@ -40,6 +40,8 @@ class Replay:
         In time order.
     seed
         Decides who the buyers are and how they respond.
+    scenario
+        The world; the one that `scenario_of` the purchases makes, if absent.
 
     Raises
     ------
@@ -47,14 +49,21 @@ class Replay:
         When the purchases span more than two years.
     """
 
-    def __init__(self, shop: Shop, rulebook: Rulebook, purchases: Sequence[Purchase], seed: int) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        rulebook: Rulebook,
+        purchases: Sequence[Purchase],
+        seed: int,
+        scenario: Scenario | None = None,
+    ) -> None:
         self._shop = shop
         self._catalogue: Catalogue = rulebook.catalogue
         self._purchases = purchases
         self._seed = seed
         names = dict.fromkeys(purchase.shopper for purchase in purchases)
         self._numbers = {name: number for number, name in enumerate(names)}
-        self._world = World(_scenario(purchases), len(names), seed, Repertoire.of(rulebook))
+        self._world = World(scenario or scenario_of(purchases), len(names), seed, Repertoire.of(rulebook))
         self._courier = Courier(self._world, rulebook)
         self._pace = Pace()
         self._known: set[str] = set()
@@ -141,7 +150,8 @@ class Replay:
         return Arrival(f"replay-{self._seed}-{self._asked}", shopper, tuple(happenings), now, context)
 
 
-def _scenario(purchases: Sequence[Purchase]) -> Scenario:
+def scenario_of(purchases: Sequence[Purchase]) -> Scenario:
+    """Make the world of a replay: it spans the purchases, and its shoppers order nothing by themselves."""
     start = int(purchases[0].at // DAY_S * DAY_S)
     days = (purchases[-1].at - start) / DAY_S + _SETTLES_DAYS + 1
     return Scenario("replay", weeks=math.ceil(days / 7), start=start, own_orders=False)

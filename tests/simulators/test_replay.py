@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from simulators.courier import Record
 from simulators.local_shop import FixedMind, LocalShop
 from simulators.pace import DAY_S, SHORTEST_S, Pace
 from simulators.purchases import Purchase
-from simulators.replay import Replay
+from simulators.replay import Replay, scenario_of
 from simulators.shop import Arrival
 from tests.factories import NOW
 
@@ -58,8 +60,10 @@ def test_every_purchase_asks_and_shoppers_are_asked_again_at_their_own_pace(exam
 
 
 def test_nobody_is_reached_on_a_channel_after_leaving_it(example_rulebook: Rulebook) -> None:
+    shop = LocalShop(FixedMind(rule(epsilon=0.0)), example_rulebook, b"draws")
+    irritable = dataclasses.replace(scenario_of(purchases()), irritability=20.0)
     left: dict[tuple[str, str], float] = {}
-    for record in replayed(example_rulebook, seed=5)[0]:
+    for record in Replay(shop, example_rulebook, purchases(), 5, irritable).run():
         if record.action is None:
             continue
         key, send_at = (record.shopper, record.action.channel), record.at + record.action.delay_s
