@@ -172,6 +172,67 @@ def chaos(
         raise typer.Exit(1)
 
 
+@app.command()
+def simulator(
+    rounds: Annotated[int, typer.Option(min=1, help="Runs per size; their median counts.")] = 3,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure how fast the simulated world is, and how much memory it takes."""
+    from benchmarks import simulator as benchmark
+
+    results = benchmark.measure(rounds=rounds, seed=seed)
+    command = f"python -m benchmarks simulator --rounds {rounds} --seed {seed}"
+    _give("How fast the world is", command, results, json, page, seed=seed, rounds=rounds)
+
+
+@app.command()
+def reinforce(
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of 256 shoppers to train on.")] = 40,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Train the example, a masked REINFORCE on NotificationEnv-v0, and compare it with random choice."""
+    from benchmarks import reinforce as benchmark
+
+    results = benchmark.measure(episodes=episodes, seed=seed)
+    command = f"python -m benchmarks reinforce --episodes {episodes} --seed {seed}"
+    _give("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
+
+
+@app.command()
+def calibrate(
+    shoppers: Annotated[int, typer.Option(min=1_000)] = 30_000,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Fit the world's click and opt-out intercepts to the published rates; prints what to write down."""
+    from benchmarks import calibration as benchmark
+
+    results = benchmark.results(benchmark.calibrate(shoppers, seed))
+    command = f"python -m benchmarks calibrate --shoppers {shoppers} --seed {seed}"
+    _give("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
+
+
+@app.command()
+def triangle(
+    logs: Annotated[int, typer.Option(min=1, help="Simulated logs of 20,000 decisions.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
+    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation.")] = 3,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Set simulator, log and offline evaluation against each other: whether intervals hold the simulated truth."""
+    from benchmarks import triangle as benchmark
+
+    results = benchmark.measure(logs, seed, weeks)
+    command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks}"
+    _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
+
+
 def _give(
     title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
 ) -> None:

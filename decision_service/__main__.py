@@ -51,6 +51,10 @@ def serve(
     raise typer.Exit(command.run(options))
 
 
+def _column(what: str) -> Any:
+    return typer.Option(metavar="HEADER", help=f"Column of {what}.", rich_help_panel="Columns of the file")
+
+
 @app.command()
 def rebuild_state(
     data_dir: Annotated[str | None, _setting("data_dir", "PATH")] = None,
@@ -82,19 +86,53 @@ def rebuild_state(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="Transactions: CSV with the headers of UCI Online Retail, .gz or not.")],
+    file: Annotated[Path, typer.Argument(help="Transactions: CSV, gzipped or not, one line per product or order.")],
     url: Annotated[str, typer.Option(help="The service; it must run with --clock request on a new data directory.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Replay only so many purchases.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides who the buyers are and how they respond.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
+    order_column: Annotated[str, _column("the order's number; '' where every line is one")] = "InvoiceNo",
+    shopper_column: Annotated[str, _column("the shopper")] = "CustomerID",
+    time_column: Annotated[str, _column("the time")] = "InvoiceDate",
+    price_column: Annotated[str, _column("the price, or of the order's total")] = "UnitPrice",
+    quantity_column: Annotated[str, _column("the quantity; '' for none")] = "Quantity",
+    product_column: Annotated[str, _column("the product's name; '' for none")] = "Description",
 ) -> None:
     """Replay real purchases through a running service, beside a business rule and uniform choice.
 
-    The purchases are real; how buyers respond to notifications is simulated.
+    The purchases are real, and so is the pace of each shopper; how buyers respond to notifications is simulated.
     """
     from decision_service.commands import replay as command
 
-    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json))
+    named = (order_column, shopper_column, time_column, price_column, quantity_column, product_column)
+    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=command.columns(*named)))
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Option(help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers."),
+    ] = "stationary",
+    shoppers: Annotated[int, typer.Option(help="How many.")] = 2_000,
+    weeks: Annotated[int, typer.Option(help="How long; at most 104.")] = 12,
+    seed: Annotated[int, typer.Option(help="The first seed: who the shoppers are and what they do.")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds; more give intervals.", show_default="3")] = None,
+    policy: Annotated[str, typer.Option(help="default, rule, random or oracle, in this process.")] = "default",
+    url: Annotated[
+        str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="The catalogue in this process; the example if absent.")] = None,
+    baselines: Annotated[bool, typer.Option(help="Also run the baselines and the oracle.")] = True,
+    json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")] = None,
+) -> None:
+    """Let a policy deal with simulated shoppers whose truth is known, beside baselines and an oracle."""
+    from decision_service.commands import simulate as command
+
+    many = seeds if seeds is not None else (1 if url is not None else 3)
+    options = command.Options(scenario, shoppers, weeks, seed, many, policy, url, catalog, baselines, json, report)
+    raise typer.Exit(command.run(options))
 
 
 class _OptionalFile(TyperCommand):

@@ -92,7 +92,7 @@ class Keeper:
         try:
             await self._look()
         except (StateAway, Unavailable, LogUnavailable) as error:
-            _logger.warning("the state store is away: %s", error)
+            _logger.warning("the state store is away: %s", error.__cause__ or error)
         self._beats += 1
 
     async def _look(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
 from decision_service.answers import iso
 from policies.actions import JointAction
 from policies.catalogue import Catalogue
-from simulators.purchases import Purchase
-from simulators.replay import Arrival, Told
+from simulators.shop import Acted, Arrival, Told, Wish
 
 _AT_ONCE = 1_000
 Item = TypeVar("Item")
@@ -60,33 +60,39 @@ class RemoteShop:
         """Give the catalogue in force."""
         return Catalogue.from_document(self._call("GET", "/v1/catalog"))
 
+    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+        """Take changes of consent in."""
+        for wish in wishes:
+            path = f"/v1/shoppers/{quote(wish.shopper_id, safe='')}/preferences"
+            self._call("PUT", path, {"consent": dict(wish.consent), "now": iso(now)})
+
     def tell(self, outcomes: Sequence[Told], now: float) -> None:
         """Take outcomes in."""
         for some in _chunks(outcomes):
             events = [
                 {
                     "event_id": told.event_id,
-                    "feedback_id": f"{told.response.type}-{number}",
-                    "type": told.response.type,
-                    "at": iso(told.response.at),
-                    **({"value": told.response.value} if told.response.value else {}),
+                    "feedback_id": f"{told.type}-{told.at:.0f}",
+                    "type": told.type,
+                    "at": iso(told.at),
+                    **({"value": told.value} if told.value else {}),
                 }
-                for number, told in enumerate(some)
+                for told in some
             ]
             answer = self._call("POST", "/v1/feedback", {"events": events, "now": iso(now)})
             _check([each["status"] for each in answer["results"]], {"accepted", "late"})
 
-    def saw(self, purchases: Sequence[Purchase], now: float) -> None:
-        """Take purchases in."""
-        for some in _chunks(purchases):
+    def saw(self, acts: Sequence[Acted], now: float) -> None:
+        """Take what shoppers did in."""
+        for some in _chunks(acts):
             events = [
                 {
-                    "shopper_id": purchase.shopper,
-                    "type": "purchase",
-                    "at": iso(purchase.at),
-                    "attributes": {"value": purchase.value, "invoice": purchase.invoice},
+                    "shopper_id": act.shopper_id,
+                    "type": act.type,
+                    "at": iso(act.at),
+                    "attributes": dict(act.attributes),
                 }
-                for purchase in some
+                for act in some
             ]
             answer = self._call("POST", "/v1/events", {"events": events, "now": iso(now)})
             _check([each["status"] for each in answer["results"]], {"accepted"})
@@ -99,10 +105,10 @@ class RemoteShop:
         decisions = [
             {
                 "event_id": arrival.event_id,
-                "shopper_id": arrival.purchase.shopper,
-                "triggers": [{"type": arrival.trigger}],
-                "context": arrival.context,
-                "now": iso(arrival.purchase.at),
+                "shopper_id": arrival.shopper_id,
+                "triggers": [{"type": each.type, "attributes": dict(each.attributes)} for each in arrival.happenings],
+                "context": dict(arrival.context),
+                "now": iso(arrival.at),
             }
             for arrival in arrivals
         ]

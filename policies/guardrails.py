@@ -146,12 +146,29 @@ def suppression_window(situation: Situation) -> Denied:
     rulebook, taken, times = situation.rulebook, situation.taken_by_category, situation.send_times
     denied: dict[str, list[bool] | None] = {}
     for rule in rulebook.catalogue.suppression:
-        before, ahead = taken.get(rule.after, ()), taken.get(rule.blocks, ())
-        blocked = [any(0 <= at - sent < rule.window_s for sent in before) for at in times] if before else None
-        blocking = [any(0 <= sent - at < rule.window_s for sent in ahead) for at in times] if ahead else None
+        blocked = _behind(taken.get(rule.after, ()), times, rule.window_s)
+        blocking = _ahead(taken.get(rule.blocks, ()), times, rule.window_s)
         denied[rule.blocks] = _joined(denied.get(rule.blocks), blocked)
         denied[rule.after] = _joined(denied.get(rule.after), blocking)
     return _by_message(situation, rulebook.space.categories, denied)
+
+
+def _behind(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[bool] | None:
+    """Tell for each time whether a send lies behind it, less than a window away."""
+    around = _around(taken, times, window_s)
+    return [any(0 <= at - sent < window_s for sent in around) for at in times] if around else None
+
+
+def _ahead(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[bool] | None:
+    """Tell for each time whether a send lies ahead of it, less than a window away."""
+    around = _around(taken, times, window_s)
+    return [any(0 <= sent - at < window_s for sent in around) for at in times] if around else None
+
+
+def _around(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[float]:
+    """Leave out what is a window away from all of the times, which is most of it."""
+    first, last = times[0], times[-1]
+    return [sent for sent in taken if first - sent < window_s and sent - last < window_s]
 
 
 def _joined(some: list[bool] | None, more: list[bool] | None) -> list[bool] | None:
@@ -179,8 +196,7 @@ def min_gap(situation: Situation) -> Denied:
 
 
 def _near(taken: Sequence[float], times: Sequence[float], gap_s: float) -> list[bool] | None:
-    first, last = times[0], times[-1]
-    around = [sent for sent in taken if first - sent < gap_s and sent - last < gap_s]
+    around = _around(taken, times, gap_s)
     return [any(abs(at - sent) < gap_s for sent in around) for at in times] if around else None
 
 
@@ -214,9 +230,9 @@ def budget(situation: Situation) -> Denied:
     if not rulebook.budgets:
         return None
     days = [utc_day(at) for at in situation.send_times]
-    denied: Denied = None
+    each_day, denied = {*days}, None
     for channel, most in rulebook.budgets.items():
-        already = {day: spent.get((channel, day), 0) for day in {*days}}
+        already = {day: spent.get((channel, day), 0) for day in each_day}
         if overdraws(max(already.values()), rulebook.dearest[channel], most):
             denied = np.zeros((*rulebook.space.shape[:2], len(days)), dtype=np.bool_) if denied is None else denied
             number = rulebook.space.channels.index(channel)

@@ -6,6 +6,7 @@ UTC day is remembered per zone; on a day on which it changes, the zone itself is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -15,23 +16,29 @@ _LOOKS = (0, 21_600, 43_200, 64_800, 86_400)
 """No zone has ever changed its clocks and changed them back within six hours."""
 
 
-def local_day(at: float, zone: str) -> int:
-    """Number the day that the clock shows, from 1970-01-01.
+def local_seconds(times: Iterable[float], zone: str) -> list[float]:
+    """Give what a clock shows at some times, as seconds since 1970-01-01 00:00 on that clock.
 
-    >>> last_hour = 86_400.0 - 3_600.0
-    >>> local_day(last_hour, "UTC"), local_day(last_hour, "Asia/Tokyo")
-    (0, 1)
+    >>> local_seconds([0.0, 86_400.0], "Asia/Tokyo")
+    [32400.0, 118800.0]
     """
-    return int((at + offset_s(at, zone)) // DAY_S)
+    return [
+        at + (_offset_at(zone, at) if (offset := _offset_on(zone, at // DAY_S)) is None else offset) for at in times
+    ]
 
 
-def local_minute(at: float, zone: str) -> int:
+def local_day(local_s: float) -> int:
+    """Number the day that the clock shows, from 1970-01-01."""
+    return int(local_s // DAY_S)
+
+
+def local_minute(local_s: float) -> int:
     """Give the minute of the day that the clock shows.
 
-    >>> local_minute(1_795_280_400.0, "Europe/Madrid")  # 17:00 UTC
-    1080
+    >>> local_minute(86_400.0 + 60.0)
+    1
     """
-    return int((at + offset_s(at, zone)) % DAY_S // 60)
+    return int(local_s % DAY_S // 60)
 
 
 def local_week(day: int) -> int:
@@ -43,14 +50,8 @@ def local_week(day: int) -> int:
     return (day + 3) // 7
 
 
-def offset_s(at: float, zone: str) -> float:
-    """Give how far the clock is ahead of UTC."""
-    offset = _offset_on(zone, int(at // DAY_S))
-    return _offset_at(zone, at) if offset is None else offset
-
-
 @lru_cache(maxsize=65_536)
-def _offset_on(zone: str, day: int) -> float | None:
+def _offset_on(zone: str, day: float) -> float | None:
     """Give the offset from UTC that holds all through a UTC day; None when clocks change."""
     first, *others = (_offset_at(zone, day * DAY_S + seconds) for seconds in _LOOKS)
     return first if all(other == first for other in others) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from policies.budget import NOTHING_SPENT, Spent
-from policies.local_time import local_day, local_minute, local_week
+from policies.local_time import local_day, local_minute, local_seconds, local_week
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import Rulebook
@@ -94,16 +94,16 @@ class Situation:
         return _grouped((send.channel, send.send_at) for send in self.counted)
 
     @cached_property
-    def local_minutes(self) -> tuple[int, ...]:
+    def local_minutes(self) -> list[int]:
         """The local minute of the day at each send time."""
-        zone = self.time_zone
-        return tuple([local_minute(at, zone) for at in self.send_times])
+        return [local_minute(local_s) for local_s in local_seconds(self.send_times, self.time_zone)]
 
     @cached_property
     def local_days(self) -> Mapping[float, int]:
         """The shopper's local day of each send time and of each counted send."""
-        zone = self.time_zone
-        return {at: local_day(at, zone) for at in (*self.send_times, *self.taken)}
+        times = (*self.send_times, *self.taken)
+        shown = local_seconds(times, self.time_zone)
+        return {at: local_day(local_s) for at, local_s in zip(times, shown, strict=True)}
 
     @cached_property
     def local_weeks(self) -> Mapping[float, int]:

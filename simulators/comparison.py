@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue import Catalogue
-from simulators.replay import Record
+from simulators.courier import Record
 
 WEEK_S = 7 * 86_400.0
 _NORMAL_95 = 1.959963984540054
@@ -26,7 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Week:
-    """A week of one shop: counts, and reward per decision."""
+    """A week of one shop: counts, and expected reward per decision."""
 
     week: int
     decisions: int
@@ -38,7 +38,10 @@ class Week:
 
 @dataclass(frozen=True)
 class Run:
-    """What one shop made of all arrivals, as columns (n,)."""
+    """What one shop made of all arrivals, as columns (n,).
+
+    ``rewards`` are realised; ``expected`` are the same from the true probabilities (see `Record`).
+    """
 
     name: str
     at: NDArray[np.float64]
@@ -47,6 +50,7 @@ class Run:
     clicks: NDArray[np.bool_]
     opt_outs: NDArray[np.bool_]
     rewards: NDArray[np.float64]
+    expected: NDArray[np.float64]
 
     @classmethod
     def of(cls, name: str, records: Sequence[Record], catalogue: Catalogue) -> Run:
@@ -59,6 +63,7 @@ class Run:
             clicks=np.array([record.had("click") for record in records]),
             opt_outs=np.array([record.had("opt_out") for record in records]),
             rewards=np.array([record.reward(catalogue) for record in records]),
+            expected=np.array([record.expected for record in records]),
         )
 
     def weeks(self) -> list[Week]:
@@ -73,7 +78,7 @@ class Run:
             int(self.sends[own].sum()),
             int(self.clicks[own].sum()),
             int(self.opt_outs[own].sum()),
-            float(self.rewards[own].mean()),
+            float(self.expected[own].mean()),
         )
 
     def last_quarter(self) -> slice:
@@ -84,11 +89,16 @@ class Run:
 def difference(run: Run, other: Run, part: slice) -> Estimate:
     """Estimate how much more reward per decision a run makes than another on the same arrivals.
 
-    Paired by decision, clustered by shopper, since a shopper's decisions depend on each other; normal
-    95 % interval.
+    From expected rewards. Paired by decision, clustered by shopper, since a shopper's decisions depend on
+    each other; normal 95 % interval.
     """
-    paired = run.rewards[part] - other.rewards[part]
+    paired = run.expected[part] - other.expected[part]
     return clustered_mean(paired, run.shoppers[part])
+
+
+def realised_difference(run: Run, other: Run, part: slice) -> Estimate:
+    """Estimate the same from what was realised: rare, expensive orders make the interval much wider."""
+    return clustered_mean(run.rewards[part] - other.rewards[part], run.shoppers[part])
 
 
 def clustered_mean(values: NDArray[np.float64], clusters: NDArray[np.str_]) -> Estimate:

@@ -5,13 +5,48 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-_COLUMNS = ("InvoiceNo", "CustomerID", "Quantity", "UnitPrice", "InvoiceDate", "Description", "Country")
-_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%Y-%m-%d %H:%M")
+_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column of a file holds what.
+
+    A line is worth quantity × price; without a column for the quantity, the price alone, so that files with
+    one line and one total per order are read as well. Without an order column every line is an order.
+
+    Raises
+    ------
+    ValueError
+        When shopper, time or price has no column.
+    """
+
+    order: str | None
+    shopper: str
+    time: str
+    price: str
+    quantity: str | None = None
+    product: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("shopper", "time", "price"):
+            if not getattr(self, name):
+                raise ValueError(f"the column of the {name} must be named")
+
+    @property
+    def named(self) -> list[str]:
+        """The headers that a file must have."""
+        columns = (self.order, self.shopper, self.quantity, self.price, self.time, self.product)
+        return [column for column in columns if column is not None]
+
+
+UCI = Columns("InvoiceNo", "CustomerID", "InvoiceDate", "UnitPrice", "Quantity", "Description")
+"""The headers of the UCI Online Retail data."""
 
 
 class PurchasesUnreadable(ValueError):
@@ -27,15 +62,13 @@ class Purchase:
     at: float
     value: float
     product: str
-    country: str
 
 
-def read_purchases(path: Path) -> list[Purchase]:
+def read_purchases(path: Path, columns: Columns = UCI) -> list[Purchase]:
     """Read the purchases of a transaction file (CSV, gzipped or not), in time order.
 
-    The headers are those of the UCI Online Retail data: InvoiceNo, CustomerID, Quantity, UnitPrice,
-    InvoiceDate, Description, Country, one line per product. A purchase is one invoice with a customer that
-    is no cancellation (InvoiceNo starting with C); its value is Σ Quantity × UnitPrice.
+    A line is one product of an order; a purchase is one order of a known shopper that is no cancellation
+    (its number starting with C); its value is Σ quantity × price.
 
     Raises
     ------
@@ -43,26 +76,25 @@ def read_purchases(path: Path) -> list[Purchase]:
         Naming the missing header, or the line that cannot be read.
     """
     invoices: dict[str, Purchase] = {}
-    for purchase in _lines(path):
+    for purchase in _lines(path, columns):
         known = invoices.get(purchase.invoice)
         if known is not None:
-            purchase = Purchase(
-                known.invoice, known.shopper, known.at, known.value + purchase.value, known.product, known.country
-            )
+            purchase = replace(known, value=known.value + purchase.value)
         invoices[purchase.invoice] = purchase
     return sorted(invoices.values(), key=lambda purchase: (purchase.at, purchase.invoice))
 
 
-def _lines(path: Path) -> Iterator[Purchase]:
+def _lines(path: Path, columns: Columns) -> Iterator[Purchase]:
     try:
         with _open(path) as file:
             rows = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+            missing = [name for name in columns.named if name not in (rows.fieldnames or ())]
             if missing:
                 raise PurchasesUnreadable(f"{path.name}: the header lacks {', '.join(missing)}")
             for row in rows:
-                if row["CustomerID"] and not row["InvoiceNo"].startswith("C"):
-                    yield _line(path.name, rows.line_num, row)
+                order = str(rows.line_num) if columns.order is None else row[columns.order]
+                if row[columns.shopper] and not order.startswith("C"):
+                    yield _line(path.name, rows.line_num, order, row, columns)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise PurchasesUnreadable(f"{path.name}: cannot be read: {error}") from None
 
@@ -73,24 +105,24 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8", newline="")
 
 
-def _line(name: str, number: int, row: dict[str, str]) -> Purchase:
+def _line(name: str, number: int, order: str, row: dict[str, str], columns: Columns) -> Purchase:
     try:
+        quantity = 1.0 if columns.quantity is None else float(row[columns.quantity])
         return Purchase(
-            invoice=row["InvoiceNo"],
-            shopper=row["CustomerID"].removesuffix(".0"),
-            at=_time(row["InvoiceDate"]),
-            value=int(row["Quantity"]) * float(row["UnitPrice"]),
-            product=row["Description"].strip().capitalize(),
-            country=row["Country"],
+            invoice=order,
+            shopper=row[columns.shopper].removesuffix(".0"),
+            at=_time(columns.time, row[columns.time]),
+            value=quantity * float(row[columns.price]),
+            product="" if columns.product is None else row[columns.product].strip().capitalize(),
         )
     except ValueError as error:
         raise PurchasesUnreadable(f"{name}:{number}: {error}") from None
 
 
-def _time(text: str) -> float:
+def _time(column: str, text: str) -> float:
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
         except ValueError:
             continue
-    raise ValueError(f"InvoiceDate {text!r} is no time that is understood")
+    raise ValueError(f"{column} {text!r} is no time that is understood")

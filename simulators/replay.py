@@ -1,99 +1,32 @@
-"""Replay: real purchases in virtual time, each asking a shop for a decision, with simulated responses.
+"""Replay: real purchases in virtual time, each asking a shop for a decision, answered by a world's shoppers.
 
-Time passes in ticks of one hour. In each, the outcomes that fall into it are told first, then the
-purchases (as shopper events), then the decisions are asked for; every virtual day the clock is set.
-All shops meet the same arrivals and the same random numbers.
+The purchases are real, and so is the pace at which their buyers come back; how a buyer responds to a
+notification is simulated by the `World`, whose shoppers order nothing by themselves here. Time passes in ticks
+of one hour, as in a `Simulation`. All shops meet the same arrivals and the same random numbers.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Protocol
 
-from policies.actions import JointAction
 from policies.catalogue import Catalogue
-from policies.reward import rewarded
-from policies.rows import OutcomeRow, Scalar
-from simulators.buyer_response import Buyers, Notification, Response
+from policies.rows import Scalar
+from policies.rulebook import Rulebook
+from simulators.courier import Courier, Record
+from simulators.pace import Pace
 from simulators.purchases import Purchase
+from simulators.repertoire import Repertoire
+from simulators.scenario import Scenario
+from simulators.shop import Acted, Arrival, Happening, Shop, Wish
+from simulators.world import World
 
 TICK_S = 3_600.0
 DAY_S = 86_400.0
 FIRST_TRIGGERS = ("welcome", "first_order")
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A purchase that asks for a decision."""
-
-    event_id: str
-    purchase: Purchase
-    trigger: str
-    context: dict[str, Scalar]
-
-
-@dataclass(frozen=True)
-class Told:
-    """An outcome that the shop is told."""
-
-    event_id: str
-    response: Response
-
-
-class Shop(Protocol):
-    """What decides: the service over HTTP, or a policy in this process."""
-
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
-        """Take outcomes in."""
-        ...
-
-    def saw(self, purchases: Sequence[Purchase], now: float) -> None:
-        """Take purchases in, as shopper events."""
-        ...
-
-    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for each arrival, in order; None is a hold."""
-        ...
-
-    def reach(self, now: float) -> None:
-        """Let time pass."""
-        ...
-
-
-@dataclass
-class Record:
-    """What became of one decision."""
-
-    at: float
-    shopper: str
-    action: JointAction | None
-    outcomes: list[Response] = field(default_factory=list)
-    reached: bool = False
-
-    def reward(self, catalogue: Catalogue) -> float:
-        """Give the realised reward; a hold, or a send that never left, has none."""
-        if self.action is None or not self.reached:
-            return 0.0
-        rows = [OutcomeRow(each.at, "", each.type, each.at, each.value) for each in self.outcomes]
-        cost = catalogue.channels[self.action.channel].cost + catalogue.messages[self.action.message].cost
-        return rewarded(rows, catalogue.reward, cost).reward
-
-    def had(self, kind: str) -> bool:
-        """Tell whether an outcome of a type came."""
-        return any(outcome.type == kind for outcome in self.outcomes)
-
-
-@dataclass(order=True)
-class _Scheduled:
-    send_at: float
-    number: int
-    shopper: str = field(compare=False)
-    event_id: str = field(compare=False)
-    action: JointAction = field(compare=False)
+_SETTLES_DAYS = 8
+"""Days after the last purchase until every outcome is known: no order comes later than a week after its click."""
 
 
 class Replay:
@@ -101,91 +34,124 @@ class Replay:
 
     Parameters
     ----------
-    catalogue
-        The shop's: it tells the categories of messages.
+    rulebook
+        The shop's catalogue.
+    purchases
+        In time order.
     seed
         Decides who the buyers are and how they respond.
+    scenario
+        The world; the one that `scenario_of` the purchases makes, if absent.
+
+    Raises
+    ------
+    ValueError
+        When the purchases span more than two years.
     """
 
-    def __init__(self, shop: Shop, catalogue: Catalogue, seed: int) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        rulebook: Rulebook,
+        purchases: Sequence[Purchase],
+        seed: int,
+        scenario: Scenario | None = None,
+    ) -> None:
         self._shop = shop
-        self._catalogue = catalogue
+        self._catalogue: Catalogue = rulebook.catalogue
+        self._purchases = purchases
         self._seed = seed
-        self._buyers = Buyers(seed)
-        self._scheduled: list[_Scheduled] = []
-        self._coming: list[tuple[float, int, Told]] = []
-        self._told = itertools.count()
-        self._left: dict[tuple[str, str], float] = {}
+        names = dict.fromkeys(purchase.shopper for purchase in purchases)
+        self._numbers = {name: number for number, name in enumerate(names)}
+        self._world = World(scenario or scenario_of(purchases), len(names), seed, Repertoire.of(rulebook))
+        self._courier = Courier(self._world, rulebook)
+        self._pace = Pace()
         self._known: set[str] = set()
-        self.records: dict[str, Record] = {}
+        self._asked = 0
 
-    def run(self, purchases: Sequence[Purchase], progress: Callable[[int], None] = lambda _: None) -> list[Record]:
+    @property
+    def world(self) -> World:
+        """Whose shoppers answer."""
+        return self._world
+
+    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[Record]:
         """Replay all purchases; give the records in their order."""
-        day = purchases[0].at // DAY_S
-        for tick, group in groupby(purchases, key=lambda purchase: purchase.at // TICK_S):
-            start = tick * TICK_S
-            for midnight in _midnights(day, start // DAY_S):
-                self._pass(midnight)
-            day = start // DAY_S
-            self._step(start, list(group), progress)
-        for midnight in _midnights(day, day + 4):
-            self._pass(midnight)
-        return list(self.records.values())
+        for tick, group in groupby(self._purchases, key=lambda purchase: purchase.at // TICK_S):
+            while self._world.now < tick * TICK_S:
+                self._hour([])
+            now = list(group)
+            self._hour(now)
+            progress(len(now))
+        until = self._purchases[-1].at + _SETTLES_DAYS * DAY_S
+        while self._world.now < until:
+            self._hour([], asks=False)
+        return self._courier.records
 
-    def _pass(self, midnight: float) -> None:
-        self._deliver(midnight)
-        self._tell(midnight)
-        self._shop.reach(midnight)
+    def _hour(self, purchases: Sequence[Purchase], *, asks: bool = True) -> None:
+        hour, now = self._world.step(), self._world.now
+        if wishes := [*self._introduce(purchases), *self._gone(hour.uninstalled.tolist())]:
+            self._shop.wishes(wishes, now)
+        if outcomes := self._courier.outcomes(hour):
+            self._shop.tell(outcomes, now)
+        if purchases:
+            self._buy(purchases, now)
+        if self._world.tick % 24 == 0:
+            self._shop.reach(now)
+        arrivals = self._arrivals(purchases, now) if asks else []
+        if arrivals:
+            numbers = [self._numbers[arrival.shopper_id] for arrival in arrivals]
+            self._courier.send(arrivals, self._shop.decide(arrivals), numbers)
 
-    def _step(self, start: float, purchases: list[Purchase], progress: Callable[[int], None]) -> None:
-        self._deliver(start + TICK_S)
-        self._tell(start + TICK_S, now=start)
-        self._shop.saw(purchases, start)
-        arrivals = [self._arrival(purchase) for purchase in purchases]
-        for arrival, action in zip(arrivals, self._shop.decide(arrivals), strict=True):
-            self._take(arrival, action)
-        progress(len(purchases))
+    def _introduce(self, purchases: Sequence[Purchase]) -> list[Wish]:
+        new = [name for name in dict.fromkeys(each.shopper for each in purchases) if name not in self._known]
+        return [Wish(name, self._consent(self._numbers[name])) for name in new]
 
-    def _arrival(self, purchase: Purchase) -> Arrival:
-        event_id = f"replay-{self._seed}-{purchase.invoice}"
-        trigger = "post_purchase"
-        if purchase.shopper not in self._known:
-            self._known.add(purchase.shopper)
-            trigger = FIRST_TRIGGERS[len(self._known) % 2]
-        context: dict[str, Scalar] = {"device": self._buyers.device(purchase.shopper)}
-        return Arrival(event_id, purchase, trigger, context)
+    def _consent(self, number: int) -> dict[str, bool]:
+        names = self._world.repertoire.channels.names
+        return dict(zip(names, self._world.population.consent[number].tolist(), strict=True))
 
-    def _take(self, arrival: Arrival, action: JointAction | None) -> None:
-        at, shopper = arrival.purchase.at, arrival.purchase.shopper
-        self.records[arrival.event_id] = Record(at, shopper, action)
-        if action is not None:
-            scheduled = _Scheduled(at + action.delay_s, len(self.records), shopper, arrival.event_id, action)
-            heapq.heappush(self._scheduled, scheduled)
+    def _gone(self, numbers: Sequence[int]) -> list[Wish]:
+        channels = self._world.repertoire.channels
+        apps = [name for name, own in zip(channels.names, channels.of_app, strict=True) if own]
+        names = list(self._numbers)
+        return [Wish(names[number], dict.fromkeys(apps, False)) for number in numbers]
 
-    def _deliver(self, until: float) -> None:
-        """Let what is due reach its buyers, unless they have withdrawn consent before."""
-        while self._scheduled and self._scheduled[0].send_at < until:
-            due = heapq.heappop(self._scheduled)
-            if self._left.get((due.shopper, due.action.channel), float("inf")) <= due.send_at:
-                continue
-            category = self._catalogue.messages[due.action.message].category
-            notification = Notification(due.event_id, due.action.channel, category, due.send_at)
-            self.records[due.event_id].reached = True
-            for response in self._buyers.respond(due.shopper, notification):
-                if response.type == "opt_out":
-                    self._left.setdefault((due.shopper, due.action.channel), response.at)
-                self.records[due.event_id].outcomes.append(response)
-                told = Told(due.event_id, response)
-                heapq.heappush(self._coming, (response.at, next(self._told), told))
+    def _buy(self, purchases: Sequence[Purchase], now: float) -> None:
+        acts = [
+            Acted(each.shopper, "purchase", each.at, {"value": max(each.value, 0.0), "invoice": each.invoice})
+            for each in purchases
+        ]
+        self._shop.saw(acts, now)
+        self._world.ordered_outside([self._numbers[name] for name in dict.fromkeys(each.shopper for each in purchases)])
+        for each in purchases:
+            self._pace.ordered(each.shopper, each.at)
 
-    def _tell(self, until: float, *, now: float | None = None) -> None:
-        due: list[Told] = []
-        while self._coming and self._coming[0][0] < until:
-            due.append(heapq.heappop(self._coming)[2])
-        if due:
-            self._shop.tell(due, until if now is None else now)
+    def _arrivals(self, purchases: Sequence[Purchase], now: float) -> list[Arrival]:
+        """Ask once for every shopper who bought in this hour, or to whom something is due."""
+        happened: dict[str, list[Happening]] = {}
+        for each in purchases:
+            if each.shopper not in happened:
+                happened[each.shopper] = [Happening(self._occasion(each.shopper), {"product": each.product})]
+        for _, shopper, kind in self._pace.due(now):
+            if kind in self._catalogue.triggers and shopper not in happened:
+                happened[shopper] = [Happening(kind)]
+        return [self._arrival(shopper, happenings, now) for shopper, happenings in happened.items()]
+
+    def _occasion(self, shopper: str) -> str:
+        if shopper in self._known:
+            return "post_purchase"
+        self._known.add(shopper)
+        return FIRST_TRIGGERS[len(self._known) % 2]
+
+    def _arrival(self, shopper: str, happenings: list[Happening], now: float) -> Arrival:
+        self._asked += 1
+        mobile = self._world.population.mobile[self._numbers[shopper]]
+        context: dict[str, Scalar] = {"device": "mobile" if mobile else "desktop"}
+        return Arrival(f"replay-{self._seed}-{self._asked}", shopper, tuple(happenings), now, context)
 
 
-def _midnights(day: float, until: float) -> Iterator[float]:
-    """Give the midnights after one day up to the beginning of another."""
-    return (number * DAY_S for number in range(int(day) + 1, int(until) + 1))
+def scenario_of(purchases: Sequence[Purchase]) -> Scenario:
+    """Make the world of a replay: it spans the purchases, and its shoppers order nothing by themselves."""
+    start = int(purchases[0].at // DAY_S * DAY_S)
+    days = (purchases[-1].at - start) / DAY_S + _SETTLES_DAYS + 1
+    return Scenario("replay", weeks=math.ceil(days / 7), start=start, own_orders=False)

@@ -146,8 +146,13 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
         "caps": of("cap_global", caps, []),
         "categories": {name: {"caps": of("cap_category", caps, [])} for name in CATEGORIES},
         "min_gap_s": of("min_gap", windows_s),
-        "suppression": of("suppression", st.lists(suppressions, min_size=1, max_size=2), []),
+        "suppression": of("suppression", st.lists(suppressions, min_size=2, max_size=4), []),
     }
+
+
+_near = st.integers(-6, 18)
+_offsets = st.one_of(_near, _near, st.integers(-110, 110), st.integers(-700, 200))
+"""Quarters of an hour from now on: mostly where a rule can still be met."""
 
 
 @st.composite
@@ -161,7 +166,7 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
         message = draw(st.sampled_from(tuple(MESSAGES)))
         return Send(
             event_id="own" if number == 3 else f"other-{number}",  # a decision that is asked again
-            send_at=now + draw(st.one_of(st.integers(-24, 24), st.integers(-700, 200))) * QUARTER_S,
+            send_at=now + draw(_offsets) * QUARTER_S,
             message=message,
             channel=draw(st.sampled_from(CHANNELS)),
             category=MESSAGES[message],

@@ -37,10 +37,11 @@ DOORS: dict[str, set[str]] = {
     "vowpal_wabbit_next": {"policies.vw_heads", "policies.vw_command"},
     "jinja2": {"policies.content"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
-    "gymnasium": {"simulators"},
     "pyarrow": {"offline_eval.tables", "benchmarks.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},
+    "gymnasium": {"simulators.notification_env", "simulators.reinforce"},
+    "matplotlib": {"decision_service.pictures"},
 }
 """Library → the modules (or packages) that may import it."""
 
@@ -125,4 +126,14 @@ def test_researchers_import_the_lower_floors_without_the_service() -> None:
     code = f"import sys, importlib\nfor name in {lower!r}: importlib.import_module(name)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    assert loaded & {"ray", "redis", "fastapi", "sqlalchemy", "decision_service", "sklearn"} == set()
+    heavy = {"ray", "redis", "fastapi", "sqlalchemy", "decision_service", "sklearn", "matplotlib"}
+    assert loaded & heavy == set()
+
+
+def test_the_world_needs_no_gymnasium() -> None:
+    worlds = [module for module, _ in modules("simulators") if module not in DOORS["gymnasium"]]
+    code = (
+        f"import sys, importlib as i\nfor name in {worlds!r}: i.import_module(name)\nprint('gymnasium' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -14,19 +15,20 @@ from decision_service.remote_shop import RemoteShop, ShopRefused
 from policies.catalogue import Catalogue
 from policies.policy import rule, uniform
 from policies.rulebook import Rulebook
-from simulators.comparison import Estimate, Run, difference
-from simulators.local_shop import LocalShop
-from simulators.purchases import Purchase, PurchasesUnreadable, read_purchases
-from simulators.replay import Replay, Shop
+from simulators.comparison import Estimate, Run, difference, realised_difference
+from simulators.local_shop import FixedMind, LocalShop
+from simulators.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
+from simulators.replay import Replay
+from simulators.shop import Shop
 
 _NEEDED_TRIGGERS = ("post_purchase", "welcome", "first_order")
 
 
-def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None) -> int:
+def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None, columns: Columns = UCI) -> int:
     """Replay a file of purchases; return the exit code."""
     errors = Console(stderr=True)
     try:
-        purchases = read_purchases(file)[:limit]
+        purchases = read_purchases(file, columns)[:limit]
         if not purchases:
             raise PurchasesUnreadable(f"{file.name}: holds no purchase")
         with RemoteShop.connect(url) as shop:
@@ -43,6 +45,20 @@ def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None
     return 0
 
 
+def columns(order: str, shopper: str, time: str, price: str, quantity: str, product: str) -> Columns:
+    """Make the columns of what was typed; empty is none.
+
+    Raises
+    ------
+    typer.BadParameter
+        When one is missing that must be there.
+    """
+    try:
+        return Columns(order or None, shopper, time, price, quantity or None, product or None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def _check(catalogue: Catalogue) -> None:
     missing = [trigger for trigger in _NEEDED_TRIGGERS if trigger not in catalogue.triggers]
     if missing:
@@ -56,15 +72,15 @@ def _runs(
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
     shops: list[tuple[str, Shop]] = [
         ("service", service),
-        ("rule", LocalShop(rule(epsilon=0.0), rulebook, draws)),
-        ("uniform", LocalShop(uniform(), rulebook, draws)),
+        ("rule", LocalShop(FixedMind(rule(epsilon=0.0)), rulebook, draws)),
+        ("uniform", LocalShop(FixedMind(uniform()), rulebook, draws)),
     ]
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
         advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
         return [
-            Run.of(name, Replay(shop, catalogue, seed).run(purchases, advance[name]), catalogue) for name, shop in shops
+            Run.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue) for name, shop in shops
         ]
 
 
@@ -72,8 +88,12 @@ def _results(runs: list[Run]) -> list[Measured]:
     service, *others = runs
     part = service.last_quarter()
     per_decision = [
-        Measured(f"replay.{run.name}.reward_per_decision", float(run.rewards[part].mean()), unit="reward")
+        Measured(f"replay.{run.name}.{name}", float(values[part].mean()), unit="reward")
         for run in runs
+        for name, values in (
+            ("reward_per_decision", run.expected),
+            ("realised_reward_per_decision", run.rewards),
+        )
     ]
     totals = [
         Measured(f"replay.{run.name}.{name}", float(value), unit=unit)
@@ -84,7 +104,11 @@ def _results(runs: list[Run]) -> list[Measured]:
             ("optouts_per_1k_sends", 1_000 * run.opt_outs.sum() / max(1, run.sends.sum()), "per 1,000"),
         )
     ]
-    differences = [_measured(f"replay.service_minus_{run.name}", difference(service, run, part)) for run in others]
+    differences = [
+        _measured(f"replay.{name}service_minus_{run.name}", estimate(service, run, part))
+        for run in others
+        for name, estimate in (("", difference), ("realised.", realised_difference))
+    ]
     return per_decision + differences + totals
 
 

@@ -447,8 +447,8 @@ class RedisStateStore:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            message = "the state store was emptied or restarted" if isinstance(error, ResponseError) else str(error)
-            raise StateAway(message) from error
+            lost = isinstance(error, ResponseError)  # what the driver says stays in the service's own log
+            raise StateAway("the state store was emptied or restarted" if lost else "it cannot be reached") from error
 
 
 def _claim_name(shopper: ShopperKey, name: str) -> str:

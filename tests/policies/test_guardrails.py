@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,3 +241,31 @@ def test_a_missing_attribute_makes_a_message_ineligible() -> None:
     assert "no_content" in reasons(book)
     assert "no_content" not in reasons(book, trigger(attributes={"product": "Runner 3"}))
     assert "no_content" in reasons(book, trigger(attributes={"product": "  "}))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "rules"),
+    [
+        ("min_gap", "hint", {"min_gap_s": 61}),
+        ("suppression_window", "hint", {"suppression": [{"after": "cart", "blocks": "browse", "window_s": 61}]}),
+        ("suppression_window", "reminder", {"suppression": [{"after": "cart", "blocks": "cart", "window_s": 61}]}),
+        ("cap_global", "hint", {"caps": [{"max": 1, "window_s": 61}]}),
+    ],
+)
+def test_a_send_reserved_for_after_the_last_delay_is_near_too(
+    reason: str, message: str, rules: dict[str, object]
+) -> None:
+    category = {"hint": "browse", "reminder": "cart"}[message]
+    ahead = ShopperState(sends=(Send("other", NOW + 3_660, message, "push", category),))
+    assert reason in reasons(rulebook(**rules), state=ahead)
+    farther = ShopperState(sends=(Send("other", NOW + 3_661, message, "push", category),))
+    assert reason not in reasons(rulebook(**rules), state=farther)
+
+
+@pytest.mark.parametrize("message", ["reminder", "hint"])
+def test_the_first_moment_of_a_suppression_window_belongs_to_it(message: str) -> None:
+    book = rulebook(suppression=[{"after": "cart", "blocks": "browse", "window_s": 300}], delays_s=[3_600])
+    category = {"hint": "browse", "reminder": "cart"}[message]
+    same_time = ShopperState(sends=(Send("other", NOW + 3_600, message, "push", category),))
+    eligible = arbitrate(request(), same_time, book).sends
+    assert {book.space[int(number)].message for number in eligible} == {message}, "the other one would come within it"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.local_time import local_day, local_minute, local_week
+from policies.local_time import local_day, local_minute, local_seconds, local_week
 from tests.strategies import moments, zones
 
 every_zone = st.sampled_from(sorted(available_timezones()))
@@ -17,10 +17,18 @@ def clock(at: float, zone: str) -> datetime:
     return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
 
 
+def minute(at: float, zone: str) -> int:
+    return local_minute(*local_seconds([at], zone))
+
+
+def day_of(at: float, zone: str) -> int:
+    return local_day(*local_seconds([at], zone))
+
+
 def assert_read_as_the_zone_says(at: float, zone: str) -> None:
     shown = clock(at, zone)
-    assert local_minute(at, zone) == shown.hour * 60 + shown.minute
-    assert local_day(at, zone) == shown.toordinal() - datetime(1970, 1, 1).toordinal()
+    assert minute(at, zone) == shown.hour * 60 + shown.minute
+    assert day_of(at, zone) == shown.toordinal() - datetime(1970, 1, 1).toordinal()
 
 
 @given(any_time, every_zone)
@@ -37,13 +45,13 @@ def test_the_hour_that_is_missing_and_the_hour_that_comes_twice() -> None:
     forward, back = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
     for change, minutes in ((forward, [119, 180]), (back, [179, 120])):
         times = [(change + timedelta(minutes=offset)).timestamp() for offset in (-1, 0)]
-        assert [local_minute(at, "Europe/Madrid") for at in times] == minutes
+        assert [minute(at, "Europe/Madrid") for at in times] == minutes
 
 
 @given(any_time, every_zone)
 def test_weeks_begin_on_monday(at: float, zone: str) -> None:
     monday = clock(at, zone).date() - timedelta(days=clock(at, zone).weekday())
-    day = local_day(at, zone)
+    day = day_of(at, zone)
     first = (monday - datetime(1970, 1, 1).date()).days
     assert [local_week(first - 1), local_week(first), local_week(first + 6)] == [
         local_week(day) - 1,

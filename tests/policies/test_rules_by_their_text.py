@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -14,15 +14,16 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.audit.draw import joint_actions
-from benchmarks.audit.rules import OF_CRITICAL, RULES, Case, broken
+from benchmarks.audit.rules import ASKED_AGAIN, OF_CRITICAL, RULES, Case, broken
 from benchmarks.audit.shopper import Place, Wishes
 from policies.arbitration import NO_TRIGGER, arbitrate
 from policies.catalogue import Catalogue
+from policies.gate import refusal
 from policies.guardrails import Reason, judge
 from policies.request import Exclusion, Request
-from policies.rows import TriggerRecord
+from policies.rows import DecisionRow, PolicyRecord, TriggerRecord
 from policies.rulebook import Rulebook
-from policies.shopper import ShopperState
+from policies.shopper import Send, ShopperState
 from policies.situation import Situation, Surroundings
 from tests.strategies import (
     CATEGORIES,
@@ -60,11 +61,14 @@ class World:
 
     def by_the_text(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> str:
         """Judge one send by the words of the contract."""
-        message, channel, delay_s = action
-        if trigger.type not in self.document["messages"][message]["triggers"]:
+        if trigger.type not in self.document["messages"][action[0]]["triggers"]:
             return "not_a_candidate"
+        return next(iter(broken(self.case(trigger, action))), "eligible")
+
+    def case(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> Case:
+        message, channel, delay_s = action
         send_at = self.request.now + delay_s
-        case = Case(
+        return Case(
             document=self.document,
             wishes=wishes_of(self.state),
             taken=counted(self.state, self.request),
@@ -81,7 +85,6 @@ class World:
                 for each in self.request.exclude
             ],
         )
-        return next(iter(broken(case)), "eligible")
 
 
 def wishes_of(state: ShopperState) -> Wishes:
@@ -161,7 +164,7 @@ def test_every_verdict_is_the_first_reason_that_the_text_gives(world: World) -> 
 
 @pytest.mark.parametrize("rule", RULES_OF_WORLDS)
 def test_every_rule_alone_is_judged_as_the_text_says(rule: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=40)
     @given(worlds(frozenset({rule})))
     def judged(world: World) -> None:
         assert_judged_by_the_text(world)
@@ -189,6 +192,48 @@ def test_the_eligible_set_is_the_one_that_the_text_gives(world: World) -> None:
     eligible = {int(number) for number in eligibility.sends}
     assert eligible == {int(number) for number in np.flatnonzero(eligibility.verdicts == 0)}
     assert eligibility.hold == (not any(asked[position].critical for position in left))
+
+
+@settings(max_examples=60)
+@given(worlds(), st.integers(0, 8), st.booleans(), st.data())
+def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred: bool, data: st.DataObject) -> None:
+    """At the send time or now, its own place left out; what it answers with is the first reason that is asked again."""
+    (trigger,) = world.request.triggers
+    action = data.draw(st.sampled_from(joint_actions(world.document)))
+    now, send_at = world.request.now + quarters * QUARTER_S, world.request.now + action[2]
+    category = MESSAGES[action[0]]
+    own = Send(world.request.event_id, send_at, action[0], action[1], category, trigger.critical, deferred=deferred)
+    state = world.state.with_send(own)
+    later = replace(world, request=replace(world.request, now=now), state=state)
+    case = replace(later.case(trigger, action), send_at=max(now, send_at), held_out=False)
+    asked = [code for code in broken(case) if code in ASKED_AGAIN]
+    expected = "expired" if deferred and now > send_at + 3_600 else next(iter(asked), None)
+    refused = refusal(decided(world.request, own, action), state, world.rulebook, now)
+    event(str(expected))
+    assert (refused.name if refused is not None else None) == expected
+
+
+def decided(request: Request, send: Send, action: tuple[str, str, int]) -> DecisionRow:
+    return DecisionRow(
+        at=request.now,
+        event_id=request.event_id,
+        shopper_id=request.shopper_id,
+        fingerprint="",
+        triggers=request.triggers,
+        context=dict(request.context),
+        catalogue_version=1,
+        rules_version=1,
+        policy=PolicyRecord("rule", 0, "frozen"),
+        arm="treatment",
+        answer="",
+        drawn_trigger=0,
+        message=action[0],
+        channel=action[1],
+        category=send.category,
+        delay_s=action[2],
+        send_at=send.send_at,
+        deferred=send.deferred,
+    )
 
 
 def most_urgent(asked: Sequence[TriggerRecord], left: Sequence[int]) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.purchases import PurchasesUnreadable, read_purchases
+from simulators.purchases import Columns, PurchasesUnreadable, read_purchases
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 LINES = """\
@@ -40,10 +40,22 @@ def test_a_gzipped_file_is_the_same(tmp_path: Path) -> None:
     assert read_purchases(packed) == read_purchases(plain)
 
 
+def test_the_columns_of_another_file_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("day,who,total\n1997-01-01,7,11.77\n1997-01-12,7,12.00\n")
+    purchases = read_purchases(file, Columns(order=None, shopper="who", time="day", price="total"))
+    assert [(each.shopper, each.value) for each in purchases] == [("7", 11.77), ("7", 12.0)]
+    assert purchases[0].invoice != purchases[1].invoice
+    with pytest.raises(PurchasesUnreadable, match="the header lacks sum"):
+        read_purchases(file, Columns(order=None, shopper="who", time="day", price="sum"))
+    with pytest.raises(ValueError, match="the column of the shopper must be named"):
+        Columns(order=None, shopper="", time="day", price="total")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("InvoiceNo,Quantity\n1,2\n", "the header lacks CustomerID, UnitPrice"),
+        ("InvoiceNo,Quantity\n1,2\n", "the header lacks CustomerID, UnitPrice, InvoiceDate, Description"),
         (HEADER + LINES.replace("2.55", "cheap"), r"a.csv:3: could not convert string to float: 'cheap'"),
         (HEADER + LINES.replace("2010-12-01 08:28:00", "yesterday"), r"a.csv:2: InvoiceDate 'yesterday'"),
         ("", "the header lacks InvoiceNo"),

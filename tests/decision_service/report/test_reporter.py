@@ -23,8 +23,11 @@ from decision_service.report.grouping import GROUPINGS
 from decision_service.report.reporter import ReportAnswer, Reporter, ReportQuery
 from policies.actions import JointAction
 from policies.rows import Row, encode
+from policies.rulebook import Rulebook
+from simulators.courier import Record
 from simulators.purchases import Purchase
-from simulators.replay import Arrival, Record, Replay, Told
+from simulators.replay import Replay
+from simulators.shop import Arrival, Told
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start
 from tests.decision_service.report.logs import HOURS, catalogue, decision, held
@@ -34,8 +37,7 @@ from tests.factories import NOW, small_document
 pytestmark = pytest.mark.anyio
 
 PURCHASES = [
-    Purchase(f"i{each}", f"s{each * 7 % 40}", NOW + each * 1_200.0, 10.0 + each % 30, "Lantern", "UK")
-    for each in range(150)
+    Purchase(f"i{each}", f"s{each * 7 % 40}", NOW + each * 1_200.0, 10.0 + each % 30, "Lantern") for each in range(150)
 ]
 
 
@@ -65,9 +67,9 @@ class WatchedShop(RemoteShop):
 def true_figures(records: dict[str, Record], told: Sequence[Told]) -> dict[str, Any]:
     """Count what a run did, from the simulator's own book."""
     left = {event_id for event_id, record in records.items() if record.action is not None and record.reached}
-    clicked = {each.event_id for each in told if each.response.type == "click"} & left
-    orders = [each.response.value for each in told if each.response.type == "conversion" and each.event_id in left]
-    out = {each.event_id for each in told if each.response.type == "opt_out" and each.event_id in records}
+    clicked = {each.event_id for each in told if each.type == "click"} & left
+    orders = [each.value for each in told if each.type == "conversion" and each.event_id in left]
+    out = {each.event_id for each in told if each.type == "opt_out" and each.event_id in records}
     sends = sum(record.action is not None for record in records.values())
     return {
         "decisions": len(records),
@@ -90,22 +92,21 @@ async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: R
             with WatchedShop.connect(url) as shop:
                 assert isinstance(shop, WatchedShop)
                 shop.limit(sends_per_week=3)
-                replay = Replay(shop, shop.catalogue(), seed=5)
-                replay.run(PURCHASES)
+                records = Replay(shop, Rulebook.of(shop.catalogue(), 1), PURCHASES, seed=5).run()
                 with httpx.Client(base_url=url, timeout=60.0) as client:
-                    check(shop, replay, client)
+                    check(shop, {record.event_id: record for record in records}, client)
 
         await anyio.to_thread.run_sync(run)
 
 
-def check(shop: WatchedShop, replay: Replay, client: httpx.Client) -> None:
+def check(shop: WatchedShop, records: dict[str, Record], client: httpx.Client) -> None:
     def report(by: str) -> dict[str, Any]:
         answer = client.get("/v1/report", params={"by": by})
         assert answer.status_code == 200, answer.text
         content: dict[str, Any] = answer.json()
         return content
 
-    records, told = replay.records, shop.told
+    told = shop.told
     whole = report("channel")
     truth = true_figures(records, told)
     assert {name: whole["total"][name] for name in truth} == truth
@@ -115,7 +116,7 @@ def check(shop: WatchedShop, replay: Replay, client: httpx.Client) -> None:
     groups: dict[str, dict[str, str | int | None]] = {
         "channel": {name: record.action.channel if record.action else None for name, record in records.items()},
         "message": {name: record.action.message if record.action else None for name, record in records.items()},
-        "trigger": {name: arrival.trigger for name, arrival in shop.arrived.items()},
+        "trigger": {name: arrival.happenings[0].type for name, arrival in shop.arrived.items()},
         "hour": {name: int(record.at // 3600) % 24 for name, record in records.items()},
     }
     for by, group_of in groups.items():

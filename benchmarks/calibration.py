@@ -1,0 +1,101 @@
+"""Calibration: the intercepts of clicks and opt-outs at which a weekly broadcast meets the published rates.
+
+What a message does, it does when it is seen; rates are published per send. So the two intercepts of a channel
+are fitted: a broadcast a week at 21 h to shoppers who consented, message drawn at random, 12 weeks. Every round
+moves both intercepts by what the logarithms of the rates still lack; random numbers are the same in every round.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from decision_service.measurement import Measured
+from simulators.hour import Hour
+from simulators.parameters import CHANNELS, Channel, ChannelTable
+from simulators.repertoire import STANDARD
+from simulators.scenario import scenario
+from simulators.senders import Broadcast, run
+from simulators.world import World
+
+TARGETS: dict[str, tuple[float, float]] = {
+    "push": (0.043, 0.0014),
+    "email": (0.021, 0.0020),
+    "sms": (0.075, 0.010),
+    "webpush": (0.036, 0.003),
+}
+"""Channel → clicks and opt-outs per send of a weekly broadcast: the research note, section 6, which lies in the
+bands of section 3. In-app has no published rates and is seen by definition: its intercepts are judgement."""
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A channel as fitted, and the rates per send that it then shows, with standard errors."""
+
+    channel: str
+    traits: Channel
+    clicks: float
+    clicks_error: float
+    opt_outs: float
+    opt_outs_error: float
+
+
+def calibrate(shoppers: int, seed: int) -> list[Fit]:
+    """Fit every channel with a target."""
+    return [_fit(name, *target, shoppers, seed) for name, target in TARGETS.items()]
+
+
+def _fit(name: str, clicks: float, opt_outs: float, shoppers: int, seed: int) -> Fit:
+    traits = CHANNELS[name]
+    for _ in range(_ROUNDS):
+        shown = rates(name, traits, shoppers, seed)
+        traits = replace(
+            traits,
+            intercept=traits.intercept + math.log(clicks / shown.clicks),
+            opt_out=traits.opt_out * opt_outs / shown.opt_outs,
+        )
+    return rates(name, traits, shoppers, seed)
+
+
+def rates(name: str, traits: Channel, shoppers: int, seed: int) -> Fit:
+    """Measure the rates per send of a weekly broadcast on one channel."""
+    channels = ChannelTable((name,), (replace(traits, consent=1.0),))
+    repertoire = replace(STANDARD, channels=channels, offered=STANDARD.offered[:, :1], costs=STANDARD.costs[:, :1])
+    world, counts = World(scenario("stationary"), shoppers, seed, repertoire), Counter[str]()
+
+    def watch(hour: Hour) -> None:
+        for outcomes in hour.outcomes:
+            counts[outcomes.kind] += len(outcomes.tickets)
+
+    run(world, Broadcast(1, (name,)), watch=watch)
+    sends, left = counts["delivered"], counts["opt_out"] + counts["complaint"]
+    click, out = counts["click"] / sends, left / sends
+    return Fit(name, traits, click, _error(click, sends), out, _error(out, sends))
+
+
+def _error(rate: float, count: int) -> float:
+    return float(np.sqrt(rate * (1 - rate) / count))
+
+
+def results(fits: Sequence[Fit]) -> list[Measured]:
+    """Give what was fitted, and the rates it shows with their 95 % intervals."""
+    return [
+        measured
+        for fit in fits
+        for measured in (
+            Measured(f"calibration.{fit.channel}.intercept", fit.traits.intercept, unit="logit"),
+            Measured(f"calibration.{fit.channel}.opt_out", fit.traits.opt_out, unit="probability when seen"),
+            _rate(f"calibration.{fit.channel}.clicks", fit.clicks, fit.clicks_error),
+            _rate(f"calibration.{fit.channel}.opt_outs", fit.opt_outs, fit.opt_outs_error),
+        )
+    ]
+
+
+def _rate(name: str, rate: float, error: float) -> Measured:
+    return Measured(name, rate, rate - 1.96 * error, rate + 1.96 * error, "per send")

@@ -1,0 +1,137 @@
+"""How fast is the world? Shopper-hours per second on one core, and memory per shopper.
+
+Every mechanism is on, and a vectorised sender sends three random messages a week to everybody. Time is the
+processor's, so that other work on the machine counts for little; each size runs several rounds, of which the
+median is given. Memory is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+from decision_service.catalogue_file import example
+from decision_service.measurement import Measured
+from decision_service.versions import learned_policy
+from policies.policy import rule
+from policies.rulebook import Rulebook
+from simulators.learning_mind import LearningMind
+from simulators.local_shop import FixedMind, LocalShop, Mind
+from simulators.repertoire import Repertoire
+from simulators.scenario import scenario
+from simulators.senders import RandomSender, run
+from simulators.simulation import Simulation
+from simulators.world import World
+
+SIZES = (1_000, 10_000, 100_000)
+LARGEST = 1_000_000
+_MEMORY_TICKS = 168
+RECOGYM_STEPS_PER_S = 1_830.0
+"""RecoGym 0.1.3.0, steps per second of one user, measured on a 2-core machine (research note, section 2)."""
+
+
+def measure(*, rounds: int, seed: int) -> list[Measured]:
+    """Measure the world alone, the world with `decide` in the loop, and memory."""
+    return [
+        *(_speed(size, rounds, seed) for size in SIZES),
+        _with_decide("rule", rounds, seed),
+        _with_decide("default", rounds, seed),
+        Measured("simulator.recogym.steps_per_s", RECOGYM_STEPS_PER_S, unit="steps/s, measured elsewhere"),
+        *_memory(seed),
+        *_profile(seed),
+    ]
+
+
+def _speed(shoppers: int, rounds: int, seed: int) -> Measured:
+    ticks = 2_016 if shoppers <= 10_000 else 336
+    rates = [_rate(shoppers, ticks, seed + each) for each in range(rounds)]
+    name = "simulator.shopper_hours_per_s"
+    name += "" if shoppers == 10_000 else f".{shoppers}"
+    return _measured(name, rates, f"shopper-hours/s on one core, {shoppers:,} shoppers")
+
+
+def _rate(shoppers: int, ticks: int, seed: int) -> float:
+    world, sender = World(scenario("stationary"), shoppers, seed), RandomSender(3.0)
+    began = time.process_time()
+    run(world, sender, ticks)
+    return shoppers * ticks / (time.process_time() - began)
+
+
+def _with_decide(policy: str, rounds: int, seed: int) -> Measured:
+    rulebook = Rulebook.of(example(), 1)
+    rates = [_decided_rate(rulebook, policy, 1_000, seed + each) for each in range(rounds)]
+    return _measured(
+        f"simulator.with_decide.{policy}.shopper_hours_per_s", rates, "shopper-hours/s on one core, 1,000 shoppers"
+    )
+
+
+def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
+    mind: Mind = LearningMind(rulebook, learned_policy) if policy == "default" else FixedMind(rule(epsilon=0.0))
+    world = World(scenario("stationary").lasting(4), shoppers, seed, Repertoire.of(rulebook))
+    simulation = Simulation(LocalShop(mind, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
+    began = time.process_time()
+    simulation.run()
+    return shoppers * world.scenario.hours / (time.process_time() - began)
+
+
+def _measured(name: str, rates: Sequence[float], unit: str) -> Measured:
+    return Measured(name, statistics.median(rates), min(rates), max(rates), f"{unit}; interval: all rounds")
+
+
+_PARTS = {
+    "sender": ("senders.py", "sends"),
+    "mail": ("mail.py", "pass_hour"),
+    "reading": ("reading.py", "pass_hour"),
+    "visits": ("visits.py", "pass_hour"),
+    "occasions": ("occasions.py", "pass_hour"),
+}
+
+
+def _profile(seed: int) -> list[Measured]:
+    """Give the share of each mechanism in the time of a run, and of the random numbers in all of them."""
+    world, profile = World(scenario("stationary"), 10_000, seed), cProfile.Profile()
+    profile.runcall(run, world, RandomSender(3.0), 1_008)
+    found = pstats.Stats(profile).get_stats_profile()
+    seconds: dict[str, float] = defaultdict(float)
+    for (file, _, function), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        for part, (module, name) in {**_PARTS, "random numbers": ("streams.py", "uniforms")}.items():
+            if file.endswith(f"simulators/{module}") and function == name:
+                seconds[part] += row[3]
+    shares = {part: spent / found.total_tt for part, spent in seconds.items()}
+    return [
+        Measured(f"simulator.share.{part.replace(' ', '_')}", share, unit="of the time at 10,000 shoppers, profiled")
+        for part, share in shares.items()
+    ]
+
+
+def _memory(seed: int) -> list[Measured]:
+    """Measure the peak of processes that hold a small and a large world for a week."""
+    small, large = (_peak(shoppers, seed) for shoppers in (LARGEST // 10, LARGEST))
+    per_shopper = (large - small) / (LARGEST - LARGEST // 10)
+    return [
+        Measured("simulator.memory.1m_shoppers", large / 2**30, unit="GiB, peak of the process"),
+        Measured("simulator.memory.per_shopper", per_shopper, unit="bytes"),
+    ]
+
+
+def _peak(shoppers: int, seed: int) -> float:
+    command = [sys.executable, "-m", "benchmarks.simulator", str(shoppers), str(seed)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(told.stdout) * 1_024.0
+
+
+def _hold(shoppers: int, seed: int) -> int:
+    """Run a world for a week and give this process's peak memory in KiB."""
+    run(World(scenario("stationary"), shoppers, seed), RandomSender(3.0), _MEMORY_TICKS)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{_hold(int(sys.argv[1]), int(sys.argv[2]))}\n")

@@ -1,0 +1,194 @@
+"""Scenarios: named, versioned worlds, as data that is validated when it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from simulators.parameters import CHANNELS
+
+CALENDAR_WEEKS = 104
+"""The longest calendar: two years."""
+
+MONDAY = 1_767_571_200
+"""2026-01-05T00:00:00Z, a Monday: where calendars start."""
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Promo:
+    """Days on which more shoppers come, orders are easier, and offers are read more willingly.
+
+    ``offer_logit`` is added to the click logit of messages of the category ``offer``.
+    """
+
+    first_day: int
+    days: int
+    presence: float = 1.5
+    orders: float = 1.6
+    offer_logit: float = 0.8
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "first_day", "presence", "orders")
+        _at_least(self, 1, "days")
+        _finite(self, "offer_logit")
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Days on which a channel delivers nothing: every send bounces."""
+
+    channel: str
+    first_day: int
+    days: int
+
+    def __post_init__(self) -> None:
+        if self.channel not in CHANNELS:
+            raise ValueError(f"channel must be one of {', '.join(CHANNELS)}, not {self.channel!r}")
+        _at_least(self, 0, "first_day")
+        _at_least(self, 1, "days")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One world: what differs from the base is said here, everything else is in `parameters`.
+
+    Attributes
+    ----------
+    name, version
+        The version counts up whenever the same seed would give another world.
+    weeks
+        Length of the calendar, 1 to 104.
+    start
+        Epoch seconds of its first midnight.
+    visits_per_week
+        Mean of own visits; single shoppers' rates are gamma distributed around it.
+    tolerance, irritability
+        Factors on the sends a week that shoppers tolerate, and on their hazard of opting out.
+    taste_flip_week
+        The week after which every shopper likes what they disliked; None: never.
+    weekly_shock
+        Standard deviation, in logits, of a weekly shock on each message category.
+    new_shoppers_per_week
+        Shoppers who join each week, as a share of those at the start.
+    report_lag_h
+        Mean hours by which clicks and orders are reported late; 0: at once.
+    order_lag
+        Factor on the time between a click and its order.
+    own_orders
+        Whether shoppers also order by themselves; a replay of real purchases brings its own.
+
+    Raises
+    ------
+    ValueError
+        Naming the field that makes no world.
+
+    Examples
+    --------
+    >>> Scenario("mine", weeks=0)
+    Traceback (most recent call last):
+    ValueError: weeks must lie between 1 and 104, not 0
+    """
+
+    name: str
+    version: int = 1
+    weeks: int = 12
+    start: int = MONDAY
+    visits_per_week: float = 1.2
+    tolerance: float = 1.0
+    irritability: float = 1.0
+    taste_flip_week: int | None = None
+    weekly_shock: float = 0.0
+    promos: tuple[Promo, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    new_shoppers_per_week: float = 0.0
+    report_lag_h: float = 0.0
+    order_lag: float = 1.0
+    own_orders: bool = True
+    about: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weeks, bool) or not 1 <= self.weeks <= CALENDAR_WEEKS or int(self.weeks) != self.weeks:
+            raise ValueError(f"weeks must lie between 1 and {CALENDAR_WEEKS}, not {self.weeks}")
+        if self.start < 0 or self.start % _DAY_S:
+            raise ValueError(f"start must be a midnight in epoch seconds, not {self.start}")
+        _at_least(self, 0, "visits_per_week", "weekly_shock", "new_shoppers_per_week", "report_lag_h", "order_lag")
+        for name in ("tolerance", "irritability"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number above 0, not {getattr(self, name)}")
+        if self.taste_flip_week is not None and not 0 <= self.taste_flip_week <= self.weeks:
+            raise ValueError(f"taste_flip_week must lie between 0 and weeks, {self.weeks}, not {self.taste_flip_week}")
+        self._check_spans()
+
+    def _check_spans(self) -> None:
+        spans: dict[str, tuple[Promo | Outage, ...]] = {"promos": self.promos, "outages": self.outages}
+        for kind, own in spans.items():
+            for number, span in enumerate(own):
+                if span.first_day + span.days > self.weeks * 7:
+                    raise ValueError(f"{kind}.{number} must end within the calendar of {self.weeks} weeks")
+
+    @property
+    def hours(self) -> int:
+        """Length of the calendar in ticks."""
+        return self.weeks * 168
+
+    @property
+    def first_hour(self) -> int:
+        """Hour of the week at which the calendar starts: 0 is Monday midnight."""
+        return (self.start - MONDAY) // 3_600 % 168
+
+    def lasting(self, weeks: int) -> Scenario:
+        """Give the same scenario with another length; what no longer fits is refused."""
+        return replace(self, weeks=weeks)
+
+
+def _at_least(part: object, least: float, *names: str) -> None:
+    for name in names:
+        value = getattr(part, name)
+        if not least <= value < math.inf:
+            raise ValueError(f"{name} must be a number of at least {least}, not {value}")
+
+
+def _finite(part: object, *names: str) -> None:
+    for name in names:
+        if not math.isfinite(getattr(part, name)):
+            raise ValueError(f"{name} must be a finite number, not {getattr(part, name)}")
+
+
+_ALL = (
+    Scenario("stationary", about="Nothing changes but the shoppers' own moods: the base of all others."),
+    Scenario("fatigue", tolerance=0.4, irritability=2.0, about="Shoppers tire at 2 sends a week and leave sooner."),
+    Scenario("drift", taste_flip_week=6, about="After week 6 everybody likes what they disliked."),
+    Scenario(
+        "seasonal_promo",
+        weekly_shock=0.2,
+        promos=(Promo(28, 4), Promo(63, 7)),
+        about="Two promotions, four days in week 5 and all of week 10, and weekly shocks on what is liked.",
+    ),
+    Scenario(
+        "channel_outage",
+        outages=(Outage("push", 35, 3), Outage("email", 52, 1)),
+        about="Push fails for three days in week 6, e-mail for a day in week 8.",
+    ),
+    Scenario("slow_feedback", report_lag_h=36.0, order_lag=2.0, about="Clicks and orders are reported days late."),
+    Scenario("new_shoppers", new_shoppers_per_week=0.02, about="2 % new shoppers join each week."),
+)
+
+SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
+"""The named scenarios; `fatigue_small`, which is tabular, has a module of its own."""
+
+
+def scenario(name: str) -> Scenario:
+    """Give a scenario by name.
+
+    Raises
+    ------
+    ValueError
+        When there is none of this name.
+    """
+    if name not in SCENARIOS:
+        raise ValueError(f"scenario must be one of {', '.join(SCENARIOS)}, not {name!r}")
+    return SCENARIOS[name]
