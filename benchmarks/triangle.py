@@ -27,7 +27,7 @@ from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.catalogue import Catalogue
 from policies.policy import Policy, rule
-from policies.rows import CatalogueRow, ClockRow, Row, encode
+from policies.rows import CatalogueRow, ClockRow, DecisionRow, Row, encode
 from policies.rulebook import Rulebook
 from simulators.learning_mind import LearningMind
 from simulators.local_shop import LocalShop
@@ -41,7 +41,8 @@ from simulators.world import World
 
 DECISIONS = 20_000
 _ESTIMATORS = ("ipw", "snipw", "dr", "sndr")
-_SHOPPERS = 16_000
+_SHOPPERS = 36_000
+"""So many that 20,000 of them are decided for with a choice."""
 
 
 class WatchedMind:
@@ -51,12 +52,14 @@ class WatchedMind:
         self._inner, self._oracle, self._rulebook, self._epsilon = inner, oracle, rulebook, epsilon
         self.log = RowsLog()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
+        self._sent: set[str] = set()
         self.expected: dict[str, np.ndarray] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
 
     def policy(self, arrival: Arrival) -> Policy:
         """Give the learned policy, and write down what everything would earn."""
-        model = self._oracle.policy(arrival).model
+        # Whoever had the one send has no choice left, and the truth of nothing is not worth asking for.
+        model = None if arrival.shopper_id in self._sent else self._oracle.policy(arrival).model
         if model is not None:
             self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
         return replace(self._inner.policy(arrival), epsilon=self._epsilon)
@@ -64,6 +67,8 @@ class WatchedMind:
     def take(self, row: Row) -> None:
         """Keep the row, and learn."""
         self.log.add(row)
+        if isinstance(row, DecisionRow) and row.is_delivered:
+            self._sent.add(row.shopper_id)
         self._inner.take(row)
 
     def reach(self, now: float) -> None:
@@ -130,7 +135,11 @@ def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[
     chosen = (
         entry.decision
         for entry in source
-        if entry.role == EVALUATED and entry.decision is not None and len(entry.decision.actions) > 1
+        if entry.role == EVALUATED
+        and entry.decision is not None
+        and len(entry.decision.actions) > 1
+        # A withdrawn send gives its place back; such a shopper's second send is left out, whatever was drawn.
+        and entry.row.event_id in mind.expected
     )
     return list(islice(chosen, DECISIONS)), mind.expected
 
