@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check chaos format clean
+.PHONY: help install run test check parity coverage chaos format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,15 @@ check: install ## Types and style only: mypy strict, ruff
 
 test: check ## All tests, mypy strict and ruff
 	$(BIN)/python -m pytest
+
+parity: ## Compare with pinned peers in an environment of their own (build/parity)
+	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
+	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/parity-requirements.txt
+	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python obp==0.5.7
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.parity $(PARITY_ARGS)
+
+coverage: install ## Measure how often intervals hold the truth (minutes; COVERAGE_ARGS="--repetitions 400")
+	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
 chaos: install ## Stress the real stack, kill its Redis, audit the log (about half an hour)
 	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md

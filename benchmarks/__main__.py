@@ -47,6 +47,85 @@ def replay(
     _give("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
 
 
+Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
+
+
+@app.command()
+def coverage(
+    repetitions: Annotated[int, typer.Option(min=1, help="Simulated logs of each kind.")] = 4_000,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """How often do intervals hold the truth? Offline evaluation on worlds whose truth is known."""
+    from benchmarks import coverage as benchmark
+
+    results = benchmark.measure(repetitions, seed, lambda part: typer.echo(part, err=True))
+    command = f"python -m benchmarks coverage --repetitions {repetitions} --seed {seed}"
+    _give("How often intervals hold the truth", command, results, json, page, seed=seed, repetitions=repetitions)
+
+
+@app.command()
+def fatigue(
+    repetitions: Annotated[int, typer.Option(min=2, help="Simulated logs.")] = 400,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Where sends tire: sequential estimators and a bandit one against the truth."""
+    from benchmarks import fatigue as benchmark
+
+    results = benchmark.measure(repetitions, seed)
+    command = f"python -m benchmarks fatigue --repetitions {repetitions} --seed {seed}"
+    _give("Where sends tire", command, results, json, page, seed=seed, repetitions=repetitions)
+
+
+@app.command()
+def offers(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The randomised offers, CSV in gzip.")],
+    halves: Annotated[int, typer.Option(min=1, help="Random halves, seeds 0 and up.")] = 10,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """A policy learned on one half of real customers, evaluated on the other."""
+    from benchmarks import offers as benchmark
+
+    results = benchmark.measure(file, halves)
+    command = f"python -m benchmarks offers {file.name} --halves {halves}"
+    _give("A policy learned from a randomised log", command, results, json, page, seed=f"0:{halves}")
+
+
+@app.command()
+def open_bandit(
+    directory: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="The sample in obp's wheel: obp/dataset/obd.")
+    ],
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """The Open Bandit sample: what a verdict says of a log that hardly overlaps."""
+    from benchmarks import open_bandit as benchmark
+
+    results = benchmark.measure(directory)
+    _give("The Open Bandit sample", "python -m benchmarks open-bandit obp/dataset/obd", results, json, page, seed=None)
+
+
+@app.command()
+def scale(
+    rows: Annotated[int, typer.Option(min=1, help="Rows of the Parquet file.")] = 10_000_000,
+    shoppers: Annotated[int, typer.Option(min=1, help="Shoppers that they belong to.")] = 500_000,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """A log longer than memory: peak memory and time, streamed and from memory."""
+    from benchmarks import scale as benchmark
+
+    results = benchmark.measure(rows, shoppers, seed)
+    command = f"python -m benchmarks scale --rows {rows} --shoppers {shoppers} --seed {seed}"
+    _give("Ten million rows", command, results, json, page, seed=seed)
+
+
 Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the median over them is told.")]
 
 

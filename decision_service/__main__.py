@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from decision_service.settings import help_text, option
 
@@ -132,6 +133,86 @@ def simulate(
     many = seeds if seeds is not None else (1 if url is not None else 3)
     options = command.Options(scenario, shoppers, weeks, seed, many, policy, url, catalog, baselines, json, report)
     raise typer.Exit(command.run(options))
+
+
+class _OptionalFile(TyperCommand):
+    """Lets ``--json`` stand alone: the document then goes to standard output."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Write the dash that is meant after a lone ``--json``."""
+        for place, argument in enumerate(args):
+            if argument == "--json" and (place + 1 == len(args) or args[place + 1].startswith("--")):
+                args = [*args[: place + 1], "-", *args[place + 1 :]]
+                break
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=_OptionalFile)
+def evaluate(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A plain table (Parquet, CSV), an exported log (Parquet), a dsjson file, or the service's log: "
+            "its data directory or an SQLAlchemy URL."
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="The policy to evaluate, of a log: version:N (of the registry), rule, uniform, logging, table:FILE, "
+            "call:module:function, or 'vw:COMMAND LINE'."
+        ),
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Another target: also the paired difference to it.")] = None,
+    estimators: Annotated[str | None, typer.Option(help="Names, with commas between; default: all seven.")] = None,
+    tau: Annotated[float, typer.Option(help="switch-dr keeps weights up to it.")] = 5.0,
+    shrinkage: Annotated[float, typer.Option("--lambda", help="Shrinkage of dr-os.")] = 5.0,
+    clip: Annotated[float, typer.Option(help="ipw and dr clip weights to it.")] = float("inf"),
+    interval: Annotated[
+        str, typer.Option(help="normal, bootstrap, bootstrap-obp, bernstein, clopper-pearson or sequence.")
+    ] = "normal",
+    alpha: Annotated[float, typer.Option(help="Error probability of the intervals.")] = 0.05,
+    draws: Annotated[int, typer.Option(help="Resamples of a bootstrap.")] = 1_000,
+    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap.")] = None,
+    reward_range: Annotated[str, typer.Option(help="low,high: for finite-sample intervals.")] = "0,1",
+    max_weight: Annotated[float, typer.Option(help="Largest possible weight, likewise.")] = float("inf"),
+    cluster: Annotated[bool, typer.Option(help="Take a shopper's decisions as one unit.")] = True,
+    by: Annotated[str, typer.Option(help="Labels to split by, with commas between, such as channel,segment.")] = "",
+    columns: Annotated[str, typer.Option(help="Of a table: our name=its name, with commas between.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Reward model of a log: linear (cross-fitted by shopper) or none.")
+    ] = "linear",
+    slots: Annotated[
+        str, typer.Option(help="Weigh a log by the marginal probability of these slots, such as message,channel.")
+    ] = "",
+    critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
+    registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
+    sequential: Annotated[
+        bool, typer.Option("--sequential", help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
+    json: Annotated[
+        Path | None, typer.Option(metavar="[FILE]", help="Write the results as JSON, without FILE to standard output.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
+) -> None:
+    """Evaluate another policy on a log: values, intervals, diagnostics and a verdict."""
+    options = dict(locals())
+    from decision_service.commands import evaluate as command
+
+    options["clustered"] = options.pop("cluster")
+    raise typer.Exit(command.run(command.Options(**options)))
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="The service's log: its data directory or an SQLAlchemy URL.")],
+    file: Annotated[Path, typer.Argument(help="Where to write: Parquet, or dsjson where it ends so.")],
+) -> None:
+    """Write the log's decisions with their rewards to a file."""
+    from decision_service.commands import export as command
+
+    raise typer.Exit(command.run(source, file))
 
 
 def main() -> None:

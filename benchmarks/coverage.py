@@ -1,0 +1,140 @@
+"""How often intervals hold the truth, by simulation: worlds whose truth is known, thousands of logs each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+
+from benchmarks.worlds import World
+from decision_service.measurement import Measured
+from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Rows, Totals
+from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal
+from offline_eval.intervals.sequence import ConfidenceSequence
+
+_ALPHA = 0.05
+_LOOKS = 25
+_ROWS_A_LOOK = 100
+_ASYMPTOTIC: tuple[Estimator, ...] = (IPW(), SNIPW(), DR(), SNDR())
+
+
+def measure(repetitions: int, seed: int, progress: Callable[[str], None]) -> list[Measured]:
+    """Measure the coverage of nominal 95 % intervals; each share comes with its own 95 % interval."""
+    world = World.of(seed)
+    return [result for part in _PARTS for result in part(world, repetitions, seed, progress)]
+
+
+def _asymptotic(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    progress("normal intervals of independent rows")
+    random = np.random.default_rng([seed, 1])
+    estimators = (*_ASYMPTOTIC, Difference(DR()))
+    truth = {each.name: world.truth for each in _ASYMPTOTIC} | {"dr.difference": world.truth - world.logged_truth}
+    held, size = {each.name: 0 for each in estimators}, 0.0
+    for _ in range(repetitions):
+        rows = world.log(3_000, random)
+        rows = replace(rows, against=rows.as_logging())
+        size += float(rows.weight.sum() ** 2 / (rows.weight @ rows.weight)) / repetitions
+        for estimator, bounds in zip(estimators, _bounds(Normal(), estimators, rows), strict=True):
+            held[estimator.name] += _holds(bounds, truth[estimator.name])
+    yield Measured("coverage.normal.effective_sample_size", size, unit="rows")
+    for name, count in held.items():
+        yield _share(f"coverage.normal.{name}", count, repetitions)
+
+
+def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    progress("intervals clustered by shopper")
+    random = np.random.default_rng([seed, 2])
+    shoppers = np.repeat(np.arange(500), 8)
+    held = {each.name: 0 for each in _ASYMPTOTIC}
+    naive = 0
+    for _ in range(repetitions):
+        rows = _moody(world.log(len(shoppers), random, shoppers=shoppers), random)
+        for estimator, bounds in zip(_ASYMPTOTIC, _bounds(Normal(), _ASYMPTOTIC, rows), strict=True):
+            held[estimator.name] += _holds(bounds, world.truth)
+        naive += _holds(_bounds(Normal(), (DR(),), replace(rows, shoppers=None))[0], world.truth)
+    for name, count in held.items():
+        yield _share(f"coverage.clustered.{name}", count, repetitions)
+    yield _share("coverage.not_clustered.dr", naive, repetitions)
+
+
+def _moody(rows: Rows, random: np.random.Generator) -> Rows:
+    """Let shoppers differ in how they take everything."""
+    if rows.shoppers is None:
+        return rows
+    mood = random.normal(0, 0.4, int(rows.shoppers.max()) + 1)
+    return replace(rows, reward=rows.reward + mood[rows.shoppers])
+
+
+def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    progress("bootstrap by cluster")
+    random = np.random.default_rng([seed, 3])
+    shoppers = np.repeat(np.arange(500), 8)
+    held = 0
+    for number in range(repetitions):
+        rows = _moody(world.log(len(shoppers), random, shoppers=shoppers), random)
+        held += _holds(_bounds(Bootstrap(400, seed=number), (SNIPW(),), rows)[0], world.truth)
+    yield _share("coverage.bootstrap.snipw", held, repetitions)
+
+
+def _finite(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    progress("finite-sample intervals")
+    limits = Limits(0.0, 1.0, world.max_weight)
+    cases: tuple[tuple[Interval, Estimator], ...] = (
+        (Bernstein(limits), IPW()),
+        (Bernstein(limits), DR()),
+        (ClopperPearson(limits), IPW()),
+    )
+    for rows in (30, 2_000):
+        random = np.random.default_rng([seed, 4, rows])
+        held = [0] * len(cases)
+        for _ in range(repetitions):
+            log = world.log(rows, random)
+            for place, (interval, estimator) in enumerate(cases):
+                held[place] += _holds(_bounds(interval, (estimator,), log)[0], world.truth)
+        for count, (interval, estimator) in zip(held, cases, strict=True):
+            yield _share(f"coverage.{interval.name}.{estimator.name}.rows_{rows}", count, repetitions)
+
+
+def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    progress(f"confidence sequences, looked at {_LOOKS} times each")
+    random = np.random.default_rng([seed, 5])
+    limits = Limits(0.0, 1.0, world.max_weight)
+    missed = dict.fromkeys(("sequence.ipw", "sequence.dr", "peeked_normal.ipw"), 0)
+    for _ in range(repetitions):
+        plain, robust, totals = ConfidenceSequence(limits), ConfidenceSequence(limits, robust=True), Totals([IPW()])
+        ever = dict.fromkeys(missed, False)
+        for _ in range(_LOOKS):
+            rows = world.log(_ROWS_A_LOOK, random)
+            for each in (plain, robust):
+                each.update(rows)
+            totals.add(rows)
+            ever["sequence.ipw"] |= not _holds(plain.bounds(_ALPHA), world.truth)
+            ever["sequence.dr"] |= not _holds(robust.bounds(_ALPHA), world.truth)
+            looked = Normal().bounds([IPW()], totals.sample(), _ALPHA)[0]
+            ever["peeked_normal.ipw"] |= not _holds(looked, world.truth)
+        for name, flag in ever.items():
+            missed[name] += flag
+    for name, count in missed.items():
+        yield _share(f"coverage.{name}.ever_missed", count, repetitions)
+
+
+_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences)
+
+
+def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: Rows) -> list[Bounds]:
+    totals = Totals(estimators, interval.keep(clustered=rows.shoppers is not None))
+    totals.add(rows)
+    return interval.bounds(estimators, totals.sample(), _ALPHA)
+
+
+def _holds(bounds: Bounds, truth: float) -> bool:
+    return bounds.low <= truth <= bounds.high
+
+
+def _share(name: str, count: int, repetitions: int) -> Measured:
+    """Give a share with its normal interval, at least 1/repetitions wide."""
+    share = count / repetitions
+    reach = 1.96 * sqrt(max(share * (1 - share), 1 / repetitions) / repetitions)
+    return Measured(name, share, max(0.0, share - reach), min(1.0, share + reach), f"of {repetitions} logs")

@@ -1,0 +1,178 @@
+"""Randomised offers: a policy learned on one half of the customers by our own learner, evaluated on the other.
+
+The log has 76,277 offers, each of ten arms drawn with probability .1 whatever the customer, and whether it was
+completed.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from decision_service.measurement import Measured
+from offline_eval import Question, Report, Rows, evaluate, named
+from offline_eval.reward_models import cross_fitted
+from policies.actions import ActionSpace, JointAction
+from policies.catalogue import Catalogue
+from policies.compiled_model import CompiledModel, ModelSnapshot
+from policies.features import example_text
+from policies.rows import Context
+from policies.vw_heads import OPTIONS, TwoHeads
+
+PROPENSITY = 0.1
+_CHANNELS = ("web", "mobile", "social")
+
+
+@dataclass(frozen=True)
+class Offers:
+    """The log as columns (n,); ``features`` (n, d) are the customer's, for the reward model."""
+
+    customers: np.ndarray
+    arms: np.ndarray
+    completed: np.ndarray
+    contexts: list[Context]
+    features: np.ndarray
+    space: ActionSpace
+
+    def part(self, mask: np.ndarray) -> Offers:
+        """Give some of the offers."""
+        own = np.flatnonzero(mask)
+        contexts = [self.contexts[place] for place in own.tolist()]
+        arrays = (self.customers[own], self.arms[own], self.completed[own])
+        return Offers(*arrays, contexts, self.features[own], self.space)
+
+
+def read_offers(path: Path) -> Offers:
+    """Read the log, in the order of time."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        records = sorted(csv.DictReader(file), key=lambda record: float(record["t_hours"]))
+    first = {record["offer_id"]: record for record in records}
+    arms = sorted(first)
+    catalogue = Catalogue.from_document(_document({arm: first[arm] for arm in arms}))
+    space = ActionSpace.of(catalogue)
+    return Offers(
+        customers=np.array([record["customer_id"] for record in records]),
+        arms=np.array([arms.index(record["offer_id"]) for record in records]),
+        completed=np.array([float(record["offer_completed"]) for record in records]),
+        contexts=[_context(record) for record in records],
+        features=np.array([_features(record) for record in records]),
+        space=space,
+    )
+
+
+def _document(arms: dict[str, dict[str, str]]) -> dict[str, object]:
+    """Write the arms as a catalogue: a message each, on the channels that it goes out on together."""
+    groups = {
+        arm: "_".join(["email", *(name for name in _CHANNELS if record[f"ch_{name}"] in ("1", "1.0", "True"))])
+        for arm, record in arms.items()
+    }
+    return {
+        "delays_s": [0],
+        "channels": {group: {"attribution_window_s": 86_400} for group in sorted(set(groups.values()))},
+        "triggers": {"offer": {"expires_s": 86_400}},
+        "messages": {
+            f"offer_{number}": {
+                "category": record["offer_type"].lower(),
+                "triggers": ["offer"],
+                "templates": {groups[arm]: {"en": {"title": "Offer", "body": "Offer"}}},
+            }
+            for number, (arm, record) in enumerate(arms.items())
+        },
+    }
+
+
+def _context(record: dict[str, str]) -> dict[str, str | float | int | bool]:
+    age = float(record["age"] or 118)
+    income = float(record["income"] or 0)
+    return {
+        "segment": f"income_{int(income // 20_000)}" if income else "income_unknown",
+        "age": "unknown" if age == 118 else f"{int(age // 15)}",
+        "gender": record["gender"] or "unknown",
+        "tenure": f"{int(float(record['tenure_days']) // 365)}",
+    }
+
+
+def _features(record: dict[str, str]) -> list[float]:
+    age, income = float(record["age"] or 118), float(record["income"] or 0)
+    unknown = float(age == 118)
+    tenure = float(record["tenure_days"]) / 1_000
+    genders = [float(record["gender"] == gender) for gender in ("F", "M", "O")]
+    return [unknown, (1 - unknown) * age / 100, income / 100_000, tenure, *genders]
+
+
+def learned(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
+    """Learn with our own learner, in the order of time; give the greedy arm by context."""
+    heads, space = TwoHeads(), offers.space
+    categories = {space[number]: space.categories[space.message_of[number]] for number in range(len(space))}
+    for context, arm, completed in zip(offers.contexts, offers.arms.tolist(), offers.completed.tolist(), strict=True):
+        action: JointAction = space[arm]
+        heads.learn(example_text(context, action, categories[action]), positive=completed > 0, opted_out=False)
+    positive, out = heads.weights()
+    snapshot = ModelSnapshot(
+        OPTIONS,
+        len(offers.arms),
+        (positive.indices.tobytes(), positive.values.tobytes()),
+        (out.indices.tobytes(), out.values.tobytes()),
+        {"": 1.0},
+        0.0,
+    )
+    compiled = CompiledModel(snapshot, space, OPTIONS)
+    return lambda contexts: np.array([int(compiled.predict(each).p_positive.argmax()) for each in contexts])
+
+
+def rows_for(offers: Offers, chosen: np.ndarray) -> Rows:
+    """Weigh offers for a target that chooses an arm for each; the reward model is cross-fitted by customer."""
+    predicted = cross_fitted(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
+    every = np.arange(len(offers.arms))
+    return Rows.of(
+        reward=offers.completed,
+        propensity=np.full(len(offers.arms), PROPENSITY),
+        target_propensity=(offers.arms == chosen).astype(np.float64),
+        q_chosen=predicted[every, offers.arms],
+        v_target=predicted[every, chosen],
+        shoppers=offers.customers,
+    )
+
+
+def half(offers: Offers, seed: int) -> tuple[Offers, Offers]:
+    """Part the customers into two random halves."""
+    names = np.unique(offers.customers)
+    chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
+    mask = np.isin(offers.customers, chosen)
+    return offers.part(mask), offers.part(~mask)
+
+
+def evaluated(offers: Offers, seed: int) -> Report:
+    """Learn on one half, evaluate on the other."""
+    train, test = half(offers, seed)
+    chosen = learned(train)(test.contexts)
+    return evaluate(rows_for(test, chosen), Question(estimators=named(["ipw", "snipw", "dr"])))
+
+
+def measure(path: Path, halves: int) -> list[Measured]:
+    """Measure the learned policy over seeded random halves, and what one arm for all and uniform choice complete."""
+    offers = read_offers(path)
+    reports = [evaluated(offers, seed) for seed in range(halves)]
+    found = [(seed, {each.name: each for each in report.estimates}) for seed, report in enumerate(reports)]
+    single = [float(offers.completed[offers.arms == arm].mean()) for arm in range(10)]
+    results = [
+        Measured(f"offers.learned.{name}", float(np.mean([own[name].value for _, own in found])), unit="completion")
+        for name in ("ipw", "snipw", "dr")
+    ]
+    results += [
+        Measured("offers.uniform", float(offers.completed.mean()), unit="completion"),
+        Measured("offers.best_single_arm", max(single), unit="completion"),
+        Measured(
+            "offers.verdict_trust", float(np.mean([r.verdict.level == 0 for r in reports])), unit=f"of {halves} halves"
+        ),
+    ]
+    for seed, own in found:
+        results.append(
+            Measured(f"offers.learned.dr.half_{seed}", own["dr"].value, own["dr"].low, own["dr"].high, "completion")
+        )
+    return results

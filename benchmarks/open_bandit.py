@@ -1,0 +1,54 @@
+"""The Open Bandit sample: logs of a learning policy, evaluated for the uniform one, which really ran beside it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from decision_service.measurement import Measured
+from offline_eval import Question, Report, Rows, evaluate, named
+
+CAMPAIGNS = {"all": 80, "men": 34, "women": 46}
+"""Campaign → number of items."""
+
+
+def rows_of(directory: Path, campaign: str) -> Rows:
+    """Read a campaign's log of Bernoulli Thompson sampling, with the uniform policy as target."""
+    clicks, propensities = _columns(directory, "bts", campaign)
+    target = np.full(len(clicks), 1.0 / CAMPAIGNS[campaign])
+    return Rows.of(reward=clicks, propensity=propensities, target_propensity=target)
+
+
+def _columns(directory: Path, policy: str, campaign: str) -> tuple[np.ndarray, np.ndarray]:
+    with (directory / policy / campaign / f"{campaign}.csv").open(encoding="utf-8", newline="") as file:
+        records = [(float(record["click"]), float(record["propensity_score"])) for record in csv.DictReader(file)]
+    columns = np.array(records)
+    return columns[:, 0], columns[:, 1]
+
+
+def report_of(directory: Path, campaign: str) -> Report:
+    """Evaluate the uniform policy on the log of the learning one."""
+    return evaluate(rows_of(directory, campaign), Question(estimators=named(["ipw", "snipw"])))
+
+
+def measure(directory: Path) -> list[Measured]:
+    """Measure all campaigns; the verdict is 0 for trust, 1 for caution, 2 for do not use, its reasons as unit."""
+    results = []
+    for campaign in CAMPAIGNS:
+        report = report_of(directory, campaign)
+        truth = float(_columns(directory, "random", campaign)[0].mean())
+        name = f"open_bandit.{campaign}"
+        size = report.diagnostics.weights.effective_sample_size
+        results += [
+            *(Measured(f"{name}.{each.name}", each.value, each.low, each.high, "clicks") for each in report.estimates),
+            Measured(f"{name}.on_policy", truth, unit="clicks, the uniform policy's own log"),
+            Measured(f"{name}.effective_sample_size", size, unit="of 10,000 rows"),
+            Measured(f"{name}.verdict", float(report.verdict.level), unit=_told(report)),
+        ]
+    return results
+
+
+def _told(report: Report) -> str:
+    return "; ".join([report.verdict.level.text, *(reason.text for reason in report.verdict.reasons)])

@@ -1,0 +1,88 @@
+"""Ten million rows from Parquet: memory, time, and whether the result equals that of memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.worlds import World
+from decision_service.measurement import Measured
+
+_CHUNK = 500_000
+
+_MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+from offline_eval import Question, evaluate
+from offline_eval.rows import joined
+from offline_eval.tables.plain import read_rows
+source = read_rows(Path(sys.argv[1]))
+if sys.argv[2] == "memory":
+    source = joined(list(source))
+begin = time.process_time()
+report = evaluate(source, Question())
+print(json.dumps({
+    "cpu_s": time.process_time() - begin,
+    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "estimates": [[each.name, each.value, each.low, each.high] for each in report.estimates],
+}))
+"""
+
+
+class NotEqual(AssertionError):
+    """Streamed and in-memory results differ."""
+
+
+def write_rows(path: Path, rows: int, shoppers: int, seed: int) -> None:
+    """Write a log of a small world as Parquet, chunk by chunk; shoppers come back all along it."""
+    import pyarrow
+    import pyarrow.parquet
+
+    world, random = World.of(seed), np.random.default_rng(seed)
+    writer: Any = None
+    for begin in range(0, rows, _CHUNK):
+        count = min(_CHUNK, rows - begin)
+        log = world.log(count, random, shoppers=random.integers(0, shoppers, count))
+        names = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
+        table = pyarrow.table({**{name: getattr(log, name) for name in names}, "shopper": log.shoppers})
+        writer = writer or pyarrow.parquet.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+    writer.close()
+
+
+def measure(rows: int, shoppers: int, seed: int) -> list[Measured]:
+    """Evaluate the same file streamed and from memory, each in a process of its own.
+
+    Raises
+    ------
+    NotEqual
+        When a value or a bound differs in the last bit.
+    """
+    with tempfile.TemporaryDirectory(prefix="scale-") as directory:
+        path = Path(directory) / "rows.parquet"
+        write_rows(path, rows, shoppers, seed)
+        size = path.stat().st_size / 2**20
+        streamed, memory = (_run(path, how) for how in ("streamed", "memory"))
+    if streamed["estimates"] != memory["estimates"]:
+        raise NotEqual(f"streamed {streamed['estimates']}, in memory {memory['estimates']}")
+    unit = f"{rows:,} rows, {shoppers:,} shoppers"
+    return [
+        Measured("ope.scale.streamed.peak_mb", streamed["peak_mb"], unit=f"MB resident, {unit}"),
+        Measured("ope.scale.streamed.cpu_s", streamed["cpu_s"], unit="CPU s, reading included"),
+        Measured("ope.scale.memory.peak_mb", memory["peak_mb"], unit="MB resident"),
+        Measured("ope.scale.memory.cpu_s", memory["cpu_s"], unit="CPU s, reading not included"),
+        Measured("ope.scale.file_mb", size, unit="MB of Parquet"),
+        Measured("ope.scale.equal", 1.0, unit="seven values and intervals, to the last bit"),
+    ]
+
+
+def _run(path: Path, how: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", _MEASURED, path, how], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

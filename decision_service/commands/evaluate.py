@@ -1,0 +1,211 @@
+"""``decision-service evaluate``: what another policy would have earned, from a log of what was done."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED
+from decision_service.evaluation.sources import Asked, Source, open_source
+from decision_service.measurement import Measured, facts
+from offline_eval.diagnostics.verdict import Level
+from offline_eval.errors import EvaluationError, NotAvailable
+from offline_eval.estimators import NAMES, named
+from offline_eval.estimators.base import Limits
+from offline_eval.evaluation import Evaluation
+from offline_eval.html import number, page
+from offline_eval.question import Question
+from offline_eval.report import DAY, Estimate, Group, Report
+from offline_eval.rows import blocks
+from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
+
+DO_NOT_USE = 3
+"""Exit code of ``--strict`` when the verdict is `do not use`."""
+
+STDOUT = Path("-")
+_REFUSED = 1
+_STYLES = {Level.trust: "green", Level.caution: "yellow", Level.do_not_use: "red"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for, as typed."""
+
+    source: str
+    target: str | None = None
+    against: str | None = None
+    estimators: str | None = None
+    tau: float = 5.0
+    shrinkage: float = 5.0
+    clip: float = float("inf")
+    interval: str = "normal"
+    alpha: float = 0.05
+    draws: int = 1_000
+    seed: int | None = None
+    reward_range: str = "0,1"
+    max_weight: float = float("inf")
+    clustered: bool = True
+    by: str = ""
+    columns: str = ""
+    model: str = "linear"
+    registry: str | None = None
+    slots: str = ""
+    critical: bool = False
+    sequential: bool = False
+    strict: bool = False
+    json: Path | None = None
+    report: Path | None = None
+
+
+def run(options: Options) -> int:
+    """Evaluate; return the exit code."""
+    errors = Console(stderr=True)
+    try:
+        question = _question(options)
+        source = open_source(_source(options), question)
+        sequel = evaluate_sequential(source.trajectories(), alpha=options.alpha) if options.sequential else None
+        report = _evaluate(source, question, sequel, errors)
+    except EvaluationError as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return _REFUSED
+    about = facts(seed=options.seed, source=source.name, rows=report.diagnostics.weights.rows, **_asked(options))
+    _show(report, Console(stderr=options.json == STDOUT))
+    if options.json is not None:
+        _write_json(options.json, report, about)
+    if options.report is not None:
+        options.report.write_text(page(f"Offline evaluation of {source.name}", report, about), encoding="utf-8")
+    return DO_NOT_USE if options.strict and report.verdict.level is Level.do_not_use else 0
+
+
+def _question(options: Options) -> Question:
+    names = _split(options.estimators) or NAMES
+    return Question(
+        estimators=named(names, tau=options.tau, shrinkage=options.shrinkage, clip=options.clip),
+        interval=options.interval,
+        alpha=options.alpha,
+        limits=_limits(options),
+        clustered=options.clustered,
+        by=_by(options),
+        draws=options.draws,
+        seed=options.seed,
+    )
+
+
+def _by(options: Options) -> tuple[str, ...]:
+    """Give the labels to split by; a page of a log also shows the value over time."""
+    asked = _split(options.by)
+    over_time = [DAY] if options.target is not None and options.report is not None else []
+    return tuple(dict.fromkeys([*asked, *over_time]))
+
+
+def _source(options: Options) -> Asked:
+    return Asked(
+        source=options.source,
+        target=options.target,
+        against=options.against,
+        columns=options.columns,
+        model=options.model,
+        registry=options.registry,
+        slots=tuple(_split(options.slots)),
+        role=CRITICAL if options.critical else EVALUATED,
+    )
+
+
+def _limits(options: Options) -> Limits:
+    try:
+        low, high = (float(bound) for bound in options.reward_range.split(","))
+    except ValueError:
+        raise NotAvailable(f"--reward-range is two numbers, low,high, not {options.reward_range!r}") from None
+    if not low < high:
+        raise NotAvailable(f"--reward-range must rise, not {options.reward_range!r}")
+    return Limits(low, high, options.max_weight)
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _asked(options: Options) -> dict[str, object]:
+    kept = ("target", "against", "slots", "interval", "alpha", "tau", "clustered")
+    return {name: value for name, value in asdict(options).items() if name in kept} | {"lambda": options.shrinkage}
+
+
+def _evaluate(source: Source, question: Question, sequel: SequentialReport | None, console: Console) -> Report:
+    with _progress(source.rows, console) as advance:
+        evaluation = Evaluation(question)
+        for block in blocks(source.batches()):
+            evaluation.add(block)
+            advance(len(block))
+    report = evaluation.report([*source.findings(), *(sequel.findings if sequel else [])], source.served)
+    return report if sequel is None else replace(report, estimates=[*report.estimates, *sequel.estimates])
+
+
+@contextmanager
+def _progress(total: int | None, console: Console) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("rows", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _write_json(path: Path, report: Report, about: dict[str, object]) -> None:
+    results = [asdict(_measured(f"ope.{each.name}", each)) for each in (*report.estimates, *report.differences)]
+    results.append(asdict(_measured("ope.mean_reward", report.mean_reward)))
+    results.append(asdict(Measured("ope.effective_sample_size", report.diagnostics.weights.effective_sample_size)))
+    document = {"facts": about, "results": results, **report.document()}
+    text = json_format.dumps(document, indent=2, allow_nan=False) + "\n"
+    if path == STDOUT:
+        Console().out(text, end="", highlight=False)
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+def _measured(name: str, each: Estimate) -> Measured:
+    low = each.low if isfinite(each.low) else None
+    high = each.high if isfinite(each.high) else None
+    return Measured(name, each.value, low, high, "reward per decision")
+
+
+def _show(report: Report, console: Console) -> None:
+    table = Table(title="Value of the target policy", caption="reward per decision")
+    for heading in ("estimator", "value", "low", "high"):
+        table.add_column(heading, justify="left" if heading == "estimator" else "right", no_wrap=True)
+    for each in (*report.estimates, *report.differences, report.mean_reward):
+        table.add_row(each.name, number(each.value), number(each.low), number(each.high))
+    console.print(table)
+    for name, groups in report.groups.items():
+        if name == DAY:
+            continue  # one line a day is for the page
+        console.print(_grouped(name, groups))
+    weights = report.diagnostics.weights
+    console.print(f"{weights.rows:,} rows, {weights.effective_sample_size:,.1f} effective", highlight=False)
+    console.print(f"verdict: {report.verdict.level.text}", style=_STYLES[report.verdict.level], highlight=False)
+    for reason in report.verdict.reasons:
+        console.print(f"  {reason.level.text}: {reason.text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _grouped(name: str, groups: list[Group]) -> Table:
+    table = Table(title=f"By {name}", caption="self-normalised within the group")
+    headings = (name, "rows", "logged", "target", "effective", "value", "low", "high")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == name else "right", no_wrap=True)
+    for each in groups:
+        table.add_row(
+            each.label or "(none)",
+            f"{each.rows:,}",
+            f"{each.share_logged:.1%}",
+            f"{each.share_target:.1%}",
+            f"{each.effective_sample_size:,.0f}",
+            number(each.value),
+            number(each.low),
+            number(each.high),
+        )
+    return table

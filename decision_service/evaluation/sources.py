@@ -1,0 +1,123 @@
+"""Sources: what is evaluated, as batches of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from decision_service.evaluation.log_decisions import EVALUATED
+from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
+from decision_service.evaluation.targets import Targets
+from offline_eval.diagnostics.calibration import ServedFrequencies
+from offline_eval.diagnostics.verdict import Reason
+from offline_eval.errors import NotAvailable
+from offline_eval.question import Question
+from offline_eval.rows import Rows
+from offline_eval.sequential.trajectories import Trajectories
+from offline_eval.tables.log import is_log
+from offline_eval.tables.plain import Layout, count_rows, read_rows
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    name: str
+    rows: int | None
+    """How many there are, where that is known beforehand."""
+
+    def batches(self) -> Iterator[Rows]:
+        """Give the rows; may raise every `EvaluationError`."""
+        ...
+
+    def findings(self) -> list[Reason]:
+        """Tell what the verdict must weigh besides the rows, after they were read."""
+        ...
+
+    def trajectories(self) -> Trajectories:
+        """Give the shoppers' decisions in order, for sequential estimators; may raise every `EvaluationError`."""
+        ...
+
+    @property
+    def served(self) -> ServedFrequencies | None:
+        """Served frequencies, where whole distributions were logged."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says about the source."""
+
+    source: str
+    target: str | None = None
+    against: str | None = None
+    columns: str = ""
+    model: str = "linear"
+    registry: str | None = None
+    slots: tuple[str, ...] = ()
+    role: str = EVALUATED
+
+
+class PlainTable:
+    """A table of the five numbers."""
+
+    def __init__(self, path: Path, layout: Layout, against: str | None) -> None:
+        if against not in (None, "logging"):
+            raise NotAvailable("a plain table knows one other policy only: --against logging")
+        self.name = path.name
+        self.rows = count_rows(path)
+        self.served = None
+        self._path, self._layout, self._against = path, layout, against
+
+    def batches(self) -> Iterator[Rows]:
+        """Read the table."""
+        for rows in read_rows(self._path, self._layout):
+            yield rows if self._against is None else replace(rows, against=rows.as_logging())
+
+    def findings(self) -> list[Reason]:
+        """Know nothing more."""
+        return []
+
+    def trajectories(self) -> Trajectories:
+        """Refuse: five numbers tell no history."""
+        raise NotAvailable("sequential estimators need a log with whole distributions, not a plain table")
+
+
+def open_source(asked: Asked, question: Question) -> Source:
+    """Open what the command line names.
+
+    Raises
+    ------
+    EvaluationError
+        When there is no such source, or it cannot be evaluated this way.
+    """
+    url = log_url(asked.source)
+    if url is not None or asked.target is not None:
+        return _open_log(asked, url, question)
+    path = Path(asked.source)
+    if is_log(path):
+        raise NotAvailable("a log needs a policy to evaluate: give --target")
+    layout = Layout(question.needs_model, question.by, mapping(asked.columns))
+    return PlainTable(path, layout, asked.against)
+
+
+def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
+    if asked.target is None:
+        raise NotAvailable("a log needs a policy to evaluate: give --target")
+    read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
+    name = Path(asked.source).name if url is None else "the log of the service"
+    targets = Targets(asked.registry or registry_url(asked.source))
+    return Log(name, read, targets, question, LogQuestion(asked.target, asked.against, asked.model, asked.slots))
+
+
+def mapping(text: str) -> Mapping[str, str]:
+    """Read a mapping of columns.
+
+    >>> mapping("reward=clicked, shopper=user")
+    {'reward': 'clicked', 'shopper': 'user'}
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(equals and own.strip() and theirs.strip() for own, equals, theirs in pairs):
+        raise NotAvailable(f"--columns is a list of ours=theirs, not {text!r}")
+    return {own.strip(): theirs.strip() for own, _, theirs in pairs}

@@ -1,0 +1,139 @@
+"""Logged decisions: who was decided for, what was eligible, with which probabilities, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline_eval.errors import BadData
+from offline_eval.rows import FloatArray
+from policies.actions import JointAction
+from policies.arbitration import NO_TRIGGER, Eligibility
+from policies.context import trigger_context
+from policies.guardrails import Reason
+from policies.rows import Context, TriggerRecord
+from policies.rulebook import Rulebook
+
+HOLD = "HOLD"
+Action = JointAction | str
+"""A joint action of a catalogue, `HOLD`, or another log's own label."""
+
+_TOLERANCE = 1e-6
+"""How far a logged distribution may be from 1: float32 writers round by some 1e-7 per joint action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a service's own log tells beyond that, from which its policies can decide anew.
+
+    ``numbers`` (K,) are joint action numbers of the catalogue version, HOLD's the number of sends, last;
+    ``trigger_of`` (K,) the position of the trigger that each answers, -1 for HOLD.
+    """
+
+    rulebook: Rulebook
+    triggers: tuple[TriggerRecord, ...]
+    numbers: NDArray[np.int64]
+    trigger_of: NDArray[np.int64]
+
+    def contexts(self, shared: Context) -> list[Context]:
+        """Give the context of each trigger."""
+        return [trigger_context(shared, trigger) for trigger in self.triggers]
+
+    def eligibility(self) -> Eligibility:
+        """Give the mask at log time: what was excluded stays so, without its reasons."""
+        size = len(self.rulebook.space)
+        hold = bool(len(self.numbers)) and int(self.numbers[-1]) == size
+        sends = self.numbers[: len(self.numbers) - hold]
+        verdicts = np.full(size, Reason.not_a_candidate, dtype=np.uint8)
+        verdicts[sends] = Reason.eligible
+        trigger_of = np.full(size, NO_TRIGGER, dtype=np.int64)
+        trigger_of[sends] = self.trigger_of[: len(sends)]
+        return Eligibility(verdicts, trigger_of, sends, hold, self.rulebook.catalogue.defaults.locale)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One logged decision.
+
+    Parameters
+    ----------
+    event_id, shopper_id
+        Its name and whom it was made for.
+    at
+        When, in epoch seconds.
+    context
+        What was known.
+    actions
+        The eligible set (K,).
+    probabilities
+        The logging policy's distribution over it (K,).
+    drawn
+        Position of the drawn joint action.
+    reward
+        What it earned.
+    labels
+        What it can be grouped by.
+    recorded
+        Only of the service's own log.
+    raw
+        The line it was read from, of dsjson.
+    """
+
+    event_id: str
+    shopper_id: str
+    at: float
+    context: Context
+    actions: Sequence[Action]
+    probabilities: FloatArray
+    drawn: int
+    reward: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+    recorded: Recorded | None = None
+    raw: str = ""
+
+    @property
+    def propensity(self) -> float:
+        """Probability with which the joint action was drawn."""
+        return float(self.probabilities[self.drawn])
+
+    @property
+    def action(self) -> Action:
+        """The drawn joint action."""
+        return self.actions[self.drawn]
+
+    def check(self, row: int) -> None:
+        """Refuse a decision that no policy can have made.
+
+        Raises
+        ------
+        BadData
+            Naming row and column.
+        """
+        if len(self.probabilities) != len(self.actions):
+            found = f"has {len(self.probabilities)} values for {len(self.actions)} eligible joint actions"
+            raise BadData("probabilities", found, row)
+        if not 0 <= self.drawn < len(self.actions):
+            raise BadData("drawn", "the logged joint action is not among the eligible ones", row)
+        check_distribution(self.probabilities, "probabilities", row)
+        if not self.propensity > 0:
+            raise BadData("propensity", "is 0, must be above 0 and at most 1", row)
+        if not np.isfinite(self.reward):
+            raise BadData("reward", f"is {self.reward}, must be a finite number", row)
+
+
+def check_distribution(probabilities: FloatArray, column: str, row: int) -> None:
+    """Refuse what is no distribution.
+
+    Raises
+    ------
+    BadData
+        Naming row and column.
+    """
+    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
+        raise BadData(column, "holds a value that is no probability", row)
+    total = float(probabilities.sum())
+    if abs(total - 1.0) > _TOLERANCE:
+        raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

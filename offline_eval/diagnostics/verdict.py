@@ -1,0 +1,155 @@
+"""The verdict: may one act on an estimate, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import sqrt
+
+from offline_eval.diagnostics.duplicates import Repeats
+from offline_eval.diagnostics.weights import WeightSummary
+
+ENOUGH_ROWS = 1_000
+"""Effective rows from which on 95 % intervals cover between 93.5 and 96.5 % (docs/results/coverage.md)."""
+
+TOO_FEW_ROWS = 100
+"""Below so many effective rows asymptotic intervals promise what they do not keep."""
+
+SKEWED = 0.25
+"""|skewness| ÷ √rows from which on a nominal 95 % normal interval loses more than 1.5 points of coverage:
+the Edgeworth term .247·skewness²/rows (Hall 1992, The Bootstrap and Edgeworth Expansion)."""
+
+HEAVY_TAIL, NO_MEAN = 0.7, 1.0
+"""Tail index from which on means of weights are unreliable, or do not exist (Vehtari et al. 2024)."""
+
+DOMINANT = 0.05
+"""Share of all weight in one row above which that row decides."""
+
+DOUBTFUL_Z, WRONG_Z = 3.0, 5.0
+"""Standard errors: by chance once in 370 evaluations, once in 1.7 million."""
+
+UNSUPPORTED = 0.01
+"""Mass of the target where the logging policy never goes: the estimate cannot know what happens there."""
+
+REPEATED = 0.01
+CLIPPED = 0.05
+
+
+class Level(IntEnum):
+    """How far to trust, worse is greater."""
+
+    trust = 0
+    caution = 1
+    do_not_use = 2
+
+    @property
+    def text(self) -> str:
+        """The level in words."""
+        return self.name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One finding: how bad it is, a stable code, and a sentence with the numbers."""
+
+    level: Level
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The worst finding's level, and all findings, the worst first."""
+
+    level: Level
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, reasons: Iterator[Reason] | list[Reason]) -> Verdict:
+        """Sum up findings."""
+        ordered = tuple(sorted(reasons, key=lambda reason: -reason.level))
+        return cls(ordered[0].level if ordered else Level.trust, ordered)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is made from.
+
+    ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are;
+    ``model_z`` how many standard errors the reward model's value lies from what weighting says, where a model
+    is used; ``served_chance`` the probability of served frequencies so far off their propensities, where whole
+    distributions were logged; ``further`` what others found.
+    """
+
+    weights: WeightSummary
+    units: int
+    mean_weight_error: float
+    repeats: Repeats
+    unsupported: float = 0.0
+    clipped: float = 0.0
+    model_z: float = 0.0
+    served_chance: float = 1.0
+    further: tuple[Reason, ...] = field(default_factory=tuple)
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Give the verdict."""
+    return Verdict.of([*_of_weights(evidence), *_of_log(evidence), *evidence.further])
+
+
+def _of_weights(evidence: Evidence) -> Iterator[Reason]:
+    weights = evidence.weights
+    size = weights.effective_sample_size
+    if size < ENOUGH_ROWS:
+        level = Level.do_not_use if size < TOO_FEW_ROWS else Level.caution
+        yield Reason(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
+    if evidence.units < 2 or evidence.units < ENOUGH_ROWS / 10:
+        level = Level.do_not_use if evidence.units < 2 else Level.caution
+        yield Reason(level, "few_units", f"only {evidence.units} independent units")
+    if weights.largest_share > DOMINANT:
+        level = Level.do_not_use if weights.largest_share > 2 * DOMINANT else Level.caution
+        yield Reason(level, "largest_weight", f"one row has {weights.largest_share:.1%} of all weight")
+    if weights.tail_index > HEAVY_TAIL:
+        level = Level.do_not_use if weights.tail_index > NO_MEAN else Level.caution
+        yield Reason(level, "weight_tail", f"the weights' tail index is {weights.tail_index:.2f}")
+    skewed = abs(weights.skewness) / sqrt(weights.rows)
+    if skewed > SKEWED:
+        yield Reason(
+            Level.caution,
+            "skewed_rewards",
+            f"weighted rewards are skewed ({weights.skewness:.0f}): {weights.rows:,} rows are few for an interval",
+        )
+    yield from _of_mean(evidence)
+
+
+def _of_mean(evidence: Evidence) -> Iterator[Reason]:
+    apart = evidence.weights.mean - 1.0
+    if evidence.units < 2:
+        return  # one unit has no standard error, and its own finding
+    if evidence.mean_weight_error > 0:
+        z = abs(apart) / evidence.mean_weight_error
+    else:
+        z = 0.0 if abs(apart) < 1e-9 else float("inf")
+    if z > DOUBTFUL_Z:
+        level = Level.do_not_use if z > WRONG_Z else Level.caution
+        text = f"the mean weight is {evidence.weights.mean:.3f}, {z:.1f} standard errors from 1: "
+        yield Reason(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
+
+
+def _of_log(evidence: Evidence) -> Iterator[Reason]:
+    if evidence.unsupported > 0:
+        level = Level.do_not_use if evidence.unsupported > UNSUPPORTED else Level.caution
+        text = f"the target puts {evidence.unsupported:.2%} of its choices where the logging policy never went"
+        yield Reason(level, "support", text)
+    if evidence.served_chance < 1e-3:
+        level = Level.do_not_use if evidence.served_chance < 1e-6 else Level.caution
+        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g})"
+        yield Reason(level, "propensity_calibration", text)
+    if evidence.repeats.known and evidence.repeats.share > REPEATED:
+        yield Reason(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")
+    if evidence.clipped > CLIPPED:
+        yield Reason(Level.caution, "clipped_mass", f"clipping takes {evidence.clipped:.1%} of the weight away")
+    if abs(evidence.model_z) > DOUBTFUL_Z:
+        text = f"the reward model's value lies {abs(evidence.model_z):.1f} standard errors from what the rewards say: "
+        yield Reason(Level.caution, "reward_model", text + "read dr, not dm")

@@ -1,0 +1,150 @@
+"""The importance weights: how many rows really count, and how heavy their tail is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+
+from offline_eval.rows import FloatArray
+
+_KEPT = 20_000
+"""Largest weights kept: enough for the tail of 40 million rows (3·√n)."""
+
+EDGES = 10.0 ** np.arange(-4, 6.25, 0.25)
+"""Edges of the histogram of weights, four bins a decade."""
+
+
+@dataclass(frozen=True)
+class WeightSummary:
+    """What the weights of a log are like.
+
+    ``effective_sample_size`` is (Σw)²/Σw², in rows. ``tail_index`` is the shape k of a generalised Pareto
+    distribution fitted to the largest weights: from .7 on means of weights are unreliable, from 1 on they do not
+    exist. ``skewness`` is that of weighted rewards. ``histogram`` counts weights between `EDGES`, those below
+    and above included at the ends; ``zeros`` are apart.
+    """
+
+    rows: int
+    mean: float
+    effective_sample_size: float
+    largest: float
+    largest_share: float
+    heaviest_share: float
+    tail_index: float
+    skewness: float
+    zeros: int
+    histogram: tuple[int, ...]
+
+
+class Weights:
+    """Mergeable summary of importance weights.
+
+    Examples
+    --------
+    >>> weights = Weights()
+    >>> weights.add(np.array([1.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    >>> round(weights.summary().effective_sample_size, 3), weights.summary().largest_share
+    (2.667, 0.5)
+
+    References
+    ----------
+    Kong (1992), A note on importance sampling using standardized weights; Vehtari, Simpson, Gelman, Yao, Gabry
+    (2024), Pareto Smoothed Importance Sampling (tail index and its threshold).
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._powers = np.zeros(2)  # Σw, Σw²
+        self._gains = np.zeros(3)  # Σg, Σg², Σg³ of weighted rewards
+        self._largest = np.zeros(0)
+        self._zeros = 0
+        self._histogram = np.zeros(len(EDGES) + 1, dtype=np.int64)
+
+    def add(self, weight: FloatArray, gain: FloatArray) -> None:
+        """Add a block: weights (n,) and weighted rewards (n,)."""
+        self._rows += len(weight)
+        self._powers += [weight.sum(), weight @ weight]
+        self._gains += [gain.sum(), gain @ gain, (gain * gain) @ gain]
+        self._keep(weight)
+        positive = weight[weight > 0]
+        self._zeros += len(weight) - len(positive)
+        places = np.searchsorted(EDGES, positive, side="right")
+        self._histogram += np.bincount(places, minlength=len(EDGES) + 1)
+
+    def _keep(self, weight: FloatArray) -> None:
+        if len(self._largest) == _KEPT:
+            weight = weight[weight > self._largest.min()]
+        self._largest = np.concatenate([self._largest, weight])
+        if len(self._largest) > _KEPT:
+            self._largest = np.partition(self._largest, -_KEPT)[-_KEPT:]
+
+    def __add__(self, other: Weights) -> Weights:
+        """Merge."""
+        merged = Weights()
+        merged._rows = self._rows + other._rows
+        merged._powers = self._powers + other._powers
+        merged._gains = self._gains + other._gains
+        merged._keep(self._largest)
+        merged._keep(other._largest)
+        merged._zeros = self._zeros + other._zeros
+        merged._histogram = self._histogram + other._histogram
+        return merged
+
+    def summary(self) -> WeightSummary:
+        """Give what was seen."""
+        total, squares = self._powers.tolist()
+        largest = np.sort(self._largest)[::-1]
+        heaviest = largest[: max(1, self._rows // 1_000)]
+        return WeightSummary(
+            rows=self._rows,
+            mean=total / self._rows,
+            effective_sample_size=total**2 / squares if squares > 0 else 0.0,
+            largest=float(largest[0]),
+            largest_share=float(largest[0] / total) if total > 0 else 1.0,
+            heaviest_share=float(heaviest.sum() / total) if total > 0 else 1.0,
+            tail_index=_tail_index(largest, self._rows),
+            skewness=_skewness(self._rows, *self._gains),
+            zeros=self._zeros,
+            histogram=tuple(self._histogram.tolist()),
+        )
+
+
+def _skewness(rows: int, first: float, second: float, third: float) -> float:
+    mean, square, cube = first / rows, second / rows, third / rows
+    variance = square - mean**2
+    if variance <= 1e-12 * square:
+        return 0.0
+    return float((cube - 3 * mean * square + 2 * mean**3) / variance**1.5)
+
+
+def _tail_index(descending: FloatArray, rows: int) -> float:
+    """Fit the shape of a generalised Pareto distribution to the largest weights; 0 where there is no tail.
+
+    The fit is that of Zhang, Stephens (2009), as Pareto smoothed importance sampling uses it.
+    """
+    count = min(ceil(min(0.2 * rows, 3 * sqrt(rows))), len(descending) - 1)
+    if count < 5:
+        return 0.0
+    above = (descending[:count] - descending[count])[::-1]
+    above = above[above > 0]
+    # Few distinct weights (a discrete log) are no tail: a distribution cannot be fitted to repeated values.
+    if len(np.unique(above)) < 5:
+        return 0.0
+    return _pareto_shape(above)
+
+
+def _pareto_shape(ascending: FloatArray) -> float:
+    count = len(ascending)
+    candidates = 30 + int(sqrt(count))
+    spread = 1 - np.sqrt(candidates / (np.arange(1, candidates + 1) - 0.5))
+    quartile = ascending[int(count / 4 + 0.5) - 1]
+    scales = spread / (3 * quartile) + 1 / ascending[-1]
+    shapes = np.log1p(-scales[:, None] * ascending).mean(axis=1)
+    likelihoods = count * (np.log(-scales / shapes) - shapes - 1)
+    posterior = np.exp(likelihoods - likelihoods.max())
+    scale = float((scales * posterior).sum() / posterior.sum())
+    shape = float(np.log1p(-scale * ascending).mean())
+    # A weak prior towards .5, worth ten observations, steadies short tails.
+    return (shape * count + 5) / (count + 10)

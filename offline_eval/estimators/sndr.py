@@ -1,0 +1,41 @@
+"""Self-normalised doubly robust estimation."""
+
+from __future__ import annotations
+
+from offline_eval.estimators.base import Estimator, Means
+from offline_eval.rows import FloatArray, Rows
+
+
+class SNDR(Estimator):
+    """Self-normalised doubly robust: mean v̂(x) + Σ w·(r - q̂) ÷ Σ w.
+
+    Examples
+    --------
+    >>> from offline_eval import Rows, values
+    >>> rows = Rows.of(reward=[1.0], propensity=[0.5], target_propensity=[0.1], q_chosen=[0.8], v_target=[0.5])
+    >>> round(values([SNDR()], rows)["sndr"], 9)
+    0.7
+
+    References
+    ----------
+    Thomas, Brunskill (2016), Data-Efficient Off-Policy Policy Evaluation for Reinforcement Learning.
+    """
+
+    name = "sndr"
+
+    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+        """Give the model's values, weighted residuals and weights."""
+        return {"model": rows.v_target, "correction": rows.correction, "weight": rows.weight}
+
+    def value(self, means: Means) -> float:
+        """Add the model's value and the normalised correction."""
+        return means["model"] + means["correction"] / means["weight"]
+
+    def gradient(self, means: Means) -> dict[str, float]:
+        """Differentiate a sum with a ratio in it."""
+        weight = means["weight"]
+        return {"model": 1.0, "correction": 1.0 / weight, "weight": -means["correction"] / weight**2}
+
+    def score_weights(self, means: Means) -> dict[str, float]:
+        """Hold the denominator."""
+        return {"model": 1.0, "correction": 1.0 / means["weight"]}

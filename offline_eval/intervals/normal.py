@@ -1,0 +1,37 @@
+"""The normal interval of the linearised estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from scipy.special import ndtri
+
+from offline_eval.estimators.base import Estimator
+from offline_eval.intervals.base import Bounds, Interval, check_alpha
+from offline_eval.totals import Sample
+
+
+class Normal(Interval):
+    """value ± z·standard error, the error from the gradient (delta method) and clustered by shopper.
+
+    Asymptotic: right for self-normalised estimators too, once the effective sample size is some hundreds and
+    no few rows carry the weight.
+
+    References
+    ----------
+    Owen (2013), Monte Carlo theory, methods and examples, ch. 9; Liang, Zeger (1986) for the clusters.
+    """
+
+    name = "normal"
+
+    def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
+        """Give value ± z·standard error."""
+        quantile = float(-ndtri(check_alpha(alpha) / 2))
+        return [self._one(estimator, sample, quantile) for estimator in estimators]
+
+    @staticmethod
+    def _one(estimator: Estimator, sample: Sample, quantile: float) -> Bounds:
+        value = estimator.value(sample.means)
+        reach = quantile * sqrt(sample.variance(estimator.gradient(sample.means)))
+        return Bounds(value - reach, value + reach)

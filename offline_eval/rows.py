@@ -1,0 +1,252 @@
+"""Rows: what every bandit estimator works on, five numbers per logged decision.
+
+That is all: reward, propensity, the target's probability of the logged joint action, and, for the estimators
+that use a reward model, its prediction for the logged joint action and its mean under the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline_eval.errors import BadData
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Labels = NDArray[Any]
+
+BLOCK = 16_384
+"""Rows worked on at once: a block's columns stay in the processor's cache."""
+
+SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A block of logged decisions as columns, each of shape (n,).
+
+    Parameters
+    ----------
+    reward
+        Reward of the logged joint action.
+    propensity
+        Probability with which the logging policy drew it, 0 < p ≤ 1.
+    target_propensity
+        Probability that the target policy gives it, 0 ≤ p ≤ 1.
+    q_chosen, v_target
+        The reward model's prediction for the logged joint action, and its mean over the target's
+        distribution; both 0 where no estimator uses them.
+    shoppers
+        Whose decision it was: rows of one shopper depend on each other. None: all rows are independent.
+    labels
+        Further columns to group by, such as channel or segment.
+    events
+        Names of the decisions, where there are such: a name that comes twice is a row loaded twice.
+    unsupported
+        Probability that the target gives to eligible joint actions that the logging policy never draws.
+    against
+        The same decisions under another target, for a paired difference.
+    first
+        Number of the first row in its source, counted from 1: errors name rows by it.
+
+    Examples
+    --------
+    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
+    >>> rows.weight
+    array([0.5, 2. ])
+    """
+
+    reward: FloatArray
+    propensity: FloatArray
+    target_propensity: FloatArray
+    q_chosen: FloatArray
+    v_target: FloatArray
+    shoppers: Labels | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    events: Labels | None = None
+    unsupported: FloatArray | None = None
+    against: Rows | None = None
+    first: int = 1
+
+    @classmethod
+    def of(cls, **columns: Any) -> Rows:
+        """Take columns from anything that NumPy reads, and check them.
+
+        Raises
+        ------
+        BadData
+            Naming row and column of the first bad value.
+        """
+        count = len(columns["reward"])
+        scalars: dict[str, Any] = {
+            name: np.asarray(columns.pop(name, np.zeros(count)), dtype=np.float64) for name in SCALARS
+        }
+        for name in ("shoppers", "events", "unsupported"):
+            if columns.get(name) is not None:
+                columns[name] = np.asarray(columns[name])
+        rows = cls(**scalars, **columns)
+        rows.check()
+        return rows
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+    @cached_property
+    def weight(self) -> FloatArray:
+        """Importance weight: target probability ÷ propensity."""
+        return self.target_propensity / self.propensity
+
+    @cached_property
+    def gain(self) -> FloatArray:
+        """Weighted reward."""
+        return self.weight * self.reward
+
+    @cached_property
+    def residual(self) -> FloatArray:
+        """What the reward model did not foresee: reward - q̂."""
+        return self.reward - self.q_chosen
+
+    @cached_property
+    def correction(self) -> FloatArray:
+        """Weighted residual."""
+        return self.weight * self.residual
+
+    def check(self) -> None:
+        """Refuse what no log can hold.
+
+        Raises
+        ------
+        BadData
+            Naming row and column of the first bad value.
+        """
+        for name in SCALARS:
+            if getattr(self, name).shape != self.reward.shape:
+                raise BadData(name, f"has {len(getattr(self, name))} values, reward has {len(self)}")
+        if not len(self):
+            return
+        _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0, "must be above 0 and at most 1")
+        _check(self, "target_propensity", 0.0, 1.0, "must be at least 0 and at most 1")
+        for name in ("reward", "q_chosen", "v_target"):
+            _check(self, name, -_LARGEST, _LARGEST, "must be a finite number")
+
+    def as_logging(self) -> Rows:
+        """Give the same decisions with the logging policy as target: every weight is 1.
+
+        Its model value is taken as the prediction for what was drawn, so doubly robust estimators give the
+        mean reward.
+        """
+        return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, against=None)
+
+    def slice(self, begin: int, end: int) -> Rows:
+        """Give some of the rows."""
+        part = slice(begin, end)
+        return Rows(
+            **{name: getattr(self, name)[part] for name in SCALARS},
+            shoppers=None if self.shoppers is None else self.shoppers[part],
+            labels={name: column[part] for name, column in self.labels.items()},
+            events=None if self.events is None else self.events[part],
+            unsupported=None if self.unsupported is None else self.unsupported[part],
+            against=None if self.against is None else self.against.slice(begin, end),
+            first=self.first + begin,
+        )
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows:
+        """Give the rows of a mask (n,); their numbers are no longer those of the source."""
+        return Rows(
+            **{name: getattr(self, name)[mask] for name in SCALARS},
+            shoppers=None if self.shoppers is None else self.shoppers[mask],
+            labels={name: column[mask] for name, column in self.labels.items()},
+            events=None if self.events is None else self.events[mask],
+            unsupported=None if self.unsupported is None else self.unsupported[mask],
+            against=None if self.against is None else self.against.where(mask),
+        )
+
+
+_LARGEST = float(np.finfo(np.float64).max)
+
+
+def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
+    column: FloatArray = getattr(rows, name)
+    # Extremes first, as nearly every block is sound; not a number makes them not a number, and fails both.
+    if not (column.min() >= low and column.max() <= high):
+        bad = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
+        raise BadData(name, f"is {column[bad]:g}, {rule}", row=rows.first + bad)
+
+
+def blocks(batches: Iterable[Rows], size: int = BLOCK) -> Iterator[Rows]:
+    """Cut batches of any size into blocks of one size, the last one shorter.
+
+    Sums over blocks then do not depend on how the source was cut, to the last bit.
+
+    >>> rows = Rows.of(reward=[1, 2, 3], propensity=[1, 1, 1], target_propensity=[1, 1, 1])
+    >>> [len(block) for block in blocks([rows.slice(0, 1), rows.slice(1, 3)], size=2)]
+    [2, 1]
+    """
+    waiting: list[Rows] = []
+    count = 0
+    for batch in batches:
+        begin = 0
+        while count + len(batch) - begin >= size:
+            end = begin + size - count
+            yield joined([*waiting, batch.slice(begin, end)])
+            waiting, count, begin = [], 0, end
+        if begin < len(batch):
+            waiting.append(batch.slice(begin, len(batch)))
+            count += len(batch) - begin
+    if waiting:
+        yield joined(waiting)
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Join blocks that follow each other."""
+    if len(parts) == 1:
+        return parts[0]
+    head = parts[0]
+    return Rows(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in SCALARS},
+        shoppers=None if head.shoppers is None else np.concatenate([part.shoppers for part in parts]),
+        labels={name: np.concatenate([part.labels[name] for part in parts]) for name in head.labels},
+        events=None if head.events is None else np.concatenate([part.events for part in parts]),
+        unsupported=None if head.unsupported is None else np.concatenate([part.unsupported for part in parts]),
+        against=None if head.against is None else joined([part.against for part in parts if part.against]),
+        first=head.first,
+    )
+
+
+def dense_blocks(
+    reward: FloatArray,
+    action: NDArray[np.int64],
+    propensity: FloatArray,
+    target: FloatArray,
+    q_hat: FloatArray | None = None,
+    *,
+    size: int = BLOCK,
+) -> Iterator[Rows]:
+    """Give blocks of rows from whole distributions, as the Open Bandit Pipeline holds them.
+
+    Parameters
+    ----------
+    reward, action, propensity
+        (n,), ``action`` counts from 0.
+    target, q_hat
+        (n, K): the target's distribution over K joint actions, and the reward model's predictions.
+    """
+    count = target.shape[1]
+    starts = np.arange(0, size * count, count)
+    for begin in range(0, len(reward), size):
+        part = slice(begin, begin + size)
+        own = target[part]
+        flat = starts[: len(own)] + action[part]
+        if q_hat is None:
+            predicted = (np.zeros(len(own)), np.zeros(len(own)))
+        else:
+            guess = q_hat[part]
+            predicted = (guess.ravel()[flat], np.einsum("ij,ij->i", own, guess))
+        rows = Rows(reward[part], propensity[part], own.ravel()[flat], *predicted, first=begin + 1)
+        rows.check()
+        yield rows

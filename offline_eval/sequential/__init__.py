@@ -1,0 +1,1 @@
+"""Sequential estimators: for policies whose earlier decisions change what later ones meet."""

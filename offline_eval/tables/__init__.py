@@ -1,0 +1,1 @@
+"""Tables: Parquet and CSV, read and written batch by batch; the only door to Arrow."""

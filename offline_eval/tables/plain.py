@@ -1,0 +1,218 @@
+"""Plain tables: five numbers per decision, from Parquet or CSV, batch by batch.
+
+A plain table has the columns ``reward``, ``propensity`` and ``target_propensity``; ``q_chosen`` and ``v_target``
+where an estimator uses a reward model; and, where there are such, ``shopper``, ``event_id``, ``unsupported`` and
+labels to group by. Other names can be mapped to these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+
+from offline_eval.errors import BadData, EvaluationError, NoData
+from offline_eval.rows import SCALARS, FloatArray, Labels, Rows
+
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+_BATCH = 1 << 17
+_MODEL = ("q_chosen", "v_target")
+SHOPPER, UNSUPPORTED, EVENT = "shopper", "unsupported", "event_id"
+
+
+class Unreadable(EvaluationError):
+    """The file cannot be read, or is neither Parquet nor CSV."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns to take.
+
+    Parameters
+    ----------
+    needs_model
+        Whether the reward model's columns must be there.
+    labels
+        Columns to group by, which must be there.
+    columns
+        Our name → the table's name, where they differ.
+    """
+
+    needs_model: bool = True
+    labels: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """Give the table's name of a column."""
+        return self.columns.get(name, name)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that must be there."""
+        scalars = SCALARS if self.needs_model else SCALARS[:3]
+        mapped = tuple(name for name in self.columns if name in (SHOPPER, UNSUPPORTED, EVENT))
+        return (*scalars, *self.labels, *mapped)
+
+
+def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Rows]:
+    """Read a plain table as batches of rows, in constant memory.
+
+    Raises
+    ------
+    Unreadable
+        When the file is not there, or is no such table.
+    BadData
+        When a column is missing, or a value is not what it must be: named by row, counted from 1, and column.
+    NoData
+        When there are no rows.
+    """
+    layout = layout or Layout()
+    codes: dict[Any, int] = {}
+    first = 1
+    for batch in read_table(path, layout):
+        if len(batch):
+            yield _rows(batch, layout, codes, first)
+            first += len(batch)
+    if first == 1:
+        raise NoData(f"{path.name} holds no rows")
+
+
+def count_rows(path: Path) -> int | None:
+    """Tell how many rows a Parquet file has; None for other files, which would have to be read."""
+    if not is_parquet(path):
+        return None
+    with translated(path):
+        return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
+
+
+def read_table(path: Path, layout: Layout) -> Iterator[Any]:
+    """Read the wanted columns as Arrow batches."""
+    with translated(path):
+        if is_parquet(path):
+            file = pyarrow.parquet.ParquetFile(path)
+            wanted = _wanted(file.schema_arrow.names, layout)
+            yield from file.iter_batches(_BATCH, columns=wanted)
+        else:
+            yield from _read_csv(path, layout)
+
+
+def _read_csv(path: Path, layout: Layout) -> Iterator[Any]:
+    names = _csv_names(path)
+    if not names:
+        raise NoData(f"{path.name} holds no rows")
+    wanted = _wanted(names, layout)
+
+    # As text: only so can a bad number be named by its row.
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(wanted, pyarrow.string()), include_columns=wanted, quoted_strings_can_be_null=False
+    )
+    options = pyarrow.csv.ReadOptions(use_threads=False, block_size=1 << 23)
+    yield from pyarrow.csv.open_csv(path, read_options=options, convert_options=convert)
+
+
+def _csv_names(path: Path) -> list[str]:
+    with pyarrow.input_stream(str(path)) as stream:
+        head = stream.read(1 << 20)
+    line = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
+    return [name.strip().strip('"') for name in line.split(",")] if line else []
+
+
+def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
+    for name in layout.needed:
+        if layout.source(name) not in names:
+            raise BadData(layout.source(name), f"is missing; the table has {', '.join(names) or 'no columns'}")
+    optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
+    return list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
+
+
+def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> Rows:
+    present = set(batch.schema.names)
+    scalars: dict[str, Any] = {
+        name: _numbers(batch, layout.source(name), first) if layout.source(name) in present else np.zeros(len(batch))
+        for name in SCALARS
+    }
+    own = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in present}
+    rows = Rows(
+        **scalars,
+        shoppers=_codes(batch.column(own[SHOPPER]), codes, own[SHOPPER], first) if SHOPPER in own else None,
+        unsupported=_numbers(batch, own[UNSUPPORTED], first) if UNSUPPORTED in own else None,
+        events=_labels(batch.column(own[EVENT])) if EVENT in own else None,
+        labels={name: _labels(batch.column(layout.source(name))) for name in layout.labels},
+        first=first,
+    )
+    rows.check()
+    return rows
+
+
+def _numbers(batch: Any, name: str, first: int) -> FloatArray:
+    column = batch.column(name)
+    if column.null_count:
+        bad = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise BadData(name, "is empty", row=first + bad)
+    try:
+        numbers = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+        raise _no_number(column, name, first) from None
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _no_number(column: Any, name: str, first: int) -> BadData:
+    """Find the value that is no number."""
+    for place, value in enumerate(column.to_pylist()):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return BadData(name, "is empty" if value == "" else f"is {value!r}, no number", row=first + place)
+    return BadData(name, f"holds {column.type}, no numbers")
+
+
+def _codes(column: Any, codes: dict[Any, int], name: str, first: int) -> Labels:
+    """Number the shoppers in the order in which they come: numbers are quicker to sum up by than names."""
+    if column.null_count:
+        bad = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise BadData(name, "is empty", row=first + bad)
+    packed = column.dictionary_encode()
+    names = packed.dictionary.to_pylist()
+    if "" in names:
+        bad = int(np.flatnonzero(packed.indices.to_numpy(zero_copy_only=False) == names.index(""))[0])
+        raise BadData(name, "is empty", row=first + bad)
+    numbers = np.array([codes.setdefault(each, len(codes)) for each in names], dtype=np.int64)
+    return np.asarray(numbers[packed.indices.to_numpy(zero_copy_only=False)])
+
+
+def _labels(column: Any) -> Labels:
+    return np.array(["" if each is None else str(each) for each in column.to_pylist()])
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell a Parquet file by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError as error:
+        raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Let no driver error out: each names the file."""
+    try:
+        yield
+    except pyarrow.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            raise NoData(f"{path.name} holds no rows") from None
+        if ragged := _RAGGED.search(str(error)):
+            line, cells, found = map(int, ragged.groups())
+            # The header is line 1 of the file, so line 2 is the first row.
+            raise BadData("(all)", f"has {found} cells, the header has {cells}", row=line - 1) from None
+        raise Unreadable(f"{path.name}: {error}") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise Unreadable(f"{path.name}: cannot be read: {error}") from None

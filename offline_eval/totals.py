@@ -1,0 +1,183 @@
+"""Totals: the one pass over the rows, from which values and intervals are computed.
+
+Sums of terms and of their products; nothing else is kept, so a log may be longer than memory, and shards merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from offline_eval.errors import NoData
+from offline_eval.estimators.base import Estimator, Means
+from offline_eval.rows import FloatArray, Rows, blocks
+from offline_eval.units import EveryRow, Shoppers, Units
+
+Keep = Literal["sums", "moments", "shoppers", "rows"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was summed up: terms by name, their means, and how they vary.
+
+    ``covariance`` (T, T) is that of single rows. ``units`` is None where rows are independent and were not
+    kept.
+    """
+
+    names: tuple[str, ...]
+    rows: int
+    means: Means
+    covariance: FloatArray
+    units: Units | None = None
+
+    def direction(self, slopes: dict[str, float]) -> FloatArray:
+        """Write slopes by name as a vector (T,)."""
+        return np.array([slopes.get(name, 0.0) for name in self.names])
+
+    def means_vector(self) -> FloatArray:
+        """Give the means (T,)."""
+        return np.array([self.means[name] for name in self.names])
+
+    def variance(self, slopes: dict[str, float]) -> float:
+        """Give the variance of the mean of a combination of terms, clustered where there are clusters.
+
+        With U units: U/(U - 1) · Σ (own total - own size · mean)² ÷ rows².
+        """
+        direction = self.direction(slopes)
+        if self.units is None:
+            return float(direction @ self.covariance @ direction) / self.rows
+        deviations = self.deviations(slopes)
+        count = len(deviations)
+        if count < 2:
+            return float("nan")
+        return float(deviations @ deviations) * count / (count - 1) / self.rows**2
+
+    def deviations(self, slopes: dict[str, float]) -> FloatArray:
+        """Give how far each unit's total of a combination lies from what its size foretells (U,)."""
+        if self.units is None:
+            raise ValueError("units were not kept")
+        direction = self.direction(slopes)
+        return np.asarray(direction @ self.units.totals - self.units.sizes * (direction @ self.means_vector()))
+
+
+class Totals:
+    """Mergeable sums of the terms of some estimators.
+
+    Parameters
+    ----------
+    estimators
+        What is to be computed; terms that they share are summed once.
+    keep
+        ``sums``: enough for values, not for intervals; ``moments``: rows are independent and none is kept;
+        ``shoppers``: totals by shopper; ``rows``: the terms of every row, in order.
+
+    Examples
+    --------
+    >>> from offline_eval import DM, IPW
+    >>> rows = Rows.of(reward=[1, 0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2], v_target=[0.5, 0.7])
+    >>> head, tail = Totals([IPW(), DM()]), Totals([IPW(), DM()])
+    >>> head.add(rows.slice(0, 1))
+    >>> tail.add(rows.slice(1, 2))
+    >>> {name: round(mean, 9) for name, mean in (head + tail).sample().means.items()}
+    {'gain': 0.8, 'model': 0.6}
+    """
+
+    def __init__(self, estimators: Sequence[Estimator], keep: Keep = "moments") -> None:
+        self._estimators = tuple(estimators)
+        self._keep = keep
+        self._names: tuple[str, ...] = ()
+        self._rows = 0
+        self._sums = np.zeros(0)
+        self._products = np.zeros((0, 0))  # of deviations from the mean
+        self._shoppers: Shoppers | None = None
+        self._every_row = EveryRow()
+
+    def add(self, rows: Rows) -> None:
+        """Add a block of rows."""
+        if not len(rows):
+            return
+        named: dict[str, FloatArray] = {}
+        for estimator in self._estimators:
+            named.update(estimator.terms(rows))
+        self._start(tuple(named))
+        if self._keep == "sums":
+            sums = np.array([term.sum() for term in named.values()])
+            self._combine(len(rows), sums, np.full_like(self._products, np.nan))
+            return
+        terms = np.stack(list(named.values()))
+        self._combine(len(rows), terms.sum(axis=1), _products(terms))
+        if self._keep == "shoppers":
+            if rows.shoppers is None or self._shoppers is None:
+                raise ValueError("rows without shoppers cannot be clustered by shopper")
+            self._shoppers.add(rows.shoppers, terms)
+        elif self._keep == "rows":
+            self._every_row.add(terms)
+
+    def _start(self, names: tuple[str, ...]) -> None:
+        if not self._names:
+            self._names = names
+            self._sums = np.zeros(len(names))
+            self._products = np.zeros((len(names), len(names)))
+            self._shoppers = Shoppers(len(names))
+
+    def _combine(self, rows: int, sums: FloatArray, products: FloatArray) -> None:
+        """Add another part's sums; products of deviations merge as Chan, Golub, LeVeque (1979) say."""
+        if self._rows:
+            apart = sums / rows - self._sums / self._rows
+            self._products += np.outer(apart, apart) * (self._rows * rows / (self._rows + rows))
+        self._products += products
+        self._sums += sums
+        self._rows += rows
+
+    def __add__(self, other: Totals) -> Totals:
+        """Merge: this part's rows come first."""
+        if self._estimators != other._estimators or self._keep != other._keep:
+            raise ValueError("totals of other estimators, or kept otherwise, do not merge")
+        merged = Totals(self._estimators, self._keep)
+        for part in (self, other):
+            if part._rows:
+                merged._start(part._names)
+                merged._combine(part._rows, part._sums, part._products)
+                if merged._shoppers is not None and part._shoppers is not None:
+                    merged._shoppers.merge(part._shoppers)
+                merged._every_row.merge(part._every_row)
+        return merged
+
+    def sample(self) -> Sample:
+        """Give what was summed up.
+
+        Raises
+        ------
+        NoData
+            When there were no rows.
+        """
+        if not self._rows:
+            raise NoData("there are no rows to evaluate")
+        means = dict(zip(self._names, (self._sums / self._rows).tolist(), strict=True))
+        covariance = self._products / max(1, self._rows - 1)
+        return Sample(self._names, self._rows, means, covariance, self._units())
+
+    def _units(self) -> Units | None:
+        if self._keep == "rows":
+            return self._every_row.units()
+        return self._shoppers.units() if self._keep == "shoppers" and self._shoppers is not None else None
+
+
+def _products(terms: FloatArray) -> FloatArray:
+    apart = terms - terms.mean(axis=1, keepdims=True)
+    return np.asarray(apart @ apart.T)
+
+
+def values(estimators: Sequence[Estimator], source: Rows | Iterable[Rows]) -> dict[str, float]:
+    """Estimate the values alone, by the names of the estimators.
+
+    ``source`` holds rows, or batches of them. The last digits do not depend on how they are cut.
+    """
+    totals = Totals(estimators, "sums")
+    for block in blocks([source] if isinstance(source, Rows) else source):
+        totals.add(block)
+    means = totals.sample().means
+    return {estimator.name: estimator.value(means) for estimator in estimators}

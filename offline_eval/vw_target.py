@@ -1,0 +1,68 @@
+"""A target policy given by a command line of Vowpal Wabbit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from offline_eval.decisions import Decision
+from offline_eval.errors import NotAvailable
+from offline_eval.rows import FloatArray
+from policies.actions import JointAction
+from policies.features import channel_token, clean, delay_token, shared_tokens
+from policies.rows import Context
+from policies.vw_command import VwCommand, VwRefused, split
+
+
+class VwTarget:
+    """A contextual bandit of Vowpal Wabbit.
+
+    With a model (``-i FILE``) it is evaluated as it is. Without, it learns from each decision after it was asked about
+    it (progressive validation): its value is then that of the policy as it learns, in log order. A log in dsjson is
+    given to it as it is; the service's own as namespaces s (the shopper's side) and a (the joint action).
+
+    Raises
+    ------
+    NotAvailable
+        When Vowpal Wabbit does not take the command line.
+    """
+
+    def __init__(self, command: str) -> None:
+        try:
+            options, file = split(command)
+            self._command = VwCommand(options, None if file is None else Path(file).read_bytes())
+        except (VwRefused, OSError) as error:
+            raise NotAvailable(str(error)) from error
+
+    def distribution(self, decision: Decision) -> FloatArray:
+        """Predict, then learn what was logged."""
+        if decision.raw:
+            found = self._command.probabilities_of_dsjson(decision.raw)
+            if not self._command.is_fixed:
+                self._command.learn_dsjson(decision.raw)
+            return found
+        lines = _lines(decision)
+        found = self._command.probabilities(lines)
+        if not self._command.is_fixed:
+            lines[1 + decision.drawn] = f"0:{-decision.reward}:{decision.propensity} {lines[1 + decision.drawn]}"
+            self._command.learn(lines)
+        return found
+
+
+def _lines(decision: Decision) -> list[str]:
+    shared = " ".join(token for own in shared_tokens(context_of(decision)).values() for token in own)
+    return [f"shared |s {shared}", *(f"|a {' '.join(_tokens(action))}" for action in decision.actions)]
+
+
+def _tokens(action: JointAction | str) -> tuple[str, ...]:
+    if isinstance(action, JointAction):
+        return f"m_{clean(action.message)}", channel_token(action.channel), delay_token(action.delay_s)
+    return (f"a_{clean(action)}",)
+
+
+def context_of(decision: Decision) -> Context:
+    """Give the context in which a decision's joint actions are assessed: that of the most urgent trigger drawn."""
+    recorded = decision.recorded
+    if recorded is None:
+        return decision.context
+    answered = max(0, int(recorded.trigger_of.max(initial=0)))
+    return recorded.contexts(decision.context)[answered]

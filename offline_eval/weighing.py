@@ -1,0 +1,129 @@
+"""Weighing: decisions and a target to the five numbers that estimators work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+
+import numpy as np
+
+from offline_eval.decisions import Decision, check_distribution
+from offline_eval.diagnostics.calibration import ServedFrequencies
+from offline_eval.errors import BadData, NotAvailable
+from offline_eval.report import DAY
+from offline_eval.rows import FloatArray, Rows
+from offline_eval.slots import matching
+from offline_eval.targets import Target
+from policies.actions import JointAction
+
+Predict = Callable[[Decision], FloatArray]
+"""Gives a reward model's predictions (K,) for the eligible set."""
+
+_BATCH = 2_048
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How decisions become rows.
+
+    Parameters
+    ----------
+    target
+        The policy to evaluate.
+    against
+        Another one, for the paired difference.
+    predict
+        The reward model, fitted without the shopper whose decision it predicts.
+    slots
+        Weigh by the marginal probability of these slots; empty: by whole joint actions.
+    labels
+        Which of the decisions' labels to keep.
+    served
+        Counts served frequencies by channel along the way.
+    """
+
+    target: Target
+    against: Target | None = None
+    predict: Predict | None = None
+    slots: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    served: ServedFrequencies = field(default_factory=ServedFrequencies)
+
+    def rows(self, decisions: Iterable[Decision]) -> Iterator[Rows]:
+        """Weigh decisions, batch by batch, in their order.
+
+        Raises
+        ------
+        BadData
+            Naming row, counted from 1, and column.
+        """
+        source = iter(decisions)
+        first = 1
+        while batch := list(islice(source, _BATCH)):
+            yield self._batch(batch, first)
+            first += len(batch)
+
+    def _batch(self, batch: list[Decision], first: int) -> Rows:
+        for place, decision in enumerate(batch):
+            decision.check(first + place)
+            self.served.add([_channel(action) for action in decision.actions], decision.probabilities, decision.drawn)
+        own = self._weighed(batch, self.target, first)
+        if self.against is None:
+            return own
+        other = self._weighed(batch, self.against, first)
+        return replace(own, against=other)
+
+    def _weighed(self, batch: list[Decision], target: Target, first: int) -> Rows:
+        numbers = np.array([self._numbers(each, target, first + place) for place, each in enumerate(batch)])
+        propensity, wanted, q_chosen, v_target, unsupported = numbers.T.copy()
+        rows = Rows(
+            reward=np.array([decision.reward for decision in batch]),
+            propensity=propensity,
+            target_propensity=wanted,
+            q_chosen=q_chosen,
+            v_target=v_target,
+            shoppers=np.array([decision.shopper_id for decision in batch]),
+            events=np.array([decision.event_id for decision in batch]),
+            labels={name: np.array([_label(each, name) for each in batch]) for name in self.labels},
+            unsupported=unsupported,
+            first=first,
+        )
+        rows.check()
+        return rows
+
+    def _numbers(self, decision: Decision, target: Target, row: int) -> tuple[float, float, float, float, float]:
+        wanted = target.distribution(decision)
+        if wanted.shape != decision.probabilities.shape:
+            found = f"has {len(wanted)} values for {len(decision.actions)} eligible joint actions"
+            raise BadData("target distribution", found, row)
+        check_distribution(wanted, "target distribution", row)
+        logged = decision.probabilities
+        unsupported = float(wanted[logged == 0].sum())
+        predicted = None if self.predict is None else self.predict(decision)
+        q_chosen = 0.0 if predicted is None else float(predicted[decision.drawn])
+        v_target = 0.0 if predicted is None else float(wanted @ predicted)
+        if not self.slots:
+            return decision.propensity, float(wanted[decision.drawn]), q_chosen, v_target, unsupported
+        alike = matching(decision, self.slots)
+        # Rounding may bring a sum just above 1.
+        marginal = (min(1.0, float(alike @ logged)), min(1.0, float(alike @ wanted)))
+        return *marginal, q_chosen, v_target, unsupported
+
+
+def _channel(action: JointAction | str) -> str:
+    return action.channel if isinstance(action, JointAction) else action
+
+
+def _label(decision: Decision, name: str) -> str:
+    if name == DAY:
+        return datetime.fromtimestamp(decision.at, UTC).date().isoformat()
+    found = decision.labels.get(name)
+    if found is None:
+        told = decision.context.get(name)
+        if told is None and name not in decision.context:
+            known = ", ".join(sorted({*decision.labels, *decision.context}))
+            raise NotAvailable(f"decisions have no label {name!r}; this one has {known}")
+        return str(told)
+    return found

@@ -1,0 +1,150 @@
+"""Which rows of the log count, and with which reward: the table of the design."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
+from offline_eval.decisions import HOLD
+from offline_eval.errors import NoData
+from offline_eval.tables.log import LogEntry
+from policies.policy import Policy, rule, uniform
+from policies.rows import ActivationRow, CancellationRow, DecisionRow, PreferencesRow
+from tests.decision_service.evaluation.small_log import SmallLog
+from tests.factories import DAY_S, NOW, trigger
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[SmallLog]:
+    log = SmallLog(tmp_path)
+    yield log
+    log.log.close()
+
+
+def read(small: SmallLog) -> dict[str, LogEntry]:
+    return {entry.row.event_id: entry for entry in LogDecisions(small.log)}
+
+
+def reward(entry: LogEntry) -> float:
+    assert entry.decision is not None
+    return entry.decision.reward
+
+
+SENDS: Policy = rule(epsilon=0.0)
+"""Sends the first message on the first channel at once."""
+
+
+def sent(small: SmallLog, number: int, **changes: object) -> DecisionRow:
+    row = small.decide(number, SENDS, **changes)
+    assert row.message is not None
+    return row
+
+
+def test_a_delivered_send_has_the_reward_of_all_its_outcomes(small: SmallLog) -> None:
+    row = sent(small, 1)
+    small.outcome(row)
+    small.outcome(row, "conversion", value=10.0)
+    small.outcome(sent(small, 2), "opt_out")
+    small.clock()
+    # After the window: stored and learned as a correction, so the reward knows it too.
+    entries = read(small)
+    weights = small.rulebook.catalogue.reward
+    assert reward(entries["e-1"]) == pytest.approx(weights.click + weights.margin * 10.0)
+    assert reward(entries["e-2"]) == pytest.approx(-weights.consent_value)
+    assert all(entry.role == EVALUATED and entry.delivered for entry in entries.values())
+
+
+def test_a_late_outcome_counts(small: SmallLog) -> None:
+    row = sent(small, 1)
+    small.clock(NOW + 2 * DAY_S)
+    small.outcome(row, "click", after=3 * DAY_S)
+    small.clock()
+    assert reward(read(small)["e-1"]) == pytest.approx(small.rulebook.catalogue.reward.click)
+
+
+def test_a_drawn_hold_counts_with_reward_0(small: SmallLog) -> None:
+    number = next(n for n in range(100) if small.decide(n, uniform()).message is None)
+    small.clock()
+    entry = read(small)[f"e-{number}"]
+    assert entry.decision is not None
+    assert (entry.role, entry.decision.action, entry.decision.reward) == (EVALUATED, HOLD, 0.0)
+    assert entry.decision.propensity == pytest.approx(1 / 9)
+
+
+def test_what_was_drawn_and_did_not_leave_counts_as_drawn_with_reward_0(small: SmallLog) -> None:
+    sent(small, 1, send_at=None, window_ends_at=None, hold_reason="lost_race")
+    row = sent(small, 2)
+    small.append(CancellationRow(at=row.at, event_id="e-2", shopper_id=row.shopper_id))
+    sent(small, 3, deferred=True)
+    row = sent(small, 4, deferred=True)
+    small.append(ActivationRow(at=row.at, event_id="e-4", shopper_id=row.shopper_id, deliver=False))
+    small.outcome(sent(small, 5), "bounce")
+    later = sent(small, 6, shopper_id="s-w", send_at=NOW + 9_000.0, window_ends_at=NOW + 9_000.0 + 14_400.0)
+    small.append(PreferencesRow(at=NOW + 10.0, shopper_id="s-w", consent={later.channel or "": False}))
+    row = sent(small, 7, deferred=True)
+    small.append(ActivationRow(at=row.at, event_id="e-7", shopper_id=row.shopper_id, deliver=True))
+    small.outcome(row)
+    small.clock()
+    entries = read(small)
+    for number in range(1, 7):
+        entry = entries[f"e-{number}"]
+        assert (entry.role, entry.delivered, reward(entry)) == (EVALUATED, False, 0.0), number
+        assert entry.decision is not None
+        assert entry.decision.action != HOLD
+    assert entries["e-7"].delivered
+    assert reward(entries["e-7"]) > 0
+
+
+def test_without_an_eligible_send_every_target_holds_with_weight_1(small: SmallLog) -> None:
+    small.decide(1, triggers=(trigger(expires_at=NOW - 5.0),))
+    small.clock()
+    entry = read(small)["e-1"]
+    assert entry.decision is not None
+    assert (entry.row.hold_reason, entry.role) == ("no_eligible_action", EVALUATED)
+    assert (list(entry.decision.actions), entry.decision.propensity, entry.decision.reward) == ([HOLD], 1.0, 0.0)
+
+
+def test_degraded_and_held_out_do_not_count_and_critical_stand_apart(small: SmallLog) -> None:
+    small.degraded(1)
+    small.decide(2, SENDS, arm="holdout", hold_reason="holdout", send_at=None, window_ends_at=None)
+    sent(small, 3, triggers=(trigger(critical=True, expires_at=NOW + 1e7),))
+    small.decide(4, Policy("rule", rule().model, mode="fallback"))
+    small.clock()
+    roles = {name: entry.role for name, entry in read(small).items()}
+    assert roles == {"e-1": NOT_EVALUATED, "e-2": NOT_EVALUATED, "e-3": CRITICAL, "e-4": EVALUATED}
+
+
+def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_earned(small: SmallLog) -> None:
+    """The longest delay is an hour and the longest window a day: whatever was drawn, a decision waits for 25 hours."""
+    for number in range(20):
+        small.decide(number, uniform())
+    small.clock(NOW + 25 * 3_600.0 + 9.0)
+    decisions = LogDecisions(small.log)
+    assert [entry.row.event_id for entry in decisions] == [f"e-{number}" for number in range(10)]
+    assert decisions.counts[YOUNG] == 10
+
+
+def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> None:
+    both = (trigger("wishlist", expires_at=NOW + 1e7), trigger("cart_abandoned", expires_at=NOW + 1e7))
+    rows = [small.decide(number, uniform(), triggers=both) for number in range(40)]
+    small.clock()
+    for row, entry in zip(rows, read(small).values(), strict=True):
+        assert entry.decision is not None
+        recorded = entry.decision.recorded
+        assert recorded is not None
+        # hint answers the first trigger that allows it, the wishlist; reminder only the cart.
+        space = small.rulebook.space
+        named = [space.messages[space.message_of[n]] for n in recorded.numbers[:-1]]
+        assert recorded.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in named] + [-1]
+        assert recorded.trigger_of[entry.decision.drawn] == (-1 if row.drawn_trigger is None else row.drawn_trigger)
+        np.testing.assert_array_equal(entry.decision.probabilities, np.full(9, 1 / 9))
+
+
+def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
+    small.flush()
+    with pytest.raises(NoData, match="the log holds no decision"):
+        list(LogDecisions(small.log))

@@ -1,0 +1,188 @@
+"""Diagnostics merge like estimators, and the verdict gives its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.worlds import World
+from offline_eval import DM, DR, IPW, Question, Report, Rows, evaluate, named
+from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
+from offline_eval.diagnostics.duplicates import Duplicates
+from offline_eval.diagnostics.verdict import Level
+from offline_eval.diagnostics.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World.of(1)
+
+
+def codes(report: Report) -> dict[str, Level]:
+    return {reason.code: reason.level for reason in report.verdict.reasons}
+
+
+def lean(rows: Rows, **changes: object) -> Report:
+    return evaluate(replace(rows, **changes), Question(estimators=[IPW(), DR()]))  # type: ignore[arg-type]
+
+
+def test_a_sound_log_is_trusted(world: World) -> None:
+    report = lean(world.log(20_000, np.random.default_rng(1)))
+    assert report.verdict.level is Level.trust, report.verdict
+    assert report.verdict.reasons == ()
+
+
+def test_few_effective_rows_are_no_ground(world: World) -> None:
+    assert codes(lean(world.log(600, np.random.default_rng(2))))["effective_sample_size"] is Level.caution
+    assert codes(lean(world.log(60, np.random.default_rng(3))))["effective_sample_size"] is Level.do_not_use
+
+
+def test_wrong_propensities_move_the_mean_weight(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(4))
+    report = lean(rows, propensity=np.minimum(1.0, rows.propensity * 1.25))
+    assert codes(report)["mean_weight"] is Level.do_not_use
+
+
+def test_missing_support_moves_the_mean_weight_too(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(5))
+    kept = rows.where(rows.weight < np.quantile(rows.weight, 0.9))
+    assert "mean_weight" in codes(lean(kept))
+
+
+def test_one_tiny_propensity_is_fatal(world: World) -> None:
+    """As in the Open Bandit women's log, where one propensity is rounded to 1e-6."""
+    rows = world.log(10_000, np.random.default_rng(6))
+    propensity = rows.propensity.copy()
+    propensity[17] = 1e-6
+    report = lean(rows, propensity=propensity)
+    assert report.verdict.level is Level.do_not_use
+    assert {"effective_sample_size", "largest_weight"} <= codes(report).keys()
+    assert report.diagnostics.weights.effective_sample_size < 3
+
+
+def test_unsupported_mass_is_told(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(7))
+    assert codes(lean(rows, unsupported=np.full(len(rows), 0.005)))["support"] is Level.caution
+    assert codes(lean(rows, unsupported=np.full(len(rows), 0.05)))["support"] is Level.do_not_use
+
+
+def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: World) -> None:
+    random = np.random.default_rng(8)
+    rows = world.log(5_000, random)
+    assert "duplicated_rows" not in codes(lean(rows))
+    fine = replace(rows, v_target=random.random(5_000))
+    assert "duplicated_rows" not in codes(lean(fine))
+    twice = evaluate([fine, fine], Question(estimators=[DR()]))
+    assert "duplicated_rows" in codes(twice)
+    assert twice.diagnostics.repeats.share == pytest.approx(0.5)
+
+
+def test_a_name_that_comes_twice_is_a_row_loaded_twice(world: World) -> None:
+    rows = replace(
+        world.log(4_000, np.random.default_rng(20)), events=np.array([f"e-{n % 3_000}" for n in range(4_000)])
+    )
+    assert evaluate(rows, Question(estimators=[IPW()])).diagnostics.repeats.share == pytest.approx(0.25)
+
+
+def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
+    """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
+    random = np.random.default_rng(19)
+    own = random.random(1_500)[np.repeat(np.arange(1_500), 4)]
+    rows = replace(world.log(6_000, random), v_target=own)
+    assert not evaluate(rows, Question(estimators=[DR()])).diagnostics.repeats.known
+
+
+def test_a_biased_reward_model_warns_of_the_direct_method_only(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(9))
+    assert "reward_model" in codes(evaluate(rows, Question(estimators=named(["dm", "dr"]))))
+    assert "reward_model" not in codes(evaluate(rows, Question(estimators=[DR()])))
+
+
+def test_clipped_mass_is_told(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(10))
+    assert "clipped_mass" in codes(evaluate(rows, Question(estimators=[IPW(max_weight=1.0)])))
+
+
+def test_skewed_rewards_are_told() -> None:
+    random = np.random.default_rng(11)
+    reward = np.zeros(20_000)
+    reward[:4] = 1.0
+    rows = Rows.of(reward=reward, propensity=np.full(20_000, 0.5), target_propensity=random.choice([0.4, 0.6], 20_000))
+    assert codes(evaluate(rows, Question(estimators=[IPW()])))["skewed_rewards"] is Level.caution
+
+
+def test_a_heavy_tail_has_a_high_index_and_a_bounded_one_a_low_one() -> None:
+    random = np.random.default_rng(12)
+    for weights, low, high in (
+        (random.pareto(1.0, 50_000), 0.85, 1.2),
+        (random.pareto(2.0, 50_000), 0.35, 0.65),
+        (random.random(50_000), -1.5, 0.2),
+        (random.choice([0.5, 1.5], 50_000), 0.0, 0.0),
+    ):
+        found = Weights()
+        found.add(weights, weights)
+        assert low <= found.summary().tail_index <= high
+
+
+def test_summaries_merge(world: World) -> None:
+    rows = world.log(3_000, np.random.default_rng(13))
+    head, tail = rows.slice(0, 700), rows.slice(700, 3_000)
+    whole, one, two = Weights(), Weights(), Weights()
+    for each, part in ((whole, rows), (one, head), (two, tail)):
+        each.add(part.weight, part.gain)
+    apart, merged = whole.summary(), (one + two).summary()
+    assert merged.histogram == apart.histogram
+    for name in ("rows", "mean", "effective_sample_size", "largest", "tail_index", "skewness", "zeros"):
+        assert getattr(merged, name) == pytest.approx(getattr(apart, name), rel=1e-9), name
+    marks = [Duplicates() for _ in range(3)]
+    bins = [RewardCalibration() for _ in range(3)]
+    for place, part in enumerate((rows, head, tail)):
+        marks[place].add(part)
+        bins[place].add(part.q_chosen, part.reward)
+    assert (marks[1] + marks[2]).repeats() == marks[0].repeats()
+    for ours, theirs in zip((bins[1] + bins[2]).bins(), bins[0].bins(), strict=True):
+        assert vars(ours) == pytest.approx(vars(theirs))
+
+
+def test_duplicates_are_found_in_constant_memory() -> None:
+    """Beyond what is kept, a fixed fraction of the fingerprints is followed: the share stays right."""
+    duplicates = Duplicates()
+    random = np.random.default_rng(14)
+    ones = np.ones(50_000)
+    for number in range(20):
+        v = np.random.default_rng(number // 2).random(50_000) if number < 10 else random.random(50_000)
+        duplicates.add(Rows(ones, ones, ones, ones, v))
+    assert duplicates.repeats().share == pytest.approx(0.25, abs=0.01)
+
+
+def test_served_frequencies_know_a_logged_number_that_was_not_drawn_with() -> None:
+    """Every draw is logged with probability .9 although it is made evenly (as a softmax logged beside an argmax)."""
+    random = np.random.default_rng(15)
+    honest, wrong = ServedFrequencies(), ServedFrequencies()
+    for _ in range(2_000):
+        position = int(random.integers(0, 2))
+        honest.add(["a", "b"], np.array([0.5, 0.5]), position)
+        wrong.add(["a", "b"], np.array([0.6, 0.4]), position)
+    assert honest.chance() > 1e-3
+    assert wrong.chance() < 1e-6
+    assert (honest + honest).served()[0].drawn == 2 * honest.served()[0].drawn
+    assert ServedFrequencies().chance() == 1.0
+
+
+def test_values_are_given_whatever_the_verdict(world: World) -> None:
+    report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
+    assert report.verdict.level is Level.do_not_use
+    assert all(np.isfinite(each.value) for each in report.estimates)
+
+
+def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
+    rows = world.log(4_000, np.random.default_rng(17))
+    labels = np.where(np.arange(4_000) % 4 == 0, "push", "email")
+    report = evaluate(replace(rows, labels={"channel": labels}), Question(estimators=[IPW()], by=("channel",)))
+    email, push = report.groups["channel"]
+    assert (email.label, push.label, email.rows, push.rows) == ("email", "push", 3_000, 1_000)
+    assert email.share_target + push.share_target == pytest.approx(1.0)
+    own = rows.where(labels == "push")
+    assert push.value == pytest.approx(own.gain.sum() / own.weight.sum())
