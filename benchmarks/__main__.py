@@ -217,6 +217,22 @@ def calibrate(
     _give("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
 
 
+@app.command()
+def triangle(
+    logs: Annotated[int, typer.Option(min=1, help="Simulated logs of 20,000 decisions.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
+    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation.")] = 3,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Set simulator, log and offline evaluation against each other: whether intervals hold the simulated truth."""
+    from benchmarks import triangle as benchmark
+
+    results = benchmark.measure(logs, seed, weeks)
+    command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks}"
+    _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
+
+
 def _give(
     title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
 ) -> None:

@@ -1,4 +1,4 @@
-"""Sends that tire: sequential estimators beside a bandit one, against the truth of a small world."""
+"""Sends that tire: sequential estimators beside a bandit one, against the exact truth of ``fatigue_small``."""
 
 from __future__ import annotations
 
@@ -6,32 +6,46 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.worlds import Fatigue
 from decision_service.measurement import Measured
 from offline_eval.sequential.evaluation import ESTIMATORS, history_finding
 from offline_eval.sequential.trajectories import Trajectories
-
-_SHOPPERS = 2_000
+from simulators.fatigue_small import FatigueSmall
 
 
 def measure(repetitions: int, seed: int) -> list[Measured]:
     """Measure bias relative to the truth, with its 95 % interval, and how often the bandit estimate is flagged."""
-    world, random = Fatigue(), np.random.default_rng(seed)
+    world = FatigueSmall()
     found: dict[str, list[float]] = {"bandit_ips": [], **{each.name: [] for each in ESTIMATORS}}
     flagged = 0
-    for _ in range(repetitions):
-        log = world.log(_SHOPPERS, random)
+    for number in range(repetitions):
+        log = logged(world, seed * 1_000_000 + number)
         found["bandit_ips"].append(_bandit(log))
         for estimator in ESTIMATORS:
-            found[estimator.name].append(estimator.value(log, np.ones(_SHOPPERS)))
+            found[estimator.name].append(estimator.value(log, np.ones(log.shoppers)))
         flagged += bool(history_finding(log))
-    truth = world.truth(world.wanted)
+    truth = world.value(world.target())
     return [
         Measured("fatigue.truth.target", truth, unit="reward per decision"),
-        Measured("fatigue.truth.logging", world.truth(world.logged), unit="reward per decision"),
+        Measured("fatigue.truth.logging", world.value(world.logging()), unit="reward per decision"),
         *(_bias(name, np.array(values), truth) for name, values in found.items()),
         Measured("fatigue.bandit_ips.flagged", flagged / repetitions, unit=f"of {repetitions} logs"),
     ]
+
+
+def logged(world: FatigueSmall, seed: int) -> Trajectories:
+    """Draw a log under the world's logging policy, with its target policy as target."""
+    log = world.sample(world.logging(), seed)
+    users, slots = log.states.shape
+    states = log.states.ravel()
+    return Trajectories(
+        shopper=np.repeat(np.arange(users), slots),
+        step=np.tile(np.arange(slots), users),
+        state=states,
+        action=log.actions.ravel(),
+        reward=log.rewards.ravel(),
+        propensity=log.propensities.ravel(),
+        target=world.target()[states],
+    )
 
 
 def _bandit(log: Trajectories) -> float:
