@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable
 
 from decision_service.journal import Draft, Journal
-from decision_service.log.base import Appended, LogUnavailable
+from decision_service.keys import fence_key
+from decision_service.log.base import LogUnavailable
 from decision_service.problems import Unavailable
 from decision_service.projector import Projector
 from decision_service.pulse import Pulse
@@ -73,20 +74,30 @@ class Keeper:
         """
         await self._store.prepare()
         self._projector.forget()
-        head = await asyncio.to_thread(self._journal.log.head)
-        if head.incarnation and await self._store.is_current(head.incarnation):
+        while not await self._restored():
+            pass
+
+    async def _restored(self) -> bool:
+        """Trust a store that is whole, or make it so; False when another keeper came in between: look again."""
+        log, store = self._journal.log, self._store
+        seen = await store.stored_incarnation()
+        head = await asyncio.to_thread(log.head)
+        if head.incarnation and await store.is_current(head.incarnation):
             await self._projector.advance(head.position)
-            await self._store.trust(head.incarnation)
+            await store.trust(head.incarnation)
             self._journal.incarnation = head.incarnation
-            return
-        await self._store.begin()
-        fenced = await self._journal.append(Draft(FenceRow(at=self._clock())))
-        if isinstance(fenced, Appended):
-            await self._projector.advance(fenced.position)
-        head = await asyncio.to_thread(self._journal.log.head)
-        await self._store.complete(head.incarnation)
-        self._journal.incarnation = head.incarnation
-        _logger.info("the state store contains the log up to position %s", head.position)
+            return True
+        begun = await store.begin(seen)
+        if begun is None:
+            return False
+        await self._journal.append(Draft(FenceRow(at=self._clock()), fence_key(begun)))
+        (fence,) = await asyncio.to_thread(log.find_all, [fence_key(begun)])
+        await self._projector.advance(max(fence.position, head.position))
+        if not await store.complete(begun, fence.incarnation):
+            return False
+        self._journal.incarnation = fence.incarnation
+        _logger.info("the state store contains the log up to position %s", fence.position)
+        return True
 
     async def _watch(self) -> None:
         try:

@@ -29,6 +29,11 @@ def catalogue_key(version: int) -> str:
     return f"catalogue\x1f{version}"
 
 
+def fence_key(begun: str) -> str:
+    """Name the fence of a beginning of the state store: whoever helps writes it once."""
+    return f"fence\x1f{begun}"
+
+
 def outcome_key(row: OutcomeRow) -> str:
     """Name an outcome: by its feedback id, else by what it says."""
     if row.feedback_id is not None:

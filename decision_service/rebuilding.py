@@ -85,6 +85,6 @@ class Rebuilding:
             When the log cannot be written.
         """
         await self.store.prepare()
-        await self.store.begin(anew=True)
+        await self.store.begin(await self.store.stored_incarnation(), anew=True)
         await self.keeper.restore()
         return await self.store.position()

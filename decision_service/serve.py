@@ -103,7 +103,7 @@ class RayFleet:
             version: int = await self._learner.catch_up.remote(position)
         except RayServeException as error:
             raise Unavailable("the learner is away") from error
-        if any(served.model < version for served in await self._refresh()):
+        if any(served.learns and served.model < version for served in await self._refresh()):
             raise Unavailable(f"not every replica serves version {version} yet")
         return self._versions.current().policy.version
 

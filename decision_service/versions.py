@@ -34,10 +34,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Served:
-    """The model version and the catalogue version that a replica serves."""
+    """The model version and the catalogue version that a replica serves; a policy that never ``learns`` has model 0."""
 
     model: int
     catalogue: int
+    learns: bool = True
 
 
 class Versions:
@@ -90,7 +91,7 @@ class Versions:
             number = await asyncio.to_thread(self._registry.latest) if self._name == "default" else 0
             if number != self._serving.policy.version or rulebook is not self._serving.rulebook:
                 await self._swap(number, rulebook)
-        return Served(self._serving.policy.version, self._serving.rulebook.version)
+        return Served(self._serving.policy.version, self._serving.rulebook.version, self._name == "default")
 
     def _latest_rulebook(self) -> Rulebook:
         serving = self._serving.rulebook

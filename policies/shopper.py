@@ -18,7 +18,7 @@ HORIZON_S = 31 * 86_400.0
 """No rule looks further back than this; the catalogue refuses longer windows."""
 
 MAX_SENDS = 512
-"""Sends kept at most: with caps of at most 256 per window this never hides a full cap."""
+"""Sends kept at most, critical ones apart: with caps of at most 256 per window this never hides a full cap."""
 
 ACTIVATION_GRACE_S = 3_600.0
 """A deferred send that was not activated this long after its send time has expired: its place is free."""

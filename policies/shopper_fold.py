@@ -126,12 +126,17 @@ def _aged(state: ShopperState, at: float) -> ShopperState:
     sends, horizon = state.sends, seen_at - HORIZON_S
     if len(sends) <= MAX_SENDS and (not sends or sends[0].send_at >= horizon):
         return msgspec.structs.replace(state, seen_at=seen_at)
-    old = max(len(sends) - MAX_SENDS, sum(send.send_at < horizon for send in sends))
-    used = [send for send in sends[:old] if not send.has_expired(seen_at)]
+    recent = [send for send in sends if send.send_at >= horizon]
+    kept = {
+        send.event_id
+        for critical in (True, False)  # apart, so that many critical sends never hide a full cap
+        for send in [each for each in recent if each.critical is critical][-MAX_SENDS:]
+    }
+    used = [send for send in sends if send.event_id not in kept and not send.has_expired(seen_at)]
     return msgspec.structs.replace(
         state,
         seen_at=seen_at,
-        sends=sends[old:],
+        sends=tuple(send for send in sends if send.event_id in kept),
         by_channel=answered(state.by_channel, ((send.channel, send.clicked) for send in used)),
         by_category=answered(state.by_category, ((send.category, send.clicked) for send in used)),
     )

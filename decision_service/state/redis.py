@@ -25,6 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
+from ulid import ULID
 
 from decision_service.names import ShopperKey
 from decision_service.state.base import (
@@ -120,16 +121,43 @@ return 1
 )
 
 # All at once: between looking whether rows are contained and forgetting everything, another keeper could apply some.
-_BEGIN = """
+_BEGIN = (
+    _REFUND
+    + """
+local known = redis.call('HMGET', KEYS[1], 'incarnation', 'begun', 'position')
+local server = string.match(ARGV[4], '^[^ ]+')
+if ARGV[2] == '' then
+  if known[2] and known[3] and string.match(known[2], '^[^ ]+') == server then return known[2] end
+  if (known[1] or '') ~= ARGV[3] then return '' end
+end
 redis.call('HDEL', KEYS[1], 'incarnation')
-if ARGV[2] == '' and redis.call('HEXISTS', KEYS[1], 'position') == 1 then return 0 end
-local cursor = '0'
-repeat
-  local found = redis.call('SCAN', cursor, 'MATCH', ARGV[1], 'COUNT', 1000)
-  cursor = found[1]
-  if #found[2] > 0 then redis.call('UNLINK', unpack(found[2])) end
-until cursor == '0'
-redis.call('HSET', KEYS[1], 'position', 0)
+if ARGV[2] ~= '' or not known[3] then
+  local cursor = '0'
+  repeat
+    local found = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*', 'COUNT', 1000)
+    cursor = found[1]
+    if #found[2] > 0 then redis.call('UNLINK', unpack(found[2])) end
+  until cursor == '0'
+  redis.call('HSET', KEYS[1], 'position', 0)
+end
+for _, claim in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local shopper, field = string.match(claim, '^([^ ]+) (.*)$')
+  local key = ARGV[1] .. 's:' .. shopper
+  if redis.call('HDEL', key, field) == 1 then
+    redis.call('HINCRBY', key, 'v', 1)
+    refund(KEYS[4], KEYS[3], claim)
+  end
+end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'begun', ARGV[4])
+return ARGV[4]
+"""
+)
+
+_COMPLETE = """
+if redis.call('HGET', KEYS[1], 'begun') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'begun')
+redis.call('HSET', KEYS[1], 'incarnation', ARGV[2], 'run_id', ARGV[3])
 return 1
 """
 
@@ -338,7 +366,7 @@ class RedisStateStore:
             When its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
-            for script in (_BEGIN, _RESERVE, _CLAIM, _DROP, _APPLY):
+            for script in (_BEGIN, _COMPLETE, _RESERVE, _CLAIM, _DROP, _APPLY):
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
@@ -354,21 +382,34 @@ class RedisStateStore:
         """Answer no call until `trust`: rows of the log may be missing here."""
         self._incarnation = self._run_id = None
 
-    async def begin(self, *, anew: bool = False) -> None:
+    async def stored_incarnation(self) -> int | None:
+        """Give the incarnation that the store was last brought up to, on whichever server."""
+        with self._away_on_error():
+            known = await self._command(self._client.hget(self._meta, "incarnation"))
+        return None if known is None else int(known)
+
+    async def begin(self, seen: int | None, *, anew: bool = False) -> str | None:
         """Begin a new incarnation: nobody may decide, and the claims of the old one are void.
 
-        What is stored is forgotten where it is not known how much of the log it contains, or with ``anew``.
-        Redis answers nobody meanwhile: about a second for a million keys, those of others included.
+        Gives a name of the beginning. When another one has begun already it is that one's, to be helped; None
+        when another one has finished since the incarnation ``seen`` was looked up. What is stored is forgotten
+        where it is not known how much of the log it contains, or with ``anew``. Redis answers nobody meanwhile:
+        about a second for a million keys, those of others included.
         """
-        await self._scripts(_BEGIN, [([self._meta], [f"{self._prefix}*", "anew" if anew else ""])])
-        await self._drop_claims(older_than_s=0)
-
-    async def complete(self, incarnation: int) -> None:
-        """Declare the store caught up as of an incarnation, and trust it."""
         with self._away_on_error():
-            mapping: dict[Any, Any] = {"incarnation": incarnation, "run_id": await self._server_id()}
-            await self._command(self._client.hset(self._meta, mapping=mapping))
-        await self.trust(incarnation)
+            token = f"{await self._server_id()} {ULID()}"
+        keys = [self._meta, self._claims, self._spent, self._claimed]
+        told = "" if seen is None else seen
+        (begun,) = await self._scripts(_BEGIN, [(keys, [self._prefix, "anew" if anew else "", told, token])])
+        return bytes(begun).decode() or None
+
+    async def complete(self, begun: str, incarnation: int) -> bool:
+        """Declare the store caught up as of the incarnation of a beginning; False when another one took its place."""
+        server, _, _ = begun.partition(" ")
+        (answer,) = await self._scripts(_COMPLETE, [([self._meta], [begun, incarnation, server])])
+        if answer == 1:
+            await self.trust(incarnation)
+        return bool(answer)
 
     async def drop_stale_claims(self, older_than_s: int) -> None:
         """Drop claims that their writer can no longer settle."""

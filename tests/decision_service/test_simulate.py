@@ -87,6 +87,20 @@ def test_simulate_compares_with_every_baseline_and_writes_what_it_found(
     assert "oracle" in capsys.readouterr().out
 
 
+@pytest.mark.anyio
+async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
+    tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path, redis, "request") as url:
+        asked = options(tmp_path, url=url, seeds=1, shoppers=15, weeks=1, baselines=False)
+        assert await anyio.to_thread.run_sync(simulate.run, asked) == 0
+        names = {result["name"] for result in json.loads((tmp_path / "out.json").read_text())["results"]}
+        assert "simulate.service.value" in names
+        assert await anyio.to_thread.run_sync(simulate.run, asked) == 1
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "the log of" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -30,6 +30,12 @@ pytestmark = pytest.mark.anyio
 Open = Callable[..., Awaitable[RedisStateStore]]
 
 
+async def begun(store: RedisStateStore, *, anew: bool = False) -> str:
+    token = await store.begin(await store.stored_incarnation(), anew=anew)
+    assert token is not None
+    return token
+
+
 @pytest.fixture
 async def open_store(redis: RealRedis) -> AsyncIterator[Open]:
     """Open stores of one log (or another's), trusted unless said otherwise."""
@@ -41,8 +47,7 @@ async def open_store(redis: RealRedis) -> AsyncIterator[Open]:
         await store.prepare()
         if trusted:
             if not await store.is_current(1):
-                await store.begin()
-                await store.complete(1)
+                assert await store.complete(await begun(store), 1)
             await store.trust(1)
         return store
 
@@ -210,7 +215,7 @@ async def test_another_logs_states_are_another_world(open_store: Open) -> None:
     one, other = await open_store("log"), await open_store("other")
     await one.reserve(place(0))
     assert (await other.read(S)).state.sends == ()
-    await other.begin()
+    await begun(other)
     assert len((await one.read(S)).state.sends) == 1
 
 
@@ -277,11 +282,11 @@ async def test_beginning_forgets_what_nobody_knows_the_position_of(open_store: O
     store, other = await open_store(), await open_store("another log")
     assert await apply_one(store, 0)
     assert await apply_one(other, 0)
-    await store.begin()
+    await begun(store)
     assert (await store.position(), [key async for key in store.shoppers()]) == (1, [S])
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hdel("ds:log:meta", "position")
-    await store.begin()
+    await begun(store)
     assert (await store.position(), [key async for key in store.shoppers()], await store.spent()) == (0, [], {})
     assert [key async for key in other.shoppers()] == [S]
 
@@ -290,11 +295,43 @@ async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open)
     """A keeper that begins after another one has applied rows must not forget them."""
     one, two = await open_store(), await open_store()
     assert await apply_one(one, 0)
-    await one.begin(anew=True)
+    await begun(one, anew=True)
     assert await one.position() == 0
     assert await apply_one(one, 0)
-    await two.begin()
+    await begun(two)
     assert (await two.position(), (await two.folded([S]))[S].state.locale) == (1, "es")
+
+
+async def test_keepers_that_begin_at_once_finish_one_beginning(open_store: Open) -> None:
+    one, two = await open_store(trusted=False), await open_store(trusted=False)
+    first, second = await asyncio.gather(begun(one), begun(two))
+    assert first == second
+    assert await one.complete(first, 1)
+    assert isinstance(await one.reserve(place(0)), Reserved)
+    assert not await two.complete(second, 1)
+    assert await two.is_current(1)
+
+
+async def test_who_looked_before_another_finished_must_look_again(open_store: Open) -> None:
+    one, two = await open_store(trusted=False), await open_store(trusted=False)
+    seen = await two.stored_incarnation()
+    assert await one.complete(await begun(one), 1)
+    assert isinstance(await one.reserve(place(0)), Reserved)
+    assert await two.begin(seen) is None
+    assert len((await one.read(S)).state.sends) == 1
+
+
+async def test_a_beginning_on_a_server_that_died_is_not_helped(open_store: Open, redis: RealRedis) -> None:
+    store = await open_store(trusted=False)
+    old = await begun(store)
+    async with redis_asyncio.Redis.from_url(redis.url) as client:
+        await client.save()
+    redis.kill()
+    redis.start()
+    with pytest.raises(StateAway):
+        await store.position()
+    await store.prepare()
+    assert await begun(store) != old
 
 
 async def test_what_was_spent_is_told_without_claims(open_store: Open) -> None:
