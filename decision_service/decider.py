@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -114,6 +114,21 @@ class Decider:
             fenced = StateAway("the state store began anew while this was decided")
             return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
         return result
+
+    async def may_run_out(self, times: Sequence[float]) -> bool:
+        """Tell whether decisions at these times may use up a day's budget, so that their order would matter."""
+        rulebook = self._serving().rulebook
+        if not rulebook.budgets or len(times) < 2:
+            return False
+        days = sorted({day for at in times for day in budget_days(rulebook, at)})
+        try:
+            spent = (await self._store.read(self._names.key(""), days)).spent
+        except StateAway:
+            return False  # nothing will be sent
+        dearest = dict(zip(rulebook.space.channels, rulebook.slot_costs.max(axis=0).tolist(), strict=True))
+        return any(
+            spent[day] + len(times) * millionths(dearest[day[0]]) > millionths(rulebook.budgets[day[0]]) for day in days
+        )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
         return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))

@@ -163,22 +163,35 @@ class _Endpoints:
 
     async def decide_batch(self, request: Request) -> Response:
         batch = parse(BatchBody, await _read(request, LIST_LIMIT))
-        results: list[msgspec.Raw] = [msgspec.Raw(b"null")] * len(batch.decisions)
-        lanes: dict[object, list[int]] = defaultdict(list)
-        for number, item in enumerate(batch.decisions):
-            lanes[str(item.get("shopper_id"))].append(number)
+        items = [_parsed(item) for item in batch.decisions]
+        results: list[msgspec.Raw] = [msgspec.Raw(b"null")] * len(items)
 
         async def lane(numbers: Sequence[int]) -> None:
-            # Items of one shopper see each other, so they are decided one after the other.
             for number in numbers:
-                results[number] = await self._item(batch.decisions[number])
+                results[number] = await self._item(items[number])
 
-        await asyncio.gather(*(lane(numbers) for numbers in lanes.values()))
+        await asyncio.gather(*(lane(numbers) for numbers in await self._lanes(items)))
         return _json({"results": results})
 
-    async def _item(self, item: dict[str, Any]) -> msgspec.Raw:
+    async def _lanes(self, items: Sequence[DecideBody | Problem]) -> list[list[int]]:
+        """Part items into lanes that go on side by side: their order can only matter within a lane.
+
+        Items of one shopper see each other. All do where a day's budget may run out on the way.
+        """
+        bodies = [item for item in items if isinstance(item, DecideBody)]
+        times = [body.now.timestamp() if body.now else time.time() for body in bodies]
+        if await self._service.decider.may_run_out(times):
+            return [list(range(len(items)))]
+        lanes: dict[str, list[int]] = defaultdict(list)
+        for number, item in enumerate(items):
+            lanes[item.shopper_id if isinstance(item, DecideBody) else ""].append(number)
+        return list(lanes.values())
+
+    async def _item(self, item: DecideBody | Problem) -> msgspec.Raw:
         try:
-            return msgspec.Raw((await self._decide(parse_item(DecideBody, item))).body)
+            if isinstance(item, Problem):
+                raise item
+            return msgspec.Raw((await self._decide(item)).body)
         except Problem as problem:
             return msgspec.Raw(msgspec.json.encode({"error": problem.document()}))
 
@@ -303,6 +316,14 @@ class _Endpoints:
         metrics.STATE_TRUSTED.set(self._service.store.incarnation is not None)
         text = await asyncio.to_thread(metrics.exposition, self._multiprocess_dir)
         return Response(text, media_type=metrics.CONTENT_TYPE)
+
+
+def _parsed(item: dict[str, Any]) -> DecideBody | Problem:
+    """Read one item of a batch; a bad one fails alone."""
+    try:
+        return parse_item(DecideBody, item)
+    except Problem as problem:
+        return problem
 
 
 def _shopper(request: Request) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policies.rows import ActivationRow, decode
-from tests.decision_service.conftest import Replica, Start
+from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import small_document
 
 pytestmark = pytest.mark.anyio
@@ -214,3 +214,19 @@ async def test_the_budget_is_known_again_after_the_state_was_lost(replica: Start
     redis.start()
     async with replica(document, policy="rule") as service:
         assert (await service.decide(event_id="e-2", shopper_id="s-2", **body))["hold_reason"] == "no_eligible_action"
+
+
+async def test_a_batch_that_may_use_a_budget_up_is_decided_in_order(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 1.0}
+    bodies = [
+        decide_body(event_id=f"e-{number}", shopper_id=f"s-{number}", exclude=[{"channel": "email"}])
+        for number in range(12)
+    ]
+    async with replica(document, policy="rule") as service:
+        answers = (await service.post("/v1/decide/batch", {"decisions": bodies})).json()["results"]
+    sent = [number for number, answer in enumerate(answers) if answer["decision"] == "send"]
+    assert len(sent) == 2
+    after = answers[sent[1] + 1 :]
+    assert {answer["hold_reason"] for answer in after} == {"no_eligible_action"}
+    assert {each["reason"] for answer in after for each in answer["excluded"]} == {"excluded_by_caller", "budget"}
