@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from decision_service.journal import Draft, Journal
+from decision_service.journal import Journal
 from decision_service.log.base import Entry, LogRow, LogUnavailable, Rewritten
 from decision_service.names import Names, ShopperKey, pseudonym
 from decision_service.problems import Unavailable
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from policies.erasure import anonymous, erasure
-from policies.rows import SHOPPER_ROWS, EventRow, FenceRow, decode, encode
+from policies.rows import SHOPPER_ROWS, EventRow, decode, encode
 from policies.rulebook import Rulebook
 
 
@@ -48,10 +49,8 @@ class Eraser:
         """
         key = self._names.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
-        try:
-            await self._store.withdraw(withdrawals)  # a decide that is running must see it
-        except StateAway:
-            await self._journal.append(Draft(FenceRow(now)))
+        with suppress(StateAway):  # its row alone precludes a decide that is running
+            await self._store.withdraw(withdrawals)
         try:
             row = await asyncio.to_thread(self._journal.log.rewrite, shopper_id, _Anonymous(key, now))
         except LogUnavailable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from decision_service.api.schemas import OutcomeBody
@@ -14,7 +15,7 @@ from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from policies.attribution import is_late
-from policies.rows import WITHDRAWALS, DecisionRow, FenceRow, OutcomeRow, PreferencesRow, decode
+from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, PreferencesRow, decode
 
 AHEAD_S = 300.0
 """How far a caller's clock may run ahead of ours."""
@@ -66,21 +67,21 @@ class Feedback:
         }
         statuses = dict(refused)
         if rows:
-            statuses |= await self._log(rows, decisions, now)
+            statuses |= await self._log(rows, decisions)
         return [statuses[number] for number in range(len(bodies))]
 
     async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
         row = PreferencesRow(now, shopper_id, {channel: False})
-        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]}, now)
+        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]})
 
     async def log_withdrawing(
-        self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]], now: float
+        self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
     ) -> list[Result]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
-        With the state store away the rows are logged together with a fence, so that no decision made
-        without knowing of them can be logged as a send.
+        With the state store away the rows alone do: a decision that was made without knowing of them is
+        precluded by its condition from being logged as a send.
 
         Parameters
         ----------
@@ -88,19 +89,14 @@ class Feedback:
             The rows.
         withdrawals
             What the rows withdraw, by their number.
-        now
-            The time of the request.
         """
-        fences: list[Draft] = []
-        try:
+        with suppress(StateAway):
             await self._store.withdraw([each for own in withdrawals.values() for each in own])
-        except StateAway:
-            fences = [Draft(FenceRow(at=now))]
-        results = await self._journal.append_all([*drafts, *fences])
+        results = await self._journal.append_all(drafts)
         repeated = [number for number in withdrawals if isinstance(results[number], Conflict)]
         await self._retract([each for number in repeated for each in withdrawals[number]])
         await self._journal.contained()
-        return results[: len(drafts)]
+        return results
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Take back what a repeat withdrew: consent may have been given again since the first time."""
@@ -122,16 +118,14 @@ class Feedback:
         decisions = (decode(row.body) for row in found)
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
-    async def _log(
-        self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow], now: float
-    ) -> dict[int, Status]:
+    async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         drafts = [Draft(row, key=outcome_key(row)) for row in rows.values()]
         withdrawals = {
             number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
             if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
         }
-        results = await self.log_withdrawing(drafts, withdrawals, now)
+        results = await self.log_withdrawing(drafts, withdrawals)
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)

@@ -81,7 +81,7 @@ class Shoppers:
         row = _preferences(shopper_id, body, now)
         key = self._names.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
-        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals}, now)
+        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
         return await self.preferences(shopper_id, catalogue)
 
     async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
