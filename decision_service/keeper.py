@@ -73,13 +73,13 @@ class Keeper:
             When the log cannot be written.
         """
         await self._store.prepare()
-        self._projector.forget()
         while not await self._restored():
             pass
 
     async def _restored(self) -> bool:
         """Trust a store that is whole, or make it so; False when another keeper came in between: look again."""
         log, store = self._journal.log, self._store
+        self._projector.forget()  # whoever came in between may have begun from nothing
         seen = await store.stored_incarnation()
         head = await asyncio.to_thread(log.head)
         if head.incarnation and await store.is_current(head.incarnation):

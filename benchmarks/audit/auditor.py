@@ -188,7 +188,8 @@ class Auditor:
         if place.has_expired(row.at):
             self._tell(position, row.event_id, "activated_too_late")
         for code in self._broken_again(row, decision, shopper):
-            self._tell(position, row.event_id, f"activated_against_{code}")
+            if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # erasure took the wishes out of the log
+                self._tell(position, row.event_id, f"activated_against_{code}")
         shopper.places[row.event_id] = replace(place, waits=False)
 
     def _broken_again(self, row: ActivationRow, decision: DecisionRow, shopper: Shopper) -> list[str]:
