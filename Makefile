@@ -39,7 +39,7 @@ parity: ## Compare with pinned peers in an environment of their own (build/parit
 coverage: install ## Measure how often intervals hold the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
-chaos: install ## Stress the real stack, kill its Redis, audit the log (minutes)
+chaos: install ## Stress the real stack, kill its Redis, audit the log (about half an hour)
 	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
 
 format: install ## Let ruff mend what it can

@@ -125,9 +125,10 @@ class Decider:
             spent = (await self._store.read(self._names.key(""), days)).spent
         except StateAway:
             return False  # nothing will be sent
-        dearest = dict(zip(rulebook.space.channels, rulebook.slot_costs.max(axis=0).tolist(), strict=True))
         return any(
-            spent[day] + len(times) * millionths(dearest[day[0]]) > millionths(rulebook.budgets[day[0]]) for day in days
+            spent[channel, day] + len(times) * millionths(rulebook.dearest[channel])
+            > millionths(rulebook.budgets[channel])
+            for channel, day in days
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
@@ -135,17 +136,16 @@ class Decider:
 
     async def _settle(self, decision: Decision, stored: Stored, fingerprint: str) -> Answered | Fenced:
         """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change."""
+        allowed = decision.is_send
         while True:
-            place = await self._reserve(decision, stored) if decision.is_send else None
+            place = await self._reserve(decision, stored) if allowed else None
             row = record(decision, lost_race=decision.is_send and place is None, fingerprint=fingerprint)
             result = await self._append(row, answer(decision, row), place)
             if not isinstance(result, Precluded):
                 return result
             await self._journal.contained(result.position)
             stored = await self._read(decision.request, decision.rulebook)
-            if not still_allowed(decision, stored.state):
-                row = record(decision, lost_race=True, fingerprint=fingerprint)
-                return _unconditional(await self._append(row, answer(decision, row), None))
+            allowed = still_allowed(decision, stored.state)
 
     async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:
         """Take the drawn send's place; None when a rule turned meanwhile."""

@@ -118,14 +118,15 @@ def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
     return int(sends[position]) if position < len(sends) else rulebook.space.hold
 
 
-def still_allowed(decision: Decision, state: ShopperState, spent: Spent = NOTHING_SPENT) -> bool:
+def still_allowed(decision: Decision, state: ShopperState) -> bool:
     """Tell whether the drawn send passes every rule in a newer state of the shopper.
 
-    The reservation asks this when the state moved between reading and reserving.
+    The reservation asks this when the state moved between reading and reserving; what is left of a budget
+    it compares itself, at the moment of reserving.
     """
     if decision.trigger is None:
         return False
     trigger = decision.request.triggers[decision.trigger]
-    surroundings = Surroundings(spent, decision.held_out)
+    surroundings = Surroundings(NOTHING_SPENT, decision.held_out)
     verdicts = judge(Situation.of(decision.request, trigger, state, decision.rulebook, surroundings))
     return bool(verdicts[decision.drawn] == Reason.eligible)

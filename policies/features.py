@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 
 from policies.actions import JointAction
 from policies.rows import Context, Scalar
@@ -44,8 +43,6 @@ NOT_FEATURES = frozenset(
 
 NOT_FEATURE_PREFIXES = ("load_", "click_rate_")
 """Beginnings of such names, where the rest is a channel or category."""
-
-Tokens = Mapping[str, tuple[str, ...]]
 
 
 def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:

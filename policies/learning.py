@@ -7,7 +7,6 @@ saved and taken up again in between.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import msgspec
 
@@ -48,14 +47,6 @@ class _Saved(msgspec.Struct):
     complaint_loss: Mean
     reward: Reward
     heads: bytes
-
-
-@dataclass(frozen=True)
-class Learned:
-    """An interaction that was learned, for those who watch."""
-
-    position: int
-    interaction: Interaction
 
 
 def unlearned_worth(reward: Reward) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,8 +122,3 @@ def _served(label: str, sums: FloatArray) -> Served:
     apart = drawn - expected
     z = apart / np.sqrt(variance) if variance > 1e-12 else (0.0 if abs(apart) < 1e-6 else np.copysign(np.inf, apart))
     return Served(label, int(drawn), float(expected), float(z))
-
-
-def as_mapping(bins: list[Bin]) -> list[Mapping[str, float]]:
-    """Write bins for JSON."""
-    return [vars(each) for each in bins]

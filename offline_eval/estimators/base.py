@@ -17,7 +17,6 @@ import numpy as np
 from offline_eval.errors import NotAvailable
 from offline_eval.rows import FloatArray, Rows
 
-Terms = Mapping[str, FloatArray]
 Means = Mapping[str, float]
 
 
