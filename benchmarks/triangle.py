@@ -8,41 +8,49 @@ must not say `trust`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from multiprocessing import get_context
 
 import numpy as np
+from numpy.typing import NDArray
 
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.log.base import LogRow
 from decision_service.measurement import Measured
 from decision_service.versions import learned_policy
-from offline_eval import Question, Report, evaluate, named
+from offline_eval import Question, evaluate, named
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.reward_models import LogModel
 from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
-from policies.catalogue import Catalogue
+from policies.actions import JointAction
 from policies.policy import Policy, rule
-from policies.rows import CatalogueRow, ClockRow, DecisionRow, Row, encode
+from policies.rows import CatalogueRow, ClockRow, Row, encode
 from policies.rulebook import Rulebook
 from simulators.learning_mind import LearningMind
 from simulators.local_shop import LocalShop
 from simulators.oracle import OracleMind
 from simulators.repertoire import Repertoire
 from simulators.scenario import scenario
-from simulators.shop import Arrival
+from simulators.shop import Acted, Arrival, Shop, Told, Wish
 from simulators.simulation import Simulation
 from simulators.truth import Truth
 from simulators.world import World
 
+Array = NDArray[np.float64]
+
 DECISIONS = 20_000
+WIDE, THIN = 0.2, 0.02
+"""Floors ε of the logs."""
+
 _ESTIMATORS = ("ipw", "snipw", "dr", "sndr")
-_SHOPPERS = 36_000
-"""So many that 20,000 of them are decided for with a choice."""
+SHOPPERS = 36_000
+"""So many that 20,000 decisions have a choice."""
 
 
 class WatchedMind:
@@ -52,14 +60,12 @@ class WatchedMind:
         self._inner, self._oracle, self._rulebook, self._epsilon = inner, oracle, rulebook, epsilon
         self.log = RowsLog()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
-        self._sent: set[str] = set()
-        self.expected: dict[str, np.ndarray] = {}
+        self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
 
     def policy(self, arrival: Arrival) -> Policy:
         """Give the learned policy, and write down what everything would earn."""
-        # Whoever had the one send has no choice left, and the truth of nothing is not worth asking for.
-        model = None if arrival.shopper_id in self._sent else self._oracle.policy(arrival).model
+        model = self._oracle.policy(arrival).model
         if model is not None:
             self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
         return replace(self._inner.policy(arrival), epsilon=self._epsilon)
@@ -67,13 +73,46 @@ class WatchedMind:
     def take(self, row: Row) -> None:
         """Keep the row, and learn."""
         self.log.add(row)
-        if isinstance(row, DecisionRow) and row.is_delivered:
-            self._sent.add(row.shopper_id)
         self._inner.take(row)
 
     def reach(self, now: float) -> None:
         """Let time pass, in the log too."""
         self.log.add(ClockRow(now))
+        self._inner.reach(now)
+
+
+class OneSendEach:
+    """A shop that is done with whoever it has sent something: it decides no more for them and looks away.
+
+    What a send earns depends on the sends that follow it before it is seen, which a one-step truth does not know:
+    in the plain example it lies a third above what is earned. With one send each, one step is all there is.
+    """
+
+    def __init__(self, inner: Shop) -> None:
+        self._inner = inner
+        self._done: set[str] = set()
+
+    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+        """Take changes of consent in."""
+        self._inner.wishes(wishes, now)
+
+    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+        """Take outcomes in."""
+        self._inner.tell(outcomes, now)
+
+    def saw(self, acts: Sequence[Acted], now: float) -> None:
+        """Take in what those did who may still be sent something."""
+        self._inner.saw([act for act in acts if act.shopper_id not in self._done], now)
+
+    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
+        """Decide for those who have been sent nothing yet."""
+        open_ = [arrival for arrival in arrivals if arrival.shopper_id not in self._done]
+        actions = dict(zip([each.event_id for each in open_], self._inner.decide(open_), strict=True))
+        self._done |= {each.shopper_id for each in open_ if actions[each.event_id] is not None}
+        return [actions.get(arrival.event_id) for arrival in arrivals]
+
+    def reach(self, now: float) -> None:
+        """Let time pass."""
         self._inner.reach(now)
 
 
@@ -110,65 +149,63 @@ class Outcome:
 
     target: str
     level: Level
+    decisions: int
     truth: float
     held: dict[str, bool]
 
 
-def one_send_each() -> Catalogue:
-    """Give the example catalogue with one send per shopper and month.
-
-    What a send earns depends on the sends that follow it before it is seen, which a one-step truth does not know:
-    in the plain example it lies a third above what is earned. With one send each, one step is all there is.
-    """
-    return Catalogue.from_document(example().to_document() | {"caps": [{"max": 1, "window_s": 28 * 86_400}]})
-
-
-def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[str, np.ndarray]]:
-    """Simulate a log: its decisions with their rewards, and the expected rewards at each."""
-    rulebook = Rulebook.of(one_send_each(), 1)
-    world = World(replace(scenario("stationary"), weeks=weeks), _SHOPPERS, seed, Repertoire.of(rulebook))
+def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[str, Array]]:
+    """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
+    rulebook = Rulebook.of(example(), 1)
+    world = World(replace(scenario("stationary"), weeks=weeks), SHOPPERS, seed, Repertoire.of(rulebook))
     oracle = OracleMind(Truth(world, rulebook), rulebook)
     mind = WatchedMind(LearningMind(rulebook, learned_policy), oracle, rulebook, epsilon)
-    shop = LocalShop(mind, rulebook, f"triangle {seed}".encode())
+    shop = OneSendEach(LocalShop(mind, rulebook, f"triangle {seed}".encode()))
     Simulation(shop, world, rulebook, f"t{seed}").run()
     source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
-    chosen = (
-        entry.decision
-        for entry in source
-        if entry.role == EVALUATED
-        and entry.decision is not None
-        and len(entry.decision.actions) > 1
-        # A withdrawn send gives its place back; such a shopper's second send is left out, whatever was drawn.
-        and entry.row.event_id in mind.expected
-    )
-    return list(islice(chosen, DECISIONS)), mind.expected
+    found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
+    return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), mind.expected
 
 
-def truth_of(decisions: Iterable[Decision], target: Target, expected: dict[str, np.ndarray]) -> float:
+class Remembered:
+    """A target or a reward model asked once per decision: truth and estimates both want its answer."""
+
+    def __init__(self, answer: Callable[[Decision], Array]) -> None:
+        self._answer = answer
+        self._known: dict[str, Array] = {}
+
+    def distribution(self, decision: Decision) -> Array:
+        """Answer."""
+        known = self._known.get(decision.event_id)
+        if known is None:
+            known = self._known[decision.event_id] = self._answer(decision)
+        return known
+
+
+def truth_of(decisions: Iterable[Decision], target: Target, expected: dict[str, Array]) -> float:
     """Give the target's expected reward per decision at the logged decisions."""
     return float(np.mean([_one(each, target, expected[each.event_id]) for each in decisions]))
 
 
-def _one(decision: Decision, target: Target, expected: np.ndarray) -> float:
+def _one(decision: Decision, target: Target, expected: Array) -> float:
     if decision.recorded is None:
         raise ValueError(f"decision {decision.event_id!r} was not recorded by the service")
     return float(target.distribution(decision) @ expected[decision.recorded.numbers])
 
 
-def judged(decisions: list[Decision], target: Target, model: LogModel) -> Report:
-    """Evaluate a target."""
-    weighing = Weighing(target, predict=model.predict)
-    return evaluate(weighing.rows(decisions), Question(named(_ESTIMATORS)))
-
-
-def outcomes(seed: int, epsilon: float, targets: dict[str, Target], weeks: int) -> Iterator[Outcome]:
+def outcomes(seed: int, epsilon: float, names: Sequence[str], weeks: int) -> list[Outcome]:
     """Judge targets on one log."""
     decisions, expected = logged(seed, epsilon, weeks)
-    model = LogModel().fit(decisions)
-    for name, target in targets.items():
-        truth, report = truth_of(decisions, target, expected), judged(decisions, target, model)
+    model = Remembered(LogModel().fit(decisions).predict)
+    found = []
+    for name in names:
+        target = Remembered(_targets()[name].distribution)
+        truth = truth_of(decisions, target, expected)
+        weighing = Weighing(target, predict=model.distribution)
+        report = evaluate(weighing.rows(decisions), Question(named(_ESTIMATORS)))
         held = {each.name: each.low <= truth <= each.high for each in report.estimates}
-        yield Outcome(name, report.verdict.level, truth, held)
+        found.append(Outcome(name, report.verdict.level, len(decisions), truth, held))
+    return found
 
 
 def _targets() -> dict[str, Target]:
@@ -180,20 +217,36 @@ def _targets() -> dict[str, Target]:
     }
 
 
-def measure(logs: int, first_seed: int, weeks: int) -> list[Measured]:
+def measure(logs: int, first_seed: int, weeks: int, workers: int, progress: Callable[[str], None]) -> list[Measured]:
     """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
-    wide = [each for seed in range(first_seed, first_seed + logs) for each in outcomes(seed, 0.2, _targets(), weeks)]
-    thin_targets = {"rule": _targets()["rule"]}
-    thin = list(outcomes(first_seed, 0.02, thin_targets, weeks))
+    seeds, names = range(first_seed, first_seed + logs), tuple(_targets())
+    wide: dict[str, list[Outcome]] = {name: [] for name in names}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        thin = pool.submit(outcomes, first_seed, THIN, ("rule",), weeks)
+        running = [pool.submit(outcomes, seed, WIDE, names, weeks) for seed in seeds]
+        for number, finished in enumerate(as_completed(running), start=1):
+            for each in finished.result():
+                wide[each.target].append(each)
+            progress(f"{number} of {logs} logs: {_so_far(wide)}")
+        (of_thin,) = thin.result()
     return [
-        *(result for name in _targets() for result in _summed(name, [each for each in wide if each.target == name])),
-        Measured("triangle.thin.rule.verdict", float(thin[0].level), unit=f"{thin[0].level.text}, at ε = .02"),
+        Measured("triangle.decisions", min(each.decisions for each in wide["uniform"]), unit="in the shortest log"),
+        *(result for name, found in wide.items() for result in _summed(name, found)),
+        Measured("triangle.thin.rule.verdict", float(of_thin.level), unit=f"{of_thin.level.text}, at ε = {THIN:g}"),
     ]
 
 
+def _so_far(wide: dict[str, list[Outcome]]) -> str:
+    return ", ".join(
+        f"{name} {sum(each.level is Level.trust for each in found)} trusted" for name, found in wide.items()
+    )
+
+
 def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:
-    trusted = [each for each in found if each.level is Level.trust]
-    yield Measured(f"triangle.{name}.trusted", float(len(trusted)), unit=f"of {len(found)} logs")
-    for estimator in _ESTIMATORS:
-        held = sum(each.held[estimator] for each in trusted)
-        yield Measured(f"triangle.{name}.{estimator}.held", float(held), unit=f"of {len(trusted)} trusted logs")
+    for level in Level:
+        own = [each for each in found if each.level is level]
+        verdict = level.text.replace(" ", "_")
+        yield Measured(f"triangle.{name}.{verdict}", float(len(own)), unit=f"of {len(found)} logs")
+        for estimator in _ESTIMATORS if own else ():
+            held, unit = sum(each.held[estimator] for each in own), f"of the {len(own)} logs"
+            yield Measured(f"triangle.{name}.{verdict}.{estimator}.held", float(held), unit=unit)

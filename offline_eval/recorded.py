@@ -91,6 +91,8 @@ def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> Bo
     space = rulebook.space
     told = row.context.get("locale")
     locale = told if isinstance(told, str) else rulebook.catalogue.defaults.locale
-    content = rulebook.with_content(locale, filled_names(trigger.attributes))[space.message_of, space.channel_of]
-    candidate = rulebook.candidates[trigger.type][space.message_of, 0, 0]
-    return np.asarray(content & candidate & (row.at + space.delay_seconds <= trigger.expires_at))
+    late = row.at + space.delay_seconds > trigger.expires_at
+    stranger = rulebook.not_candidates[trigger.type][space.message_of, 0, 0] > 0
+    lacking = rulebook.without_content(locale, filled_names(trigger.attributes))
+    empty = False if lacking is None else lacking[space.message_of, space.channel_of, 0]
+    return np.asarray(~(late | stranger | empty))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -87,6 +88,26 @@ class ActionSpace:
         return len(self.messages), len(self.channels), len(self.delays_s)
 
     @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The numbers of each message with each channel that it can be sent on."""
+        return sorted({*zip(self.message_of.tolist(), self.channel_of.tolist(), strict=True)})
+
+    @cached_property
+    def message_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The number of each message, alone: see `category_numbers`."""
+        return _numbered(self.messages)
+
+    @cached_property
+    def category_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of the messages of each category."""
+        return _numbered(self.categories)
+
+    @cached_property
+    def channel_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The number of each channel, alone."""
+        return _numbered(self.channels)
+
+    @cached_property
     def cells(self) -> IndexArray:
         """Where each joint action (n,) lies in a flattened array over (messages, channels, delays)."""
         return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
@@ -95,3 +116,7 @@ class ActionSpace:
     def slots(self) -> IndexArray:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)
+
+
+def _numbered(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(number for number, each in enumerate(names) if each == name) for name in names}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.guardrails import Reason, Verdicts, judge
+from policies.denials import Verdicts
+from policies.guardrails import Reason, judge
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import Rulebook

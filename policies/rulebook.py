@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.actions import ActionSpace, JointAction
+from policies.budget import millionths
 from policies.catalogue import Cap, Catalogue, Message
 from policies.content import Contents
 from policies.rows import QuietHours
@@ -32,7 +33,7 @@ class Rulebook:
     catalogue: Catalogue
     space: ActionSpace
     contents: Contents
-    _content_masks: dict[tuple[str, frozenset[str]], BoolArray] = field(default_factory=dict, repr=False)
+    _content_masks: dict[tuple[str, frozenset[str]], BoolArray | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, catalogue: Catalogue, version: int) -> Rulebook:
@@ -40,11 +41,11 @@ class Rulebook:
         return cls(version, catalogue, ActionSpace.of(catalogue), Contents.of(catalogue))
 
     @cached_property
-    def candidates(self) -> dict[str, BoolArray]:
-        """By trigger type: which messages may answer it, shape (messages, 1, 1)."""
+    def not_candidates(self) -> dict[str, NDArray[np.uint8]]:
+        """By trigger type: all bits set for the messages that may not answer it, shape (messages, 1, 1)."""
         messages = self.catalogue.messages.values()
         return {
-            trigger: np.array([trigger in message.triggers for message in messages])[:, None, None]
+            trigger: np.array([[[0 if trigger in each.triggers else 255]] for each in messages], dtype=np.uint8)
             for trigger in self.catalogue.triggers
         }
 
@@ -64,22 +65,25 @@ class Rulebook:
         """Give what a send costs: its channel's cost and its message's."""
         return self.catalogue.channels[action.channel].cost + self.catalogue.messages[action.message].cost
 
-    def with_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray:
-        """Tell which messages on which channels (messages, channels) have a template that these attributes fill."""
+    def without_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+        """Tell which messages on which channels lack a template that these attributes fill; None when none does.
+
+        Shape (messages, channels, 1).
+        """
         key = (locale, attribute_names)
-        mask = self._content_masks.get(key)
-        if mask is None:
-            mask = self._judge_content(locale, attribute_names)
-            if len(self._content_masks) < _CACHED_MASKS:
-                self._content_masks[key] = mask
+        if key in self._content_masks:
+            return self._content_masks[key]
+        mask = self._lacking_content(locale, attribute_names)
+        if len(self._content_masks) < _CACHED_MASKS:
+            self._content_masks[key] = mask
         return mask
 
-    def _judge_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray:
-        available = [
-            [self.contents.available(message, channel, locale, attribute_names) for channel in self.space.channels]
-            for message in self.space.messages
-        ]
-        return np.array(available, dtype=np.bool_)
+    def _lacking_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+        lacking = np.zeros(self.space.shape[:2], dtype=np.bool_)
+        for message, channel in self.space.pairs:
+            names = self.space.messages[message], self.space.channels[channel]
+            lacking[message, channel] = not self.contents.available(*names, locale, attribute_names)
+        return lacking[:, :, None] if lacking.any() else None
 
     def message(self, index: int) -> Message:
         """Give the message of a joint action."""
@@ -121,6 +125,11 @@ class Rulebook:
     def dearest(self) -> dict[str, float]:
         """What the dearest send on each channel costs."""
         return dict(zip(self.space.channels, self.slot_costs.max(axis=0).tolist(), strict=True))
+
+    @cached_property
+    def pays_for_any(self) -> dict[str, int]:
+        """How much may be spent, in millionths, on each channel with a budget before some send is not paid for."""
+        return {name: millionths(most) - millionths(self.dearest[name]) for name, most in self.budgets.items()}
 
     @cached_property
     def reach_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,29 @@ class Surroundings:
 
 
 NOTHING_ELSE = Surroundings(NOTHING_SPENT)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The times of sends, in order: all of them, and by message, category and channel."""
+
+    times: list[float]
+    by_message: Times
+    by_category: Times
+    by_channel: Times
+
+    @classmethod
+    def of(cls, sends: Iterable[Send]) -> Taken:
+        """Group sends, given in order."""
+        times: list[float] = []
+        messages, categories, channels = defaultdict(list), defaultdict(list), defaultdict(list)
+        for send in sends:
+            at = send.send_at
+            times.append(at)
+            messages[send.message].append(at)
+            categories[send.category].append(at)
+            channels[send.channel].append(at)
+        return cls(times, messages, categories, channels)
 
 
 @dataclass(frozen=True)
@@ -66,32 +90,17 @@ class Situation:
         return told if isinstance(told, str) else self.state.locale or self.rulebook.catalogue.defaults.locale
 
     @cached_property
-    def counted(self) -> tuple[Send, ...]:
+    def always(self) -> list[bool]:
+        """What denies a send whatever its delay."""
+        return [True] * len(self.send_times)
+
+    @cached_property
+    def taken(self) -> Taken:
         """The sends that count under the rules, this decision's own and those out of every rule's reach left out."""
         reach_s = self.rulebook.reach_s
         begin, end = self.send_times[0] - reach_s, self.send_times[-1] + reach_s
         sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
-        return tuple([send for send in sends if begin < send.send_at < end])
-
-    @cached_property
-    def taken(self) -> list[float]:
-        """The times of the counted sends, in order."""
-        return [send.send_at for send in self.counted]
-
-    @cached_property
-    def taken_by_message(self) -> Times:
-        """The times of the counted sends by message, each in order."""
-        return _grouped((send.message, send.send_at) for send in self.counted)
-
-    @cached_property
-    def taken_by_category(self) -> Times:
-        """The times of the counted sends by category, each in order."""
-        return _grouped((send.category, send.send_at) for send in self.counted)
-
-    @cached_property
-    def taken_by_channel(self) -> Times:
-        """The times of the counted sends by channel, each in order."""
-        return _grouped((send.channel, send.send_at) for send in self.counted)
+        return Taken.of([send for send in sends if begin < send.send_at < end])
 
     @cached_property
     def local_minutes(self) -> list[int]:
@@ -101,7 +110,7 @@ class Situation:
     @cached_property
     def local_days(self) -> Mapping[float, int]:
         """The shopper's local day of each send time and of each counted send."""
-        times = (*self.send_times, *self.taken)
+        times = (*self.send_times, *self.taken.times)
         shown = local_seconds(times, self.time_zone)
         return {at: local_day(local_s) for at, local_s in zip(times, shown, strict=True)}
 
@@ -114,10 +123,3 @@ class Situation:
     def time_zone(self) -> str:
         """The shopper's time zone."""
         return self.state.time_zone or self.rulebook.catalogue.defaults.time_zone
-
-
-def _grouped(named: Iterable[tuple[str, float]]) -> Times:
-    groups: dict[str, list[float]] = {}
-    for name, at in named:
-        groups.setdefault(name, []).append(at)
-    return groups

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from policies.policy import Assessment, Policy
 from policies.rows import Context, Row
 from policies.rulebook import Rulebook
@@ -45,18 +43,21 @@ class OracleMind:
             if not 0.0 <= value < float("inf"):
                 raise ValueError(f"{name} must be a number of at least 0, not {value}")
         self._truth = truth
-        self._messages = rulebook.catalogue.messages
+        self._answered = [frozenset(message.triggers) for message in rulebook.catalogue.messages.values()]
         self._price = price
         self._load_price = load_price
 
     def policy(self, arrival: Arrival) -> Policy:
         """Give the policy that knows what this arrival's shopper would do."""
-        kinds = [each.type for each in arrival.happenings]
-        warm = [
-            max((warmth(kind) for kind in kinds if kind in own.triggers), default=0.0)
-            for own in self._messages.values()
-        ]
-        prospects = self._truth.prospects(shopper_number(arrival.shopper_id), np.array(warm))
+        kinds = {each.type for each in arrival.happenings}
+        warm = {
+            number: max(map(warmth, kinds & answered))
+            for number, answered in enumerate(self._answered)
+            if kinds & answered
+        }
+        if not warm:
+            return Policy("oracle")  # nothing answers this: all that can be done is to hold
+        prospects = self._truth.prospects(shopper_number(arrival.shopper_id), warm)
         return Policy("oracle", TrueModel(prospects, self._price, self._load_price), epsilon=0.0)
 
     def take(self, row: Row) -> None:

@@ -8,6 +8,7 @@ shopper before the message is seen: sends on their way, later orders and a shock
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,24 +67,29 @@ class Truth:
         self._ticks = np.arange(math.ceil(self._delays_h.max() + channels.stays_h.max()) + 1)
         self._worth = Worth.of(rulebook)
 
-    def prospects(self, shopper: int, warmth: FloatArray) -> Prospects:
-        """Give what every joint action would bring this shopper now.
+    def prospects(self, shopper: int, warmth: Mapping[int, float]) -> Prospects:
+        """Give what joint actions would bring this shopper now.
 
         Parameters
         ----------
         warmth
-            (M,), how welcome the occasion makes each message; 0 for a broadcast.
+            By number, the messages that are asked about: how welcome the occasion makes each; 0 for a broadcast.
+            What is said of other messages' joint actions has no meaning.
         """
+        messages = np.array([*warmth], dtype=np.int64)
+        place = np.zeros(self._rulebook.space.shape[0], dtype=np.int64)
+        place[messages] = np.arange(len(messages))
         hours = self._world.tick + self._ticks.astype(np.float64)
         weights, hazards = self._hours(shopper)  # (C, D, T) each: seen in an hour, and then opting out
-        clicks, orders, returned = self._chances(shopper, warmth, hours)  # (M, C, T) each
+        clicks, orders, returned = self._chances(shopper, messages, np.array([*warmth.values()]), hours)  # (M, C, T)
         parts = np.stack([clicks, clicks * orders, 1.0 - clicks, (1.0 - clicks) * returned], axis=1)
         both = np.concatenate([weights, hazards], axis=1)  # (C, 2 D, T)
         count, channels = len(self._delays_h), weights.shape[0]
         integrated = np.matmul(parts.transpose(2, 1, 0, 3).reshape(channels, -1, len(hours)), both.transpose(0, 2, 1))
         found = integrated.reshape(channels, 4, -1, 2, count)  # channel, part, message, kept or lost, delay
         space = self._rulebook.space
-        rows = np.moveaxis(found, (1, 3), (3, 4))[space.channel_of, space.message_of, space.delay_of]  # (n, 4, 2)
+        by_slot = np.moveaxis(found, (1, 3), (3, 4))
+        rows = by_slot[space.channel_of, place[space.message_of], space.delay_of]  # (n, 4, 2)
         clicked, bought, passed, came = rows[:, :, 0].T
         out_clicked, out_bought, out_passed, out_came = rows[:, :, 1].T
         out_clicked, out_bought = of.OUT_IF_CLICKED * out_clicked, of.OUT_IF_CLICKED * out_bought
@@ -130,10 +136,12 @@ class Truth:
         hazard = opt_out(base[:, None, None], overload[None, None], (level < of.NIGHT_LEVEL)[None, :, None])
         return weights, weights * hazard
 
-    def _chances(self, shopper: int, warmth: FloatArray, hours: FloatArray) -> tuple[FloatArray, ...]:
+    def _chances(
+        self, shopper: int, messages: NDArray[np.int64], warmth: FloatArray, hours: FloatArray
+    ) -> tuple[FloatArray, ...]:
         society, one = self._society, np.array([shopper])
-        count, channels = len(warmth), society.repertoire.channels
-        messages, numbers = np.arange(count), np.arange(len(channels.names))
+        channels = society.repertoire.channels
+        numbers = np.arange(len(channels.names))
         intent = np.maximum(society.moods.intent(self._world.tick, one), warmth)[:, None]
         intent = faded_intent(intent, self._ticks)[:, None, :]  # (M, 1, T)
         stale = society.moods.staleness(hours[:, None], one, messages[None]).T[:, None, :]

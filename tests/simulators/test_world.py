@@ -194,11 +194,11 @@ def test_the_truth_is_what_happens(example_rulebook) -> None:  # type: ignore[no
     for _ in range(30):
         world.step()
     world.society.consent[:] = True
-    truth, warm = Truth(world, example_rulebook), np.full(len(space.messages), 0.6)
+    truth = Truth(world, example_rulebook)
     actions = random.integers(len(space), size=shoppers)
     rows = []
     for shopper, action in enumerate(actions.tolist()):
-        own = truth.prospects(shopper, warm)
+        own = truth.prospects(shopper, {int(space.message_of[action]): 0.6})
         rows.append((own.click[action], own.order[action], own.out[action], own.seen[action]))
         assert own.order[action] <= own.seen[action] <= 1.0
     everybody = np.arange(shoppers)
