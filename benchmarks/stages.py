@@ -24,12 +24,15 @@ _CALLS = 100
 
 
 def guardrails(*, rounds: int) -> list[Measured]:
-    """Time all rules and the arbitration over 250 joint actions, and compare with the policy call."""
-    rules, beside = _times([rules_call(), policy_call()], rounds)
+    """Time all rules and the arbitration over 250 joint actions; compare with the policy call, and plain Python."""
+    rules, beside, plain = _times([rules_call(), policy_call(), additions], rounds)
     return [
         _median("guardrails.250.us", rules, "us"),
+        _median("guardrails.250.us_at_best", np.sort(rules)[: max(1, rounds // 10)], "us, fastest tenth of the rounds"),
         _median("policy.default.240.us_per_decide", beside, "us"),
         _median("guardrails.250.ratio_to_policy", rules / beside, "ratio"),
+        _median("python.1000_additions.us", plain, "us"),
+        _median("guardrails.250.ratio_to_1000_additions", rules / plain, "ratio"),
     ]
 
 
@@ -37,6 +40,14 @@ def policy(*, rounds: int) -> list[Measured]:
     """Time the default policy's distribution over 240 joint actions."""
     (times,) = _times([policy_call()], rounds)
     return [_median("policy.default.240.us_per_decide", times, "us")]
+
+
+def additions() -> int:
+    """Add a thousand numbers in plain Python: what the core is worth at this moment."""
+    total = 0
+    for number in range(1_000):
+        total += number
+    return total
 
 
 def rules_call() -> Call:

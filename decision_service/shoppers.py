@@ -102,7 +102,7 @@ class Shoppers:
 def preferences_of(state: ShopperState, catalogue: Catalogue) -> dict[str, object]:
     """Give the preferences in a state, the catalogue's defaults where the shopper has said nothing."""
     return {
-        "consent": {channel: consents(state, channel, catalogue) for channel in catalogue.channels},
+        "consent": {channel: consents(state, channel, catalogue.consents(channel)) for channel in catalogue.channels},
         "reachable": {channel: state.reachable.get(channel, True) for channel in catalogue.channels},
         "muted_categories": list(state.muted_categories),
         "max_per_week": state.max_per_week,

@@ -19,6 +19,9 @@ Rows = Mapping[str, Row]
 Verdicts = NDArray[np.uint8]
 
 _UNDENIED = 255
+_ONE = np.uint8(1)
+_RANKED = [bytes([_UNDENIED, (reason - 1) % 256]) + bytes(254) for reason in range(256)]
+"""By reason: what makes ranks of a row, in which False is the byte 0 and True the byte 1."""
 
 
 class Denials:
@@ -37,58 +40,56 @@ class Denials:
     """
 
     def __init__(self, space: ActionSpace, delays: int) -> None:
-        self._space = space
+        self._space, self._delays = space, delays
+        self._messages, self._channels, _ = space.shape
         self._undenied = bytes([_UNDENIED]) * delays
-        self._of_delay = self._undenied
-        self._of_message: dict[int, bytes] = {}
-        self._of_channel: dict[int, bytes] = {}
-        self._of_slots: list[Verdicts] = []
+        self._rows = [self._undenied] * (self._messages + self._channels + 1)
+        """Ranks of the messages, of the channels, and of everything."""
+        self._slots: list[Verdicts] = []
 
     def by_delay(self, reason: int, row: Row) -> None:
         """Deny delays."""
         if True in row:
-            self._of_delay = _lowered(self._of_delay, reason, row)
+            self._lower(-1, _ranks(reason, row))
 
     def by_message(self, reason: int, rows: Rows) -> None:
         """Deny delays of messages."""
-        self._lower(self._of_message, self._space.message_numbers, reason, rows)
+        self._lower_each(self._space.message_numbers, 0, reason, rows)
 
     def by_category(self, reason: int, rows: Rows) -> None:
         """Deny delays of the messages of categories."""
-        self._lower(self._of_message, self._space.category_numbers, reason, rows)
+        self._lower_each(self._space.category_numbers, 0, reason, rows)
 
     def by_channel(self, reason: int, rows: Rows) -> None:
         """Deny delays of channels."""
-        self._lower(self._of_channel, self._space.channel_numbers, reason, rows)
+        self._lower_each(self._space.channel_numbers, self._messages, reason, rows)
 
     def by_mask(self, reason: int, mask: BoolArray | None) -> None:
         """Deny slots: the mask broadcasts to (messages, channels, delays); None where none is denied."""
         if mask is not None:
-            self._of_slots.append(np.where(mask, np.uint8(reason - 1), np.uint8(_UNDENIED)))
+            self._slots.append(np.where(mask, np.uint8(reason - 1), np.uint8(_UNDENIED)))
 
-    def _lower(self, ranks: dict[int, bytes], numbers: Mapping[str, Iterable[int]], reason: int, rows: Rows) -> None:
+    def _lower_each(self, numbers: Mapping[str, Iterable[int]], first: int, reason: int, rows: Rows) -> None:
         for name, row in rows.items():
-            for number in numbers.get(name, ()) if True in row else ():
-                ranks[number] = _lowered(ranks.get(number, self._undenied), reason, row)
+            if True in row:
+                ranks = _ranks(reason, row)
+                for number in numbers.get(name, ()):
+                    self._lower(first + number, ranks)
+
+    def _lower(self, number: int, ranks: bytes) -> None:
+        """Write ranks into a row, where no lower ones stand."""
+        standing = self._rows[number]
+        self._rows[number] = ranks if standing == self._undenied else bytes(map(min, standing, ranks))
 
     def verdicts(self) -> Verdicts:
         """Give the verdicts (messages, channels, delays)."""
-        messages, channels, _ = self._space.shape
-        of_message, of_channel = self._table(self._of_message, messages), self._table(self._of_channel, channels)
-        narrowed = np.minimum(of_channel, np.frombuffer(self._of_delay, np.uint8))
-        ranks: Verdicts = np.minimum(of_message[:, None], narrowed)
-        for more in self._of_slots:
+        rows = np.frombuffer(b"".join(self._rows), np.uint8).reshape(len(self._rows), self._delays)
+        ranks: Verdicts = np.minimum(rows[: self._messages, None], np.minimum(rows[self._messages : -1], rows[-1]))
+        for more in self._slots:
             np.minimum(ranks, more, out=ranks)
-        ranks += np.uint8(1)
+        ranks += _ONE
         return ranks
 
-    def _table(self, rows: Mapping[int, bytes], count: int) -> Verdicts:
-        joined = b"".join([rows.get(number, self._undenied) for number in range(count)])
-        return np.frombuffer(joined, np.uint8).reshape(count, -1)
 
-
-def _lowered(ranks: bytes, reason: int, row: Row) -> bytes:
-    """Write a reason where a row denies and none was given before: rules are asked in the order of the reasons."""
-    return bytes(
-        [reason - 1 if denied and rank == _UNDENIED else rank for rank, denied in zip(ranks, row, strict=True)]
-    )
+def _ranks(reason: int, row: Row) -> bytes:
+    return bytes(row).translate(_RANKED[reason])

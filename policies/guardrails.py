@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from policies.budget import Spent, overdraws, utc_day
-from policies.catalogue import Cap, Catalogue
+from policies.budget import overdraws, utc_day
+from policies.catalogue import Cap
 from policies.content import filled_names
 from policies.denials import Denials, Row, Rows, Verdicts
-from policies.rulebook import BoolArray, Rulebook
+from policies.rulebook import BoolArray
 from policies.shopper import ShopperState
 from policies.situation import Situation, Times
 
@@ -87,14 +86,17 @@ def expired(situation: Situation) -> Row:
 
 def no_consent(situation: Situation) -> Rows:
     """Deny channels the shopper has not consented to."""
-    state, catalogue = situation.state, situation.rulebook.catalogue
-    channels, always = situation.rulebook.space.channels, situation.always
-    return {channel: always for channel in channels if not consents(state, channel, catalogue)}
+    state, always = situation.state, situation.always
+    assumed = situation.rulebook.assumed_consent.items()
+    return {channel: always for channel, unsaid in assumed if not consents(state, channel, unsaid)}
 
 
-def consents(state: ShopperState, channel: str, catalogue: Catalogue) -> bool:
-    """Tell whether a shopper consents to a channel: by own word, else by the catalogue; the erased to none."""
-    return not state.erased and state.consent.get(channel, catalogue.consents(channel))
+def consents(state: ShopperState, channel: str, unsaid: bool) -> bool:
+    """Tell whether a shopper consents to a channel: by own word, else by what the unsaid counts as; the erased to none.
+
+    ``unsaid`` is `Catalogue.consents` of the channel.
+    """
+    return not state.erased and state.consent.get(channel, unsaid)
 
 
 def unreachable(situation: Situation) -> Rows:
@@ -136,32 +138,35 @@ def quiet_hours(situation: Situation) -> Rows:
 def suppression_window(situation: Situation) -> Rows:
     """Deny a category for a while from the send of another on, whichever of the two was reserved first."""
     taken, times = situation.taken.by_category, situation.send_times
+    first, last = times[0], times[-1]
     denied: dict[str, list[Row]] = {}
     for rule in situation.rulebook.catalogue.suppression:
         window_s = rule.window_s
-        for sent in _around(taken.get(rule.after, ()), times, window_s):
-            denied.setdefault(rule.blocks, []).append([0 <= at - sent < window_s for at in times])
-        for sent in _around(taken.get(rule.blocks, ()), times, window_s):
-            denied.setdefault(rule.after, []).append([0 <= sent - at < window_s for at in times])
+        for sent in taken.get(rule.after, ()):
+            if first - window_s < sent <= last:
+                denied.setdefault(rule.blocks, []).append([0 <= at - sent < window_s for at in times])
+        for sent in taken.get(rule.blocks, ()):
+            if first <= sent < last + window_s:
+                denied.setdefault(rule.after, []).append([0 <= sent - at < window_s for at in times])
     return {category: _joined(rows) for category, rows in denied.items()}
-
-
-def _around(taken: Sequence[float], times: Sequence[float], window_s: float) -> list[float]:
-    """Leave out what is a window away from all of the times, which is most of it."""
-    begin, end = times[0] - window_s, times[-1] + window_s
-    return [sent for sent in taken if begin < sent < end]
 
 
 def _joined(rows: list[Row]) -> Row:
     """Deny what any of some rows denies; no rows deny nothing."""
-    return [*map(any, zip(*rows, strict=True))] if len(rows) > 1 else [*chain(*rows)]
+    if len(rows) > 1:
+        return [*map(any, zip(*rows, strict=True))]
+    return rows[0] if rows else []
 
 
 def cooldown(situation: Situation) -> Rows:
     """Deny a message that was, or will be, sent less than its cooldown away."""
     cooldowns, times = situation.rulebook.cooldowns, situation.send_times
-    taken = situation.taken.by_message.items()
-    return {name: _near(own, times, cooldowns[name]) for name, own in taken if name in cooldowns}
+    first, last = times[0], times[-1]
+    return {
+        name: _near(own, times, gap_s)
+        for name, own in situation.taken.by_message.items()
+        if (gap_s := cooldowns.get(name, 0)) and own[-1] > first - gap_s and own[0] < last + gap_s
+    }
 
 
 def min_gap(situation: Situation) -> Row:
@@ -171,7 +176,8 @@ def min_gap(situation: Situation) -> Row:
 
 
 def _near(taken: Sequence[float], times: Sequence[float], gap_s: float) -> Row:
-    return _joined([[abs(at - sent) < gap_s for at in times] for sent in _around(taken, times, gap_s)])
+    begin, end = times[0] - gap_s, times[-1] + gap_s
+    return _joined([[abs(at - sent) < gap_s for at in times] for sent in taken if begin < sent < end])
 
 
 def cap_message(situation: Situation) -> Rows:
@@ -197,10 +203,11 @@ def cap_global(situation: Situation) -> Row:
 def budget(situation: Situation) -> BoolArray | None:
     """Deny sends that the channel's budget of their UTC day does not pay for."""
     rulebook, spent = situation.rulebook, situation.surroundings.spent
-    if not rulebook.budgets:
+    enough = rulebook.pays_for_any
+    if not enough or max(spent.values(), default=0) <= min(enough.values()):
         return None
     days = [utc_day(at) for at in situation.send_times]
-    tight = [channel for channel in rulebook.budgets if not _pays_for_any(rulebook, channel, days, spent)]
+    tight = [channel for channel, most in enough.items() if any(spent.get((channel, day), 0) > most for day in {*days})]
     if not tight:
         return None
     denied = np.zeros((*rulebook.space.shape[:2], len(days)), dtype=np.bool_)
@@ -212,21 +219,22 @@ def budget(situation: Situation) -> BoolArray | None:
     return denied
 
 
-def _pays_for_any(rulebook: Rulebook, channel: str, days: Sequence[int], spent: Spent) -> bool:
-    """Tell whether what is left of a channel's budget pays for its dearest send, on each of the days."""
-    enough = rulebook.pays_for_any[channel]
-    return all(spent.get((channel, day), 0) <= enough for day in {*days})
-
-
 def _full_of(situation: Situation, caps: Mapping[str, Sequence[Cap]], taken: Times) -> Rows:
     """Tell of each name at which send times a cap is full for it."""
-    return {name: _full(situation, caps[name], times) for name, times in taken.items() if name in caps}
+    return {
+        name: _full(situation, caps[name], times)
+        for name, times in taken.items()
+        if name in caps and len(times) >= caps[name][0].max  # the smallest
+    }
 
 
 def _full(situation: Situation, caps: Sequence[Cap], taken: Sequence[float]) -> Row:
     """Tell for each send time whether one of the caps is full."""
-    filled = [_filled(situation, cap, taken) for cap in caps if len(taken) >= cap.max]
-    return _joined([row for row in filled if row])
+    rows = []
+    for cap in caps:
+        if len(taken) >= cap.max and (row := _filled(situation, cap, taken)):
+            rows.append(row)
+    return _joined(rows)
 
 
 def _filled(situation: Situation, cap: Cap, taken: Sequence[float]) -> Row:

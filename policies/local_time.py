@@ -27,27 +27,27 @@ def local_seconds(times: Iterable[float], zone: str) -> list[float]:
     ]
 
 
-def local_day(local_s: float) -> int:
-    """Number the day that the clock shows, from 1970-01-01."""
-    return int(local_s // DAY_S)
+def local_days(shown: Iterable[float]) -> list[int]:
+    """Number the days that the clock shows, from 1970-01-01."""
+    return [int(local_s // DAY_S) for local_s in shown]
 
 
-def local_minute(local_s: float) -> int:
-    """Give the minute of the day that the clock shows.
+def local_minutes(shown: Iterable[float]) -> list[int]:
+    """Give the minutes of the day that the clock shows.
 
-    >>> local_minute(86_400.0 + 60.0)
-    1
+    >>> local_minutes([86_400.0 + 60.0])
+    [1]
     """
-    return int(local_s % DAY_S // 60)
+    return [int(local_s % DAY_S // 60) for local_s in shown]
 
 
-def local_week(day: int) -> int:
-    """Number the week of a day; weeks begin on Monday, 1970-01-01 was a Thursday.
+def local_weeks(days: Iterable[int]) -> list[int]:
+    """Number the weeks of days; weeks begin on Monday, 1970-01-01 was a Thursday.
 
-    >>> [local_week(day) for day in (-4, -3, 3, 4)]
+    >>> local_weeks([-4, -3, 3, 4])
     [-1, 0, 0, 1]
     """
-    return (day + 3) // 7
+    return [(day + 3) // 7 for day in days]
 
 
 @lru_cache(maxsize=65_536)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -90,6 +91,11 @@ class Rulebook:
         return self.catalogue.messages[self.space[index].message]
 
     @cached_property
+    def assumed_consent(self) -> dict[str, bool]:
+        """By channel, whether a shopper who has said nothing has consented."""
+        return {channel: self.catalogue.consents(channel) for channel in self.space.channels}
+
+    @cached_property
     def quiet_hours(self) -> dict[str, QuietHours]:
         """The quiet hours by channel, where there are some."""
         channels = self.catalogue.channels.items()
@@ -97,18 +103,18 @@ class Rulebook:
 
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:
-        """The frequency caps by channel, where there are some."""
-        return {name: channel.caps for name, channel in self.catalogue.channels.items() if channel.caps}
+        """The frequency caps by channel, where there are some, the smallest first."""
+        return _ordered({name: channel.caps for name, channel in self.catalogue.channels.items()})
 
     @cached_property
     def message_caps(self) -> dict[str, tuple[Cap, ...]]:
-        """The frequency caps by message, where there are some."""
-        return {name: message.caps for name, message in self.catalogue.messages.items() if message.caps}
+        """The frequency caps by message, where there are some, the smallest first."""
+        return _ordered({name: message.caps for name, message in self.catalogue.messages.items()})
 
     @cached_property
     def category_caps(self) -> dict[str, tuple[Cap, ...]]:
-        """The frequency caps by category, where there are some."""
-        return {name: category.caps for name, category in self.catalogue.categories.items() if category.caps}
+        """The frequency caps by category, where there are some, the smallest first."""
+        return _ordered({name: category.caps for name, category in self.catalogue.categories.items()})
 
     @cached_property
     def cooldowns(self) -> dict[str, int]:
@@ -140,3 +146,7 @@ class Rulebook:
         spans = [each.window_s or _CALENDAR_S for each in caps]
         windows = (rule.window_s for rule in catalogue.suppression)
         return max(_WEEK_S, catalogue.min_gap_s or 0, *spans, *windows, *self.cooldowns.values())
+
+
+def _ordered(caps: Mapping[str, Sequence[Cap]]) -> dict[str, tuple[Cap, ...]]:
+    return {name: tuple(sorted(own, key=lambda cap: cap.max)) for name, own in caps.items() if own}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from policies.budget import NOTHING_SPENT, Spent
-from policies.local_time import local_day, local_minute, local_seconds, local_week
+from policies.local_time import local_days, local_minutes, local_seconds, local_weeks
 from policies.request import Request
 from policies.rows import TriggerRecord
 from policies.rulebook import Rulebook
@@ -42,16 +42,17 @@ class Taken:
     by_channel: Times
 
     @classmethod
-    def of(cls, sends: Iterable[Send]) -> Taken:
-        """Group sends, given in order."""
+    def between(cls, begin: float, end: float, sends: Iterable[Send]) -> Taken:
+        """Group the sends, given in order, that lie between two times."""
         times: list[float] = []
         messages, categories, channels = defaultdict(list), defaultdict(list), defaultdict(list)
         for send in sends:
             at = send.send_at
-            times.append(at)
-            messages[send.message].append(at)
-            categories[send.category].append(at)
-            channels[send.channel].append(at)
+            if begin < at < end:
+                times.append(at)
+                messages[send.message].append(at)
+                categories[send.category].append(at)
+                channels[send.channel].append(at)
         return cls(times, messages, categories, channels)
 
 
@@ -89,7 +90,7 @@ class Situation:
         told = self.request.context.get("locale")
         return told if isinstance(told, str) else self.state.locale or self.rulebook.catalogue.defaults.locale
 
-    @cached_property
+    @property
     def always(self) -> list[bool]:
         """What denies a send whatever its delay."""
         return [True] * len(self.send_times)
@@ -98,28 +99,32 @@ class Situation:
     def taken(self) -> Taken:
         """The sends that count under the rules, this decision's own and those out of every rule's reach left out."""
         reach_s = self.rulebook.reach_s
-        begin, end = self.send_times[0] - reach_s, self.send_times[-1] + reach_s
         sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
-        return Taken.of([send for send in sends if begin < send.send_at < end])
+        return Taken.between(self.send_times[0] - reach_s, self.send_times[-1] + reach_s, sends)
+
+    @cached_property
+    def local_times(self) -> list[float]:
+        """What the shopper's clock shows at each send time (see `local_seconds`)."""
+        return local_seconds(self.send_times, self.time_zone)
 
     @cached_property
     def local_minutes(self) -> list[int]:
         """The local minute of the day at each send time."""
-        return [local_minute(local_s) for local_s in local_seconds(self.send_times, self.time_zone)]
+        return local_minutes(self.local_times)
 
     @cached_property
     def local_days(self) -> Mapping[float, int]:
         """The shopper's local day of each send time and of each counted send."""
         times = (*self.send_times, *self.taken.times)
-        shown = local_seconds(times, self.time_zone)
-        return {at: local_day(local_s) for at, local_s in zip(times, shown, strict=True)}
+        shown = (*self.local_times, *local_seconds(self.taken.times, self.time_zone))
+        return dict(zip(times, local_days(shown), strict=True))
 
     @cached_property
     def local_weeks(self) -> Mapping[float, int]:
         """The shopper's local week of each send time and of each counted send."""
-        return {at: local_week(day) for at, day in self.local_days.items()}
+        return dict(zip(self.local_days, local_weeks(self.local_days.values()), strict=True))
 
-    @cached_property
+    @property
     def time_zone(self) -> str:
         """The shopper's time zone."""
         return self.state.time_zone or self.rulebook.catalogue.defaults.time_zone

@@ -57,9 +57,9 @@ class OptIns:
         return {channel: ratio(self._consenting(channel, catalogue), self.known) for channel in catalogue.channels}
 
     def _consenting(self, channel: str, catalogue: Catalogue) -> int:
-        said = sum(consents(state, channel, catalogue) for state in self._said.values())
-        silent = self.known - len(self._said)
-        return said + silent * consents(NEW_SHOPPER, channel, catalogue)
+        unsaid = catalogue.consents(channel)
+        said = sum(consents(state, channel, unsaid) for state in self._said.values())
+        return said + unsaid * (self.known - len(self._said))
 
 
 class Orders:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.local_time import local_day, local_minute, local_seconds, local_week
+from policies.local_time import local_days, local_minutes, local_seconds, local_weeks
 from tests.strategies import moments, zones
 
 every_zone = st.sampled_from(sorted(available_timezones()))
@@ -18,11 +18,11 @@ def clock(at: float, zone: str) -> datetime:
 
 
 def minute(at: float, zone: str) -> int:
-    return local_minute(*local_seconds([at], zone))
+    return local_minutes(local_seconds([at], zone))[0]
 
 
 def day_of(at: float, zone: str) -> int:
-    return local_day(*local_seconds([at], zone))
+    return local_days(local_seconds([at], zone))[0]
 
 
 def assert_read_as_the_zone_says(at: float, zone: str) -> None:
@@ -53,8 +53,5 @@ def test_weeks_begin_on_monday(at: float, zone: str) -> None:
     monday = clock(at, zone).date() - timedelta(days=clock(at, zone).weekday())
     day = day_of(at, zone)
     first = (monday - datetime(1970, 1, 1).date()).days
-    assert [local_week(first - 1), local_week(first), local_week(first + 6)] == [
-        local_week(day) - 1,
-        local_week(day),
-        local_week(day),
-    ]
+    (week,) = local_weeks([day])
+    assert local_weeks([first - 1, first, first + 6]) == [week - 1, week, week]
