@@ -234,6 +234,26 @@ def triangle(
     _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 
 
+@app.command()
+def deployed(
+    logs: Annotated[int, typer.Option(min=2, help="Simulated logs of each scenario.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
+    shoppers: Annotated[int, typer.Option(min=100)] = 3_000,
+    weeks: Annotated[int, typer.Option(min=2)] = 6,
+    workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """What does the verdict say where sends tire? Estimates against what a policy earns once it is deployed."""
+    from benchmarks import deployed as benchmark
+
+    plan = benchmark.Plan(logs, seed, shoppers, weeks)
+    results = benchmark.measure(plan, workers, lambda part: typer.echo(part, err=True))
+    command = f"python -m benchmarks deployed --logs {logs} --seed {seed} --shoppers {shoppers} --weeks {weeks}"
+    own = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
+    _give("What the verdict says on the full simulator", command, results, json, page, **own)
+
+
 def _give(
     title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
 ) -> None:

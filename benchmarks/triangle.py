@@ -8,18 +8,18 @@ must not say `trust`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rows_log import LoggedMind
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from decision_service.log.base import LogRow
 from decision_service.measurement import Measured
 from decision_service.versions import learned_policy
 from offline_eval import Question, evaluate, named
@@ -30,7 +30,7 @@ from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.actions import JointAction
 from policies.policy import Policy, rule
-from policies.rows import CatalogueRow, ClockRow, Row, encode
+from policies.rows import Row
 from policies.rulebook import Rulebook
 from simulators.learning_mind import LearningMind
 from simulators.local_shop import LocalShop
@@ -54,12 +54,10 @@ SHOPPERS = 36_000
 
 
 class WatchedMind:
-    """A learning mind with a floor, whose rows are kept as a log, beside the truth at each decision."""
+    """A learning mind with a floor, beside the truth at each decision."""
 
     def __init__(self, inner: LearningMind, oracle: OracleMind, rulebook: Rulebook, epsilon: float) -> None:
         self._inner, self._oracle, self._rulebook, self._epsilon = inner, oracle, rulebook, epsilon
-        self.log = RowsLog()
-        self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
 
@@ -71,13 +69,11 @@ class WatchedMind:
         return replace(self._inner.policy(arrival), epsilon=self._epsilon)
 
     def take(self, row: Row) -> None:
-        """Keep the row, and learn."""
-        self.log.add(row)
+        """Learn."""
         self._inner.take(row)
 
     def reach(self, now: float) -> None:
-        """Let time pass, in the log too."""
-        self.log.add(ClockRow(now))
+        """Let time pass."""
         self._inner.reach(now)
 
 
@@ -116,33 +112,6 @@ class OneSendEach:
         self._inner.reach(now)
 
 
-@dataclass
-class RowsLog:
-    """Rows in memory, read as the service's log is."""
-
-    rows: list[LogRow] = field(default_factory=list)
-    _by_event: dict[str, list[LogRow]] = field(default_factory=dict)
-    _watermark: float = float("-inf")
-
-    def add(self, row: Row) -> None:
-        """Append a row."""
-        self._watermark = max(self._watermark, row.at)
-        event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
-        position = len(self.rows) + 1
-        stored = LogRow(position, row.kind, row.at, self._watermark, 0, event_id, shopper_id, encode(row))
-        self.rows.append(stored)
-        if event_id is not None:
-            self._by_event.setdefault(event_id, []).append(stored)
-
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
-        """Give rows in order."""
-        return [row for row in self.rows[after : after + limit] if kinds is None or row.kind in kinds]
-
-    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
-        """Give the rows of events."""
-        return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What one log gave for one target: verdict, and which estimators' intervals hold the truth."""
@@ -159,12 +128,13 @@ def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[
     rulebook = Rulebook.of(example(), 1)
     world = World(replace(scenario("stationary"), weeks=weeks), SHOPPERS, seed, Repertoire.of(rulebook))
     oracle = OracleMind(Truth(world, rulebook), rulebook)
-    mind = WatchedMind(LearningMind(rulebook, learned_policy), oracle, rulebook, epsilon)
+    watched = WatchedMind(LearningMind(rulebook, learned_policy), oracle, rulebook, epsilon)
+    mind = LoggedMind(watched, rulebook)
     shop = OneSendEach(LocalShop(mind, rulebook, f"triangle {seed}".encode()))
     Simulation(shop, world, rulebook, f"t{seed}").run()
     source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
     found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
-    return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), mind.expected
+    return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), watched.expected
 
 
 class Remembered:

@@ -372,6 +372,21 @@ def test_what_erasure_takes_away_is_not_held_against_the_log() -> None:
     assert audit(enumerate(rows)).places(NOW) == {}
 
 
+def test_an_erased_shoppers_activation_is_judged_by_what_the_rows_still_say() -> None:
+    def activated_late(**rules: Any) -> list[str]:
+        rows = sends(shop(), NOW, NOW + 2 * HOUR, shopper_id="erased:1").rows
+        catalogue = rows[0]
+        assert isinstance(catalogue, CatalogueRow)
+        rows = [CatalogueRow(0.0, 1, merged(catalogue.document, rules)), *rows[1:]]
+        rows.insert(3, ActivationRow(NOW + HOUR, "erased:1-0", "erased:1", deliver=True))
+        rows.append(ErasureRow(NOW + 3 * HOUR, "erased:1", "key"))
+        return [each.code for each in audit(enumerate(rows)).violations]
+
+    quiet = {"channels": {"push": {"quiet_hours": {"from": "17:30", "to": "18:30"}}}}
+    assert activated_late(**quiet) == [], "the zone that the quiet hours were judged in is gone"
+    assert activated_late(min_gap_s=5_400) == ["activated_against_min_gap"]
+
+
 def test_every_rule_was_planted() -> None:
     planted = {code for code, *_ in (*TOO_MANY, *ALONE, *AGAINST_WISHES, *FORGED)}
     unplanted = {rule.__name__ for rule in RULES} - planted

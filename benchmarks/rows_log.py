@@ -1,0 +1,63 @@
+"""A log in memory: the rows of a simulated shop, read as the service's log is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from decision_service.log.base import LogRow
+from policies.policy import Policy
+from policies.rows import CatalogueRow, ClockRow, Row, encode
+from policies.rulebook import Rulebook
+from simulators.local_shop import Mind
+from simulators.shop import Arrival
+
+
+@dataclass
+class RowsLog:
+    """Rows in memory, read as the service's log is."""
+
+    rows: list[LogRow] = field(default_factory=list)
+    _by_event: dict[str, list[LogRow]] = field(default_factory=dict)
+    _watermark: float = float("-inf")
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        self._watermark = max(self._watermark, row.at)
+        event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
+        position = len(self.rows) + 1
+        stored = LogRow(position, row.kind, row.at, self._watermark, 0, event_id, shopper_id, encode(row))
+        self.rows.append(stored)
+        if event_id is not None:
+            self._by_event.setdefault(event_id, []).append(stored)
+
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+        """Give rows in order."""
+        return [row for row in self.rows[after : after + limit] if kinds is None or row.kind in kinds]
+
+    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
+        """Give the rows of events."""
+        return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
+
+
+class LoggedMind:
+    """A mind whose rows are kept as a log."""
+
+    def __init__(self, inner: Mind, rulebook: Rulebook) -> None:
+        self._inner = inner
+        self.log = RowsLog()
+        self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
+
+    def policy(self, arrival: Arrival) -> Policy:
+        """Give the inner mind's policy."""
+        return self._inner.policy(arrival)
+
+    def take(self, row: Row) -> None:
+        """Keep the row, and pass it on."""
+        self.log.add(row)
+        self._inner.take(row)
+
+    def reach(self, now: float) -> None:
+        """Let time pass, in the log too."""
+        self.log.add(ClockRow(now))
+        self._inner.reach(now)
