@@ -223,13 +223,17 @@ def triangle(
     seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
     weeks: Annotated[int, typer.Option(min=2, help="Of each simulation.")] = 3,
     workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep what was found on each log here, and go on from there.")
+    ] = None,
     json: Json = None,
     page: Page = None,
 ) -> None:
     """Set simulator, log and offline evaluation against each other: whether intervals hold the simulated truth."""
     from benchmarks import triangle as benchmark
 
-    results = benchmark.measure(logs, seed, weeks, workers, lambda part: typer.echo(part, err=True))
+    plan = benchmark.Plan(logs, seed, weeks, workers)
+    results = benchmark.measure(plan, benchmark.Notebook(keep, weeks), lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks}"
     _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 

@@ -8,11 +8,13 @@ must not say `trust`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,29 +189,66 @@ def _targets() -> dict[str, Target]:
     }
 
 
-def measure(logs: int, first_seed: int, weeks: int, workers: int, progress: Callable[[str], None]) -> list[Measured]:
+@dataclass(frozen=True)
+class Plan:
+    """The logs: how many, from which seed on, how long, and how many are made at once."""
+
+    logs: int
+    first_seed: int
+    weeks: int
+    workers: int
+
+
+class Notebook:
+    """What was found so far, a line for each log, so that a run of hours may be cut off and go on.
+
+    Parameters
+    ----------
+    path
+        Where it is kept; None keeps nothing.
+    weeks
+        Lines of shorter or longer logs are another run's.
+    """
+
+    def __init__(self, path: Path | None, weeks: int) -> None:
+        self._path, self._weeks = path, weeks
+        self._known: dict[tuple[int, float], list[Outcome]] = {}
+        for line in path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else ():
+            told = json.loads(line)
+            if told["weeks"] == weeks and told["shoppers"] == SHOPPERS:
+                found = [Outcome(**(each | {"level": Level(each["level"])})) for each in told["outcomes"]]
+                self._known[told["seed"], told["epsilon"]] = found
+
+    def of(self, seed: int, epsilon: float) -> list[Outcome] | None:
+        """Give what was found on a log, None where it was not made yet."""
+        return self._known.get((seed, epsilon))
+
+    def note(self, seed: int, epsilon: float, found: list[Outcome]) -> None:
+        """Write down what was found on a log."""
+        self._known[seed, epsilon] = found
+        if self._path is not None:
+            told = {"seed": seed, "epsilon": epsilon, "weeks": self._weeks, "shoppers": SHOPPERS}
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(told | {"outcomes": [asdict(each) for each in found]}) + "\n")
+
+
+def measure(plan: Plan, notebook: Notebook, progress: Callable[[str], None]) -> list[Measured]:
     """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
-    seeds, names = range(first_seed, first_seed + logs), tuple(_targets())
-    wide: dict[str, list[Outcome]] = {name: [] for name in names}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        thin = pool.submit(outcomes, first_seed, THIN, ("rule",), weeks)
-        running = [pool.submit(outcomes, seed, WIDE, names, weeks) for seed in seeds]
+    seeds = range(plan.first_seed, plan.first_seed + plan.logs)
+    asked = [(plan.first_seed, THIN, ("rule",)), *((seed, WIDE, tuple(_targets())) for seed in seeds)]
+    with ProcessPoolExecutor(plan.workers, mp_context=get_context("spawn")) as pool:
+        missing = [each for each in asked if notebook.of(*each[:2]) is None]
+        running = {pool.submit(outcomes, *each, plan.weeks): each[:2] for each in missing}
         for number, finished in enumerate(as_completed(running), start=1):
-            for each in finished.result():
-                wide[each.target].append(each)
-            progress(f"{number} of {logs} logs: {_so_far(wide)}")
-        (of_thin,) = thin.result()
+            notebook.note(*running[finished], finished.result())
+            progress(f"{len(asked) - len(missing) + number} of {len(asked)} logs")
+    wide = [each for seed in seeds for each in notebook.of(seed, WIDE) or ()]
+    thin = (notebook.of(plan.first_seed, THIN) or [])[0]
     return [
-        Measured("triangle.decisions", min(each.decisions for each in wide["uniform"]), unit="in the shortest log"),
-        *(result for name, found in wide.items() for result in _summed(name, found)),
-        Measured("triangle.thin.rule.verdict", float(of_thin.level), unit=f"{of_thin.level.text}, at ε = {THIN:g}"),
+        Measured("triangle.decisions", min(each.decisions for each in wide), unit="in the shortest log"),
+        *(result for name in _targets() for result in _summed(name, [each for each in wide if each.target == name])),
+        Measured("triangle.thin.rule.verdict", float(thin.level), unit=f"{thin.level.text}, at ε = {THIN:g}"),
     ]
-
-
-def _so_far(wide: dict[str, list[Outcome]]) -> str:
-    return ", ".join(
-        f"{name} {sum(each.level is Level.trust for each in found)} trusted" for name, found in wide.items()
-    )
 
 
 def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:
