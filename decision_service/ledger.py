@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-import msgspec
-
 from decision_service.log.base import EventLog
-from decision_service.names import Names, ShopperKey
-from policies.budget import BudgetDay, spending
+from decision_service.names import Names, ShopperKey, is_pseudonym
+from decision_service.owners import Owners
+from policies.budget import BudgetDay, spent_by
 from policies.rows import SHOPPER_ROWS, ErasureRow, ShopperRow, decode
 from policies.shopper import NEW_SHOPPER, ShopperState
 from policies.shopper_fold import fold
@@ -34,7 +33,7 @@ class Ledger:
 
     def __init__(self, log: EventLog, names: Names) -> None:
         self._log = log
-        self._names = names
+        self._owners = Owners(log, names)
         self._called: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()
@@ -63,31 +62,21 @@ class Ledger:
             for row in rows:
                 known = decode(row.body)
                 if isinstance(known, SHOPPER_ROWS) and known.shopper_id:
-                    self._fold(known, known.shopper_id)
+                    self._fold(row.position, known, known.shopper_id)
             self.position = rows[-1].position if rows else position
 
-    def _fold(self, row: ShopperRow, shopper_id: str) -> None:
-        key = self._names.key(shopper_id)
+    def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
+        if not self._owners.knows([shopper_id]):
+            self._owners.look()
+        key = self._owners.of(position, shopper_id)
         if isinstance(row, ErasureRow):
-            self._erase(row, key)
-            return
-        self._called[key] = shopper_id
+            self._called.pop(key, None)
+        elif not is_pseudonym(shopper_id):
+            self._called[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        after = fold(before, row)
-        self._change(key, after, spending(before, after))
-
-    def _erase(self, row: ErasureRow, pseudonym: ShopperKey) -> None:
-        """The key keeps nothing but that consent is withheld; its sends behind stay paid for."""
-        erased = ShopperKey(row.key)
-        for key in (erased, pseudonym):
-            before = self.states.get(key, NEW_SHOPPER)
-            behind = tuple(send for send in before.sends if send.send_at <= row.at)
-            cost = spending(before, msgspec.structs.replace(before, sends=behind))
-            self._change(key, fold(before, row) if key == erased else NEW_SHOPPER, cost)
-
-    def _change(self, key: ShopperKey, state: ShopperState, cost: Spending) -> None:
-        self._versions.setdefault(key, []).append(self.states.get(key, NEW_SHOPPER))
-        self.states[key] = state
+        after = self.states[key] = fold(before, row)
+        self._versions.setdefault(key, []).append(before)
+        cost = spent_by(row, before, after)
         if any(cost.values()):
             self._spent.update(cost)
             self.spendings.append(self._known_spending())

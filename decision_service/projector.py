@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import msgspec
-
+from decision_service.log.base import EventLog
 from decision_service.names import Names, ShopperKey
+from decision_service.owners import Owners
 from decision_service.state.base import Folded, Projection, StateStore, Step
-from policies.budget import BudgetDay, spending
+from policies.budget import BudgetDay, spent_by
 from policies.rows import (
     SHOPPER_ROWS,
     WITHDRAWALS,
@@ -33,8 +33,6 @@ from policies.shopper import NEW_SHOPPER, ShopperState
 from policies.shopper_fold import fold
 
 Positioned = tuple[int, Row]
-Reader = Callable[[int, int], Sequence[tuple[int, bytes]]]
-"""Reads (position, body) of rows after a position, at most so many."""
 
 _BATCH = 500
 _KEPT = 4_096
@@ -47,16 +45,16 @@ class Projector:
     ----------
     store
         What is brought forward.
-    read
-        Reads rows of the log; called in a thread.
+    log
+        Where rows are read that are not at hand; in a thread.
     names
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, read: Reader, names: Names) -> None:
+    def __init__(self, store: StateStore, log: EventLog, names: Names) -> None:
         self._store = store
-        self._read = read
-        self._names = names
+        self._log = log
+        self._owners = Owners(log, names)
         self._recent: dict[int, Row] = {}
         self._turn = asyncio.Lock()
         self._applied = 0
@@ -97,27 +95,19 @@ class Projector:
             rows.append((before + 1 + len(rows), row))
         if rows:
             return rows
-        found = await asyncio.to_thread(self._read, before, _BATCH)
-        return [(position, decode(body)) for position, body in found]
+        found = await asyncio.to_thread(self._log.read, before, _BATCH)
+        return [(row.position, decode(row.body)) for row in found]
 
     async def _apply(self, before: int, rows: Sequence[Positioned]) -> bool:
-        stored = await self._store.folded({key for _, row in rows for key in self._concerned(row)})
-        work = _Work(stored)
-        catalogue: int | None = None
-        for _, row in rows:
-            if isinstance(row, CatalogueRow):
-                catalogue = row.version
-            elif isinstance(row, ErasureRow):
-                work.erase(row, ShopperKey(row.key), self._names.key(row.shopper_id))
-            elif isinstance(row, SHOPPER_ROWS) and row.shopper_id:
-                work.fold(row, self._names.key(row.shopper_id))
-        return await self._store.apply(work.step(before, rows[-1][0], catalogue))
-
-    def _concerned(self, row: Row) -> tuple[ShopperKey, ...]:
-        if not isinstance(row, SHOPPER_ROWS) or not row.shopper_id:
-            return ()
-        own = self._names.key(row.shopper_id)
-        return (own, ShopperKey(row.key)) if isinstance(row, ErasureRow) else (own,)
+        told = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
+        if not self._owners.knows(row.shopper_id or "" for _, row in told):
+            await asyncio.to_thread(self._owners.look)
+        concerned = [(row, self._owners.of(position, row.shopper_id or "")) for position, row in told]
+        work = _Work(await self._store.folded({key for _, key in concerned}))
+        for row, key in concerned:
+            work.fold(row, key)
+        catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
+        return await self._store.apply(work.step(before, rows[-1][0], catalogues[-1] if catalogues else None))
 
 
 class _Work:
@@ -132,23 +122,7 @@ class _Work:
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
         after = self._states[key] = fold(before, row)
-        self._spent.update(spending(before, after))
-        self._settle(row, key)
-
-    def erase(self, row: ErasureRow, key: ShopperKey, pseudonym: ShopperKey) -> None:
-        """Leave of a shopper only that consent is withheld; sends ahead are void, those behind stay paid for.
-
-        In a state folded anew the rows before the erasure stand under the pseudonym already.
-        """
-        for name in (key, pseudonym):
-            kept = tuple(send for send in self._states[name].sends if send.send_at <= row.at)
-            before = self._states[name]
-            self._spent.update(spending(before, msgspec.structs.replace(before, sends=kept)))
-        self._states[key] = fold(self._states[key], row)
-        self._states[pseudonym] = NEW_SHOPPER
-        self._settle(row, key)
-
-    def _settle(self, row: ShopperRow, key: ShopperKey) -> None:
+        self._spent.update(spent_by(row, before, after))
         claims = self._stored[key].claims.items()
         self._settled[key].update(name for name, value in claims if settles(row, name, value))
 

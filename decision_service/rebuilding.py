@@ -59,13 +59,10 @@ class Rebuilding:
         names = Names(salt.encode())
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
 
-        def bodies(after: int, limit: int) -> list[tuple[int, bytes]]:
-            return [(row.position, row.body) for row in log.read(after, limit)]
-
         def clock() -> float:
             return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
 
-        projector = Projector(store, bodies, names)
+        projector = Projector(store, log, names)
         journal = Journal(log, GroupCommit(log), projector)
         try:
             yield cls(log, store, Keeper(store, journal, projector, clock), Verification(log, store, names))

@@ -121,7 +121,7 @@ class Service:
         rulebook = catalogue_at_start(self.log, told, self._time())
         self.names = names = Names(facts.salt)
         self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
-        self.projector = Projector(self.store, self._bodies, names)
+        self.projector = Projector(self.store, self.log, names)
         self.journal = Journal(self.log, GroupCommit(self.log), self.projector)
         self.keeper = Keeper(self.store, self.journal, self.projector, self._time)
         self.versions = Versions(self.registry, self.log, rulebook, settings.policy)
@@ -144,9 +144,6 @@ class Service:
 
     def _rulebook(self) -> Rulebook:
         return self.rulebook
-
-    def _bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        return [(row.position, row.body) for row in self.log.read(after, limit)]
 
     def _time(self) -> float:
         """Give the time of the service: the server's, or the latest that a request has named."""

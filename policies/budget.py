@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
+from policies.rows import ErasureRow, ShopperRow
 from policies.shopper import HORIZON_S, ShopperState
 
 BudgetDay = tuple[str, int]
@@ -62,3 +65,11 @@ def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
             day = (send.channel, utc_day(send.send_at))
             spent[day] = spent.get(day, 0) + sign * millionths(send.cost)
     return spent
+
+
+def spent_by(row: ShopperRow, before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
+    """Give what a row changed of the spending, as `spending` does; what left before an erasure stays paid for."""
+    if isinstance(row, ErasureRow):
+        left = tuple(send for send in before.sends if send.send_at <= row.at)
+        return spending(before, msgspec.structs.replace(before, sends=left))
+    return spending(before, after)

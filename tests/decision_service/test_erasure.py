@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from decision_service.log.base import Entry
 from decision_service.service import open_learner
-from policies.rows import DecisionRow, ErasureRow, EventRow, decode
+from decision_service.verification import Verification
+from policies.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode, encode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
-from tests.factories import small_document
+from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +91,26 @@ async def test_it_holds_after_the_state_was_lost(replica: Start, redis: RealRedi
         for number, shopper_id in enumerate(("s-1", "never-seen")):
             answer = await service.decide(event_id=f"after-{number}", shopper_id=shopper_id)
             assert answer["hold_reason"] == "no_eligible_action"
+
+
+async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_state(
+    replica: Start, redis: RealRedis
+) -> None:
+    """A bounce gives a send's cost back also when the send was folded as it was, and the bounce comes rewritten."""
+    document = small_document(delays_s=[0])
+    for channel in document["channels"].values():
+        channel.update(cost=0.5, daily_budget=10.0)
+    async with replica(document, policy="rule") as service:
+        sent = await service.decide()
+        store, log = service.service.store, service.service.log
+        await service.service.journal.contained()
+        assert sum((await store.spent()).values()) == 500_000
+        bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
+        log.append([Entry(bounce.kind, NOW, encode(bounce), bounce.event_id, bounce.shopper_id)])  # not folded yet
+        await erase(service, "s-1")
+        assert await store.spent() == {}
+        verified = await Verification(log, store, service.service.names).run()
+        assert verified.differences == ()
 
 
 async def test_an_erased_decisions_id_is_gone_and_its_sends_ahead_are_void(replica: Start) -> None:
