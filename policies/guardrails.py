@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -265,8 +265,11 @@ def exceeds_cap(taken: Sequence[float], at: float, maximum: int, window_s: float
     return _rolling(sorted(taken), maximum, window_s, (at,)) == [True]
 
 
+Told = TypeVar("Told", Row, Rows, BoolArray | None)
+
+
 @dataclass(frozen=True)
-class Rule:
+class Rule(Generic[Told]):
     """One guardrail: the reason it gives, what it denies, and which slots that is told of.
 
     ``binds_critical`` says whether it also binds critical triggers, ``asked_again`` whether the activation
@@ -274,13 +277,13 @@ class Rule:
     """
 
     reason: Reason
-    denies: Callable[[Situation], Any]
-    by: Callable[[Denials, int, Any], None]
+    denies: Callable[[Situation], Told]
+    by: Callable[[Denials, int, Told], None]
     binds_critical: bool = False
     asked_again: bool = True
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[Any], ...] = (
     Rule(Reason.excluded_by_caller, excluded_by_caller, Denials.by_mask, binds_critical=True, asked_again=False),
     Rule(Reason.no_content, no_content, Denials.by_mask, binds_critical=True, asked_again=False),
     Rule(Reason.expired, expired, Denials.by_delay, binds_critical=True),
@@ -322,7 +325,7 @@ def judge_again(situation: Situation, message: str, channel: str) -> Reason:
     return Reason(verdicts[space.messages.index(message), space.channels.index(channel), 0])
 
 
-def _judge_slots(situation: Situation, rules: Sequence[Rule]) -> Verdicts:
+def _judge_slots(situation: Situation, rules: Sequence[Rule[Any]]) -> Verdicts:
     """Ask the rules: verdicts (messages, channels, send times)."""
     denials, critical = Denials(situation.rulebook.space, len(situation.send_times)), situation.trigger.critical
     for rule in rules:
