@@ -27,6 +27,8 @@ from decision_service.runtime.say import Say
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
+_GIVE_UP_START_WITHIN_S = 5.0
+# Ray's start does not hear signals while it waits; before the service is ready there is nothing to be flushed.
 # `make` and some shells pass on a signal that the whole group already got: that is no second one.
 _SECOND_AFTER_S = 1.0
 _FORCED = 130
@@ -52,7 +54,7 @@ class Supervisor:
         self._data = DataDirectory(settings.data_dir)
         self._driver: DriverProcess | None = None
         self._asked_at: float | None = None
-        self._killed = False
+        self._ready = self._killed = False
 
     def run(self) -> int:
         """Run the service until it is stopped.
@@ -124,8 +126,11 @@ class Supervisor:
         for event in driver_process.events(reader):
             if isinstance(event, Failed):
                 failure = event.reason
+            elif isinstance(event, Progress):
+                self._say(event.text)
             else:
-                self._say(event.text if isinstance(event, Progress) else self._banner(run, time.monotonic() - began))
+                self._ready = True
+                self._say(self._banner(run, time.monotonic() - began))
         return self._verdict(self._driver.wait(), failure)
 
     def _verdict(self, code: int, failure: str | None) -> int:
@@ -134,7 +139,7 @@ class Supervisor:
         if self._killed:
             self._say("Killed: a second Ctrl-C came, or it did not stop in time")
             return _FORCED
-        if self._asked_at is not None and code in (0, -signal.SIGTERM):
+        if self._asked_at is not None and (code in (0, -signal.SIGTERM) or not self._ready):
             self._say("Stopped")
             return 0
         raise ServiceDied(f"the service died (exit code {code}); see {self._data.service_log}")
@@ -166,14 +171,20 @@ class Supervisor:
         now = time.monotonic()
         if self._asked_at is None:
             self._asked_at = now
-            signal.setitimer(signal.ITIMER_REAL, _STOP_WITHIN_S)
+            signal.setitimer(signal.ITIMER_REAL, _STOP_WITHIN_S if self._ready else _GIVE_UP_START_WITHIN_S)
             if self._driver is not None:
                 self._driver.terminate()
         elif number == signal.SIGINT and now - self._asked_at > _SECOND_AFTER_S:
             self._kill()
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        self._kill()
+        left_s = (self._asked_at or 0.0) + _STOP_WITHIN_S - time.monotonic()
+        if self._ready and left_s > 0:  # it came up all the same, and stops in order
+            signal.setitimer(signal.ITIMER_REAL, left_s)
+        elif self._ready:
+            self._kill()
+        elif self._driver is not None:
+            self._driver.kill()
 
     def _kill(self) -> None:
         self._killed = True

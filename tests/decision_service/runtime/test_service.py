@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_a_start_stopped_half_way_leaves_nothing(temp_dir: Path, tmp_path: Path)
     started.await_line("Starting Ray")
     run = started.run()
     assert started.signal_group(signal.SIGINT) == 0
+    assert left_of(run) == []
+    assert set(temp_dir.iterdir()) == before
+
+
+def test_a_start_that_does_not_hear_is_stopped_all_the_same(temp_dir: Path, tmp_path: Path) -> None:
+    before = set(temp_dir.iterdir())
+    started = Started(tmp_path, temp_dir, application="build_deaf")
+    started.await_line("Loading the application")
+    while not (tmp_path / "deaf").exists():
+        time.sleep(0.05)
+    run = started.run()
+    assert started.signal_group(signal.SIGINT) == 0
+    assert "Stopped" in started.output
     assert left_of(run) == []
     assert set(temp_dir.iterdir()) == before
 

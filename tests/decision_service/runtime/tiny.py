@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -34,6 +36,14 @@ def build(settings: Settings) -> Application:
 
 def build_broken(settings: Settings) -> Application:
     return _bind(Broken, settings)
+
+
+def build_deaf(settings: Settings) -> Application:
+    """Hear no signal and come to no end, as Ray's start does while it waits."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    (settings.data_dir / "deaf").touch()
+    threading.Event().wait()
+    raise AssertionError
 
 
 def _bind(made: type[Tiny], settings: Settings) -> Application:
