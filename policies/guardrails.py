@@ -283,7 +283,7 @@ class Rule(Generic[Told]):
     asked_again: bool = True
 
 
-RULES: tuple[Rule[Any], ...] = (
+RULES = (
     Rule(Reason.excluded_by_caller, excluded_by_caller, Denials.by_mask, binds_critical=True, asked_again=False),
     Rule(Reason.no_content, no_content, Denials.by_mask, binds_critical=True, asked_again=False),
     Rule(Reason.expired, expired, Denials.by_delay, binds_critical=True),

@@ -28,6 +28,7 @@ from redis.exceptions import RedisError, ResponseError
 from ulid import ULID
 
 from decision_service.names import ShopperKey
+from decision_service.state import scripts
 from decision_service.state.base import (
     Folded,
     Moved,
@@ -42,124 +43,6 @@ from decision_service.state.base import (
 from decision_service.state.coalescer import Coalescer
 from policies.budget import NOTHING_SPENT, BudgetDay, Spent, millionths, utc_day
 from policies.shopper import Send, ShopperState
-
-_RESERVE = """
-local known = redis.call('HMGET', KEYS[1], 'incarnation', 'catalogue')
-if known[1] ~= ARGV[1] then return redis.error_reply('AWAY') end
-if tonumber(ARGV[6]) < tonumber(known[2] or 0) then return 0 end
-if (redis.call('HGET', KEYS[2], 'v') or '0') ~= ARGV[2] then return redis.call('HGETALL', KEYS[2]) end
-local cost = tonumber(ARGV[8])
-if cost > 0 then
-  local spent = tonumber(redis.call('HGET', KEYS[4], ARGV[7]) or 0)
-  if ARGV[9] ~= '' and spent + cost > tonumber(ARGV[9]) then return 0 end
-  redis.call('HINCRBY', KEYS[4], ARGV[7], cost)
-  redis.call('HSET', KEYS[5], ARGV[5], cost .. ' ' .. ARGV[7])
-end
-redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-redis.call('HINCRBY', KEYS[2], 'v', 1)
-redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[5])
-return 1
-"""
-
-_CLAIM = """
-if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[1] then return redis.error_reply('AWAY') end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
-redis.call('HINCRBY', KEYS[2], 'v', 1)
-redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[4])
-return 1
-"""
-
-_REFUND = """
-local function refund(claimed, spent, name)
-  local entry = redis.call('HGET', claimed, name)
-  if entry then
-    local cost, day = string.match(entry, '^(%d+) (.*)$')
-    redis.call('HINCRBY', spent, day, -tonumber(cost))
-    redis.call('HDEL', claimed, name)
-  end
-end
-"""
-
-_DROP = (
-    _REFUND
-    + """
-redis.call('ZREM', KEYS[2], ARGV[2])
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then
-  redis.call('HINCRBY', KEYS[1], 'v', 1)
-  refund(KEYS[4], KEYS[3], ARGV[2])
-end
-return 1
-"""
-)
-
-_APPLY = (
-    _REFUND
-    + """
-if (redis.call('HGET', KEYS[1], 'position') or '0') ~= ARGV[1] then return 0 end
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'catalogue', ARGV[3]) end
-local at = 5
-for _ = 1, tonumber(ARGV[4]) do
-  redis.call('HINCRBY', KEYS[3], ARGV[at], ARGV[at + 1])
-  at = at + 2
-end
-for k = 5, #KEYS do
-  if ARGV[at] == '' then redis.call('HDEL', KEYS[k], 'b') else redis.call('HSET', KEYS[k], 'b', ARGV[at]) end
-  redis.call('HINCRBY', KEYS[k], 'v', 1)
-  local shopper, settled = ARGV[at + 1], tonumber(ARGV[at + 2])
-  at = at + 3
-  for _ = 1, settled do
-    local claim = shopper .. ' ' .. ARGV[at]
-    if redis.call('HDEL', KEYS[k], ARGV[at]) == 1 then refund(KEYS[4], KEYS[3], claim) end
-    redis.call('ZREM', KEYS[2], claim)
-    at = at + 1
-  end
-  if redis.call('HEXISTS', KEYS[k], 'b') == 0 and redis.call('HLEN', KEYS[k]) == 1 then redis.call('DEL', KEYS[k]) end
-end
-redis.call('HSET', KEYS[1], 'position', ARGV[2])
-return 1
-"""
-)
-
-# All at once: between looking whether rows are contained and forgetting everything, another keeper could apply some.
-_BEGIN = (
-    _REFUND
-    + """
-local known = redis.call('HMGET', KEYS[1], 'incarnation', 'begun', 'position')
-local server = string.match(ARGV[4], '^[^ ]+')
-if ARGV[2] == '' then
-  if known[2] and known[3] and string.match(known[2], '^[^ ]+') == server then return known[2] end
-  if (known[1] or '') ~= ARGV[3] then return '' end
-end
-redis.call('HDEL', KEYS[1], 'incarnation')
-if ARGV[2] ~= '' or not known[3] then
-  local cursor = '0'
-  repeat
-    local found = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*', 'COUNT', 1000)
-    cursor = found[1]
-    if #found[2] > 0 then redis.call('UNLINK', unpack(found[2])) end
-  until cursor == '0'
-  redis.call('HSET', KEYS[1], 'position', 0)
-end
-for _, claim in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local shopper, field = string.match(claim, '^([^ ]+) (.*)$')
-  local key = ARGV[1] .. 's:' .. shopper
-  if redis.call('HDEL', key, field) == 1 then
-    redis.call('HINCRBY', key, 'v', 1)
-    refund(KEYS[4], KEYS[3], claim)
-  end
-end
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'begun', ARGV[4])
-return ARGV[4]
-"""
-)
-
-_COMPLETE = """
-if redis.call('HGET', KEYS[1], 'begun') ~= ARGV[1] then return 0 end
-redis.call('HDEL', KEYS[1], 'begun')
-redis.call('HSET', KEYS[1], 'incarnation', ARGV[2], 'run_id', ARGV[3])
-return 1
-"""
 
 _PLACE, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -251,7 +134,7 @@ class RedisStateStore:
 
     async def _reserve_many(self, reservations: Sequence[Reservation]) -> Sequence[Reserved | Moved | Overtaken]:
         incarnation = self._trusted()
-        answers = await self._scripts(_RESERVE, [self._reserve_call(incarnation, each) for each in reservations])
+        answers = await self._scripts(scripts.RESERVE, [self._reserve_call(incarnation, each) for each in reservations])
         return [_reserved(answer) for answer in answers]
 
     def _reserve_call(self, incarnation: int, reservation: Reservation) -> tuple[list[str], list[Any]]:
@@ -277,7 +160,7 @@ class RedisStateStore:
         """Withdraw consent ahead of the log."""
         incarnation = self._trusted()
         await self._scripts(
-            _CLAIM,
+            scripts.CLAIM,
             [
                 (
                     [self._meta, self._key(each.shopper), self._claims],
@@ -326,7 +209,7 @@ class RedisStateStore:
         for shopper, projection in step.shoppers.items():
             blob = b"" if projection.state is None else _encode_state(projection.state)
             arguments += [blob, shopper, len(projection.settled), *projection.settled]
-        (answer,) = await self._scripts(_APPLY, [(keys, arguments)])
+        (answer,) = await self._scripts(scripts.APPLY, [(keys, arguments)])
         return bool(answer)
 
     async def shoppers(self) -> AsyncIterator[ShopperKey]:
@@ -366,7 +249,7 @@ class RedisStateStore:
             When its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
-            for script in (_BEGIN, _COMPLETE, _RESERVE, _CLAIM, _DROP, _APPLY):
+            for script in scripts.SCRIPTS:
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
@@ -400,13 +283,13 @@ class RedisStateStore:
             token = f"{await self._server_id()} {ULID()}"
         keys = [self._meta, self._claims, self._spent, self._claimed]
         told = "" if seen is None else seen
-        (begun,) = await self._scripts(_BEGIN, [(keys, [self._prefix, "anew" if anew else "", told, token])])
+        (begun,) = await self._scripts(scripts.BEGIN, [(keys, [self._prefix, "anew" if anew else "", told, token])])
         return bytes(begun).decode() or None
 
     async def complete(self, begun: str, incarnation: int) -> bool:
         """Declare the store caught up as of the incarnation of a beginning; False when another one took its place."""
         server, _, _ = begun.partition(" ")
-        (answer,) = await self._scripts(_COMPLETE, [([self._meta], [begun, incarnation, server])])
+        (answer,) = await self._scripts(scripts.COMPLETE, [([self._meta], [begun, incarnation, server])])
         if answer == 1:
             await self.trust(incarnation)
         return bool(answer)
@@ -458,7 +341,7 @@ class RedisStateStore:
 
     async def _drop(self, claims: Sequence[tuple[ShopperKey, str]]) -> None:
         await self._scripts(
-            _DROP,
+            scripts.DROP,
             [
                 (
                     [self._key(shopper), self._claims, self._spent, self._claimed],
