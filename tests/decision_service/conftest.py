@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import fastapi.dependencies.models
 import httpx
 import pytest
 import yaml
@@ -51,6 +52,15 @@ def decide_body(**changes: Any) -> dict[str, Any]:
 
 
 Start = Callable[..., AbstractAsyncContextManager[Replica]]
+
+
+@pytest.fixture(autouse=True)
+def _no_replica_stays() -> Iterator[None]:
+    """Let go of a test's replicas: FastAPI remembers every endpoint it has looked at, and so megabytes of weights."""
+    yield
+    for each in vars(fastapi.dependencies.models).values():
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
 
 
 @pytest.fixture
