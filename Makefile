@@ -27,8 +27,8 @@ check: install ## Types and style only: mypy strict, ruff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: check ## All tests, mypy strict and ruff
-	$(BIN)/python -m pytest
+test: check ## All tests on two cores, mypy strict and ruff
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 parity: ## Compare with pinned peers in an environment of their own (build/parity)
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
