@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from decision_service.api.routes import build_api
 from decision_service.problems import Unavailable
+from decision_service.runtime.ray_cluster import CPU_SHARE
 from decision_service.service import Fleet, Service, open_learner
 from decision_service.settings import Settings, metrics_directory
 from decision_service.versions import Served, Versions
@@ -29,14 +30,12 @@ _ONGOING = 512
 """Requests a replica works on at once; group commit and coalescing make many of them one."""
 
 _QUEUED = 256
-_CPU_SHARE = 0.01
-"""Ray's processors are only a count: small shares let any number of replicas fit."""
 
 
 @serve.deployment(
     name=_LEARNER,
     num_replicas=1,
-    ray_actor_options={"num_cpus": _CPU_SHARE},
+    ray_actor_options={"num_cpus": CPU_SHARE},
     graceful_shutdown_timeout_s=20,
     health_check_period_s=2,
 )
@@ -62,7 +61,7 @@ class LearnerDeployment:
 
 @serve.deployment(
     name=_REPLICA,
-    ray_actor_options={"num_cpus": _CPU_SHARE},
+    ray_actor_options={"num_cpus": CPU_SHARE},
     max_ongoing_requests=_ONGOING,
     max_queued_requests=_QUEUED,
     backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
