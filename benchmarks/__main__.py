@@ -224,7 +224,8 @@ def triangle(
     weeks: Annotated[int, typer.Option(min=2, help="Of each simulation.")] = 3,
     workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
     keep: Annotated[
-        Path | None, typer.Option(help="Keep what was found on each log here, and go on from there.")
+        Path | None,
+        typer.Option(help="Keep what was found on each log here, and go on from there, with unchanged code."),
     ] = None,
     json: Json = None,
     page: Page = None,

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.rows_log import LoggedMind
+from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.measurement import Measured
-from decision_service.versions import learned_policy
 from offline_eval import named
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
@@ -33,38 +32,16 @@ from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.policy import Policy, rule, uniform
-from policies.rows import Row
 from policies.rulebook import Rulebook
-from simulators.learning_mind import LearningMind
 from simulators.local_shop import FixedMind, LocalShop, Mind
 from simulators.repertoire import Repertoire
 from simulators.scenario import scenario
-from simulators.shop import Arrival
 from simulators.simulation import Simulation
 from simulators.world import World
 
 EPSILON = 0.2
 SCENARIOS = ("stationary", "fatigue")
 _ESTIMATORS = ("snipw", "sndr")
-
-
-class Floored:
-    """A learning mind with a floor."""
-
-    def __init__(self, inner: LearningMind) -> None:
-        self._inner = inner
-
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the learned policy with the floor."""
-        return replace(self._inner.policy(arrival), epsilon=EPSILON)
-
-    def take(self, row: Row) -> None:
-        """Learn."""
-        self._inner.take(row)
-
-    def reach(self, now: float) -> None:
-        """Let time pass."""
-        self._inner.reach(now)
 
 
 @dataclass(frozen=True)
@@ -111,10 +88,10 @@ def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
     """Judge the targets on one log of a scenario, and deploy them in its world."""
 
     def world() -> World:
-        return World(replace(scenario(name), weeks=plan.weeks), plan.shoppers, seed, Repertoire.of(rulebook))
+        return World(scenario(name).lasting(plan.weeks), plan.shoppers, seed, Repertoire.of(rulebook))
 
     rulebook = Rulebook.of(example(), 1)
-    decisions, _ = deployed(Floored(LearningMind(rulebook, learned_policy)), world(), seed)
+    decisions, _ = deployed(learner(rulebook, EPSILON), world(), seed)
     model, floored = LogModel().fit(decisions), rule(EPSILON)
     asked: dict[str, tuple[Target, Policy]] = {
         "uniform": (Uniform(), uniform()),

@@ -1,14 +1,17 @@
-"""A log in memory: the rows of a simulated shop, read as the service's log is."""
+"""A log in memory: the rows of a simulated shop that learns, read as the service's log is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from decision_service.log.base import LogRow
+from decision_service.versions import learned_policy
+from policies.compiled_model import ModelSnapshot
 from policies.policy import Policy
 from policies.rows import CatalogueRow, ClockRow, Row, encode
 from policies.rulebook import Rulebook
+from simulators.learning_mind import LearningMind
 from simulators.local_shop import Mind
 from simulators.shop import Arrival
 
@@ -38,6 +41,15 @@ class RowsLog:
     def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
         """Give the rows of events."""
         return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
+
+
+def learner(rulebook: Rulebook, epsilon: float) -> LearningMind:
+    """Make a mind that learns as the service does, with a floor of its own."""
+
+    def make(snapshot: ModelSnapshot, own: Rulebook, version: int) -> Policy:
+        return replace(learned_policy(snapshot, own, version), epsilon=epsilon)
+
+    return LearningMind(rulebook, make)
 
 
 class LoggedMind:

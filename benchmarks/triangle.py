@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,11 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows_log import LoggedMind
+from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.measurement import Measured
-from decision_service.versions import learned_policy
 from offline_eval import Question, evaluate, named
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
@@ -34,8 +33,7 @@ from policies.actions import JointAction
 from policies.policy import Policy, rule
 from policies.rows import Row
 from policies.rulebook import Rulebook
-from simulators.learning_mind import LearningMind
-from simulators.local_shop import LocalShop
+from simulators.local_shop import LocalShop, Mind
 from simulators.oracle import OracleMind
 from simulators.repertoire import Repertoire
 from simulators.scenario import scenario
@@ -56,19 +54,19 @@ SHOPPERS = 36_000
 
 
 class WatchedMind:
-    """A learning mind with a floor, beside the truth at each decision."""
+    """A mind beside the truth at each of its decisions."""
 
-    def __init__(self, inner: LearningMind, oracle: OracleMind, rulebook: Rulebook, epsilon: float) -> None:
-        self._inner, self._oracle, self._rulebook, self._epsilon = inner, oracle, rulebook, epsilon
+    def __init__(self, inner: Mind, oracle: OracleMind, rulebook: Rulebook) -> None:
+        self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
 
     def policy(self, arrival: Arrival) -> Policy:
-        """Give the learned policy, and write down what everything would earn."""
+        """Give the inner mind's policy, and write down what everything would earn."""
         model = self._oracle.policy(arrival).model
         if model is not None:
             self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
-        return replace(self._inner.policy(arrival), epsilon=self._epsilon)
+        return self._inner.policy(arrival)
 
     def take(self, row: Row) -> None:
         """Learn."""
@@ -104,9 +102,9 @@ class OneSendEach:
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         """Decide for those who have been sent nothing yet."""
-        open_ = [arrival for arrival in arrivals if arrival.shopper_id not in self._done]
-        actions = dict(zip([each.event_id for each in open_], self._inner.decide(open_), strict=True))
-        self._done |= {each.shopper_id for each in open_ if actions[each.event_id] is not None}
+        waiting = [arrival for arrival in arrivals if arrival.shopper_id not in self._done]
+        actions = dict(zip([each.event_id for each in waiting], self._inner.decide(waiting), strict=True))
+        self._done |= {each.shopper_id for each in waiting if actions[each.event_id] is not None}
         return [actions.get(arrival.event_id) for arrival in arrivals]
 
     def reach(self, now: float) -> None:
@@ -128,9 +126,9 @@ class Outcome:
 def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[str, Array]]:
     """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
     rulebook = Rulebook.of(example(), 1)
-    world = World(replace(scenario("stationary"), weeks=weeks), SHOPPERS, seed, Repertoire.of(rulebook))
+    world = World(scenario("stationary").lasting(weeks), SHOPPERS, seed, Repertoire.of(rulebook))
     oracle = OracleMind(Truth(world, rulebook), rulebook)
-    watched = WatchedMind(LearningMind(rulebook, learned_policy), oracle, rulebook, epsilon)
+    watched = WatchedMind(learner(rulebook, epsilon), oracle, rulebook)
     mind = LoggedMind(watched, rulebook)
     shop = OneSendEach(LocalShop(mind, rulebook, f"triangle {seed}".encode()))
     Simulation(shop, world, rulebook, f"t{seed}").run()

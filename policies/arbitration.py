@@ -79,7 +79,7 @@ def _unopposed(situation: Situation) -> Eligibility:
     sends = eligible.nonzero()[0]
     return Eligibility(
         verdicts=verdicts,
-        trigger_of=np.subtract(eligible, 1, dtype=np.int64),  # trigger 0, or none
+        trigger_of=np.add(eligible, NO_TRIGGER, dtype=np.int64),  # trigger 0, or none
         sends=sends,
         hold=not (situation.trigger.critical and len(sends)),
         locale=situation.locale,

@@ -62,7 +62,7 @@ class Template:
 
 def filled_names(attributes: Mapping[str, Scalar]) -> frozenset[str]:
     """Name the attributes that say something."""
-    return frozenset({name for name, value in attributes.items() if not isinstance(value, str) or value.strip()})
+    return frozenset(name for name, value in attributes.items() if not isinstance(value, str) or value.strip())
 
 
 def compile_template(parts: Mapping[str, str]) -> Template:

@@ -125,8 +125,4 @@ NEW_SHOPPER = ShopperState()
 
 def counted_sends(state: ShopperState, now: float, *, but: str | None = None) -> Iterator[Send]:
     """Give the sends that count under the rules: neither critical nor expired ones, nor the decision's own."""
-    return (
-        send
-        for send in state.sends
-        if not (send.critical or send.event_id == but or (send.deferred and send.has_expired(now)))
-    )
+    return (send for send in state.sends if not send.critical and send.event_id != but and not send.has_expired(now))

@@ -41,7 +41,7 @@ def build_broken(settings: Settings) -> Application:
 def build_deaf(settings: Settings) -> Application:
     """Hear no signal and come to no end, as Ray's start does while it waits."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    (settings.data_dir / "deaf").touch()
+    (settings.data_dir / "deaf").open("w").close()  # a pipe, at whose other end the test waits
     threading.Event().wait()
     raise AssertionError
 
