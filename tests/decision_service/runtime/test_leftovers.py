@@ -16,6 +16,9 @@ from decision_service.runtime import leftovers, orphans
 from decision_service.runtime.data_directory import DataDirectory, Run
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
+OURS, THEIRS = f"ours {os.getpid()}", f"theirs {os.getpid()}"
+"""Marks of this test process: the machine is searched for them, and another test process may run these very tests."""
+
 WAITING = "import sys; print('up', flush=True); sys.stdin.read()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITING
 
@@ -48,28 +51,28 @@ def _pids(processes: list[psutil.Process]) -> set[int]:
 
 
 def test_only_processes_with_the_very_mark_are_found(marked: Marked) -> None:
-    ours = marked.start("ours")
-    marked.start("theirs")
+    ours = marked.start(OURS)
+    marked.start(THEIRS)
     marked.start(None)
-    assert _pids(orphans.marked("ours")) == {ours.pid}
+    assert _pids(orphans.marked(OURS)) == {ours.pid}
 
 
 def test_a_dead_process_that_nobody_waited_for_is_not_found(marked: Marked) -> None:
-    process = marked.start("ours")
+    process = marked.start(OURS)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert orphans.marked("ours") == []
+    assert orphans.marked(OURS) == []
 
 
 def test_a_process_that_ignores_the_request_is_killed(marked: Marked) -> None:
-    process = marked.start("ours", STUBBORN)
-    orphans.end(orphans.marked("ours"), patience_s=0.2)
+    process = marked.start(OURS, STUBBORN)
+    orphans.end(orphans.marked(OURS), patience_s=0.2)
     assert not psutil.pid_exists(process.pid)
 
 
 def test_ending_one_that_is_gone_is_no_error(marked: Marked) -> None:
-    process = marked.start("ours")
-    found = orphans.marked("ours")
+    process = marked.start(OURS)
+    found = orphans.marked(OURS)
     process.kill()
     process.wait()
     orphans.end(found)
@@ -77,8 +80,8 @@ def test_ending_one_that_is_gone_is_no_error(marked: Marked) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    runtime = RuntimeDirectory.create("ours")
-    yield Run(token="ours", home="", runtime=str(runtime.path), pid=0, started_at=0.0, url="")
+    runtime = RuntimeDirectory.create(OURS)
+    yield Run(token=OURS, home="", runtime=str(runtime.path), pid=0, started_at=0.0, url="")
     runtime.remove()
 
 
@@ -88,7 +91,7 @@ def test_a_run_is_cleared_of_processes_and_files_and_its_logs_kept(marked: Marke
     logs = RuntimeDirectory(Path(run.runtime)).ray_logs
     logs.mkdir(parents=True)
     (logs / "raylet.out").write_text("why")
-    ours, theirs = marked.start("ours"), marked.start("theirs")
+    ours, theirs = marked.start(OURS), marked.start(THEIRS)
     assert leftovers.clear(data, run) == 1
     assert not psutil.pid_exists(ours.pid)
     assert theirs.poll() is None
@@ -97,6 +100,6 @@ def test_a_run_is_cleared_of_processes_and_files_and_its_logs_kept(marked: Marke
 
 
 def test_a_directory_that_another_run_took_over_is_left_alone(run: Run, tmp_path: Path) -> None:
-    (Path(run.runtime) / "token").write_text("theirs")
+    (Path(run.runtime) / "token").write_text(THEIRS)
     leftovers.clear(DataDirectory(tmp_path), run)
     assert Path(run.runtime).exists()
