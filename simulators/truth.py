@@ -82,32 +82,21 @@ class Truth:
         hours = self._world.tick + self._ticks.astype(np.float64)
         weights, hazards = self._hours(shopper)  # (C, D, T) each: seen in an hour, and then opting out
         clicks, orders, returned = self._chances(shopper, messages, np.array([*warmth.values()]), hours)  # (M, C, T)
-        parts = np.stack([clicks, clicks * orders, 1.0 - clicks, (1.0 - clicks) * returned], axis=1)
+        parts = np.stack([1.0 - clicks, (1.0 - clicks) * returned, clicks, clicks * orders], axis=1)
         both = np.concatenate([weights, hazards], axis=1)  # (C, 2 D, T)
         count, channels = len(self._delays_h), weights.shape[0]
         integrated = np.matmul(parts.transpose(2, 1, 0, 3).reshape(channels, -1, len(hours)), both.transpose(0, 2, 1))
-        found = integrated.reshape(channels, 4, -1, 2, count)  # channel, part, message, kept or lost, delay
+        found = integrated.reshape(channels, 4, -1, 2, count)  # channel, part, message, all or leaving, delay
         space = self._rulebook.space
         by_slot = np.moveaxis(found, (1, 3), (3, 4))
         rows = by_slot[space.channel_of, place[space.message_of], space.delay_of]  # (n, 4, 2)
-        clicked, bought, passed, came = rows[:, :, 0].T
-        out_clicked, out_bought, out_passed, out_came = rows[:, :, 1].T
-        out_clicked, out_bought = of.OUT_IF_CLICKED * out_clicked, of.OUT_IF_CLICKED * out_bought
+        probabilities = _cells(rows.reshape(-1, 2, 2, 2))
         seen = weights.sum(axis=2)[space.channel_of, space.delay_of]
-        probabilities = np.stack(
-            [
-                *(clicked - bought - (out_clicked - out_bought), out_clicked - out_bought),
-                *(bought - out_bought, out_bought),
-                *(passed - came - (out_passed - out_came), out_passed - out_came),
-                *(came - out_came, out_came),
-            ],
-            axis=1,
-        ).reshape(-1, 2, 2, 2)  # clicked or not, without or with order, stays or leaves
         return Prospects(
             seen=seen,
-            click=clicked,
-            order=bought + came,
-            out=out_clicked + out_passed,
+            click=probabilities[:, 1].sum(axis=(1, 2)),
+            order=probabilities[:, :, 1].sum(axis=(1, 2)),
+            out=probabilities[..., 1].sum(axis=(1, 2)),
             reward=self._worth.expected(probabilities, seen),
             load=seen * self._society.repertoire.channels.weight[space.channel_of],
         )
@@ -158,3 +147,18 @@ class Truth:
         returned = channels.returning[None, :, None] * own_order(np.maximum(intent, of.VIEW_INTENT), mood.need)
         shape = clicks.shape
         return clicks, np.broadcast_to(orders, shape), np.broadcast_to(returned, shape)
+
+
+def _cells(found: FloatArray) -> FloatArray:
+    """Give the joint probabilities, not clicked or clicked × without or with order × staying or leaving.
+
+    Parameters
+    ----------
+    found
+        (n, 2, 2, 2): not clicked or clicked × all or with order × all or leaving, as if a click kept nobody.
+    """
+    cells = found.copy()
+    cells[:, 1, :, 1] *= of.OUT_IF_CLICKED
+    cells[:, :, 0] -= cells[:, :, 1]
+    cells[..., 0] -= cells[..., 1]
+    return cells
