@@ -3,7 +3,7 @@
 A learning shop with a floor decides among simulated shoppers. At each decision the simulator's own probabilities say
 what every eligible joint action would earn now (one step): the truth of a target is their mean under its
 distribution, over the very decisions that were logged. Intervals must hold it, and where they do not, the verdict
-must not say `trust`.
+must not say `trust`. The logging policy is a target too: its truth beside what it earned checks the simulator.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from offline_eval import Question, evaluate, named
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.reward_models import LogModel
-from offline_eval.targets import OfPolicy, Target, Uniform
+from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
-from policies.actions import JointAction
 from policies.policy import Policy, rule
 from policies.rows import Row
 from policies.rulebook import Rulebook
@@ -37,7 +36,7 @@ from simulators.local_shop import LocalShop, Mind
 from simulators.oracle import OracleMind
 from simulators.repertoire import Repertoire
 from simulators.scenario import scenario
-from simulators.shop import Acted, Arrival, Shop, Told, Wish
+from simulators.shop import Arrival
 from simulators.simulation import Simulation
 from simulators.truth import Truth
 from simulators.world import World
@@ -49,7 +48,7 @@ WIDE, THIN = 0.2, 0.02
 """Floors ε of the logs."""
 
 _ESTIMATORS = ("ipw", "snipw", "dr", "sndr")
-SHOPPERS = 36_000
+SHOPPERS = 11_500
 """So many that 20,000 decisions have a choice."""
 
 
@@ -77,49 +76,18 @@ class WatchedMind:
         self._inner.reach(now)
 
 
-class OneSendEach:
-    """A shop that is done with whoever it has sent something: it decides no more for them and looks away.
-
-    What a send earns depends on the sends that follow it before it is seen, which a one-step truth does not know:
-    in the plain example it lies a third above what is earned. With one send each, one step is all there is.
-    """
-
-    def __init__(self, inner: Shop) -> None:
-        self._inner = inner
-        self._done: set[str] = set()
-
-    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
-        """Take changes of consent in."""
-        self._inner.wishes(wishes, now)
-
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
-        """Take outcomes in."""
-        self._inner.tell(outcomes, now)
-
-    def saw(self, acts: Sequence[Acted], now: float) -> None:
-        """Take in what those did who may still be sent something."""
-        self._inner.saw([act for act in acts if act.shopper_id not in self._done], now)
-
-    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for those who have been sent nothing yet."""
-        waiting = [arrival for arrival in arrivals if arrival.shopper_id not in self._done]
-        actions = dict(zip([each.event_id for each in waiting], self._inner.decide(waiting), strict=True))
-        self._done |= {each.shopper_id for each in waiting if actions[each.event_id] is not None}
-        return [actions.get(arrival.event_id) for arrival in arrivals]
-
-    def reach(self, now: float) -> None:
-        """Let time pass."""
-        self._inner.reach(now)
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What one log gave for one target: verdict, and which estimators' intervals hold the truth."""
+    """What one log gave for one target: verdict, and which estimators' intervals hold the truth.
+
+    ``truth`` is the target's expected reward per decision, ``earned`` what the logging policy earned.
+    """
 
     target: str
     level: Level
     decisions: int
     truth: float
+    earned: float
     held: dict[str, bool]
 
 
@@ -130,7 +98,7 @@ def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[
     oracle = OracleMind(Truth(world, rulebook), rulebook)
     watched = WatchedMind(learner(rulebook, epsilon), oracle, rulebook)
     mind = LoggedMind(watched, rulebook)
-    shop = OneSendEach(LocalShop(mind, rulebook, f"triangle {seed}".encode()))
+    shop = LocalShop(mind, rulebook, f"triangle {seed}".encode())
     Simulation(shop, world, rulebook, f"t{seed}").run()
     source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
     found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
@@ -174,13 +142,14 @@ def outcomes(seed: int, epsilon: float, names: Sequence[str], weeks: int) -> lis
         weighing = Weighing(target, predict=model.distribution)
         report = evaluate(weighing.rows(decisions), Question(named(_ESTIMATORS)))
         held = {each.name: each.low <= truth <= each.high for each in report.estimates}
-        found.append(Outcome(name, report.verdict.level, len(decisions), truth, held))
+        found.append(Outcome(name, report.verdict.level, len(decisions), truth, report.mean_reward.value, held))
     return found
 
 
 def _targets() -> dict[str, Target]:
     plain, floored = rule(epsilon=0.0), rule(epsilon=0.2)
     return {
+        "logging": Logging(),
         "uniform": Uniform(),
         "rule": OfPolicy(lambda decision: plain),
         "rule_with_floor": OfPolicy(lambda decision: floored),
@@ -244,9 +213,18 @@ def measure(plan: Plan, notebook: Notebook, progress: Callable[[str], None]) -> 
     thin = (notebook.of(plan.first_seed, THIN) or [])[0]
     return [
         Measured("triangle.decisions", min(each.decisions for each in wide), unit="in the shortest log"),
+        _truth_to_earned([each for each in wide if each.target == "logging"]),
         *(result for name in _targets() for result in _summed(name, [each for each in wide if each.target == name])),
         Measured("triangle.thin.rule.verdict", float(thin.level), unit=f"{thin.level.text}, at ε = {THIN:g}"),
     ]
+
+
+def _truth_to_earned(found: list[Outcome]) -> Measured:
+    """Give the ratio of the mean truth to mean earnings, with its 95 % interval over logs (delta method)."""
+    truths, earned = np.array([(each.truth, each.earned) for each in found]).T
+    ratio = float(truths.mean() / earned.mean())
+    reach = 1.96 * float((truths - ratio * earned).std(ddof=1)) / (earned.mean() * len(found) ** 0.5)
+    return Measured("triangle.logging.truth_to_earned", ratio, ratio - reach, ratio + reach, "mean of the logs")
 
 
 def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:

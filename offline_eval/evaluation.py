@@ -121,7 +121,7 @@ class Evaluation:
 
     def _diagnose(self, rows: Rows) -> None:
         self._rows += len(rows)
-        self._weights.add(rows.weight, rows.gain)
+        self._weights.add(rows.weight, rows.reward)
         self._duplicates.add(rows)
         if self._question.needs_model:
             self._calibration.add(rows.q_chosen, rows.reward)

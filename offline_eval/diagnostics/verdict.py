@@ -17,9 +17,9 @@ TOO_FEW_ROWS = 100
 """Below so many effective rows asymptotic intervals promise what they do not keep."""
 
 SKEWED = 0.45
-"""|skewness| ÷ √rows from which on fewer than 90 of 100 nominal 95 % normal intervals hold the truth, which is what
-`trust` promises: the Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The Bootstrap and Edgeworth
-Expansion)."""
+"""|foreseen skewness| ÷ √rows from which on fewer than 90 of 100 nominal 95 % normal intervals hold the truth, which is
+what `trust` promises: the Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The Bootstrap and
+Edgeworth Expansion). What became of the promise: docs/results/coverage.md, `coverage.trusted`."""
 
 HEAVY_TAIL, NO_MEAN = 0.7, 1.0
 """Tail index from which on means of weights are unreliable, or do not exist (Vehtari et al. 2024)."""

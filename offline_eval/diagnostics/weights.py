@@ -22,8 +22,9 @@ class WeightSummary:
 
     ``effective_sample_size`` is (Σw)²/Σw², in rows. ``tail_index`` is the shape k of a generalised Pareto
     distribution fitted to the largest weights: from .7 on means of weights are unreliable, from 1 on they do not
-    exist. ``skewness`` is that of weighted rewards. ``histogram`` counts weights between `EDGES`, those below
-    and above included at the ends; ``zeros`` are apart.
+    exist. ``skewness`` is that of centred rewards times weights, foreseen from both apart as if they were independent:
+    the sample's own hides what is wrong, being small when no rare reward happened to meet a large weight.
+    ``histogram`` counts weights between `EDGES`, those below and above included at the ends; ``zeros`` are apart.
     """
 
     rows: int
@@ -44,7 +45,7 @@ class Weights:
     Examples
     --------
     >>> weights = Weights()
-    >>> weights.add(np.array([1.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    >>> weights.add(weight=np.array([1.0, 1.0, 2.0]), reward=np.array([0.0, 1.0, 1.0]))
     >>> round(weights.summary().effective_sample_size, 3), weights.summary().largest_share
     (2.667, 0.5)
 
@@ -56,17 +57,17 @@ class Weights:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._powers = np.zeros(2)  # Σw, Σw²
-        self._gains = np.zeros(3)  # Σg, Σg², Σg³ of weighted rewards
+        self._powers = np.zeros(3)  # Σw, Σw², Σw³
+        self._rewards = np.zeros(3)  # Σr, Σr², Σr³
         self._largest = np.zeros(0)
         self._zeros = 0
         self._histogram = np.zeros(len(EDGES) + 1, dtype=np.int64)
 
-    def add(self, weight: FloatArray, gain: FloatArray) -> None:
-        """Add a block: weights (n,) and weighted rewards (n,)."""
+    def add(self, weight: FloatArray, reward: FloatArray) -> None:
+        """Add a block: weights (n,) and rewards (n,)."""
         self._rows += len(weight)
-        self._powers += [weight.sum(), weight @ weight]
-        self._gains += [gain.sum(), gain @ gain, (gain * gain) @ gain]
+        self._powers += _powers(weight)
+        self._rewards += _powers(reward)
         self._keep(weight)
         positive = weight[weight > 0]
         self._zeros += len(weight) - len(positive)
@@ -85,7 +86,7 @@ class Weights:
         merged = Weights()
         merged._rows = self._rows + other._rows
         merged._powers = self._powers + other._powers
-        merged._gains = self._gains + other._gains
+        merged._rewards = self._rewards + other._rewards
         merged._keep(self._largest)
         merged._keep(other._largest)
         merged._zeros = self._zeros + other._zeros
@@ -94,7 +95,7 @@ class Weights:
 
     def summary(self) -> WeightSummary:
         """Give what was seen."""
-        total, squares = self._powers.tolist()
+        total, squares, _ = self._powers.tolist()
         largest = np.sort(self._largest)[::-1]
         heaviest = largest[: max(1, self._rows // 1_000)]
         return WeightSummary(
@@ -105,14 +106,23 @@ class Weights:
             largest_share=float(largest[0] / total) if total > 0 else 1.0,
             heaviest_share=float(heaviest.sum() / total) if total > 0 else 1.0,
             tail_index=_tail_index(largest, self._rows),
-            skewness=_skewness(self._rows, *self._gains),
+            skewness=_spread(*self._powers[1:] / self._rows) * _skewness(*self._rewards / self._rows),
             zeros=self._zeros,
             histogram=tuple(self._histogram.tolist()),
         )
 
 
-def _skewness(rows: int, first: float, second: float, third: float) -> float:
-    mean, square, cube = first / rows, second / rows, third / rows
+def _powers(values: FloatArray) -> list[float]:
+    squares = values * values
+    return [values.sum(), squares.sum(), squares @ values]
+
+
+def _spread(square: float, cube: float) -> float:
+    """Give the factor by which weights with these moments raise the skewness of what they multiply."""
+    return float(cube / square**1.5) if square > 0 else 0.0
+
+
+def _skewness(mean: float, square: float, cube: float) -> float:
     variance = square - mean**2
     if variance <= 1e-12 * square:
         return 0.0

@@ -113,6 +113,28 @@ def test_skewed_rewards_are_told() -> None:
     assert codes(evaluate(rows, Question(estimators=[IPW()])))["skewed_rewards"] is Level.caution
 
 
+def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
+    """40 of 20,000 rows are rewarded, none of the 500 that carry half of the weight: the interval knows no better."""
+    heavy, last = np.arange(20_000) < 500, np.arange(20_000) >= 19_960
+    rows = Rows.of(
+        reward=last.astype(np.float64),
+        propensity=np.where(heavy, 0.025, 0.975),
+        target_propensity=np.full(20_000, 0.5),
+    )
+    assert codes(evaluate(rows, Question(estimators=[IPW()]))) == {"skewed_rewards": Level.caution}
+    often = replace(rows, reward=(np.arange(20_000) % 20 == 0).astype(np.float64))
+    assert codes(evaluate(often, Question(estimators=[IPW()]))) == {}
+
+
+def test_the_foreseen_skewness_is_that_of_independent_weights_and_rewards() -> None:
+    random = np.random.default_rng(17)
+    weights, rewards = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1]), (random.random(1_000_000) < 0.05) * 2.0
+    products = weights * (rewards - rewards.mean())
+    found = Weights()
+    found.add(weights, rewards)
+    assert found.summary().skewness == pytest.approx((products**3).mean() / (products**2).mean() ** 1.5, rel=0.05)
+
+
 def test_a_heavy_tail_has_a_high_index_and_a_bounded_one_a_low_one() -> None:
     random = np.random.default_rng(12)
     for weights, low, high in (
@@ -122,7 +144,7 @@ def test_a_heavy_tail_has_a_high_index_and_a_bounded_one_a_low_one() -> None:
         (random.choice([0.5, 1.5], 50_000), 0.0, 0.0),
     ):
         found = Weights()
-        found.add(weights, weights)
+        found.add(weights, np.ones(50_000))
         assert low <= found.summary().tail_index <= high
 
 
@@ -131,7 +153,7 @@ def test_summaries_merge(world: World) -> None:
     head, tail = rows.slice(0, 700), rows.slice(700, 3_000)
     whole, one, two = Weights(), Weights(), Weights()
     for each, part in ((whole, rows), (one, head), (two, tail)):
-        each.add(part.weight, part.gain)
+        each.add(part.weight, part.reward)
     apart, merged = whole.summary(), (one + two).summary()
     assert merged.histogram == apart.histogram
     for name in ("rows", "mean", "effective_sample_size", "largest", "tail_index", "skewness", "zeros"):
