@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from math import sqrt
 
 import numpy as np
 
-from benchmarks.worlds import World
+from benchmarks.worlds import Orders, World
 from decision_service.measurement import Measured
-from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Rows, Totals
+from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Question, Rows, Totals, evaluate
+from offline_eval.diagnostics.verdict import Level
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal
 from offline_eval.intervals.sequence import ConfidenceSequence
 
@@ -120,7 +122,30 @@ def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[st
         yield _share(f"coverage.{name}.ever_missed", count, repetitions)
 
 
-_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences)
+def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    """Tell how often `snipw` holds the truth where the verdict is `trust`, for rewards that are rare."""
+    fewer = max(1, repetitions // 4)
+    for chance, (weight, poverty), rows in product((0.01, 0.05, 0.2), _OVERLAPS, (5_000, 20_000)):
+        orders = Orders(chance, weight, poverty)
+        name = f"orders_{chance:g}.weight_{weight:g}.poverty_{poverty:g}.rows_{rows}"
+        progress(f"verdicts on rare rewards: {name}")
+        random = np.random.default_rng([seed, 6])
+        held = {True: [0, 0], False: [0, 0]}  # trusted or not: held, all
+        for _ in range(fewer):
+            report = evaluate(orders.log(rows, random), Question([SNIPW()]))
+            own = held[report.verdict.level is Level.trust]
+            own[0] += report.estimates[0].low <= orders.truth <= report.estimates[0].high
+            own[1] += 1
+        for trusted, (count, logs) in held.items():
+            if logs:
+                verdict = "trusted" if trusted else "not_trusted"
+                yield _share(f"coverage.{verdict}.{name}", count, logs, f"such logs, {fewer} in all")
+
+
+_OVERLAPS = ((1.0, 1.0), (4.0, 1.0), (4.0, 10.0), (20.0, 1.0), (20.0, 10.0))
+"""Larger weights, and by how much rarer rewards are in their rows."""
+
+_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _trusted)
 
 
 def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: Rows) -> list[Bounds]:
@@ -133,8 +158,8 @@ def _holds(bounds: Bounds, truth: float) -> bool:
     return bounds.low <= truth <= bounds.high
 
 
-def _share(name: str, count: int, repetitions: int) -> Measured:
+def _share(name: str, count: int, repetitions: int, what: str = "logs") -> Measured:
     """Give a share with its normal interval, at least 1/repetitions wide."""
     share = count / repetitions
     reach = 1.96 * sqrt(max(share * (1 - share), 1 / repetitions) / repetitions)
-    return Measured(name, share, max(0.0, share - reach), min(1.0, share + reach), f"of {repetitions} logs")
+    return Measured(name, share, max(0.0, share - reach), min(1.0, share + reach), f"of {repetitions} {what}")

@@ -1,8 +1,8 @@
 """The full simulator: what offline evaluation says a policy would earn, what it earns there, and what the verdict says.
 
-Unlike the triangle's, these shoppers are sent to again and again, so what one decision earns depends on those before
-and after it. The truth of a target is what it earns per decision when it decides in the same world itself, by the
-true probabilities of its sends.
+The triangle asks what a target would earn at the decisions that were logged, one step. Here it makes its own
+decisions, and what one earns depends on those before and after it: the truth of a target is what it earns per
+decision when it decides in the same world itself, by the true probabilities of its sends.
 """
 
 from __future__ import annotations

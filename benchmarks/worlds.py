@@ -72,6 +72,45 @@ def drawn(distributions: Array, random: np.random.Generator) -> Array:
 
 
 @dataclass(frozen=True)
+class Orders:
+    """Rewards are margins of rare orders; half of what the target does, the logging policy seldom does.
+
+    Attributes
+    ----------
+    chance
+        Of an order, in a row of small weight.
+    weight
+        The larger of the two importance weights; 1 makes both of them 1.
+    poverty
+        By how much rarer orders are in rows of large weight.
+    """
+
+    chance: float
+    weight: float
+    poverty: float = 1.0
+
+    _VALUE_LOG_MEAN, _VALUE_LOG_SD = 3.2, 0.84
+
+    @property
+    def truth(self) -> float:
+        """The target's expected reward."""
+        mean = float(np.exp(self._VALUE_LOG_MEAN + self._VALUE_LOG_SD**2 / 2))
+        return mean * self.chance * (1.0 if self.weight == 1.0 else 0.5 + 0.5 / self.poverty)
+
+    def log(self, count: int, random: np.random.Generator) -> Rows:
+        """Draw a log."""
+        seldom = 0.5 / self.weight
+        heavy = random.random(count) < seldom
+        orders = random.random(count) < np.where(heavy & (self.weight > 1.0), self.chance / self.poverty, self.chance)
+        values = np.exp(self._VALUE_LOG_MEAN + self._VALUE_LOG_SD * random.standard_normal(count))
+        return Rows.of(
+            reward=np.where(orders, values, 0.0),
+            propensity=np.where(heavy, seldom, 1.0 - seldom),
+            target_propensity=np.full(count, 0.5),
+        )
+
+
+@dataclass(frozen=True)
 class Fatigue:
     """A world where sends tire: HOLD or send, and a send's click is less likely for each send in the last 3 slots.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import coverage, fatigue, offers, open_bandit, scale
-from benchmarks.worlds import Fatigue, World
+from benchmarks.worlds import Fatigue, Orders, World
 from offline_eval.diagnostics.verdict import Level
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,7 @@ def test_coverage_names_its_results() -> None:
     results = {each.name: each.value for each in coverage.measure(20, 1, lambda part: None)}
     assert results["coverage.normal.effective_sample_size"] >= 1_000
     assert {"coverage.normal.snipw", "coverage.clustered.dr", "coverage.sequence.dr.ever_missed"} <= results.keys()
+    assert "coverage.not_trusted.orders_0.01.weight_20.poverty_1.rows_5000" in results
     assert all(0 <= value <= 1 for name, value in results.items() if "sample_size" not in name)
 
 
@@ -40,6 +41,9 @@ def test_worlds_have_the_truth_that_they_say() -> None:
     log = world.log(200_000, np.random.default_rng(1))
     assert log.gain.mean() == pytest.approx(world.truth, abs=5 * log.gain.std() / np.sqrt(len(log)))
     assert log.reward.mean() == pytest.approx(world.logged_truth, abs=0.006)
+    for orders in (Orders(0.05, 1.0), Orders(0.05, 4.0), Orders(0.2, 20.0, poverty=10.0)):
+        log = orders.log(400_000, np.random.default_rng(2))
+        assert log.gain.mean() == pytest.approx(orders.truth, abs=5 * log.gain.std() / np.sqrt(len(log)))
     tiring = Fatigue()
     played = [tiring.log(2_000, np.random.default_rng(seed)).reward.mean() for seed in range(20)]
     assert np.mean(played) == pytest.approx(tiring.truth(tiring.logged), rel=0.03)
