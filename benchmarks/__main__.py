@@ -221,7 +221,7 @@ def calibrate(
 def triangle(
     logs: Annotated[int, typer.Option(min=1, help="Simulated logs of 20,000 decisions.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
-    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation.")] = 3,
+    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation, two of them to learn what came of it.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
     keep: Annotated[
         Path | None,

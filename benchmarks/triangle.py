@@ -8,7 +8,9 @@ must not say `trust`. The logging policy is a target too: its truth beside what 
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -29,14 +31,15 @@ from offline_eval.diagnostics.verdict import Level
 from offline_eval.reward_models import LogModel
 from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
+from policies.actions import JointAction
 from policies.policy import Policy, rule
-from policies.rows import Row
+from policies.rows import DecisionRow, Row, unpack
 from policies.rulebook import Rulebook
 from simulators.local_shop import LocalShop, Mind
 from simulators.oracle import OracleMind
 from simulators.repertoire import Repertoire
 from simulators.scenario import scenario
-from simulators.shop import Arrival
+from simulators.shop import Acted, Arrival, Shop, Told, Wish
 from simulators.simulation import Simulation
 from simulators.truth import Truth
 from simulators.world import World
@@ -48,8 +51,8 @@ WIDE, THIN = 0.2, 0.02
 """Floors ε of the logs."""
 
 _ESTIMATORS = ("ipw", "snipw", "dr", "sndr")
-SHOPPERS = 11_500
-"""So many that 20,000 decisions have a choice."""
+SHOPPERS = 12_000
+"""So many that 20,000 decisions have a choice within three weeks."""
 
 
 class WatchedMind:
@@ -59,6 +62,8 @@ class WatchedMind:
         self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
+        self.choices = 0
+        """Decisions that had more than one joint action to choose from."""
 
     def policy(self, arrival: Arrival) -> Policy:
         """Give the inner mind's policy, and write down what everything would earn."""
@@ -69,7 +74,43 @@ class WatchedMind:
 
     def take(self, row: Row) -> None:
         """Learn."""
+        self.choices += isinstance(row, DecisionRow) and len(unpack(row.probabilities, np.float64)) > 1
         self._inner.take(row)
+
+    def reach(self, now: float) -> None:
+        """Let time pass."""
+        self._inner.reach(now)
+
+
+class Enough:
+    """A shop that decides until `DECISIONS` had a choice, and then only listens.
+
+    Orders come up to a week after a click: a log that ended with its last decision would know too few of them.
+    """
+
+    def __init__(self, inner: Shop, mind: WatchedMind) -> None:
+        self._inner, self._mind = inner, mind
+
+    @property
+    def _done(self) -> bool:
+        return self._mind.choices >= DECISIONS
+
+    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+        """Take changes of consent in."""
+        self._inner.wishes(wishes, now)
+
+    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+        """Take outcomes in."""
+        self._inner.tell(outcomes, now)
+
+    def saw(self, acts: Sequence[Acted], now: float) -> None:
+        """Take in what shoppers did, as long as a decision may need it."""
+        if not self._done:
+            self._inner.saw(acts, now)
+
+    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
+        """Decide for each arrival; in the end hold, without a row."""
+        return [None] * len(arrivals) if self._done else self._inner.decide(arrivals)
 
     def reach(self, now: float) -> None:
         """Let time pass."""
@@ -98,7 +139,7 @@ def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[
     oracle = OracleMind(Truth(world, rulebook), rulebook)
     watched = WatchedMind(learner(rulebook, epsilon), oracle, rulebook)
     mind = LoggedMind(watched, rulebook)
-    shop = LocalShop(mind, rulebook, f"triangle {seed}".encode())
+    shop = Enough(LocalShop(mind, rulebook, f"triangle {seed}".encode()), watched)
     Simulation(shop, world, rulebook, f"t{seed}").run()
     source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
     found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
@@ -203,7 +244,9 @@ def measure(plan: Plan, notebook: Notebook, progress: Callable[[str], None]) -> 
     """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
     seeds = range(plan.first_seed, plan.first_seed + plan.logs)
     asked = [(plan.first_seed, THIN, ("rule",)), *((seed, WIDE, tuple(_targets())) for seed in seeds)]
-    with ProcessPoolExecutor(plan.workers, mp_context=get_context("spawn")) as pool:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker has one core
+    # A log is a million small objects that all stay: collecting garbage among them takes a seventh of the time.
+    with ProcessPoolExecutor(plan.workers, get_context("spawn"), gc.disable, max_tasks_per_child=1) as pool:
         missing = [each for each in asked if notebook.of(*each[:2]) is None]
         running = {pool.submit(outcomes, *each, plan.weeks): each[:2] for each in missing}
         for number, finished in enumerate(as_completed(running), start=1):
