@@ -25,9 +25,11 @@ from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.measurement import Measured
-from offline_eval import Question, evaluate, named
+from offline_eval import Question, Report, named
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
+from offline_eval.evaluation import Evaluation
+from offline_eval.history import History
 from offline_eval.reward_models import LogModel
 from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
@@ -180,11 +182,18 @@ def outcomes(seed: int, epsilon: float, names: Sequence[str], weeks: int) -> lis
     for name in names:
         target = Remembered(_targets()[name].distribution)
         truth = truth_of(decisions, target, expected)
-        weighing = Weighing(target, predict=model.distribution)
-        report = evaluate(weighing.rows(decisions), Question(named(_ESTIMATORS)))
+        report = _report(decisions, Weighing(target, predict=model.distribution), is_logging=name == "logging")
         held = {each.name: each.low <= truth <= each.high for each in report.estimates}
         found.append(Outcome(name, report.verdict.level, len(decisions), truth, report.mean_reward.value, held))
     return found
+
+
+def _report(decisions: Sequence[Decision], weighing: Weighing, *, is_logging: bool) -> Report:
+    """Evaluate as ``decision-service evaluate`` does."""
+    evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
+    for rows in weighing.rows(history.watched(decisions)):
+        evaluation.add(rows)
+    return evaluation.report(history.findings(is_logging=is_logging), weighing.served)
 
 
 def _targets() -> dict[str, Target]:
