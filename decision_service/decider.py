@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 from ulid import ULID
@@ -15,9 +17,9 @@ from decision_service.answers import Answer, answer, degraded_answer
 from decision_service.api.schemas import DecideBody
 from decision_service.journal import Draft, Journal
 from decision_service.keys import decision_key
-from decision_service.log.base import Appended, Condition, Conflict, Fenced, Precluded
+from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
 from decision_service.names import Names, is_pseudonym
-from decision_service.problems import Gone, Invalid, Unavailable
+from decision_service.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.state.base import Moved, Overtaken, Reservation, StateAway, StateStore, Stored
 from policies.budget import BudgetDay, millionths, utc_day
 from policies.context import shared_context
@@ -55,11 +57,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class _Place:
-    """A reserved place, with what guards the append of its decision."""
+    """A reserved place, and the incarnation of the log that it was taken in."""
 
     reservation: Reservation
     incarnation: int | None
-    condition: Condition
     reserved_at: float  # monotonic seconds
 
 
@@ -99,21 +100,40 @@ class Decider:
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
         """
-        serving = self._serving()
-        request = _request(body, now, serving.rulebook)
         fingerprint = "" if body.dry_run else _fingerprint(body)
         try:
-            stored = await self._read(request, serving.rulebook)
-            decision = decide(request, stored.state, serving.rulebook, serving.policy, self._seed, stored.spent)
+            return await self._decide(body, now, fingerprint)
+        except (Invalid, Unavailable):
+            # Whatever has changed since, what was answered once is answered again.
+            known = await self._known(body.event_id or "", fingerprint)
+            if known is None:
+                raise
+            return known
+
+    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> Answered:
+        serving = self._serving()
+        request = _request(body, now, serving.rulebook)
+        try:
             if body.dry_run:
+                decision, _ = await self._drawn(request, serving)
                 return Answered(answer(decision, record(decision)).encode())
-            result = await self._settle(decision, stored, fingerprint)
+            result = await self._logged(request, serving, fingerprint)
         except StateAway as away:
             return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
         if isinstance(result, Fenced):
             fenced = StateAway("the state store began anew while this was decided")
             return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
         return result
+
+    async def _known(self, event_id: str, fingerprint: str) -> Answered | None:
+        """Give what was answered to an event id before, None where nothing was, or the log cannot be asked."""
+        if not fingerprint:
+            return None
+        try:
+            found = await asyncio.to_thread(self._journal.log.find_all, [decision_key(event_id)])
+        except LogUnavailable:
+            return None
+        return _replay(Conflict(found[0]), fingerprint) if found else None
 
     async def may_run_out(self, times: Sequence[float]) -> bool:
         """Tell whether decisions at these times may use up a day's budget, so that their order would matter."""
@@ -134,27 +154,55 @@ class Decider:
     async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
         return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))
 
-    async def _settle(self, decision: Decision, stored: Stored, fingerprint: str) -> Answered | Fenced:
-        """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change."""
+    async def _drawn(self, request: Request, serving: Serving) -> tuple[Decision, Stored]:
+        stored = await self._read(request, serving.rulebook)
+        return decide(request, stored.state, serving.rulebook, serving.policy, self._seed, stored.spent), stored
+
+    async def _logged(self, request: Request, serving: Serving, fingerprint: str) -> Answered | Fenced:
+        """Decide until it is in the log: anew where the shopper was erased meanwhile, of whom nothing may come back."""
+        while True:
+            decision, stored = await self._drawn(request, serving)
+            if stored.state.send_of(request.event_id) is not None:  # a repeat, most likely: it takes no second place
+                known = await self._known(request.event_id, fingerprint)
+                if known is not None:
+                    return known
+            result = await self._settle(decision, stored, fingerprint)
+            if not isinstance(result, Precluded):
+                return result
+
+    async def _settle(self, decision: Decision, stored: Stored, fingerprint: str) -> Answered | Fenced | Precluded:
+        """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change.
+
+        Precluded only where the shopper was erased.
+        """
+        shopper_id, since = decision.request.shopper_id, stored.position
+        shoppers = (shopper_id, self._names.key(shopper_id))
         allowed = decision.is_send
         while True:
+            row = record(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
+            told = answer(decision, row)  # before the place is taken: what cannot be told takes none
             place = await self._reserve(decision, stored) if allowed else None
-            row = record(decision, lost_race=decision.is_send and place is None, fingerprint=fingerprint)
-            result = await self._append(row, answer(decision, row), place)
+            if allowed and place is None:
+                allowed = False
+                continue
+            condition = Condition(shoppers=shoppers, unerased_since=since, since=stored.position if place else None)
+            result = await self._append(row, told, condition, place)
             if not isinstance(result, Precluded):
                 return result
             await self._journal.contained(result.position)
+            if result.erased:
+                return result
             stored = await self._read(decision.request, decision.rulebook)
-            allowed = still_allowed(decision, stored.state)
+            allowed = allowed and still_allowed(decision, stored.state)
 
     async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:
         """Take the drawn send's place; None when a rule turned meanwhile."""
-        send, rulebook, shopper_id = decision.send, decision.rulebook, decision.request.shopper_id
+        send, rulebook = decision.send, decision.rulebook
         if send is None:
             return None
         budget = None if send.critical else rulebook.budgets.get(send.channel)
         reservation = Reservation(
-            shopper=self._names.key(shopper_id),
+            shopper=self._names.key(decision.request.shopper_id),
             version=stored.version,
             attempt=f"{send.event_id}/{ULID()}",
             send=send,
@@ -168,20 +216,21 @@ class Decider:
             reservation = replace(reservation, version=taken.stored.version)
         if isinstance(taken, Overtaken):
             return None
-        condition = Condition(since=stored.position, shoppers=(shopper_id, reservation.shopper))
-        return _Place(reservation, incarnation, condition, time.monotonic())
+        return _Place(reservation, incarnation, time.monotonic())
 
-    async def _append(self, row: DecisionRow, told: Answer, place: _Place | None) -> Answered | Fenced | Precluded:
+    async def _append(
+        self, row: DecisionRow, told: Answer, condition: Condition, place: _Place | None
+    ) -> Answered | Fenced | Precluded:
         if place is not None and time.monotonic() - place.reserved_at > RESERVED_FOR_S:
             await self._give_back(place)
             raise Unavailable("the reservation took too long")
         body = told.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
-        draft = Draft(row, key=decision_key(row.event_id))
-        if place is not None:
-            draft = replace(draft, fence=place.incarnation, condition=place.condition)
+        fence = None if place is None else place.incarnation
         try:
-            result = await self._journal.append(draft)
+            result = await self._journal.append(Draft(row, decision_key(row.event_id), fence, condition))
+        except Uncertain:
+            raise  # the row may be in the log: its claim stays until the store contains what was written by then
         except Unavailable:
             await self._give_back(place)
             raise
@@ -211,7 +260,7 @@ class Decider:
         told = degraded_answer(row)
         if dry_run:
             return Answered(told.encode())
-        return _unconditional(await self._append(row, told, None))
+        return _unconditional(await self._append(row, told, UNCONDITIONAL, None))
 
 
 def _unconditional(result: Answered | Fenced | Precluded) -> Answered:
@@ -271,6 +320,23 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
 
 
 def _fingerprint(body: DecideBody) -> str:
-    """Name a body as parsed, defaults filled in, so that formatting does not matter."""
-    canonical = msgspec.json.encode(body.model_dump(mode="json", exclude={"event_id"}), order="deterministic")
-    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+    """Name a body as parsed, its own defaults filled in, so that formatting does not matter.
+
+    What the catalogue fills in is left out: a repeat is the same after the catalogue has changed.
+    """
+    said = _plain(body.model_dump(exclude={"event_id"}))
+    return hashlib.blake2b(msgspec.json.encode(said, order="deterministic"), digest_size=16).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """Give what is equal one spelling: instants of every offset, and whole numbers with or without a point."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case datetime():
+            return _plain(value.timestamp())
+        case float() if value.is_integer():
+            return int(value)
+    return value

@@ -6,9 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Entry, EventLog, LogUnavailable, Result
+from decision_service.log.base import (
+    UNCONDITIONAL,
+    Appended,
+    Condition,
+    Entry,
+    EventLog,
+    LogBusy,
+    LogUnavailable,
+    Result,
+)
 from decision_service.log.group_commit import GroupCommit
-from decision_service.problems import Unavailable
+from decision_service.problems import Unavailable, Uncertain
 from decision_service.projector import Projector
 from decision_service.state.base import StateAway
 from policies.rows import Row, encode
@@ -54,7 +63,9 @@ class Journal:
         Raises
         ------
         Unavailable
-            When the log cannot be written: none of the rows is in it.
+            When the log takes no more rows: none of these is in it.
+        Uncertain
+            When the log cannot be written: either none of the rows is in it, or all are.
         """
         entries = [
             Entry(
@@ -71,8 +82,10 @@ class Journal:
         ]
         try:
             results = await self._commits.append_all(entries)
+        except LogBusy as error:
+            raise Unavailable("too many rows wait to be written") from error
         except LogUnavailable as error:
-            raise Unavailable("the log cannot be written") from error
+            raise Uncertain("the log cannot be written") from error
         for draft, result in zip(drafts, results, strict=True):
             if isinstance(result, Appended):
                 self._projector.offer(result.position, draft.row)

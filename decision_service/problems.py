@@ -7,6 +7,7 @@ Problem
 ├── TooLarge            413
 ├── Invalid             422  a field is wrong; names it and says why
 └── Unavailable         503  try again: with Retry-After
+    └── Uncertain            the log may have been written all the same: a repeat is told what was
 """
 
 from __future__ import annotations
@@ -104,3 +105,7 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, retry_after_s=1)
+
+
+class Uncertain(Unavailable):
+    """The log failed in the middle of writing: what was to be written may be in it."""

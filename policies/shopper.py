@@ -93,6 +93,16 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
         sends = sorted((*others, send), key=lambda each: (each.send_at, each.event_id))
         return msgspec.structs.replace(self, sends=tuple(sends))
 
+    def with_claim(self, send: Send) -> ShopperState:
+        """Add a place that is reserved ahead of the log, beside any other of its event.
+
+        A repeat may have drawn another send than the one that is logged, and takes nothing away from it.
+        """
+        if send in self.sends:
+            return self
+        sends = sorted((*self.sends, send), key=lambda each: (each.send_at, each.event_id))
+        return msgspec.structs.replace(self, sends=tuple(sends))
+
     def send_of(self, event_id: str) -> Send | None:
         """Give the place that a decision has taken, None when it has none (any more)."""
         return next((send for send in self.sends if send.event_id == event_id), None)

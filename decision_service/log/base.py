@@ -21,7 +21,10 @@ from typing import Protocol
 FENCE = "fence"
 """The kind of the rows that begin an incarnation."""
 
-WILL = ("outcome", "preferences", "erasure")
+ERASURE = "erasure"
+"""The kind of the rows that say that a shopper was erased."""
+
+WILL = ("outcome", "preferences", ERASURE)
 """The kinds of rows by which a shopper's will may be made known: opt-outs, preferences, erasure."""
 
 
@@ -47,14 +50,22 @@ class Condition:
         Kinds of rows that the event may not have yet.
     before
         The watermark, this row's time included, must lie below.
-    since, shoppers
-        No row of a `WILL` kind of these shoppers may stand after this position.
+    owner
+        The event's earlier rows must be about this shopper: an erasure puts them under a pseudonym.
+    shoppers
+        Whom the following are about.
+    since
+        No row of a `WILL` kind of theirs may stand after this position.
+    unerased_since
+        No erasure of them may stand after this position.
     """
 
     unless: frozenset[str] = frozenset()
     before: float = inf
-    since: int | None = None
+    owner: str | None = None
     shoppers: tuple[str, ...] = ()
+    since: int | None = None
+    unerased_since: int | None = None
 
 
 UNCONDITIONAL = Condition()
@@ -169,10 +180,12 @@ class Fenced:
 class Precluded:
     """Nothing was written: the entry's condition does not hold.
 
-    ``position`` is that of the row that precludes it, or the head where the watermark does.
+    ``position`` is that of the row that precludes it, or the head where the watermark does; ``erased`` tells
+    that the shopper was erased meanwhile, so that nothing known before may be written under their id.
     """
 
     position: int
+    erased: bool = False
 
 
 Result = Appended | Conflict | Fenced | Precluded

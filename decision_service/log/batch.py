@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from math import inf
 from types import MappingProxyType
 
 from decision_service.log.base import (
+    ERASURE,
     FENCE,
     UNCONDITIONAL,
     WILL,
@@ -34,7 +34,8 @@ class Batch:
     by_key
         The log's rows that have one of the entries' keys.
     wills
-        The last positions of rows by which the shoppers of the entries' conditions made their will known.
+        The last positions of rows by which the shoppers of the entries' conditions made their will known, by
+        shopper and kind.
 
     Examples
     --------
@@ -51,7 +52,7 @@ class Batch:
         *,
         of_events: Iterable[LogRow],
         by_key: Mapping[str, LogRow],
-        wills: Mapping[str, int] = MappingProxyType({}),
+        wills: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
         self._head = head
         self._wills = dict(wills)
@@ -69,25 +70,35 @@ class Batch:
         before = self._head
         if entry.fence is not None and entry.fence != before.incarnation:
             return Fenced(before.incarnation)
-        if entry.condition is not UNCONDITIONAL and (position := self._preclusion(entry)) is not None:
-            return Precluded(position)
+        if entry.condition is not UNCONDITIONAL and (precluded := self._preclusion(entry)) is not None:
+            return precluded
         row = _follow(before, entry)
         self._head = Head(row.position, row.watermark, row.incarnation)
         self.rows.append((row, entry.key))
         if row.kind in WILL and row.shopper_id is not None:
-            self._wills[row.shopper_id] = row.position
+            self._wills[row.shopper_id, row.kind] = row.position
         return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
 
-    def _preclusion(self, entry: Entry) -> int | None:
-        """Give the position of what stands against an entry, None when its condition holds."""
+    def _preclusion(self, entry: Entry) -> Precluded | None:
+        """Give what stands against an entry, None when its condition holds."""
         condition = entry.condition
         for earlier in self._by_event.get(entry.event_id or "", ()):
+            if condition.owner is not None and earlier.shopper_id not in (None, condition.owner):
+                return Precluded(earlier.position, erased=True)
             if earlier.kind in condition.unless:
-                return earlier.position
+                return Precluded(earlier.position)
         if max(self._head.watermark, entry.at) >= condition.before:
-            return self._head.position
-        since = inf if condition.since is None else condition.since
-        latest = max((self._wills.get(name, 0) for name in condition.shoppers), default=0)
+            return Precluded(self._head.position)
+        if (erased := self._said(condition.shoppers, (ERASURE,), condition.unerased_since)) is not None:
+            return Precluded(erased, erased=True)
+        said = self._said(condition.shoppers, WILL, condition.since)
+        return None if said is None else Precluded(said)
+
+    def _said(self, shoppers: Iterable[str], kinds: Iterable[str], since: int | None) -> int | None:
+        """Give where one of the shoppers said something of some kinds after a position."""
+        if since is None:
+            return None
+        latest = max((self._wills.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
         return latest if latest > since else None
 
     def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:

@@ -48,9 +48,9 @@ _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 _OF_EVENTS = select(*_ROW).where(log.c.event_id.in_(_NAMES)).order_by(log.c.position)
 _OF_KEYS = select(*_ROW, log.c.key).where(log.c.key.in_(_NAMES))
 _WILLS = (
-    select(log.c.shopper_id, func.max(log.c.position))
+    select(log.c.shopper_id, log.c.kind, func.max(log.c.position))
     .where(log.c.shopper_id.in_(_NAMES), log.c.position > bindparam("since"), log.c.kind.in_(WILL))
-    .group_by(log.c.shopper_id)
+    .group_by(log.c.shopper_id, log.c.kind)
 )
 _REWRITE = (
     update(log)
@@ -204,18 +204,18 @@ def _begin(connection: Connection, entries: Sequence[Entry]) -> Batch:
     )
 
 
-def _wills(connection: Connection, entries: Sequence[Entry]) -> dict[str, int]:
+def _wills(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     """Give where the shoppers that conditions are about last made their will known, if later than conditions say."""
-    conditions = [entry.condition for entry in entries if entry.condition.since is not None]
-    if not conditions:
+    conditions = [entry.condition for entry in entries if entry.condition.shoppers]
+    asked = [since for each in conditions for since in (each.since, each.unerased_since) if since is not None]
+    if not asked:
         return {}
     names = list({name for condition in conditions for name in condition.shoppers})
-    since = min(condition.since for condition in conditions if condition.since is not None)
-    found: dict[str, int] = {}
+    found: dict[tuple[str, str], int] = {}
     for first in range(0, len(names), _ASKED_AT_ONCE):
-        asked = {"names": names[first : first + _ASKED_AT_ONCE], "since": since}
-        for name, position in connection.execute(_WILLS, asked):
-            found[name] = position
+        values = {"names": names[first : first + _ASKED_AT_ONCE], "since": min(asked)}
+        for name, kind, position in connection.execute(_WILLS, values):
+            found[name, kind] = position
     return found
 
 

@@ -416,7 +416,7 @@ def _stored(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> St
     state = _folded(fields)
     for name, value in _claims(fields):
         if name.startswith(_PLACE):
-            state = state.with_send(_decode_send(value))
+            state = state.with_claim(_decode_send(value))
         else:
             state = state.without_consent(value.decode())
     return Stored(state, int(fields.get(b"v", 0)), position, spent)
