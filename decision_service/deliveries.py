@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from decision_service.journal import Draft, Journal
 from decision_service.keys import activation_key, cancellation_key
-from decision_service.log.base import Condition, Fenced, Precluded
+from decision_service.log.base import Condition, Fenced, Precluded, Result
 from decision_service.log.base import Conflict as Known
 from decision_service.names import Names
 from decision_service.problems import Conflict, NotFound, Unavailable
@@ -102,13 +102,15 @@ class Deliveries:
         Unavailable
             When the log is away.
         """
-        decision, rows = await self._send(event_id)
-        if any(isinstance(row, CancellationRow) for row in rows):
-            return
-        row = CancellationRow(now, event_id, decision.shopper_id)
-        ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
-        condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at)
-        result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
+        result: Result | None = None
+        while result is None or (isinstance(result, Precluded) and result.erased):
+            decision, rows = await self._send(event_id)
+            if any(isinstance(row, CancellationRow) for row in rows):
+                return
+            row = CancellationRow(now, event_id, decision.shopper_id)
+            ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
+            condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
+            result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
         if isinstance(result, Precluded):
             raise Conflict("an outcome is known already, or the attribution window is over")
         await self._journal.contained()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decision_service.api.schemas import OutcomeBody
 from decision_service.journal import Draft, Journal
 from decision_service.keys import decision_key, outcome_key
-from decision_service.log.base import Appended, Conflict, Result
+from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Precluded, Result
 from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
@@ -58,15 +58,10 @@ class Feedback:
 
     async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
         """Log outcomes and tell of each what became of it."""
-        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
-        decisions = await self._decisions({body.event_id for body in bodies})
-        rows = {
-            number: _row(body, now, decisions.get(body.event_id))
-            for number, body in enumerate(bodies)
-            if number not in refused
-        }
-        statuses = dict(refused)
-        if rows:
+        statuses = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
+        while missing := {number: body for number, body in enumerate(bodies) if number not in statuses}:
+            decisions = await self._decisions({body.event_id for body in missing.values()})
+            rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in missing.items()}
             statuses |= await self._log(rows, decisions)
         return [statuses[number] for number in range(len(bodies))]
 
@@ -93,13 +88,13 @@ class Feedback:
         with suppress(StateAway):
             await self._store.withdraw([each for own in withdrawals.values() for each in own])
         results = await self._journal.append_all(drafts)
-        repeated = [number for number in withdrawals if isinstance(results[number], Conflict)]
+        repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
         await self._retract([each for number in repeated for each in withdrawals[number]])
         await self._journal.contained()
         return results
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Take back what a repeat withdrew: consent may have been given again since the first time."""
+        """Take back what was not logged: with a repeat, consent may have been given again since the first time."""
         try:
             await self._store.retract(withdrawals)
         except StateAway:
@@ -119,7 +114,11 @@ class Feedback:
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
-        drafts = [Draft(row, key=outcome_key(row)) for row in rows.values()]
+        """Log outcomes; none is told of those whose shopper was erased since their decision was read."""
+        drafts = [
+            Draft(row, outcome_key(row), condition=Condition(owner=row.shopper_id) if row.shopper_id else UNCONDITIONAL)
+            for row in rows.values()
+        ]
         withdrawals = {
             number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
@@ -129,6 +128,7 @@ class Feedback:
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)
+            if not isinstance(result, Precluded)
         }
 
 

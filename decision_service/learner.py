@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from decision_service.keys import activation_key
-from decision_service.log.base import Entry, EventLog, LogUnavailable
+from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
 from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable
 from policies.actions import ActionSpace
 from policies.catalogue import Catalogue
@@ -228,8 +228,9 @@ class Learner:
 
 
 def _expiry(row: ActivationRow) -> Entry:
-    body, key = encode(row), activation_key(row.event_id)
-    return Entry(row.kind, row.at, body, event_id=row.event_id, shopper_id=row.shopper_id, key=key)
+    """Make an entry that is not written if the shopper was erased meanwhile: the next look knows the pseudonym."""
+    body, key, condition = encode(row), activation_key(row.event_id), Condition(owner=row.shopper_id)
+    return Entry(row.kind, row.at, body, row.event_id, row.shopper_id, key, condition=condition)
 
 
 def _space(row: Row) -> ActionSpace | None:

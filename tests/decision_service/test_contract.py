@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from decision_service.log.base import Entry, LogUnavailable, Result
+from decision_service.state.base import Reservation, Reserved
 from policies.rows import DecisionRow, decode
+from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start, decide_body
 from tests.factories import small_document
 
@@ -51,6 +56,71 @@ async def test_the_same_id_gives_the_same_bytes_and_one_row(replica: Start) -> N
         other = await service.post("/v1/decide", decide_body(context={"cart_value": 1}))
         assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "event_id")
         assert service.rows() == rows
+
+
+async def test_what_is_equal_is_the_same_body(replica: Start) -> None:
+    async with replica() as service:
+        first = await service.post("/v1/decide", decide_body(context={"cart_value": 1}))
+        for same in ({"context": {"cart_value": 1.0}}, {"now": "2026-11-21T18:00:00+01:00"}):
+            again = await service.post("/v1/decide", decide_body(**({"context": {"cart_value": 1}} | same)))
+            assert again.content == first.content
+
+
+async def test_the_same_id_gives_the_same_bytes_whatever_has_changed(replica: Start, redis: RealRedis) -> None:
+    document = small_document()
+    document["triggers"]["cart_abandoned"]["critical"] = True
+    other = small_document()
+    for message in other["messages"].values():
+        message["triggers"] = ["wishlist"]
+    del other["triggers"]["cart_abandoned"]
+    async with replica(document) as service:
+        first = await service.post("/v1/decide", decide_body())
+        assert (await service.client.put("/v1/catalog", json=other)).status_code == 200
+        assert (await service.post("/v1/decide", decide_body())).content == first.content
+        assert (await service.post("/v1/decide", decide_body(event_id="e-2"))).status_code == 422
+        redis.kill()
+        assert (await service.post("/v1/decide", decide_body())).content == first.content
+
+
+async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start) -> None:
+    """It would draw a send days ahead, and a third call see the place of today free."""
+    document = small_document(delays_s=[0, 259_200], caps=[{"max": 1, "window_s": 86_400}])
+    for message, trigger, delay_s in (("reminder", "cart_abandoned", 0), ("hint", "wishlist", 259_200)):
+        document["messages"][message] |= {"triggers": [trigger], "delays_s": [delay_s]}
+        document["triggers"][trigger]["expires_s"] = 864_000
+    async with replica(document, policy="uniform") as service:
+        assert (await service.decide(event_id="e-1", now="2026-11-21T17:00:00Z"))["decision"] == "send"
+        await service.service.journal.contained()
+        shopper = service.service.names.key("s-1")
+        stored = await service.service.store.read(shopper)
+        (place,) = stored.state.sends
+        later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
+        claim = Reservation(shopper, stored.version, "e-1/repeat", later, catalogue=1)
+        assert isinstance(await service.service.store.reserve(claim), Reserved)
+        held = await service.decide(event_id="e-2", now="2026-11-21T17:02:00Z")
+        assert held["hold_reason"] == "no_eligible_action"
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_place_stays_taken_while_nobody_knows_whether_its_decision_was_logged(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    """The database fails as it commits: once after it has, once before."""
+    async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}])) as service:
+        append = service.service.log.append
+
+        def failing(entries: Sequence[Entry]) -> list[Result]:
+            monkeypatch.setattr(service.service.log, "append", append)
+            if written:
+                append(entries)
+            raise LogUnavailable("the connection was lost")
+
+        monkeypatch.setattr(service.service.log, "append", failing)
+        first = await service.post("/v1/decide", decide_body())
+        assert first.status_code == (200 if written else 503)
+        assert (await service.decide(event_id="e-2"))["hold_reason"] == "no_eligible_action"
+        again = await service.post("/v1/decide", decide_body())
+        assert (again.status_code, again.json()["decision"]) == (200, "send")
 
 
 async def test_parallel_calls_with_one_id_have_one_winner(replica: Start) -> None:

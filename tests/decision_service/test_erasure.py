@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from decision_service.log.base import Entry
 from decision_service.service import open_learner
+from decision_service.state.base import Reservation
 from decision_service.verification import Verification
 from policies.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode, encode
 from tests.conftest import RealRedis
@@ -160,6 +162,74 @@ async def test_late_news_of_an_erased_decision_is_taken_and_joined(replica: Star
         news: dict[str, Any] = {"event_id": sent[-1], "type": "opt_out", "now": "2026-11-23T19:00:00Z"}
         answer = await service.post("/v1/feedback", news)
         assert answer.json()["results"] == [{"status": "accepted"}]
+
+
+class ErasingAs:
+    """Erases the shopper in the middle of another call: as that one first reads the decision, or takes a place."""
+
+    def __init__(self, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._service, self._patch, self._loop = service, monkeypatch, asyncio.get_running_loop()
+
+    def it_reads(self, name: str) -> None:
+        """Erase after the log was read by a method, in another thread."""
+        log = self._service.service.log
+        reading = getattr(log, name)
+
+        def read(*asked: Any) -> Any:
+            found = reading(*asked)
+            self._patch.setattr(log, name, reading)
+            asyncio.run_coroutine_threadsafe(erase(self._service), self._loop).result(10)
+            return found
+
+        self._patch.setattr(log, name, read)
+
+    def it_reserves(self) -> None:
+        """Erase before a place is taken."""
+        store = self._service.service.store
+        reserving = store.reserve
+
+        async def reserve(reservation: Reservation) -> Any:
+            self._patch.setattr(store, "reserve", reserving)
+            await erase(self._service)
+            return await reserving(reservation)
+
+        self._patch.setattr(store, "reserve", reserve)
+
+
+async def names_of(service: Replica, event_id: str) -> set[str]:
+    rows = service.service.log.of_events([event_id])
+    return {(row.shopper_id or "").split(":")[0] for row in rows}
+
+
+async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document()) as service:
+        for event_id, reads in (("e-1", "find_all"), ("e-2", "of_events")):
+            await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
+            assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
+            ErasingAs(service, monkeypatch).it_reads(reads)
+            if reads == "find_all":
+                told = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
+                assert (told.status_code, told.json()["results"][0]["status"]) == (202, "accepted")
+            else:
+                assert (await service.post(f"/v1/decisions/{event_id}/cancel", {})).status_code == 200
+            assert len(service.service.log.of_events([event_id])) == 2
+            assert await names_of(service, event_id) == {"erased"}
+
+
+async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        view = {"shopper_id": PERSONAL, "type": "product_view", "attributes": {"category": "health"}}
+        await service.post("/v1/events", {"events": [view], "now": "2026-11-21T17:00:00Z"})
+        ErasingAs(service, monkeypatch).it_reserves()
+        held = await service.decide(event_id="e-1", shopper_id=PERSONAL)
+        assert held["hold_reason"] == "no_eligible_action"
+        (row,) = (decode(each.body) for each in service.service.log.of_events(["e-1"]))
+        assert isinstance(row, DecisionRow)
+        assert "health" not in row.context.values()
 
 
 async def test_names_that_erasure_uses_are_refused(replica: Start) -> None:

@@ -39,12 +39,14 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     Condition,
     unless=st.frozensets(st.sampled_from(["decision", "outcome"])),
     before=st.sampled_from([float("inf"), 0.0, 1e9]),
+    owner=st.none() | st.sampled_from(["s1", "s2"]),
     since=st.none() | st.integers(0, 8),
+    unerased_since=st.none() | st.integers(0, 8),
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
 )
 entry = st.builds(
     Entry,
-    kind=st.sampled_from(["decision", "outcome", "event", "fence"]),
+    kind=st.sampled_from(["decision", "outcome", "erasure", "event", "fence"]),
     at=st.floats(min_value=-1e10, max_value=1e10),
     body=st.binary(max_size=8),
     event_id=st.none() | st.sampled_from(["e1", "e2", "ünïcode"]),
@@ -70,8 +72,8 @@ class Model:
         if new.fence is not None and new.fence != incarnation:
             return Fenced(incarnation)
         before = max((row.at for row in self.rows), default=float("-inf"))
-        if (position := self.preclusion(new, before)) is not None:
-            return Precluded(position)
+        if (precluded := self.preclusion(new, before)) is not None:
+            return precluded
         related = tuple(row for row in self.rows if new.event_id is not None and row.event_id == new.event_id)
         row = LogRow(
             position=len(self.rows) + 1,
@@ -87,16 +89,24 @@ class Model:
         self.keys.append(new.key)
         return Appended(row.position, before, row.watermark, related)
 
-    def preclusion(self, new: Entry, watermark: float) -> int | None:
+    def preclusion(self, new: Entry, watermark: float) -> Precluded | None:
         wanted = new.condition
         for row in self.rows:
-            if new.event_id is not None and row.event_id == new.event_id and row.kind in wanted.unless:
-                return row.position
+            if new.event_id is None or row.event_id != new.event_id:
+                continue
+            if wanted.owner is not None and row.shopper_id is not None and row.shopper_id != wanted.owner:
+                return Precluded(row.position, erased=True)
+            if row.kind in wanted.unless:
+                return Precluded(row.position)
         if max(watermark, new.at) >= wanted.before:
-            return len(self.rows)
-        wills = [row.position for row in self.rows if row.kind in WILL and row.shopper_id in wanted.shoppers]
-        latest = max(wills, default=0)
-        return latest if wanted.since is not None and latest > wanted.since else None
+            return Precluded(len(self.rows))
+        said = [row for row in self.rows if row.kind in WILL and row.shopper_id in wanted.shoppers]
+        erased = [row.position for row in said if row.kind == "erasure"]
+        if wanted.unerased_since is not None and max(erased, default=0) > wanted.unerased_since:
+            return Precluded(erased[-1], erased=True)
+        if wanted.since is not None and said and said[-1].position > wanted.since:
+            return Precluded(said[-1].position)
+        return None
 
 
 @contextmanager
