@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.attribution import VOID_KEPT_S, Attribution, Interaction
 from policies.catalogue import Catalogue, Reward
@@ -226,6 +228,25 @@ def test_all_negative_rewards_survive() -> None:
     assert result.reward == -12.5
     assert rewarded([complaint], Reward(max=10.0), cost=0.5).reward == -10.0
     assert not result.is_positive
+
+
+@given(st.lists(st.floats(0.0, 1e9), max_size=5), st.floats(0.01, 1e3))
+def test_no_order_gains_more_than_a_reward_can_be(values: list[float], most: float) -> None:
+    orders = [OutcomeRow(NOW, "e", "conversion", NOW, value=value) for value in values]
+    result = rewarded(orders, Reward(max=most), cost=0.0)
+    assert result.reward == result.gain <= most
+
+
+def test_one_huge_order_makes_no_message_worth_more_than_any_reward() -> None:
+    rows = Rows()
+    for number in range(20):
+        rows.send(f"e-{number}")
+        rows.outcome("conversion", f"e-{number}", value=1e6 if number == 0 else 50.0)
+    rows.clock(NOW + WINDOW_S)
+    learning = Learning(rows.related)
+    for position, row in enumerate(rows.rows, 1):
+        learning.fold(position, row)
+    assert max(learning.snapshot().worth.values()) <= Reward().max
 
 
 def random_log(seed: int, length: int = 400) -> Rows:
