@@ -21,6 +21,8 @@ Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
 OutcomeType = Literal["delivered", "open", "click", "conversion", "ignore", "opt_out", "complaint", "bounce"]
 WITHDRAWALS: frozenset[str] = frozenset({"opt_out", "complaint"})
+FALLBACK = "fallback"
+"""The mode of the baseline that answers when no model can be used."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):

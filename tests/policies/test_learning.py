@@ -222,6 +222,18 @@ def test_a_decision_behind_the_watermark_closes_with_its_own_row(rows: Rows) -> 
     assert [each.event_id for each in rows.interactions()] == ["e-1"]
 
 
+def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(rows: Rows) -> None:
+    rows.send()
+    rows.rows[-1] = msgspec.structs.replace(rows.rows[-1], policy=PolicyRecord("rule", 0, "fallback"))
+    rows.clock(NOW + WINDOW_S)
+    rows.outcome(at=NOW + 2 * WINDOW_S, occurred_at=NOW)
+    assert [each.result.is_positive for each in rows.interactions()] == [False, True]
+    learning = Learning(rows.related)
+    assert [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)] == [[]] * len(rows.rows)
+    assert learning.learned == 0
+    assert learning.heads.to_bytes() == Learning(rows.related).heads.to_bytes()
+
+
 def test_all_negative_rewards_survive() -> None:
     complaint = OutcomeRow(NOW, "e", "complaint", NOW)
     result = rewarded([complaint, complaint], Reward(), cost=0.5)
