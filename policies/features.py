@@ -17,7 +17,7 @@ import re
 from policies.actions import JointAction
 from policies.rows import Context, Scalar
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Counts up whenever the same context would give other tokens: models of another version are refused."""
 
 PAIRS = ("sm", "am", "tm", "mc", "sc", "dc", "fc", "se", "ce", "tl", "xm", "xc")

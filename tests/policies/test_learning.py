@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from policies.attribution import VOID_KEPT_S, Attribution, Interaction
 from policies.catalogue import Catalogue, Reward
+from policies.erasure import anonymous
 from policies.learning import Learning
 from policies.reward import rewarded
 from policies.rows import (
@@ -26,6 +27,7 @@ from policies.rows import (
     PolicyRecord,
     PreferencesRow,
     Row,
+    Scalar,
 )
 from tests.factories import NOW, small_document, trigger
 
@@ -380,6 +382,24 @@ def test_an_erasure_voids_what_lies_ahead_and_learns_from_what_has_left(rows: Ro
     rows.rows.append(ErasureRow(NOW + 60, "erased:1", "key", ("ahead", "left")))
     rows.clock(NOW + 10 * WINDOW_S)
     assert [each.event_id for each in rows.interactions()] == ["left"]
+
+
+told = st.one_of(st.sampled_from(["", "shoes"]), st.text(max_size=3), st.integers(), st.booleans())
+
+
+@given(st.dictionaries(st.sampled_from(["category", "product"]), told))
+def test_an_erased_decision_teaches_the_same(attributes: dict[str, Scalar]) -> None:
+    def learned(erased: bool) -> list[Interaction]:
+        rows = Rows()
+        rows.send()
+        decision = rows.rows.pop()
+        assert isinstance(decision, DecisionRow)
+        decision = msgspec.structs.replace(decision, triggers=(trigger(attributes=attributes),))
+        rows.rows.append(anonymous(decision, "erased:1") if erased else decision)
+        rows.clock(NOW + WINDOW_S)
+        return rows.interactions()
+
+    assert learned(erased=True) == learned(erased=False) != []
 
 
 def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows) -> None:
