@@ -20,8 +20,8 @@ def hold_reason(decision: Decision) -> str | None:
     """Say why nothing is sent, None for a send."""
     if decision.is_send:
         return None
-    if decision.held_out:
-        return HOLDOUT
+    if decision.held_out and not all(trigger.critical for trigger in decision.request.triggers):
+        return HOLDOUT  # a rule that does not bind critical triggers
     return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
 
 
