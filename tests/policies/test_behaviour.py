@@ -93,9 +93,11 @@ def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> No
 
 def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
     waiting = after(msgspec.structs.replace(sent(1, NOW - 600), deferred=True))
-    assert shared_context(request(), waiting, example_rulebook)["load"] == 0.0
+    known = shared_context(request(), waiting, example_rulebook)
+    assert (known["load"], known["recent_sends"]) == (0.0, 0)
     activated = fold(waiting, ActivationRow(NOW - 500, "e-1", "s-1", deliver=True))
-    assert float(shared_context(request(), activated, example_rulebook)["load"]) > 0.9
+    known = shared_context(request(), activated, example_rulebook)
+    assert (float(known["load"]) > 0.9, known["recent_sends"]) == (True, 1)
 
 
 def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:
