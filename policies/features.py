@@ -99,7 +99,8 @@ def hour_bucket(context: Context, delay_s: float) -> int | None:
     hour = context.get("local_hour")
     if isinstance(hour, bool | str) or hour is None:
         return None
-    return int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
+    bucket = int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
+    return min(bucket, HOUR_BUCKETS - 1)  # just below 0, % gives 24 itself
 
 
 def message_tokens(message: str, category: str) -> tuple[str, ...]:
