@@ -23,7 +23,7 @@ from decision_service.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.state.base import Moved, Overtaken, Reservation, StateAway, StateStore, Stored
 from policies.budget import BudgetDay, millionths, utc_day
 from policies.context import shared_context
-from policies.decide import Decision, decide, still_allowed
+from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.policy import Policy
 from policies.record import degraded, record
 from policies.request import Exclusion, Request
@@ -255,7 +255,8 @@ class Decider:
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
         context = shared_context(request, NEW_SHOPPER, serving.rulebook)
-        row = degraded(request, serving.rulebook, serving.policy.record, context)
+        held_out = is_held_out(self._seed, request.shopper_id, serving.rulebook)
+        row = degraded(request, serving.rulebook, serving.policy.record, context, held_out=held_out)
         row = msgspec.structs.replace(row, fingerprint=fingerprint)
         told = degraded_answer(row)
         if dry_run:

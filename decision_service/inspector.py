@@ -17,7 +17,7 @@ from policies.catalogue import Catalogue
 from policies.fate import Fate
 from policies.guardrails import Reason
 from policies.reward import REWARD_VERSION, rewarded
-from policies.rows import CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
+from policies.rows import FALLBACK, CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
 from policies.rulebook import Rulebook
 
 
@@ -112,6 +112,8 @@ class Inspector:
         ends_at, counts_from = account.decision.window_ends_at, account.counts_from
         if ends_at is None:
             return {"status": "never", "reason": account.decision.hold_reason or "not delivered"}
+        if account.decision.policy.mode == FALLBACK:
+            return {"status": "never", "reason": FALLBACK}
         if counts_from is None:
             waits = fate.status == "waiting"
             return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": fate.status}

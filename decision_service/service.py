@@ -134,7 +134,7 @@ class Service:
         self.inspector = Inspector(self.log, self.registry)
         self.timeline = Timeline(self.log)
         self.export = Export(self.log, self.store, names)
-        self.reporter = Reporter(self.log)
+        self.reporter = Reporter(self.log, names)
         self._fleet = fleet(self.versions)
 
     @property

@@ -22,6 +22,7 @@ from policies.exploration import Greedy
 from policies.learned_model import LearnedModel
 from policies.learning import empty_snapshot
 from policies.policy import Policy, rule, uniform
+from policies.rows import FALLBACK
 from policies.rulebook import Rulebook
 from policies.vw_heads import OPTIONS
 
@@ -143,4 +144,4 @@ def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> 
 def fallback() -> Policy:
     """Make the baseline that answers when no model can be used."""
     policy = rule()
-    return Policy(policy.name, policy.model, policy.exploration, policy.epsilon, mode="fallback")
+    return Policy(policy.name, policy.model, policy.exploration, policy.epsilon, mode=FALLBACK)

@@ -19,6 +19,7 @@ from policies.catalogue import Catalogue
 from policies.context import trigger_context
 from policies.reward import Rewarded, rewarded
 from policies.rows import (
+    FALLBACK,
     WITHDRAWALS,
     ActivationRow,
     CancellationRow,
@@ -47,7 +48,7 @@ class Interaction:
     """A delivered send joined with its reward: what is learned and evaluated.
 
     A correction repeats an interaction already given, with the reward known meanwhile; ``before`` is
-    then what was known.
+    then what was known. One that ``teaches`` nothing, because the fallback decided it, is evaluated only.
     """
 
     event_id: str
@@ -59,6 +60,7 @@ class Interaction:
     p_out: float | None
     result: Rewarded
     before: Rewarded | None = None
+    teaches: bool = True
 
 
 class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -288,6 +290,7 @@ class Attribution:
             p_out=decision.p_out,
             result=result,
             before=before,
+            teaches=decision.policy.mode != FALLBACK,
         )
 
 

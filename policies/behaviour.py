@@ -6,6 +6,7 @@ weighs more and nothing grows without bound. That needs no clock and gives the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -53,7 +54,7 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
         >>> Activity().share(20) < busy.share(20) < 1
         True
         """
-        own = self.by_hour[int(hour - utc_offset_h) % HOURS]
+        own = self.by_hour[math.floor(hour - utc_offset_h) % HOURS]
         return (own + _POPULATION_WEIGHT * _POPULATION_SHARE[hour]) / (sum(self.by_hour) + _POPULATION_WEIGHT)
 
 

@@ -32,11 +32,20 @@ def money(value: object) -> str:
     >>> money(12), money("free")
     ('12.00', 'free')
     """
-    return f"{value:.2f}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    match value:
+        case float():
+            return f"{value:.2f}"
+        case int() if not isinstance(value, bool):
+            return f"{value}.00"  # no int is too large for this
+    return str(value)
 
 
 _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _environment.filters["money"] = money
+_environment.globals.clear()  # a name means an attribute and nothing else
+
+_TAKEN_NAMES = frozenset({"self"})
+"""What Jinja puts in the place of an attribute of that name."""
 
 
 class TemplateMistake(ValueError):
@@ -107,25 +116,38 @@ def _of(node: nodes.Node) -> set[str]:
             return _of_all(node.nodes)
         case nodes.TemplateData() | nodes.Const():
             return set()
-        case nodes.Name():
-            return {node.name}
-        case nodes.Filter(name=name, node=nodes.Name()) if name in _DEFAULT_FILTERS:
+        case nodes.Name(name=name):
+            return {_checked(name)}
+        case nodes.Filter(name=name, node=nodes.Name(name=attribute)) if name in _DEFAULT_FILTERS:
+            _checked(attribute)
             _check_fallback(node)
             return set()
-        case nodes.Filter(name=name) if name in _TOTAL_FILTERS and node.node is not None and not node.args:
+        case nodes.Filter(name=name) if name in _TOTAL_FILTERS and node.node is not None and _takes(node, 0):
             return _of(node.node)
-        case nodes.If(test=nodes.Test(name="defined", node=nodes.Name(name=guarded))):
+        case nodes.If(test=nodes.Test(name="defined", node=nodes.Name(name=guarded)) as test) if _takes(test, 0):
             if node.elif_:
                 raise ValueError("'elif' is not possible in a template")
-            return (_of_all(node.body) - {guarded}) | _of_all(node.else_)
+            return (_of_all(node.body) - {_checked(guarded)}) | _of_all(node.else_)
     raise ValueError(
         f"{type(node).__name__} is not possible in a template: use names, "
-        f"the filters default, {', '.join(sorted(_TOTAL_FILTERS))}, and 'if name is defined'"
+        f"the filters default, {', '.join(sorted(_TOTAL_FILTERS))} (only default takes an argument), "
+        "and 'if name is defined'"
     )
 
 
+def _checked(attribute: str) -> str:
+    if attribute in _TAKEN_NAMES:
+        raise ValueError(f"no attribute can be named {attribute!r}: the name means something else in a template")
+    return attribute
+
+
+def _takes(node: nodes.Filter | nodes.Test, count: int) -> bool:
+    """Tell whether a filter or test is given so many arguments by position, and nothing else."""
+    return len(node.args) == count and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
+
+
 def _check_fallback(node: nodes.Filter) -> None:
-    fallback = node.args[0] if len(node.args) == 1 else None
+    fallback = node.args[0] if _takes(node, 1) else None
     if not isinstance(fallback, nodes.Const) or not str(fallback.value).strip():
         raise ValueError("'default' needs one constant that is not blank, as in {{ name | default('you') }}")
 

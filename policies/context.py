@@ -54,7 +54,7 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
         "segment": segment(state, now),
         "rfm": rfm(state, now),
         "purchases": state.purchases.count,
-        "recent_sends": sum(send.send_at > now - RECENT_S for send in state.sends if not send.has_expired(now)),
+        "recent_sends": sum(send.send_at > now - RECENT_S for send in state.sends if not send.deferred),
         "local_hour": local.hour + local.minute / 60.0,
         "active_share": state.activity.share(local.hour, offset.total_seconds() / _HOUR_S if offset else 0.0),
     }

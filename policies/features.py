@@ -17,7 +17,7 @@ import re
 from policies.actions import JointAction
 from policies.rows import Context, Scalar
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Counts up whenever the same context would give other tokens: models of another version are refused."""
 
 PAIRS = ("sm", "am", "tm", "mc", "sc", "dc", "fc", "se", "ce", "tl", "xm", "xc")
@@ -99,7 +99,8 @@ def hour_bucket(context: Context, delay_s: float) -> int | None:
     hour = context.get("local_hour")
     if isinstance(hour, bool | str) or hour is None:
         return None
-    return int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
+    bucket = int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
+    return min(bucket, HOUR_BUCKETS - 1)  # just below 0, % gives 24 itself
 
 
 def message_tokens(message: str, category: str) -> tuple[str, ...]:

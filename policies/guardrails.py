@@ -318,11 +318,16 @@ def judge(situation: Situation) -> Verdicts:
 
 def judge_again(situation: Situation, message: str, channel: str) -> Reason:
     """Give the verdict of the activation gate on one send at the situation's only send time."""
-    space = situation.rulebook.space
-    if message not in space.messages or channel not in space.channels:
+    if not _is_offered(situation, message, channel):
         return Reason.no_content  # the catalogue has changed: nobody vouches for this send any more
-    verdicts = _judge_slots(situation, _GATE)
+    space, verdicts = situation.rulebook.space, _judge_slots(situation, _GATE)
     return Reason(verdicts[space.messages.index(message), space.channels.index(channel), 0])
+
+
+def _is_offered(situation: Situation, message: str, channel: str) -> bool:
+    """Tell whether the catalogue in force has a message answer the trigger, and on this channel."""
+    found = situation.rulebook.catalogue.messages.get(message)
+    return found is not None and situation.trigger.type in found.triggers and channel in found.templates
 
 
 def _judge_slots(situation: Situation, rules: Sequence[Rule[Any]]) -> Verdicts:

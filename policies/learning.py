@@ -97,7 +97,7 @@ class Learning:
             raise ValueError(f"the next position is {self.position + 1}, not {position}")
         if isinstance(row, CatalogueRow):
             self._reward = Reward.model_validate(row.document.get("reward", {}))
-        interactions = self.attribution.advance(position, row)
+        interactions = [each for each in self.attribution.advance(position, row) if each.teaches]
         for interaction in interactions:
             self._learn(interaction)
         self.position = position

@@ -20,8 +20,8 @@ def hold_reason(decision: Decision) -> str | None:
     """Say why nothing is sent, None for a send."""
     if decision.is_send:
         return None
-    if decision.held_out:
-        return HOLDOUT
+    if decision.held_out and not all(trigger.critical for trigger in decision.request.triggers):
+        return HOLDOUT  # a rule that does not bind critical triggers
     return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
 
 
@@ -44,7 +44,7 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
         catalogue_version=rulebook.version,
         rules_version=RULES_VERSION,
         policy=decision.policy.record,
-        arm=HOLDOUT if decision.held_out else TREATMENT,
+        arm=_arm(held_out=decision.held_out),
         answer=answer,
         verdicts=pack(decision.eligibility.verdicts),
         probabilities=pack(decision.probabilities),
@@ -65,7 +65,13 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
     )
 
 
-def degraded(request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar]) -> DecisionRow:
+def _arm(*, held_out: bool) -> str:
+    return HOLDOUT if held_out else TREATMENT
+
+
+def degraded(
+    request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar], *, held_out: bool
+) -> DecisionRow:
     """Write down that nothing could be decided because the state was away: never send unguarded."""
     return DecisionRow(
         at=request.now,
@@ -77,7 +83,7 @@ def degraded(request: Request, rulebook: Rulebook, policy: PolicyRecord, context
         catalogue_version=rulebook.version,
         rules_version=RULES_VERSION,
         policy=policy,
-        arm=TREATMENT,
+        arm=_arm(held_out=held_out),
         answer="",
         hold_reason=DEGRADED,
     )

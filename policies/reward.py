@@ -16,9 +16,9 @@ REWARD_VERSION = 1
 class Rewarded:
     """What a send brought.
 
-    ``reward`` is what we maximise; ``gain`` its part from clicks, opens and orders (before costs);
-    ``opted_out`` whether consent was lost by opt-out or complaint; ``complaint_loss`` what the
-    complaint itself costs.
+    ``reward`` is what we maximise; ``gain`` its part from clicks, opens and orders, before costs and clipped
+    like the reward, since the worth of an outcome is learned from it; ``opted_out`` whether consent was lost by
+    opt-out or complaint; ``complaint_loss`` what the complaint itself costs.
     """
 
     reward: float
@@ -51,4 +51,4 @@ def rewarded(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> Re
     loss = weights.complaint * ("complaint" in types)
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
-    return Rewarded(max(-weights.max, min(weights.max, total)), gain, opted_out, loss)
+    return Rewarded(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)

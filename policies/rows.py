@@ -21,6 +21,8 @@ Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
 OutcomeType = Literal["delivered", "open", "click", "conversion", "ignore", "opt_out", "complaint", "bounce"]
 WITHDRAWALS: frozenset[str] = frozenset({"opt_out", "complaint"})
+FALLBACK = "fallback"
+"""The mode of the baseline that answers when no model can be used."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,9 +38,9 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def product_category(self) -> str | None:
-        """The category of the product that the trigger is about, if it names one."""
+        """The category of the product that the trigger is about, if it names one; an empty one names none."""
         told = self.attributes.get("category")
-        return told if isinstance(told, str) else self.category or None
+        return (told if isinstance(told, str) else self.category) or None
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):

@@ -194,7 +194,7 @@ class Auditor:
 
     def _broken_again(self, row: ActivationRow, decision: DecisionRow, shopper: Shopper) -> list[str]:
         document = self._documents[self._in_force]
-        if (decision.message, decision.channel) not in _templates(document):
+        if not _offers(document, decision):
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
         taken = [place for place in shopper.counted(row.at, row.event_id) if self._is_sure(place)]
@@ -230,8 +230,10 @@ class Auditor:
         self.violations.append(Violation(position, event_id, code))
 
 
-def _templates(document: Document) -> set[tuple[str | None, str | None]]:
-    return {(name, channel) for name, message in document["messages"].items() for channel in message["templates"]}
+def _offers(document: Document, decision: DecisionRow) -> bool:
+    """Tell whether a catalogue has the message answer the trigger, and on the channel."""
+    message, trigger = document["messages"].get(decision.message), decision.triggers[decision.drawn_trigger or 0]
+    return message is not None and trigger.type in message["triggers"] and decision.channel in message["templates"]
 
 
 def audit(rows: Iterable[tuple[int, Row]], *, concurrent: bool = False, key_of: Callable[[str], str] = str) -> Auditor:

@@ -8,14 +8,17 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
+from starlette.routing import Match, Route
 
 from decision_service import metrics
+from decision_service.answers import iso
 from decision_service.api.documentation import documented, route_docs
 from decision_service.api.schemas import (
     BatchBody,
@@ -121,7 +124,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
         "detail": f"{request.method} {request.url.path}",
         "errors": [],
     }
-    return Response(msgspec.json.encode(document), status, media_type=_PROBLEM)
+    headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return Response(msgspec.json.encode(document), status, headers, _PROBLEM)
+
+
+def _methods(request: Request) -> list[str]:
+    """Name the methods of a path, over all routes that share it."""
+    routes = (each for each in request.app.routes if isinstance(each, Route))
+    known = (each.methods or () for each in routes if each.matches(request.scope)[0] is not Match.NONE)
+    return sorted(set().union(*known))
 
 
 async def _read(request: Request, limit: int) -> bytes:
@@ -297,8 +308,9 @@ class _Endpoints:
         if self._service.settings.clock == "wall":
             raise NotFound("this service runs by the wall clock")
         body = parse(ClockBody, raw)
-        version = await self._service.reach(body.now.timestamp())
-        return _json({"now": body.now.isoformat().replace("+00:00", "Z"), "version": version})
+        now = body.now.timestamp()
+        version = await self._service.reach(now)
+        return _json({"now": iso(now), "version": version})
 
     async def healthz(self, request: Request) -> Response:
         return _json({"status": "alive"})

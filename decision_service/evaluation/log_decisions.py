@@ -32,7 +32,7 @@ class _Waiting:
     row: DecisionRow
     ready_at: float
     reward: float = 0.0
-    learned: bool = False
+    delivered: bool = False
 
 
 class LogDecisions:
@@ -104,7 +104,7 @@ class LogDecisions:
         for interaction in self._attribution.advance(position, row):
             closed = self._open.pop(interaction.event_id, None)
             if closed is not None:
-                closed.learned = True
+                closed.delivered = True
                 closed.reward = self._reward(closed.row)
 
     def _reward(self, row: DecisionRow) -> float:
@@ -133,7 +133,7 @@ class LogDecisions:
         if role == NOT_EVALUATED:
             return LogEntry(row, role, delivered=False, decision=None)
         rulebook = self._rulebooks[row.catalogue_version]
-        return LogEntry(row, role, waiting.learned, decision_of(row, rulebook, waiting.reward))
+        return LogEntry(row, role, waiting.delivered, decision_of(row, rulebook, waiting.reward))
 
 
 def role_of(row: DecisionRow) -> str:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from decision_service.answers import iso, optional_iso
 from decision_service.api.schemas import Body, Time
 from decision_service.log.base import EventLog, LogRow
+from decision_service.names import Names
 from decision_service.problems import Invalid
 from decision_service.report.grouping import GROUPINGS, By
 from decision_service.report.span import Span
@@ -64,10 +65,13 @@ class Reporter:
     ----------
     log
         Where the rows are.
+    names
+        Gives the keys that erased shoppers are known under.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, names: Names) -> None:
         self._log = log
+        self._names = names
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
@@ -86,7 +90,7 @@ class Reporter:
             return await asyncio.to_thread(self._report, query)
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
-        tally = Tally(_span(query), None if query.by is None else GROUPINGS[query.by])
+        tally = Tally(_span(query), None if query.by is None else GROUPINGS[query.by], self._names.key)
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
+from decision_service.names import ShopperKey, is_pseudonym
 from decision_service.report.figures import ratio
 from decision_service.report.span import Span
 from policies.catalogue import Catalogue
@@ -17,24 +19,28 @@ from policies.shopper_fold import fold
 class OptIns:
     """Folds who consents to what, by the rows dated before the end of a span.
 
-    What grows with the log: the names of the shoppers, and the consent of those who said something.
+    Shoppers are told apart by the ``key`` of their id, all that is left of the erased: under it they consent to
+    nothing until they say so again. Whom a pseudonym stands for is no shopper any more.
+
+    What grows with the log: the keys of the shoppers, and the consent of those who said something.
     """
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, key: Callable[[str], ShopperKey]) -> None:
         self._span = span
-        self._known: set[str] = set()
-        self._said: dict[str, ShopperState] = {}
+        self._key = key
+        self._known: set[ShopperKey] = set()
+        self._said: dict[ShopperKey, ShopperState] = {}
         self._catalogue: Catalogue | None = None
 
     @property
     def known(self) -> int:
-        """How many shoppers the log knows."""
+        """How many shoppers the log knows, the erased left out."""
         return len(self._known)
 
     def meet(self, shopper_id: str, at: float) -> None:
         """Know a shopper whom a row is about."""
-        if at < self._span.end:
-            self._known.add(shopper_id)
+        if at < self._span.end and not is_pseudonym(shopper_id):
+            self._known.add(self._key(shopper_id))
 
     def add(self, row: Row) -> None:
         """Fold one row."""
@@ -47,7 +53,8 @@ class OptIns:
 
     def _fold(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
-            self._said[row.shopper_id] = fold(self._said.get(row.shopper_id, NEW_SHOPPER), row)
+            key = ShopperKey(row.key) if isinstance(row, ErasureRow) else self._key(row.shopper_id)
+            self._said[key] = fold(self._said.get(key, NEW_SHOPPER), row)
 
     def rates(self) -> dict[str, float | None]:
         """Give the share of the known shoppers who consent, by channel of the catalogue in force."""
@@ -58,8 +65,8 @@ class OptIns:
 
     def _consenting(self, channel: str, catalogue: Catalogue) -> int:
         unsaid = catalogue.consents(channel)
-        said = sum(consents(state, channel, unsaid) for state in self._said.values())
-        return said + unsaid * (self.known - len(self._said))
+        said = [consents(state, channel, unsaid) for key, state in self._said.items() if key in self._known]
+        return sum(said) + unsaid * (self.known - len(said))
 
 
 class Orders:

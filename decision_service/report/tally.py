@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from decision_service.names import ShopperKey
 from decision_service.report.decided import Decided
 from decision_service.report.figures import Count, Figures, FiguresAnswer, Ratio
 from decision_service.report.grouping import Group, in_order
@@ -37,7 +38,7 @@ class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the log's rows add up to."""
 
     total: FiguresAnswer
-    shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`.")]
+    shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`, but for those erased since.")]
     opt_in_rate: Annotated[
         dict[str, Ratio],
         Meta(
@@ -60,21 +61,26 @@ class Tally:
         What the report is about.
     group
         Tells the group of a decision; None for a report of the total alone.
+    key
+        Gives the key of a shopper's id, under which the erased are known.
 
     Examples
     --------
+    >>> from decision_service.names import Names
     >>> from decision_service.report.grouping import GROUPINGS
-    >>> tally = Tally(Span(), GROUPINGS["arm"])
+    >>> tally = Tally(Span(), GROUPINGS["arm"], Names(b"secret").key)
     >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
     >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
     ('treatment', {'policy': 1})
     """
 
-    def __init__(self, span: Span, group: Callable[[DecisionRow], Group] | None) -> None:
+    def __init__(
+        self, span: Span, group: Callable[[DecisionRow], Group] | None, key: Callable[[str], ShopperKey]
+    ) -> None:
         self._span = span
         self._grouped = group is not None
         self._decided = Decided(group or (lambda _: None))
-        self._opt_ins = OptIns(span)
+        self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
 
     def needs(self, kind: str, at: float) -> bool:

@@ -323,6 +323,17 @@ def test_an_activation_against_the_rules_is_found() -> None:
     assert named(audit(activated(muted, NOW + 2).log)) == [("s-1-0", "activated_against_preference")]
 
 
+@pytest.mark.parametrize("lost", [{"triggers": ["wishlist"]}, {"templates": {"email": {"en": {"body": "B"}}}}])
+def test_an_activation_of_what_the_catalogue_no_longer_offers_is_found(lost: dict[str, Any]) -> None:
+    own = sends(shop(), NOW)
+    first = own.rows[0]
+    assert isinstance(first, CatalogueRow)
+    reminder = first.document["messages"]["reminder"] | lost
+    changed = first.document | {"messages": first.document["messages"] | {"reminder": reminder}}
+    own.rows.append(CatalogueRow(NOW + 1, 2, changed))
+    assert named(audit(activated(own, NOW + 2).log)) == [("s-1-0", "activated_against_no_content")]
+
+
 def test_an_activation_of_what_is_gone_is_found() -> None:
     own = sends(shop(), NOW)
     own.cancel("s-1-0", NOW)

@@ -428,6 +428,23 @@ async def test_unknown_paths_and_methods_get_problems(replica: Start) -> None:
             assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_wrong_method_is_told_every_right_one(replica: Start) -> None:
+    async with replica() as service:
+        for path, allowed in [
+            ("/v1/decide", "POST"),
+            ("/v1/catalog", "GET, PUT"),
+            ("/v1/shoppers/s-1", "DELETE, GET"),
+        ]:
+            answer = await service.client.patch(path)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+async def test_the_clock_answers_in_utc(replica: Start) -> None:
+    async with replica() as service:
+        reached = await service.post("/v1/clock", {"now": "2026-11-21T18:00:00.25+01:00"})
+        assert reached.json()["now"] == "2026-11-21T17:00:00.250000Z"
+
+
 async def test_operators_can_look(replica: Start) -> None:
     async with replica() as service:
         await service.decide()

@@ -78,6 +78,8 @@ async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replic
         assert {each["reason"] for each in held["excluded"]} == {"no_consent"}
         preferences = (await two.client.get("/v1/shoppers/s-1/preferences")).json()
         assert preferences["consent"] == {"push": False, "email": False}
+        report = (await two.client.get("/v1/report")).json()
+        assert (report["shoppers"], report["opt_in_rate"]) == (1, {"push": 0.0, "email": 0.0})
         await two.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": True}})
         assert (await one.decide(event_id="e-3"))["decision"] == "send"
 

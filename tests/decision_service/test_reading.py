@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from decision_service.api.answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
+from decision_service.decider import Serving
+from decision_service.versions import fallback
 from policies.shopper import ShopperState
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import small_document
@@ -95,6 +97,20 @@ async def test_what_did_not_leave_has_no_reward_and_teaches_nothing(replica: Sta
         assert (left["learned"]["status"], left["reward"]["value"] > 0) == ("learned", True)
         assert (cancelled["learned"], cancelled["reward"]) == ({"status": "never", "reason": "cancelled"}, None)
         assert (waiting["learned"], waiting["reward"]) == ({"status": "never", "reason": "expired"}, None)
+
+
+async def test_what_the_fallback_sent_is_rewarded_and_teaches_nothing(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        versions = service.service.versions
+        versions._serving = Serving(versions.current().rulebook, fallback())
+        answer = await service.decide(exclude=AT_ONCE)
+        assert (answer["decision"], answer["policy"]["mode"]) == ("send", "fallback")
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
+        reached = await service.post("/v1/clock", {"now": "2026-11-25T00:00:00Z"})
+        told = await get(service, "/v1/decisions/e-1")
+        assert (reached.json()["version"], service.learner.progress.learned) == (0, 0)
+        assert told["learned"] == {"status": "never", "reason": "fallback"}
+        assert told["reward"]["value"] > 0
 
 
 async def test_the_inspector_names_every_exclusion_and_the_whole_distribution(replica: Start) -> None:

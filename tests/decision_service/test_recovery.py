@@ -86,6 +86,15 @@ async def test_emptied_while_running_it_holds_until_the_state_is_back(replica: S
         await assert_state_is_the_logs_fold(service)
 
 
+async def test_a_held_out_shopper_stays_in_the_holdout_while_the_state_is_away(
+    replica: Start, redis: RealRedis
+) -> None:
+    async with replica(CAPPED | {"arms": {"holdout": 1.0}}) as service:
+        redis.kill()
+        answer = await service.decide()
+        assert (answer["hold_reason"], answer["arm"]) == ("degraded", "holdout")
+
+
 async def test_a_critical_trigger_is_told_to_come_again(replica: Start, redis: RealRedis) -> None:
     async with replica() as service:
         redis.kill()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from policies.shopper import MAX_SENDS, NEW_SHOPPER, ShopperState
 from policies.shopper_fold import EVENT_WEIGHTS, fold
 from tests.factories import DAY_S, NOW, request
 from tests.policies.test_budget import decision
+from tests.strategies import moments, zones
 
 MOST_BYTES = 80_000
 
@@ -36,12 +40,13 @@ def after(*rows: ShopperRow) -> ShopperState:
     return state
 
 
-@given(st.lists(st.integers(0, 10**9).map(float), max_size=300))
-def test_the_shares_of_the_hours_sum_to_one(times: list[float]) -> None:
+@given(st.lists(st.integers(0, 10**9).map(float), max_size=300), zones, moments)
+def test_the_shares_of_the_hours_sum_to_one_in_every_zone(times: list[float], zone: str, now: float) -> None:
     activity = Activity()
     for at in times:
         activity = activity.plus(at)
-    assert abs(sum(activity.share(hour) for hour in range(24)) - 1) < 1e-9
+    offset = datetime.fromtimestamp(now, ZoneInfo(zone)).utcoffset() or timedelta()
+    assert abs(sum(activity.share(hour, offset / timedelta(hours=1)) for hour in range(24)) - 1) < 1e-9
     assert min(activity.by_hour) >= 0
 
 
@@ -88,9 +93,11 @@ def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> No
 
 def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
     waiting = after(msgspec.structs.replace(sent(1, NOW - 600), deferred=True))
-    assert shared_context(request(), waiting, example_rulebook)["load"] == 0.0
+    known = shared_context(request(), waiting, example_rulebook)
+    assert (known["load"], known["recent_sends"]) == (0.0, 0)
     activated = fold(waiting, ActivationRow(NOW - 500, "e-1", "s-1", deliver=True))
-    assert float(shared_context(request(), activated, example_rulebook)["load"]) > 0.9
+    known = shared_context(request(), activated, example_rulebook)
+    assert (float(known["load"]) > 0.9, known["recent_sends"]) == (True, 1)
 
 
 def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:

@@ -6,6 +6,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from vowpal_wabbit_next import TextFormatParser, Workspace
 
 from policies.compiled_model import (
@@ -16,7 +18,7 @@ from policies.compiled_model import (
     collisions,
     token_hash,
 )
-from policies.features import clean, example_text, shared_tokens
+from policies.features import HOUR_BUCKETS, clean, example_text, hour_bucket, shared_tokens
 from policies.learning import empty_snapshot
 from policies.rows import Scalar
 from policies.rulebook import Rulebook
@@ -71,6 +73,19 @@ def test_a_difference_is_found(example_rulebook: Rulebook) -> None:
         heads.learn("|m m_cart_reminder g_cart |k k_1", positive=True, opted_out=False)
     with pytest.raises(ModelMismatch, match="compiled"):
         check_equal(heads, compiled, example_rulebook.space, [{}])
+
+
+@given(st.floats(-(2.0**53), 2.0**53), st.sampled_from([0, 3_600, 86_400]))
+@example(-1e-17, 0)
+def test_whatever_hour_a_caller_says_lies_in_a_bucket(hour: float, delay_s: int) -> None:
+    assert hour_bucket({"local_hour": hour}, delay_s) in range(HOUR_BUCKETS)
+
+
+@pytest.mark.parametrize("hour", [-1e-17, -3, 24, 1e12])
+def test_any_hour_can_be_scored(example_rulebook: Rulebook, hour: float) -> None:
+    heads = learned_heads(example_rulebook, random.Random(1), 200)
+    compiled = CompiledModel(snapshot_of(heads), example_rulebook.space, OPTIONS)
+    check_equal(heads, compiled, example_rulebook.space, [{"segment": "loyal", "local_hour": hour}])
 
 
 @pytest.mark.parametrize("token", ["s_new", "m_cart_reminder", *(f"x_{clean(text)}" for text in STRANGE)])

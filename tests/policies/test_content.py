@@ -48,6 +48,17 @@ def test_a_template_that_says_it_can_be_filled_is_filled(
         "{{ product | default(other) }}",
         "{% if price > 3 %}x{% endif %}",
         "{% set x = 1 %}",
+        "{{ product | upper(foo=1) }}",
+        "{{ product | trim(chars=4) }}",
+        "{{ product | title(**more) }}",
+        "{{ product | money(*more) }}",
+        "{{ product | default('it', foo=1) }}",
+        "{{ product | default('it', *more) }}",
+        "{% if product is defined(1) %}x{% endif %}",
+        "{% if product is defined(foo=1) %}x{% endif %}",
+        "{{ self }}",
+        "{{ self | default('it') }}",
+        "{% if self is defined %}x{% endif %}",
         "{{ broken",
         "   ",
         "x" * 10_001,
@@ -56,6 +67,17 @@ def test_a_template_that_says_it_can_be_filled_is_filled(
 def test_what_could_fail_is_refused_at_load(text: str) -> None:
     with pytest.raises(TemplateMistake):
         compile_template({"body": text})
+
+
+@pytest.mark.parametrize("name", ["range", "dict", "lipsum", "cycler", "joiner", "namespace"])
+def test_a_name_means_an_attribute_and_nothing_else(name: str) -> None:
+    template = compile_template({"body": f"{{{{ {name} | default('it') }}}}{{% if {name} is defined %}}!{{% endif %}}"})
+    assert template.render({}) == {"body": "it"}
+    assert template.render({name: "Ann"}) == {"body": "Ann!"}
+
+
+def test_no_number_is_too_large_to_be_money() -> None:
+    assert compile_template({"body": f"{{{{ {10**400} | money }}}}"}).render({}) == {"body": f"{10**400}.00"}
 
 
 def test_a_blank_attribute_takes_the_fallback() -> None:

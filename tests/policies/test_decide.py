@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.catalogue import Catalogue
 from policies.decide import decide, still_allowed
 from policies.draw import draw, unit_number
 from policies.guardrails import Reason
@@ -14,12 +15,12 @@ from policies.learned_model import LearnedModel
 from policies.learning import empty_snapshot
 from policies.policy import Policy, rule, uniform
 from policies.record import LOST_RACE, record
-from policies.rows import decode, encode, unpack
+from policies.rows import DecisionRow, TriggerRecord, decode, encode, unpack
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER, Send, ShopperState
 from policies.vw_heads import OPTIONS
 from tests.chi_square import chi_square_limit
-from tests.factories import NOW, request, trigger
+from tests.factories import NOW, request, small_document, trigger
 
 SEED = b"application seed"
 DRAWS = 20_000
@@ -95,6 +96,20 @@ def test_without_an_eligible_send_it_holds_with_certainty(small_rulebook: Rulebo
     decision = decide(request(), state, small_rulebook, rule(), SEED)
     assert (decision.is_send, decision.propensity, decision.eligibility.size) == (False, 1.0, 1)
     assert record(decision).hold_reason == "no_eligible_action"
+
+
+def test_who_is_held_out_holds_for_that_but_from_critical_triggers() -> None:
+    book = Rulebook.of(Catalogue.from_document(small_document(arms={"holdout": 1.0})), 1)
+    nowhere = ShopperState(consent={"email": False, "push": False})
+    critical, other = trigger(critical=True), trigger("wishlist")
+
+    def row(state: ShopperState, *triggers: TriggerRecord) -> DecisionRow:
+        return record(decide(request(*triggers), state, book, uniform(), SEED))
+
+    assert row(NEW_SHOPPER, critical, other).is_delivered
+    assert row(nowhere, critical).hold_reason == "no_eligible_action"
+    assert [row(nowhere, *asked).hold_reason for asked in ((other,), (critical, other))] == ["holdout", "holdout"]
+    assert {row(nowhere, critical).arm, row(NEW_SHOPPER, critical).arm} == {"holdout"}
 
 
 def test_a_lost_race_keeps_the_draw_and_delivers_nothing(small_rulebook: Rulebook) -> None:

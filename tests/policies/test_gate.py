@@ -78,6 +78,21 @@ def test_a_message_that_the_catalogue_lost_is_not_sent() -> None:
     assert refusal(ROW, with_own(), rulebook(**document), NOW + 3_600) is Reason.no_content
 
 
+@pytest.mark.parametrize("critical", [False, True])
+def test_a_message_that_lost_its_channel_or_its_trigger_is_not_sent(critical: bool) -> None:
+    row = msgspec.structs.replace(ROW, triggers=(trigger("wishlist", critical=critical),))
+    messages = small_document()["messages"]
+    templates = {"email": messages["hint"]["templates"]["email"]}
+    without_channel = rulebook(messages=messages | {"hint": messages["hint"] | {"templates": templates}})
+    answers = messages | {
+        "hint": messages["hint"] | {"triggers": ["cart_abandoned"]},
+        "reminder": messages["reminder"] | {"triggers": ["wishlist"]},
+    }
+    assert refusal(row, with_own(), rulebook(), NOW + 3_600) is None
+    assert refusal(row, with_own(), without_channel, NOW + 3_600) is Reason.no_content
+    assert refusal(row, with_own(), rulebook(messages=answers), NOW + 3_600) is Reason.no_content
+
+
 def test_a_decision_that_sent_nothing_has_no_gate() -> None:
     with pytest.raises(ValueError, match="sent nothing"):
         refusal(msgspec.structs.replace(ROW, send_at=None), with_own(), rulebook(), NOW)

@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.attribution import VOID_KEPT_S, Attribution, Interaction
 from policies.catalogue import Catalogue, Reward
+from policies.erasure import anonymous
 from policies.learning import Learning
 from policies.reward import rewarded
 from policies.rows import (
@@ -24,6 +27,7 @@ from policies.rows import (
     PolicyRecord,
     PreferencesRow,
     Row,
+    Scalar,
 )
 from tests.factories import NOW, small_document, trigger
 
@@ -220,12 +224,43 @@ def test_a_decision_behind_the_watermark_closes_with_its_own_row(rows: Rows) -> 
     assert [each.event_id for each in rows.interactions()] == ["e-1"]
 
 
+def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(rows: Rows) -> None:
+    rows.send()
+    rows.rows[-1] = msgspec.structs.replace(rows.rows[-1], policy=PolicyRecord("rule", 0, "fallback"))
+    rows.clock(NOW + WINDOW_S)
+    rows.outcome(at=NOW + 2 * WINDOW_S, occurred_at=NOW)
+    assert [each.result.is_positive for each in rows.interactions()] == [False, True]
+    learning = Learning(rows.related)
+    assert [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)] == [[]] * len(rows.rows)
+    assert learning.learned == 0
+    assert learning.heads.to_bytes() == Learning(rows.related).heads.to_bytes()
+
+
 def test_all_negative_rewards_survive() -> None:
     complaint = OutcomeRow(NOW, "e", "complaint", NOW)
     result = rewarded([complaint, complaint], Reward(), cost=0.5)
     assert result.reward == -12.5
     assert rewarded([complaint], Reward(max=10.0), cost=0.5).reward == -10.0
     assert not result.is_positive
+
+
+@given(st.lists(st.floats(0.0, 1e9), max_size=5), st.floats(0.01, 1e3))
+def test_no_order_gains_more_than_a_reward_can_be(values: list[float], most: float) -> None:
+    orders = [OutcomeRow(NOW, "e", "conversion", NOW, value=value) for value in values]
+    result = rewarded(orders, Reward(max=most), cost=0.0)
+    assert result.reward == result.gain <= most
+
+
+def test_one_huge_order_makes_no_message_worth_more_than_any_reward() -> None:
+    rows = Rows()
+    for number in range(20):
+        rows.send(f"e-{number}")
+        rows.outcome("conversion", f"e-{number}", value=1e6 if number == 0 else 50.0)
+    rows.clock(NOW + WINDOW_S)
+    learning = Learning(rows.related)
+    for position, row in enumerate(rows.rows, 1):
+        learning.fold(position, row)
+    assert max(learning.snapshot().worth.values()) <= Reward().max
 
 
 def random_log(seed: int, length: int = 400) -> Rows:
@@ -347,6 +382,24 @@ def test_an_erasure_voids_what_lies_ahead_and_learns_from_what_has_left(rows: Ro
     rows.rows.append(ErasureRow(NOW + 60, "erased:1", "key", ("ahead", "left")))
     rows.clock(NOW + 10 * WINDOW_S)
     assert [each.event_id for each in rows.interactions()] == ["left"]
+
+
+told = st.one_of(st.sampled_from(["", "shoes"]), st.text(max_size=3), st.integers(), st.booleans())
+
+
+@given(st.dictionaries(st.sampled_from(["category", "product"]), told))
+def test_an_erased_decision_teaches_the_same(attributes: dict[str, Scalar]) -> None:
+    def learned(erased: bool) -> list[Interaction]:
+        rows = Rows()
+        rows.send()
+        decision = rows.rows.pop()
+        assert isinstance(decision, DecisionRow)
+        decision = msgspec.structs.replace(decision, triggers=(trigger(attributes=attributes),))
+        rows.rows.append(anonymous(decision, "erased:1") if erased else decision)
+        rows.clock(NOW + WINDOW_S)
+        return rows.interactions()
+
+    assert learned(erased=True) == learned(erased=False) != []
 
 
 def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows) -> None:

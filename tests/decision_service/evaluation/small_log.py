@@ -59,7 +59,7 @@ class SmallLog:
 
     def degraded(self, number: int) -> None:
         request = Request(f"e-{number}", "s-d", (trigger(),), NOW + number)
-        self.append(degraded(request, self.rulebook, rule().record, {}))
+        self.append(degraded(request, self.rulebook, rule().record, {}, held_out=False))
 
     def outcome(self, row: DecisionRow, kind: str = "click", after: float = 1.0, **changes: Any) -> None:
         at = (row.send_at or row.at) + after

@@ -118,6 +118,14 @@ def test_degraded_and_held_out_do_not_count_and_critical_stand_apart(small: Smal
     assert roles == {"e-1": NOT_EVALUATED, "e-2": NOT_EVALUATED, "e-3": CRITICAL, "e-4": EVALUATED}
 
 
+def test_what_the_fallback_sent_is_evaluated_with_its_reward(small: SmallLog) -> None:
+    small.outcome(small.decide(1, Policy("rule", SENDS.model, epsilon=0.0, mode="fallback")), "click")
+    small.clock()
+    entry = read(small)["e-1"]
+    assert (entry.role, entry.delivered) == (EVALUATED, True)
+    assert reward(entry) == pytest.approx(small.rulebook.catalogue.reward.click)
+
+
 def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_earned(small: SmallLog) -> None:
     """The longest delay is an hour and the longest window a day: whatever was drawn, a decision waits for 25 hours."""
     for number in range(20):

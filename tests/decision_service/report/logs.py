@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from decision_service.names import ShopperKey
 from policies.rows import (
     ActivationRow,
     CancellationRow,
@@ -37,6 +38,10 @@ times = st.integers(20, 28).map(lambda hour: hour * HOURS)
 names = st.sampled_from(EVENTS)
 shoppers = st.sampled_from(SHOPPERS)
 channels = st.sampled_from(CHANNELS)
+
+
+def key_of(shopper_id: str) -> ShopperKey:
+    return ShopperKey(f"key of {shopper_id}")
 
 
 def catalogue() -> CatalogueRow:
@@ -126,7 +131,7 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
             consent = draw(st.dictionaries(channels, st.booleans(), max_size=2))
             return PreferencesRow(at, shopper_id, consent)
         case "erasure":
-            return ErasureRow(at, "erased:3", "key", tuple(draw(st.sets(names, max_size=3))))
+            return ErasureRow(at, "erased:3", key_of(shopper_id), tuple(draw(st.sets(names, max_size=3))))
     bought = draw(st.sampled_from(["purchase", "purchase", "session"]))
     attributes: dict[str, Scalar] = draw(st.sampled_from([{}, {"value": 12.5}, {"value": 40}]))
     return EventRow(at, shopper_id, bought, draw(times), attributes)

@@ -17,6 +17,7 @@ import pytest
 
 from decision_service.log.base import Entry, EventLog, LogRow
 from decision_service.log.sql import SqlLog
+from decision_service.names import Names
 from decision_service.remote_shop import RemoteShop
 from decision_service.report import reporter
 from decision_service.report.grouping import GROUPINGS
@@ -36,6 +37,7 @@ from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
+NAMES = Names(b"secret")
 PURCHASES = [
     Purchase(f"i{each}", f"s{each * 7 % 40}", NOW + each * 1_200.0, 10.0 + each % 30, "Lantern") for each in range(150)
 ]
@@ -156,9 +158,9 @@ async def test_a_report_does_not_depend_on_the_batches_it_is_read_in(
         rows.append(held(f"h-{number}", "policy", at=number * HOURS))
     log = log_of(tmp_path, rows)
     query = ReportQuery(by="hour")
-    whole = await Reporter(log).report(query)
+    whole = await Reporter(log, NAMES).report(query)
     monkeypatch.setattr(reporter, "_BATCH", 7)
-    assert await Reporter(log).report(query) == whole
+    assert await Reporter(log, NAMES).report(query) == whole
     assert whole["total"].decisions == 60
     assert [row["group"] for row in whole["rows"]] == list(range(24))
     assert whole["rows"][0].items() >= {"decisions": 4, "sends": 2}.items()
@@ -207,7 +209,7 @@ async def test_other_requests_are_answered_while_a_report_is_made(tmp_path: Path
     log_of(tmp_path, [catalogue(), decision("e")]).close()
     log = GatedLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
     assert isinstance(log, GatedLog)
-    makes = Reporter(log)
+    makes = Reporter(log, NAMES)
     query = ReportQuery(by="channel")
     # More reports than threads: those that wait must not hold the threads that decisions need.
     reports = [asyncio.create_task(makes.report(query)) for _ in range(100)]
@@ -221,9 +223,9 @@ async def test_other_requests_are_answered_while_a_report_is_made(tmp_path: Path
 def peak_memory(log: EventLog) -> int:
     """Measure what a report takes that is about none of the decisions."""
     query = ReportQuery.model_validate_json('{"from": "2026-11-21T00:00:00Z"}')
-    asyncio.run(Reporter(log).report(query))  # whatever is loaded once
+    asyncio.run(Reporter(log, NAMES).report(query))  # whatever is loaded once
     tracemalloc.start()
-    asyncio.run(Reporter(log).report(query))
+    asyncio.run(Reporter(log, NAMES).report(query))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak

@@ -24,11 +24,11 @@ from policies.rows import (
     PreferencesRow,
     Row,
 )
-from tests.decision_service.report.logs import DEFAULTS, HOURS, catalogue, decision, held, logs, times
+from tests.decision_service.report.logs import DEFAULTS, HOURS, catalogue, decision, held, key_of, logs, times
 
 
 def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> TallyAnswer:
-    tally = Tally(span or Span(), None if by is None else GROUPINGS[by])
+    tally = Tally(span or Span(), None if by is None else GROUPINGS[by], key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(max(row.at for row in rows))
@@ -123,11 +123,13 @@ def group_of(row: DecisionRow, by: By) -> Any:
 def consenting(rows: Sequence[Row], shopper: str, channel: str, end: float) -> bool:
     consent, erased = DEFAULTS[channel], False
     for row in rows:
-        if row.at >= end or getattr(row, "shopper_id", None) != shopper:
+        if row.at >= end:
             continue
-        if isinstance(row, ErasureRow):
+        if isinstance(row, ErasureRow) and row.key == key_of(shopper):
             consent, erased = DEFAULTS[channel], True
-        elif isinstance(row, PreferencesRow):
+        if getattr(row, "shopper_id", None) != shopper:
+            continue
+        if isinstance(row, PreferencesRow):
             consent, erased = row.consent.get(channel, consent), False
         elif isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint") and row.channel == channel:
             consent = False
@@ -153,7 +155,8 @@ def test_a_report_equals_a_naive_recount(rows: list[Row], by: By, start: float |
         own = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == told.group]
         assert {name: value for name, value in as_dict(told).items() if name != "group"} == recounted(rows, own)
 
-    known = {shopper for row in rows if row.at < span.end and (shopper := getattr(row, "shopper_id", None)) is not None}
+    named = {getattr(row, "shopper_id", None) for row in rows if row.at < span.end}
+    known = {shopper for shopper in named if shopper is not None and not shopper.startswith("erased:")}
     assert report.shoppers == len(known)
     has_catalogue = span.end > 0
     assert report.opt_in_rate == {
@@ -195,7 +198,7 @@ def test_the_fate_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
 
 @given(logs(), st.data())
 def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: st.DataObject) -> None:
-    tally, cut = Tally(Span(), GROUPINGS["channel"]), data.draw(st.integers(0, len(rows)))
+    tally, cut = Tally(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
     for position, row in enumerate(rows[:cut], start=1):
         tally.add(position, row)
     tally.answer(0.0)
@@ -241,6 +244,21 @@ def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
     assert (report.total.opt_outs, report.total.opt_outs_per_1000_sends) == (1, 500.0)
     assert report.total.undelivered == {"voided": 1}
     assert report.opt_in_rate == {"push": 0.0, "email": 0.0}
+
+
+def test_the_erased_are_no_shoppers_and_one_who_comes_back_consents_to_nothing() -> None:
+    rows: list[Row] = [
+        catalogue(),
+        EventRow(HOURS, "erased:1", "session", HOURS),
+        PreferencesRow(HOURS, "erased:1", {"push": True}),
+        ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
+    ]
+    erased = reported(rows)
+    assert (erased.shoppers, erased.opt_in_rate["push"]) == (0, None)
+    back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
+    assert (reported(back).shoppers, reported(back).opt_in_rate["push"]) == (1, 0.0)
+    willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
+    assert (reported(willing).shoppers, reported(willing).opt_in_rate["push"]) == (1, 1.0)
 
 
 def test_holds_are_counted_by_reason_and_a_lost_race_under_what_was_drawn() -> None:
