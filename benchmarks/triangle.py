@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -253,7 +252,6 @@ def measure(plan: Plan, notebook: Notebook, progress: Callable[[str], None]) -> 
     """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
     seeds = range(plan.first_seed, plan.first_seed + plan.logs)
     asked = [(plan.first_seed, THIN, ("rule",)), *((seed, WIDE, tuple(_targets())) for seed in seeds)]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker has one core
     # A log is a million small objects that all stay: collecting garbage among them takes a seventh of the time.
     with ProcessPoolExecutor(plan.workers, get_context("spawn"), gc.disable, max_tasks_per_child=1) as pool:
         missing = [each for each in asked if notebook.of(*each[:2]) is None]
