@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from decision_service.journal import Draft, Journal
 from decision_service.keys import activation_key, cancellation_key
-from decision_service.log.base import Condition, Fenced, Precluded
+from decision_service.log.base import CROSSING, Condition, Fenced, Precluded
 from decision_service.log.base import Conflict as Known
 from decision_service.names import Names
 from decision_service.problems import Conflict, NotFound, Unavailable
@@ -81,6 +81,7 @@ class Deliveries:
                 unless=frozenset({CancellationRow.kind}),
                 since=stored.position,
                 shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
+                kinds=CROSSING,
             )
             draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
             result = await self._journal.append(draft)

@@ -24,6 +24,12 @@ FENCE = "fence"
 WILL = ("outcome", "preferences", "erasure")
 """The kinds of rows by which a shopper's will may be made known: opt-outs, preferences, erasure."""
 
+TURNING = (*WILL, "activation")
+"""The kinds of rows that may turn what is judged of a shopper without a reservation: an activation may move a send."""
+
+CROSSING = (*TURNING, "decision")
+"""Those and decisions: what a judgement must not cross that takes no reservation itself."""
+
 
 class LogUnavailable(Exception):
     """The log cannot be read or written now."""
@@ -47,14 +53,15 @@ class Condition:
         Kinds of rows that the event may not have yet.
     before
         The watermark, this row's time included, must lie below.
-    since, shoppers
-        No row of a `WILL` kind of these shoppers may stand after this position.
+    since, shoppers, kinds
+        No row of these kinds of these shoppers may stand after this position.
     """
 
     unless: frozenset[str] = frozenset()
     before: float = inf
     since: int | None = None
     shoppers: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = TURNING
 
 
 UNCONDITIONAL = Condition()

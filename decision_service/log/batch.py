@@ -8,9 +8,9 @@ from math import inf
 from types import MappingProxyType
 
 from decision_service.log.base import (
+    CROSSING,
     FENCE,
     UNCONDITIONAL,
-    WILL,
     Appended,
     Conflict,
     Entry,
@@ -33,8 +33,8 @@ class Batch:
         The log's rows of the entries' event ids, in position order.
     by_key
         The log's rows that have one of the entries' keys.
-    wills
-        The last positions of rows by which the shoppers of the entries' conditions made their will known.
+    crossing
+        The last positions of rows of the shoppers of the entries' conditions, by shopper and `CROSSING` kind.
 
     Examples
     --------
@@ -51,10 +51,10 @@ class Batch:
         *,
         of_events: Iterable[LogRow],
         by_key: Mapping[str, LogRow],
-        wills: Mapping[str, int] = MappingProxyType({}),
+        crossing: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
         self._head = head
-        self._wills = dict(wills)
+        self._crossing = dict(crossing)
         self._by_key = dict(by_key)
         self._by_event: dict[str, list[LogRow]] = defaultdict(list)
         for row in of_events:
@@ -74,8 +74,8 @@ class Batch:
         row = _follow(before, entry)
         self._head = Head(row.position, row.watermark, row.incarnation)
         self.rows.append((row, entry.key))
-        if row.kind in WILL and row.shopper_id is not None:
-            self._wills[row.shopper_id] = row.position
+        if row.kind in CROSSING and row.shopper_id is not None:
+            self._crossing[row.shopper_id, row.kind] = row.position
         return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
 
     def _preclusion(self, entry: Entry) -> int | None:
@@ -87,7 +87,8 @@ class Batch:
         if max(self._head.watermark, entry.at) >= condition.before:
             return self._head.position
         since = inf if condition.since is None else condition.since
-        latest = max((self._wills.get(name, 0) for name in condition.shoppers), default=0)
+        known = (self._crossing.get((name, kind), 0) for name in condition.shoppers for kind in condition.kinds)
+        latest = max(known, default=0)
         return latest if latest > since else None
 
     def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:

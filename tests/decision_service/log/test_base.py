@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decision_service.log.base import (
+    CROSSING,
+    TURNING,
     UNCONDITIONAL,
-    WILL,
     Appended,
     Condition,
     Conflict,
@@ -41,10 +42,11 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     before=st.sampled_from([float("inf"), 0.0, 1e9]),
     since=st.none() | st.integers(0, 8),
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
+    kinds=st.sampled_from([TURNING, CROSSING]),
 )
 entry = st.builds(
     Entry,
-    kind=st.sampled_from(["decision", "outcome", "event", "fence"]),
+    kind=st.sampled_from(["decision", "outcome", "activation", "event", "fence"]),
     at=st.floats(min_value=-1e10, max_value=1e10),
     body=st.binary(max_size=8),
     event_id=st.none() | st.sampled_from(["e1", "e2", "ünïcode"]),
@@ -94,8 +96,8 @@ class Model:
                 return row.position
         if max(watermark, new.at) >= wanted.before:
             return len(self.rows)
-        wills = [row.position for row in self.rows if row.kind in WILL and row.shopper_id in wanted.shoppers]
-        latest = max(wills, default=0)
+        of_kind = [row for row in self.rows if row.kind in wanted.kinds and row.shopper_id in wanted.shoppers]
+        latest = max((row.position for row in of_kind), default=0)
         return latest if wanted.since is not None and latest > wanted.since else None
 
 
