@@ -154,7 +154,7 @@ class Attribution:
             case OutcomeRow():
                 given += self._outcome(position, row)
             case ActivationRow(deliver=True):
-                self._activate(row.event_id)
+                self._activate(row)
                 given += self._close(position)
             case ActivationRow() | CancellationRow():
                 self._void(row.event_id)
@@ -186,10 +186,12 @@ class Attribution:
     def _find(self, event_id: str) -> OpenWindow | None:
         return self._open.get(event_id) or self._waiting.get(event_id)
 
-    def _activate(self, event_id: str) -> None:
-        """Let a deferred send count; where its window has ended meanwhile, it closes at once."""
-        if event_id in self._waiting:
-            self._remember(msgspec.structs.replace(self._forget(event_id), deferred=False))
+    def _activate(self, row: ActivationRow) -> None:
+        """Let a send leave, where its time has passed now; a deferred one whose window has ended closes at once."""
+        window = self._find(row.event_id)
+        if window is not None:
+            send_at = max(window.send_at, row.at)
+            self._remember(msgspec.structs.replace(self._forget(row.event_id), deferred=False, send_at=send_at))
 
     def _erase(self, row: ErasureRow) -> None:
         """Void what lies ahead of an erasure; what has left is learned from under the pseudonym."""

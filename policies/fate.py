@@ -7,7 +7,7 @@ A pure reading of the log's rows, for whoever tells of decisions afterwards: ins
 ``waiting``    deferred: it leaves only once the caller activates it
 ``scheduled``  its send time lies ahead
 ``sent``       it left
-``expired``    deferred, and nobody activated it within the grace after its send time
+``expired``    nobody activated it within the grace after its send time, or the caller asked the gate later
 ``refused``    the activation gate said no; the reason is the rule's
 ``cancelled``  the caller took it back
 ``bounced``    the channel could not deliver it
@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from policies.guardrails import Reason
 from policies.rows import (
@@ -137,13 +139,14 @@ def fate(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: float) ->
     """
     if decision.send_at is None:
         return Fate("held", decision.at, decision.hold_reason)
-    activated = not decision.deferred
+    send_at, deferred = decision.send_at, decision.deferred
     for position, row in later:
         if (kept := kept_back(decision, row)) is not None:
             return Fate(kept[0], row.at, kept[1], position)
-        if isinstance(row, ActivationRow) and row.event_id == decision.event_id:
-            activated = True
-    if not activated:
-        expires_at = decision.send_at + ACTIVATION_GRACE_S
+        if isinstance(row, ActivationRow) and row.deliver and row.event_id == decision.event_id:
+            send_at, deferred = max(send_at, row.at), False
+            decision = msgspec.structs.replace(decision, send_at=send_at, deferred=deferred)
+    if deferred:
+        expires_at = send_at + ACTIVATION_GRACE_S
         return Fate("expired", expires_at) if now > expires_at else Fate("waiting", decision.at)
-    return Fate("sent" if decision.send_at <= now else "scheduled", decision.send_at)
+    return Fate("sent" if send_at <= now else "scheduled", send_at)

@@ -38,7 +38,7 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
         case DecisionRow():
             state = _decided(state, row)
         case ActivationRow(deliver=True):
-            state = state.changing(row.event_id, deferred=False)
+            state = state.activated(row.event_id, row.at)
         case ActivationRow() | CancellationRow():
             state = state.without_sends(row.event_id)
         case OutcomeRow():
@@ -72,7 +72,7 @@ def _answered(state: ShopperState, row: OutcomeRow) -> ShopperState:
         return state.without_sends(row.event_id)
     if row.type == "click" and row.channel is not None:
         clicked_at = max(row.occurred_at, state.clicked_at or row.occurred_at)
-        return msgspec.structs.replace(state.changing(row.event_id, clicked=True), clicked_at=clicked_at)
+        return msgspec.structs.replace(state.clicked(row.event_id), clicked_at=clicked_at)
     return state
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from policies.rows import DecisionRow, PreferencesRow
 
 EXPIRES_AFTER_S = 3_600.0
-"""A deferred send that is not activated so long after its send time has expired."""
+"""A send that is not activated so long after its send time may not be any more; a deferred one has expired."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,17 @@ class Place:
         told = (row.message or "", row.channel or "", row.category or "")
         return cls(row.event_id, row.send_at or 0.0, *told, critical=critical, waits=row.deferred, position=position)
 
+    def is_over(self, now: float) -> bool:
+        """Tell whether it is too late to activate it."""
+        return now > self.send_at + EXPIRES_AFTER_S
+
     def has_expired(self, now: float) -> bool:
         """Tell whether it waited for its activation in vain."""
-        return self.waits and now > self.send_at + EXPIRES_AFTER_S
+        return self.waits and self.is_over(now)
+
+    def leaving(self, now: float) -> Place:
+        """Give the place as of its activation: what is activated after its send time is sent then."""
+        return replace(self, waits=False, send_at=max(self.send_at, now))
 
 
 @dataclass

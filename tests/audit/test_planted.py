@@ -327,9 +327,40 @@ def test_an_activation_of_what_is_gone_is_found() -> None:
     own = sends(shop(), NOW)
     own.cancel("s-1-0", NOW)
     assert named(audit(activated(own, NOW).log)) == [("s-1-0", "activated_without_a_place")]
-    late = shop()
-    late.decide("s-1", [late.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=True)
-    assert named(audit(activated(late, NOW + HOUR + 1).log)) == [("s-1-0", "activated_too_late")]
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_an_activation_an_hour_after_the_send_time_is_found(deferred: bool) -> None:
+    def late(by: float) -> list[tuple[str, str]]:
+        own = shop()
+        own.decide("s-1", [own.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=deferred)
+        return named(audit(activated(own, NOW + HOUR + by).log))
+
+    assert late(1) == [("s-1-0", "activated_too_late")]
+    assert late(0) == []
+
+
+def test_what_was_activated_late_is_judged_by_when_it_left() -> None:
+    def after(activated_at: float, **rules: Any) -> list[tuple[str, str]]:
+        own = activated(sends(shop(), NOW), activated_at)
+        own.decide("s-1", [own.trigger("cart_abandoned", NOW + HOUR)], NOW + HOUR, event_id="next")
+        return found(own, **rules)
+
+    assert after(NOW, min_gap_s=3_600) == []
+    assert after(NOW + 3_000, min_gap_s=3_600) == [("next", "min_gap")]
+    assert after(NOW + 3_000, min_gap_s=600) == []
+
+
+def test_a_cost_is_that_of_the_day_on_which_the_send_left() -> None:
+    midnight = NOW + 7 * HOUR
+
+    def next_day(activated_at: float) -> list[tuple[str, str]]:
+        own = activated(sends(shop(), midnight - 60), activated_at)
+        own.decide("s-1", [own.trigger("cart_abandoned", midnight + HOUR)], midnight + HOUR, event_id="next")
+        return found(own, channels={"push": {"daily_budget": 0.9}})
+
+    assert next_day(midnight - 1) == []
+    assert next_day(midnight) == [("next", "budget")]
 
 
 def test_what_ran_side_by_side_is_judged_by_what_was_sure() -> None:
