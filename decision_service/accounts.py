@@ -9,8 +9,8 @@ from typing import Any
 from decision_service.answers import iso
 from decision_service.log.base import WILL, EventLog
 from decision_service.names import is_pseudonym
-from policies.attribution import is_late
 from policies.fate import Fate, fate, is_withdrawal
+from policies.lateness import is_late
 from policies.rows import (
     ActivationRow,
     CancellationRow,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
+
+import msgspec
 
 from decision_service.api.schemas import OutcomeBody
+from decision_service.closing import dated
 from decision_service.journal import Draft, Journal
 from decision_service.keys import decision_key, outcome_key
-from decision_service.log.base import Appended, Conflict, Result
+from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
 from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.attribution import is_late
+from policies.lateness import is_late
 from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, PreferencesRow, decode
 
 AHEAD_S = 300.0
@@ -58,17 +62,16 @@ class Feedback:
 
     async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
         """Log outcomes and tell of each what became of it."""
-        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
-        decisions = await self._decisions({body.event_id for body in bodies})
-        rows = {
-            number: _row(body, now, decisions.get(body.event_id))
-            for number, body in enumerate(bodies)
-            if number not in refused
-        }
-        statuses = dict(refused)
-        if rows:
-            statuses |= await self._log(rows, decisions)
+        statuses = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
+        while left := {number: body for number, body in enumerate(bodies) if number not in statuses}:
+            statuses |= await self._take(left, now)
         return [statuses[number] for number in range(len(bodies))]
+
+    async def _take(self, bodies: Mapping[int, OutcomeBody], now: float) -> dict[int, Status]:
+        """Log outcomes; those whose decision showed up, or whose window closed, at that moment are left out."""
+        decisions = await self._decisions({body.event_id for body in bodies.values()})
+        rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in bodies.items()}
+        return await self._log(rows, decisions)
 
     async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
@@ -119,7 +122,8 @@ class Feedback:
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
-        drafts = [Draft(row, key=outcome_key(row)) for row in rows.values()]
+        watermark = await self._watermark(rows.values())
+        drafts = [_draft(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
             number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
@@ -129,7 +133,14 @@ class Feedback:
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)
+            if not isinstance(result, Precluded)
         }
+
+    async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
+        """Tell how far the log's time is, where rows depend on it."""
+        if not any(row.type == "bounce" for row in rows):
+            return -inf
+        return (await asyncio.to_thread(self._journal.log.head)).watermark
 
 
 def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:
@@ -143,6 +154,17 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
+
+
+def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:
+    """Make an outcome's row tell by itself whether it knew its decision, and whether a bounce came in time."""
+    key = outcome_key(row)
+    if decision is None:
+        return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
+    if row.type != "bounce":
+        return Draft(row, key)
+    at, before = dated(row.at, decision.window_ends_at, watermark)
+    return Draft(msgspec.structs.replace(row, at=at), key, condition=Condition(before=before))
 
 
 def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:

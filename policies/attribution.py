@@ -17,6 +17,7 @@ import msgspec
 from policies.actions import JointAction
 from policies.catalogue import Catalogue
 from policies.context import trigger_context
+from policies.lateness import is_late, refuses
 from policies.reward import Rewarded, rewarded
 from policies.rows import (
     WITHDRAWALS,
@@ -83,11 +84,6 @@ class AttributionState(msgspec.Struct):
     windows: list[OpenWindow] = []
     voided: dict[str, float] = {}
     catalogues: dict[int, dict[str, object]] = {}
-
-
-def is_late(window_ends_at: float, occurred_at: float, watermark: float) -> bool:
-    """Tell whether an outcome logged at this watermark misses the window."""
-    return occurred_at >= window_ends_at or watermark >= window_ends_at
 
 
 class Attribution:
@@ -205,8 +201,8 @@ class Attribution:
     def _outcome(self, position: int, row: OutcomeRow) -> list[Interaction]:
         if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None:
             self._withdraw(row.shopper_id, row.channel, row.at, by=row.event_id)
-        if self._find(row.event_id) is not None:
-            if row.type == "bounce":
+        if (window := self._find(row.event_id)) is not None:
+            if row.type == "bounce" and not is_late(window.ends_at, row.occurred_at, row.at):
                 self._void(row.event_id)
             return []
         if row.event_id in self._voided or row.type == "bounce":
@@ -297,7 +293,7 @@ def _never_left(decision: DecisionRow, rows: list[tuple[int, Row]]) -> bool:
     """Tell whether a send was taken back, or never activated."""
     asked = [row for _, row in rows if isinstance(row, ActivationRow)]
     cancelled = any(isinstance(row, CancellationRow) for _, row in rows)
-    return cancelled or any(not row.deliver for row in asked) or (decision.deferred and not asked)
+    return cancelled or any(refuses(decision, row) for row in asked) or (decision.deferred and not asked)
 
 
 def _decision(rows: list[tuple[int, Row]]) -> DecisionRow:

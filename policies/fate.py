@@ -6,7 +6,7 @@ A pure reading of the log's rows, for whoever tells of decisions afterwards: ins
 ``held``       nothing was sent; the reason is the decision's ``hold_reason``
 ``waiting``    deferred: it leaves only once the caller activates it
 ``scheduled``  its send time lies ahead
-``sent``       it left
+``sent``       it left, or its attribution window is over and nothing had kept it back by then: it counts
 ``expired``    nobody activated it within the grace after its send time, or the caller asked the gate later
 ``refused``    the activation gate said no; the reason is the rule's
 ``cancelled``  the caller took it back
@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from policies.guardrails import Reason
+from policies.lateness import Windowed, bounces, refuses
 from policies.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -41,7 +42,7 @@ KeptBack = Literal["expired", "refused", "cancelled", "bounced", "voided"]
 Status = Literal["held", "waiting", "scheduled", "sent"] | KeptBack
 
 
-class Sent(Protocol):
+class Sent(Windowed, Protocol):
     """What is needed of a send to tell what keeps it back."""
 
     @property
@@ -93,10 +94,10 @@ def kept_back(send: Sent, row: Row) -> tuple[KeptBack, str | None] | None:
     match row:
         case CancellationRow() if row.event_id == send.event_id:
             return "cancelled", None
-        case ActivationRow(deliver=False) if row.event_id == send.event_id:
+        case ActivationRow() if row.event_id == send.event_id and refuses(send, row):
             late = send.send_at is not None and row.at > send.send_at + ACTIVATION_GRACE_S
             return "expired" if late and row.reason == Reason.expired.name else "refused", row.reason
-        case OutcomeRow(type="bounce") if row.event_id == send.event_id:
+        case OutcomeRow() if row.event_id == send.event_id and bounces(send, row):
             return "bounced", None
     by = _withdrawn_by(send, row)
     return None if by is None or send.send_at is None or send.send_at <= row.at else ("voided", by)

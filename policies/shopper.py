@@ -41,6 +41,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     cost: float = 0.0
     deferred: bool = False
     clicked: bool = False
+    window_ends_at: float | None = None
 
     def activated(self, at: float) -> Send:
         """Give the send as it leaves: at its send time, or at ``at`` where that has passed."""

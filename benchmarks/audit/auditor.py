@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import inf
 
 from benchmarks.audit.draw import mistakes
 from benchmarks.audit.rules import ASKED_AGAIN, Case, Document, broken, cost
@@ -71,6 +72,7 @@ class Auditor:
     shoppers: dict[str, Shopper] = field(default_factory=dict)
     _withheld: set[str] = field(default_factory=set)
     _clock: int = 0
+    _time: float = -inf
     _documents: dict[int, Document] = field(default_factory=dict)
     _in_force: int = 0
     _decisions: dict[str, DecisionRow] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Auditor:
 
     def read(self, position: int, row: Row) -> None:
         """Take the next row."""
+        self._time = max(self._time, row.at)
         match row:
             case CatalogueRow():
                 self._documents[row.version], self._in_force = row.document, row.version
@@ -86,7 +89,9 @@ class Auditor:
                 self._decision(position, row)
             case ActivationRow(deliver=True):
                 self._activation(position, row)
-            case ActivationRow() | CancellationRow():
+            case ActivationRow():
+                self._refusal(row)
+            case CancellationRow():
                 self._give_back(row.shopper_id, row.event_id)
             case OutcomeRow():
                 self._outcome(row)
@@ -194,6 +199,12 @@ class Auditor:
         cost_of = self._spent[self._budget_of(place.channel, place.send_at)].pop(row.event_id)
         self._take(shopper, replace(cost_of, place=place.leaving(row.at)))
 
+    def _refusal(self, row: ActivationRow) -> None:
+        """Give a place back, unless it counted as activated and its window is over: that one was sent."""
+        place = self._shopper(row.shopper_id).places.get(row.event_id)
+        if place is not None and (place.waits or self._time < place.window_ends_at):
+            self._give_back(row.shopper_id, row.event_id)
+
     def _broken_again(self, row: ActivationRow, decision: DecisionRow, shopper: Shopper) -> list[str]:
         document = self._documents[self._in_force]
         if (decision.message, decision.channel) not in _templates(document):
@@ -209,7 +220,11 @@ class Auditor:
         if row.type in WITHDRAWING:
             self._shopper(row.shopper_id).withdraw(row.channel, row.at, by=row.event_id)
         elif row.type == "bounce":
-            self._give_back(row.shopper_id, row.event_id)
+            place = self._shopper(row.shopper_id).places.get(row.event_id)
+            if (
+                place is not None and max(row.occurred_at, self._time) < place.window_ends_at
+            ):  # else it is reported only
+                self._give_back(row.shopper_id, row.event_id)
 
     def _preferences(self, row: PreferencesRow) -> None:
         shopper = self._shopper(row.shopper_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from msgspec import UNSET
 
@@ -55,6 +56,7 @@ class Place:
     """Deferred, and not activated yet."""
     position: int = 0
     """Where the log says so."""
+    window_ends_at: float = inf
 
     @classmethod
     def of(cls, row: DecisionRow, position: int) -> Place:
@@ -62,7 +64,17 @@ class Place:
         drawn = row.triggers[row.drawn_trigger] if row.drawn_trigger is not None else None
         critical = drawn is not None and drawn.critical
         told = (row.message or "", row.channel or "", row.category or "")
-        return cls(row.event_id, row.send_at or 0.0, *told, critical=critical, waits=row.deferred, position=position)
+        ends_at = inf if row.window_ends_at is None else row.window_ends_at
+        send_at = row.send_at or 0.0
+        return cls(
+            row.event_id,
+            send_at,
+            *told,
+            critical=critical,
+            waits=row.deferred,
+            position=position,
+            window_ends_at=ends_at,
+        )
 
     def is_over(self, now: float) -> bool:
         """Tell whether it is too late to activate it."""

@@ -31,6 +31,7 @@ class _Send(msgspec.Struct, gc=False):
     position: int  # that of the decision, or of the activation: withdrawals before it are dealt with
     figures: Figures
     deferred: bool
+    window_ends_at: float | None
     kept: KeptBack | None = None
     kept_at: int = sys.maxsize  # the position of the row that kept it back
     clicked: bool = False
@@ -62,7 +63,9 @@ class Decided:
             figures.holds[row.hold_reason or ""] += 1
             return
         shopper_id, channel = sys.intern(row.shopper_id), sys.intern(row.channel)
-        send = _Send(row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred)
+        send = _Send(
+            row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred, row.window_ends_at
+        )
         self._sends[row.event_id] = send
         for outcome in self._early.pop(row.event_id, ()):
             _answer(send, outcome)

@@ -282,6 +282,22 @@ def test_a_place_that_was_given_back_is_free(row: Row) -> None:
     assert {place.event_id for place in audit(own.log).places(NOW)["s-1"]} == {"s-1-1"}
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        ActivationRow(NOW + 60, "s-1-0", "s-1", deliver=False, reason="expired"),
+        OutcomeRow(NOW + 60, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
+    ],
+)
+def test_a_place_that_counted_by_the_end_of_its_window_stays(row: Row) -> None:
+    own = shop()
+    ends_at = sends(own, NOW).sent[0].window_ends_at or 0.0
+    rows = [*own.rows, ClockRow(ends_at), row]  # out of order: the log's time is what counts
+    assert {place.event_id for place in audit(enumerate(rows)).places(ends_at)["s-1"]} == {"s-1-0"}
+    rows[-2] = ClockRow(ends_at - 1)
+    assert audit(enumerate(rows)).places(ends_at) == {}
+
+
 def test_a_withdrawal_gives_back_what_lies_ahead_and_nothing_else() -> None:
     own = sends(shop(), NOW, NOW + 60)
     own.rows += [PreferencesRow(NOW + 30, "s-1", {"push": False}), PreferencesRow(NOW + 30, "s-1", {"push": True})]

@@ -9,7 +9,8 @@ import pytest
 
 from decision_service.journal import Draft
 from decision_service.keys import activation_key
-from policies.rows import ActivationRow, decode
+from decision_service.verification import Verification
+from policies.rows import ActivationRow, ClockRow, decode
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import NOW, small_document
 
@@ -126,6 +127,59 @@ async def test_asked_too_late_also_one_that_was_not_deferred_may_not_leave(repli
         assert late == {"deliver": False, "reason": "expired"}
         told = (await service.client.get("/v1/decisions/e-1")).json()
         assert (told["status"], told["learned"]) == ("expired", {"status": "never", "reason": "expired"})
+
+
+OUT_OF_ORDER = "2026-11-21T17:30:00Z"
+
+
+async def refused(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False}, "now": OUT_OF_ORDER})
+    assert (await activate(service, now=OUT_OF_ORDER))["deliver"] is False
+
+
+async def bounced(service: Replica) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "now": OUT_OF_ORDER}
+    assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "late"}]
+
+
+@pytest.mark.parametrize("too_late", [refused, bounced])
+async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replica: Start, too_late: Any) -> None:
+    """Also when the rows come out of order: fold, inspector, report and learner tell the same."""
+    document = small_document(delays_s=[0])
+    document["channels"]["push"] |= {"cost": 0.4}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        await service.post("/v1/clock", {"now": "2026-11-21T21:00:00Z"})
+        assert service.learner.progress.learned == 1
+        await too_late(service)
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]["status"], told["reward"]["value"]) == ("sent", "learned", -0.4)
+        parts = service.service
+        assert [send.event_id for send in (await parts.store.read(parts.names.key("s-1"))).state.sends] == ["e-1"]
+        assert list((await parts.store.spent()).values()) == [400_000]
+        report = (await service.client.get("/v1/report")).json()
+        assert (report["total"]["delivered"], report["total"]["undelivered"]) == (1, {})
+        verified = await Verification(parts.log, parts.store, parts.names).run()
+        assert verified.differences == ()
+
+
+async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        feedback = service.service.feedback
+        look = feedback._watermark
+
+        async def look_and_be_overtaken(rows: Any) -> float:
+            seen = await look(rows)
+            await service.service.journal.append(Draft(ClockRow(NOW + 14_400)))
+            return seen
+
+        monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
+        await bounced(service)
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
 
 
 async def test_what_is_activated_late_is_sent_then_for_every_rule_and_the_budget(replica: Start) -> None:

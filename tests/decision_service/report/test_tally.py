@@ -47,12 +47,16 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
         mine = getattr(row, "event_id", None) == sent.event_id
         if isinstance(row, CancellationRow) and mine:
             return "cancelled"
-        if isinstance(row, ActivationRow) and mine:
+        over = sent.window_ends_at is not None and row.at >= sent.window_ends_at
+        if isinstance(row, ActivationRow) and mine and (row.deliver or sent.deferred or not over):
             if not row.deliver:
                 too_late = row.reason == "expired" and row.at - send_at > HOURS
                 return "expired" if too_late else "refused"
             activated, send_at = True, max(send_at, row.at)
-        if isinstance(row, OutcomeRow) and mine and row.type == "bounce":
+        late = (
+            isinstance(row, OutcomeRow) and sent.window_ends_at is not None and row.occurred_at >= sent.window_ends_at
+        )
+        if isinstance(row, OutcomeRow) and mine and row.type == "bounce" and not over and not late:
             return "bounced"
         ahead = row.at < send_at
         same = getattr(row, "shopper_id", None) == sent.shopper_id
