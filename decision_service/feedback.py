@@ -13,12 +13,12 @@ import msgspec
 from decision_service.api.schemas import OutcomeBody
 from decision_service.closing import dated
 from decision_service.journal import Draft, Journal
-from decision_service.keys import decision_key, outcome_key
+from decision_service.keys import decision_key, joined_bounce_key, outcome_key
 from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
 from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.lateness import is_late
+from policies.lateness import bounces, is_late
 from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, PreferencesRow, decode
 
 AHEAD_S = 300.0
@@ -77,6 +77,22 @@ class Feedback:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
         row = PreferencesRow(now, shopper_id, {channel: False})
         await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]})
+
+    async def join_bounce(self, event_id: str, now: float) -> None:
+        """Tell again of a bounce that was logged before its decision was known, so that every fold takes it back.
+
+        Nothing is told once the attribution window is over: a late bounce is reported only.
+        """
+        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
+        rows = [decode(row.body) for row in found]
+        decision = next(row for row in rows if isinstance(row, DecisionRow))
+        told = (_joined(row, decision, now) for row in rows if isinstance(row, OutcomeRow))
+        if (
+            bounce := next((row for row in told if bounces(decision, row)), None)
+        ) is not None and decision.is_delivered:
+            condition = Condition(before=decision.window_ends_at or inf)
+            await self._journal.append(Draft(bounce, joined_bounce_key(event_id), condition=condition))
+            await self._journal.contained()
 
     async def log_withdrawing(
         self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
@@ -154,6 +170,10 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
+
+
+def _joined(row: OutcomeRow, decision: DecisionRow, now: float) -> OutcomeRow:
+    return msgspec.structs.replace(row, at=now, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
 def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:
