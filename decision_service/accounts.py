@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from decision_service.answers import iso
+from decision_service.keys import outcome_key
 from decision_service.log.base import WILL, EventLog
 from decision_service.names import is_pseudonym
-from policies.attribution import is_late
 from policies.fate import Fate, fate, is_withdrawal
+from policies.lateness import is_late
 from policies.rows import (
     ActivationRow,
     CancellationRow,
@@ -84,11 +85,20 @@ class Account:
     @property
     def outcomes(self) -> list[OutcomeRow]:
         """Its outcomes in the order in which they were logged."""
-        return [each.row for each in self.own if isinstance(each.row, OutcomeRow)]
+        return [row for row, _ in self._outcomes]
+
+    @property
+    def _outcomes(self) -> Iterable[tuple[OutcomeRow, float]]:
+        """Its outcomes with the watermarks they came at, one told again when its decision was known as first told."""
+        told: dict[str, tuple[OutcomeRow, float]] = {}
+        for each in self.own:
+            if isinstance(each.row, OutcomeRow):
+                told.setdefault(outcome_key(each.row), (each.row, each.watermark))
+        return told.values()
 
     def told_outcomes(self) -> list[dict[str, Any]]:
         """Tell the outcomes, and which of them missed the attribution window."""
-        return [self._outcome(each.row, each.watermark) for each in self.own if isinstance(each.row, OutcomeRow)]
+        return [self._outcome(row, watermark) for row, watermark in self._outcomes]
 
     def _outcome(self, row: OutcomeRow, watermark: float) -> dict[str, Any]:
         ends_at = self.decision.window_ends_at

@@ -47,12 +47,13 @@ class Serving:
 class Answered:
     """The bytes of an answer, and whether they were given before.
 
-    ``withdrawals`` are opt-outs that were logged before their decision was known.
+    ``withdrawals`` are opt-outs that were logged before their decision was known, ``bounced`` tells of a bounce.
     """
 
     body: bytes
     replayed: bool = False
     withdrawals: tuple[str, ...] = ()
+    bounced: bool = False
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ class Decider:
             raise
         if isinstance(result, Appended):
             _count(told)
-            return Answered(body, withdrawals=_withdrawals(result, row))
+            return Answered(body, withdrawals=_withdrawals(result, row), bounced=_has_bounced(result))
         await self._give_back(place)
         return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
 
@@ -285,6 +286,12 @@ def _withdrawals(appended: Appended, decision: DecisionRow) -> tuple[str, ...]:
     rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
     withdrawn = any(isinstance(row, OutcomeRow) and row.type in WITHDRAWALS for row in rows)
     return (decision.channel,) if withdrawn and decision.is_delivered and decision.channel else ()
+
+
+def _has_bounced(appended: Appended) -> bool:
+    """Tell whether a bounce was logged before this decision showed up."""
+    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
+    return any(isinstance(row, OutcomeRow) and row.type == "bounce" for row in rows)
 
 
 def _replay(conflict: Conflict, fingerprint: str) -> Answered:

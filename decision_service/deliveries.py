@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
+from decision_service.closing import dated
 from decision_service.journal import Draft, Journal
 from decision_service.keys import activation_key, cancellation_key
-from decision_service.log.base import Condition, Fenced, Precluded, Result
+from decision_service.log.base import CROSSING, Condition, Fenced, Precluded, Result
 from decision_service.log.base import Conflict as Known
 from decision_service.names import Names
 from decision_service.problems import Conflict, NotFound, Unavailable
@@ -76,11 +78,14 @@ class Deliveries:
             stored = await self._read(decision)
             reason = _bounced(rows) or refusal(decision, stored.state, self._rulebook(), now)
             permission = Permission(reason is None, reason.name if reason is not None else None)
-            row = ActivationRow(now, event_id, decision.shopper_id, permission.deliver, permission.reason)
+            at, before = await self._dated(decision, permission, now)
+            row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
             condition = Condition(
                 unless=frozenset({CancellationRow.kind}),
+                before=before,
                 since=stored.position,
                 shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
+                kinds=CROSSING,
             )
             draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
             result = await self._journal.append(draft)
@@ -125,6 +130,13 @@ class Deliveries:
         if not decision.is_delivered:
             raise Conflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
         return decision, rows
+
+    async def _dated(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
+        """Date the gate's answer: a refusal may come when what did not wait for it was learned from."""
+        if permission.deliver or decision.deferred:
+            return now, inf
+        head = await asyncio.to_thread(self._journal.log.head)
+        return dated(now, decision.window_ends_at, head.watermark)
 
     async def _read(self, decision: DecisionRow) -> Stored:
         try:

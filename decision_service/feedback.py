@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
+
+import msgspec
 
 from decision_service.api.schemas import OutcomeBody
+from decision_service.closing import dated
 from decision_service.journal import Draft, Journal
-from decision_service.keys import decision_key, outcome_key
-from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Precluded, Result
+from decision_service.keys import decision_key, joined_bounce_key, outcome_key
+from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
 from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.attribution import is_late
+from policies.lateness import bounces, is_late
 from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, PreferencesRow, decode
 
 AHEAD_S = 300.0
@@ -59,16 +63,36 @@ class Feedback:
     async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
         """Log outcomes and tell of each what became of it."""
         statuses = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
-        while missing := {number: body for number, body in enumerate(bodies) if number not in statuses}:
-            decisions = await self._decisions({body.event_id for body in missing.values()})
-            rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in missing.items()}
-            statuses |= await self._log(rows, decisions)
+        while left := {number: body for number, body in enumerate(bodies) if number not in statuses}:
+            statuses |= await self._take(left, now)
         return [statuses[number] for number in range(len(bodies))]
+
+    async def _take(self, bodies: Mapping[int, OutcomeBody], now: float) -> dict[int, Status]:
+        """Log outcomes; those whose decision showed up, or whose window closed, at that moment are left out."""
+        decisions = await self._decisions({body.event_id for body in bodies.values()})
+        rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in bodies.items()}
+        return await self._log(rows, decisions)
 
     async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
         """Withdraw consent for an opt-out that was logged before its decision was known."""
         row = PreferencesRow(now, shopper_id, {channel: False})
         await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]})
+
+    async def join_bounce(self, event_id: str, now: float) -> None:
+        """Tell again of a bounce that was logged before its decision was known, so that every fold takes it back.
+
+        Nothing is told once the attribution window is over: a late bounce is reported only.
+        """
+        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
+        rows = [decode(row.body) for row in found]
+        decision = next(row for row in rows if isinstance(row, DecisionRow))
+        told = (_joined(row, decision, now) for row in rows if isinstance(row, OutcomeRow))
+        if (
+            bounce := next((row for row in told if bounces(decision, row)), None)
+        ) is not None and decision.is_delivered:
+            condition = Condition(owner=decision.shopper_id, before=decision.window_ends_at or inf)
+            await self._journal.append(Draft(bounce, joined_bounce_key(event_id), condition=condition))
+            await self._journal.contained()
 
     async def log_withdrawing(
         self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
@@ -114,11 +138,9 @@ class Feedback:
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
-        """Log outcomes; none is told of those whose shopper was erased since their decision was read."""
-        drafts = [
-            Draft(row, outcome_key(row), condition=Condition(owner=row.shopper_id) if row.shopper_id else UNCONDITIONAL)
-            for row in rows.values()
-        ]
+        """Log outcomes, but those whose shopper was erased since their decision was read, or whose window closed."""
+        watermark = await self._watermark(rows.values())
+        drafts = [_draft(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
             number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
@@ -130,6 +152,12 @@ class Feedback:
             for (number, row), result in zip(rows.items(), results, strict=True)
             if not isinstance(result, Precluded)
         }
+
+    async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
+        """Tell how far the log's time is, where rows depend on it."""
+        if not any(row.type == "bounce" for row in rows):
+            return -inf
+        return (await asyncio.to_thread(self._journal.log.head)).watermark
 
 
 def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:
@@ -143,6 +171,22 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
+
+
+def _joined(row: OutcomeRow, decision: DecisionRow, now: float) -> OutcomeRow:
+    return msgspec.structs.replace(row, at=now, shopper_id=decision.shopper_id, channel=decision.channel)
+
+
+def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:
+    """Make an outcome's row tell by itself whether it knew its decision, and whether a bounce came in time."""
+    key = outcome_key(row)
+    if decision is None:
+        return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
+    if row.type != "bounce":
+        return Draft(row, key, condition=Condition(owner=row.shopper_id))
+    at, before = dated(row.at, decision.window_ends_at, watermark)
+    condition = Condition(owner=row.shopper_id, before=before)
+    return Draft(msgspec.structs.replace(row, at=at), key, condition=condition)
 
 
 def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:

@@ -17,6 +17,7 @@ import msgspec
 from policies.actions import JointAction
 from policies.catalogue import Catalogue
 from policies.context import trigger_context
+from policies.lateness import is_late, refuses
 from policies.reward import Rewarded, rewarded
 from policies.rows import (
     FALLBACK,
@@ -87,11 +88,6 @@ class AttributionState(msgspec.Struct):
     catalogues: dict[int, dict[str, object]] = {}
 
 
-def is_late(window_ends_at: float, occurred_at: float, watermark: float) -> bool:
-    """Tell whether an outcome logged at this watermark misses the window."""
-    return occurred_at >= window_ends_at or watermark >= window_ends_at
-
-
 class Attribution:
     """Folds rows in position order and gives the interactions whose windows they close.
 
@@ -156,7 +152,7 @@ class Attribution:
             case OutcomeRow():
                 given += self._outcome(position, row)
             case ActivationRow(deliver=True):
-                self._activate(row.event_id)
+                self._activate(row)
                 given += self._close(position)
             case ActivationRow() | CancellationRow():
                 self._void(row.event_id)
@@ -188,10 +184,12 @@ class Attribution:
     def _find(self, event_id: str) -> OpenWindow | None:
         return self._open.get(event_id) or self._waiting.get(event_id)
 
-    def _activate(self, event_id: str) -> None:
-        """Let a deferred send count; where its window has ended meanwhile, it closes at once."""
-        if event_id in self._waiting:
-            self._remember(msgspec.structs.replace(self._forget(event_id), deferred=False))
+    def _activate(self, row: ActivationRow) -> None:
+        """Let a send leave, where its time has passed now; a deferred one whose window has ended closes at once."""
+        window = self._find(row.event_id)
+        if window is not None:
+            send_at = max(window.send_at, row.at)
+            self._remember(msgspec.structs.replace(self._forget(row.event_id), deferred=False, send_at=send_at))
 
     def _erase(self, row: ErasureRow) -> None:
         """Void what lies ahead of an erasure; what has left is learned from under the pseudonym."""
@@ -205,8 +203,8 @@ class Attribution:
     def _outcome(self, position: int, row: OutcomeRow) -> list[Interaction]:
         if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None:
             self._withdraw(row.shopper_id, row.channel, row.at, by=row.event_id)
-        if self._find(row.event_id) is not None:
-            if row.type == "bounce":
+        if (window := self._find(row.event_id)) is not None:
+            if row.type == "bounce" and not is_late(window.ends_at, row.occurred_at, row.at):
                 self._void(row.event_id)
             return []
         if row.event_id in self._voided or row.type == "bounce":
@@ -298,7 +296,7 @@ def _never_left(decision: DecisionRow, rows: list[tuple[int, Row]]) -> bool:
     """Tell whether a send was taken back, or never activated."""
     asked = [row for _, row in rows if isinstance(row, ActivationRow)]
     cancelled = any(isinstance(row, CancellationRow) for _, row in rows)
-    return cancelled or any(not row.deliver for row in asked) or (decision.deferred and not asked)
+    return cancelled or any(refuses(decision, row) for row in asked) or (decision.deferred and not asked)
 
 
 def _decision(rows: list[tuple[int, Row]]) -> DecisionRow:

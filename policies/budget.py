@@ -49,7 +49,8 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
 def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     """Give what a row changed of the spending: places taken cost, places given back are refunded.
 
-    Sends that merely grew too old for the state stay paid for.
+    What leaves on another day than it was decided for is paid for on that day. Sends that merely grew too old for
+    the state stay paid for.
 
     >>> from policies.shopper import NEW_SHOPPER, Send
     >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
@@ -57,14 +58,22 @@ def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """
     spent: dict[BudgetDay, int] = {}
-    old, new = {send.event_id: send for send in before.sends}, {send.event_id: send for send in after.sends}
-    horizon = (after.seen_at or 0.0) - HORIZON_S
-    for event_id in old.keys() ^ new.keys():
-        send, sign = (new[event_id], 1) if event_id in new else (old[event_id], -1)
-        if send.cost and send.send_at >= horizon:
-            day = (send.channel, utc_day(send.send_at))
-            spent[day] = spent.get(day, 0) + sign * millionths(send.cost)
+    old, new = _costs(before).items(), _costs(after).items()
+    horizon = utc_day((after.seen_at or 0.0) - HORIZON_S)
+    for sign, costs in ((1, new - old), (-1, old - new)):
+        for _, (day, cost) in costs:
+            if day[1] >= horizon:
+                spent[day] = spent.get(day, 0) + sign * cost
     return spent
+
+
+def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
+    """Give the day on which each send leaves, and what it costs."""
+    return {
+        send.event_id: ((send.channel, utc_day(send.send_at)), millionths(send.cost))
+        for send in state.sends
+        if send.cost
+    }
 
 
 def spent_by(row: ShopperRow, before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:

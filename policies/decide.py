@@ -61,15 +61,17 @@ class Decision:
         """The place that the drawn send takes, or None."""
         if self.action is None or self.trigger is None:
             return None
+        catalogue, send_at = self.rulebook.catalogue, self.request.now + self.action.delay_s
         return Send(
             event_id=self.request.event_id,
-            send_at=self.request.now + self.action.delay_s,
+            send_at=send_at,
             message=self.action.message,
             channel=self.action.channel,
-            category=self.rulebook.catalogue.messages[self.action.message].category,
+            category=catalogue.messages[self.action.message].category,
             critical=self.request.triggers[self.trigger].critical,
             cost=self.rulebook.cost(self.action),
             deferred=self.request.deferred,
+            window_ends_at=send_at + catalogue.channels[self.action.channel].attribution_window_s,
         )
 
 

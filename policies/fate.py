@@ -6,8 +6,8 @@ A pure reading of the log's rows, for whoever tells of decisions afterwards: ins
 ``held``       nothing was sent; the reason is the decision's ``hold_reason``
 ``waiting``    deferred: it leaves only once the caller activates it
 ``scheduled``  its send time lies ahead
-``sent``       it left
-``expired``    deferred, and nobody activated it within the grace after its send time
+``sent``       it left, or its attribution window is over and nothing had kept it back by then: it counts
+``expired``    nobody activated it within the grace after its send time, or the caller asked the gate later
 ``refused``    the activation gate said no; the reason is the rule's
 ``cancelled``  the caller took it back
 ``bounced``    the channel could not deliver it
@@ -22,7 +22,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
+
 from policies.guardrails import Reason
+from policies.lateness import Windowed, bounces, refuses
 from policies.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -39,7 +42,7 @@ KeptBack = Literal["expired", "refused", "cancelled", "bounced", "voided"]
 Status = Literal["held", "waiting", "scheduled", "sent"] | KeptBack
 
 
-class Sent(Protocol):
+class Sent(Windowed, Protocol):
     """What is needed of a send to tell what keeps it back."""
 
     @property
@@ -91,10 +94,10 @@ def kept_back(send: Sent, row: Row) -> tuple[KeptBack, str | None] | None:
     match row:
         case CancellationRow() if row.event_id == send.event_id:
             return "cancelled", None
-        case ActivationRow(deliver=False) if row.event_id == send.event_id:
+        case ActivationRow() if row.event_id == send.event_id and refuses(send, row):
             late = send.send_at is not None and row.at > send.send_at + ACTIVATION_GRACE_S
             return "expired" if late and row.reason == Reason.expired.name else "refused", row.reason
-        case OutcomeRow(type="bounce") if row.event_id == send.event_id:
+        case OutcomeRow() if row.event_id == send.event_id and bounces(send, row):
             return "bounced", None
     by = _withdrawn_by(send, row)
     return None if by is None or send.send_at is None or send.send_at <= row.at else ("voided", by)
@@ -137,13 +140,14 @@ def fate(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: float) ->
     """
     if decision.send_at is None:
         return Fate("held", decision.at, decision.hold_reason)
-    activated = not decision.deferred
+    send_at, deferred = decision.send_at, decision.deferred
     for position, row in later:
         if (kept := kept_back(decision, row)) is not None:
             return Fate(kept[0], row.at, kept[1], position)
-        if isinstance(row, ActivationRow) and row.event_id == decision.event_id:
-            activated = True
-    if not activated:
-        expires_at = decision.send_at + ACTIVATION_GRACE_S
+        if isinstance(row, ActivationRow) and row.deliver and row.event_id == decision.event_id:
+            send_at, deferred = max(send_at, row.at), False
+            decision = msgspec.structs.replace(decision, send_at=send_at, deferred=deferred)
+    if deferred:
+        expires_at = send_at + ACTIVATION_GRACE_S
         return Fate("expired", expires_at) if now > expires_at else Fate("waiting", decision.at)
-    return Fate("sent" if decision.send_at <= now else "scheduled", decision.send_at)
+    return Fate("sent" if send_at <= now else "scheduled", send_at)

@@ -14,8 +14,9 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
     """Say why a decided send may not leave now, None when it may.
 
     It is judged at its send time, or now where that has passed, under the catalogue in force; its own place
-    does not count against it. A place that is gone was given back: after an opt-out, a bounce, or because
-    nobody activated it in time.
+    does not count against it. Asked later than `ACTIVATION_GRACE_S` after its send time it has expired,
+    whether it waited for this or counted as activated: nobody may send it any more. A place that is gone was
+    given back: after an opt-out or a bounce.
 
     Raises
     ------
@@ -24,10 +25,9 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
     """
     if row.send_at is None or row.drawn_trigger is None or row.message is None or row.channel is None:
         raise ValueError(f"decision {row.event_id!r} sent nothing")
-    send = state.send_of(row.event_id)
-    if now > row.send_at + ACTIVATION_GRACE_S and (send is None or send.deferred):
+    if now > row.send_at + ACTIVATION_GRACE_S:
         return Reason.expired
-    if send is None:
+    if state.send_of(row.event_id) is None:
         return Reason.no_consent
     request = Request(row.event_id, row.shopper_id, row.triggers, now)
     situation = Situation(request, row.triggers[row.drawn_trigger], state, rulebook, (max(now, row.send_at),))

@@ -23,7 +23,7 @@ from policies.rulebook import BoolArray
 from policies.shopper import ShopperState
 from policies.situation import Situation, Times
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Counts up whenever the same state and catalogue would be judged differently."""
 
 _WEEK_S = 7 * 86_400

@@ -33,7 +33,6 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
     """
     request, rulebook, action, send = decision.request, decision.rulebook, decision.action, decision.send
     leaves = send is not None and not lost_race
-    window = rulebook.catalogue.channels[send.channel].attribution_window_s if send is not None else 0
     return DecisionRow(
         at=request.now,
         event_id=request.event_id,
@@ -59,7 +58,7 @@ def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fin
         p_out=decision.p_out,
         hold_reason=LOST_RACE if lost_race else hold_reason(decision),
         send_at=send.send_at if send and leaves else None,
-        window_ends_at=send.send_at + window if send and leaves else None,
+        window_ends_at=send.window_ends_at if send and leaves else None,
         cost=send.cost if send else 0.0,
         deferred=request.deferred and action is not None,
     )

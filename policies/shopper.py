@@ -21,13 +21,15 @@ MAX_SENDS = 512
 """Sends kept at most, critical ones apart: with caps of at most 256 per window this never hides a full cap."""
 
 ACTIVATION_GRACE_S = 3_600.0
-"""A deferred send that was not activated this long after its send time has expired: its place is free."""
+"""How long after its send time a send may still be activated; a deferred one that was not has expired: its
+place is free."""
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True):
     """A place taken under the rules: a send that left or will leave at ``send_at``.
 
-    A ``deferred`` one waits for its activation: it takes its place, but has not been sent.
+    A ``deferred`` one waits for its activation: it takes its place, but has not been sent. Activated late, a
+    send leaves at that moment: ``send_at`` is when it really leaves.
     """
 
     event_id: str
@@ -39,6 +41,11 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     cost: float = 0.0
     deferred: bool = False
     clicked: bool = False
+    window_ends_at: float | None = None
+
+    def activated(self, at: float) -> Send:
+        """Give the send as it leaves: at its send time, or at ``at`` where that has passed."""
+        return msgspec.structs.replace(self, deferred=False, send_at=max(self.send_at, at))
 
     def has_left(self, now: float) -> bool:
         """Tell whether it was sent by now."""
@@ -107,10 +114,15 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
         """Give the place that a decision has taken, None when it has none (any more)."""
         return next((send for send in self.sends if send.event_id == event_id), None)
 
-    def changing(self, event_id: str, **changes: bool) -> ShopperState:
-        """Change the named decision's send, where it still has a place."""
+    def clicked(self, event_id: str) -> ShopperState:
+        """Mark the named decision's send as clicked, where it still has a place."""
         send = self.send_of(event_id)
-        return self if send is None else self.with_send(msgspec.structs.replace(send, **changes))
+        return self if send is None else self.with_send(msgspec.structs.replace(send, clicked=True))
+
+    def activated(self, event_id: str, at: float) -> ShopperState:
+        """Let the named decision's send leave: at its send time, or at ``at`` where that has passed."""
+        send = self.send_of(event_id)
+        return self if send is None else self.with_send(send.activated(at))
 
     def without_sends(self, *event_ids: str) -> ShopperState:
         """Give back the places of the named decisions."""

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from policies.behaviour import Affinities, answered, liked
+from policies.lateness import bounces, refuses
 from policies.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -38,8 +39,10 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
         case DecisionRow():
             state = _decided(state, row)
         case ActivationRow(deliver=True):
-            state = state.changing(row.event_id, deferred=False)
-        case ActivationRow() | CancellationRow():
+            state = state.activated(row.event_id, row.at)
+        case ActivationRow():
+            state = _refused(state, row)
+        case CancellationRow():
             state = state.without_sends(row.event_id)
         case OutcomeRow():
             state = _answered(state, row)
@@ -56,8 +59,17 @@ def send_of(row: DecisionRow) -> Send | None:
     """Give the place that a decision takes, None when nothing is sent."""
     if row.send_at is None or row.message is None or row.channel is None:
         return None
-    category = row.category or ""
-    return Send(row.event_id, row.send_at, row.message, row.channel, category, row.is_critical, row.cost, row.deferred)
+    return Send(
+        event_id=row.event_id,
+        send_at=row.send_at,
+        message=row.message,
+        channel=row.channel,
+        category=row.category or "",
+        critical=row.is_critical,
+        cost=row.cost,
+        deferred=row.deferred,
+        window_ends_at=row.window_ends_at,
+    )
 
 
 def _decided(state: ShopperState, row: DecisionRow) -> ShopperState:
@@ -65,14 +77,20 @@ def _decided(state: ShopperState, row: DecisionRow) -> ShopperState:
     return state if send is None else state.with_send(send)
 
 
+def _refused(state: ShopperState, row: ActivationRow) -> ShopperState:
+    send = state.send_of(row.event_id)
+    return state.without_sends(row.event_id) if send is not None and refuses(send, row) else state
+
+
 def _answered(state: ShopperState, row: OutcomeRow) -> ShopperState:
     if row.type in WITHDRAWALS and row.channel is not None:
         return state.withdrawn(row.channel, row.at, by=row.event_id)
     if row.type == "bounce":
-        return state.without_sends(row.event_id)
+        send = state.send_of(row.event_id)
+        return state.without_sends(row.event_id) if send is not None and bounces(send, row) else state
     if row.type == "click" and row.channel is not None:
         clicked_at = max(row.occurred_at, state.clicked_at or row.occurred_at)
-        return msgspec.structs.replace(state.changing(row.event_id, clicked=True), clicked_at=clicked_at)
+        return msgspec.structs.replace(state.clicked(row.event_id), clicked_at=clicked_at)
     return state
 
 

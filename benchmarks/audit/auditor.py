@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import inf
 
 from benchmarks.audit.draw import mistakes
 from benchmarks.audit.rules import ASKED_AGAIN, Case, Document, broken, cost
@@ -58,10 +59,10 @@ class Auditor:
     key_of
         Gives the key by which an erased shopper's id is still known.
     concurrent
-        Decisions and activations ran side by side, so that the log may tell them in another order than they
-        looked at each other. Reservations look at each other in both orders, so all rules between sends hold
-        in the log's order. But what an activation saw of other sends, and a send of critical ones' costs, is
-        then only sure of what lies before the last clock row, which was written while nothing else ran.
+        Decisions ran side by side, so that the log may tell them in another order than they looked at each
+        other. Reservations look at each other in both orders, and no activation crosses a decision of the same
+        shopper, so all rules between sends hold in the log's order. But what a send saw of critical ones' costs
+        is then only sure of what lies before the last clock row, which was written while nothing else ran.
     """
 
     erased: frozenset[str] = frozenset()
@@ -71,6 +72,7 @@ class Auditor:
     shoppers: dict[str, Shopper] = field(default_factory=dict)
     _withheld: set[str] = field(default_factory=set)
     _clock: int = 0
+    _time: float = -inf
     _documents: dict[int, Document] = field(default_factory=dict)
     _in_force: int = 0
     _decisions: dict[str, DecisionRow] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Auditor:
 
     def read(self, position: int, row: Row) -> None:
         """Take the next row."""
+        self._time = max(self._time, row.at)
         match row:
             case CatalogueRow():
                 self._documents[row.version], self._in_force = row.document, row.version
@@ -86,7 +89,9 @@ class Auditor:
                 self._decision(position, row)
             case ActivationRow(deliver=True):
                 self._activation(position, row)
-            case ActivationRow() | CancellationRow():
+            case ActivationRow():
+                self._refusal(row)
+            case CancellationRow():
                 self._give_back(row.shopper_id, row.event_id)
             case OutcomeRow():
                 self._outcome(row)
@@ -132,9 +137,13 @@ class Auditor:
         for code in broken(self._case(row, document, shopper, held_out)):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:
                 self._tell(position, row.event_id, code)
-        place = shopper.places[row.event_id] = Place.of(row, position)
-        own = _Cost(cost(document, place.message, place.channel), row.shopper_id, place)
-        self._spent[self._budget_of(place.channel, place.send_at)][row.event_id] = own
+        place = Place.of(row, position)
+        self._take(shopper, _Cost(cost(document, place.message, place.channel), row.shopper_id, place))
+
+    def _take(self, shopper: Shopper, cost_of: _Cost) -> None:
+        """Enter a place, and what its send costs on the day that it leaves."""
+        place = shopper.places[cost_of.place.event_id] = cost_of.place
+        self._spent[self._budget_of(place.channel, place.send_at)][place.event_id] = cost_of
 
     def _case(self, row: DecisionRow, document: Document, shopper: Shopper, held_out: bool) -> Case:
         send_at, channel = row.send_at or 0.0, row.channel or ""
@@ -171,11 +180,8 @@ class Auditor:
                 yield cost_of.amount
 
     def _is_paid_surely(self, place: Place) -> bool:
-        return not place.critical or self._is_sure(place)
-
-    def _is_sure(self, place: Place) -> bool:
-        """Tell whether whatever the log says next was certainly decided after this place was taken."""
-        return not self.concurrent or place.position < self._clock
+        """Tell whether whatever the log says next was certainly decided after this send was paid for."""
+        return not place.critical or not self.concurrent or place.position < self._clock
 
     # -- what happened to them --------------------------------------------------------------------
 
@@ -185,19 +191,26 @@ class Auditor:
         if place is None or decision is None:
             self._tell(position, row.event_id, "activated_without_a_place")
             return
-        if place.has_expired(row.at):
+        if place.is_over(row.at):
             self._tell(position, row.event_id, "activated_too_late")
         for code in self._broken_again(row, decision, shopper):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # erasure took the wishes out of the log
                 self._tell(position, row.event_id, f"activated_against_{code}")
-        shopper.places[row.event_id] = replace(place, waits=False)
+        cost_of = self._spent[self._budget_of(place.channel, place.send_at)].pop(row.event_id)
+        self._take(shopper, replace(cost_of, place=place.leaving(row.at)))
+
+    def _refusal(self, row: ActivationRow) -> None:
+        """Give a place back, unless it counted as activated and its window is over: that one was sent."""
+        place = self._shopper(row.shopper_id).places.get(row.event_id)
+        if place is not None and (place.waits or self._time < place.window_ends_at):
+            self._give_back(row.shopper_id, row.event_id)
 
     def _broken_again(self, row: ActivationRow, decision: DecisionRow, shopper: Shopper) -> list[str]:
         document = self._documents[self._in_force]
         if not _offers(document, decision):
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
-        taken = [place for place in shopper.counted(row.at, row.event_id) if self._is_sure(place)]
+        taken = list(shopper.counted(row.at, row.event_id))
         again = replace(case, taken=taken, send_at=max(row.at, case.send_at))
         return [code for code in broken(again) if code in ASKED_AGAIN]
 
@@ -207,7 +220,11 @@ class Auditor:
         if row.type in WITHDRAWING:
             self._shopper(row.shopper_id).withdraw(row.channel, row.at, by=row.event_id)
         elif row.type == "bounce":
-            self._give_back(row.shopper_id, row.event_id)
+            place = self._shopper(row.shopper_id).places.get(row.event_id)
+            if (
+                place is not None and max(row.occurred_at, self._time) < place.window_ends_at
+            ):  # else it is reported only
+                self._give_back(row.shopper_id, row.event_id)
 
     def _preferences(self, row: PreferencesRow) -> None:
         shopper = self._shopper(row.shopper_id)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from msgspec import UNSET
 
 from policies.rows import DecisionRow, PreferencesRow
 
 EXPIRES_AFTER_S = 3_600.0
-"""A deferred send that is not activated so long after its send time has expired."""
+"""A send that is not activated so long after its send time may not be any more; a deferred one has expired."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Place:
     """Deferred, and not activated yet."""
     position: int = 0
     """Where the log says so."""
+    window_ends_at: float = inf
 
     @classmethod
     def of(cls, row: DecisionRow, position: int) -> Place:
@@ -62,11 +64,29 @@ class Place:
         drawn = row.triggers[row.drawn_trigger] if row.drawn_trigger is not None else None
         critical = drawn is not None and drawn.critical
         told = (row.message or "", row.channel or "", row.category or "")
-        return cls(row.event_id, row.send_at or 0.0, *told, critical=critical, waits=row.deferred, position=position)
+        ends_at = inf if row.window_ends_at is None else row.window_ends_at
+        send_at = row.send_at or 0.0
+        return cls(
+            row.event_id,
+            send_at,
+            *told,
+            critical=critical,
+            waits=row.deferred,
+            position=position,
+            window_ends_at=ends_at,
+        )
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether it is too late to activate it."""
+        return now > self.send_at + EXPIRES_AFTER_S
 
     def has_expired(self, now: float) -> bool:
         """Tell whether it waited for its activation in vain."""
-        return self.waits and now > self.send_at + EXPIRES_AFTER_S
+        return self.waits and self.is_over(now)
+
+    def leaving(self, now: float) -> Place:
+        """Give the place as of its activation: what is activated after its send time is sent then."""
+        return replace(self, waits=False, send_at=max(self.send_at, now))
 
 
 @dataclass

@@ -170,6 +170,8 @@ class _Endpoints:
         answered = await self._service.decider.decide(body, now)
         for channel in answered.withdrawals:
             await self._service.feedback.withdraw_late(body.shopper_id, channel, now)
+        if answered.bounced and body.event_id is not None:
+            await self._service.feedback.join_bounce(body.event_id, now)
         return answered
 
     async def decide_batch(self, request: Request) -> Response:

@@ -27,6 +27,12 @@ ERASURE = "erasure"
 WILL = ("outcome", "preferences", ERASURE)
 """The kinds of rows by which a shopper's will may be made known: opt-outs, preferences, erasure."""
 
+TURNING = (*WILL, "activation")
+"""The kinds of rows that may turn what is judged of a shopper without a reservation: an activation may move a send."""
+
+CROSSING = (*TURNING, "decision")
+"""Those and decisions: what a judgement must not cross that takes no reservation itself."""
+
 
 class LogUnavailable(Exception):
     """The log cannot be read or written now."""
@@ -54,8 +60,8 @@ class Condition:
         The event's earlier rows must be about this shopper: an erasure puts them under a pseudonym.
     shoppers
         Whom the following are about.
-    since
-        No row of a `WILL` kind of theirs may stand after this position.
+    since, kinds
+        No row of theirs of these kinds may stand after this position.
     unerased_since
         No erasure of them may stand after this position.
     """
@@ -66,6 +72,7 @@ class Condition:
     shoppers: tuple[str, ...] = ()
     since: int | None = None
     unerased_since: int | None = None
+    kinds: tuple[str, ...] = TURNING
 
 
 UNCONDITIONAL = Condition()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from decision_service.log.base import (
+    CROSSING,
     ERASURE,
     FENCE,
     UNCONDITIONAL,
-    WILL,
     Appended,
     Conflict,
     Entry,
@@ -33,9 +33,8 @@ class Batch:
         The log's rows of the entries' event ids, in position order.
     by_key
         The log's rows that have one of the entries' keys.
-    wills
-        The last positions of rows by which the shoppers of the entries' conditions made their will known, by
-        shopper and kind.
+    crossing
+        The last positions of rows of the shoppers of the entries' conditions, by shopper and `CROSSING` kind.
 
     Examples
     --------
@@ -52,10 +51,10 @@ class Batch:
         *,
         of_events: Iterable[LogRow],
         by_key: Mapping[str, LogRow],
-        wills: Mapping[tuple[str, str], int] = MappingProxyType({}),
+        crossing: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
         self._head = head
-        self._wills = dict(wills)
+        self._crossing = dict(crossing)
         self._by_key = dict(by_key)
         self._by_event: dict[str, list[LogRow]] = defaultdict(list)
         for row in of_events:
@@ -75,8 +74,8 @@ class Batch:
         row = _follow(before, entry)
         self._head = Head(row.position, row.watermark, row.incarnation)
         self.rows.append((row, entry.key))
-        if row.kind in WILL and row.shopper_id is not None:
-            self._wills[row.shopper_id, row.kind] = row.position
+        if row.kind in CROSSING and row.shopper_id is not None:
+            self._crossing[row.shopper_id, row.kind] = row.position
         return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
 
     def _preclusion(self, entry: Entry) -> Precluded | None:
@@ -91,14 +90,14 @@ class Batch:
             return Precluded(self._head.position)
         if (erased := self._said(condition.shoppers, (ERASURE,), condition.unerased_since)) is not None:
             return Precluded(erased, erased=True)
-        said = self._said(condition.shoppers, WILL, condition.since)
+        said = self._said(condition.shoppers, condition.kinds, condition.since)
         return None if said is None else Precluded(said)
 
-    def _said(self, shoppers: Iterable[str], kinds: Iterable[str], since: int | None) -> int | None:
-        """Give where one of the shoppers said something of some kinds after a position."""
+    def _said(self, shoppers: Iterable[str], kinds: Sequence[str], since: int | None) -> int | None:
+        """Give where the last row of these kinds stands of one of the shoppers, if after a position."""
         if since is None:
             return None
-        latest = max((self._wills.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
+        latest = max((self._crossing.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
         return latest if latest > since else None
 
     def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:

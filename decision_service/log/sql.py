@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from decision_service.database import DatabaseUnavailable, errors, open_engine, write
 from decision_service.log.base import (
-    WILL,
+    CROSSING,
     Entry,
     Head,
     LogCorrupt,
@@ -47,9 +47,9 @@ _HEAD = select(log.c.position, log.c.watermark, log.c.incarnation).order_by(log.
 _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 _OF_EVENTS = select(*_ROW).where(log.c.event_id.in_(_NAMES)).order_by(log.c.position)
 _OF_KEYS = select(*_ROW, log.c.key).where(log.c.key.in_(_NAMES))
-_WILLS = (
+_CROSSING = (
     select(log.c.shopper_id, log.c.kind, func.max(log.c.position))
-    .where(log.c.shopper_id.in_(_NAMES), log.c.position > bindparam("since"), log.c.kind.in_(WILL))
+    .where(log.c.shopper_id.in_(_NAMES), log.c.position > bindparam("since"), log.c.kind.in_(CROSSING))
     .group_by(log.c.shopper_id, log.c.kind)
 )
 _REWRITE = (
@@ -200,12 +200,12 @@ def _begin(connection: Connection, entries: Sequence[Entry]) -> Batch:
         _head(connection),
         of_events=_of_events(connection, events),
         by_key=_by_key(connection, keys),
-        wills=_wills(connection, entries),
+        crossing=_crossing(connection, entries),
     )
 
 
-def _wills(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
-    """Give where the shoppers that conditions are about last made their will known, if later than conditions say."""
+def _crossing(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
+    """Give where the last rows stand of the shoppers that conditions are about, if later than conditions say."""
     conditions = [entry.condition for entry in entries if entry.condition.shoppers]
     asked = [since for each in conditions for since in (each.since, each.unerased_since) if since is not None]
     if not asked:
@@ -214,7 +214,7 @@ def _wills(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, 
     found: dict[tuple[str, str], int] = {}
     for first in range(0, len(names), _ASKED_AT_ONCE):
         values = {"names": names[first : first + _ASKED_AT_ONCE], "since": min(asked)}
-        for name, kind, position in connection.execute(_WILLS, values):
+        for name, kind, position in connection.execute(_CROSSING, values):
             found[name, kind] = position
     return found
 

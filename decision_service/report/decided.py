@@ -28,9 +28,10 @@ class _Send(msgspec.Struct, gc=False):
     shopper_id: str
     channel: str
     send_at: float
-    position: int
+    position: int  # that of the decision, or of the activation: withdrawals before it are dealt with
     figures: Figures
     deferred: bool
+    window_ends_at: float | None
     kept: KeptBack | None = None
     kept_at: int = sys.maxsize  # the position of the row that kept it back
     clicked: bool = False
@@ -62,7 +63,9 @@ class Decided:
             figures.holds[row.hold_reason or ""] += 1
             return
         shopper_id, channel = sys.intern(row.shopper_id), sys.intern(row.channel)
-        send = _Send(row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred)
+        send = _Send(
+            row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred, row.window_ends_at
+        )
         self._sends[row.event_id] = send
         for outcome in self._early.pop(row.event_id, ()):
             _answer(send, outcome)
@@ -78,7 +81,7 @@ class Decided:
         if isinstance(row, OutcomeRow):
             self._outcome(send, row)
         elif isinstance(row, ActivationRow) and row.deliver and send is not None:
-            send.deferred = False
+            self._activate(send, position, row)
         if send is not None:
             self._end(send.event_id, position, row)
 
@@ -93,6 +96,18 @@ class Decided:
         if send is not None and send.kept is None and (kept := kept_back(send, row)) is not None:
             send.kept, send.kept_at = kept[0], position
 
+    def _activate(self, send: _Send, position: int, row: ActivationRow) -> None:
+        """Let a send leave, now where its time has passed; what voided it before has done so."""
+        self._void(send)
+        send.deferred, send.send_at, send.position = False, max(send.send_at, row.at), position
+
+    def _void(self, send: _Send) -> None:
+        """Let the first withdrawal that a send lay ahead of void it, unless something else kept it back before."""
+        for position, row in self._withdrawals.get(send.shopper_id, ()):
+            if send.position < position < send.kept_at and (kept := kept_back(send, row)) is not None:
+                send.kept, send.kept_at = kept[0], position
+                return
+
     def figures(self, now: float) -> dict[Group, Figures]:
         """Give the figures of each group as known at a time; may be asked again after more rows."""
         counted = {group: Figures(holds=own.holds.copy()) for group, own in self._figures.items()}
@@ -102,9 +117,7 @@ class Decided:
         return counted
 
     def _status(self, send: _Send, now: float) -> Status:
-        for position, row in self._withdrawals.get(send.shopper_id, ()):
-            if send.position < position < send.kept_at and (kept := kept_back(send, row)) is not None:
-                return kept[0]
+        self._void(send)
         if send.kept is not None:
             return send.kept
         if send.deferred:

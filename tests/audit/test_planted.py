@@ -282,6 +282,22 @@ def test_a_place_that_was_given_back_is_free(row: Row) -> None:
     assert {place.event_id for place in audit(own.log).places(NOW)["s-1"]} == {"s-1-1"}
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        ActivationRow(NOW + 60, "s-1-0", "s-1", deliver=False, reason="expired"),
+        OutcomeRow(NOW + 60, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
+    ],
+)
+def test_a_place_that_counted_by_the_end_of_its_window_stays(row: Row) -> None:
+    own = shop()
+    ends_at = sends(own, NOW).sent[0].window_ends_at or 0.0
+    rows = [*own.rows, ClockRow(ends_at), row]  # out of order: the log's time is what counts
+    assert {place.event_id for place in audit(enumerate(rows)).places(ends_at)["s-1"]} == {"s-1-0"}
+    rows[-2] = ClockRow(ends_at - 1)
+    assert audit(enumerate(rows)).places(ends_at) == {}
+
+
 def test_a_withdrawal_gives_back_what_lies_ahead_and_nothing_else() -> None:
     own = sends(shop(), NOW, NOW + 60)
     own.rows += [PreferencesRow(NOW + 30, "s-1", {"push": False}), PreferencesRow(NOW + 30, "s-1", {"push": True})]
@@ -338,9 +354,40 @@ def test_an_activation_of_what_is_gone_is_found() -> None:
     own = sends(shop(), NOW)
     own.cancel("s-1-0", NOW)
     assert named(audit(activated(own, NOW).log)) == [("s-1-0", "activated_without_a_place")]
-    late = shop()
-    late.decide("s-1", [late.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=True)
-    assert named(audit(activated(late, NOW + HOUR + 1).log)) == [("s-1-0", "activated_too_late")]
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_an_activation_an_hour_after_the_send_time_is_found(deferred: bool) -> None:
+    def late(by: float) -> list[tuple[str, str]]:
+        own = shop()
+        own.decide("s-1", [own.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=deferred)
+        return named(audit(activated(own, NOW + HOUR + by).log))
+
+    assert late(1) == [("s-1-0", "activated_too_late")]
+    assert late(0) == []
+
+
+def test_what_was_activated_late_is_judged_by_when_it_left() -> None:
+    def after(activated_at: float, **rules: Any) -> list[tuple[str, str]]:
+        own = activated(sends(shop(), NOW), activated_at)
+        own.decide("s-1", [own.trigger("cart_abandoned", NOW + HOUR)], NOW + HOUR, event_id="next")
+        return found(own, **rules)
+
+    assert after(NOW, min_gap_s=3_600) == []
+    assert after(NOW + 3_000, min_gap_s=3_600) == [("next", "min_gap")]
+    assert after(NOW + 3_000, min_gap_s=600) == []
+
+
+def test_a_cost_is_that_of_the_day_on_which_the_send_left() -> None:
+    midnight = NOW + 7 * HOUR
+
+    def next_day(activated_at: float) -> list[tuple[str, str]]:
+        own = activated(sends(shop(), midnight - 60), activated_at)
+        own.decide("s-1", [own.trigger("cart_abandoned", midnight + HOUR)], midnight + HOUR, event_id="next")
+        return found(own, channels={"push": {"daily_budget": 0.9}})
+
+    assert next_day(midnight - 1) == []
+    assert next_day(midnight) == [("next", "budget")]
 
 
 def test_what_ran_side_by_side_is_judged_by_what_was_sure() -> None:

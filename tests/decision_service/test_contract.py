@@ -326,6 +326,53 @@ async def test_an_opt_out_before_its_decision_withdraws_when_the_decision_shows_
         assert preferences["consent"][channel] is False
 
 
+async def test_a_bounce_before_its_decision_takes_the_send_back_when_the_decision_shows_up(replica: Start) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "now": "2026-11-21T17:00:00Z"}
+    document = small_document(delays_s=[0], caps=[{"max": 1, "window_s": 86_400}])
+    async with replica(document, policy="rule") as service:
+        assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "unknown"}]
+        assert (await service.decide())["decision"] == "send"
+        assert (await service.decide(event_id="e-2"))["decision"] == "send", "the place is free again"
+        await service.post("/v1/clock", {"now": "2026-11-23T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]) == ("bounced", {"status": "never", "reason": "bounced"})
+        assert [each["type"] for each in told["outcomes"]] == ["bounce"]
+        assert (await service.client.get("/v1/report")).json()["total"]["undelivered"] == {"bounced": 1}
+        assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "duplicate"}]
+
+
+async def test_a_bounce_dated_after_the_window_of_a_decision_that_shows_up_is_reported_only(replica: Start) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "at": "2026-11-29T17:00:00Z", "now": "2026-11-21T17:00:00Z"}
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        await service.post("/v1/feedback", bounce)
+        await service.decide()
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent")])
+async def test_an_outcome_that_its_decision_overtakes_knows_it(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        feedback = service.service.feedback
+        look = feedback._decisions
+
+        async def look_and_be_overtaken(event_ids: set[str]) -> Any:
+            seen = await look(event_ids)
+            monkeypatch.setattr(feedback, "_decisions", look)
+            await service.decide()
+            return seen
+
+        monkeypatch.setattr(feedback, "_decisions", look_and_be_overtaken)
+        outcome = {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", outcome)).json()["results"] == [{"status": "accepted"}]
+        assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == status
+        preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert list(preferences["consent"].values()).count(False) == (kind == "opt_out")
+
+
 async def test_preferences_keep_what_is_absent(replica: Start) -> None:
     async with replica() as service:
         path = "/v1/shoppers/s-1/preferences"

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from policies.rows import ActivationRow, decode
+from decision_service.journal import Draft
+from decision_service.keys import activation_key
+from decision_service.verification import Verification
+from policies.rows import ActivationRow, ClockRow, decode
 from tests.decision_service.conftest import Replica, Start, decide_body
-from tests.factories import small_document
+from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
@@ -115,6 +118,123 @@ async def test_a_deferred_send_that_nobody_activates_expires_and_frees_its_place
         assert await sends(service, "e-3", now="2026-11-21T18:00:01Z")
         late = await activate(service, now="2026-11-21T18:00:01Z")
         assert late == {"deliver": False, "reason": "expired"}
+
+
+async def test_asked_too_late_also_one_that_was_not_deferred_may_not_leave(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        assert await sends(service, "e-1")
+        late = await activate(service, now="2026-11-21T18:00:01Z")
+        assert late == {"deliver": False, "reason": "expired"}
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]) == ("expired", {"status": "never", "reason": "expired"})
+
+
+OUT_OF_ORDER = "2026-11-21T17:30:00Z"
+
+
+async def refused(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False}, "now": OUT_OF_ORDER})
+    assert (await activate(service, now=OUT_OF_ORDER))["deliver"] is False
+
+
+async def bounced(service: Replica) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "now": OUT_OF_ORDER}
+    assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "late"}]
+
+
+@pytest.mark.parametrize("too_late", [refused, bounced])
+async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replica: Start, too_late: Any) -> None:
+    """Also when the rows come out of order: fold, inspector, report and learner tell the same."""
+    document = small_document(delays_s=[0])
+    document["channels"]["push"] |= {"cost": 0.4}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        await service.post("/v1/clock", {"now": "2026-11-21T21:00:00Z"})
+        assert service.learner.progress.learned == 1
+        await too_late(service)
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]["status"], told["reward"]["value"]) == ("sent", "learned", -0.4)
+        parts = service.service
+        assert [send.event_id for send in (await parts.store.read(parts.names.key("s-1"))).state.sends] == ["e-1"]
+        assert list((await parts.store.spent()).values()) == [400_000]
+        report = (await service.client.get("/v1/report")).json()
+        assert (report["total"]["delivered"], report["total"]["undelivered"]) == (1, {})
+        verified = await Verification(parts.log, parts.store, parts.names).run()
+        assert verified.differences == ()
+
+
+async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        feedback = service.service.feedback
+        look = feedback._watermark
+
+        async def look_and_be_overtaken(rows: Any) -> float:
+            seen = await look(rows)
+            await service.service.journal.append(Draft(ClockRow(NOW + 14_400)))
+            return seen
+
+        monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
+        await bounced(service)
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
+
+
+async def test_what_is_activated_late_is_sent_then_for_every_rule_and_the_budget(replica: Start) -> None:
+    document = small_document(delays_s=[0], min_gap_s=3_600)
+    document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 0.5}
+    by_push = {"exclude": [{"channel": "email"}]}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", now="2026-11-21T23:30:00Z", **by_push)
+        assert await activate(service, now="2026-11-22T00:10:00Z") == {"deliver": True}
+        assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == "sent"
+        near = await service.decide(event_id="e-2", now="2026-11-22T00:30:00Z", **by_push)
+        assert {each["reason"] for each in near["excluded"] if each["channel"] == "push"} == {"min_gap"}
+        poor = await service.decide(event_id="e-3", shopper_id="s-3", now="2026-11-22T00:30:00Z", **by_push)
+        assert {each["reason"] for each in poor["excluded"] if each["channel"] == "push"} == {"budget"}
+        assert await sends(service, "e-4", shopper_id="s-4", now="2026-11-21T23:50:00Z", **by_push)
+
+
+async def test_a_late_activation_and_a_decision_that_cross_see_each_other(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = small_document(delays_s=[0], min_gap_s=3_600)
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1")
+        deliveries, late = service.service.deliveries, "2026-11-21T17:50:00Z"
+        read, other = deliveries._read, "2026-11-21T18:00:00Z"
+
+        async def read_and_be_overtaken(decision: Any) -> Any:
+            stored = await read(decision)
+            monkeypatch.setattr(deliveries, "_read", read)
+            assert await sends(service, "e-2", now=other)
+            return stored
+
+        monkeypatch.setattr(deliveries, "_read", read_and_be_overtaken)
+        assert await activate(service, now=late) == {"deliver": False, "reason": "min_gap"}
+
+
+async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = small_document(delays_s=[0], min_gap_s=3_600)
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1")
+        store, journal = service.service.store, service.service.journal
+        reserve, append = store.reserve, journal.append
+
+        async def reserve_and_be_overtaken(reservation: Any) -> Any:
+            taken = await reserve(reservation)
+            monkeypatch.setattr(store, "reserve", reserve)
+            row = ActivationRow(NOW + 3_000, "e-1", "s-1", deliver=True)
+            await append(Draft(row, activation_key("e-1")))
+            return taken
+
+        monkeypatch.setattr(store, "reserve", reserve_and_be_overtaken)
+        answer = await service.decide(event_id="e-2", now="2026-11-21T18:00:00Z")
+        assert answer["hold_reason"] == "lost_race"
 
 
 async def test_the_learner_writes_expiries_down(replica: Start) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.budget import overdraws, spending, utc_day
-from policies.rows import CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
+from policies.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
 from policies.shopper import NEW_SHOPPER
 from policies.shopper_fold import fold
 from tests.factories import NOW, trigger
@@ -35,6 +35,8 @@ def decision(number: int, hours: int) -> DecisionRow:
 
 
 def taken_back(number: int, how: str) -> ShopperRow:
+    if how == "activate":
+        return ActivationRow(NOW + number * 8 * 3_600, f"e-{number}", "s-1", deliver=True)
     if how == "cancel":
         return CancellationRow(NOW, f"e-{number}", "s-1")
     kind = "bounce" if how == "bounce" else "opt_out"
@@ -43,7 +45,7 @@ def taken_back(number: int, how: str) -> ShopperRow:
 
 steps = st.lists(
     st.builds(decision, st.integers(0, 5), st.integers(-30, 60))
-    | st.builds(taken_back, st.integers(0, 5), st.sampled_from(["cancel", "bounce", "opt_out"])),
+    | st.builds(taken_back, st.integers(0, 5), st.sampled_from(["cancel", "bounce", "opt_out", "activate"])),
     max_size=20,
 )
 

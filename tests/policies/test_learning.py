@@ -200,6 +200,21 @@ def test_a_late_bounce_is_only_reported(rows: Rows) -> None:
     assert len(rows.interactions()) == 1
 
 
+def test_a_bounce_dated_after_the_window_is_late_even_while_it_is_open(rows: Rows) -> None:
+    rows.send()
+    rows.outcome("bounce", at=NOW + 60, occurred_at=NOW + WINDOW_S)
+    rows.clock(NOW + WINDOW_S)
+    assert len(rows.interactions()) == 1
+
+
+def test_a_refusal_after_the_window_takes_nothing_back_and_is_corrected_still(rows: Rows) -> None:
+    rows.send()
+    rows.clock(NOW + WINDOW_S)
+    rows.rows.append(ActivationRow(NOW + WINDOW_S, "e-1", "s-1", deliver=False, reason="expired"))
+    rows.outcome("click", at=NOW + 2 * WINDOW_S)
+    assert [each.result.is_positive for each in rows.interactions()] == [False, True]
+
+
 def test_sends_voided_by_a_withdrawal_are_not_learned(rows: Rows) -> None:
     rows.send("out")
     rows.send("ahead", delay_s=3_600)

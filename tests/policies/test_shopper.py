@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.context import segment
-from policies.rows import DecisionRow, EventRow, OutcomeRow, PolicyRecord, PreferencesRow, ShopperRow
+from policies.fate import fate
+from policies.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, PolicyRecord, PreferencesRow, ShopperRow
 from policies.shopper import HORIZON_S, NEW_SHOPPER, ShopperState
 from policies.shopper_fold import fold
 from tests.factories import DAY_S, NOW, trigger
@@ -52,6 +54,39 @@ def test_a_send_takes_a_place_and_a_hold_takes_none() -> None:
 
 def test_a_bounce_gives_the_place_back() -> None:
     assert after(decision(), outcome("bounce")).sends == ()
+
+
+WITH_WINDOW = msgspec.structs.replace(decision(), window_ends_at=NOW + 60)
+
+
+@pytest.mark.parametrize(
+    ("row", "stays"),
+    [
+        (outcome("bounce", at=NOW + 59), False),
+        (outcome("bounce", at=NOW + 60), True),
+        (OutcomeRow(NOW, "e-1", "bounce", NOW + 60, shopper_id="s-1", channel="push"), True),
+        (ActivationRow(NOW + 59, "e-1", "s-1", deliver=False), False),
+        (ActivationRow(NOW + 60, "e-1", "s-1", deliver=False), True),
+    ],
+)
+def test_what_comes_after_the_window_gives_no_place_back(row: ShopperRow, stays: bool) -> None:
+    assert bool(after(WITH_WINDOW, row).sends) is stays
+    assert fate(WITH_WINDOW, [(2, row)], NOW + 100).has_left is stays
+
+
+def test_one_that_waits_is_refused_also_after_its_window() -> None:
+    waiting = msgspec.structs.replace(WITH_WINDOW, deferred=True)
+    assert after(waiting, ActivationRow(NOW + 61, "e-1", "s-1", deliver=False)).sends == ()
+
+
+@pytest.mark.parametrize(("asked_at", "leaves_at"), [(NOW - 60, NOW), (NOW, NOW), (NOW + 3_000, NOW + 3_000)])
+@pytest.mark.parametrize("deferred", [True, False])
+def test_a_send_leaves_when_it_was_activated_but_not_before_its_time(
+    asked_at: float, leaves_at: float, deferred: bool
+) -> None:
+    own = msgspec.structs.replace(decision(), deferred=deferred)
+    (send,) = after(own, ActivationRow(asked_at, "e-1", "s-1", deliver=True)).sends
+    assert (send.send_at, send.deferred) == (leaves_at, False)
 
 
 def test_an_opt_out_voids_the_other_sends_ahead_on_its_channel() -> None:

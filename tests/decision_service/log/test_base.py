@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decision_service.log.base import (
+    CROSSING,
+    TURNING,
     UNCONDITIONAL,
-    WILL,
     Appended,
     Condition,
     Conflict,
@@ -43,10 +44,11 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     since=st.none() | st.integers(0, 8),
     unerased_since=st.none() | st.integers(0, 8),
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
+    kinds=st.sampled_from([TURNING, CROSSING]),
 )
 entry = st.builds(
     Entry,
-    kind=st.sampled_from(["decision", "outcome", "erasure", "event", "fence"]),
+    kind=st.sampled_from(["decision", "outcome", "erasure", "activation", "event", "fence"]),
     at=st.floats(min_value=-1e10, max_value=1e10),
     body=st.binary(max_size=8),
     event_id=st.none() | st.sampled_from(["e1", "e2", "ünïcode"]),
@@ -100,8 +102,9 @@ class Model:
                 return Precluded(row.position)
         if max(watermark, new.at) >= wanted.before:
             return Precluded(len(self.rows))
-        said = [row for row in self.rows if row.kind in WILL and row.shopper_id in wanted.shoppers]
-        erased = [row.position for row in said if row.kind == "erasure"]
+        theirs = [row for row in self.rows if row.shopper_id in wanted.shoppers]
+        erased = [row.position for row in theirs if row.kind == "erasure"]
+        said = [row for row in theirs if row.kind in wanted.kinds]
         if wanted.unerased_since is not None and max(erased, default=0) > wanted.unerased_since:
             return Precluded(erased[-1], erased=True)
         if wanted.since is not None and said and said[-1].position > wanted.since:

@@ -120,7 +120,8 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
         case "outcome":
             told: OutcomeType = draw(st.sampled_from(TOLD))
             value = draw(st.integers(0, 500)) / 10 if told == "conversion" else 0.0
-            return OutcomeRow(at, event_id, told, at, value, shopper_id=shopper, channel=channel)
+            occurred_at = at + draw(st.sampled_from([0.0, 0.0, 2 * HOURS]))
+            return OutcomeRow(at, event_id, told, occurred_at, value, shopper_id=shopper, channel=channel)
         case "gate":
             deliver = draw(st.booleans())
             reason = None if deliver else draw(st.sampled_from(["cap_channel", "expired"]))

@@ -42,19 +42,23 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
     sent = rows[number]
     assert isinstance(sent, DecisionRow)
     assert sent.send_at is not None
-    activated = False
+    activated, send_at = False, sent.send_at
     for row in rows[number + 1 :]:
         mine = getattr(row, "event_id", None) == sent.event_id
         if isinstance(row, CancellationRow) and mine:
             return "cancelled"
-        if isinstance(row, ActivationRow) and mine:
+        over = sent.window_ends_at is not None and row.at >= sent.window_ends_at
+        if isinstance(row, ActivationRow) and mine and (row.deliver or sent.deferred or not over):
             if not row.deliver:
-                too_late = row.reason == "expired" and row.at - sent.send_at > HOURS
+                too_late = row.reason == "expired" and row.at - send_at > HOURS
                 return "expired" if too_late else "refused"
-            activated = True
-        if isinstance(row, OutcomeRow) and mine and row.type == "bounce":
+            activated, send_at = True, max(send_at, row.at)
+        late = (
+            isinstance(row, OutcomeRow) and sent.window_ends_at is not None and row.occurred_at >= sent.window_ends_at
+        )
+        if isinstance(row, OutcomeRow) and mine and row.type == "bounce" and not over and not late:
             return "bounced"
-        ahead = row.at < sent.send_at
+        ahead = row.at < send_at
         same = getattr(row, "shopper_id", None) == sent.shopper_id
         opted_out = isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint")
         if opted_out and not mine and same and ahead and getattr(row, "channel", None) == sent.channel:
