@@ -20,7 +20,7 @@ class OptIns:
     """Folds who consents to what, by the rows dated before the end of a span.
 
     Shoppers are told apart by the ``key`` of their id, all that is left of the erased: under it they consent to
-    nothing until they say so again. Whom a pseudonym stands for is no shopper any more.
+    nothing until they say so again, and count once, whatever their pseudonyms.
 
     What grows with the log: the keys of the shoppers, and the consent of those who said something.
     """
@@ -34,7 +34,7 @@ class OptIns:
 
     @property
     def known(self) -> int:
-        """How many shoppers the log knows, the erased left out."""
+        """How many shoppers the log knows."""
         return len(self._known)
 
     def meet(self, shopper_id: str, at: float) -> None:
@@ -48,13 +48,14 @@ class OptIns:
             return
         if isinstance(row, CatalogueRow):
             self._catalogue = Catalogue.from_document(row.document)
-        elif isinstance(row, PreferencesRow | ErasureRow) or (isinstance(row, OutcomeRow) and is_withdrawal(row)):
-            self._fold(row)
+        elif isinstance(row, ErasureRow):
+            self._known.add(ShopperKey(row.key))
+            self._fold(ShopperKey(row.key), row)
+        elif isinstance(row, PreferencesRow) or (isinstance(row, OutcomeRow) and is_withdrawal(row)):
+            self._fold(self._key(row.shopper_id or ""), row)
 
-    def _fold(self, row: ShopperRow) -> None:
-        if row.shopper_id is not None:
-            key = ShopperKey(row.key) if isinstance(row, ErasureRow) else self._key(row.shopper_id)
-            self._said[key] = fold(self._said.get(key, NEW_SHOPPER), row)
+    def _fold(self, key: ShopperKey, row: ShopperRow) -> None:
+        self._said[key] = fold(self._said.get(key, NEW_SHOPPER), row)
 
     def rates(self) -> dict[str, float | None]:
         """Give the share of the known shoppers who consent, by channel of the catalogue in force."""

@@ -38,7 +38,7 @@ class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the log's rows add up to."""
 
     total: FiguresAnswer
-    shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`, but for those erased since.")]
+    shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`, the erased included.")]
     opt_in_rate: Annotated[
         dict[str, Ratio],
         Meta(

@@ -124,16 +124,22 @@ def group_of(row: DecisionRow, by: By) -> Any:
     }[by]
 
 
-def consenting(rows: Sequence[Row], shopper: str, channel: str, end: float) -> bool:
+def key_about(row: Row) -> str | None:
+    """Give the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
+    if isinstance(row, ErasureRow):
+        return row.key
+    shopper = getattr(row, "shopper_id", None)
+    return None if shopper is None or shopper.startswith("erased:") else key_of(shopper)
+
+
+def consenting(rows: Sequence[Row], key: str, channel: str, end: float) -> bool:
     consent, erased = DEFAULTS[channel], False
     for row in rows:
-        if row.at >= end:
+        if row.at >= end or key_about(row) != key:
             continue
-        if isinstance(row, ErasureRow) and row.key == key_of(shopper):
+        if isinstance(row, ErasureRow):
             consent, erased = DEFAULTS[channel], True
-        if getattr(row, "shopper_id", None) != shopper:
-            continue
-        if isinstance(row, PreferencesRow):
+        elif isinstance(row, PreferencesRow):
             consent, erased = row.consent.get(channel, consent), False
         elif isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint") and row.channel == channel:
             consent = False
@@ -159,12 +165,11 @@ def test_a_report_equals_a_naive_recount(rows: list[Row], by: By, start: float |
         own = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == told.group]
         assert {name: value for name, value in as_dict(told).items() if name != "group"} == recounted(rows, own)
 
-    named = {getattr(row, "shopper_id", None) for row in rows if row.at < span.end}
-    known = {shopper for shopper in named if shopper is not None and not shopper.startswith("erased:")}
+    known = {key for row in rows if row.at < span.end and (key := key_about(row)) is not None}
     assert report.shoppers == len(known)
     has_catalogue = span.end > 0
     assert report.opt_in_rate == {
-        channel: sum(consenting(rows, shopper, channel, span.end) for shopper in known) / len(known) if known else None
+        channel: sum(consenting(rows, key, channel, span.end) for key in known) / len(known) if known else None
         for channel in DEFAULTS
         if has_catalogue
     }
@@ -250,15 +255,14 @@ def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
     assert report.opt_in_rate == {"push": 0.0, "email": 0.0}
 
 
-def test_the_erased_are_no_shoppers_and_one_who_comes_back_consents_to_nothing() -> None:
+def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back() -> None:
     rows: list[Row] = [
         catalogue(),
         EventRow(HOURS, "erased:1", "session", HOURS),
         PreferencesRow(HOURS, "erased:1", {"push": True}),
         ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
     ]
-    erased = reported(rows)
-    assert (erased.shoppers, erased.opt_in_rate["push"]) == (0, None)
+    assert (reported(rows).shoppers, reported(rows).opt_in_rate["push"]) == (1, 0.0)
     back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
     assert (reported(back).shoppers, reported(back).opt_in_rate["push"]) == (1, 0.0)
     willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
