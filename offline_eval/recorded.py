@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.decisions import HOLD, Action, Decision, Recorded
+from offline_eval.errors import BadData
 from policies.actions import ActionSpace, JointAction
 from policies.content import filled_names
 from policies.guardrails import Reason
@@ -15,13 +18,47 @@ from policies.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
 from policies.rulebook import BoolArray, Rulebook
 
 
+def place_of(row: DecisionRow) -> str:
+    """Name a row of the log, which numbers none: errors say where the data is bad."""
+    return f"event {row.event_id!r}"
+
+
+def check_row(row: DecisionRow, rulebook: Rulebook) -> None:
+    """Refuse a row whose draw its catalogue version does not have.
+
+    Raises
+    ------
+    BadData
+        Naming event and column.
+    """
+    space, place = rulebook.space, place_of(row)
+    if not row.triggers:
+        raise BadData("triggers", "is empty", place)
+    if row.drawn_trigger is not None and not 0 <= row.drawn_trigger < len(row.triggers):
+        raise BadData("drawn_trigger", f"is {row.drawn_trigger} of {len(row.triggers)} triggers", place)
+    if row.drawn is not None and not 0 <= row.drawn <= space.hold:
+        raise BadData("drawn", f"is {row.drawn}, a number that the catalogue does not have", place)
+    send = None if row.drawn is None or row.drawn == space.hold else space[row.drawn]
+    if row.is_delivered and send != (row.message, row.channel, row.delay_s):
+        raise BadData("drawn", f"is {row.drawn}, which is not the joint action that was delivered", place)
+
+
 def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision:
     """Read a decision row together with what it earned.
 
     ``rulebook`` must be of the row's catalogue version.
+
+    Raises
+    ------
+    BadData
+        When no decision can have written the row; naming event and column.
     """
-    space = rulebook.space
-    sends = np.flatnonzero(unpack(row.verdicts, np.uint8) == Reason.eligible)
+    check_row(row, rulebook)
+    space, place = rulebook.space, place_of(row)
+    verdicts = _unpacked(row, "verdicts", np.uint8)
+    if len(verdicts) != len(space):
+        raise BadData("verdicts", f"has {len(verdicts)} values, the catalogue {len(space)} joint actions", place)
+    sends = np.flatnonzero(verdicts == Reason.eligible)
     numbers = np.append(sends, space.hold) if row.hold_eligible or not len(sends) else sends
     recorded = Recorded(rulebook, row.triggers, numbers, _trigger_of(row, rulebook, sends, len(numbers)))
     drawn = np.flatnonzero(numbers == row.drawn)
@@ -31,12 +68,22 @@ def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision
         at=row.at,
         context=row.context,
         actions=actions_of(space, numbers),
-        probabilities=unpack(row.probabilities, np.float64),
+        probabilities=_unpacked(row, "probabilities", np.float64),
         drawn=int(drawn[0]) if len(drawn) else -1,
         reward=reward,
         recorded=recorded,
     )
+    decision.check(place)
+    if row.propensity is not None:
+        decision.check_propensity(row.propensity, "propensity", place)
     return labels_of(decision, row.policy, row.arm, row.hold_reason)
+
+
+def _unpacked(row: DecisionRow, column: str, dtype: type[np.generic]) -> NDArray[Any]:
+    try:
+        return unpack(getattr(row, column), dtype)
+    except (ValueError, zlib.error) as error:
+        raise BadData(column, f"cannot be read: {error}", place_of(row)) from None
 
 
 def actions_of(space: ActionSpace, numbers: NDArray[np.int64]) -> tuple[Action, ...]:
@@ -92,6 +139,8 @@ def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> Bo
     told = row.context.get("locale")
     locale = told if isinstance(told, str) else rulebook.catalogue.defaults.locale
     late = row.at + space.delay_seconds > trigger.expires_at
+    if trigger.type not in rulebook.not_candidates:
+        raise BadData("triggers", f"names {trigger.type!r}, which the catalogue does not have", place_of(row))
     stranger = rulebook.not_candidates[trigger.type][space.message_of, 0, 0] > 0
     lacking = rulebook.without_content(locale, filled_names(trigger.attributes))
     empty = False if lacking is None else lacking[space.message_of, space.channel_of, 0]

@@ -6,9 +6,11 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from decision_service.log.base import EventLog
-from offline_eval.errors import NoData
-from offline_eval.recorded import decision_of
+import msgspec
+
+from decision_service.log.base import EventLog, LogRow
+from offline_eval.errors import BadData, NoData
+from offline_eval.recorded import check_row, decision_of, place_of
 from offline_eval.tables.log import LogEntry
 from policies.attribution import Attribution
 from policies.catalogue import Catalogue
@@ -63,18 +65,27 @@ class LogDecisions:
         ------
         NoData
             When the log has no decision.
+        BadData
+            When a row cannot have been written by a decision, named by event, or cannot be read, by position.
         LogUnavailable
             When it cannot be read.
         """
         after = 0
         while rows := self._log.read(after, _ROWS_AT_ONCE):
             for stored in rows:
-                self._fold(stored.position, decode(stored.body))
+                self._fold(stored.position, _read(stored))
                 yield from self._ready()
             after = rows[-1].position
         self.counts[YOUNG] = len(self._queue)
         if not sum(self.counts.values()):
             raise NoData("the log holds no decision")
+
+    def _rulebook_of(self, row: DecisionRow) -> Rulebook:
+        found = self._rulebooks.get(row.catalogue_version)
+        if found is None:
+            absent = f"is {row.catalogue_version}, a catalogue that the log has not come past"
+            raise BadData("catalogue_version", absent, place_of(row))
+        return found
 
     def rulebook(self, version: int) -> Rulebook:
         """Give a catalogue version that the log has come past."""
@@ -88,7 +99,7 @@ class LogDecisions:
     def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         found: dict[str, list[tuple[int, Row]]] = {}
         for row in self._log.of_events(event_ids):
-            found.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+            found.setdefault(row.event_id or "", []).append((row.position, _read(row)))
         self._related_now.update(found)
         return found
 
@@ -96,6 +107,7 @@ class LogDecisions:
         if isinstance(row, CatalogueRow):
             self._rulebooks[row.version] = Rulebook.of(Catalogue.from_document(row.document), row.version)
         if isinstance(row, DecisionRow):
+            check_row(row, self._rulebook_of(row))
             waiting = _Waiting(row, self._ready_at(row))
             self._queue.append(waiting)
             if row.is_delivered:
@@ -134,6 +146,13 @@ class LogDecisions:
             return LogEntry(row, role, delivered=False, decision=None)
         rulebook = self._rulebooks[row.catalogue_version]
         return LogEntry(row, role, waiting.learned, decision_of(row, rulebook, waiting.reward))
+
+
+def _read(stored: LogRow) -> Row:
+    try:
+        return decode(stored.body)
+    except msgspec.MsgspecError as error:
+        raise BadData("body", f"is no row: {error}", f"log position {stored.position}") from None
 
 
 def role_of(row: DecisionRow) -> str:

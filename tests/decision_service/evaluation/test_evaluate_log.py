@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
+from decision_service.log.base import Entry
 from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
 from offline_eval.decisions import Decision
 from policies.catalogue import Reward
 from policies.learning import empty_snapshot
+from policies.policy import rule
+from policies.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
+from tests.factories import NOW
 
 COUNT = 1_200
 
@@ -193,6 +198,20 @@ def test_a_bad_log_is_named_by_row_and_column(small: SmallLog, tmp_path: Path) -
     table = pyarrow.parquet.read_table(file)
     about = pyarrow.parquet.read_metadata(file).metadata
     for column, change, complaint in (
+        ("propensity", 0.0, "row 3, column propensity: is 0, but the distribution says"),
+        ("propensity", np.nan, "row 3, column propensity: is nan, but the distribution says"),
+        ("propensity", 0.999, "row 3, column propensity: is 0.999, but the distribution says"),
+        ("probabilities", None, "row 3, column probabilities: is empty"),
+        ("shopper_id", None, "row 3, column shopper_id: is empty"),
+        ("role", None, "row 3, column role: is empty"),
+        ("at", 1.7e12, "row 3, column at: is 1.7e+12, must be seconds since 1970"),
+        ("trigger_of", [0], "row 3, column trigger_of: has 1 values for 9"),
+        ("trigger_of", [5] * 8 + [-1], "row 3, column trigger_of: names none of the 1 triggers"),
+        ("trigger_of", [None] * 9, "row 3, column trigger_of: holds an empty value"),
+        ("triggers", "[", "row 3, column triggers: cannot be read"),
+        ("triggers", "[]", "row 3, column triggers: is empty"),
+        ("context", "{", "row 3, column context: cannot be read"),
+        ("eligible", [0] * 9, "row 3, column eligible: must rise"),
         ("probabilities", [0.5] * 9, "row 3, column probabilities: sums to 4.5"),
         ("drawn", 99, "row 3, column drawn: the logged joint action is not among the eligible"),
         ("eligible", [0] * 8 + [77], "row 3, column eligible: holds a number that the catalogue does not have"),
@@ -206,6 +225,62 @@ def test_a_bad_log_is_named_by_row_and_column(small: SmallLog, tmp_path: Path) -
         code, out, err = run("evaluate", tmp_path / "bad.parquet", "--target", "uniform", "--estimators", "ipw")
         assert (code, out) == (1, "")
         assert complaint in err.replace("\n", " ")
+
+
+def test_an_export_of_another_schema_is_refused_and_wider_types_will_do(small: SmallLog, tmp_path: Path) -> None:
+    file, options = tmp_path / "log.parquet", ("--target", "uniform", "--estimators", "ipw")
+    run("export", small.directory, file)
+    table = pyarrow.parquet.read_table(file)
+    about = pyarrow.parquet.read_metadata(file).metadata
+
+    def rewritten(changed: pyarrow.Table) -> Path:
+        pyarrow.parquet.write_table(changed.replace_schema_metadata(about), tmp_path / "other.parquet")
+        return tmp_path / "other.parquet"
+
+    for column in ("shopper_id", "reward", "probabilities", "role"):
+        told = run("evaluate", rewritten(table.drop_columns([column])), *options)
+        assert f"column {column}: is missing; the file has event_id" in told[2]
+    place = table.schema.get_field_index("reward")
+    words = table.set_column(place, "reward", table.column("reward").cast(pyarrow.string()))
+    assert "column reward: holds string, must hold double" in run("evaluate", rewritten(words), *options)[2]
+    place = table.schema.get_field_index("drawn")
+    wide = table.set_column(place, "drawn", table.column("drawn").cast(pyarrow.int64()))
+    assert results(evaluate(rewritten(wide), *options)) == results(evaluate(file, *options))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"drawn": 77}, "event 'e-5', column drawn: is 77, a number that the catalogue does not have"),
+        ({"drawn": 3}, "event 'e-5', column drawn: is 3, which is not the joint action that was delivered"),
+        ({"drawn_trigger": 4}, "event 'e-5', column drawn_trigger: is 4 of 1 triggers"),
+        ({"catalogue_version": 9}, "event 'e-5', column catalogue_version: is 9, a catalogue that the log"),
+        ({"propensity": 0.0}, "event 'e-5', column propensity: is 0, but the distribution says"),
+        ({"probabilities": "!"}, "event 'e-5', column probabilities: cannot be read"),
+        ({"probabilities": pack(np.full(9, 0.1))}, "event 'e-5', column probabilities: sums to 0.9"),
+        ({"verdicts": pack(np.zeros(3, dtype=np.uint8))}, "event 'e-5', column verdicts: has 3 values"),
+    ],
+)
+def test_a_bad_row_of_the_database_is_named_by_its_event(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    log = SmallLog(tmp_path)
+    for number in range(5):
+        log.decide(number)
+    log.decide(5, rule(epsilon=0.0), **changes)
+    log.clock()
+    log.log.close()
+    code, out, err = run("evaluate", tmp_path, "--target", "uniform", "--estimators", "ipw")
+    assert (code, out) == (1, "")
+    assert complaint in err.replace("\n", " ")
+
+
+def test_a_row_of_the_database_that_cannot_be_read_is_named_by_its_position(tmp_path: Path) -> None:
+    log = SmallLog(tmp_path)
+    log.flush()
+    log.log.append([Entry("decision", NOW, b'{"row":"decision"}', "e-0", "s-0")])
+    log.log.close()
+    assert "log position 2, column body: is no row" in run("evaluate", tmp_path, "--target", "uniform")[2]
 
 
 def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
