@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from offline_eval.decisions import HOLD, Action, Decision, Recorded
 from offline_eval.errors import BadData
 from policies.actions import ActionSpace, JointAction
+from policies.arbitration import urgency_of
 from policies.content import filled_names
+from policies.erasure import is_pseudonym
 from policies.guardrails import Reason
 from policies.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
 from policies.rulebook import BoolArray, Rulebook
@@ -96,7 +98,7 @@ def labels_of(decision: Decision, policy: PolicyRecord, arm: str, hold_reason: s
     recorded, drawn = decision.recorded, decision.drawn
     if recorded is None or not 0 <= drawn < len(decision.actions):
         return decision
-    action, trigger = decision.actions[drawn], recorded.triggers[max(0, int(recorded.trigger_of[drawn]))]
+    action, trigger = decision.actions[drawn], _answered(recorded, drawn)
     slots = action._asdict() if isinstance(action, JointAction) else dict.fromkeys(JointAction._fields, HOLD)
     labels = {
         **{name: str(value) for name, value in slots.items()},
@@ -110,11 +112,21 @@ def labels_of(decision: Decision, policy: PolicyRecord, arm: str, hold_reason: s
     return replace(decision, labels=labels)
 
 
+def _answered(recorded: Recorded, drawn: int) -> TriggerRecord:
+    """Give the trigger that a drawn send answers; for HOLD the most urgent that has a send, or of all."""
+    own = int(recorded.trigger_of[drawn])
+    if own >= 0:
+        return recorded.triggers[own]
+    answered = np.unique(recorded.trigger_of[recorded.trigger_of >= 0])
+    return min([recorded.triggers[place] for place in answered.tolist()] or recorded.triggers, key=urgency_of)
+
+
 def _trigger_of(row: DecisionRow, rulebook: Rulebook, sends: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Tell which trigger each eligible send answers, as arbitration did.
 
     The log keeps the merged mask only, but among the most urgent triggers that a send is eligible under, it
-    answers the first listed one that has content for it and has not expired.
+    answers the first listed one that has content for it and has not expired. What the drawn send answers was
+    logged, and is as urgent as the rest; a drawn HOLD leaves the most urgent triggers that can account for all sends.
     """
     found = np.full(size, -1, dtype=np.int64)
     if not len(sends):
@@ -123,14 +135,23 @@ def _trigger_of(row: DecisionRow, rulebook: Rulebook, sends: NDArray[np.int64], 
         found[: len(sends)] = 0
         return found
     allowed = np.stack([_allowed(row, trigger, rulebook)[sends] for trigger in row.triggers])
-    urgencies = [(0 if trigger.critical else 1, trigger.priority) for trigger in row.triggers]
-    contenders = [urgency for urgency, own in zip(urgencies, allowed, strict=True) if own.any()]
-    best = min(contenders, default=min(urgencies))
-    surviving = allowed & np.array([urgency == best for urgency in urgencies])[:, None]
+    surviving = allowed & _most_urgent(row, allowed)[:, None]
     found[: len(sends)] = surviving.argmax(axis=0)
     if row.drawn_trigger is not None:
         found[: len(sends)][sends == row.drawn] = row.drawn_trigger
     return found
+
+
+def _most_urgent(row: DecisionRow, allowed: BoolArray) -> BoolArray:
+    """Tell which triggers (T,) arbitration let win, from the sends that each can have allowed (T, S)."""
+    urgencies = [urgency_of(trigger) for trigger in row.triggers]
+    if row.drawn_trigger is not None:
+        best = urgencies[row.drawn_trigger]
+    else:
+        alike = {urgency: np.array([each == urgency for each in urgencies]) for urgency in urgencies}
+        whole = [urgency for urgency, own in alike.items() if allowed[own].any(axis=0).all()]
+        best = min(whole or urgencies)
+    return np.array([urgency == best for urgency in urgencies])
 
 
 def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> BoolArray:
@@ -142,6 +163,8 @@ def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> Bo
     if trigger.type not in rulebook.not_candidates:
         raise BadData("triggers", f"names {trigger.type!r}, which the catalogue does not have", place_of(row))
     stranger = rulebook.not_candidates[trigger.type][space.message_of, 0, 0] > 0
+    if is_pseudonym(row.shopper_id):
+        return np.asarray(~(late | stranger))  # erasure took the attributes that its content was judged by
     lacking = rulebook.without_content(locale, filled_names(trigger.attributes))
     empty = False if lacking is None else lacking[space.message_of, space.channel_of, 0]
     return np.asarray(~(late | stranger | empty))
