@@ -24,7 +24,7 @@ Action = JointAction | str
 _TOLERANCE = 1e-6
 """How far a logged distribution may be from 1: float32 writers round by some 1e-7 per joint action."""
 
-_ROUNDING = 1e-4
+_ROUNDING = 2e-4
 """By how much of itself a logged propensity may differ from its distribution's: both may be rounded apart."""
 
 _YEAR_10000 = 253_402_300_800.0
@@ -84,6 +84,8 @@ class Decision:
         What it can be grouped by.
     recorded
         Only of the service's own log.
+    of_service
+        Whether the service logged it, whatever format it was read from: HOLD is then worth 0 by definition.
     raw
         The line it was read from, of dsjson.
     """
@@ -98,6 +100,7 @@ class Decision:
     reward: float
     labels: Mapping[str, str] = field(default_factory=dict)
     recorded: Recorded | None = None
+    of_service: bool = False
     raw: str = ""
 
     @property

@@ -74,6 +74,7 @@ def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision
         drawn=int(drawn[0]) if len(drawn) else -1,
         reward=reward,
         recorded=recorded,
+        of_service=True,
     )
     decision.check(place)
     if row.propensity is not None:

@@ -214,6 +214,7 @@ def _decision(record: Mapping[str, Any], rulebooks: Mapping[int, Rulebook], plac
         reward=record["reward"],
         labels={},
         recorded=recorded,
+        of_service=True,
     )
     decision.check(place)
     decision.check_propensity(record["propensity"], "propensity", place)

@@ -111,13 +111,86 @@ def test_slots_are_weighed_by_their_marginals(small: SmallLog) -> None:
     assert low < CHANCE["email"] * 0.1 < high
 
 
-def test_dsjson_comes_back(small: SmallLog, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--against", "logging", "--by", "channel,segment,trigger,policy,device,day"],
+        ["--estimators", "ipw,snipw", "--slots", "channel"],
+        ["--estimators", "ipw", "--sequential"],
+    ],
+)
+def test_dsjson_comes_back(small: SmallLog, tmp_path: Path, options: list[str]) -> None:
+    """The model's values too: what it reads are the context of the trigger, and HOLD's 0."""
     file = tmp_path / "log.dsjson"
     assert run("export", small.directory, file)[0] == 0
     event = json.loads(file.read_text().splitlines()[0])
     assert {"_label_cost", "_label_probability", "_label_Action", "a", "p", "c"} <= event.keys()
-    options = ("--target", "uniform", "--estimators", "ipw,snipw")
-    assert results(evaluate(file, *options)) == pytest.approx(results(evaluate(small.directory, *options)))
+    ours, theirs = (evaluate(source, "--target", "uniform", *options) for source in (small.directory, file))
+    for part in ("results", "groups", "verdict", "diagnostics"):
+        assert ours[part] == theirs[part]
+
+
+EVENT: dict[str, Any] = {
+    "_label_cost": -1.0,
+    "_label_probability": 0.5,
+    "_label_Action": 1,
+    "Timestamp": "2024-01-01T00:00:00.0000000Z",
+    "EventId": "e",
+    "a": [1, 2],
+    "p": [0.5, 0.5],
+    "c": {"s": {"f": 1}, "_multi": [{"a": {"x": 1}}, {"a": {"x": 2}}]},
+}
+
+
+def write_events(file: Path, *changes: dict[str, Any]) -> Path:
+    events = [{**EVENT, "EventId": f"e-{number}", **change} for number, change in enumerate(changes)]
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"c": None}, "row 2, column c: is None, no object"),
+        ({"c": [1]}, "row 2, column c: is [1], no object"),
+        ({"a": ["x", 1]}, "row 2, column a: is no list of the action ids 1 to K"),
+        ({"a": [1, 1]}, "row 2, column a: is no list of the action ids 1 to K"),
+        ({"p": None}, "row 2, column p: is None for 2 actions"),
+        ({"p": [0.5, "x"]}, "row 2, column p: is 'x', no number"),
+        ({"_label_Action": True}, "row 2, column _label_Action: the logged action is not among"),
+        ({"Timestamp": 5}, "row 2, column Timestamp: is 5, no time"),
+        ({"pdrop": 0.9}, "row 2, column pdrop: is 0.9: the log was thinned out"),
+        ({"labels": [1]}, "row 2, column labels: is [1], no object"),
+        (
+            {"p": [0.99995, 0.00005], "_label_Action": 2, "_label_probability": 0.0001},
+            "row 2, column _label_probability: is 0.0001, but the distribution says 5e-05",
+        ),
+    ],
+)
+def test_a_bad_line_of_dsjson_is_named_by_row_and_column(
+    tmp_path: Path, change: dict[str, Any], complaint: str
+) -> None:
+    file = write_events(tmp_path / "a.dsjson", {}, change)
+    code, out, err = run("evaluate", file, "--target", "uniform", "--estimators", "ipw")
+    assert (code, out) == (1, "")
+    assert complaint in err.replace("\n", " ")
+
+
+def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_history(tmp_path: Path) -> None:
+    offset, dropped = {"Timestamp": "2024-01-01T02:00:00+02:00"}, {"pdrop": 0.0}
+    file = write_events(tmp_path / "a.dsjson", {}, offset, dropped, {"_label_cost": 0, "c": {"s": {"f": 2}}})
+    options = ("--target", "uniform", "--estimators", "ipw")
+    document = evaluate(file, *options, "--by", "s.f,day")
+    assert results(document)["ope.mean_reward"] == 0.75
+    assert [(group["label"], group["rows"]) for group in document["groups"]["s.f"]] == [("1", 3), ("2", 1)]
+    assert [group["label"] for group in document["groups"]["day"]] == ["2024-01-01"]
+    assert (
+        "slots are those of a catalogue's joint actions: '1'"
+        in run("evaluate", file, *options, "--slots", "channel")[2]
+    )
+    told = run("evaluate", file, *options, "--sequential")
+    assert told[0] == 1
+    assert "sequential estimators need recent_sends in the context" in told[2]
 
 
 def test_a_vw_command_line_learns_along_the_log(small: SmallLog, tmp_path: Path) -> None:
