@@ -18,6 +18,7 @@ from policies.record import DEGRADED, HOLDOUT
 from policies.reward import rewarded
 from policies.rows import CatalogueRow, DecisionRow, OutcomeRow, Row, decode
 from policies.rulebook import Rulebook
+from policies.shopper import ACTIVATION_GRACE_S
 
 _ROWS_AT_ONCE = 2_000
 YOUNG = "young"
@@ -42,8 +43,8 @@ class LogDecisions:
 
     A send that did not leave (lost race, cancelled, never activated, bounced, consent withdrawn) counts as what
     was drawn, with reward 0. A decision is given once the log has come past the last moment at which any of its
-    eligible sends could still have earned something: leaving out only those whose own window is open would prefer
-    short delays. What is too young is counted.
+    eligible sends could still have earned something, deferred ones activated late included: leaving out only those
+    whose own window is open would prefer short delays, and HOLD. What is too young is counted.
 
     Memory holds the decisions of the longest delay and window, however long the log.
     """
@@ -127,10 +128,13 @@ class LogDecisions:
         return rewarded(outcomes, rulebook.catalogue.reward, cost).reward
 
     def _ready_at(self, row: DecisionRow) -> float:
-        """Give the last moment at which any send of the catalogue could have earned something."""
+        """Give the last moment at which any send of the catalogue could have earned something.
+
+        A drawn HOLD does not tell whether a send would have been deferred, so activations are waited for always.
+        """
         catalogue = self._rulebooks[row.catalogue_version].catalogue
         longest = max(channel.attribution_window_s for channel in catalogue.channels.values())
-        return row.at + max(catalogue.delays_s) + longest
+        return row.at + max(catalogue.delays_s) + ACTIVATION_GRACE_S + longest
 
     def _ready(self) -> Iterator[LogEntry]:
         while self._queue and self._queue[0].ready_at <= self._attribution.watermark:

@@ -19,7 +19,7 @@ from policies.erasure import anonymous
 from policies.policy import Policy, rule, uniform
 from policies.record import record
 from policies.request import Request
-from policies.rows import ActivationRow, CancellationRow, DecisionRow, PreferencesRow
+from policies.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER as NEW
 from tests.decision_service.evaluation.small_log import SmallLog
@@ -127,13 +127,27 @@ def test_degraded_and_held_out_do_not_count_and_critical_stand_apart(small: Smal
 
 
 def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_earned(small: SmallLog) -> None:
-    """The longest delay is an hour and the longest window a day: whatever was drawn, a decision waits for 25 hours."""
+    """The longest delay is an hour, an activation may take another, and the longest window is a day: 26 hours."""
     for number in range(20):
         small.decide(number, uniform())
-    small.clock(NOW + 25 * 3_600.0 + 9.0)
+    small.clock(NOW + 26 * 3_600.0 + 9.0)
     decisions = LogDecisions(small.log)
     assert [entry.row.event_id for entry in decisions] == [f"e-{number}" for number in range(10)]
     assert decisions.counts[YOUNG] == 10
+
+
+def test_a_deferred_send_that_is_activated_after_its_window_still_counts(tmp_path: Path) -> None:
+    windows = {channel: {"attribution_window_s": 600} for channel in ("push", "email")}
+    small = SmallLog(tmp_path, small_document(delays_s=[0], channels=windows))
+    row = sent(small, 1, deferred=True)
+    small.append(ClockRow(at=row.at + 700))
+    small.append(ActivationRow(row.at + 1_800, row.event_id, row.shopper_id, deliver=True))
+    small.outcome(row, after=1_900)
+    small.clock()
+    entry = read(small)["e-1"]
+    small.log.close()
+    assert entry.delivered
+    assert reward(entry) == pytest.approx(small.rulebook.catalogue.reward.click)
 
 
 def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> None:
