@@ -34,6 +34,23 @@ _EXACT, _FLOAT32 = 1e-12, 1e-4
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
+def is_dsjson(path: Path) -> bool:
+    """Tell a file of dsjson by its ending, or by its first character.
+
+    Raises
+    ------
+    Unreadable
+        When the file is not there.
+    """
+    if path.suffix == ".dsjson":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(1_024).lstrip().startswith(b"{")
+    except OSError as error:
+        raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
+
+
 def read_dsjson(path: Path) -> Iterator[Decision]:
     """Read decisions line by line.
 

@@ -176,6 +176,18 @@ def test_a_bad_line_of_dsjson_is_named_by_row_and_column(
     assert complaint in err.replace("\n", " ")
 
 
+def test_a_feature_that_some_rows_lack_has_an_empty_label(tmp_path: Path) -> None:
+    file = write_events(tmp_path / "a.dsjson", {"c": {"s": {}}}, {"c": {"s": {"city": "Vigo"}}}, {"c": {"s": {}}})
+    document = evaluate(file, "--target", "uniform", "--estimators", "ipw", "--by", "s.city")
+    assert [(group["label"], group["rows"]) for group in document["groups"]["s.city"]] == [("", 2), ("Vigo", 1)]
+
+
+def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
+    file = write_events(tmp_path / "a.json", {})
+    assert "a log needs a policy to evaluate: give --target" in run("evaluate", file)[2]
+    assert "leave out --critical" in run("evaluate", file, "--target", "uniform", "--critical")[2]
+
+
 def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_history(tmp_path: Path) -> None:
     offset, dropped = {"Timestamp": "2024-01-01T02:00:00+02:00"}, {"pdrop": 0.0}
     file = write_events(tmp_path / "a.dsjson", {}, offset, dropped, {"_label_cost": 0, "c": {"s": {"f": 2}}})
@@ -209,7 +221,14 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
     registry.close()
     document = evaluate(small.directory, "--target", "version:1", "--against", "rule", "--estimators", "snipw")
     assert "ope.snipw.difference" in results(document)
-    for target, complaint in (("version:7", "no model version 7"), ("version:x", "a number, not 'x'")):
+    floored = results(evaluate(small.directory, "--target", "version:1@0.5", "--estimators", "snipw"))
+    assert floored["ope.snipw"] != results(document)["ope.snipw"]
+    for target, complaint in (
+        ("version:7", "no model version 7"),
+        ("version:x", "a number, not 'x'"),
+        ("version:1@2", "epsilon must lie between 0 and 1"),
+        ("version:1@0", "epsilon must be at least 0.01 for a policy that learns"),
+    ):
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
@@ -240,6 +259,12 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "uniform", "--model", "none"], "need a reward model"),
         (["--target", "uniform", "--model", "deep"], "there is no reward model 'deep'"),
         (["--target", "uniform", "--by", "colour"], "no label 'colour'"),
+        (["--target", "uniform", "--columns", "reward=clicked"], "leave out --columns"),
+        (["--target", "uniform@0.5"], "uniform takes no floor"),
+        (["--target", "logging@0.5"], "logging takes no floor"),
+        (["--target", "rule@2"], "epsilon must lie between 0 and 1, not 2.0"),
+        (["--target", "rule@x"], "a floor is a number, not 'x'"),
+        (["--target", "rule:1"], "there is no target 'rule:1'"),
         (["--target", "uniform", "--critical"], "holds no decision to evaluate with the role critical"),
     ],
 )
