@@ -117,8 +117,11 @@ def labelled(decisions: Iterable[Decision], names: Sequence[str]) -> Iterator[De
     NotAvailable
         In the end, when no decision had a label of this name.
     """
-    missing, known = {name for name in names if name != DAY}, set[str]()
-    asked = frozenset(missing)
+    asked = frozenset(names) - {DAY}  # every decision has a day
+    if not asked:
+        yield from decisions
+        return
+    missing, known = set(asked), set[str]()
     for decision in decisions:
         own = {*decision.labels, *decision.context}
         missing -= own
