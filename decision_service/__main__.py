@@ -159,8 +159,8 @@ def evaluate(
     target: Annotated[
         str | None,
         typer.Option(
-            help="The policy to evaluate, of a log: version:N (of the registry), rule, uniform, logging, table:FILE, "
-            "call:module:function, or 'vw:COMMAND LINE'."
+            help="The policy to evaluate on a log: version:N (of the registry) or rule, both also with @floor, "
+            "uniform, logging, table:FILE, call:module:function, or 'vw:COMMAND LINE'."
         ),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Another target: also the paired difference to it.")] = None,

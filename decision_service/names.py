@@ -7,11 +7,12 @@ from typing import NewType
 
 from ulid import ULID
 
+from policies.erasure import ERASED, is_pseudonym
+
+__all__ = ["ERASED", "Names", "ShopperKey", "is_pseudonym", "pseudonym"]
+
 ShopperKey = NewType("ShopperKey", str)
 """The salted hash of a shopper's id: all that is left of it once the shopper is erased."""
-
-ERASED = "erased:"
-"""What pseudonyms begin with; callers may not use such ids."""
 
 
 class Names:
@@ -41,8 +42,3 @@ class Names:
 def pseudonym() -> str:
     """Make up a name that says nothing of whose it was."""
     return f"{ERASED}{ULID()}"
-
-
-def is_pseudonym(shopper_id: str) -> bool:
-    """Tell whether a shopper of this name was erased."""
-    return shopper_id.startswith(ERASED)

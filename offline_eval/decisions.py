@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.errors import BadData
+from offline_eval.errors import BadData, Place
 from offline_eval.rows import FloatArray
 from policies.actions import JointAction
 from policies.arbitration import NO_TRIGGER, Eligibility
@@ -23,6 +23,12 @@ Action = JointAction | str
 
 _TOLERANCE = 1e-6
 """How far a logged distribution may be from 1: float32 writers round by some 1e-7 per joint action."""
+
+_ROUNDING = 2e-4
+"""By how much of itself a logged propensity may differ from its distribution's: both may be rounded apart."""
+
+_YEAR_10000 = 253_402_300_800.0
+"""Calendars end there; times beyond it are milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class Decision:
         What it can be grouped by.
     recorded
         Only of the service's own log.
+    of_service
+        Whether the service logged it, whatever format it was read from: HOLD is then worth 0 by definition.
     raw
         The line it was read from, of dsjson.
     """
@@ -92,6 +100,7 @@ class Decision:
     reward: float
     labels: Mapping[str, str] = field(default_factory=dict)
     recorded: Recorded | None = None
+    of_service: bool = False
     raw: str = ""
 
     @property
@@ -104,7 +113,7 @@ class Decision:
         """The drawn joint action."""
         return self.actions[self.drawn]
 
-    def check(self, row: int) -> None:
+    def check(self, row: Place) -> None:
         """Refuse a decision that no policy can have made.
 
         Raises
@@ -122,9 +131,24 @@ class Decision:
             raise BadData("propensity", "is 0, must be above 0 and at most 1", row)
         if not np.isfinite(self.reward):
             raise BadData("reward", f"is {self.reward}, must be a finite number", row)
+        if not 0 <= self.at < _YEAR_10000:
+            raise BadData("at", f"is {self.at:g}, must be seconds since 1970", row)
+
+    def check_propensity(self, logged: float, column: str, row: Place) -> None:
+        """Refuse a propensity logged beside the distribution that is not the one in it.
+
+        Raises
+        ------
+        BadData
+            Naming row and column.
+        """
+        # Relative: a small propensity makes a large weight, whatever its rounding.
+        if not abs(logged - self.propensity) <= _ROUNDING * self.propensity:
+            found = f"is {logged:.9g}, but the distribution says {self.propensity:.9g}"
+            raise BadData(column, found, row)
 
 
-def check_distribution(probabilities: FloatArray, column: str, row: int) -> None:
+def check_distribution(probabilities: FloatArray, column: str, row: Place) -> None:
     """Refuse what is no distribution.
 
     Raises

@@ -10,6 +10,9 @@ EvaluationError
 
 from __future__ import annotations
 
+Place = int | str
+"""Where a row stands: its number, counted from 1, or, in a log that numbers no rows, a name of its own."""
+
 
 class EvaluationError(Exception):
     """An evaluation that cannot be made; nothing was computed."""
@@ -20,13 +23,15 @@ class BadData(EvaluationError):
 
     >>> str(BadData("propensity", "is 0, must be above 0 and at most 1", row=17))
     'row 17, column propensity: is 0, must be above 0 and at most 1'
+    >>> str(BadData("drawn", "is 77", row="event 'e-5'"))
+    "event 'e-5', column drawn: is 77"
     >>> str(BadData("shopper", "is missing"))
     'column shopper: is missing'
     """
 
-    def __init__(self, column: str, reason: str, row: int | None = None) -> None:
-        where = f"column {column}" if row is None else f"row {row}, column {column}"
-        super().__init__(f"{where}: {reason}")
+    def __init__(self, column: str, reason: str, row: Place | None = None) -> None:
+        where = f"row {row}, " if isinstance(row, int) else f"{row}, " if row else ""
+        super().__init__(f"{where}column {column}: {reason}")
         self.column, self.reason, self.row = column, reason, row
 
 

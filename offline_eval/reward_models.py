@@ -162,7 +162,7 @@ class LogModel:
         folds: list[int] = []
         every = 1
         for number, decision in enumerate(decisions):
-            if number % every or (decision.action == HOLD and decision.recorded is not None):
+            if number % every or (decision.action == HOLD and decision.of_service):
                 continue
             codes.append(_codes(decision, [decision.action])[0])
             rewards.append(decision.reward)
@@ -189,7 +189,7 @@ class LogModel:
         found = np.zeros(len(decision.actions))
         # HOLD alone has other tokens than the sends, and where the service logged it, it is 0 by definition.
         alike = [place for place, action in enumerate(decision.actions) if action != HOLD]
-        others = [] if decision.recorded is not None else [p for p in range(len(found)) if p not in set(alike)]
+        others = [] if decision.of_service else [p for p in range(len(found)) if p not in set(alike)]
         for places in (alike, others):
             if places:
                 own = weights[_codes(decision, [decision.actions[place] for place in places])].sum(axis=1) + start

@@ -131,6 +131,8 @@ class Rows:
             return
         _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0, "must be above 0 and at most 1")
         _check(self, "target_propensity", 0.0, 1.0, "must be at least 0 and at most 1")
+        if self.unsupported is not None:
+            _check(self, "unsupported", 0.0, 1.0 + 1e-6, "must be at least 0 and at most 1")  # sums are rounded
         for name in ("reward", "q_chosen", "v_target"):
             _check(self, name, -_LARGEST, _LARGEST, "must be a finite number")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offline_eval.decisions import Action, Decision
+from offline_eval.decisions import HOLD, Action, Decision
 from offline_eval.errors import NotAvailable
 from offline_eval.rows import FloatArray
 from policies.actions import JointAction
@@ -35,10 +35,18 @@ def matching(decision: Decision, slots: Sequence[str]) -> FloatArray:
     sums vary far less than those of whole joint actions (60 to 250 of them), and are right as long as the other slots
     do not change the reward, given these and the context. HOLD matches HOLD alone.
 
+    Raises
+    ------
+    NotAvailable
+        When the log names its actions by labels of its own, which have no slots.
+
     References
     ----------
     Saito, Joachims (2022), Off-Policy Evaluation for Large Action Spaces via Embeddings.
     """
+    for action in decision.actions:
+        if not isinstance(action, JointAction) and action != HOLD:
+            raise NotAvailable(f"slots are those of a catalogue's joint actions: {action!r} of this log has none")
     own = _values(decision.action, slots)
     return np.array([_values(action, slots) == own for action in decision.actions], dtype=np.float64)
 

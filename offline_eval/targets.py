@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from offline_eval.decisions import Action, Decision
-from offline_eval.errors import NotAvailable
+from offline_eval.decisions import Action, Decision, check_distribution
+from offline_eval.errors import BadData, NotAvailable
 from offline_eval.rows import FloatArray
 from policies.actions import JointAction
 from policies.policy import Policy
@@ -22,6 +22,22 @@ class Target(Protocol):
     def distribution(self, decision: Decision) -> FloatArray:
         """Give its probabilities (K,) over the decision's eligible set."""
         ...
+
+
+def checked(target: Target, decision: Decision, row: int) -> FloatArray:
+    """Ask a target for its distribution (K,), and refuse what is none.
+
+    Raises
+    ------
+    BadData
+        Naming row, event and column.
+    """
+    place, column = f"row {row}, event {decision.event_id!r}", "target distribution"
+    found = target.distribution(decision)
+    if found.shape != (len(decision.actions),):
+        raise BadData(column, f"has the shape {found.shape} for {len(decision.actions)} eligible joint actions", place)
+    check_distribution(found, column, place)
+    return found
 
 
 @dataclass(frozen=True)
@@ -102,8 +118,19 @@ class Call:
         return cls(found)
 
     def distribution(self, decision: Decision) -> FloatArray:
-        """Call it."""
-        return np.asarray(self.function(decision), dtype=np.float64)
+        """Call it.
+
+        Raises
+        ------
+        BadData
+            When the answer is no array of numbers; naming the event.
+        """
+        answer: Any = self.function(decision)
+        try:
+            return np.asarray(answer, dtype=np.float64)
+        except (TypeError, ValueError):
+            found = f"is {answer!r}, no array of probabilities"
+            raise BadData("target distribution", found, f"event {decision.event_id!r}") from None
 
 
 def action_label(action: Action) -> str:

@@ -55,7 +55,7 @@ def arbitrate(
         return _unopposed(situations[0])
     verdicts = np.stack([judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
-    urgencies = [_urgency(trigger) for trigger in request.triggers]
+    urgencies = [urgency_of(trigger) for trigger in request.triggers]
     contenders = [urgency for urgency, row in zip(urgencies, allowed, strict=True) if row.any()]
     most_urgent = min(contenders, default=None)
     surviving = allowed & np.array([urgency == most_urgent for urgency in urgencies])[:, None]
@@ -86,7 +86,8 @@ def _unopposed(situation: Situation) -> Eligibility:
     )
 
 
-def _urgency(trigger: TriggerRecord) -> tuple[int, int]:
+def urgency_of(trigger: TriggerRecord) -> tuple[int, int]:
+    """Give what orders triggers, the most urgent first: critical ones, then by priority."""
     return (0 if trigger.critical else 1, trigger.priority)
 
 

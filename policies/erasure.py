@@ -15,6 +15,14 @@ from policies.rows import DecisionRow, ErasureRow, EventRow, PreferencesRow, Row
 
 AnyRow = TypeVar("AnyRow", bound=ShopperRow)
 
+ERASED = "erased:"
+"""What pseudonyms begin with; callers may not use such ids."""
+
+
+def is_pseudonym(shopper_id: str) -> bool:
+    """Tell whether a shopper of this name was erased."""
+    return shopper_id.startswith(ERASED)
+
 
 def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
     """Give a row without its shopper.

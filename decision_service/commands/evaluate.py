@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED
 from decision_service.evaluation.sources import Asked, Source, open_source
@@ -23,7 +25,7 @@ from offline_eval.estimators.base import Limits
 from offline_eval.evaluation import Evaluation
 from offline_eval.html import number, page
 from offline_eval.question import Question
-from offline_eval.report import DAY, Estimate, Group, Report
+from offline_eval.report import DAY, Estimate, Group, Report, finite
 from offline_eval.rows import blocks
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
@@ -32,6 +34,8 @@ DO_NOT_USE = 3
 
 STDOUT = Path("-")
 _REFUSED = 1
+_OF_LOG = ("target", "against", "slots", "model", "critical", "sequential")
+_ASKED = frozenset((*_OF_LOG, "interval", "alpha", "draws", "reward_range", "max_weight", "tau", "clip"))
 _STYLES = {Level.trust: "green", Level.caution: "yellow", Level.do_not_use: "red"}
 
 
@@ -69,6 +73,7 @@ def run(options: Options) -> int:
     """Evaluate; return the exit code."""
     errors = Console(stderr=True)
     try:
+        _check_writable([path for path in (options.json, options.report) if path not in (None, STDOUT)])
         question = _question(options)
         source = open_source(_source(options), question)
         sequel = evaluate_sequential(source.trajectories(), alpha=options.alpha) if options.sequential else None
@@ -76,13 +81,22 @@ def run(options: Options) -> int:
     except EvaluationError as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return _REFUSED
-    about = facts(seed=options.seed, source=source.name, rows=report.diagnostics.weights.rows, **_asked(options))
+    told = _asked(options) | {"clustered": options.clustered and source.has_shoppers}
+    about = facts(seed=options.seed, source=source.name, rows=report.diagnostics.weights.rows, **told)
     _show(report, Console(stderr=options.json == STDOUT))
     if options.json is not None:
         _write_json(options.json, report, about)
     if options.report is not None:
         options.report.write_text(page(f"Offline evaluation of {source.name}", report, about), encoding="utf-8")
     return DO_NOT_USE if options.strict and report.verdict.level is Level.do_not_use else 0
+
+
+def _check_writable(paths: list[Path]) -> None:
+    """Refuse files that cannot be written before the work, not after it."""
+    for path in paths:
+        written = path if path.exists() else path.parent
+        if path.is_dir() or not path.parent.is_dir() or not os.access(written, os.W_OK):
+            raise NotAvailable(f"{path} cannot be written")
 
 
 def _question(options: Options) -> Question:
@@ -134,8 +148,9 @@ def _split(text: str | None) -> list[str]:
 
 
 def _asked(options: Options) -> dict[str, object]:
-    kept = ("target", "against", "slots", "interval", "alpha", "tau", "clustered")
-    return {name: value for name, value in asdict(options).items() if name in kept} | {"lambda": options.shrinkage}
+    """Give what a reader needs to ask the same again; what is unlimited is None, as JSON has no infinity."""
+    told = {name: value for name, value in asdict(options).items() if name in _ASKED} | {"lambda": options.shrinkage}
+    return {name: None if value == float("inf") else value for name, value in told.items()}
 
 
 def _evaluate(source: Source, question: Question, sequel: SequentialReport | None, console: Console) -> Report:
@@ -157,10 +172,12 @@ def _progress(total: int | None, console: Console) -> Iterator[Callable[[int], N
 
 
 def _write_json(path: Path, report: Report, about: dict[str, object]) -> None:
-    results = [asdict(_measured(f"ope.{each.name}", each)) for each in (*report.estimates, *report.differences)]
+    results: list[dict[str, object]] = [
+        asdict(_measured(f"ope.{each.name}", each)) for each in (*report.estimates, *report.differences)
+    ]
     results.append(asdict(_measured("ope.mean_reward", report.mean_reward)))
     results.append(asdict(Measured("ope.effective_sample_size", report.diagnostics.weights.effective_sample_size)))
-    document = {"facts": about, "results": results, **report.document()}
+    document = {"facts": about, "results": finite(results), **report.document()}
     text = json_format.dumps(document, indent=2, allow_nan=False) + "\n"
     if path == STDOUT:
         Console().out(text, end="", highlight=False)
@@ -193,13 +210,14 @@ def _show(report: Report, console: Console) -> None:
 
 
 def _grouped(name: str, groups: list[Group]) -> Table:
-    table = Table(title=f"By {name}", caption="self-normalised within the group")
-    headings = (name, "rows", "logged", "target", "effective", "value", "low", "high")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == name else "right", no_wrap=True)
+    # As `Text`: names and labels are the log's, and brackets in them no markup of ours.
+    table = Table(title=Text(f"By {name}"), caption="self-normalised within the group")
+    table.add_column(Text(name), no_wrap=True)
+    for heading in ("rows", "logged", "target", "effective", "value", "low", "high"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in groups:
         table.add_row(
-            each.label or "(none)",
+            Text(each.label or "(none)"),
             f"{each.rows:,}",
             f"{each.share_logged:.1%}",
             f"{each.share_target:.1%}",

@@ -33,6 +33,7 @@ def run(source: str, file: Path) -> int:
     Console().print(
         f"{count:,} decisions written to {file}" + (f"; {young:,} can still earn something, left out" if young else ""),
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     return 0

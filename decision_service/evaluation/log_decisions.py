@@ -6,9 +6,11 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from decision_service.log.base import EventLog
-from offline_eval.errors import NoData
-from offline_eval.recorded import decision_of
+import msgspec
+
+from decision_service.log.base import EventLog, LogRow
+from offline_eval.errors import BadData, NoData
+from offline_eval.recorded import check_row, decision_of, place_of
 from offline_eval.tables.log import LogEntry
 from policies.attribution import Attribution
 from policies.catalogue import Catalogue
@@ -16,6 +18,7 @@ from policies.record import DEGRADED, HOLDOUT
 from policies.reward import rewarded
 from policies.rows import CatalogueRow, DecisionRow, OutcomeRow, Row, decode
 from policies.rulebook import Rulebook
+from policies.shopper import ACTIVATION_GRACE_S
 
 _ROWS_AT_ONCE = 2_000
 YOUNG = "young"
@@ -40,8 +43,8 @@ class LogDecisions:
 
     A send that did not leave (lost race, cancelled, never activated, bounced, consent withdrawn) counts as what
     was drawn, with reward 0. A decision is given once the log has come past the last moment at which any of its
-    eligible sends could still have earned something: leaving out only those whose own window is open would prefer
-    short delays. What is too young is counted.
+    eligible sends could still have earned something, deferred ones activated late included: leaving out only those
+    whose own window is open would prefer short delays, and HOLD. What is too young is counted.
 
     Memory holds the decisions of the longest delay and window, however long the log.
     """
@@ -63,18 +66,27 @@ class LogDecisions:
         ------
         NoData
             When the log has no decision.
+        BadData
+            When a row cannot have been written by a decision, named by event, or cannot be read, by position.
         LogUnavailable
             When it cannot be read.
         """
         after = 0
         while rows := self._log.read(after, _ROWS_AT_ONCE):
             for stored in rows:
-                self._fold(stored.position, decode(stored.body))
+                self._fold(stored.position, _read(stored))
                 yield from self._ready()
             after = rows[-1].position
         self.counts[YOUNG] = len(self._queue)
         if not sum(self.counts.values()):
             raise NoData("the log holds no decision")
+
+    def _rulebook_of(self, row: DecisionRow) -> Rulebook:
+        found = self._rulebooks.get(row.catalogue_version)
+        if found is None:
+            absent = f"is {row.catalogue_version}, a catalogue that the log has not come past"
+            raise BadData("catalogue_version", absent, place_of(row))
+        return found
 
     def rulebook(self, version: int) -> Rulebook:
         """Give a catalogue version that the log has come past."""
@@ -88,7 +100,7 @@ class LogDecisions:
     def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         found: dict[str, list[tuple[int, Row]]] = {}
         for row in self._log.of_events(event_ids):
-            found.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+            found.setdefault(row.event_id or "", []).append((row.position, _read(row)))
         self._related_now.update(found)
         return found
 
@@ -96,6 +108,7 @@ class LogDecisions:
         if isinstance(row, CatalogueRow):
             self._rulebooks[row.version] = Rulebook.of(Catalogue.from_document(row.document), row.version)
         if isinstance(row, DecisionRow):
+            check_row(row, self._rulebook_of(row))
             waiting = _Waiting(row, self._ready_at(row))
             self._queue.append(waiting)
             if row.is_delivered:
@@ -115,10 +128,13 @@ class LogDecisions:
         return rewarded(outcomes, rulebook.catalogue.reward, cost).reward
 
     def _ready_at(self, row: DecisionRow) -> float:
-        """Give the last moment at which any send of the catalogue could have earned something."""
+        """Give the last moment at which any send of the catalogue could have earned something.
+
+        A drawn HOLD does not tell whether a send would have been deferred, so activations are waited for always.
+        """
         catalogue = self._rulebooks[row.catalogue_version].catalogue
         longest = max(channel.attribution_window_s for channel in catalogue.channels.values())
-        return row.at + max(catalogue.delays_s) + longest
+        return row.at + max(catalogue.delays_s) + ACTIVATION_GRACE_S + longest
 
     def _ready(self) -> Iterator[LogEntry]:
         while self._queue and self._queue[0].ready_at <= self._attribution.watermark:
@@ -134,6 +150,13 @@ class LogDecisions:
             return LogEntry(row, role, delivered=False, decision=None)
         rulebook = self._rulebooks[row.catalogue_version]
         return LogEntry(row, role, waiting.delivered, decision_of(row, rulebook, waiting.reward))
+
+
+def _read(stored: LogRow) -> Row:
+    try:
+        return decode(stored.body)
+    except msgspec.MsgspecError as error:
+        raise BadData("body", f"is no row: {error}", f"log position {stored.position}") from None
 
 
 def role_of(row: DecisionRow) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
@@ -18,6 +18,7 @@ from offline_eval.dsjson import read_dsjson
 from offline_eval.errors import EvaluationError, NoData, NotAvailable
 from offline_eval.history import History
 from offline_eval.question import Question
+from offline_eval.report import DAY
 from offline_eval.reward_models import LogModel
 from offline_eval.rows import Rows
 from offline_eval.sequential.trajectories import Trajectories
@@ -71,6 +72,7 @@ class Log:
     def __init__(self, name: str, read: Read, targets: Targets, question: Question, asked: LogQuestion) -> None:
         self.name = name
         self.rows: int | None = None
+        self.has_shoppers = True
         self.served = ServedFrequencies()
         self._read, self._targets, self._question, self._asked = read, targets, question, asked
         self._history = History()
@@ -91,7 +93,7 @@ class Log:
             labels=self._question.by,
             served=self.served,
         )
-        yield from weighing.rows(self._history.watched(self._read()))
+        yield from weighing.rows(labelled(self._history.watched(self._read()), self._question.by))
 
     def trajectories(self) -> Trajectories:
         """Put the log's decisions in the order of their shoppers."""
@@ -105,6 +107,29 @@ class Log:
             *self._history.findings(is_logging=self._asked.target == "logging"),
             *([Reason(Level.trust, "too_young", left_out)] if young else []),
         ]
+
+
+def labelled(decisions: Iterable[Decision], names: Sequence[str]) -> Iterator[Decision]:
+    """Pass decisions on, with the label "" where one lacks what others can be grouped by.
+
+    Raises
+    ------
+    NotAvailable
+        In the end, when no decision had a label of this name.
+    """
+    asked = frozenset(names) - {DAY}  # every decision has a day
+    if not asked:
+        yield from decisions
+        return
+    missing, known = set(asked), set[str]()
+    for decision in decisions:
+        own = {*decision.labels, *decision.context}
+        missing -= own
+        known |= own
+        absent = asked - own
+        yield replace(decision, labels={**decision.labels, **dict.fromkeys(absent, "")}) if absent else decision
+    if missing:
+        raise NotAvailable(f"decisions have no label {min(missing)!r}; known are {', '.join(sorted(known))}")
 
 
 def log_url(source: str) -> str | None:
@@ -177,4 +202,6 @@ def file_reader(path: Path, role: str) -> Read:
     """Make a reader of an exported log or of dsjson."""
     if is_parquet(path):
         return lambda: read_log(path, role)
+    if role == CRITICAL:
+        raise NotAvailable("dsjson does not tell which decisions were critical: leave out --critical")
     return lambda: read_dsjson(path)

@@ -11,7 +11,8 @@ from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
 from decision_service.evaluation.targets import Targets
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.diagnostics.verdict import Reason
+from offline_eval.diagnostics.verdict import Level, Reason
+from offline_eval.dsjson import is_dsjson
 from offline_eval.errors import NotAvailable
 from offline_eval.question import Question
 from offline_eval.rows import Rows
@@ -26,6 +27,8 @@ class Source(Protocol):
     name: str
     rows: int | None
     """How many there are, where that is known beforehand."""
+    has_shoppers: bool
+    """Whether rows name their shopper, so that they can be clustered; known once they were read."""
 
     def batches(self) -> Iterator[Rows]:
         """Give the rows; may raise every `EvaluationError`."""
@@ -58,6 +61,18 @@ class Asked:
     slots: tuple[str, ...] = ()
     role: str = EVALUATED
 
+    @property
+    def of_log(self) -> list[str]:
+        """The options given that only a log takes."""
+        given = {
+            "--target": self.target is not None,
+            "--slots": bool(self.slots),
+            "--model": self.model != "linear",
+            "--critical": self.role != EVALUATED,
+            "--registry": self.registry is not None,
+        }
+        return [name for name, is_given in given.items() if is_given]
+
 
 class PlainTable:
     """A table of the five numbers."""
@@ -67,17 +82,22 @@ class PlainTable:
             raise NotAvailable("a plain table knows one other policy only: --against logging")
         self.name = path.name
         self.rows = count_rows(path)
+        self.has_shoppers = False
         self.served = None
         self._path, self._layout, self._against = path, layout, against
 
     def batches(self) -> Iterator[Rows]:
         """Read the table."""
         for rows in read_rows(self._path, self._layout):
+            self.has_shoppers = rows.shoppers is not None
             yield rows if self._against is None else replace(rows, against=rows.as_logging())
 
     def findings(self) -> list[Reason]:
-        """Know nothing more."""
-        return []
+        """Say where rows could not be clustered."""
+        if self.has_shoppers:
+            return []
+        alone = "the table has no column shopper: rows are taken as independent of each other"
+        return [Reason(Level.trust, "not_clustered", alone)]
 
     def trajectories(self) -> Trajectories:
         """Refuse: five numbers tell no history."""
@@ -92,12 +112,12 @@ def open_source(asked: Asked, question: Question) -> Source:
     EvaluationError
         When there is no such source, or it cannot be evaluated this way.
     """
-    url = log_url(asked.source)
-    if url is not None or asked.target is not None:
+    url, path = log_url(asked.source), Path(asked.source)
+    if url is not None or is_log(path) or is_dsjson(path):
         return _open_log(asked, url, question)
-    path = Path(asked.source)
-    if is_log(path):
-        raise NotAvailable("a log needs a policy to evaluate: give --target")
+    if asked.of_log:
+        options = " and ".join(asked.of_log)
+        raise NotAvailable(f"{path.name} is a plain table, which holds the target's probabilities: leave out {options}")
     layout = Layout(question.needs_model, question.by, mapping(asked.columns))
     return PlainTable(path, layout, asked.against)
 
@@ -105,6 +125,8 @@ def open_source(asked: Asked, question: Question) -> Source:
 def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
     if asked.target is None:
         raise NotAvailable("a log needs a policy to evaluate: give --target")
+    if asked.columns:
+        raise NotAvailable("a log's columns have names of their own: leave out --columns")
     read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
     name = Path(asked.source).name if url is None else "the log of the service"
     targets = Targets(asked.registry or registry_url(asked.source))

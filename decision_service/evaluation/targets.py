@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from decision_service.registry.base import RegistryUnavailable
@@ -16,7 +17,7 @@ from offline_eval.vw_target import VwTarget
 from policies.compiled_model import ModelMismatch, ModelSnapshot
 from policies.policy import Policy, rule
 
-KNOWN = "version:N, rule, uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
+KNOWN = "version:N, rule (both also with @FLOOR), uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
 
 class Targets:
@@ -39,27 +40,32 @@ class Targets:
         NotAvailable
             When there is no such policy.
         """
-        kind, _, rest = name.partition(":")
-        kind, _, floor = kind.partition("@")
+        kind, colon, rest = name.partition(":")
+        if not colon:
+            return self._plain(*_floored(name))
         match kind:
-            case "logging":
-                return Logging()
-            case "uniform":
-                return Uniform()
-            case "rule":
-                policy = rule(_epsilon(floor)) if floor else rule()
-                return OfPolicy(lambda decision: policy)
             case "version":
-                return self._version(rest)
+                return self._version(*_floored(rest))
             case "table":
                 return Table(read_probabilities(Path(rest)))
             case "call":
                 return Call.named(rest)
             case "vw":
                 return VwTarget(rest)
-        raise NotAvailable(f"there is no target {name!r}; known are {KNOWN}")
+        raise _unknown(name)
 
-    def _version(self, text: str) -> Target:
+    @staticmethod
+    def _plain(name: str, floor: float | None) -> Target:
+        if name == "rule":
+            policy = _with_floor(rule(), floor)
+            return OfPolicy(lambda decision: policy)
+        if name not in ("logging", "uniform"):
+            raise _unknown(name)
+        if floor is not None:
+            raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
+        return Logging() if name == "logging" else Uniform()
+
+    def _version(self, text: str, floor: float | None) -> Target:
         if self._registry_url is None:
             raise NotAvailable("a model version needs the registry: give its URL with --registry")
         if not text.isdecimal():
@@ -76,10 +82,10 @@ class Targets:
             raise NotAvailable(f"the registry has no model version {text}") from None
         if payload is None:
             raise NotAvailable(f"the bytes of model version {text} were pruned")
-        return OfPolicy(_compiled(payload, int(text)))
+        return OfPolicy(_compiled(payload, int(text), floor))
 
 
-def _compiled(payload: bytes, number: int) -> Callable[[Decision], Policy]:
+def _compiled(payload: bytes, number: int, floor: float | None) -> Callable[[Decision], Policy]:
     """Compile the model once for each catalogue version that the log goes through."""
     snapshot = ModelSnapshot.from_bytes(payload)
     policies: dict[int, Policy] = {}
@@ -90,7 +96,7 @@ def _compiled(payload: bytes, number: int) -> Callable[[Decision], Policy]:
         rulebook = decision.recorded.rulebook
         if rulebook.version not in policies:
             try:
-                policies[rulebook.version] = learned_policy(snapshot, rulebook, number)
+                policies[rulebook.version] = _with_floor(learned_policy(snapshot, rulebook, number), floor)
             except ModelMismatch as error:
                 raise NotAvailable(f"model version {number}: {error}") from error
         return policies[rulebook.version]
@@ -98,8 +104,23 @@ def _compiled(payload: bytes, number: int) -> Callable[[Decision], Policy]:
     return make
 
 
-def _epsilon(text: str) -> float:
+def _unknown(name: str) -> NotAvailable:
+    return NotAvailable(f"there is no target {name!r}; known are {KNOWN}")
+
+
+def _floored(name: str) -> tuple[str, float | None]:
+    """Part a name from its floor, None where it has none."""
+    name, at, floor = name.partition("@")
+    if not at:
+        return name, None
     try:
-        return float(text)
+        return name, float(floor)
     except ValueError:
-        raise NotAvailable(f"a floor is a number, not {text!r}") from None
+        raise NotAvailable(f"a floor is a number, not {floor!r}") from None
+
+
+def _with_floor(policy: Policy, floor: float | None) -> Policy:
+    try:
+        return policy if floor is None else replace(policy, epsilon=floor)
+    except ValueError as error:
+        raise NotAvailable(str(error)) from None

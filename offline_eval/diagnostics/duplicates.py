@@ -28,9 +28,9 @@ class Repeats:
 class Duplicates:
     """Counts repeated rows in constant memory, by following a fixed fraction of all fingerprints.
 
-    Rows are the same when their events' names are; where they have none, when their five numbers and their shopper
-    are. With discrete rewards and propensities that
-    proves nothing, so it is judged only where the reward model's values tell rows apart.
+    Rows are the same when their events' names are, which is always known. Where they have none, when their five numbers
+    and their shopper are: with discrete rewards and propensities that proves nothing, so it is judged only where the
+    reward model's values tell rows apart.
 
     Examples
     --------
@@ -46,12 +46,13 @@ class Duplicates:
         self._kept: list[NDArray[np.uint64]] = []
         self._values: list[NDArray[np.uint64]] = []
         self._size = 0
+        self._named = False
         self._limit = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
     def add(self, rows: Rows) -> None:
         """Add a block of rows."""
         if rows.events is not None:
-            names = _hashed(rows.events)
+            self._named, names = True, _hashed(rows.events)
             self._follow(names, names)
             return
         value = _mixed(np.ascontiguousarray(rows.v_target).view(np.uint64))
@@ -80,6 +81,7 @@ class Duplicates:
         """Merge."""
         merged = Duplicates()
         merged._limit = min(self._limit, other._limit)
+        merged._named = self._named or other._named
         for part in (self, other):
             for mark, value in zip(part._kept, part._values, strict=True):
                 merged._follow(mark, value)
@@ -91,7 +93,8 @@ class Duplicates:
         if not len(marks):
             return Repeats(0.0, known=False)
         values, distinct = len(np.unique(np.concatenate(self._values))), len(np.unique(marks))
-        known = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
+        tell_apart = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
+        known = self._named or tell_apart
         return Repeats(1 - distinct / len(marks) if known else 0.0, known=known)
 
 

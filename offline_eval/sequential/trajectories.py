@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from offline_eval.decisions import Decision
-from offline_eval.errors import BadData, NoData
+from offline_eval.decisions import Decision, check_distribution
+from offline_eval.errors import BadData, NoData, NotAvailable
 from offline_eval.history import FEATURE
 from offline_eval.rows import FloatArray, IntArray
-from offline_eval.targets import Target
+from offline_eval.targets import Target, checked
 from policies.actions import JointAction
 
 _MOST_SENDS = 4
+_ROUNDED = 1e-6
+"""How far a sum of probabilities may be from 1."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,12 @@ class Trajectories:
             raise BadData(
                 "propensity", f"is {self.propensity[bad[0]]:g}, must be above 0 and at most 1", int(bad[0]) + 1
             )
-        if (bad := np.flatnonzero(np.abs(self.target.sum(axis=1) - 1) > 1e-6)).size:
-            raise BadData("target", f"sums to {self.target[bad[0]].sum():g}, must sum to 1", int(bad[0]) + 1)
+        if (bad := np.flatnonzero(~np.isfinite(self.reward))).size:
+            raise BadData("reward", f"is {self.reward[bad[0]]:g}, must be a finite number", int(bad[0]) + 1)
+        # What is not a number is near nothing, and fails too.
+        sound = (np.abs(self.target.sum(axis=1) - 1) <= _ROUNDED) & (self.target >= 0).all(axis=1)
+        if (bad := np.flatnonzero(~sound)).size:
+            check_distribution(self.target[bad[0]], "target", int(bad[0]) + 1)
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -101,18 +107,25 @@ class Trajectories:
 
         Weights are those of channels (see `slots`), so delays and messages must not matter given the channel.
         All is held in memory, some 100 bytes a decision.
+
+        Raises
+        ------
+        BadData
+            Naming row, counted from 1 in the order of the log, and column.
+        NotAvailable
+            When a decision does not say how many sends came before it: that would make one state of all.
         """
         codes: dict[str, int] = {}
         names: dict[str, int] = {}
         found: list[tuple[Any, ...]] = []
         wanted: list[dict[int, float]] = []
-        for decision in decisions:
+        for row, decision in enumerate(decisions, start=1):
+            decision.check(row)
             labels = [_channel(action) for action in decision.actions]
-            own = _by_label(labels, target.distribution(decision), codes)
+            own = _by_label(labels, checked(target, decision, row), codes)
             logged = _by_label(labels, decision.probabilities, codes)
             drawn = codes[labels[decision.drawn]]
-            sends = decision.context.get(FEATURE, 0)
-            state = min(_MOST_SENDS, int(sends)) if isinstance(sends, int | float) else 0
+            state = _state(decision, row)
             shopper = names.setdefault(decision.shopper_id, len(names))
             found.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn])))
             wanted.append(own)
@@ -134,6 +147,19 @@ class Trajectories:
         codes = {"shopper": shopper, "step": step, "state": state, "action": action}
         whole: dict[str, Any] = {name: each.astype(np.int64) for name, each in codes.items()}
         return cls(**whole, reward=reward, propensity=propensity, target=target)
+
+
+def _state(decision: Decision, row: int) -> int:
+    sends = decision.context.get(FEATURE)
+    if sends is None:
+        known = ", ".join(decision.context) or "nothing"
+        raise NotAvailable(
+            f"sequential estimators need {FEATURE} in the context, how often the shopper was sent to lately: "
+            f"event {decision.event_id!r} tells {known}"
+        )
+    if isinstance(sends, str | bool) or not 0 <= sends < float("inf"):
+        raise BadData(FEATURE, f"is {sends!r}, must be a number of sends", row)
+    return min(_MOST_SENDS, int(sends))
 
 
 def _channel(action: JointAction | str) -> str:

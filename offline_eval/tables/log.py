@@ -28,23 +28,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from offline_eval.decisions import Decision, Recorded
 from offline_eval.errors import BadData, NoData
 from offline_eval.recorded import actions_of, labels_of
 from offline_eval.tables.plain import Unreadable, is_parquet, translated
 from policies.catalogue import Catalogue
-from policies.rows import DecisionRow, PolicyRecord, TriggerRecord
+from policies.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
 from policies.rulebook import Rulebook
 
 FORMAT = "decision-log/1"
 _BATCH = 4_096
+_MAY_BE_NULL = frozenset({"message", "channel", "delay_s", "hold_reason"})
+_Contents = TypeVar("_Contents")
 
 _FIELDS: dict[str, Any] = {
     **{name: pyarrow.string() for name in ("event_id", "shopper_id")},
@@ -65,6 +68,7 @@ _FIELDS: dict[str, Any] = {
     "reward": pyarrow.float64(),
 }
 SCHEMA = pyarrow.schema(list(_FIELDS.items()))
+_NEEDED = tuple(name for name in SCHEMA.names if name not in (*_MAY_BE_NULL, "delivered"))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def read_log(path: Path, role: str) -> Iterator[Decision]:
     Unreadable
         When the file is no exported log.
     BadData
-        When a decision cannot be read, named by row and column.
+        When a column is missing or of another type, or a decision cannot be read: named by row and column.
     NoData
         When there is none.
     """
@@ -148,11 +152,14 @@ def read_log(path: Path, role: str) -> Iterator[Decision]:
         raise Unreadable(f"{path.name}: is no log exported by this service (format {FORMAT})")
     with translated(path):
         file = pyarrow.parquet.ParquetFile(path)
-        rulebooks = _rulebooks(file.metadata.metadata[b"catalogues"])
+        _check_schema(file.schema_arrow)
+        rulebooks = _rulebooks(path, file.metadata.metadata)
         count = found = 0
-        for batch in file.iter_batches(_BATCH):
+        for batch in file.iter_batches(_BATCH, columns=SCHEMA.names):
             for record in batch.to_pylist():
                 count += 1
+                if record["role"] is None:
+                    raise BadData("role", "is empty", count)
                 if record["role"] == role:
                     found += 1
                     yield _decision(record, rulebooks, count)
@@ -160,35 +167,86 @@ def read_log(path: Path, role: str) -> Iterator[Decision]:
         raise NoData(f"{path.name} holds no decision with the role {role}")
 
 
-def _rulebooks(text: bytes) -> dict[int, Rulebook]:
-    catalogues = {int(version): Catalogue.from_document(document) for version, document in json.loads(text).items()}
+def _check_schema(found: Any) -> None:
+    """Refuse a file that lacks a column, or holds something else in it; other widths of a type will do."""
+    for name, wanted in _FIELDS.items():
+        if name not in found.names:
+            raise BadData(name, f"is missing; the file has {', '.join(found.names) or 'no columns'}")
+        own = found.field(name).type
+        if _sort(own) != _sort(wanted):
+            raise BadData(name, f"holds {own}, must hold {wanted}")
+
+
+def _sort(column: Any) -> tuple[bool, ...]:
+    """Tell what sort of values a column holds, whatever their width."""
+    types, nested = pyarrow.types, pyarrow.types.is_list(column) or pyarrow.types.is_large_list(column)
+    value = column.value_type if nested else column
+    is_text = types.is_string(value) or types.is_large_string(value)
+    return nested, is_text, types.is_integer(value), types.is_floating(value), types.is_boolean(value)
+
+
+def _rulebooks(path: Path, metadata: Mapping[bytes, bytes]) -> dict[int, Rulebook]:
+    try:
+        documents = json.loads(metadata[b"catalogues"])
+        catalogues = {int(version): Catalogue.from_document(document) for version, document in documents.items()}
+    except (KeyError, ValueError, AttributeError) as error:
+        raise Unreadable(f"{path.name}: its catalogues cannot be read: {error}") from None
     return {version: Rulebook.of(catalogue, version) for version, catalogue in catalogues.items()}
 
 
 def _decision(record: Mapping[str, Any], rulebooks: Mapping[int, Rulebook], place: int) -> Decision:
+    for name in _NEEDED:
+        if record[name] is None:
+            raise BadData(name, "is empty", place)
     version = record["catalogue_version"]
     rulebook = rulebooks.get(version)
     if rulebook is None:
         raise BadData("catalogue_version", f"is {version}, of which the file has no document", place)
-    numbers = np.array(record["eligible"], dtype=np.int64)
-    if not len(numbers) or numbers.min() < 0 or numbers.max() > rulebook.space.hold:
-        raise BadData("eligible", "holds a number that the catalogue does not have", place)
-    if record["drawn"] is None or record["reward"] is None:
-        raise BadData("drawn" if record["drawn"] is None else "reward", "is empty", place)
-    triggers = msgspec.json.decode(record["triggers"], type=tuple[TriggerRecord, ...])
-    trigger_of = np.array(record["trigger_of"], dtype=np.int64)
+    recorded = _recorded(record, rulebook, place)
     decision = Decision(
         event_id=record["event_id"],
         shopper_id=record["shopper_id"],
         at=record["at"],
-        context=json.loads(record["context"]),
-        actions=actions_of(rulebook.space, numbers),
+        context=_decoded(record, "context", dict[str, Scalar], place),
+        actions=actions_of(rulebook.space, recorded.numbers),
         probabilities=np.array(record["probabilities"], dtype=np.float64),
         drawn=record["drawn"],
         reward=record["reward"],
         labels={},
-        recorded=Recorded(rulebook, triggers, numbers, trigger_of),
+        recorded=recorded,
+        of_service=True,
     )
     decision.check(place)
+    decision.check_propensity(record["propensity"], "propensity", place)
     policy = PolicyRecord(record["policy"], record["policy_version"], record["mode"])
     return labels_of(decision, policy, record["arm"], record["hold_reason"])
+
+
+def _recorded(record: Mapping[str, Any], rulebook: Rulebook, place: int) -> Recorded:
+    numbers, trigger_of = (_integers(record, name, place) for name in ("eligible", "trigger_of"))
+    if not len(numbers) or numbers.min() < 0 or numbers.max() > rulebook.space.hold:
+        raise BadData("eligible", "holds a number that the catalogue does not have", place)
+    if (np.diff(numbers) <= 0).any():
+        raise BadData("eligible", "must rise: a joint action stands twice, or in another order", place)
+    triggers = _decoded(record, "triggers", tuple[TriggerRecord, ...], place)
+    if not triggers:
+        raise BadData("triggers", "is empty", place)
+    if len(trigger_of) != len(numbers):
+        raise BadData("trigger_of", f"has {len(trigger_of)} values for {len(numbers)} eligible joint actions", place)
+    is_send = numbers != rulebook.space.hold
+    if not (np.where(is_send, trigger_of, 0) >= 0).all() or trigger_of.max() >= len(triggers):
+        raise BadData("trigger_of", f"names none of the {len(triggers)} triggers", place)
+    return Recorded(rulebook, triggers, numbers, trigger_of)
+
+
+def _integers(record: Mapping[str, Any], column: str, place: int) -> NDArray[np.int64]:
+    if None in record[column]:
+        raise BadData(column, "holds an empty value", place)
+    return np.array(record[column], dtype=np.int64)
+
+
+def _decoded(record: Mapping[str, Any], column: str, shape: type[_Contents], place: int) -> _Contents:
+    try:
+        return msgspec.json.decode(record[column], type=shape)
+    except msgspec.MsgspecError as error:
+        raise BadData(column, f"cannot be read: {error}", place) from None

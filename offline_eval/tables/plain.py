@@ -7,6 +7,7 @@ labels to group by. Other names can be mapped to these.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from offline_eval.errors import BadData, EvaluationError, NoData
+from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 from offline_eval.rows import SCALARS, FloatArray, Labels, Rows
 
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
@@ -44,11 +46,22 @@ class Layout:
         Columns to group by, which must be there.
     columns
         Our name → the table's name, where they differ.
+
+    Raises
+    ------
+    NotAvailable
+        When ``columns`` maps a name that is none of ours: its column would not be read.
     """
 
     needs_model: bool = True
     labels: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = (*SCALARS, SHOPPER, EVENT, UNSUPPORTED, *self.labels)
+        for name in self.columns:
+            if name not in known:
+                raise NotAvailable(f"{name!r} is no column of ours to map; known are {', '.join(known)}")
 
     def source(self, name: str) -> str:
         """Give the table's name of a column."""
@@ -105,30 +118,46 @@ def read_table(path: Path, layout: Layout) -> Iterator[Any]:
 
 
 def _read_csv(path: Path, layout: Layout) -> Iterator[Any]:
-    names = _csv_names(path)
-    if not names:
-        raise NoData(f"{path.name} holds no rows")
-    wanted = _wanted(names, layout)
-
-    # As text: only so can a bad number be named by its row.
-    convert = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(wanted, pyarrow.string()), include_columns=wanted, quoted_strings_can_be_null=False
-    )
-    options = pyarrow.csv.ReadOptions(use_threads=False, block_size=1 << 23)
-    yield from pyarrow.csv.open_csv(path, read_options=options, convert_options=convert)
+    names = csv_names(path)
+    yield from csv_batches(path, names, _wanted(names, layout))
 
 
-def _csv_names(path: Path) -> list[str]:
+def csv_names(path: Path) -> list[str]:
+    """Read the header of a CSV file, spaces around names left out.
+
+    Raises
+    ------
+    NoData
+        When there is none.
+    """
     with pyarrow.input_stream(str(path)) as stream:
         head = stream.read(1 << 20)
     line = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
-    return [name.strip().strip('"') for name in line.split(",")] if line else []
+    if not line:
+        raise NoData(f"{path.name} holds no rows")
+    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True))]
+
+
+def csv_batches(path: Path, names: Sequence[str], wanted: Sequence[str]) -> Iterator[Any]:
+    """Read columns of a CSV file as Arrow batches of text, spaces around cells left out.
+
+    As text: only so can a bad number be named by its row.
+    """
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(wanted, pyarrow.string()), include_columns=wanted, quoted_strings_can_be_null=False
+    )
+    options = pyarrow.csv.ReadOptions(use_threads=False, block_size=1 << 23, column_names=names, skip_rows=1)
+    for batch in pyarrow.csv.open_csv(path, read_options=options, convert_options=convert):
+        trimmed = [pyarrow.compute.utf8_trim_whitespace(column) for column in batch.columns]
+        yield pyarrow.RecordBatch.from_arrays(trimmed, schema=batch.schema)
 
 
 def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
     for name in layout.needed:
         if layout.source(name) not in names:
             raise BadData(layout.source(name), f"is missing; the table has {', '.join(names) or 'no columns'}")
+        if names.count(layout.source(name)) > 1:
+            raise BadData(layout.source(name), "stands twice among the table's columns")
     optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
     return list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
 
@@ -168,8 +197,8 @@ def _no_number(column: Any, name: str, first: int) -> BadData:
     """Find the value that is no number."""
     for place, value in enumerate(column.to_pylist()):
         try:
-            float(value)
-        except (TypeError, ValueError):
+            pyarrow.array([value]).cast(pyarrow.float64())
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
             return BadData(name, "is empty" if value == "" else f"is {value!r}, no number", row=first + place)
     return BadData(name, f"holds {column.type}, no numbers")
 

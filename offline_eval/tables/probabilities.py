@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-import pyarrow.csv
 import pyarrow.parquet
 
 from offline_eval.errors import BadData
-from offline_eval.tables.plain import is_parquet, translated
+from offline_eval.tables.plain import csv_batches, csv_names, is_parquet, translated
 
 _COLUMNS = ("event_id", "action", "probability")
 
@@ -48,5 +47,7 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
 
 
 def _read_csv(path: Path) -> Any:
-    types = dict.fromkeys(_COLUMNS, pyarrow.string())
-    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=types))
+    names = csv_names(path)
+    wanted = [name for name in _COLUMNS if name in names]
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in wanted])
+    return pyarrow.Table.from_batches(csv_batches(path, names, wanted), schema)

@@ -105,6 +105,63 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path, rows: Rows) -> None:
     assert "column reward: is missing" in evaluate(file)[2]
 
 
+def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: Rows) -> None:
+    plain = write_csv(tmp_path / "plain.csv", {name: cells[:200] for name, cells in columns(rows).items()})
+    (tmp_path / "spaced.csv").write_text(plain.read_text().replace(",", " , "))
+    (tmp_path / "noted.csv").write_text("".join(f'"a, b",{line}\n' for line in plain.read_text().splitlines()))
+    found = []
+    for name in ("plain.csv", "spaced.csv", "noted.csv"):
+        assert evaluate(tmp_path / name, "--json", tmp_path / "out.json")[0] == 0
+        found.append(json.loads((tmp_path / "out.json").read_text())["results"])
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, rows: Rows) -> None:
+    table, out = columns(rows), tmp_path / "out.json"
+    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "no column shopper" not in told
+    assert json.loads(out.read_text())["facts"]["clustered"] is True
+    del table["shopper"]
+    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "the table has no column shopper: rows are taken as independent" in told
+    assert json.loads(out.read_text())["facts"]["clustered"] is False
+    reasons = json.loads(out.read_text())["verdict"]["reasons"]
+    assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in reasons}.items()
+
+
+def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: Rows) -> None:
+    file, out = write_csv(tmp_path / "a.csv", columns(rows)), tmp_path / "out.json"
+    assert evaluate(file, "--clip", "3", "--reward-range", "0,2", "--max-weight", "9", "--json", out)[0] == 0
+    facts = json.loads(out.read_text())["facts"]
+    told = {"clip": 3.0, "reward_range": "0,2", "max_weight": 9.0, "model": "linear", "draws": 1000, "critical": False}
+    assert told.items() <= facts.items()
+    assert evaluate(file, "--json", out)[0] == 0
+    assert json.loads(out.read_text())["facts"]["clip"] is None
+
+
+def test_brackets_in_labels_are_no_markup(tmp_path: Path, rows: Rows) -> None:
+    table = {**columns(rows), "[/kind]": ["[vip]", "[/vip]"] * 3_000}
+    code, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--by", "[/kind]")
+    assert code == 0
+    assert all(name in told for name in ("By [/kind]", "[vip]", "[/vip]"))
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path) -> None:
+    for option in ("--json", "--report"):
+        for file in (tmp_path, tmp_path / "none" / "out"):
+            code, out, err = evaluate(tmp_path / "no log at all.csv", option, file)
+            assert (code, out) == (1, "")
+            assert f"{file} cannot be written" in err
+
+
+def test_values_beyond_all_numbers_are_null_in_json(tmp_path: Path) -> None:
+    table: dict[str, list[Any]] = {"reward": [1e308, 1e308], "propensity": [0.1, 0.1], "target_propensity": [1, 1]}
+    file, out = write_csv(tmp_path / "a.csv", table), tmp_path / "out.json"
+    with np.errstate(all="ignore"):
+        assert evaluate(file, "--estimators", "ipw", "--json", out)[0] == 0
+    assert json.loads(out.read_text())["results"][0]["value"] is None
+
+
 @pytest.mark.parametrize(
     ("column", "bad", "complaint"),
     [
@@ -145,6 +202,7 @@ def test_bad_data_in_parquet_is_named_too(tmp_path: Path, rows: Rows) -> None:
         ("reward,propensity,target_propensity,q_chosen,v_target\n", "a.csv holds no rows"),
         ("reward,propensity\n1,1\n", "column target_propensity: is missing; the table has reward, propensity"),
         ("reward,propensity,target_propensity,q_chosen,v_target\n1,1,1,0,0\n1,1\n", "row 2, column (all): has 2 cells"),
+        ("reward,reward,propensity,target_propensity,q_chosen,v_target\n", "column reward: stands twice"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -166,6 +224,15 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) 
         (["--against", "rule"], "a plain table knows one other policy only"),
         (["--columns", "reward"], "--columns is a list of ours=theirs"),
         (["--by", "channel"], "column channel: is missing"),
+        (["--columns", "shoper=shopper"], "'shoper' is no column of ours to map; known are reward"),
+        (
+            ["--target", "uniform"],
+            "rows.csv is a plain table, which holds the target's probabilities: leave out --target",
+        ),
+        (["--slots", "channel"], "leave out --slots"),
+        (["--model", "deep", "--critical"], "leave out --model and --critical"),
+        (["--registry", "sqlite://"], "leave out --registry"),
+        (["--sequential"], "sequential estimators need a log"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(tmp_path: Path, rows: Rows, options: list[str], complaint: str) -> None:

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.worlds import World
 from offline_eval import DM, DR, IPW, Question, Report, Rows, evaluate, named
+from offline_eval.decisions import HOLD, Decision
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
-from offline_eval.diagnostics.duplicates import Duplicates
+from offline_eval.diagnostics.duplicates import Duplicates, Repeats
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
+from offline_eval.history import History
+from policies.actions import JointAction
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,60 @@ def test_a_name_that_comes_twice_is_a_row_loaded_twice(world: World) -> None:
     assert evaluate(rows, Question(estimators=[IPW()])).diagnostics.repeats.share == pytest.approx(0.25)
 
 
+def test_however_often_a_log_with_names_was_loaded_it_is_known(world: World) -> None:
+    names = np.array([f"e-{n}" for n in range(500)])
+    rows = replace(world.log(500, np.random.default_rng(21)), events=names)
+    for times in (1, 2, 6, 10):
+        repeats = evaluate([rows] * times, Question(estimators=[IPW()])).diagnostics.repeats
+        assert repeats.known
+        assert repeats.share == pytest.approx(1 - 1 / times)
+    one, two = Duplicates(), Duplicates()
+    one.add(rows)
+    two.add(rows)
+    assert (one + two).repeats() == Repeats(0.5, known=True)
+
+
+def sends(shopper: int, recent: NDArray[np.int64], reward: NDArray[np.float64]) -> list[Decision]:
+    actions, evenly = (JointAction("m", "push", 0), HOLD), np.full(2, 0.5)
+    return [
+        Decision(f"e-{shopper}-{n}", f"s-{shopper}", 0.0, {"recent_sends": int(x)}, actions, evenly, 0, float(r))
+        for n, (x, r) in enumerate(zip(recent, reward, strict=True))
+    ]
+
+
+def watched(decisions: list[Decision]) -> History:
+    history = History()
+    assert sum(1 for _ in history.watched(decisions)) == len(decisions)
+    return history
+
+
+def test_history_is_flagged_by_chance_only_although_shoppers_differ() -> None:
+    """100 shoppers of 20 sends each, each with an own rate and an own number of recent sends, which do nothing.
+
+    Taken as 2,000 independent sends, a quarter of such logs is flagged; two of 20 by chance once in 700.
+    """
+    random, flagged = np.random.default_rng(23), 0
+    for _ in range(20):
+        log = []
+        for shopper in range(100):
+            recent, rate = np.full(20, random.integers(0, 7)), random.random()
+            log += sends(shopper, recent, (random.random(20) < rate).astype(np.float64))
+        flagged += bool(watched(log).findings(is_logging=False))
+    assert flagged <= 1
+
+
+def test_history_that_matters_is_flagged_and_merges() -> None:
+    random, log = np.random.default_rng(1), []
+    for shopper in range(150):
+        recent = random.integers(0, 7, 20)
+        log += sends(shopper, recent, (random.random(20) < 0.5 - 0.05 * recent).astype(np.float64))
+    (whole,) = watched(log).findings(is_logging=False)
+    (merged,) = (watched(log[:1_010]) + watched(log[1_010:])).findings(is_logging=False)
+    assert whole == merged
+    assert "a send earns -0.05" in whole.text
+    assert watched(log).findings(is_logging=True) == []
+
+
 def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
     """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
     random = np.random.default_rng(19)
@@ -128,7 +186,10 @@ def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
 
 def test_the_foreseen_skewness_is_that_of_independent_weights_and_rewards() -> None:
     random = np.random.default_rng(17)
-    weights, rewards = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1]), (random.random(1_000_000) < 0.05) * 2.0
+    weights, rewards = (
+        random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1]),
+        np.where(random.random(1_000_000) < 0.05, 2.0, 0.0),
+    )
     products = weights * (rewards - rewards.mean())
     found = Weights()
     found.add(weights, rewards)

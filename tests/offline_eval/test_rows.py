@@ -25,6 +25,8 @@ def columns(**changes: object) -> dict[str, object]:
         ("reward", [1.0, 0.0, np.nan]),
         ("q_chosen", [1.0, 0.0, np.inf]),
         ("v_target", [1.0, 0.0, np.nan]),
+        ("unsupported", [0.0, 1.0, np.nan]),
+        ("unsupported", [0.0, 1.0, 7.0]),
     ],
 )
 def test_a_bad_value_is_named_by_row_and_column(column: str, values: list[float]) -> None:

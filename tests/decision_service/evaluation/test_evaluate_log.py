@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
+from decision_service.log.base import Entry
 from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
 from offline_eval.decisions import Decision
 from policies.catalogue import Reward
 from policies.learning import empty_snapshot
+from policies.policy import rule
+from policies.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
+from tests.factories import NOW
 
 COUNT = 1_200
 
@@ -106,13 +111,98 @@ def test_slots_are_weighed_by_their_marginals(small: SmallLog) -> None:
     assert low < CHANCE["email"] * 0.1 < high
 
 
-def test_dsjson_comes_back(small: SmallLog, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--against", "logging", "--by", "channel,segment,trigger,policy,device,day"],
+        ["--estimators", "ipw,snipw", "--slots", "channel"],
+        ["--estimators", "ipw", "--sequential"],
+    ],
+)
+def test_dsjson_comes_back(small: SmallLog, tmp_path: Path, options: list[str]) -> None:
+    """The model's values too: what it reads are the context of the trigger, and HOLD's 0."""
     file = tmp_path / "log.dsjson"
     assert run("export", small.directory, file)[0] == 0
     event = json.loads(file.read_text().splitlines()[0])
     assert {"_label_cost", "_label_probability", "_label_Action", "a", "p", "c"} <= event.keys()
-    options = ("--target", "uniform", "--estimators", "ipw,snipw")
-    assert results(evaluate(file, *options)) == pytest.approx(results(evaluate(small.directory, *options)))
+    ours, theirs = (evaluate(source, "--target", "uniform", *options) for source in (small.directory, file))
+    for part in ("results", "groups", "verdict", "diagnostics"):
+        assert ours[part] == theirs[part]
+
+
+EVENT: dict[str, Any] = {
+    "_label_cost": -1.0,
+    "_label_probability": 0.5,
+    "_label_Action": 1,
+    "Timestamp": "2024-01-01T00:00:00.0000000Z",
+    "EventId": "e",
+    "a": [1, 2],
+    "p": [0.5, 0.5],
+    "c": {"s": {"f": 1}, "_multi": [{"a": {"x": 1}}, {"a": {"x": 2}}]},
+}
+
+
+def write_events(file: Path, *changes: dict[str, Any]) -> Path:
+    events = [{**EVENT, "EventId": f"e-{number}", **change} for number, change in enumerate(changes)]
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"c": None}, "row 2, column c: is None, no object"),
+        ({"c": [1]}, "row 2, column c: is [1], no object"),
+        ({"a": ["x", 1]}, "row 2, column a: is no list of the action ids 1 to K"),
+        ({"a": [1, 1]}, "row 2, column a: is no list of the action ids 1 to K"),
+        ({"p": None}, "row 2, column p: is None for 2 actions"),
+        ({"p": [0.5, "x"]}, "row 2, column p: is 'x', no number"),
+        ({"_label_Action": True}, "row 2, column _label_Action: the logged action is not among"),
+        ({"Timestamp": 5}, "row 2, column Timestamp: is 5, no time"),
+        ({"pdrop": 0.9}, "row 2, column pdrop: is 0.9: the log was thinned out"),
+        ({"labels": [1]}, "row 2, column labels: is [1], no object"),
+        (
+            {"p": [0.99995, 0.00005], "_label_Action": 2, "_label_probability": 0.0001},
+            "row 2, column _label_probability: is 0.0001, but the distribution says 5e-05",
+        ),
+    ],
+)
+def test_a_bad_line_of_dsjson_is_named_by_row_and_column(
+    tmp_path: Path, change: dict[str, Any], complaint: str
+) -> None:
+    file = write_events(tmp_path / "a.dsjson", {}, change)
+    code, out, err = run("evaluate", file, "--target", "uniform", "--estimators", "ipw")
+    assert (code, out) == (1, "")
+    assert complaint in err.replace("\n", " ")
+
+
+def test_a_feature_that_some_rows_lack_has_an_empty_label(tmp_path: Path) -> None:
+    file = write_events(tmp_path / "a.dsjson", {"c": {"s": {}}}, {"c": {"s": {"city": "Vigo"}}}, {"c": {"s": {}}})
+    document = evaluate(file, "--target", "uniform", "--estimators", "ipw", "--by", "s.city")
+    assert [(group["label"], group["rows"]) for group in document["groups"]["s.city"]] == [("", 2), ("Vigo", 1)]
+
+
+def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
+    file = write_events(tmp_path / "a.json", {})
+    assert "a log needs a policy to evaluate: give --target" in run("evaluate", file)[2]
+    assert "leave out --critical" in run("evaluate", file, "--target", "uniform", "--critical")[2]
+
+
+def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_history(tmp_path: Path) -> None:
+    offset, dropped = {"Timestamp": "2024-01-01T02:00:00+02:00"}, {"pdrop": 0.0}
+    file = write_events(tmp_path / "a.dsjson", {}, offset, dropped, {"_label_cost": 0, "c": {"s": {"f": 2}}})
+    options = ("--target", "uniform", "--estimators", "ipw")
+    document = evaluate(file, *options, "--by", "s.f,day")
+    assert results(document)["ope.mean_reward"] == 0.75
+    assert [(group["label"], group["rows"]) for group in document["groups"]["s.f"]] == [("1", 3), ("2", 1)]
+    assert [group["label"] for group in document["groups"]["day"]] == ["2024-01-01"]
+    assert (
+        "slots are those of a catalogue's joint actions: '1'"
+        in run("evaluate", file, *options, "--slots", "channel")[2]
+    )
+    told = run("evaluate", file, *options, "--sequential")
+    assert told[0] == 1
+    assert "sequential estimators need recent_sends in the context" in told[2]
 
 
 def test_a_vw_command_line_learns_along_the_log(small: SmallLog, tmp_path: Path) -> None:
@@ -131,7 +221,14 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
     registry.close()
     document = evaluate(small.directory, "--target", "version:1", "--against", "rule", "--estimators", "snipw")
     assert "ope.snipw.difference" in results(document)
-    for target, complaint in (("version:7", "no model version 7"), ("version:x", "a number, not 'x'")):
+    floored = results(evaluate(small.directory, "--target", "version:1@0.5", "--estimators", "snipw"))
+    assert floored["ope.snipw"] != results(document)["ope.snipw"]
+    for target, complaint in (
+        ("version:7", "no model version 7"),
+        ("version:x", "a number, not 'x'"),
+        ("version:1@2", "epsilon must lie between 0 and 1"),
+        ("version:1@0", "epsilon must be at least 0.01 for a policy that learns"),
+    ):
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
@@ -162,6 +259,12 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "uniform", "--model", "none"], "need a reward model"),
         (["--target", "uniform", "--model", "deep"], "there is no reward model 'deep'"),
         (["--target", "uniform", "--by", "colour"], "no label 'colour'"),
+        (["--target", "uniform", "--columns", "reward=clicked"], "leave out --columns"),
+        (["--target", "uniform@0.5"], "uniform takes no floor"),
+        (["--target", "logging@0.5"], "logging takes no floor"),
+        (["--target", "rule@2"], "epsilon must lie between 0 and 1, not 2.0"),
+        (["--target", "rule@x"], "a floor is a number, not 'x'"),
+        (["--target", "rule:1"], "there is no target 'rule:1'"),
         (["--target", "uniform", "--critical"], "holds no decision to evaluate with the role critical"),
     ],
 )
@@ -193,6 +296,20 @@ def test_a_bad_log_is_named_by_row_and_column(small: SmallLog, tmp_path: Path) -
     table = pyarrow.parquet.read_table(file)
     about = pyarrow.parquet.read_metadata(file).metadata
     for column, change, complaint in (
+        ("propensity", 0.0, "row 3, column propensity: is 0, but the distribution says"),
+        ("propensity", np.nan, "row 3, column propensity: is nan, but the distribution says"),
+        ("propensity", 0.999, "row 3, column propensity: is 0.999, but the distribution says"),
+        ("probabilities", None, "row 3, column probabilities: is empty"),
+        ("shopper_id", None, "row 3, column shopper_id: is empty"),
+        ("role", None, "row 3, column role: is empty"),
+        ("at", 1.7e12, "row 3, column at: is 1.7e+12, must be seconds since 1970"),
+        ("trigger_of", [0], "row 3, column trigger_of: has 1 values for 9"),
+        ("trigger_of", [5] * 8 + [-1], "row 3, column trigger_of: names none of the 1 triggers"),
+        ("trigger_of", [None] * 9, "row 3, column trigger_of: holds an empty value"),
+        ("triggers", "[", "row 3, column triggers: cannot be read"),
+        ("triggers", "[]", "row 3, column triggers: is empty"),
+        ("context", "{", "row 3, column context: cannot be read"),
+        ("eligible", [0] * 9, "row 3, column eligible: must rise"),
         ("probabilities", [0.5] * 9, "row 3, column probabilities: sums to 4.5"),
         ("drawn", 99, "row 3, column drawn: the logged joint action is not among the eligible"),
         ("eligible", [0] * 8 + [77], "row 3, column eligible: holds a number that the catalogue does not have"),
@@ -206,6 +323,62 @@ def test_a_bad_log_is_named_by_row_and_column(small: SmallLog, tmp_path: Path) -
         code, out, err = run("evaluate", tmp_path / "bad.parquet", "--target", "uniform", "--estimators", "ipw")
         assert (code, out) == (1, "")
         assert complaint in err.replace("\n", " ")
+
+
+def test_an_export_of_another_schema_is_refused_and_wider_types_will_do(small: SmallLog, tmp_path: Path) -> None:
+    file, options = tmp_path / "log.parquet", ("--target", "uniform", "--estimators", "ipw")
+    run("export", small.directory, file)
+    table = pyarrow.parquet.read_table(file)
+    about = pyarrow.parquet.read_metadata(file).metadata
+
+    def rewritten(changed: pyarrow.Table) -> Path:
+        pyarrow.parquet.write_table(changed.replace_schema_metadata(about), tmp_path / "other.parquet")
+        return tmp_path / "other.parquet"
+
+    for column in ("shopper_id", "reward", "probabilities", "role"):
+        told = run("evaluate", rewritten(table.drop_columns([column])), *options)
+        assert f"column {column}: is missing; the file has event_id" in told[2]
+    place = table.schema.get_field_index("reward")
+    words = table.set_column(place, "reward", table.column("reward").cast(pyarrow.string()))
+    assert "column reward: holds string, must hold double" in run("evaluate", rewritten(words), *options)[2]
+    place = table.schema.get_field_index("drawn")
+    wide = table.set_column(place, "drawn", table.column("drawn").cast(pyarrow.int64()))
+    assert results(evaluate(rewritten(wide), *options)) == results(evaluate(file, *options))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"drawn": 77}, "event 'e-5', column drawn: is 77, a number that the catalogue does not have"),
+        ({"drawn": 3}, "event 'e-5', column drawn: is 3, which is not the joint action that was delivered"),
+        ({"drawn_trigger": 4}, "event 'e-5', column drawn_trigger: is 4 of 1 triggers"),
+        ({"catalogue_version": 9}, "event 'e-5', column catalogue_version: is 9, a catalogue that the log"),
+        ({"propensity": 0.0}, "event 'e-5', column propensity: is 0, but the distribution says"),
+        ({"probabilities": "!"}, "event 'e-5', column probabilities: cannot be read"),
+        ({"probabilities": pack(np.full(9, 0.1))}, "event 'e-5', column probabilities: sums to 0.9"),
+        ({"verdicts": pack(np.zeros(3, dtype=np.uint8))}, "event 'e-5', column verdicts: has 3 values"),
+    ],
+)
+def test_a_bad_row_of_the_database_is_named_by_its_event(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    log = SmallLog(tmp_path)
+    for number in range(5):
+        log.decide(number)
+    log.decide(5, rule(epsilon=0.0), **changes)
+    log.clock()
+    log.log.close()
+    code, out, err = run("evaluate", tmp_path, "--target", "uniform", "--estimators", "ipw")
+    assert (code, out) == (1, "")
+    assert complaint in err.replace("\n", " ")
+
+
+def test_a_row_of_the_database_that_cannot_be_read_is_named_by_its_position(tmp_path: Path) -> None:
+    log = SmallLog(tmp_path)
+    log.flush()
+    log.log.append([Entry("decision", NOW, b'{"row":"decision"}', "e-0", "s-0")])
+    log.log.close()
+    assert "log position 2, column body: is no row" in run("evaluate", tmp_path, "--target", "uniform")[2]
 
 
 def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:

@@ -11,11 +11,19 @@ import pytest
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
 from offline_eval.decisions import HOLD
 from offline_eval.errors import NoData
+from offline_eval.recorded import decision_of
 from offline_eval.tables.log import LogEntry
+from policies.catalogue import Catalogue
+from policies.decide import decide
+from policies.erasure import anonymous
 from policies.policy import Policy, rule, uniform
-from policies.rows import ActivationRow, CancellationRow, DecisionRow, PreferencesRow
+from policies.record import record
+from policies.request import Request
+from policies.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
+from policies.rulebook import Rulebook
+from policies.shopper import NEW_SHOPPER as NEW
 from tests.decision_service.evaluation.small_log import SmallLog
-from tests.factories import DAY_S, NOW, trigger
+from tests.factories import DAY_S, NOW, small_document, trigger
 
 
 @pytest.fixture
@@ -127,13 +135,27 @@ def test_what_the_fallback_sent_is_evaluated_with_its_reward(small: SmallLog) ->
 
 
 def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_earned(small: SmallLog) -> None:
-    """The longest delay is an hour and the longest window a day: whatever was drawn, a decision waits for 25 hours."""
+    """The longest delay is an hour, an activation may take another, and the longest window is a day: 26 hours."""
     for number in range(20):
         small.decide(number, uniform())
-    small.clock(NOW + 25 * 3_600.0 + 9.0)
+    small.clock(NOW + 26 * 3_600.0 + 9.0)
     decisions = LogDecisions(small.log)
     assert [entry.row.event_id for entry in decisions] == [f"e-{number}" for number in range(10)]
     assert decisions.counts[YOUNG] == 10
+
+
+def test_a_deferred_send_that_is_activated_after_its_window_still_counts(tmp_path: Path) -> None:
+    windows = {channel: {"attribution_window_s": 600} for channel in ("push", "email")}
+    small = SmallLog(tmp_path, small_document(delays_s=[0], channels=windows))
+    row = sent(small, 1, deferred=True)
+    small.append(ClockRow(at=row.at + 700))
+    small.append(ActivationRow(row.at + 1_800, row.event_id, row.shopper_id, deliver=True))
+    small.outcome(row, after=1_900)
+    small.clock()
+    entry = read(small)["e-1"]
+    small.log.close()
+    assert entry.delivered
+    assert reward(entry) == pytest.approx(small.rulebook.catalogue.reward.click)
 
 
 def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> None:
@@ -150,6 +172,38 @@ def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> 
         assert recorded.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in named] + [-1]
         assert recorded.trigger_of[entry.decision.drawn] == (-1 if row.drawn_trigger is None else row.drawn_trigger)
         np.testing.assert_array_equal(entry.decision.probabilities, np.full(9, 1 / 9))
+
+
+def test_erasure_changes_neither_what_a_send_answers_nor_the_labels() -> None:
+    """Erasure takes the attributes that fill the templates: judged without them, no send had content at all."""
+    document = small_document()
+    for message in document["messages"].values():
+        message["templates"] = {
+            channel: {"en": {"title": "T", "body": "{{ product }}"}} for channel in document["channels"]
+        }
+    rulebook = Rulebook.of(Catalogue.from_document(document), 1)
+    wish = trigger("wishlist", priority=5, expires_at=NOW + 1e7, attributes={"product": "Shoe"})
+    cart = trigger("cart_abandoned", priority=2, expires_at=NOW + 1e7, attributes={"product": "Hat"})
+    drawn = set()
+    for number in range(30):
+        row = record(decide(Request(f"e-{number}", "s-1", (wish, cart), NOW, {}), NEW, rulebook, uniform(), b"seed"))
+        before, after = (decision_of(each, rulebook, 0.0) for each in (row, anonymous(row, "erased:1")))
+        assert before.recorded is not None
+        assert after.recorded is not None
+        assert before.recorded.trigger_of.tolist() == after.recorded.trigger_of.tolist() == [1] * 8 + [-1]
+        assert before.labels == after.labels
+        assert after.labels["trigger"] == "cart_abandoned"
+        drawn.add(after.action)
+    assert HOLD in drawn
+
+
+def test_without_any_send_the_label_names_the_most_urgent_trigger(small: SmallLog) -> None:
+    late = (trigger("wishlist", priority=5, expires_at=NOW - 5.0), trigger(expires_at=NOW - 5.0))
+    small.decide(1, triggers=late)
+    small.clock()
+    entry = read(small)["e-1"]
+    assert entry.decision is not None
+    assert entry.decision.labels["trigger"] == "cart_abandoned"
 
 
 def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
