@@ -74,9 +74,9 @@ class Ledger:
         elif not is_pseudonym(shopper_id):
             self._called[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        after = self.states[key] = fold(before, row)
+        self.states[key] = fold(before, row)
         self._versions.setdefault(key, []).append(before)
-        cost = spent_by(row, before, after)
+        cost = spent_by(row, before)
         if any(cost.values()):
             self._spent.update(cost)
             self.spendings.append(self._known_spending())

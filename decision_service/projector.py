@@ -121,8 +121,8 @@ class _Work:
 
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
-        after = self._states[key] = fold(before, row)
-        self._spent.update(spent_by(row, before, after))
+        self._states[key] = fold(before, row)
+        self._spent.update(spent_by(row, before))
         claims = self._stored[key].claims.items()
         self._settled[key].update(name for name, value in claims if settles(row, name, value))
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from policies.rows import ErasureRow, ShopperRow
-from policies.shopper import HORIZON_S, ShopperState
+from policies.rows import ErasureRow, EventRow, ShopperRow
+from policies.shopper import ShopperState
+from policies.shopper_fold import told
 
 BudgetDay = tuple[str, int]
 """A channel and a UTC day."""
@@ -49,8 +50,7 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
 def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     """Give what a row changed of the spending: places taken cost, places given back are refunded.
 
-    What leaves on another day than it was decided for is paid for on that day. Sends that merely grew too old for
-    the state stay paid for.
+    What leaves on another day than it was decided for is paid for on that day.
 
     >>> from policies.shopper import NEW_SHOPPER, Send
     >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
@@ -59,11 +59,9 @@ def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     """
     spent: dict[BudgetDay, int] = {}
     old, new = _costs(before).items(), _costs(after).items()
-    horizon = utc_day((after.seen_at or 0.0) - HORIZON_S)
     for sign, costs in ((1, new - old), (-1, old - new)):
         for _, (day, cost) in costs:
-            if day[1] >= horizon:
-                spent[day] = spent.get(day, 0) + sign * cost
+            spent[day] = spent.get(day, 0) + sign * cost
     return spent
 
 
@@ -76,9 +74,14 @@ def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
     }
 
 
-def spent_by(row: ShopperRow, before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
-    """Give what a row changed of the spending, as `spending` does; what left before an erasure stays paid for."""
+def spent_by(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
+    """Give what a row changes of the spending, by what it says: a send that the state lets go stays paid for.
+
+    So does what left before an erasure.
+    """
+    if isinstance(row, EventRow):
+        return {}  # these are many, and take no place
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
         return spending(before, msgspec.structs.replace(before, sends=left))
-    return spending(before, after)
+    return spending(before, told(before, row))

@@ -32,7 +32,7 @@ from policies.behaviour import Responses, answered, favourite
 from policies.request import Request
 from policies.rows import Context, Scalar, TriggerRecord
 from policies.rulebook import Rulebook
-from policies.shopper import ShopperState
+from policies.shopper import HORIZON_S, ShopperState
 
 RECENT_S = 7 * 86_400.0
 LAPSED_S = 90 * 86_400.0
@@ -71,7 +71,7 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
 
 def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
     """Tell how much has reached the shopper lately, and how it was met."""
-    left = [send for send in state.sends if send.has_left(now)]
+    left = [send for send in state.sends if send.has_left(now) and send.send_at >= now - HORIZON_S]
     if not left:
         return {"ignored_streak": 0, "load": 0.0}
     loads: dict[str, float] = {}

@@ -19,8 +19,9 @@ from policies.budget import overdraws, utc_day
 from policies.catalogue import Cap
 from policies.content import filled_names
 from policies.denials import Denials, Row, Rows, Verdicts
+from policies.places import MAX_AHEAD
 from policies.rulebook import BoolArray
-from policies.shopper import ShopperState
+from policies.shopper import ShopperState, counted_sends
 from policies.situation import Situation, Times
 
 RULES_VERSION = 3
@@ -196,8 +197,18 @@ def cap_channel(situation: Situation) -> Rows:
 
 
 def cap_global(situation: Situation) -> Row:
-    """Deny sends that would exceed a catalogue-wide cap."""
+    """Deny sends that would exceed a catalogue-wide cap, and any while `MAX_AHEAD` places lie ahead."""
+    if _is_crowded(situation):
+        return situation.always
     return _full(situation, situation.rulebook.catalogue.caps, situation.taken.times)
+
+
+def _is_crowded(situation: Situation) -> bool:
+    state, request = situation.state, situation.request
+    if len(state.sends) < MAX_AHEAD:
+        return False
+    others = counted_sends(state, request.now, but=request.event_id)
+    return sum(send.send_at > request.now for send in others) >= MAX_AHEAD
 
 
 def budget(situation: Situation) -> BoolArray | None:

@@ -1,8 +1,8 @@
 """The shopper's state: what is known of one shopper, folded from the log's rows about them.
 
 The fold (`policies.shopper_fold`) is pure and the same everywhere: the service keeps its result in Redis,
-simulator and replay keep it in memory. The state is bounded: sends older than `HORIZON_S` no longer bind
-any rule and live on as counts.
+simulator and replay keep it in memory. The state is bounded: sends that bind no rule any more live on as counts,
+see `policies.places`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from policies.rows import QuietHours
 
 HORIZON_S = 31 * 86_400.0
 """No rule looks further back than this; the catalogue refuses longer windows."""
-
-MAX_SENDS = 512
-"""Sends kept at most, critical ones apart: with caps of at most 256 per window this never hides a full cap."""
 
 ACTIVATION_GRACE_S = 3_600.0
 """How long after its send time a send may still be activated; a deferred one that was not has expired: its

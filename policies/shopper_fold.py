@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from policies.behaviour import Affinities, answered, liked
 from policies.lateness import bounces, refuses
+from policies.places import binding
 from policies.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -18,7 +19,7 @@ from policies.rows import (
     PreferencesRow,
     ShopperRow,
 )
-from policies.shopper import HORIZON_S, MAX_SENDS, Purchases, Send, ShopperState
+from policies.shopper import Purchases, Send, ShopperState
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
 """How much an event says about the affinity to the product it is about (judgement)."""
@@ -33,26 +34,32 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
+    after = told(state, row)
+    if after is state and isinstance(row, DecisionRow):
+        return state  # nothing was sent: nothing about the shopper changed
+    after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
+    return after if after.sends is state.sends else _without_old(after, row.at)
+
+
+def told(state: ShopperState, row: ShopperRow) -> ShopperState:
+    """Give the state after what a row says, before anything is forgotten for it."""
     match row:
-        case DecisionRow(send_at=None):
-            return state  # nothing was sent: nothing about the shopper changed
         case DecisionRow():
-            state = _decided(state, row)
+            return _decided(state, row)
         case ActivationRow(deliver=True):
-            state = state.activated(row.event_id, row.at)
+            return state.activated(row.event_id, row.at)
         case ActivationRow():
-            state = _refused(state, row)
+            return _refused(state, row)
         case CancellationRow():
-            state = state.without_sends(row.event_id)
+            return state.without_sends(row.event_id)
         case OutcomeRow():
-            state = _answered(state, row)
+            return _answered(state, row)
         case EventRow():
-            state = _acted(state, row)
+            return _acted(state, row)
         case PreferencesRow():
-            state = _preferred(state, row)
+            return _preferred(state, row)
         case ErasureRow():
-            return ShopperState(erased=True, seen_at=row.at)
-    return _aged(state, row.at)
+            return ShopperState(erased=True)
 
 
 def send_of(row: DecisionRow) -> Send | None:
@@ -138,23 +145,16 @@ def _preferred(state: ShopperState, row: PreferencesRow) -> ShopperState:
     )
 
 
-def _aged(state: ShopperState, at: float) -> ShopperState:
-    """Let time pass: sends that bind no rule any more become counts, places never used are forgotten."""
-    seen_at = max(at, state.seen_at or at)
-    sends, horizon = state.sends, seen_at - HORIZON_S
-    if len(sends) <= MAX_SENDS and (not sends or sends[0].send_at >= horizon):
-        return msgspec.structs.replace(state, seen_at=seen_at)
-    recent = [send for send in sends if send.send_at >= horizon]
-    kept = {
-        send.event_id
-        for critical in (True, False)  # apart, so that many critical sends never hide a full cap
-        for send in [each for each in recent if each.critical is critical][-MAX_SENDS:]
-    }
-    used = [send for send in sends if send.event_id not in kept and not send.has_expired(seen_at)]
+def _without_old(state: ShopperState, at: float) -> ShopperState:
+    """Let sends that bind no rule any more become counts; places never used are forgotten."""
+    sends = binding(state.sends)
+    if len(sends) == len(state.sends):
+        return state
+    kept = {send.event_id for send in sends}
+    used = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
     return msgspec.structs.replace(
         state,
-        seen_at=seen_at,
-        sends=tuple(send for send in sends if send.event_id in kept),
+        sends=sends,
         by_channel=answered(state.by_channel, ((send.channel, send.clicked) for send in used)),
         by_category=answered(state.by_category, ((send.category, send.clicked) for send in used)),
     )

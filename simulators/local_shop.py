@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from policies.actions import JointAction
-from policies.budget import BudgetDay, spending
+from policies.budget import BudgetDay, spent_by
 from policies.decide import decide
 from policies.policy import Policy
 from policies.record import record
@@ -87,8 +87,8 @@ class LocalShop:
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
-            after = self._states[row.shopper_id] = fold(before, row)
-            self._spent.update(spending(before, after))
+            self._states[row.shopper_id] = fold(before, row)
+            self._spent.update(spent_by(row, before))
         self._mind.take(row)
 
     def wishes(self, wishes: Sequence[Wish], now: float) -> None:

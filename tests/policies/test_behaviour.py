@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from policies.behaviour import Activity, favourite
 from policies.context import rfm, segment, shared_context
+from policies.places import KEPT
 from policies.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, ShopperRow
 from policies.rulebook import Rulebook
-from policies.shopper import MAX_SENDS, NEW_SHOPPER, ShopperState
+from policies.shopper import NEW_SHOPPER, ShopperState
 from policies.shopper_fold import EVENT_WEIGHTS, fold
 from tests.factories import DAY_S, NOW, request
 from tests.policies.test_budget import decision
@@ -101,10 +102,14 @@ def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Ruleboo
 
 
 def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:
-    state = after(sent(1, NOW), click(1, NOW + 60), event("page_view", NOW + 40 * DAY_S))
-    assert state.sends == ()
-    context = shared_context(request(now=NOW + 40 * DAY_S), state, example_rulebook)
+    alone = after(sent(1, NOW), click(1, NOW + 60))
+    context = shared_context(request(now=NOW + 40 * DAY_S), alone, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / 11
+    assert (context["load"], "hours_since_contact" in context) == (0.0, False)
+    later = after(sent(1, NOW), click(1, NOW + 60), sent(2, NOW + 60 * DAY_S), sent(3, NOW + 70 * DAY_S))
+    assert [send.event_id for send in later.sends] == ["e-2", "e-3"]
+    context = shared_context(request(now=NOW + 70 * DAY_S), later, example_rulebook)
+    assert context["click_rate_push"] == (1 + 10 * 0.03) / 13
 
 
 things = st.sampled_from([*EVENT_WEIGHTS, "page_view", "session"])
@@ -116,7 +121,7 @@ def test_a_shopper_never_takes_more_than_so_much_room(did: list[tuple[str, str, 
     for number, (kind, name, day) in enumerate(did):
         at = NOW + day * DAY_S
         state = fold(state, event(kind, at, category=name, product=name, value=1.0))
-        for each in range(4):
-            state = fold(state, sent(4 * number + each, at, channel=name[:64]))
-    assert len(state.sends) <= MAX_SENDS
+        for each, channel in enumerate(("push", "push", "push", name[:64])):
+            state = fold(state, sent(4 * number + each, at, channel=channel))
+    assert len(state.sends) <= KEPT + len(did), "each of the channels has some of its own"
     assert len(msgspec.msgpack.encode(state)) <= MOST_BYTES

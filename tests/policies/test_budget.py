@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.budget import overdraws, spending, utc_day
+from policies.budget import overdraws, spent_by, utc_day
 from policies.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
 from policies.shopper import NEW_SHOPPER
 from policies.shopper_fold import fold
@@ -59,7 +59,7 @@ def test_what_was_spent_is_always_what_the_places_taken_cost(rows: list[ShopperR
             continue  # an event has one decision
         decided.add(getattr(row, "event_id", None) if isinstance(row, DecisionRow) else None)
         after = fold(state, row)
-        spent.update(spending(state, after))
+        spent.update(spent_by(row, state))
         state = after
     taken = Counter({(send.channel, utc_day(send.send_at)): 0 for send in state.sends})
     for send in state.sends:
@@ -76,8 +76,8 @@ def test_a_budget_is_spent_to_the_last_millionth_and_never_beyond(costs: list[fl
     assert spent <= round(budget * 1_000_000)
 
 
-def test_places_that_grew_too_old_stay_paid_for() -> None:
-    state = fold(NEW_SHOPPER, decision(1, 0))
-    later = fold(state, OutcomeRow(NOW + 40 * 86_400, "x", "click", NOW, shopper_id="s-1", channel="sms"))
-    assert later.sends == ()
-    assert spending(state, later) == {}
+def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
+    old = fold(fold(NEW_SHOPPER, decision(1, 0)), decision(2, 70 * 24))
+    newest = decision(3, 80 * 24)
+    assert [send.event_id for send in fold(old, newest).sends] == ["e-2", "e-3"]
+    assert spent_by(newest, old) == {("sms", utc_day(NOW + 80 * 86_400)): 15_000}

@@ -7,8 +7,18 @@ from hypothesis import strategies as st
 
 from policies.context import segment
 from policies.fate import fate
-from policies.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, PolicyRecord, PreferencesRow, ShopperRow
-from policies.shopper import HORIZON_S, NEW_SHOPPER, ShopperState
+from policies.places import KEPT
+from policies.rows import (
+    ActivationRow,
+    DecisionRow,
+    ErasureRow,
+    EventRow,
+    OutcomeRow,
+    PolicyRecord,
+    PreferencesRow,
+    ShopperRow,
+)
+from policies.shopper import NEW_SHOPPER, ShopperState
 from policies.shopper_fold import fold
 from tests.factories import DAY_S, NOW, trigger
 
@@ -125,16 +135,39 @@ def test_purchases_give_recency_frequency_and_value() -> None:
     assert segment(state, NOW + 100 * DAY_S) == "lapsed"
 
 
-def test_sends_beyond_the_horizon_are_forgotten_and_the_state_stays_bounded() -> None:
-    late = EventRow(NOW + HORIZON_S + 1, "s-1", "session", NOW)
-    assert after(decision(), late).sends == ()
-    assert len(after(*(decision(f"e-{number}") for number in range(600))).sends) == 512
+def test_sends_that_no_rule_reaches_are_forgotten_and_the_state_stays_bounded() -> None:
+    days = (0, 46, 46.1, 47)
+    state = after(*(decision(f"day {day}", send_at=NOW + day * DAY_S, at=NOW + day * DAY_S) for day in days))
+    assert [send.event_id for send in state.sends] == ["day 46", "day 46.1", "day 47"]
+    assert len(after(*(decision(f"e-{number}") for number in range(600))).sends) == KEPT
+
+
+far_ahead = st.sampled_from(
+    (
+        EventRow(NOW + 40 * DAY_S, "s-1", "session", NOW),
+        PreferencesRow(NOW + 400 * DAY_S, "s-1", {"push": True}),
+        decision("far", at=NOW + 400 * DAY_S, send_at=NOW + 400 * DAY_S),
+    )
+)
+
+
+@given(st.lists(st.floats(-31 * DAY_S, 14 * DAY_S), max_size=8), far_ahead, st.integers(0, 8))
+def test_a_row_of_a_distant_date_takes_no_place_of_today(offsets: list[float], far: ShopperRow, where: int) -> None:
+    rows: list[ShopperRow] = [decision(f"e-{number}", send_at=NOW + at) for number, at in enumerate(offsets)]
+    taken = after(*rows[:where], far, *rows[where:]).sends
+    assert {send for send in taken if send.event_id != "far"} == set(after(*rows).sends)
+    assert len(after(*rows).sends) == len(rows)
 
 
 @given(st.permutations(["a", "b", "c", "d"]))
 def test_the_order_of_sends_does_not_matter(order: list[str]) -> None:
     rows = {name: decision(name, send_at=NOW + position) for position, name in enumerate("abcd")}
     assert after(*(rows[name] for name in order)).sends == after(*rows.values()).sends
+
+
+def test_an_erased_shopper_keeps_nothing_not_even_when_last_seen() -> None:
+    late = EventRow(NOW + DAY_S, "s-1", "session", NOW)
+    assert after(decision(), late, ErasureRow(NOW, "erased:1", "key")) == ShopperState(erased=True, seen_at=NOW)
 
 
 def test_a_repeated_decision_takes_one_place() -> None:
