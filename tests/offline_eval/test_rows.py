@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,20 @@ def test_a_bad_value_is_named_by_row_and_column(column: str, values: list[float]
         Rows.of(**columns(**{column: values}))
 
 
+def test_a_propensity_that_no_weight_can_be_made_of_is_named() -> None:
+    with pytest.raises(BadData, match=r"row 2, column propensity: is 9\.999\d*e-321, too small to divide by"):
+        Rows.of(**columns(propensity=[0.5, 1e-320, 0.5]))
+
+
+def test_rounding_above_1_is_brought_down_and_more_is_told_with_its_digits() -> None:
+    rows = Rows.of(**columns(propensity=[1.0000001, 0.5, 1.0], target_propensity=[1.0000009, 0.5, 0.5]))
+    assert rows.weight.tolist() == [1.0, 1.0, 0.5]
+    with pytest.raises(
+        BadData, match=r"row 1, column target_propensity: is 1\.000002, must be at least 0 and at most 1"
+    ):
+        Rows.of(**columns(target_propensity=[1.000002, 0.5, 0.5]))
+
+
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(BadData, match="column propensity: has 2 values, reward has 3"):
         Rows.of(**columns(propensity=[0.5, 0.5]))
@@ -50,6 +66,47 @@ def test_numbers_of_rows_go_on_over_blocks() -> None:
     target = np.full((count, 2), 0.5)
     with pytest.raises(BadData, match="row 8, column propensity"):
         list(dense_blocks(reward, np.zeros(count, dtype=np.int64), propensity, target, size=3))
+
+
+def dense(**changes: object) -> list[Rows]:
+    """Seven rows over three joint actions, in blocks of three."""
+    given: dict[str, Any] = {
+        "reward": np.ones(7),
+        "action": np.arange(7) % 3,
+        "propensity": np.full(7, 0.5),
+        "target": np.tile([0.7, 0.2, 0.1], (7, 1)),
+    }
+    return list(dense_blocks(**given | changes, size=3))
+
+
+def test_dense_rows_keep_their_shoppers() -> None:
+    shoppers = [rows.shoppers for rows in dense(shoppers=np.array(list("aabbccd")))]
+    assert [each.tolist() for each in shoppers if each is not None] == [["a", "a", "b"], ["b", "c", "c"], ["d"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "complaint"),
+    [
+        ("action", 3, "is 3, must be at least 0 and below 3"),
+        ("action", -1, "is -1, must be at least 0 and below 3"),
+        ("target", [0.9, 0.9, 0.9], "sums to 2.7, must sum to 1"),
+        ("target", [1.5, -0.25, -0.25], "holds a value that is no probability"),
+        ("target", [np.nan, 0.5, 0.5], "holds a value that is no probability"),
+        ("target", [np.inf, 0.5, 0.5], "holds a value that is no probability"),
+    ],
+)
+def test_bad_actions_and_distributions_are_named(column: str, change: object, complaint: str) -> None:
+    values = {"action": np.arange(7) % 3, "target": np.tile([0.7, 0.2, 0.1], (7, 1))}[column]
+    values[4] = change
+    with pytest.raises(BadData, match=f"row 5, column {column}: {complaint}"):
+        dense(**{column: values})
+
+
+def test_dense_columns_of_another_kind_or_length_are_refused() -> None:
+    with pytest.raises(BadData, match="column action: holds float64, must hold whole numbers from 0"):
+        dense(action=np.zeros(7))
+    with pytest.raises(BadData, match="column shoppers: has 6 values, reward has 7"):
+        dense(shoppers=np.arange(6))
 
 
 def test_blocks_keep_every_column() -> None:
