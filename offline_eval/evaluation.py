@@ -7,7 +7,6 @@ from math import sqrt
 
 import numpy as np
 
-from offline_eval import intervals
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.verdict import Evidence, Reason, judge
@@ -15,12 +14,11 @@ from offline_eval.diagnostics.weights import Weights
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, MeanOfOne
 from offline_eval.estimators.difference import Difference
-from offline_eval.estimators.dr import DR
 from offline_eval.groups import Groups
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
 from offline_eval.intervals.sequence import ConfidenceSequence
-from offline_eval.question import SEQUENCE, Question
+from offline_eval.question import Question
 from offline_eval.report import Diagnostics, Estimate, Report
 from offline_eval.rows import FloatArray, Rows, blocks
 from offline_eval.totals import Sample, Totals
@@ -104,20 +102,12 @@ class Evaluation:
         self._clustered = question.clustered and rows.shoppers is not None
         self._paired = rows.against is not None
         pairs = [Difference(estimator) for estimator in question.estimators] if self._paired else []
-        if question.interval == SEQUENCE:
-            self._sequences = {
-                estimator.name: ConfidenceSequence(question.limits, robust=isinstance(estimator, DR))
-                for estimator in question.estimators
-            }
-            keep = Normal().keep(clustered=self._clustered)
-        else:
-            keep = self._interval().keep(clustered=self._clustered)
+        self._sequences = question.sequences()
+        interval = Normal() if self._sequences else question.named_interval()
+        interval.check(pairs)
+        keep = interval.keep(clustered=self._clustered)
         self._groups = [Groups(name, "shoppers" if self._clustered else "moments") for name in question.by]
         return Totals([*question.estimators, *pairs, *_WATCHED], keep)
-
-    def _interval(self) -> intervals.Interval:
-        question = self._question
-        return intervals.named(question.interval, limits=question.limits, draws=question.draws, seed=question.seed)
 
     def _diagnose(self, rows: Rows) -> None:
         self._rows += len(rows)
@@ -145,7 +135,7 @@ class Evaluation:
         NoData
             When there were no rows.
         NotAvailable
-            When the interval does not exist for an estimator.
+            When rows break what an interval was promised, or it does not exist for them.
         """
         if self._totals is None:
             raise NoData("there are no rows to evaluate")
@@ -169,7 +159,7 @@ class Evaluation:
         if self._sequences:
             bounds = [self._sequences[estimator.name].bounds(self._question.alpha) for estimator in estimators]
         else:
-            bounds = self._interval().bounds(estimators, sample, self._question.alpha)
+            bounds = self._question.named_interval().bounds(estimators, sample, self._question.alpha)
         return _estimates(estimators, sample, bounds)
 
     def _normal(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:

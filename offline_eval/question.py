@@ -12,6 +12,7 @@ from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.estimators.dr import DR
 from offline_eval.estimators.ipw import IPW
 from offline_eval.intervals.base import check_alpha
+from offline_eval.intervals.sequence import ConfidenceSequence
 
 SEQUENCE = "sequence"
 _BY_MODEL = frozenset({"dm", "switch-dr", "dr-os"})
@@ -62,8 +63,22 @@ class Question:
             for estimator in self.estimators:
                 if estimator not in (IPW(), DR()):
                     raise NotAvailable(f"a confidence sequence exists for ipw and dr unclipped, not for {estimator!r}")
+            self.sequences()
         else:
-            intervals.named(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
+            self.named_interval().check(self.estimators)
+
+    def named_interval(self) -> intervals.Interval:
+        """Make the interval, unless it is the confidence sequence, which follows single rows."""
+        return intervals.named(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
+
+    def sequences(self) -> dict[str, ConfidenceSequence]:
+        """Make a confidence sequence for each estimator, by its name; none where another interval is asked for."""
+        if self.interval != SEQUENCE:
+            return {}
+        return {
+            estimator.name: ConfidenceSequence(self.limits, robust=isinstance(estimator, DR))
+            for estimator in self.estimators
+        }
 
     @property
     def needs_model(self) -> bool:
