@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 
@@ -61,6 +61,9 @@ class _ModelBias(MeanOfOne):
 
 _WATCHED: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward(), _ModelBias())
 
+_OVERFLOWING = np.errstate(over="ignore", invalid="ignore")
+"""Numbers too large to add up end in values that are none, which the verdict tells."""
+
 
 class Evaluation:
     """Everything about one question; blocks of rows come in, in the order of time, a report goes out.
@@ -84,6 +87,7 @@ class Evaluation:
         self._rows = 0
         self._sequences: dict[str, ConfidenceSequence] = {}
 
+    @_OVERFLOWING
     def add(self, rows: Rows) -> None:
         """Add a block of rows."""
         if not len(rows):
@@ -120,6 +124,7 @@ class Evaluation:
         if np.isfinite(self._question.max_weight):
             self._clipped += float(np.maximum(rows.weight - self._question.max_weight, 0).sum())
 
+    @_OVERFLOWING
     def report(self, further: Sequence[Reason] = (), served: ServedFrequencies | None = None) -> Report:
         """Give the report.
 
@@ -142,12 +147,15 @@ class Evaluation:
         sample, question = self._totals.sample(), self._question
         pairs = [Difference(estimator) for estimator in question.estimators] if self._paired else []
         diagnostics = self._diagnostics(sample, served or ServedFrequencies())
+        estimates = self._estimates(question.estimators, sample)
+        differences = self._normal(pairs, sample) if self._sequences else self._estimates(pairs, sample)
+        without_value = tuple(each.name for each in (*estimates, *differences) if not isfinite(each.value))
         return Report(
-            estimates=self._estimates(question.estimators, sample),
-            differences=self._normal(pairs, sample) if self._sequences else self._estimates(pairs, sample),
+            estimates=estimates,
+            differences=differences,
             mean_reward=self._normal([_MeanReward()], sample)[0],
             diagnostics=diagnostics,
-            verdict=judge(self._evidence(diagnostics, tuple(further))),
+            verdict=judge(self._evidence(diagnostics, without_value, tuple(further))),
             groups={
                 name: groups.groups(question.alpha) for name, groups in zip(question.by, self._groups, strict=True)
             },
@@ -181,7 +189,7 @@ class Evaluation:
             served_chance=served.chance(),
         )
 
-    def _evidence(self, found: Diagnostics, further: tuple[Reason, ...]) -> Evidence:
+    def _evidence(self, found: Diagnostics, without_value: tuple[str, ...], further: tuple[Reason, ...]) -> Evidence:
         return Evidence(
             weights=found.weights,
             units=found.units,
@@ -191,6 +199,7 @@ class Evaluation:
             clipped=found.clipped,
             model_z=found.model_z if self._question.trusts_model else 0.0,
             served_chance=found.served_chance,
+            without_value=without_value,
             further=further,
         )
 

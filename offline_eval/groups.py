@@ -72,7 +72,7 @@ class Groups:
             rows=int(rows),
             share_logged=rows / float(whole[0]),
             share_target=weight / float(whole[1]) if whole[1] > 0 else 0.0,
-            effective_sample_size=weight**2 / squares if squares > 0 else 0.0,
+            effective_sample_size=weight * weight / squares if squares > 0 else 0.0,
             value=value,
             low=low,
             high=high,

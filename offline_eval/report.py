@@ -18,7 +18,7 @@ DAY = "day"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value in reward per decision with its interval; the bounds are NaN where there is none."""
+    """A value in reward per decision with its interval; each is NaN where there is none, null in JSON."""
 
     name: str
     value: float
@@ -75,7 +75,7 @@ class Report:
         """Give diagnostics, verdict and groups as JSON can hold them."""
         about = asdict(self.diagnostics)
         about["weights"]["histogram_edges"] = EDGES.tolist()
-        document: dict[str, Any] = _finite(
+        document: dict[str, Any] = finite(
             {
                 "verdict": {
                     "level": self.verdict.level.text,
@@ -92,10 +92,10 @@ class Report:
         return document
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Write numbers that JSON lacks as null."""
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: finite(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -6,7 +6,6 @@ import json as json_format
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +22,7 @@ from offline_eval.estimators.base import Limits
 from offline_eval.evaluation import Evaluation
 from offline_eval.html import number, page
 from offline_eval.question import Question
-from offline_eval.report import DAY, Estimate, Group, Report
+from offline_eval.report import DAY, Estimate, Group, Report, finite
 from offline_eval.rows import blocks
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
@@ -160,7 +159,7 @@ def _write_json(path: Path, report: Report, about: dict[str, object]) -> None:
     results = [asdict(_measured(f"ope.{each.name}", each)) for each in (*report.estimates, *report.differences)]
     results.append(asdict(_measured("ope.mean_reward", report.mean_reward)))
     results.append(asdict(Measured("ope.effective_sample_size", report.diagnostics.weights.effective_sample_size)))
-    document = {"facts": about, "results": results, **report.document()}
+    document = {"facts": about, "results": finite(results), **report.document()}
     text = json_format.dumps(document, indent=2, allow_nan=False) + "\n"
     if path == STDOUT:
         Console().out(text, end="", highlight=False)
@@ -169,9 +168,7 @@ def _write_json(path: Path, report: Report, about: dict[str, object]) -> None:
 
 
 def _measured(name: str, each: Estimate) -> Measured:
-    low = each.low if isfinite(each.low) else None
-    high = each.high if isfinite(each.high) else None
-    return Measured(name, each.value, low, high, "reward per decision")
+    return Measured(name, each.value, each.low, each.high, "reward per decision")
 
 
 def _show(report: Report, console: Console) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from math import sqrt
 
@@ -80,7 +80,8 @@ class Evidence:
     ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are;
     ``model_z`` how many standard errors the reward model's value lies from what weighting says, where a model
     is used; ``served_chance`` the probability of served frequencies so far off their propensities, where whole
-    distributions were logged; ``further`` what others found.
+    distributions were logged; ``without_value`` names estimates that came out as no number; ``further`` is what
+    others found.
     """
 
     weights: WeightSummary
@@ -91,7 +92,8 @@ class Evidence:
     clipped: float = 0.0
     model_z: float = 0.0
     served_chance: float = 1.0
-    further: tuple[Reason, ...] = field(default_factory=tuple)
+    without_value: tuple[str, ...] = ()
+    further: tuple[Reason, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -102,8 +104,8 @@ def judge(evidence: Evidence) -> Verdict:
 def _of_weights(evidence: Evidence) -> Iterator[Reason]:
     weights = evidence.weights
     size = weights.effective_sample_size
-    if size < ENOUGH_ROWS:
-        level = Level.do_not_use if size < TOO_FEW_ROWS else Level.caution
+    if not size >= ENOUGH_ROWS:  # nor is it where weights are too large to square
+        level = Level.caution if size >= TOO_FEW_ROWS else Level.do_not_use
         yield Reason(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
     if evidence.units < 2 or evidence.units < ENOUGH_ROWS / 10:
         level = Level.do_not_use if evidence.units < 2 else Level.caution
@@ -139,6 +141,9 @@ def _of_mean(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _of_log(evidence: Evidence) -> Iterator[Reason]:
+    if evidence.without_value:
+        text = f"no value came out for {', '.join(evidence.without_value)}: no row has weight, or numbers are too large"
+        yield Reason(Level.do_not_use, "no_value", text)
     if evidence.unsupported > 0:
         level = Level.do_not_use if evidence.unsupported > UNSUPPORTED else Level.caution
         text = f"the target puts {evidence.unsupported:.2%} of its choices where the logging policy never went"

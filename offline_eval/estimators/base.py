@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import ClassVar
 
 import numpy as np
@@ -134,6 +135,11 @@ class MeanOfOne(Estimator):
     def gradient(self, means: Means) -> dict[str, float]:
         """Give 1."""
         return {self.term: 1.0}
+
+
+def ratio(above: float, below: float) -> float:
+    """Divide; not a number where nothing has weight."""
+    return above / below if below else nan
 
 
 def bounded(low: float, high: float, name: str) -> tuple[float, float]:

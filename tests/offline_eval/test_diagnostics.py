@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.worlds import World
-from offline_eval import DM, DR, IPW, Question, Report, Rows, evaluate, named
+from offline_eval import DM, DR, IPW, SNIPW, Question, Report, Rows, evaluate, named
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
+from offline_eval.html import page
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +130,8 @@ def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
 
 def test_the_foreseen_skewness_is_that_of_independent_weights_and_rewards() -> None:
     random = np.random.default_rng(17)
-    weights, rewards = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1]), (random.random(1_000_000) < 0.05) * 2.0
+    weights = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1])
+    rewards = np.where(random.random(1_000_000) < 0.05, 2.0, 0.0)
     products = weights * (rewards - rewards.mean())
     found = Weights()
     found.add(weights, rewards)
@@ -197,6 +200,54 @@ def test_values_are_given_whatever_the_verdict(world: World) -> None:
     report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
     assert report.verdict.level is Level.do_not_use
     assert all(np.isfinite(each.value) for each in report.estimates)
+
+
+def weightless(**changes: object) -> Rows:
+    columns: dict[str, object] = {
+        "reward": np.arange(200) % 2,
+        "propensity": np.full(200, 0.5),
+        "target_propensity": np.zeros(200),
+        "shoppers": np.arange(200) // 2,
+    }
+    return Rows.of(**columns | changes)
+
+
+@pytest.mark.parametrize("interval", ["normal", "bootstrap", "bootstrap-obp"])
+def test_a_target_that_was_never_followed_has_no_self_normalised_value(interval: str) -> None:
+    report = evaluate(
+        weightless(labels={"day": np.arange(200) % 3}), Question(interval=interval, by=("day",), draws=20)
+    )
+    found = {each.name: each for each in report.estimates}
+    for name in ("snipw", "sndr"):
+        assert np.isnan([found[name].value, found[name].low, found[name].high]).all()
+    assert found["ipw"].value == 0.0
+    assert codes(report)["no_value"] is Level.do_not_use
+    assert "no value came out for snipw, sndr" in " ".join(reason.text for reason in report.verdict.reasons)
+    json.dumps(report.document(), allow_nan=False)
+    assert "<svg" in page("none", report, {})
+
+
+def test_resamples_without_weight_do_not_count() -> None:
+    """One shopper of 100 has weight: of 60 resamples some hold none of its rows."""
+    rows = weightless(target_propensity=(np.arange(200) < 2) * 0.5)
+    (snipw,) = evaluate(rows, Question([SNIPW()], "bootstrap", draws=60)).estimates
+    assert (snipw.low, snipw.value, snipw.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reward": np.full(200, 1e308), "target_propensity": np.ones(200)},
+        {"propensity": np.full(200, 1e-200), "target_propensity": np.ones(200)},
+    ],
+    ids=["rewards", "weights"],
+)
+def test_numbers_too_large_to_add_up_are_not_to_be_used(changes: dict[str, object]) -> None:
+    rows = weightless(**changes)
+    report = evaluate(replace(rows, against=rows.as_logging()), Question())
+    assert report.verdict.level is Level.do_not_use
+    json.dumps(report.document(), allow_nan=False)
+    assert "<svg" in page("huge", report, {})
 
 
 def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
