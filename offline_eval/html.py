@@ -77,7 +77,9 @@ def _estimates(title: str, estimates: Sequence[Estimate], reference: Estimate | 
         for each in shown
     )
     caption = "reward per decision, with its interval" + (
-        "; mean reward is what the logging policy earned" if reference else ""
+        "; mean reward is what the logging policy earned, with a normal interval unless a sequence was asked for"
+        if reference
+        else ""
     )
     return (
         f"<h2>{escape(title)}</h2><table><caption>{caption}</caption><tr><th>estimator</th><th>value</th>"
@@ -200,6 +202,8 @@ def _diagnostics(report: Report) -> str:
     found, weights = report.diagnostics, report.diagnostics.weights
     told: dict[str, str] = {
         "independent units": f"{found.units:,}",
+        "effective units": f"{found.effective_units:,.1f}",
+        "share of the heaviest unit": f"{found.largest_unit:.2%}",
         "mean weight": f"{weights.mean:.4f} ± {found.mean_weight_error:.4f} (standard error; must be 1)",
         "share of the largest weight": f"{weights.largest_share:.2%}",
         "share of the heaviest rows (1 in 1,000)": f"{weights.heaviest_share:.2%}",
@@ -209,6 +213,13 @@ def _diagnostics(report: Report) -> str:
         "repeated rows": f"{found.repeats.share:.2%}" if found.repeats.known else "cannot be told apart",
         "reward model against rewards": f"{found.model_z:+.1f} standard errors",
     }
+    if found.against is not None:
+        other = found.against
+        told |= {
+            "other policy: effective rows": f"{other.weights.effective_sample_size:,.1f}",
+            "other policy: mean weight": f"{other.weights.mean:.4f} ± {other.mean_weight_error:.4f}",
+            "other policy: mass without support": f"{other.unsupported:.2%}",
+        }
     if found.served:
         told["served frequencies against propensities"] = f"chance {found.served_chance:.2g}"
     rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in told.items())

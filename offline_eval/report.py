@@ -9,8 +9,9 @@ from typing import Any
 
 from offline_eval.diagnostics.calibration import Bin, Served
 from offline_eval.diagnostics.duplicates import Repeats
+from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.verdict import Verdict
-from offline_eval.diagnostics.weights import EDGES, WeightSummary
+from offline_eval.diagnostics.weights import EDGES
 
 DAY = "day"
 """The label of the UTC day, which every decision of a log has; a page draws it over time."""
@@ -45,16 +46,16 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Diagnostics:
-    """What was found out about the log; see the fields' own classes."""
+class Diagnostics(Overlap):
+    """What was found out about the log; see the fields' own classes.
 
-    weights: WeightSummary
+    ``units`` counts the independent units, and ``against`` is the overlap of the other policy, where there is one.
+    """
+
     units: int
-    mean_weight_error: float
     repeats: Repeats
     reward_bins: list[Bin]
-    unsupported: float = 0.0
-    clipped: float = 0.0
+    against: Overlap | None = None
     model_z: float = 0.0
     served: list[Served] = field(default_factory=list)
     served_chance: float = 1.0
@@ -62,7 +63,11 @@ class Diagnostics:
 
 @dataclass(frozen=True)
 class Report:
-    """All that an evaluation found; ``mean_reward`` is what the logging policy itself earned."""
+    """All that an evaluation found.
+
+    ``mean_reward`` is what the logging policy itself earned; its interval is the normal one, or the confidence
+    sequence where that is asked for.
+    """
 
     estimates: list[Estimate]
     differences: list[Estimate]

@@ -148,7 +148,7 @@ class Rows:
         Its model value is taken as the prediction for what was drawn, so doubly robust estimators give the
         mean reward.
         """
-        return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, against=None)
+        return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, unsupported=None, against=None)
 
     def slice(self, begin: int, end: int) -> Rows:
         """Give some of the rows."""

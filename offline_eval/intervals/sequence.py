@@ -98,6 +98,12 @@ class ConfidenceSequence:
         return Bounds(low + spread * below, low + spread * (1 - above))
 
 
+def apart(own: ConfidenceSequence, other: ConfidenceSequence, alpha: float) -> Bounds:
+    """Give bounds of the difference of what two sequences bound, valid at all times: each may miss with α/2."""
+    (low, high), (other_low, other_high) = own.bounds(alpha / 2), other.bounds(alpha / 2)
+    return Bounds(low - other_high, high - other_low)
+
+
 class _Side:
     """One side: lower bound for the mean of scores that are at least -cap."""
 

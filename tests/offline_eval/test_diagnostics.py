@@ -202,6 +202,58 @@ def test_values_are_given_whatever_the_verdict(world: World) -> None:
     assert all(np.isfinite(each.value) for each in report.estimates)
 
 
+def crowded(sizes: list[int]) -> Rows:
+    """Shoppers with so many rows each, under a target unlike the log's."""
+    shoppers = np.repeat(np.arange(len(sizes)), sizes)
+    first = np.random.default_rng(18).random(len(shoppers)) < 0.5
+    return Rows.of(
+        reward=first, propensity=first * 0 + 0.5, target_propensity=np.where(first, 0.8, 0.2), shoppers=shoppers
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ([12] * 500, {}),
+        ([12] * 500 + [200], {}),
+        ([12] * 300 + [280], {"largest_unit": Level.caution}),
+        ([12] * 300 + [420], {"largest_unit": Level.do_not_use, "effective_units": Level.caution}),
+        ([12] * 300 + [6_000], {"largest_unit": Level.do_not_use, "effective_units": Level.do_not_use}),
+        ([40] * 90, {"effective_units": Level.caution, "few_units": Level.caution}),
+    ],
+)
+def test_a_shopper_with_many_rows_is_one_unit(sizes: list[int], found: dict[str, Level]) -> None:
+    rows = crowded(sizes)
+    assert codes(evaluate(rows, Question([SNIPW()]))) == found
+    assert codes(evaluate(rows, Question([SNIPW()], clustered=False))) == {}
+    totals = np.bincount(rows.shoppers, rows.weight) if rows.shoppers is not None else np.zeros(0)
+    diagnostics = evaluate(rows, Question([SNIPW()])).diagnostics
+    assert diagnostics.effective_units == pytest.approx(totals.sum() ** 2 / (totals @ totals))
+    assert diagnostics.largest_unit == pytest.approx(totals.max() / totals.sum())
+
+
+def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
+    rows = replace(world.log(20_000, np.random.default_rng(21)), shoppers=np.arange(20_000) // 4)
+    assert codes(evaluate(replace(rows, against=rows.as_logging()), Question([SNIPW()]))) == {}
+    seldom = np.where(np.arange(20_000) == 0, 1.0, 1e-4)
+    other = replace(rows, target_propensity=seldom, unsupported=np.full(20_000, 0.005))
+    report = evaluate(replace(rows, against=other), Question([SNIPW()]))
+    assert report.verdict.level is Level.do_not_use
+    assert codes(report)["against.largest_weight"] is Level.do_not_use
+    assert codes(report)["against.support"] is Level.caution
+    assert all(code.startswith("against.") for code in codes(report))
+    assert all(reason.text.startswith("of the other policy: ") for reason in report.verdict.reasons)
+    assert report.diagnostics.against is not None
+    assert report.diagnostics.against.weights.effective_sample_size < 20
+    assert "other policy: effective rows" in page("two", report, {})
+
+
+def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(22))
+    own = replace(rows, unsupported=np.full(20_000, 0.005))
+    assert codes(evaluate(replace(own, against=own.as_logging()), Question([SNIPW()]))) == {"support": Level.caution}
+
+
 def weightless(**changes: object) -> Rows:
     columns: dict[str, object] = {
         "reward": np.arange(200) % 2,

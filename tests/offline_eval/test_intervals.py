@@ -29,6 +29,7 @@ from offline_eval import (
     Rows,
     SwitchDR,
     Totals,
+    evaluate,
 )
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal, ObpBootstrap, named
 from offline_eval.intervals.sequence import ConfidenceSequence
@@ -237,6 +238,29 @@ def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not
         missed, peeked = missed + (not held), peeked + (not normal)
     assert missed <= 13
     assert peeked > 13
+
+
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
+    estimator: Estimator, world: World
+) -> None:
+    """40 logs, looked at 10 times each: 8 that ever miss have a chance below 1 in 2,000."""
+    question = Question([estimator], "sequence", limits=Limits(0.0, 1.0, world.max_weight))
+    missed, random = 0, np.random.default_rng(21)
+    for _ in range(40):
+        evaluation, held = Evaluation(question), True
+        for _ in range(10):
+            rows = world.log(100, random)
+            evaluation.add(replace(rows, against=rows.as_logging()))
+            report = evaluation.report()
+            (difference,) = report.differences
+            held &= difference.low <= world.truth - world.logged_truth <= difference.high
+            held &= report.mean_reward.low <= world.logged_truth <= report.mean_reward.high
+        missed += not held
+    assert missed <= 7
+    (normal,) = evaluate(replace(rows, against=rows.as_logging()), Question([estimator])).differences
+    (sequence,) = evaluate(replace(rows, against=rows.as_logging()), question).differences
+    assert sequence.low < normal.low < normal.high < sequence.high
 
 
 def test_shards_of_a_confidence_sequence_merge(world: World) -> None:
