@@ -180,6 +180,7 @@ class Evaluation:
             reward_bins=self._calibration.bins(),
             model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
             served=served.served(),
+            served_worst=served.worst(),
             served_chance=served.chance(),
         )
 
@@ -190,6 +191,7 @@ class Evaluation:
             repeats=found.repeats,
             against=found.against,
             model_z=found.model_z if self._question.trusts_model else 0.0,
+            served_worst=found.served_worst,
             served_chance=found.served_chance,
             without_value=without_value,
             further=further,

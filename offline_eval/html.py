@@ -220,8 +220,9 @@ def _diagnostics(report: Report) -> str:
             "other policy: mean weight": f"{other.weights.mean:.4f} ± {other.mean_weight_error:.4f}",
             "other policy: mass without support": f"{other.unsupported:.2%}",
         }
-    if found.served:
-        told["served frequencies against propensities"] = f"chance {found.served_chance:.2g}"
+    if (worst := found.served_worst) is not None:
+        furthest = f"{worst.label} drawn {worst.drawn:,} times, {worst.expected:,.1f} expected"
+        told["served frequencies against propensities"] = f"chance {found.served_chance:.2g}; furthest: {furthest}"
     rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in told.items())
     return f"<h2>Diagnostics</h2><table>{rows}</table>"
 

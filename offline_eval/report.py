@@ -49,6 +49,7 @@ class Group:
 class Diagnostics(Overlap):
     """What was found out about the log; see the fields' own classes.
 
+    ``served`` holds the channels, ``served_worst`` the joint action or channel that is furthest from its propensities.
     ``units`` counts the independent units, and ``against`` is the overlap of the other policy, where there is one.
     """
 
@@ -58,6 +59,7 @@ class Diagnostics(Overlap):
     against: Overlap | None = None
     model_z: float = 0.0
     served: list[Served] = field(default_factory=list)
+    served_worst: Served | None = None
     served_chance: float = 1.0
 
 

@@ -16,7 +16,6 @@ from offline_eval.report import DAY
 from offline_eval.rows import FloatArray, Rows, check_distribution
 from offline_eval.slots import by_slots, marginal_values, summed
 from offline_eval.targets import Target
-from policies.actions import JointAction
 
 Predict = Callable[[Decision], FloatArray]
 """Gives a reward model's predictions (K,) for the eligible set."""
@@ -42,7 +41,7 @@ class Weighing:
     labels
         Which of the decisions' labels to keep.
     served
-        Counts served frequencies by channel along the way.
+        Counts served frequencies along the way.
     """
 
     target: Target
@@ -69,7 +68,7 @@ class Weighing:
     def _batch(self, batch: list[Decision], first: int) -> Rows:
         for place, decision in enumerate(batch):
             decision.check(first + place)
-            self.served.add([_channel(action) for action in decision.actions], decision.probabilities, decision.drawn)
+            self.served.add(decision.actions, decision.probabilities, decision.drawn)
         own = self._weighed(batch, self.target, first)
         if self.against is None:
             return own
@@ -110,10 +109,6 @@ class Weighing:
         # Rounding may bring a probability just above 1.
         matched = (min(1.0, float(logged[drawn])), min(1.0, float(wanted[drawn])))
         return *matched, float(predicted[drawn]), float(wanted @ predicted), unsupported
-
-
-def _channel(action: JointAction | str) -> str:
-    return action.channel if isinstance(action, JointAction) else action
 
 
 def _label(decision: Decision, name: str) -> str:

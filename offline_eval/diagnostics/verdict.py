@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from math import copysign, inf, sqrt
 
+from offline_eval.diagnostics.calibration import Served
 from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.weights import WeightSummary
@@ -84,7 +85,7 @@ class Evidence:
 
     ``against`` is the other policy's overlap, where a difference is asked for; ``model_z`` how many standard errors
     the reward model's value lies from what weighting says, where a model is used; ``served_chance`` the probability
-    of served frequencies so far off their propensities, where whole distributions were logged;
+    of served frequencies so far off their propensities, where whole distributions were logged, ``served_worst`` where;
     ``without_value`` names estimates that came out as no number; ``further`` is what others found.
     """
 
@@ -93,6 +94,7 @@ class Evidence:
     repeats: Repeats
     against: Overlap | None = None
     model_z: float = 0.0
+    served_worst: Served | None = None
     served_chance: float = 1.0
     without_value: tuple[str, ...] = ()
     further: tuple[Reason, ...] = ()
@@ -183,9 +185,11 @@ def _of_log(evidence: Evidence) -> Iterator[Reason]:
     if evidence.units < ENOUGH_UNITS:
         level = Level.do_not_use if evidence.units < 2 else Level.caution
         yield Reason(level, "few_units", f"only {evidence.units} independent units")
-    if evidence.served_chance < 1e-3:
+    worst = evidence.served_worst
+    if worst is not None and evidence.served_chance < 1e-3:
         level = Level.do_not_use if evidence.served_chance < 1e-6 else Level.caution
-        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g})"
+        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g}): "
+        text += f"{worst.label} was drawn {worst.drawn:,} times, {worst.expected:,.1f} were expected"
         yield Reason(level, "propensity_calibration", text)
     if evidence.repeats.known and evidence.repeats.share > REPEATED:
         yield Reason(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")
