@@ -14,7 +14,7 @@ from offline_eval.diagnostics.verdict import Evidence, Reason, judge
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, MeanOfOne
 from offline_eval.estimators.difference import Difference
-from offline_eval.groups import Groups
+from offline_eval.groups import Groups, findings
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
 from offline_eval.question import SEQUENCE, Question
@@ -146,15 +146,15 @@ class Evaluation:
         estimates = self._estimates(question.estimators, sample)
         differences = self._estimates(self._pairs(), sample)
         without_value = tuple(each.name for each in (*estimates, *differences) if not isfinite(each.value))
+        groups = {name: own.groups(question.alpha) for name, own in zip(question.by, self._groups, strict=True)}
+        further = (*further, *findings(groups, question.known_before))
         return Report(
             estimates=estimates,
             differences=differences,
             mean_reward=self._mean_reward(sample),
             diagnostics=diagnostics,
-            verdict=judge(self._evidence(diagnostics, without_value, tuple(further))),
-            groups={
-                name: groups.groups(question.alpha) for name, groups in zip(question.by, self._groups, strict=True)
-            },
+            verdict=judge(self._evidence(diagnostics, without_value, further)),
+            groups=groups,
         )
 
     def _estimates(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:

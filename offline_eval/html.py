@@ -123,14 +123,19 @@ def _groups(name: str, groups: Sequence[Group]) -> str:
     scale = _Scale.of(bound for each in groups for bound in (each.low, each.value, each.high))
     rows = "".join(
         f"<tr><td>{escape(each.label or '(none)')}</td><td>{each.rows:,}</td><td>{each.share_logged:.1%}</td>"
-        f"<td>{each.share_target:.1%}</td><td>{each.effective_sample_size:,.0f}</td><td>{number(each.value)}</td>"
+        f"<td>{each.share_target:.1%}</td><td>{each.effective_sample_size:,.0f}</td>"
+        f"<td>{each.mean_weight:.3f} ± {number(each.mean_weight_error)}</td><td>{number(each.value)}</td>"
         f"<td class='wide' style='width:30%'>{scale.bar(each.low, each.value, each.high)}</td></tr>"
         for each in groups
     )
-    caption = "self-normalised value within the group; shares say how often logging and target policy are there"
+    caption = (
+        "self-normalised value within the group; shares say how often logging and target policy are there; "
+        "the mean weight must be 1 where the label was known before the draw"
+    )
     return (
         f"<h2>By {escape(name)}</h2><table><caption>{caption}</caption><tr><th>{escape(name)}</th><th>rows</th>"
-        f"<th>logged</th><th>target</th><th>effective</th><th>value</th><th></th></tr>{rows}</table>"
+        "<th>logged</th><th>target</th><th>effective</th><th>mean weight</th><th>value</th><th></th></tr>"
+        f"{rows}</table>"
     )
 
 

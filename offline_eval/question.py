@@ -15,6 +15,10 @@ from offline_eval.intervals.base import check_alpha
 from offline_eval.intervals.sequence import ConfidenceSequence
 
 SEQUENCE = "sequence"
+KNOWN_BEFORE = ("segment", "day", "policy", "mode")
+"""Labels that a log's decisions have before the draw. Not the trigger: where several are equally urgent, it is the one
+that the drawn send answers; nor the arm, which in other logs is what was drawn."""
+
 _BY_MODEL = frozenset({"dm", "switch-dr", "dr-os"})
 """Estimators that let the reward model's bias in."""
 
@@ -37,6 +41,8 @@ class Question:
         Take a shopper's rows as one unit, where rows name their shopper.
     by
         Labels to split by.
+    known_before
+        Those of them that the draw had no part in: there, the mean weight must be 1 in each group.
     draws, seed
         Of bootstraps.
 
@@ -52,6 +58,7 @@ class Question:
     limits: Limits = field(default_factory=lambda: Limits(0.0, 1.0))
     clustered: bool = True
     by: tuple[str, ...] = ()
+    known_before: tuple[str, ...] = KNOWN_BEFORE
     draws: int = 1_000
     seed: int | None = None
 

@@ -32,7 +32,9 @@ class Group:
     """The rows that share a label.
 
     ``value`` is self-normalised within the group: the target's reward per decision there. ``share_logged`` and
-    ``share_target`` say how often the logging and the target policy are there.
+    ``share_target`` say how often the logging and the target policy are there. ``mean_weight`` must be 1 where the
+    label was known before the draw; ``mean_weight_error`` is its standard error, clustered over ``units`` as the
+    interval is, ``mean_weight_z`` its distance from 1 in standard errors, corrected for skew.
     """
 
     label: str
@@ -40,6 +42,10 @@ class Group:
     share_logged: float
     share_target: float
     effective_sample_size: float
+    units: int
+    mean_weight: float
+    mean_weight_error: float
+    mean_weight_z: float
     value: float
     low: float
     high: float

@@ -191,7 +191,7 @@ def _show(report: Report, console: Console) -> None:
 
 def _grouped(name: str, groups: list[Group]) -> Table:
     table = Table(title=f"By {name}", caption="self-normalised within the group")
-    headings = (name, "rows", "logged", "target", "effective", "value", "low", "high")
+    headings = (name, "rows", "logged", "target", "effective", "mean weight", "value", "low", "high")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == name else "right", no_wrap=True)
     for each in groups:
@@ -201,6 +201,7 @@ def _grouped(name: str, groups: list[Group]) -> Table:
             f"{each.share_logged:.1%}",
             f"{each.share_target:.1%}",
             f"{each.effective_sample_size:,.0f}",
+            f"{each.mean_weight:.3f} ± {number(each.mean_weight_error)}",
             number(each.value),
             number(each.low),
             number(each.high),
