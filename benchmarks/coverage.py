@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import sqrt
 
 import numpy as np
 
-from benchmarks.worlds import Orders, World
+from benchmarks.worlds import Array, Orders, World
 from decision_service.measurement import Measured
 from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Question, Rows, Totals, evaluate
 from offline_eval.diagnostics.verdict import Level
@@ -52,7 +53,7 @@ def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[st
     held = {each.name: 0 for each in _ASYMPTOTIC}
     naive = 0
     for _ in range(repetitions):
-        rows = _moody(world.log(len(shoppers), random, shoppers=shoppers), random)
+        rows = _crowd(world, shoppers, random)
         for estimator, bounds in zip(_ASYMPTOTIC, _bounds(Normal(), _ASYMPTOTIC, rows), strict=True):
             held[estimator.name] += _holds(bounds, world.truth)
         naive += _holds(_bounds(Normal(), (DR(),), replace(rows, shoppers=None))[0], world.truth)
@@ -61,12 +62,11 @@ def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[st
     yield _share("coverage.not_clustered.dr", naive, repetitions)
 
 
-def _moody(rows: Rows, random: np.random.Generator) -> Rows:
-    """Let shoppers differ in how they take everything."""
-    if rows.shoppers is None:
-        return rows
-    mood = random.normal(0, 0.4, int(rows.shoppers.max()) + 1)
-    return replace(rows, reward=rows.reward + mood[rows.shoppers])
+def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> Rows:
+    """Draw a log of shoppers who differ in how they take everything."""
+    rows = world.log(len(shoppers), random, shoppers=shoppers)
+    mood = random.normal(0, 0.4, int(shoppers.max()) + 1)
+    return replace(rows, reward=rows.reward + mood[shoppers])
 
 
 def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
@@ -75,7 +75,7 @@ def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[st
     shoppers = np.repeat(np.arange(500), 8)
     held = 0
     for number in range(repetitions):
-        rows = _moody(world.log(len(shoppers), random, shoppers=shoppers), random)
+        rows = _crowd(world, shoppers, random)
         held += _holds(_bounds(Bootstrap(400, seed=number), (SNIPW(),), rows)[0], world.truth)
     yield _share("coverage.bootstrap.snipw", held, repetitions)
 
@@ -122,30 +122,43 @@ def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[st
         yield _share(f"coverage.{name}.ever_missed", count, repetitions)
 
 
+def _unequal(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+    """Tell how often `snipw` holds the truth, by the verdict, where one shopper has many rows."""
+    for heaviest in (12, 180, 280, 420, 6_000):
+        shoppers = np.repeat(np.arange(301), [heaviest, *[12] * 300])
+        name = f"heaviest_{heaviest}_of_{len(shoppers)}"
+        progress(f"verdicts on unequal shoppers: {name}")
+        log = partial(_crowd, world, shoppers, np.random.default_rng([seed, 7]))
+        yield from _by_verdict(name, log, world.truth, max(1, repetitions // 4))
+
+
 def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
-    """Tell how often `snipw` holds the truth where the verdict is `trust`, for rewards that are rare."""
-    fewer = max(1, repetitions // 4)
+    """Tell how often `snipw` holds the truth, by the verdict, where rewards are rare."""
     for chance, (weight, poverty), rows in product((0.01, 0.05, 0.2), _OVERLAPS, (5_000, 20_000)):
         orders = Orders(chance, weight, poverty)
         name = f"orders_{chance:g}.weight_{weight:g}.poverty_{poverty:g}.rows_{rows}"
         progress(f"verdicts on rare rewards: {name}")
-        random = np.random.default_rng([seed, 6])
-        held = {True: [0, 0], False: [0, 0]}  # trusted or not: held, all
-        for _ in range(fewer):
-            report = evaluate(orders.log(rows, random), Question([SNIPW()]))
-            own = held[report.verdict.level is Level.trust]
-            own[0] += report.estimates[0].low <= orders.truth <= report.estimates[0].high
-            own[1] += 1
-        for trusted, (count, logs) in held.items():
-            if logs:
-                verdict = "trusted" if trusted else "not_trusted"
-                yield _share(f"coverage.{verdict}.{name}", count, logs, f"such logs, {fewer} in all")
+        log = partial(orders.log, rows, np.random.default_rng([seed, 6]))
+        yield from _by_verdict(name, log, orders.truth, max(1, repetitions // 4))
+
+
+def _by_verdict(name: str, log: Callable[[], Rows], truth: float, repetitions: int) -> Iterator[Measured]:
+    held = {True: [0, 0], False: [0, 0]}  # trusted or not: held, all
+    for _ in range(repetitions):
+        report = evaluate(log(), Question([SNIPW()]))
+        own = held[report.verdict.level is Level.trust]
+        own[0] += report.estimates[0].low <= truth <= report.estimates[0].high
+        own[1] += 1
+    for trusted, (count, logs) in held.items():
+        if logs:
+            verdict = "trusted" if trusted else "not_trusted"
+            yield _share(f"coverage.{verdict}.{name}", count, logs, f"such logs, {repetitions} in all")
 
 
 _OVERLAPS = ((1.0, 1.0), (4.0, 1.0), (4.0, 10.0), (20.0, 1.0), (20.0, 10.0))
 """Larger weights, and by how much rarer rewards are in their rows."""
 
-_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _trusted)
+_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _unequal, _trusted)
 
 
 def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: Rows) -> list[Bounds]:

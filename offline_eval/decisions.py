@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.errors import BadData, Place
-from offline_eval.rows import FloatArray
+from offline_eval.rows import FloatArray, check_distribution
 from policies.actions import JointAction
 from policies.arbitration import NO_TRIGGER, Eligibility
 from policies.context import trigger_context
@@ -20,9 +20,6 @@ from policies.rulebook import Rulebook
 HOLD = "HOLD"
 Action = JointAction | str
 """A joint action of a catalogue, `HOLD`, or another log's own label."""
-
-_TOLERANCE = 1e-6
-"""How far a logged distribution may be from 1: float32 writers round by some 1e-7 per joint action."""
 
 _ROUNDING = 2e-4
 """By how much of itself a logged propensity may differ from its distribution's: both may be rounded apart."""
@@ -146,18 +143,3 @@ class Decision:
         if not abs(logged - self.propensity) <= _ROUNDING * self.propensity:
             found = f"is {logged:.9g}, but the distribution says {self.propensity:.9g}"
             raise BadData(column, found, row)
-
-
-def check_distribution(probabilities: FloatArray, column: str, row: Place) -> None:
-    """Refuse what is no distribution.
-
-    Raises
-    ------
-    BadData
-        Naming row and column.
-    """
-    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
-        raise BadData(column, "holds a value that is no probability", row)
-    total = float(probabilities.sum())
-    if abs(total - 1.0) > _TOLERANCE:
-        raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

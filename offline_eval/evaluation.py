@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 
-from offline_eval import intervals
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
+from offline_eval.diagnostics.overlap import OverlapSums
 from offline_eval.diagnostics.verdict import Evidence, Reason, judge
-from offline_eval.diagnostics.weights import Weights
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, MeanOfOne
 from offline_eval.estimators.difference import Difference
-from offline_eval.estimators.dr import DR
-from offline_eval.groups import Groups
+from offline_eval.groups import Groups, findings
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
-from offline_eval.intervals.sequence import ConfidenceSequence
 from offline_eval.question import SEQUENCE, Question
 from offline_eval.report import Diagnostics, Estimate, Report
 from offline_eval.rows import FloatArray, Rows, blocks
+from offline_eval.sequences import Sequences
 from offline_eval.totals import Sample, Totals
 
 
@@ -63,6 +61,9 @@ class _ModelBias(MeanOfOne):
 
 _WATCHED: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward(), _ModelBias())
 
+_OVERFLOWING = np.errstate(over="ignore", invalid="ignore")
+"""Numbers too large to add up end in values that are none, which the verdict tells."""
+
 
 class Evaluation:
     """Everything about one question; blocks of rows come in, in the order of time, a report goes out.
@@ -81,11 +82,11 @@ class Evaluation:
         self._paired = False
         self._clustered = False
         self._groups: list[Groups] = []
-        self._weights, self._duplicates, self._calibration = Weights(), Duplicates(), RewardCalibration()
-        self._unsupported = self._clipped = 0.0
-        self._rows = 0
-        self._sequences: dict[str, ConfidenceSequence] = {}
+        self._overlap, self._other_overlap = OverlapSums(question.max_weight), OverlapSums(question.max_weight)
+        self._duplicates, self._calibration = Duplicates(), RewardCalibration()
+        self._sequences = Sequences(question) if question.interval == SEQUENCE else None
 
+    @_OVERFLOWING
     def add(self, rows: Rows) -> None:
         """Add a block of rows."""
         if not len(rows):
@@ -95,41 +96,32 @@ class Evaluation:
         self._totals.add(rows)
         for groups in self._groups:
             groups.add(rows)
-        for sequence in self._sequences.values():
-            sequence.update(rows)
+        if self._sequences is not None:
+            self._sequences.update(rows)
         self._diagnose(rows)
 
     def _start(self, rows: Rows) -> Totals:
         question = self._question
         self._clustered = question.clustered and rows.shoppers is not None
         self._paired = rows.against is not None
-        pairs = [Difference(estimator) for estimator in question.estimators] if self._paired else []
-        if question.interval == SEQUENCE:
-            self._sequences = {
-                estimator.name: ConfidenceSequence(question.limits, robust=isinstance(estimator, DR))
-                for estimator in question.estimators
-            }
-            keep = Normal().keep(clustered=self._clustered)
-        else:
-            keep = self._interval().keep(clustered=self._clustered)
+        watched = [*_WATCHED, Difference(_MeanWeight())] if self._paired else _WATCHED
+        interval = Normal() if self._sequences else question.named_interval()
+        interval.check(self._pairs())
         self._groups = [Groups(name, "shoppers" if self._clustered else "moments") for name in question.by]
-        return Totals([*question.estimators, *pairs, *_WATCHED], keep)
+        return Totals([*question.estimators, *self._pairs(), *watched], interval.keep(clustered=self._clustered))
 
-    def _interval(self) -> intervals.Interval:
-        question = self._question
-        return intervals.named(question.interval, limits=question.limits, draws=question.draws, seed=question.seed)
+    def _pairs(self) -> list[Difference]:
+        return [Difference(estimator) for estimator in self._question.estimators] if self._paired else []
 
     def _diagnose(self, rows: Rows) -> None:
-        self._rows += len(rows)
-        self._weights.add(rows.weight, rows.reward)
+        self._overlap.add(rows)
+        if rows.against is not None:
+            self._other_overlap.add(rows.against)
         self._duplicates.add(rows)
         if self._question.needs_model:
             self._calibration.add(rows.q_chosen, rows.reward)
-        if rows.unsupported is not None:
-            self._unsupported += float(rows.unsupported.sum())
-        if np.isfinite(self._question.max_weight):
-            self._clipped += float(np.maximum(rows.weight - self._question.max_weight, 0).sum())
 
+    @_OVERFLOWING
     def report(self, further: Sequence[Reason] = (), served: ServedFrequencies | None = None) -> Report:
         """Give the report.
 
@@ -145,62 +137,63 @@ class Evaluation:
         NoData
             When there were no rows.
         NotAvailable
-            When the interval does not exist for an estimator.
+            When rows break what an interval was promised, or it does not exist for them.
         """
         if self._totals is None:
             raise NoData("there are no rows to evaluate")
         sample, question = self._totals.sample(), self._question
-        pairs = [Difference(estimator) for estimator in question.estimators] if self._paired else []
         diagnostics = self._diagnostics(sample, served or ServedFrequencies())
+        estimates = self._estimates(question.estimators, sample)
+        differences = self._estimates(self._pairs(), sample)
+        without_value = tuple(each.name for each in (*estimates, *differences) if not isfinite(each.value))
+        groups = {name: own.groups(question.alpha) for name, own in zip(question.by, self._groups, strict=True)}
+        further = (*further, *findings(groups, question.known_before))
         return Report(
-            estimates=self._estimates(question.estimators, sample),
-            differences=self._normal(pairs, sample) if self._sequences else self._estimates(pairs, sample),
-            mean_reward=self._normal([_MeanReward()], sample)[0],
+            estimates=estimates,
+            differences=differences,
+            mean_reward=self._mean_reward(sample),
             diagnostics=diagnostics,
-            verdict=judge(self._evidence(diagnostics, tuple(further))),
-            groups={
-                name: groups.groups(question.alpha) for name, groups in zip(question.by, self._groups, strict=True)
-            },
+            verdict=judge(self._evidence(diagnostics, without_value, further)),
+            groups=groups,
         )
 
     def _estimates(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:
         if not estimators:
             return []
-        if self._sequences:
-            bounds = [self._sequences[estimator.name].bounds(self._question.alpha) for estimator in estimators]
-        else:
-            bounds = self._interval().bounds(estimators, sample, self._question.alpha)
-        return _estimates(estimators, sample, bounds)
+        alpha = self._question.alpha
+        if self._sequences is not None:
+            return _estimates(estimators, sample, [self._sequences.bounds(each, alpha) for each in estimators])
+        return _estimates(estimators, sample, self._question.named_interval().bounds(estimators, sample, alpha))
 
-    def _normal(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:
-        return _estimates(estimators, sample, Normal().bounds(estimators, sample, self._question.alpha))
+    def _mean_reward(self, sample: Sample) -> Estimate:
+        if self._sequences is not None:
+            return self._estimates([_MeanReward()], sample)[0]
+        return _estimates([_MeanReward()], sample, Normal().bounds([_MeanReward()], sample, self._question.alpha))[0]
 
     def _diagnostics(self, sample: Sample, served: ServedFrequencies) -> Diagnostics:
-        weights = self._weights.summary()
         bias, bias_error = sample.means["correction"], sqrt(sample.variance({"correction": 1.0}))
         return Diagnostics(
-            weights=weights,
+            **vars(self._overlap.overlap(sample, "weight")),
             units=sample.rows if sample.units is None else len(sample.units.sizes),
-            mean_weight_error=sqrt(sample.variance({"weight": 1.0})),
+            against=self._other_overlap.overlap(sample, "against: weight") if self._paired else None,
             repeats=self._duplicates.repeats(),
             reward_bins=self._calibration.bins(),
-            unsupported=self._unsupported / self._rows,
-            clipped=self._clipped / (weights.mean * self._rows) if weights.mean > 0 else 0.0,
             model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
             served=served.served(),
+            served_worst=served.worst(),
             served_chance=served.chance(),
         )
 
-    def _evidence(self, found: Diagnostics, further: tuple[Reason, ...]) -> Evidence:
+    def _evidence(self, found: Diagnostics, without_value: tuple[str, ...], further: tuple[Reason, ...]) -> Evidence:
         return Evidence(
-            weights=found.weights,
+            overlap=found,
             units=found.units,
-            mean_weight_error=found.mean_weight_error,
             repeats=found.repeats,
-            unsupported=found.unsupported,
-            clipped=found.clipped,
+            against=found.against,
             model_z=found.model_z if self._question.trusts_model else 0.0,
+            served_worst=found.served_worst,
             served_chance=found.served_chance,
+            without_value=without_value,
             further=further,
         )
 

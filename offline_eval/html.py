@@ -77,7 +77,9 @@ def _estimates(title: str, estimates: Sequence[Estimate], reference: Estimate | 
         for each in shown
     )
     caption = "reward per decision, with its interval" + (
-        "; mean reward is what the logging policy earned" if reference else ""
+        "; mean reward is what the logging policy earned, with a normal interval unless a sequence was asked for"
+        if reference
+        else ""
     )
     return (
         f"<h2>{escape(title)}</h2><table><caption>{caption}</caption><tr><th>estimator</th><th>value</th>"
@@ -121,14 +123,19 @@ def _groups(name: str, groups: Sequence[Group]) -> str:
     scale = _Scale.of(bound for each in groups for bound in (each.low, each.value, each.high))
     rows = "".join(
         f"<tr><td>{escape(each.label or '(none)')}</td><td>{each.rows:,}</td><td>{each.share_logged:.1%}</td>"
-        f"<td>{each.share_target:.1%}</td><td>{each.effective_sample_size:,.0f}</td><td>{number(each.value)}</td>"
+        f"<td>{each.share_target:.1%}</td><td>{each.effective_sample_size:,.0f}</td>"
+        f"<td>{each.mean_weight:.3f} ± {number(each.mean_weight_error)}</td><td>{number(each.value)}</td>"
         f"<td class='wide' style='width:30%'>{scale.bar(each.low, each.value, each.high)}</td></tr>"
         for each in groups
     )
-    caption = "self-normalised value within the group; shares say how often logging and target policy are there"
+    caption = (
+        "self-normalised value within the group; shares say how often logging and target policy are there; "
+        "the mean weight must be 1 where the label was known before the draw"
+    )
     return (
         f"<h2>By {escape(name)}</h2><table><caption>{caption}</caption><tr><th>{escape(name)}</th><th>rows</th>"
-        f"<th>logged</th><th>target</th><th>effective</th><th>value</th><th></th></tr>{rows}</table>"
+        "<th>logged</th><th>target</th><th>effective</th><th>mean weight</th><th>value</th><th></th></tr>"
+        f"{rows}</table>"
     )
 
 
@@ -200,6 +207,8 @@ def _diagnostics(report: Report) -> str:
     found, weights = report.diagnostics, report.diagnostics.weights
     told: dict[str, str] = {
         "independent units": f"{found.units:,}",
+        "effective units": f"{found.effective_units:,.1f}",
+        "share of the heaviest unit": f"{found.largest_unit:.2%}",
         "mean weight": f"{weights.mean:.4f} ± {found.mean_weight_error:.4f} (standard error; must be 1)",
         "share of the largest weight": f"{weights.largest_share:.2%}",
         "share of the heaviest rows (1 in 1,000)": f"{weights.heaviest_share:.2%}",
@@ -209,8 +218,16 @@ def _diagnostics(report: Report) -> str:
         "repeated rows": f"{found.repeats.share:.2%}" if found.repeats.known else "cannot be told apart",
         "reward model against rewards": f"{found.model_z:+.1f} standard errors",
     }
-    if found.served:
-        told["served frequencies against propensities"] = f"chance {found.served_chance:.2g}"
+    if found.against is not None:
+        other = found.against
+        told |= {
+            "other policy: effective rows": f"{other.weights.effective_sample_size:,.1f}",
+            "other policy: mean weight": f"{other.weights.mean:.4f} ± {other.mean_weight_error:.4f}",
+            "other policy: mass without support": f"{other.unsupported:.2%}",
+        }
+    if (worst := found.served_worst) is not None:
+        furthest = f"{worst.label} drawn {worst.drawn:,} times, {worst.expected:,.1f} expected"
+        told["served frequencies against propensities"] = f"chance {found.served_chance:.2g}; furthest: {furthest}"
     rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in told.items())
     return f"<h2>Diagnostics</h2><table>{rows}</table>"
 

@@ -12,8 +12,13 @@ from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.estimators.dr import DR
 from offline_eval.estimators.ipw import IPW
 from offline_eval.intervals.base import check_alpha
+from offline_eval.intervals.sequence import ConfidenceSequence
 
 SEQUENCE = "sequence"
+KNOWN_BEFORE = ("segment", "day", "policy", "mode")
+"""Labels that a log's decisions have before the draw. Not the trigger: where several are equally urgent, it is the one
+that the drawn send answers; nor the arm, which in other logs is what was drawn."""
+
 _BY_MODEL = frozenset({"dm", "switch-dr", "dr-os"})
 """Estimators that let the reward model's bias in."""
 
@@ -36,6 +41,8 @@ class Question:
         Take a shopper's rows as one unit, where rows name their shopper.
     by
         Labels to split by.
+    known_before
+        Those of them that the draw had no part in: there, the mean weight must be 1 in each group.
     draws, seed
         Of bootstraps.
 
@@ -51,6 +58,7 @@ class Question:
     limits: Limits = field(default_factory=lambda: Limits(0.0, 1.0))
     clustered: bool = True
     by: tuple[str, ...] = ()
+    known_before: tuple[str, ...] = KNOWN_BEFORE
     draws: int = 1_000
     seed: int | None = None
 
@@ -62,8 +70,22 @@ class Question:
             for estimator in self.estimators:
                 if estimator not in (IPW(), DR()):
                     raise NotAvailable(f"a confidence sequence exists for ipw and dr unclipped, not for {estimator!r}")
+            self.sequences()
         else:
-            intervals.named(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
+            self.named_interval().check(self.estimators)
+
+    def named_interval(self) -> intervals.Interval:
+        """Make the interval, unless it is the confidence sequence, which follows single rows."""
+        return intervals.named(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
+
+    def sequences(self) -> dict[str, ConfidenceSequence]:
+        """Make a confidence sequence for each estimator, by its name; none where another interval is asked for."""
+        if self.interval != SEQUENCE:
+            return {}
+        return {
+            estimator.name: ConfidenceSequence(self.limits, robust=isinstance(estimator, DR))
+            for estimator in self.estimators
+        }
 
     @property
     def needs_model(self) -> bool:

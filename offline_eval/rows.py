@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.errors import BadData
+from offline_eval.errors import BadData, Place
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -22,6 +22,9 @@ Labels = NDArray[Any]
 
 BLOCK = 16_384
 """Rows worked on at once: a block's columns stay in the processor's cache."""
+
+TOLERANCE = 1e-6
+"""How far a probability or a sum of them may be from 1: float32 writers round by some 1e-7 per joint action."""
 
 SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
@@ -117,7 +120,7 @@ class Rows:
         return self.weight * self.residual
 
     def check(self) -> None:
-        """Refuse what no log can hold.
+        """Refuse what no log can hold; bring probabilities that rounding took above 1 down to it.
 
         Raises
         ------
@@ -129,12 +132,17 @@ class Rows:
                 raise BadData(name, f"has {len(getattr(self, name))} values, reward has {len(self)}")
         if not len(self):
             return
-        _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0, "must be above 0 and at most 1")
-        _check(self, "target_propensity", 0.0, 1.0, "must be at least 0 and at most 1")
+        _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0 + TOLERANCE, "must be above 0 and at most 1")
+        _check(self, "target_propensity", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")
         if self.unsupported is not None:
-            _check(self, "unsupported", 0.0, 1.0 + 1e-6, "must be at least 0 and at most 1")  # sums are rounded
+            _check(self, "unsupported", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")  # sums are rounded
+        for name in ("propensity", "target_propensity"):
+            if getattr(self, name).max() > 1.0:
+                object.__setattr__(self, name, np.minimum(getattr(self, name), 1.0))
         for name in ("reward", "q_chosen", "v_target"):
             _check(self, name, -_LARGEST, _LARGEST, "must be a finite number")
+        if self.propensity.min() < _SMALLEST:
+            _check_weights(self)
 
     def as_logging(self) -> Rows:
         """Give the same decisions with the logging policy as target: every weight is 1.
@@ -142,7 +150,7 @@ class Rows:
         Its model value is taken as the prediction for what was drawn, so doubly robust estimators give the
         mean reward.
         """
-        return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, against=None)
+        return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, unsupported=None, against=None)
 
     def slice(self, begin: int, end: int) -> Rows:
         """Give some of the rows."""
@@ -170,6 +178,8 @@ class Rows:
 
 
 _LARGEST = float(np.finfo(np.float64).max)
+_SMALLEST = float(np.finfo(np.float64).tiny)
+"""Divided by this, a probability is still a number."""
 
 
 def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
@@ -177,7 +187,15 @@ def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
     # Extremes first, as nearly every block is sound; not a number makes them not a number, and fails both.
     if not (column.min() >= low and column.max() <= high):
         bad = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
-        raise BadData(name, f"is {column[bad]:g}, {rule}", row=rows.first + bad)
+        raise BadData(name, f"is {column[bad]:.9g}, {rule}", row=rows.first + bad)
+
+
+def _check_weights(rows: Rows) -> None:
+    with np.errstate(over="ignore"):
+        endless = np.isinf(rows.target_propensity / rows.propensity)
+    if endless.any():
+        bad = int(np.flatnonzero(endless)[0])
+        raise BadData("propensity", f"is {rows.propensity[bad]:.9g}, too small to divide by", row=rows.first + bad)
 
 
 def blocks(batches: Iterable[Rows], size: int = BLOCK) -> Iterator[Rows]:
@@ -227,6 +245,7 @@ def dense_blocks(
     target: FloatArray,
     q_hat: FloatArray | None = None,
     *,
+    shoppers: Labels | None = None,
     size: int = BLOCK,
 ) -> Iterator[Rows]:
     """Give blocks of rows from whole distributions, as the Open Bandit Pipeline holds them.
@@ -237,18 +256,67 @@ def dense_blocks(
         (n,), ``action`` counts from 0.
     target, q_hat
         (n, K): the target's distribution over K joint actions, and the reward model's predictions.
+    shoppers
+        (n,): whose decision it was; None: all rows are independent.
+
+    Raises
+    ------
+    BadData
+        Naming row and column: an action outside [0, K), what is no distribution, or what `Rows.check` refuses.
     """
+    columns = {"action": action, "propensity": propensity, "target": target, "q_hat": q_hat, "shoppers": shoppers}
+    for name, column in columns.items():
+        if column is not None and len(column) != len(reward):
+            raise BadData(name, f"has {len(column)} values, reward has {len(reward)}")
     count = target.shape[1]
     starts = np.arange(0, size * count, count)
     for begin in range(0, len(reward), size):
         part = slice(begin, begin + size)
         own = target[part]
+        _check_actions(action[part], count, begin + 1)
+        _check_distributions(own, begin + 1)
         flat = starts[: len(own)] + action[part]
         if q_hat is None:
             predicted = (np.zeros(len(own)), np.zeros(len(own)))
         else:
             guess = q_hat[part]
             predicted = (guess.ravel()[flat], np.einsum("ij,ij->i", own, guess))
-        rows = Rows(reward[part], propensity[part], own.ravel()[flat], *predicted, first=begin + 1)
+        rows = Rows(
+            *(reward[part], propensity[part], own.ravel()[flat], *predicted),
+            shoppers=None if shoppers is None else shoppers[part],
+            first=begin + 1,
+        )
         rows.check()
         yield rows
+
+
+def _check_actions(action: NDArray[np.int64], count: int, first: int) -> None:
+    if action.dtype.kind not in "iu":
+        raise BadData("action", f"holds {action.dtype}, must hold whole numbers from 0")
+    if not (action.min() >= 0 and action.max() < count):
+        bad = int(np.flatnonzero((action < 0) | (action >= count))[0])
+        raise BadData("action", f"is {action[bad]}, must be at least 0 and below {count}", row=first + bad)
+
+
+def _check_distributions(target: FloatArray, first: int) -> None:
+    sums = target @ np.ones(target.shape[1])
+    # As in `_check`: extremes first, and not a number fails both.
+    if not (target.min() >= 0 and abs(sums.min() - 1) <= TOLERANCE and abs(sums.max() - 1) <= TOLERANCE):
+        sound = (target >= 0).all(axis=1) & (np.abs(sums - 1) <= TOLERANCE)
+        bad = int(np.flatnonzero(~sound)[0])
+        check_distribution(target[bad], "target", first + bad)
+
+
+def check_distribution(probabilities: FloatArray, column: str, row: Place) -> None:
+    """Refuse what is no distribution.
+
+    Raises
+    ------
+    BadData
+        Naming row and column.
+    """
+    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
+        raise BadData(column, "holds a value that is no probability", row)
+    total = float(probabilities.sum())
+    if abs(total - 1.0) > TOLERANCE:
+        raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

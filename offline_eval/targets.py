@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from offline_eval.decisions import Action, Decision, check_distribution
+from offline_eval.decisions import Action, Decision
 from offline_eval.errors import BadData, NotAvailable
-from offline_eval.rows import FloatArray
+from offline_eval.rows import FloatArray, check_distribution
 from policies.actions import JointAction
 from policies.policy import Policy
 

@@ -6,13 +6,14 @@ Sums of terms and of their products; nothing else is kept, so a log may be longe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, Means
+from offline_eval.extremes import Extremes
 from offline_eval.rows import FloatArray, Rows, blocks
 from offline_eval.units import EveryRow, Shoppers, Units
 
@@ -24,7 +25,7 @@ class Sample:
     """What was summed up: terms by name, their means, and how they vary.
 
     ``covariance`` (T, T) is that of single rows. ``units`` is None where rows are independent and were not
-    kept.
+    kept. ``extremes`` are those of the rows, of both targets.
     """
 
     names: tuple[str, ...]
@@ -32,6 +33,7 @@ class Sample:
     means: Means
     covariance: FloatArray
     units: Units | None = None
+    extremes: Extremes = field(default_factory=Extremes)
 
     def direction(self, slopes: dict[str, float]) -> FloatArray:
         """Write slopes by name as a vector (T,)."""
@@ -94,6 +96,7 @@ class Totals:
         self._products = np.zeros((0, 0))  # of deviations from the mean
         self._shoppers: Shoppers | None = None
         self._every_row = EveryRow()
+        self._extremes = Extremes()
 
     def add(self, rows: Rows) -> None:
         """Add a block of rows."""
@@ -107,6 +110,7 @@ class Totals:
             sums = np.array([term.sum() for term in named.values()])
             self._combine(len(rows), sums, np.full_like(self._products, np.nan))
             return
+        self._extremes += Extremes.of(rows)
         terms = np.stack(list(named.values()))
         self._combine(len(rows), terms.sum(axis=1), _products(terms))
         if self._keep == "shoppers":
@@ -144,6 +148,7 @@ class Totals:
                 if merged._shoppers is not None and part._shoppers is not None:
                     merged._shoppers.merge(part._shoppers)
                 merged._every_row.merge(part._every_row)
+                merged._extremes += part._extremes
         return merged
 
     def sample(self) -> Sample:
@@ -158,7 +163,7 @@ class Totals:
             raise NoData("there are no rows to evaluate")
         means = dict(zip(self._names, (self._sums / self._rows).tolist(), strict=True))
         covariance = self._products / max(1, self._rows - 1)
-        return Sample(self._names, self._rows, means, covariance, self._units())
+        return Sample(self._names, self._rows, means, covariance, self._units(), self._extremes)
 
     def _units(self) -> Units | None:
         if self._keep == "rows":

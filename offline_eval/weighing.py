@@ -9,14 +9,13 @@ from itertools import islice
 
 import numpy as np
 
-from offline_eval.decisions import Decision, check_distribution
+from offline_eval.decisions import Decision
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.errors import BadData, NotAvailable
+from offline_eval.errors import NotAvailable
 from offline_eval.report import DAY
 from offline_eval.rows import FloatArray, Rows
-from offline_eval.slots import matching
-from offline_eval.targets import Target
-from policies.actions import JointAction
+from offline_eval.slots import by_slots, marginal_values, summed
+from offline_eval.targets import Target, checked
 
 Predict = Callable[[Decision], FloatArray]
 """Gives a reward model's predictions (K,) for the eligible set."""
@@ -37,11 +36,12 @@ class Weighing:
     predict
         The reward model, fitted without the shopper whose decision it predicts.
     slots
-        Weigh by the marginal probability of these slots; empty: by whole joint actions.
+        Weigh by the marginal probability of these slots; empty: by whole joint actions. The reward model then predicts
+        for slot values (see `slots`), and only a value that is never logged is without support.
     labels
         Which of the decisions' labels to keep.
     served
-        Counts served frequencies by channel along the way.
+        Counts served frequencies along the way.
     """
 
     target: Target
@@ -68,7 +68,7 @@ class Weighing:
     def _batch(self, batch: list[Decision], first: int) -> Rows:
         for place, decision in enumerate(batch):
             decision.check(first + place)
-            self.served.add([_channel(action) for action in decision.actions], decision.probabilities, decision.drawn)
+            self.served.add(decision.actions, decision.probabilities, decision.drawn)
         own = self._weighed(batch, self.target, first)
         if self.against is None:
             return own
@@ -94,26 +94,17 @@ class Weighing:
         return rows
 
     def _numbers(self, decision: Decision, target: Target, row: int) -> tuple[float, float, float, float, float]:
-        wanted = target.distribution(decision)
-        if wanted.shape != decision.probabilities.shape:
-            found = f"has {len(wanted)} values for {len(decision.actions)} eligible joint actions"
-            raise BadData("target distribution", found, row)
-        check_distribution(wanted, "target distribution", row)
-        logged = decision.probabilities
+        wanted = checked(target, decision, row)
+        logged, drawn = decision.probabilities, decision.drawn
+        predicted = np.zeros(len(logged)) if self.predict is None else self.predict(decision)
+        if self.slots:
+            codes = by_slots(decision, self.slots)
+            predicted = marginal_values(predicted, logged, wanted, codes)
+            logged, wanted, drawn = summed(logged, codes), summed(wanted, codes), int(codes[drawn])
         unsupported = float(wanted[logged == 0].sum())
-        predicted = None if self.predict is None else self.predict(decision)
-        q_chosen = 0.0 if predicted is None else float(predicted[decision.drawn])
-        v_target = 0.0 if predicted is None else float(wanted @ predicted)
-        if not self.slots:
-            return decision.propensity, float(wanted[decision.drawn]), q_chosen, v_target, unsupported
-        alike = matching(decision, self.slots)
-        # Rounding may bring a sum just above 1.
-        marginal = (min(1.0, float(alike @ logged)), min(1.0, float(alike @ wanted)))
-        return *marginal, q_chosen, v_target, unsupported
-
-
-def _channel(action: JointAction | str) -> str:
-    return action.channel if isinstance(action, JointAction) else action
+        # Rounding may bring a probability just above 1.
+        matched = (min(1.0, float(logged[drawn])), min(1.0, float(wanted[drawn])))
+        return *matched, float(predicted[drawn]), float(wanted @ predicted), unsupported
 
 
 def _label(decision: Decision, name: str) -> str:

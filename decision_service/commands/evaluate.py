@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 
 from rich.console import Console
@@ -186,9 +185,7 @@ def _write_json(path: Path, report: Report, about: dict[str, object]) -> None:
 
 
 def _measured(name: str, each: Estimate) -> Measured:
-    low = each.low if isfinite(each.low) else None
-    high = each.high if isfinite(each.high) else None
-    return Measured(name, each.value, low, high, "reward per decision")
+    return Measured(name, each.value, each.low, each.high, "reward per decision")
 
 
 def _show(report: Report, console: Console) -> None:
@@ -213,7 +210,7 @@ def _grouped(name: str, groups: list[Group]) -> Table:
     # As `Text`: names and labels are the log's, and brackets in them no markup of ours.
     table = Table(title=Text(f"By {name}"), caption="self-normalised within the group")
     table.add_column(Text(name), no_wrap=True)
-    for heading in ("rows", "logged", "target", "effective", "value", "low", "high"):
+    for heading in ("rows", "logged", "target", "effective", "mean weight", "value", "low", "high"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in groups:
         table.add_row(
@@ -222,6 +219,7 @@ def _grouped(name: str, groups: list[Group]) -> Table:
             f"{each.share_logged:.1%}",
             f"{each.share_target:.1%}",
             f"{each.effective_sample_size:,.0f}",
+            f"{each.mean_weight:.3f} ± {number(each.mean_weight_error)}",
             number(each.value),
             number(each.low),
             number(each.high),

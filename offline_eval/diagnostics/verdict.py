@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from math import sqrt
+from math import copysign, inf, sqrt
 
+from offline_eval.diagnostics.calibration import Served
 from offline_eval.diagnostics.duplicates import Repeats
+from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.weights import WeightSummary
 
 ENOUGH_ROWS = 1_000
@@ -15,6 +17,10 @@ ENOUGH_ROWS = 1_000
 
 TOO_FEW_ROWS = 100
 """Below so many effective rows asymptotic intervals promise what they do not keep."""
+
+ENOUGH_UNITS, TOO_FEW_UNITS = ENOUGH_ROWS / 10, TOO_FEW_ROWS / 10
+"""The same for effective independent units: a clustered error is estimated from so many numbers (Carter, Schnepel,
+Steigerwald 2017, Asymptotic Behavior of a t-test Robust to Cluster Heterogeneity; docs/results/coverage.md)."""
 
 SKEWED = 0.45
 """|foreseen skewness| ÷ √rows from which on fewer than 90 of 100 nominal 95 % normal intervals hold the truth, which is
@@ -25,7 +31,7 @@ HEAVY_TAIL, NO_MEAN = 0.7, 1.0
 """Tail index from which on means of weights are unreliable, or do not exist (Vehtari et al. 2024)."""
 
 DOMINANT = 0.05
-"""Share of all weight in one row above which that row decides."""
+"""Share of all weight in one row, or in one independent unit, above which it decides."""
 
 DOUBTFUL_Z, WRONG_Z = 3.0, 5.0
 """Standard errors: by chance once in 370 evaluations, once in 1.7 million."""
@@ -77,37 +83,61 @@ class Verdict:
 class Evidence:
     """What a verdict is made from.
 
-    ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are;
-    ``model_z`` how many standard errors the reward model's value lies from what weighting says, where a model
-    is used; ``served_chance`` the probability of served frequencies so far off their propensities, where whole
-    distributions were logged; ``further`` what others found.
+    ``against`` is the other policy's overlap, where a difference is asked for; ``model_z`` how many standard errors
+    the reward model's value lies from what weighting says, where a model is used; ``served_chance`` the probability
+    of served frequencies so far off their propensities, where whole distributions were logged, ``served_worst`` where;
+    ``without_value`` names estimates that came out as no number; ``further`` is what others found.
     """
 
-    weights: WeightSummary
+    overlap: Overlap
     units: int
-    mean_weight_error: float
     repeats: Repeats
-    unsupported: float = 0.0
-    clipped: float = 0.0
+    against: Overlap | None = None
     model_z: float = 0.0
+    served_worst: Served | None = None
     served_chance: float = 1.0
-    further: tuple[Reason, ...] = field(default_factory=tuple)
+    without_value: tuple[str, ...] = ()
+    further: tuple[Reason, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
     """Give the verdict."""
-    return Verdict.of([*_of_weights(evidence), *_of_log(evidence), *evidence.further])
+    return Verdict.of(
+        [
+            *_of_overlap(evidence.overlap, evidence.units),
+            *_of_log(evidence),
+            *_of_other(evidence),
+            *evidence.further,
+        ]
+    )
 
 
-def _of_weights(evidence: Evidence) -> Iterator[Reason]:
-    weights = evidence.weights
+def _of_other(evidence: Evidence) -> Iterator[Reason]:
+    """Judge the other policy of a difference, which needs both."""
+    if evidence.against is not None:
+        for reason in _of_overlap(evidence.against, evidence.units):
+            yield Reason(reason.level, f"against.{reason.code}", f"of the other policy: {reason.text}")
+
+
+def _of_overlap(overlap: Overlap, units: int) -> Iterator[Reason]:
+    yield from _of_weights(overlap.weights)
+    if units < overlap.weights.rows:
+        yield from _of_units(overlap, units)
+    if units > 1:  # one unit has no standard error, and its own finding
+        yield from _of_mean(overlap)
+    if overlap.unsupported > 0:
+        level = Level.do_not_use if overlap.unsupported > UNSUPPORTED else Level.caution
+        text = f"the target puts {overlap.unsupported:.2%} of its choices where the logging policy never went"
+        yield Reason(level, "support", text)
+    if overlap.clipped > CLIPPED:
+        yield Reason(Level.caution, "clipped_mass", f"clipping takes {overlap.clipped:.1%} of the weight away")
+
+
+def _of_weights(weights: WeightSummary) -> Iterator[Reason]:
     size = weights.effective_sample_size
-    if size < ENOUGH_ROWS:
-        level = Level.do_not_use if size < TOO_FEW_ROWS else Level.caution
+    if not size >= ENOUGH_ROWS:  # nor is it where weights are too large to square
+        level = Level.caution if size >= TOO_FEW_ROWS else Level.do_not_use
         yield Reason(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
-    if evidence.units < 2 or evidence.units < ENOUGH_ROWS / 10:
-        level = Level.do_not_use if evidence.units < 2 else Level.caution
-        yield Reason(level, "few_units", f"only {evidence.units} independent units")
     if weights.largest_share > DOMINANT:
         level = Level.do_not_use if weights.largest_share > 2 * DOMINANT else Level.caution
         yield Reason(level, "largest_weight", f"one row has {weights.largest_share:.1%} of all weight")
@@ -121,36 +151,48 @@ def _of_weights(evidence: Evidence) -> Iterator[Reason]:
             "skewed_rewards",
             f"weighted rewards are skewed ({weights.skewness:.0f}): {weights.rows:,} rows are few for an interval",
         )
-    yield from _of_mean(evidence)
 
 
-def _of_mean(evidence: Evidence) -> Iterator[Reason]:
-    apart = evidence.weights.mean - 1.0
-    if evidence.units < 2:
-        return  # one unit has no standard error, and its own finding
-    if evidence.mean_weight_error > 0:
-        z = abs(apart) / evidence.mean_weight_error
-    else:
-        z = 0.0 if abs(apart) < 1e-9 else float("inf")
+def _of_units(overlap: Overlap, units: int) -> Iterator[Reason]:
+    size, share = overlap.effective_units, overlap.largest_unit
+    if not size >= ENOUGH_UNITS:
+        level = Level.caution if size >= TOO_FEW_UNITS else Level.do_not_use
+        yield Reason(level, "effective_units", f"{units:,} shoppers count as {size:,.1f} effective ones")
+    if share > DOMINANT:
+        level = Level.do_not_use if share > 2 * DOMINANT else Level.caution
+        yield Reason(level, "largest_unit", f"one shopper has {share:.1%} of all weight")
+
+
+def _of_mean(overlap: Overlap) -> Iterator[Reason]:
+    z = abs(standard_errors(overlap.weights.mean - 1.0, overlap.mean_weight_error))
     if z > DOUBTFUL_Z:
         level = Level.do_not_use if z > WRONG_Z else Level.caution
-        text = f"the mean weight is {evidence.weights.mean:.3f}, {z:.1f} standard errors from 1: "
+        text = f"the mean weight is {overlap.weights.mean:.3f}, {z:.1f} standard errors from 1: "
         yield Reason(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
 
 
+def standard_errors(apart: float, error: float) -> float:
+    """Give how many standard errors a distance is; rounding apart, any is endless where there is no error."""
+    if error > 0:
+        return apart / error
+    return 0.0 if abs(apart) < 1e-9 else copysign(inf, apart)
+
+
 def _of_log(evidence: Evidence) -> Iterator[Reason]:
-    if evidence.unsupported > 0:
-        level = Level.do_not_use if evidence.unsupported > UNSUPPORTED else Level.caution
-        text = f"the target puts {evidence.unsupported:.2%} of its choices where the logging policy never went"
-        yield Reason(level, "support", text)
-    if evidence.served_chance < 1e-3:
+    if evidence.without_value:
+        text = f"no value came out for {', '.join(evidence.without_value)}: no row has weight, or numbers are too large"
+        yield Reason(Level.do_not_use, "no_value", text)
+    if evidence.units < ENOUGH_UNITS:
+        level = Level.do_not_use if evidence.units < 2 else Level.caution
+        yield Reason(level, "few_units", f"only {evidence.units} independent units")
+    worst = evidence.served_worst
+    if worst is not None and evidence.served_chance < 1e-3:
         level = Level.do_not_use if evidence.served_chance < 1e-6 else Level.caution
-        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g})"
+        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g}): "
+        text += f"{worst.label} was drawn {worst.drawn:,} times, {worst.expected:,.1f} were expected"
         yield Reason(level, "propensity_calibration", text)
     if evidence.repeats.known and evidence.repeats.share > REPEATED:
         yield Reason(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")
-    if evidence.clipped > CLIPPED:
-        yield Reason(Level.caution, "clipped_mass", f"clipping takes {evidence.clipped:.1%} of the weight away")
     if abs(evidence.model_z) > DOUBTFUL_Z:
         text = f"the reward model's value lies {abs(evidence.model_z):.1f} standard errors from what the rewards say: "
         yield Reason(Level.caution, "reward_model", text + "read dr, not dm")

@@ -101,10 +101,10 @@ class Weights:
         return WeightSummary(
             rows=self._rows,
             mean=total / self._rows,
-            effective_sample_size=total**2 / squares if squares > 0 else 0.0,
+            effective_sample_size=total * total / squares if squares > 0 else 0.0,
             largest=float(largest[0]),
-            largest_share=float(largest[0] / total) if total > 0 else 1.0,
-            heaviest_share=float(heaviest.sum() / total) if total > 0 else 1.0,
+            largest_share=float(largest[0] / total) if total > 0 else 0.0,
+            heaviest_share=float(heaviest.sum() / total) if total > 0 else 0.0,
             tail_index=_tail_index(largest, self._rows),
             skewness=_spread(*self._powers[1:] / self._rows) * _skewness(*self._rewards / self._rows),
             zeros=self._zeros,

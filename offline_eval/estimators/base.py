@@ -10,28 +10,65 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import ClassVar
 
 import numpy as np
 
 from offline_eval.errors import NotAvailable
+from offline_eval.extremes import Extremes
 from offline_eval.rows import FloatArray, Rows
 
 Means = Mapping[str, float]
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What is known before looking at the data: the range of rewards, and the largest possible weight."""
+    """What is known before looking at the data: the range of rewards, and the largest possible weight.
+
+    Raises
+    ------
+    NotAvailable
+        When the range does not rise, or the weight is not positive.
+    """
 
     reward_low: float
     reward_high: float
     max_weight: float = np.inf
 
+    def __post_init__(self) -> None:
+        if not self.reward_low <= self.reward_high:
+            raise NotAvailable(f"the range of rewards must rise, not go from {self.reward_low} to {self.reward_high}")
+        if not self.max_weight > 0:
+            raise NotAvailable(f"the largest possible weight must be positive, not {self.max_weight}")
+
     @property
     def spread(self) -> float:
         """Width of the range of rewards."""
         return self.reward_high - self.reward_low
+
+    def check(self, found: Extremes, *, with_model: bool) -> None:
+        """Refuse data that break the promise, of which finite-sample intervals are made.
+
+        Raises
+        ------
+        NotAvailable
+            With the numbers.
+        """
+        slack = _ROUNDING * max(1.0, self.spread)
+        low, high = self.reward_low - slack, self.reward_high + slack
+        outside = f"outside [{self.reward_low:g}, {self.reward_high:g}]"
+        if found.least_reward < low or found.reward > high:
+            raise NotAvailable(f"a reward lies {outside}: they reach from {found.least_reward:g} to {found.reward:g}")
+        if found.weight > self.max_weight * (1 + _ROUNDING):
+            raise NotAvailable(
+                f"a weight of {found.weight:g} is above {self.max_weight:g}, given as the largest possible"
+            )
+        if with_model and (found.least_prediction < low or found.prediction > high):
+            reach = f"they reach from {found.least_prediction:g} to {found.prediction:g}"
+            raise NotAvailable(f"a prediction of the reward model lies {outside}: {reach}")
 
 
 class Estimator(ABC):
@@ -98,6 +135,11 @@ class MeanOfOne(Estimator):
     def gradient(self, means: Means) -> dict[str, float]:
         """Give 1."""
         return {self.term: 1.0}
+
+
+def ratio(above: float, below: float) -> float:
+    """Divide; not a number where nothing has weight."""
+    return above / below if below else nan
 
 
 def bounded(low: float, high: float, name: str) -> tuple[float, float]:

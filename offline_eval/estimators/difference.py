@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offline_eval.errors import NotAvailable
-from offline_eval.estimators.base import Estimator, Means
+from offline_eval.estimators.base import Estimator, Limits, Means
 from offline_eval.rows import FloatArray, Rows
 
 
@@ -47,6 +47,11 @@ class Difference(Estimator):
         """Hold both normalisers."""
         own, other = self.estimator.score_weights(means), self.estimator.score_weights(_of_other(means))
         return {**own, **{f"against: {name}": -slope for name, slope in other.items()}}
+
+    def score_range(self, limits: Limits) -> tuple[float, float]:
+        """Give the range of the difference of two scores."""
+        low, high = self.estimator.score_range(limits)
+        return low - high, high - low
 
 
 def _of_other(means: Means) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.estimators.base import Estimator, Means
+from offline_eval.estimators.base import Estimator, Means, ratio
 from offline_eval.rows import FloatArray, Rows
 
 
@@ -28,14 +28,15 @@ class SNDR(Estimator):
         return {"model": rows.v_target, "correction": rows.correction, "weight": rows.weight}
 
     def value(self, means: Means) -> float:
-        """Add the model's value and the normalised correction."""
-        return means["model"] + means["correction"] / means["weight"]
+        """Add the model's value and the normalised correction; not a number where all weights are 0."""
+        return means["model"] + ratio(means["correction"], means["weight"])
 
     def gradient(self, means: Means) -> dict[str, float]:
         """Differentiate a sum with a ratio in it."""
         weight = means["weight"]
-        return {"model": 1.0, "correction": 1.0 / weight, "weight": -means["correction"] / weight**2}
+        correction = ratio(means["correction"], weight)
+        return {"model": 1.0, "correction": ratio(1.0, weight), "weight": -ratio(correction, weight)}
 
     def score_weights(self, means: Means) -> dict[str, float]:
         """Hold the denominator."""
-        return {"model": 1.0, "correction": 1.0 / means["weight"]}
+        return {"model": 1.0, "correction": ratio(1.0, means["weight"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.estimators.base import Estimator, Means
+from offline_eval.estimators.base import Estimator, Means, ratio
 from offline_eval.rows import FloatArray, Rows
 
 
@@ -33,13 +33,14 @@ class SNIPW(Estimator):
         return {"gain": rows.gain, "weight": rows.weight}
 
     def value(self, means: Means) -> float:
-        """Divide."""
-        return means["gain"] / means["weight"]
+        """Divide; not a number where all weights are 0."""
+        return ratio(means["gain"], means["weight"])
 
     def gradient(self, means: Means) -> dict[str, float]:
         """Differentiate a ratio."""
-        return {"gain": 1.0 / means["weight"], "weight": -means["gain"] / means["weight"] ** 2}
+        weight = means["weight"]
+        return {"gain": ratio(1.0, weight), "weight": -ratio(self.value(means), weight)}
 
     def score_weights(self, means: Means) -> dict[str, float]:
         """Hold the denominator."""
-        return {"gain": 1.0 / means["weight"]}
+        return {"gain": ratio(1.0, means["weight"])}

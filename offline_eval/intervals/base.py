@@ -31,6 +31,16 @@ class Interval(ABC):
             return "shoppers"
         return "rows" if self.keeps_units else "moments"
 
+    def check(self, estimators: Sequence[Estimator]) -> None:
+        """Refuse estimators that this interval does not exist for; asymptotic ones exist for all.
+
+        Raises
+        ------
+        NotAvailable
+            Saying which, and why.
+        """
+        del estimators
+
     @abstractmethod
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
         """Give the bounds for every estimator.
@@ -38,7 +48,7 @@ class Interval(ABC):
         Raises
         ------
         NotAvailable
-            When this interval does not exist for an estimator, or lacks what it must know beforehand.
+            When this interval does not exist for an estimator, or the rows break what was promised of them.
         """
 
 

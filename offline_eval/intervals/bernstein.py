@@ -29,6 +29,11 @@ class Bernstein(Interval):
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
+    def check(self, estimators: Sequence[Estimator]) -> None:
+        """Refuse those whose rows have no bounded scores."""
+        for estimator in estimators:
+            estimator.score_range(self.limits)
+
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
         """Give value ± its reach."""
         level = log(4 / check_alpha(alpha))
@@ -36,6 +41,7 @@ class Bernstein(Interval):
 
     def _one(self, estimator: Estimator, sample: Sample, level: float) -> Bounds:
         low, high = estimator.score_range(self.limits)
+        self.limits.check(sample.extremes, with_model=estimator.needs_model)
         count = sample.rows if sample.units is None else len(sample.units.sizes)
         if count < 2:
             raise NotAvailable("an empirical Bernstein interval needs at least two independent units")

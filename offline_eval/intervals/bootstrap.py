@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 
@@ -72,6 +73,12 @@ def check_draws(draws: int) -> int:
 
 
 def percentiles(values: Sequence[float] | FloatArray, alpha: float) -> Bounds:
-    """Give the α/2 and 1 - α/2 percentiles, interpolated linearly."""
-    low, high = np.percentile(values, [100 * alpha / 2, 100 * (1 - alpha / 2)])
+    """Give the α/2 and 1 - α/2 percentiles, interpolated linearly.
+
+    Values that are no numbers, of resamples that hold no weight, do not count.
+    """
+    known = np.asarray(values)[np.isfinite(values)]
+    if not len(known):
+        return Bounds(nan, nan)
+    low, high = np.percentile(known, [100 * alpha / 2, 100 * (1 - alpha / 2)])
     return Bounds(float(low), float(high))

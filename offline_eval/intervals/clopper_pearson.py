@@ -32,9 +32,18 @@ class ClopperPearson(Interval):
             raise NotAvailable("a Clopper-Pearson interval needs rewards of 0 and 1 only")
         self.limits = limits
 
+    def check(self, estimators: Sequence[Estimator]) -> None:
+        """Refuse all but IPW with a largest possible weight."""
+        for estimator in estimators:
+            if not isinstance(estimator, IPW):
+                raise NotAvailable(f"a Clopper-Pearson interval exists for ipw, not for {estimator.name}")
+            estimator.score_range(self.limits)
+
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
         """Give the interval of every estimator, all of which must be IPW."""
         check_alpha(alpha)
+        self.check(estimators)
+        self.limits.check(sample.extremes, with_model=False)
         if sample.units is not None and (sample.units.sizes > 1).any():
             raise NotAvailable(
                 "a Clopper-Pearson interval needs independent rows, but shoppers have several: "
@@ -43,8 +52,6 @@ class ClopperPearson(Interval):
         return [self._one(estimator, sample, alpha) for estimator in estimators]
 
     def _one(self, estimator: Estimator, sample: Sample, alpha: float) -> Bounds:
-        if not isinstance(estimator, IPW):
-            raise NotAvailable(f"a Clopper-Pearson interval exists for ipw, not for {estimator.name}")
         _, most = estimator.score_range(self.limits)
         successes = estimator.value(sample.means) / most * sample.rows
         failures = max(0.0, sample.rows - successes)

@@ -10,6 +10,7 @@ from scipy.special import gammainc, gammaln
 
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Limits
+from offline_eval.extremes import Extremes
 from offline_eval.intervals.base import Bounds, check_alpha
 from offline_eval.rows import FloatArray, Rows
 
@@ -68,11 +69,11 @@ class ConfidenceSequence:
         Raises
         ------
         NotAvailable
-            When a reward or a weight lies outside the limits that were given.
+            When the rows lie outside the limits that were given.
         """
+        self._limits.check(Extremes.of(rows), with_model=self._robust)
         low, spread = self._limits.reward_low, self._limits.spread
         reward = (rows.reward - low) / spread
-        self._refuse(rows, reward)
         if self._robust:
             q, v = (rows.q_chosen - low) / spread, (rows.v_target - low) / spread
         else:
@@ -81,16 +82,6 @@ class ConfidenceSequence:
         above_v = 1 - v if self._robust else v
         above_q = 1 - q if self._robust else q
         self._above.update(rows.weight * (1 - reward - above_q) + above_v)
-
-    def _refuse(self, rows: Rows, reward: FloatArray) -> None:
-        if len(rows) and (reward.min() < 0 or reward.max() > 1):
-            raise NotAvailable(f"a reward lies outside [{self._limits.reward_low}, {self._limits.reward_high}]")
-        if self._robust and len(rows):
-            if rows.weight.max() > self._limits.max_weight:
-                raise NotAvailable(f"a weight of {rows.weight.max():g} is above {self._limits.max_weight:g}")
-            predicted = (np.stack([rows.q_chosen, rows.v_target]) - self._limits.reward_low) / self._limits.spread
-            if predicted.min() < 0 or predicted.max() > 1:
-                raise NotAvailable("a prediction of the reward model lies outside the range of rewards")
 
     def __add__(self, other: ConfidenceSequence) -> ConfidenceSequence:
         """Merge with what another has followed: valid, as each predicts from its own past."""
@@ -105,6 +96,12 @@ class ConfidenceSequence:
         below, above = self._below.bound(level, self._rho), self._above.bound(level, self._rho)
         low, spread = self._limits.reward_low, self._limits.spread
         return Bounds(low + spread * below, low + spread * (1 - above))
+
+
+def apart(own: ConfidenceSequence, other: ConfidenceSequence, alpha: float) -> Bounds:
+    """Give bounds of the difference of what two sequences bound, valid at all times: each may miss with α/2."""
+    (low, high), (other_low, other_high) = own.bounds(alpha / 2), other.bounds(alpha / 2)
+    return Bounds(low - other_high, high - other_low)
 
 
 class _Side:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from offline_eval.decisions import Decision, check_distribution
+from offline_eval.decisions import Decision
 from offline_eval.errors import BadData, NoData, NotAvailable
 from offline_eval.history import FEATURE
-from offline_eval.rows import FloatArray, IntArray
+from offline_eval.rows import FloatArray, IntArray, check_distribution
 from offline_eval.targets import Target, checked
 from policies.actions import JointAction
 

@@ -20,6 +20,7 @@ def test_coverage_names_its_results() -> None:
     results = {each.name: each.value for each in coverage.measure(20, 1, lambda part: None)}
     assert results["coverage.normal.effective_sample_size"] >= 1_000
     assert {"coverage.normal.snipw", "coverage.clustered.dr", "coverage.sequence.dr.ever_missed"} <= results.keys()
+    assert {"coverage.trusted.heaviest_12_of_3612", "coverage.not_trusted.heaviest_6000_of_9600"} <= results.keys()
     assert "coverage.not_trusted.orders_0.01.weight_20.poverty_1.rows_5000" in results
     assert all(0 <= value <= 1 for name, value in results.items() if "sample_size" not in name)
 

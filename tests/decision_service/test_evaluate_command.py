@@ -64,6 +64,16 @@ def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Row
     assert document["diagnostics"]["units"] == 2_000
 
 
+def test_what_has_no_value_is_null(tmp_path: Path, rows: Rows) -> None:
+    table = columns(rows) | {"target_propensity": [0.0] * len(rows)}
+    code, told, _ = evaluate(write_csv(tmp_path / "rows.csv", table), "--json", tmp_path / "out.json")
+    assert code == 0
+    assert "do not use: no value came out for snipw, sndr" in told
+    found = {each["name"]: each for each in json.loads((tmp_path / "out.json").read_text())["results"]}
+    assert (found["ope.snipw"]["value"], found["ope.snipw"]["low"]) == (None, None)
+    assert found["ope.ipw"]["value"] == 0.0
+
+
 def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: Rows) -> None:
     results = []
     for file in (write_csv(tmp_path / "a.csv", columns(rows)), write_parquet(tmp_path / "a.parquet", columns(rows))):

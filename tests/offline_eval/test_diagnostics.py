@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.worlds import World
-from offline_eval import DM, DR, IPW, Question, Report, Rows, evaluate, named
+from offline_eval import DM, DR, IPW, SNIPW, Evaluation, Question, Report, Rows, evaluate, named
 from offline_eval.decisions import HOLD, Decision
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates, Repeats
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
+from offline_eval.groups import Groups, findings
 from offline_eval.history import History
+from offline_eval.html import page
+from offline_eval.targets import Uniform
+from offline_eval.weighing import Weighing
 from policies.actions import JointAction
 
 
@@ -186,10 +191,8 @@ def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
 
 def test_the_foreseen_skewness_is_that_of_independent_weights_and_rewards() -> None:
     random = np.random.default_rng(17)
-    weights, rewards = (
-        random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1]),
-        np.where(random.random(1_000_000) < 0.05, 2.0, 0.0),
-    )
+    weights = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1])
+    rewards = np.where(random.random(1_000_000) < 0.05, 2.0, 0.0)
     products = weights * (rewards - rewards.mean())
     found = Weights()
     found.add(weights, rewards)
@@ -254,10 +257,163 @@ def test_served_frequencies_know_a_logged_number_that_was_not_drawn_with() -> No
     assert ServedFrequencies().chance() == 1.0
 
 
+def test_frequencies_of_joint_actions_are_tested_within_a_channel() -> None:
+    """The log claims an even choice of two push messages, and always serves the first."""
+    actions = (JointAction("hint", "push", 0), JointAction("reminder", "push", 0))
+    log = [Decision(f"e-{n}", f"s-{n}", 0.0, {}, actions, np.full(2, 0.5), 0, float(n % 2)) for n in range(3_000)]
+    weighing, evaluation = Weighing(Uniform()), Evaluation(Question([SNIPW()]))
+    for rows in weighing.rows(log):
+        evaluation.add(rows)
+    report = evaluation.report(served=weighing.served)
+    assert codes(report) == {"propensity_calibration": Level.do_not_use}
+    assert "hint/push/0 was drawn 3,000 times, 1,500.0 were expected" in report.verdict.reasons[0].text
+    assert [(each.label, each.drawn) for each in report.diagnostics.served] == [("push", 3_000)]
+
+
+def test_rare_joint_actions_raise_no_false_alarm() -> None:
+    """In 60 honest logs of 400 draws among 300 joint actions, some drawn once that were expected .001 times."""
+    random = np.random.default_rng(23)
+    probabilities = 1 / np.arange(1, 301) ** 2
+    probabilities /= probabilities.sum()
+    names = [f"a-{number}" for number in range(300)]
+    chances, surprises = [], []
+    for _ in range(60):
+        served = ServedFrequencies()
+        for position in random.choice(300, 400, p=probabilities).tolist():
+            served.add(names, probabilities, position)
+        chances.append(served.chance())
+        surprises.append(max(each.z for each in served.served()))
+    assert min(chances) > 1e-3
+    assert max(surprises) > 5
+
+
+def test_rounded_propensities_of_a_certain_choice_are_no_surprise() -> None:
+    served = ServedFrequencies()
+    for _ in range(5_000):
+        served.add(["a", "b"], np.array([1 + 5e-7, 0.0]), 0)
+    assert served.chance() == 1.0
+
+
+def test_frequencies_are_counted_in_bounded_memory_and_merge() -> None:
+    whole, parts = ServedFrequencies(), [ServedFrequencies(), ServedFrequencies()]
+    for number in range(3_000):
+        names = ["common", f"rare-{number}"]
+        for served in (whole, parts[number // 1_500]):
+            served.add(names, np.array([0.5, 0.5]), number % 2)
+    found = {each.label: each for each in whole.served()}
+    merged = {each.label: each for each in (parts[0] + parts[1]).served()}
+    assert len(found) == 1_001
+    assert (found["common"].drawn, found["(others)"].drawn) == (1_500, 1_001)
+    assert sum(each.expected for each in found.values()) == pytest.approx(3_000)
+    assert merged["common"] == found["common"]
+    assert sum(each.drawn for each in merged.values()) == 3_000
+    assert whole.chance() == pytest.approx(1.0)
+
+
 def test_values_are_given_whatever_the_verdict(world: World) -> None:
     report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
     assert report.verdict.level is Level.do_not_use
     assert all(np.isfinite(each.value) for each in report.estimates)
+
+
+def crowded(sizes: list[int]) -> Rows:
+    """Shoppers with so many rows each, under a target unlike the log's."""
+    shoppers = np.repeat(np.arange(len(sizes)), sizes)
+    first = np.random.default_rng(18).random(len(shoppers)) < 0.5
+    return Rows.of(
+        reward=first, propensity=first * 0 + 0.5, target_propensity=np.where(first, 0.8, 0.2), shoppers=shoppers
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ([12] * 500, {}),
+        ([12] * 500 + [200], {}),
+        ([12] * 300 + [280], {"largest_unit": Level.caution}),
+        ([12] * 300 + [420], {"largest_unit": Level.do_not_use, "effective_units": Level.caution}),
+        ([12] * 300 + [6_000], {"largest_unit": Level.do_not_use, "effective_units": Level.do_not_use}),
+        ([40] * 90, {"effective_units": Level.caution, "few_units": Level.caution}),
+    ],
+)
+def test_a_shopper_with_many_rows_is_one_unit(sizes: list[int], found: dict[str, Level]) -> None:
+    rows = crowded(sizes)
+    assert codes(evaluate(rows, Question([SNIPW()]))) == found
+    assert codes(evaluate(rows, Question([SNIPW()], clustered=False))) == {}
+    totals = np.bincount(rows.shoppers, rows.weight) if rows.shoppers is not None else np.zeros(0)
+    diagnostics = evaluate(rows, Question([SNIPW()])).diagnostics
+    assert diagnostics.effective_units == pytest.approx(totals.sum() ** 2 / (totals @ totals))
+    assert diagnostics.largest_unit == pytest.approx(totals.max() / totals.sum())
+
+
+def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
+    rows = replace(world.log(20_000, np.random.default_rng(21)), shoppers=np.arange(20_000) // 4)
+    assert codes(evaluate(replace(rows, against=rows.as_logging()), Question([SNIPW()]))) == {}
+    seldom = np.where(np.arange(20_000) == 0, 1.0, 1e-4)
+    other = replace(rows, target_propensity=seldom, unsupported=np.full(20_000, 0.005))
+    report = evaluate(replace(rows, against=other), Question([SNIPW()]))
+    assert report.verdict.level is Level.do_not_use
+    assert codes(report)["against.largest_weight"] is Level.do_not_use
+    assert codes(report)["against.support"] is Level.caution
+    assert all(code.startswith("against.") for code in codes(report))
+    assert all(reason.text.startswith("of the other policy: ") for reason in report.verdict.reasons)
+    assert report.diagnostics.against is not None
+    assert report.diagnostics.against.weights.effective_sample_size < 20
+    assert "other policy: effective rows" in page("two", report, {})
+
+
+def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
+    rows = world.log(20_000, np.random.default_rng(22))
+    own = replace(rows, unsupported=np.full(20_000, 0.005))
+    assert codes(evaluate(replace(own, against=own.as_logging()), Question([SNIPW()]))) == {"support": Level.caution}
+
+
+def weightless(**changes: object) -> Rows:
+    columns: dict[str, object] = {
+        "reward": np.arange(200) % 2,
+        "propensity": np.full(200, 0.5),
+        "target_propensity": np.zeros(200),
+        "shoppers": np.arange(200) // 2,
+    }
+    return Rows.of(**columns | changes)
+
+
+@pytest.mark.parametrize("interval", ["normal", "bootstrap", "bootstrap-obp"])
+def test_a_target_that_was_never_followed_has_no_self_normalised_value(interval: str) -> None:
+    report = evaluate(
+        weightless(labels={"day": np.arange(200) % 3}), Question(interval=interval, by=("day",), draws=20)
+    )
+    found = {each.name: each for each in report.estimates}
+    for name in ("snipw", "sndr"):
+        assert np.isnan([found[name].value, found[name].low, found[name].high]).all()
+    assert found["ipw"].value == 0.0
+    assert codes(report)["no_value"] is Level.do_not_use
+    assert "no value came out for snipw, sndr" in " ".join(reason.text for reason in report.verdict.reasons)
+    json.dumps(report.document(), allow_nan=False)
+    assert "<svg" in page("none", report, {})
+
+
+def test_resamples_without_weight_do_not_count() -> None:
+    """One shopper of 100 has weight: of 60 resamples some hold none of its rows."""
+    rows = weightless(target_propensity=(np.arange(200) < 2) * 0.5)
+    (snipw,) = evaluate(rows, Question([SNIPW()], "bootstrap", draws=60)).estimates
+    assert (snipw.low, snipw.value, snipw.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reward": np.full(200, 1e308), "target_propensity": np.ones(200)},
+        {"propensity": np.full(200, 1e-200), "target_propensity": np.ones(200)},
+    ],
+    ids=["rewards", "weights"],
+)
+def test_numbers_too_large_to_add_up_are_not_to_be_used(changes: dict[str, object]) -> None:
+    rows = weightless(**changes)
+    report = evaluate(replace(rows, against=rows.as_logging()), Question())
+    assert report.verdict.level is Level.do_not_use
+    json.dumps(report.document(), allow_nan=False)
+    assert "<svg" in page("huge", report, {})
 
 
 def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
@@ -269,3 +425,63 @@ def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
     assert email.share_target + push.share_target == pytest.approx(1.0)
     own = rows.where(labels == "push")
     assert push.value == pytest.approx(own.gain.sum() / own.weight.sum())
+
+
+def split_log(chances: dict[str, float], label: str) -> Rows:
+    """A log that claims even choices everywhere, and chooses the first message with these chances."""
+    random = np.random.default_rng(24)
+    groups = random.choice(list(chances), 20_000)
+    first = random.random(20_000) < np.array([chances[each] for each in groups.tolist()])
+    return Rows.of(
+        reward=first,
+        propensity=np.full(20_000, 0.5),
+        target_propensity=np.where(first, 0.9, 0.1),
+        shoppers=np.arange(20_000) // 2,
+        labels={label: groups},
+    )
+
+
+def test_errors_that_cancel_over_all_are_found_by_segment() -> None:
+    rows = split_log({"new": 0.7, "loyal": 0.3, "other": 0.5}, "segment")
+    question = Question([SNIPW()], by=("segment",))
+    assert codes(evaluate(rows, Question([SNIPW()]))) == {}
+    report = evaluate(rows, question)
+    assert codes(report) == {"group_mean_weight": Level.do_not_use}
+    assert "where segment is loyal the mean weight is 0." in report.verdict.reasons[0].text
+    assert "(2 such groups)" in report.verdict.reasons[0].text
+    found = {each.label: each for each in report.groups["segment"]}
+    own = rows.where(rows.labels["segment"] == "new")
+    totals = np.bincount(np.arange(20_000) // 2, np.where(rows.labels["segment"] == "new", rows.weight, 0.0))
+    assert found["new"].mean_weight == pytest.approx(own.weight.mean())
+    assert found["new"].mean_weight_error == pytest.approx(totals.std() * len(totals) ** 0.5 / len(own), rel=0.5)
+    assert abs(found["other"].mean_weight_z) < 4
+    assert f"{found['new'].mean_weight:.3f} ± " in page("groups", report, {})
+    assert report.document()["groups"]["segment"][0]["mean_weight"] == found["loyal"].mean_weight
+
+
+def test_what_the_draw_decides_need_not_have_a_mean_weight_of_1() -> None:
+    rows = split_log({"push": 0.9, "email": 0.1}, "channel")
+    assert codes(evaluate(rows, Question([SNIPW()], by=("channel",)))) == {}
+    told = Question([SNIPW()], by=("channel",), known_before=("channel",))
+    assert codes(evaluate(rows, told)) == {"group_mean_weight": Level.do_not_use}
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_many_groups_of_heavy_weights_raise_no_false_alarm(size: int) -> None:
+    """60 honest logs of 20 days each, weights up to 17: uncorrected for skew, some nine have a day that looks wrong."""
+    random = np.random.default_rng(25)
+    flagged = 0
+    for _ in range(60):
+        heavy = random.random(16_000) < 0.03
+        days = Groups("day", "moments" if size == 1 else "shoppers")
+        days.add(
+            Rows.of(
+                reward=np.zeros(16_000),
+                propensity=np.where(heavy, 0.03, 0.97),
+                target_propensity=np.full(16_000, 0.5),
+                shoppers=np.arange(16_000) // size,
+                labels={"day": np.arange(16_000) // 800},
+            )
+        )
+        flagged += bool(findings({"day": days.groups(0.05)}, ["day"]))
+    assert flagged <= 3

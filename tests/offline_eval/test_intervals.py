@@ -22,16 +22,20 @@ from offline_eval import (
     SNIPW,
     Difference,
     Estimator,
+    Evaluation,
     Limits,
     NotAvailable,
+    Question,
     Rows,
     SwitchDR,
     Totals,
+    evaluate,
 )
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal, ObpBootstrap, named
 from offline_eval.intervals.sequence import ConfidenceSequence
 
 LIMITS = Limits(0.0, 1.0, max_weight=8.0)
+PAIRABLE = Question([IPW()], "clopper-pearson", limits=LIMITS)
 EVERY: tuple[tuple[Interval, tuple[Estimator, ...]], ...] = (
     (Normal(), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
     (Bootstrap(draws=200), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
@@ -134,6 +138,13 @@ def test_bootstrap_does_not_depend_on_chunks(world: World) -> None:
     assert list(one) == pytest.approx(list(two), rel=1e-9)
 
 
+def heavy(rows: Rows) -> Rows:
+    """Let another target weigh the first row a million times."""
+    other = rows.as_logging()
+    propensity = np.where(np.arange(len(rows)) == 0, 1e-6, 1.0)
+    return replace(other, propensity=propensity, target_propensity=np.ones(len(rows)))
+
+
 def hits(make: Callable[[np.random.Generator], Bounds], truth: float, repetitions: int) -> int:
     random = np.random.default_rng(12)
     return sum(low <= truth <= high for low, high in (make(random) for _ in range(repetitions)))
@@ -184,6 +195,21 @@ def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimat
     assert hits(make, world.truth, 400) >= 400 * 0.95 - 3 * np.sqrt(400 * 0.05 * 0.95)
 
 
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimator, world: World) -> None:
+    rows = world.log(4_000, np.random.default_rng(19))
+    (own,) = bounds(Bernstein(LIMITS), (estimator,), rows)
+    (apart,) = bounds(Bernstein(LIMITS), (Difference(estimator),), replace(rows, against=rows.as_logging()))
+    assert apart.low < world.truth - world.logged_truth < apart.high
+    assert apart.high - apart.low < 4 * (own.high - own.low)
+
+
+def test_rounding_breaks_no_promise(world: World) -> None:
+    rows = world.log(100, np.random.default_rng(20))
+    limits = Limits(0.0, 1.0, float(rows.weight.max()) / (1 + 1e-12))
+    assert bounds(Bernstein(limits), (DR(),), replace(rows, v_target=np.full(100, 1 + 1e-12)))
+
+
 def test_obp_intervals_of_self_normalised_estimators_are_wrong_and_ours_are_not() -> None:
     """With the denominator frozen, a constant reward of .9 and noise gets an interval far too wide."""
     world = World.of(4)
@@ -212,6 +238,29 @@ def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not
         missed, peeked = missed + (not held), peeked + (not normal)
     assert missed <= 13
     assert peeked > 13
+
+
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
+    estimator: Estimator, world: World
+) -> None:
+    """40 logs, looked at 10 times each: 8 that ever miss have a chance below 1 in 2,000."""
+    question = Question([estimator], "sequence", limits=Limits(0.0, 1.0, world.max_weight))
+    missed, random = 0, np.random.default_rng(21)
+    for _ in range(40):
+        evaluation, held = Evaluation(question), True
+        for _ in range(10):
+            rows = world.log(100, random)
+            evaluation.add(replace(rows, against=rows.as_logging()))
+            report = evaluation.report()
+            (difference,) = report.differences
+            held &= difference.low <= world.truth - world.logged_truth <= difference.high
+            held &= report.mean_reward.low <= world.logged_truth <= report.mean_reward.high
+        missed += not held
+    assert missed <= 7
+    (normal,) = evaluate(replace(rows, against=rows.as_logging()), Question([estimator])).differences
+    (sequence,) = evaluate(replace(rows, against=rows.as_logging()), question).differences
+    assert sequence.low < normal.low < normal.high < sequence.high
 
 
 def test_shards_of_a_confidence_sequence_merge(world: World) -> None:
@@ -245,6 +294,31 @@ def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
         (lambda rows: ConfidenceSequence(Limits(0, 1), robust=True), "largest possible weight"),
         (lambda rows: ConfidenceSequence(Limits(0, 0.5)).update(rows), r"outside \[0, 0.5\]"),
         (lambda rows: ConfidenceSequence(Limits(0, 1, 0.1), robust=True).update(rows), "is above 0.1"),
+        (
+            lambda rows: bounds(Bernstein(Limits(0, 0.5, 8)), (IPW(),), rows),
+            r"outside \[0, 0.5\]: they reach from 0 to 1",
+        ),
+        (lambda rows: bounds(Bernstein(Limits(0, 1, 0.1)), (IPW(),), rows), r"a weight of .* is above 0.1"),
+        (lambda rows: bounds(ClopperPearson(Limits(0, 1, 0.1)), (IPW(),), rows), r"a weight of .* is above 0.1"),
+        (lambda rows: bounds(ClopperPearson(LIMITS), (IPW(),), replace(rows, reward=rows.reward * 2)), "from 0 to 2"),
+        (
+            lambda rows: bounds(Bernstein(LIMITS), (DR(),), replace(rows, v_target=rows.v_target + 1)),
+            "a prediction of the reward model lies outside",
+        ),
+        (
+            lambda rows: bounds(Bernstein(LIMITS), (Difference(IPW()),), replace(rows, against=heavy(rows))),
+            "a weight of 1e.06 is above 8",
+        ),
+        (lambda rows: Limits(0, 1, -5), "largest possible weight must be positive, not -5"),
+        (lambda rows: Limits(0, 1, 0), "largest possible weight must be positive, not 0"),
+        (lambda rows: Limits(0, 1, float("nan")), "largest possible weight must be positive, not nan"),
+        (lambda rows: Limits(1, 0), "must rise"),
+        (lambda rows: Question([SNIPW()], "bernstein", limits=LIMITS), "self-normalised"),
+        (lambda rows: Question([IPW()], "bernstein"), "largest possible weight"),
+        (lambda rows: Question([DR()], "clopper-pearson", limits=LIMITS), "exists for ipw, not for dr"),
+        (lambda rows: Question([IPW()], "clopper-pearson"), "largest possible weight"),
+        (lambda rows: Question([DR()], "sequence"), "largest possible weight"),
+        (lambda rows: Evaluation(PAIRABLE).add(replace(rows, against=rows.as_logging())), "not for ipw.difference"),
         (lambda rows: Bootstrap(draws=1), "at least 2 draws"),
         (lambda rows: named("bayes", limits=LIMITS), "known are normal"),
     ],

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from offline_eval import BadData, Rows, blocks, dense_blocks
+from offline_eval import NAMES, BadData, Rows, Totals, blocks, dense_blocks, named
+from offline_eval.decisions import Decision
+from offline_eval.targets import Call
+from offline_eval.weighing import Weighing
+from policies.actions import JointAction
+
+ACTIONS = tuple(JointAction(message, channel, 0) for channel in ("push", "email") for message in ("hint", "reminder"))
 
 
 def columns(**changes: object) -> dict[str, object]:
@@ -34,6 +42,20 @@ def test_a_bad_value_is_named_by_row_and_column(column: str, values: list[float]
         Rows.of(**columns(**{column: values}))
 
 
+def test_a_propensity_that_no_weight_can_be_made_of_is_named() -> None:
+    with pytest.raises(BadData, match=r"row 2, column propensity: is 9\.999\d*e-321, too small to divide by"):
+        Rows.of(**columns(propensity=[0.5, 1e-320, 0.5]))
+
+
+def test_rounding_above_1_is_brought_down_and_more_is_told_with_its_digits() -> None:
+    rows = Rows.of(**columns(propensity=[1.0000001, 0.5, 1.0], target_propensity=[1.0000009, 0.5, 0.5]))
+    assert rows.weight.tolist() == [1.0, 1.0, 0.5]
+    with pytest.raises(
+        BadData, match=r"row 1, column target_propensity: is 1\.000002, must be at least 0 and at most 1"
+    ):
+        Rows.of(**columns(target_propensity=[1.000002, 0.5, 0.5]))
+
+
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(BadData, match="column propensity: has 2 values, reward has 3"):
         Rows.of(**columns(propensity=[0.5, 0.5]))
@@ -48,6 +70,47 @@ def test_numbers_of_rows_go_on_over_blocks() -> None:
         list(dense_blocks(reward, np.zeros(count, dtype=np.int64), propensity, target, size=3))
 
 
+def dense(**changes: object) -> list[Rows]:
+    """Seven rows over three joint actions, in blocks of three."""
+    given: dict[str, Any] = {
+        "reward": np.ones(7),
+        "action": np.arange(7) % 3,
+        "propensity": np.full(7, 0.5),
+        "target": np.tile([0.7, 0.2, 0.1], (7, 1)),
+    }
+    return list(dense_blocks(**given | changes, size=3))
+
+
+def test_dense_rows_keep_their_shoppers() -> None:
+    shoppers = [rows.shoppers for rows in dense(shoppers=np.array(list("aabbccd")))]
+    assert [each.tolist() for each in shoppers if each is not None] == [["a", "a", "b"], ["b", "c", "c"], ["d"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "complaint"),
+    [
+        ("action", 3, "is 3, must be at least 0 and below 3"),
+        ("action", -1, "is -1, must be at least 0 and below 3"),
+        ("target", [0.9, 0.9, 0.9], "sums to 2.7, must sum to 1"),
+        ("target", [1.5, -0.25, -0.25], "holds a value that is no probability"),
+        ("target", [np.nan, 0.5, 0.5], "holds a value that is no probability"),
+        ("target", [np.inf, 0.5, 0.5], "holds a value that is no probability"),
+    ],
+)
+def test_bad_actions_and_distributions_are_named(column: str, change: object, complaint: str) -> None:
+    values = {"action": np.arange(7) % 3, "target": np.tile([0.7, 0.2, 0.1], (7, 1))}[column]
+    values[4] = change
+    with pytest.raises(BadData, match=f"row 5, column {column}: {complaint}"):
+        dense(**{column: values})
+
+
+def test_dense_columns_of_another_kind_or_length_are_refused() -> None:
+    with pytest.raises(BadData, match="column action: holds float64, must hold whole numbers from 0"):
+        dense(action=np.zeros(7))
+    with pytest.raises(BadData, match="column shoppers: has 6 values, reward has 7"):
+        dense(shoppers=np.arange(6))
+
+
 def test_blocks_keep_every_column() -> None:
     rows = Rows.of(**columns(shoppers=["a", "b", "a"], labels={"channel": np.array(["x", "y", "x"])}))
     again = next(iter(blocks([rows.slice(0, 2), rows.slice(2, 3)])))
@@ -56,3 +119,41 @@ def test_blocks_keep_every_column() -> None:
     assert again.labels["channel"].tolist() == ["x", "y", "x"]
     assert again.first == 1
     assert rows.slice(1, 3).first == 2
+
+
+def decision(number: int, drawn: int, logged: np.ndarray, reward: float = 0.0) -> Decision:
+    return Decision(f"e-{number}", f"s-{number}", float(number), {}, ACTIONS, logged, drawn, reward)
+
+
+@pytest.mark.parametrize("slots", [(), ("channel",)])
+@pytest.mark.parametrize("logged", [(0.4, 0.1, 0.3, 0.2), (0.5, 0.0, 0.3, 0.2)])
+def test_weights_by_slots_are_unbiased_with_every_estimator_that_is(
+    slots: tuple[str, ...], logged: tuple[float, ...]
+) -> None:
+    """Rewards depend on the channel alone, the reward model's mistakes do not; each row as often as it is drawn."""
+    wanted, reward = np.array([0.1, 0.6, 0.1, 0.2]), np.array([1.0, 1.0, 0.25, 0.25])
+    weighing = Weighing(Call(lambda _: wanted), predict=lambda _: np.array([0.9, 0.1, 0.3, 0.8]), slots=slots)
+    times = np.repeat(np.arange(4), (np.array(logged) * 10).astype(int))
+    log = [decision(number, drawn, np.array(logged), reward[drawn]) for number, drawn in enumerate(times.tolist())]
+    estimators = named(set(NAMES) - {"dm", "switch-dr", "dr-os"}) + named(
+        ["switch-dr", "dr-os"], tau=99, shrinkage=1e12
+    )
+    totals = Totals(estimators)
+    (rows,) = weighing.rows(log)
+    totals.add(rows)
+    supported = bool(slots) or min(logged) > 0
+    for estimator in estimators if supported else ():
+        assert estimator.value(totals.sample().means) == pytest.approx(wanted @ reward), estimator
+    assert rows.unsupported is not None
+    assert rows.unsupported == pytest.approx(np.full(10, 0.0 if supported else 0.6))
+
+
+def test_a_slot_value_that_is_never_logged_is_without_support() -> None:
+    wanted, logged = np.array([0.5, 0.0, 0.1, 0.4]), np.array([0.5, 0.5, 0.0, 0.0])
+    predicted = np.array([0.2, 0.4, 1.0, 0.5])
+    weighing = Weighing(Call(lambda _: wanted), predict=lambda _: predicted, slots=("channel",))
+    (rows,) = weighing.rows([decision(1, 0, logged)])
+    assert rows.unsupported is not None
+    assert rows.unsupported[0] == pytest.approx(0.5)
+    assert rows.q_chosen[0] == pytest.approx(0.3)
+    assert rows.v_target[0] == pytest.approx(0.5 * 0.3 + 0.1 * 1.0 + 0.4 * 0.5)

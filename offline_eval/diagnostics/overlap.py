@@ -1,0 +1,74 @@
+"""Overlap: how much of what a policy would do is in the log, which decides what its estimates are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offline_eval.diagnostics.weights import Weights, WeightSummary
+from offline_eval.rows import Rows
+from offline_eval.totals import Sample
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a log's rows are worth for one policy.
+
+    ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are.
+    ``effective_units`` is (ΣW)²/ΣW² with W the weight of an independent unit, and ``largest_unit`` the greatest
+    share of all weight in one: a shopper with thousands of rows is one unit. ``unsupported`` is the policy's mass
+    where the logging policy never goes, ``clipped`` the share of weight that clipping takes away.
+    """
+
+    weights: WeightSummary
+    mean_weight_error: float
+    effective_units: float
+    largest_unit: float
+    unsupported: float
+    clipped: float
+
+
+class OverlapSums:
+    """Sums up the overlap of one policy, block by block.
+
+    Parameters
+    ----------
+    max_weight
+        Where estimators clip.
+    """
+
+    def __init__(self, max_weight: float) -> None:
+        self._max_weight = max_weight
+        self._weights = Weights()
+        self._unsupported = self._clipped = 0.0
+
+    def add(self, rows: Rows) -> None:
+        """Add a block of rows."""
+        self._weights.add(rows.weight, rows.reward)
+        if rows.unsupported is not None:
+            self._unsupported += float(rows.unsupported.sum())
+        if np.isfinite(self._max_weight):
+            self._clipped += float(np.maximum(rows.weight - self._max_weight, 0).sum())
+
+    def overlap(self, sample: Sample, term: str) -> Overlap:
+        """Give what was found; ``term`` names this policy's weight among the sample's terms."""
+        weights = self._weights.summary()
+        effective, largest = _units(sample, term) or (weights.effective_sample_size, weights.largest_share)
+        return Overlap(
+            weights=weights,
+            mean_weight_error=float(np.sqrt(sample.variance({term: 1.0}))),
+            effective_units=effective,
+            largest_unit=largest,
+            unsupported=self._unsupported / weights.rows,
+            clipped=self._clipped / (weights.mean * weights.rows) if weights.mean > 0 else 0.0,
+        )
+
+
+def _units(sample: Sample, term: str) -> tuple[float, float] | None:
+    """Give the effective number of units and the largest one's share; None where rows are the units."""
+    if sample.units is None:
+        return None
+    weight = sample.units.totals[sample.names.index(term)]
+    total, squares = float(weight.sum()), float(weight @ weight)
+    return (total * total / squares, float(weight.max()) / total) if squares > 0 else (0.0, 0.0)
