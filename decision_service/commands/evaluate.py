@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -190,7 +191,13 @@ def _show(report: Report, console: Console) -> None:
 
 
 def _grouped(name: str, groups: list[Group]) -> Table:
-    table = Table(title=f"By {name}", caption="self-normalised within the group")
+    # Nine columns fit into a line of 80 characters only without borders.
+    table = Table(
+        title=f"By {name}",
+        caption="self-normalised within the group",
+        box=SIMPLE_HEAD,
+        padding=0,
+    )
     headings = (name, "rows", "logged", "target", "effective", "mean weight", "value", "low", "high")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == name else "right", no_wrap=True)
@@ -201,7 +208,7 @@ def _grouped(name: str, groups: list[Group]) -> Table:
             f"{each.share_logged:.1%}",
             f"{each.share_target:.1%}",
             f"{each.effective_sample_size:,.0f}",
-            f"{each.mean_weight:.3f} ± {number(each.mean_weight_error)}",
+            f"{each.mean_weight:.3f} ± {each.mean_weight_error:.3f}",
             number(each.value),
             number(each.low),
             number(each.high),
