@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -207,8 +208,10 @@ def _show(report: Report, console: Console) -> None:
 
 
 def _grouped(name: str, groups: list[Group]) -> Table:
-    # As `Text`: names and labels are the log's, and brackets in them no markup of ours.
-    table = Table(title=Text(f"By {name}"), caption="self-normalised within the group")
+    # Names and labels as `Text`: they are the log's, and brackets in them no markup of ours. Nine columns fit into a
+    # line of 80 characters only without borders.
+    caption = "self-normalised within the group"
+    table = Table(title=Text(f"By {name}"), caption=caption, box=SIMPLE_HEAD, padding=0)
     table.add_column(Text(name), no_wrap=True)
     for heading in ("rows", "logged", "target", "effective", "mean weight", "value", "low", "high"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -219,7 +222,7 @@ def _grouped(name: str, groups: list[Group]) -> Table:
             f"{each.share_logged:.1%}",
             f"{each.share_target:.1%}",
             f"{each.effective_sample_size:,.0f}",
-            f"{each.mean_weight:.3f} ± {number(each.mean_weight_error)}",
+            f"{each.mean_weight:.3f} ± {each.mean_weight_error:.3f}",
             number(each.value),
             number(each.low),
             number(each.high),

@@ -241,7 +241,7 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
     lines[1] = "e-0,reminder/push/0,0.5\ne-0,HOLD,0.25"
     (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
     told = run("evaluate", small.directory, "--target", f"table:{tmp_path / 'p.csv'}")
-    assert "row 1, column target distribution: sums to 0.75" in told[2]
+    assert "row 1, event 'e-0', column target distribution: sums to 0.75" in told[2]
     lines[1] = "e-0,reminder/fax/0,1.0"
     (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
     assert "was not eligible" in run("evaluate", small.directory, "--target", f"table:{tmp_path / 'p.csv'}")[2]
