@@ -16,11 +16,13 @@ from decision_service.state.base import StateAway
 from decision_service.state.redis import RedisStateStore
 from policies.budget import utc_day
 from policies.rows import FenceRow
-from policies.shopper import HORIZON_S
 
 _LOOK_EVERY_S = 0.5
 _TIDY_EVERY = 20
 """Looks between one tidying up and the next."""
+
+_BUDGET_DAYS = 366
+"""Days whose spending is kept: far more than any send concerns, lest a row of a distant date drops today's."""
 
 _STALE_CLAIM_S = 60
 """Twice as long as a decision may take from its reservation to its log row."""
@@ -118,4 +120,4 @@ class Keeper:
         await self._projector.advance(head.position)
         if self._beats % _TIDY_EVERY == 0:
             await self._store.drop_stale_claims(_STALE_CLAIM_S)
-            await self._store.drop_budget_days(utc_day(max(head.watermark, 0.0) - HORIZON_S))
+            await self._store.drop_budget_days(utc_day(max(head.watermark, 0.0)) - _BUDGET_DAYS)

@@ -39,7 +39,9 @@ class OutcomeAnswer(msgspec.Struct):
     logged_at: str
     value: float
     feedback_id: str | None
-    late: Annotated[bool, Meta(description="Missed the attribution window: learned as a correction.")]
+    late: Annotated[
+        bool, Meta(description="Missed the attribution window: learned as a correction, or as a bounce only reported.")
+    ]
 
 
 class _Fated(msgspec.Struct, kw_only=True):
@@ -47,7 +49,8 @@ class _Fated(msgspec.Struct, kw_only=True):
         Status,
         Meta(
             description="`held`; a send: `waiting` for its activation, `scheduled`, `sent`; or kept back: `expired` "
-            "without activation, `refused` by the activation gate, `cancelled`, `bounced`, `voided`."
+            "without activation or asked about too late, `refused` by the activation gate, `cancelled`, `bounced`, "
+            "`voided`."
         ),
     ]
     deferred: bool

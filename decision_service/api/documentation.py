@@ -89,6 +89,10 @@ def route_docs() -> tuple[RouteDoc, ...]:
             "Ask once more, because the send is about to leave",
             MomentBody,
             optional=True,
+            description="The first answer stands. Delivered after its send time, a send counts from that moment under "
+            "caps, gaps, windows and the day's budget, which is not asked again. More than an hour after it the answer "
+            "is `expired`, whether activation was deferred or not. A send that was not deferred counts as sent once "
+            "its attribution window is over, also where the answer is no after that.",
         ),
         RouteDoc(
             "POST",

@@ -31,7 +31,8 @@ class FiguresAnswer(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, Count],
         Meta(
             description="Sends that did not leave: `cancelled`, `refused` by the activation gate, deferred and "
-            "`waiting` or `expired` without activation, `bounced`, or `voided` by a withdrawal of consent."
+            "`waiting`, `expired` without activation or asked about too late, `bounced` in time, or `voided` by a "
+            "withdrawal of consent."
         ),
     ]
     clicks: Annotated[Count, Meta(description="Delivered sends that were clicked.")]

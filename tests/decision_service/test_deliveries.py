@@ -325,6 +325,19 @@ async def test_a_days_budget_is_shared_by_all_shoppers_and_given_back(replica: S
         assert tomorrow["decision"] == "send"
 
 
+async def test_a_row_of_a_distant_date_gives_no_budget_back(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 0.5}
+    by_push = {"exclude": [{"channel": "email"}]}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", **by_push)
+        await service.post("/v1/events", {"shopper_id": "s-9", "type": "session", "now": "2026-12-31T17:00:00Z"})
+        keeper = service.service.keeper
+        keeper._beats = 0  # it tidies up at the first look
+        await keeper._look()
+        assert not await sends(service, "e-2", shopper_id="s-2", **by_push)
+
+
 async def test_the_budget_is_known_again_after_the_state_was_lost(replica: Start, redis: Any) -> None:
     document = small_document(delays_s=[0])
     document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 0.5}
