@@ -87,12 +87,12 @@ class Feedback:
         rows = [decode(row.body) for row in found]
         decision = next(row for row in rows if isinstance(row, DecisionRow))
         told = (_joined(row, decision, now) for row in rows if isinstance(row, OutcomeRow))
-        if (
-            bounce := next((row for row in told if bounces(decision, row)), None)
-        ) is not None and decision.is_delivered:
-            condition = Condition(owner=decision.shopper_id, before=decision.window_ends_at or inf)
-            await self._journal.append(Draft(bounce, joined_bounce_key(event_id), condition=condition))
-            await self._journal.contained()
+        bounce = next((row for row in told if bounces(decision, row)), None)
+        if bounce is None or not decision.is_delivered:
+            return
+        condition = Condition(owner=decision.shopper_id, before=decision.window_ends_at or inf)
+        await self._journal.append(Draft(bounce, joined_bounce_key(event_id), condition=condition))
+        await self._journal.contained()
 
     async def log_withdrawing(
         self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
