@@ -4,6 +4,9 @@ A learning shop with a floor decides among simulated shoppers. At each decision 
 what every eligible joint action would earn now (one step): the truth of a target is their mean under its
 distribution, over the very decisions that were logged. Intervals must hold it, and where they do not, the verdict
 must not say `trust`. The logging policy is a target too: its truth beside what it earned checks the simulator.
+
+The verdict is the one that the command gives, but for its warning of history: that is about what a target would earn in
+the contexts that it brings about itself, which one step does not ask (`benchmarks.deployed` does). It is counted apart.
 """
 
 from __future__ import annotations
@@ -122,7 +125,8 @@ class Enough:
 class Outcome:
     """What one log gave for one target: verdict, and which estimators' intervals hold the truth.
 
-    ``truth`` is the target's expected reward per decision, ``earned`` what the logging policy earned.
+    ``truth`` is the target's expected reward per decision, ``earned`` what the logging policy earned; ``warned``
+    tells of a warning of history.
     """
 
     target: str
@@ -130,6 +134,7 @@ class Outcome:
     decisions: int
     truth: float
     earned: float
+    warned: bool
     held: dict[str, bool]
 
 
@@ -181,18 +186,18 @@ def outcomes(seed: int, epsilon: float, names: Sequence[str], weeks: int) -> lis
     for name in names:
         target = Remembered(_targets()[name].distribution)
         truth = truth_of(decisions, target, expected)
-        report = _report(decisions, Weighing(target, predict=model.distribution), is_logging=name == "logging")
+        report, history = _judged(decisions, Weighing(target, predict=model.distribution))
+        warned = bool(history.findings(is_logging=name == "logging"))
         held = {each.name: each.low <= truth <= each.high for each in report.estimates}
-        found.append(Outcome(name, report.verdict.level, len(decisions), truth, report.mean_reward.value, held))
+        found.append(Outcome(name, report.verdict.level, len(decisions), truth, report.mean_reward.value, warned, held))
     return found
 
 
-def _report(decisions: Sequence[Decision], weighing: Weighing, *, is_logging: bool) -> Report:
-    """Evaluate as ``decision-service evaluate`` does."""
+def _judged(decisions: Sequence[Decision], weighing: Weighing) -> tuple[Report, History]:
     evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
     for rows in weighing.rows(history.watched(decisions)):
         evaluation.add(rows)
-    return evaluation.report(history.findings(is_logging=is_logging), weighing.served)
+    return evaluation.report(served=weighing.served), history
 
 
 def _targets() -> dict[str, Target]:
@@ -278,10 +283,15 @@ def _truth_to_earned(found: list[Outcome]) -> Measured:
 
 
 def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:
+    yield Measured(f"triangle.{name}.warned_of_history", float(sum(each.warned for each in found)), unit=_of(found))
     for level in Level:
         own = [each for each in found if each.level is level]
         verdict = level.text.replace(" ", "_")
-        yield Measured(f"triangle.{name}.{verdict}", float(len(own)), unit=f"of {len(found)} logs")
+        yield Measured(f"triangle.{name}.{verdict}", float(len(own)), unit=_of(found))
         for estimator in _ESTIMATORS if own else ():
             held, unit = sum(each.held[estimator] for each in own), f"of the {len(own)} logs"
             yield Measured(f"triangle.{name}.{verdict}.{estimator}.held", float(held), unit=unit)
+
+
+def _of(found: list[Outcome]) -> str:
+    return f"of {len(found)} logs"

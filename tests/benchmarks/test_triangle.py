@@ -28,7 +28,7 @@ def test_a_small_run_names_its_results(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_was_noted_is_known_again_and_another_runs_is_not(tmp_path: Path) -> None:
-    found = [Outcome("uniform", Level.caution, 20_000, 0.1, 0.2, {"ipw": True, "dr": False})]
+    found = [Outcome("uniform", Level.caution, 20_000, 0.1, 0.2, False, {"ipw": True, "dr": False})]
     Notebook(tmp_path / "notes", weeks=3).note(7, 0.2, found)
     again = Notebook(tmp_path / "notes", weeks=3)
     assert again.of(7, 0.2) == found
