@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -53,8 +54,16 @@ def test_what_ray_says_stays_out_of_the_terminal(service: Started) -> None:
     assert "Started a local Ray instance" in service.data.service_log.read_text()
 
 
+def _connections(process: psutil.Process) -> list[Any]:
+    """Give a process's connections; some of Ray's processes live for a moment only."""
+    try:
+        return list(process.net_connections("tcp"))
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return []
+
+
 def test_nothing_but_serves_own_authenticated_port_listens_beyond_loopback(service: Started) -> None:
-    connections = [c for process in orphans.marked(service.run().token) for c in process.net_connections("tcp")]
+    connections = [each for process in orphans.marked(service.run().token) for each in _connections(process)]
     listening = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
     beyond = {address for address in listening if not address.ip.endswith("127.0.0.1")}
     replicas = 1
