@@ -93,19 +93,18 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def with_send(self, send: Send) -> ShopperState:
         """Add a send; one already there under its event_id is replaced."""
-        others = (other for other in self.sends if other.event_id != send.event_id)
-        sends = sorted((*others, send), key=lambda each: (each.send_at, each.event_id))
-        return msgspec.structs.replace(self, sends=tuple(sends))
+        return self._holding(*(other for other in self.sends if other.event_id != send.event_id), send)
 
     def with_claim(self, send: Send) -> ShopperState:
         """Add a place that is reserved ahead of the log, beside any other of its event.
 
         A repeat may have drawn another send than the one that is logged, and takes nothing away from it.
         """
-        if send in self.sends:
-            return self
-        sends = sorted((*self.sends, send), key=lambda each: (each.send_at, each.event_id))
-        return msgspec.structs.replace(self, sends=tuple(sends))
+        return self if send in self.sends else self._holding(*self.sends, send)
+
+    def _holding(self, *sends: Send) -> ShopperState:
+        ordered = sorted(sends, key=lambda each: (each.send_at, each.event_id))
+        return msgspec.structs.replace(self, sends=tuple(ordered))
 
     def send_of(self, event_id: str) -> Send | None:
         """Give the place that a decision has taken, None when it has none (any more)."""

@@ -221,9 +221,8 @@ class Auditor:
             self._shopper(row.shopper_id).withdraw(row.channel, row.at, by=row.event_id)
         elif row.type == "bounce":
             place = self._shopper(row.shopper_id).places.get(row.event_id)
-            if (
-                place is not None and max(row.occurred_at, self._time) < place.window_ends_at
-            ):  # else it is reported only
+            # One that comes late is reported only.
+            if place is not None and max(row.occurred_at, self._time) < place.window_ends_at:
                 self._give_back(row.shopper_id, row.event_id)
 
     def _preferences(self, row: PreferencesRow) -> None:
