@@ -11,13 +11,11 @@ import numpy as np
 from offline_eval.decisions import Decision
 from offline_eval.errors import BadData, NoData, NotAvailable
 from offline_eval.history import FEATURE
-from offline_eval.rows import FloatArray, IntArray, check_distribution
+from offline_eval.rows import TOLERANCE, FloatArray, IntArray, check_distribution
 from offline_eval.targets import Target, checked
 from policies.actions import JointAction
 
 _MOST_SENDS = 4
-_ROUNDED = 1e-6
-"""How far a sum of probabilities may be from 1."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Trajectories:
         if (bad := np.flatnonzero(~np.isfinite(self.reward))).size:
             raise BadData("reward", f"is {self.reward[bad[0]]:g}, must be a finite number", int(bad[0]) + 1)
         # What is not a number is near nothing, and fails too.
-        sound = (np.abs(self.target.sum(axis=1) - 1) <= _ROUNDED) & (self.target >= 0).all(axis=1)
+        sound = (np.abs(self.target.sum(axis=1) - 1) <= TOLERANCE) & (self.target >= 0).all(axis=1)
         if (bad := np.flatnonzero(~sound)).size:
             check_distribution(self.target[bad[0]], "target", int(bad[0]) + 1)
 
