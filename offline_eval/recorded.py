@@ -46,7 +46,7 @@ def check_row(row: DecisionRow, rulebook: Rulebook) -> None:
 
 
 def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision:
-    """Read a decision row together with what it earned.
+    """Read a decision row, which `check_row` has let pass, together with what it earned.
 
     ``rulebook`` must be of the row's catalogue version.
 
@@ -55,7 +55,6 @@ def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision
     BadData
         When no decision can have written the row; naming event and column.
     """
-    check_row(row, rulebook)
     space, place = rulebook.space, place_of(row)
     verdicts = _unpacked(row, "verdicts", np.uint8)
     if len(verdicts) != len(space):
