@@ -19,6 +19,7 @@ from policies.rulebook import Rulebook
 from tests.factories import small_document
 
 # How fast examples are made says something about the machine's load, nothing about the code.
+# What is not named here is Hypothesis' own default: with CI in the environment, the same examples on every run.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
