@@ -29,6 +29,7 @@ from decision_service.api.schemas import (
     MomentBody,
     OutcomeBody,
     PreferencesBody,
+    ShopperBody,
     ShopperEventBody,
     parse,
     parse_item,
@@ -38,8 +39,7 @@ from decision_service.api.schemas import (
 from decision_service.decider import Answered
 from decision_service.feedback import Status, invalid
 from decision_service.log.base import LogUnavailable
-from decision_service.names import ERASED, is_pseudonym
-from decision_service.problems import BadRequest, Invalid, NotFound, Problem, TooLarge, Unavailable
+from decision_service.problems import BadRequest, NotFound, Problem, TooLarge, Unavailable
 from decision_service.registry.base import RegistryUnavailable
 from decision_service.report.reporter import ReportQuery
 from decision_service.service import Service
@@ -341,12 +341,7 @@ def _parsed(item: dict[str, Any]) -> DecideBody | Problem:
 
 
 def _shopper(request: Request) -> str:
-    shopper_id = str(request.path_params["shopper_id"])
-    if not 0 < len(shopper_id) <= 255 or any(ord(each) < 32 or ord(each) == 127 for each in shopper_id):
-        raise Invalid.field("shopper_id", "must have 1 to 255 characters and no control characters")
-    if is_pseudonym(shopper_id):
-        raise Invalid.field("shopper_id", f"must not begin with {ERASED!r}, which names shoppers who were erased")
-    return shopper_id
+    return parse_item(ShopperBody, request.path_params).shopper_id
 
 
 def _status(status: Status) -> dict[str, str]:

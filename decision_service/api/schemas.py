@@ -22,6 +22,8 @@ from decision_service.names import ERASED, is_pseudonym
 from decision_service.problems import BadRequest, FieldError, Invalid, Problem
 from policies.rows import OutcomeType, Scalar
 
+_ABOUT_A_SHOPPER = ("/preferences", "/timeline")
+"""What paths about a shopper end with; as the end of an id, such a shopper could not be exported or erased alone."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +42,8 @@ Time = Annotated[AwareDatetime, AfterValidator(_sane)]
 def _own_name(shopper_id: str) -> str:
     if is_pseudonym(shopper_id):
         raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
+    if shopper_id.endswith(_ABOUT_A_SHOPPER):
+        raise ValueError(f"must not end with {' or '.join(_ABOUT_A_SHOPPER)}: in a path, those name parts of a shopper")
     return shopper_id
 
 
@@ -155,6 +159,12 @@ class PreferencesBody(Body):
     time_zone: Annotated[str, Field(max_length=100)] | None = None
     locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
     now: Time | None = None
+
+
+class ShopperBody(Body):
+    """Whom a path is about."""
+
+    shopper_id: ShopperId
 
 
 class MomentBody(Body):

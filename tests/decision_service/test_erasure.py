@@ -239,3 +239,16 @@ async def test_names_that_erasure_uses_are_refused(replica: Start) -> None:
         answer = await service.post("/v1/decide", {"shopper_id": "erased:1", "triggers": [{"type": "welcome"}]})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
         assert (await service.client.delete("/v1/shoppers/erased:1")).status_code == 422
+
+
+async def test_deleting_a_part_of_a_shopper_erases_nobody(replica: Start) -> None:
+    async with replica() as service:
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"email": True}})
+        for part in ("preferences", "timeline"):
+            answer = await service.client.delete(f"/v1/shoppers/s-1/{part}")
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+            answer = await service.post("/v1/decide", {"shopper_id": f"a/{part}", "triggers": [{"type": "welcome"}]})
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+        kinds = [row.kind for row in service.service.log.read(0, 1_000)]
+        assert ErasureRow.kind not in kinds
+        assert DecisionRow.kind not in kinds
