@@ -225,7 +225,7 @@ def triangle(
     workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Keep what was found on each log here, and go on from there, with unchanged code."),
+        typer.Option(help="Keep each log in this directory, and take from there what is known (unless code changed)."),
     ] = None,
     json: Json = None,
     page: Page = None,
@@ -234,7 +234,7 @@ def triangle(
     from benchmarks import triangle as benchmark
 
     plan = benchmark.Plan(logs, seed, weeks, workers)
-    results = benchmark.measure(plan, benchmark.Notebook(keep, weeks), lambda part: typer.echo(part, err=True))
+    results = benchmark.measure(plan, benchmark.Archive(keep), lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks}"
     _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 

@@ -12,10 +12,11 @@ the contexts that it brings about itself, which one step does not ask (`benchmar
 from __future__ import annotations
 
 import gc
-import json
+import gzip
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,12 +28,14 @@ from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogue_file import example
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.measurement import Measured
-from offline_eval import Question, Report, named
+from offline_eval import Question, named
 from offline_eval.decisions import Decision
+from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
 from offline_eval.history import History
 from offline_eval.reward_models import LogModel
+from offline_eval.rows import Rows
 from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.actions import JointAction
@@ -122,11 +125,24 @@ class Enough:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """One log as one target weighs it: all that a verdict is given on, beside the truth.
+
+    ``truth`` is the target's expected reward per decision; ``warned`` tells of a warning of history.
+    """
+
+    target: str
+    truth: float
+    warned: bool
+    rows: list[Rows]
+    served: ServedFrequencies
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one log gave for one target: verdict, and which estimators' intervals hold the truth.
 
-    ``truth`` is the target's expected reward per decision, ``earned`` what the logging policy earned; ``warned``
-    tells of a warning of history.
+    ``earned`` is what the logging policy earned per decision.
     """
 
     target: str
@@ -138,15 +154,28 @@ class Outcome:
     held: dict[str, bool]
 
 
-def logged(seed: int, epsilon: float, weeks: int) -> tuple[list[Decision], dict[str, Array]]:
+@dataclass(frozen=True)
+class Log:
+    """Which log: its seed and floor, and how long it is listened to how many shoppers."""
+
+    seed: int
+    epsilon: float
+    weeks: int
+    shoppers: int
+
+    def __str__(self) -> str:
+        return f"seed-{self.seed}-floor-{self.epsilon:g}-weeks-{self.weeks}-shoppers-{self.shoppers}"
+
+
+def logged(log: Log) -> tuple[list[Decision], dict[str, Array]]:
     """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
     rulebook = Rulebook.of(example(), 1)
-    world = World(scenario("stationary").lasting(weeks), SHOPPERS, seed, Repertoire.of(rulebook))
+    world = World(scenario("stationary").lasting(log.weeks), log.shoppers, log.seed, Repertoire.of(rulebook))
     oracle = OracleMind(Truth(world, rulebook), rulebook)
-    watched = WatchedMind(learner(rulebook, epsilon), oracle, rulebook)
+    watched = WatchedMind(learner(rulebook, log.epsilon), oracle, rulebook)
     mind = LoggedMind(watched, rulebook)
-    shop = Enough(LocalShop(mind, rulebook, f"triangle {seed}".encode()), watched)
-    Simulation(shop, world, rulebook, f"t{seed}").run()
+    shop = Enough(LocalShop(mind, rulebook, f"triangle {log.seed}".encode()), watched)
+    Simulation(shop, world, rulebook, f"t{log.seed}").run()
     source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
     found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
     return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), watched.expected
@@ -178,26 +207,30 @@ def _one(decision: Decision, target: Target, expected: Array) -> float:
     return float(target.distribution(decision) @ expected[decision.recorded.numbers])
 
 
-def outcomes(seed: int, epsilon: float, names: Sequence[str], weeks: int) -> list[Outcome]:
-    """Judge targets on one log."""
-    decisions, expected = logged(seed, epsilon, weeks)
+def weighed(log: Log, names: Sequence[str]) -> list[Weighed]:
+    """Simulate a log, and weigh it for targets."""
+    decisions, expected = logged(log)
     model = Remembered(LogModel().fit(decisions).predict)
-    found = []
-    for name in names:
-        target = Remembered(_targets()[name].distribution)
-        truth = truth_of(decisions, target, expected)
-        report, history = _judged(decisions, Weighing(target, predict=model.distribution))
-        warned = bool(history.findings(is_logging=name == "logging"))
-        held = {each.name: each.low <= truth <= each.high for each in report.estimates}
-        found.append(Outcome(name, report.verdict.level, len(decisions), truth, report.mean_reward.value, warned, held))
-    return found
+    return [_weighed(name, decisions, expected, model) for name in names]
 
 
-def _judged(decisions: Sequence[Decision], weighing: Weighing) -> tuple[Report, History]:
-    evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
-    for rows in weighing.rows(history.watched(decisions)):
+def _weighed(name: str, decisions: Sequence[Decision], expected: dict[str, Array], model: Remembered) -> Weighed:
+    target, history = Remembered(_targets()[name].distribution), History()
+    truth = truth_of(decisions, target, expected)
+    weighing = Weighing(target, predict=model.distribution)
+    rows = list(weighing.rows(history.watched(decisions)))
+    return Weighed(name, truth, bool(history.findings(is_logging=name == "logging")), rows, weighing.served)
+
+
+def judged(weighed: Weighed) -> Outcome:
+    """Give verdict and intervals on a log."""
+    evaluation = Evaluation(Question(named(_ESTIMATORS)))
+    for rows in weighed.rows:
         evaluation.add(rows)
-    return evaluation.report(served=weighing.served), history
+    report = evaluation.report(served=weighed.served)
+    held = {each.name: each.low <= weighed.truth <= each.high for each in report.estimates}
+    earned, count = report.mean_reward.value, sum(map(len, weighed.rows))
+    return Outcome(weighed.target, report.verdict.level, count, weighed.truth, earned, weighed.warned, held)
 
 
 def _targets() -> dict[str, Target]:
@@ -220,52 +253,58 @@ class Plan:
     workers: int
 
 
-class Notebook:
-    """What was found so far, a line for each log, so that a run of hours may be cut off and go on.
+@dataclass(frozen=True)
+class Archive:
+    """Logs that were simulated and weighed already, a file each: a run of an hour may be cut off and go on.
+
+    They are to be thrown away when policies, simulators or weighing change. Intervals and verdicts are no part of them:
+    what has changed there is measured on the same logs within minutes.
 
     Parameters
     ----------
-    path
-        Where it is kept; None keeps nothing.
-    weeks
-        Lines of shorter or longer logs are another run's.
+    directory
+        Where they are kept; None keeps nothing.
     """
 
-    def __init__(self, path: Path | None, weeks: int) -> None:
-        self._path, self._weeks = path, weeks
-        self._known: dict[tuple[int, float], list[Outcome]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else ():
-            told = json.loads(line)
-            if told["weeks"] == weeks and told["shoppers"] == SHOPPERS:
-                found = [Outcome(**(each | {"level": Level(each["level"])})) for each in told["outcomes"]]
-                self._known[told["seed"], told["epsilon"]] = found
+    directory: Path | None
 
-    def of(self, seed: int, epsilon: float) -> list[Outcome] | None:
-        """Give what was found on a log, None where it was not made yet."""
-        return self._known.get((seed, epsilon))
+    def weighed(self, log: Log, names: Sequence[str]) -> list[Weighed]:
+        """Give a log as targets weigh it, simulated where it is not known."""
+        if self.directory is None:
+            return weighed(log, names)
+        path = self.directory / f"{log}.pickle.gz"
+        if not path.exists():
+            self._keep(path, weighed(log, names))
+        with gzip.open(path) as known:
+            found: list[Weighed] = pickle.load(known)  # written below
+        return found
 
-    def note(self, seed: int, epsilon: float, found: list[Outcome]) -> None:
-        """Write down what was found on a log."""
-        self._known[seed, epsilon] = found
-        if self._path is not None:
-            told = {"seed": seed, "epsilon": epsilon, "weeks": self._weeks, "shoppers": SHOPPERS}
-            with self._path.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(told | {"outcomes": [asdict(each) for each in found]}) + "\n")
+    def _keep(self, path: Path, found: list[Weighed]) -> None:
+        """Write a file that is there as a whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        with gzip.open(part, "wb", compresslevel=1) as kept:
+            pickle.dump(found, kept)
+        part.rename(path)
 
 
-def measure(plan: Plan, notebook: Notebook, progress: Callable[[str], None]) -> list[Measured]:
+def outcomes(archive: Archive, log: Log, names: Sequence[str]) -> list[Outcome]:
+    """Judge targets on one log."""
+    return list(map(judged, archive.weighed(log, names)))
+
+
+def measure(plan: Plan, archive: Archive, progress: Callable[[str], None]) -> list[Measured]:
     """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
     seeds = range(plan.first_seed, plan.first_seed + plan.logs)
-    asked = [(plan.first_seed, THIN, ("rule",)), *((seed, WIDE, tuple(_targets())) for seed in seeds)]
+    wide_logs = [Log(seed, WIDE, plan.weeks, SHOPPERS) for seed in seeds]
+    asked = [(Log(plan.first_seed, THIN, plan.weeks, SHOPPERS), ["rule"]), *((log, [*_targets()]) for log in wide_logs)]
     # A log is a million small objects that all stay: collecting garbage among them takes a seventh of the time.
     with ProcessPoolExecutor(plan.workers, get_context("spawn"), gc.disable, max_tasks_per_child=1) as pool:
-        missing = [each for each in asked if notebook.of(*each[:2]) is None]
-        running = {pool.submit(outcomes, *each, plan.weeks): each[:2] for each in missing}
-        for number, finished in enumerate(as_completed(running), start=1):
-            notebook.note(*running[finished], finished.result())
-            progress(f"{len(asked) - len(missing) + number} of {len(asked)} logs")
-    wide = [each for seed in seeds for each in notebook.of(seed, WIDE) or ()]
-    thin = (notebook.of(plan.first_seed, THIN) or [])[0]
+        running = [pool.submit(outcomes, archive, *each) for each in asked]
+        for number, _ in enumerate(as_completed(running), start=1):
+            progress(f"{number} of {len(asked)} logs")
+    (thin,), *found = [each.result() for each in running]
+    wide = [outcome for of_log in found for outcome in of_log]
     return [
         Measured("triangle.decisions", min(each.decisions for each in wide), unit="in the shortest log"),
         _truth_to_earned([each for each in wide if each.target == "logging"]),

@@ -1,4 +1,4 @@
-"""The triangle on logs of a small shop, and its notebook: a run that was cut off goes on from what it found."""
+"""The triangle on logs of a small shop, and its archive: a run that was cut off goes on from the logs it made."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from pathlib import Path
 import pytest
 
 from benchmarks import triangle
-from benchmarks.triangle import Notebook, Outcome, Plan
+from benchmarks.triangle import Archive, Log, Plan
 from offline_eval.diagnostics.verdict import Level
 
 
 def test_a_small_run_names_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs of 60 shoppers are few rows: nothing but the logging policy itself may be trusted."""
     monkeypatch.setattr(triangle, "SHOPPERS", 60)
-    plan, notebook = Plan(logs=2, first_seed=1, weeks=2, workers=1), Notebook(tmp_path / "notes", weeks=2)
-    for seed in (1, 2):
-        notebook.note(seed, triangle.WIDE, triangle.outcomes(seed, triangle.WIDE, ("logging", "uniform"), weeks=2))
-    notebook.note(1, triangle.THIN, triangle.outcomes(1, triangle.THIN, ("rule",), weeks=2))
-    said: list[str] = []
-    found = {each.name: each for each in triangle.measure(plan, Notebook(tmp_path / "notes", weeks=2), said.append)}
-    assert said == []
+    plan, archive, said = Plan(logs=2, first_seed=1, weeks=2, workers=1), Archive(tmp_path / "logs"), list[str]()
+    found = {each.name: each for each in triangle.measure(plan, archive, said.append)}
+    assert said == ["1 of 3 logs", "2 of 3 logs", "3 of 3 logs"]
     assert found["triangle.uniform.trust"].value == 0
     assert found["triangle.thin.rule.verdict"].value > Level.trust
     assert sum(found[f"triangle.logging.{level.text.replace(' ', '_')}"].value for level in Level) == 2
     assert found["triangle.logging.truth_to_earned"].value > 0
+    assert len(list((tmp_path / "logs").iterdir())) == 3
 
 
-def test_what_was_noted_is_known_again_and_another_runs_is_not(tmp_path: Path) -> None:
-    found = [Outcome("uniform", Level.caution, 20_000, 0.1, 0.2, False, {"ipw": True, "dr": False})]
-    Notebook(tmp_path / "notes", weeks=3).note(7, 0.2, found)
-    again = Notebook(tmp_path / "notes", weeks=3)
-    assert again.of(7, 0.2) == found
-    assert again.of(7, 0.02) is None
-    assert Notebook(tmp_path / "notes", weeks=4).of(7, 0.2) is None
-    assert Notebook(None, weeks=3).of(7, 0.2) is None
+def test_a_log_that_is_known_is_judged_the_same_and_not_simulated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, archive = Log(seed=1, epsilon=0.2, weeks=2, shoppers=60), Archive(tmp_path)
+    found = triangle.outcomes(archive, log, ("logging", "uniform"))
+    assert triangle.outcomes(Archive(None), log, ("logging", "uniform")) == found
+    monkeypatch.setattr(triangle, "logged", None)
+    assert triangle.outcomes(archive, log, ("logging", "uniform")) == found
+    with pytest.raises(TypeError):
+        triangle.outcomes(archive, Log(seed=2, epsilon=0.2, weeks=2, shoppers=60), ("logging",))
