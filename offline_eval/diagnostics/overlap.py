@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offline_eval.diagnostics.skewness import Skewness
 from offline_eval.diagnostics.weights import Weights, WeightSummary
 from offline_eval.rows import Rows
 from offline_eval.totals import Sample
+from offline_eval.units import Units
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class Overlap:
 
     ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are.
     ``effective_units`` is (ΣW)²/ΣW² with W the weight of an independent unit, and ``largest_unit`` the greatest
-    share of all weight in one: a shopper with thousands of rows is one unit. ``unsupported`` is the policy's mass
+    share of all weight in one: a shopper with thousands of rows is one unit. ``units_skewness`` is the skewness
+    foreseen for the units, from their weights and their mean rewards. ``unsupported`` is the policy's mass
     where the logging policy never goes, ``clipped`` the share of weight that clipping takes away.
     """
 
@@ -25,6 +28,7 @@ class Overlap:
     mean_weight_error: float
     effective_units: float
     largest_unit: float
+    units_skewness: float
     unsupported: float
     clipped: float
 
@@ -54,21 +58,25 @@ class OverlapSums:
     def overlap(self, sample: Sample, term: str) -> Overlap:
         """Give what was found; ``term`` names this policy's weight among the sample's terms."""
         weights = self._weights.summary()
-        effective, largest = _units(sample, term) or (weights.effective_sample_size, weights.largest_share)
+        own = (weights.effective_sample_size, weights.largest_share, weights.skewness)
+        effective, largest, skewness = own if sample.units is None else _of_units(sample.units, sample.names, term)
         return Overlap(
             weights=weights,
             mean_weight_error=float(np.sqrt(sample.variance({term: 1.0}))),
             effective_units=effective,
             largest_unit=largest,
+            units_skewness=skewness,
             unsupported=self._unsupported / weights.rows,
             clipped=self._clipped / (weights.mean * weights.rows) if weights.mean > 0 else 0.0,
         )
 
 
-def _units(sample: Sample, term: str) -> tuple[float, float] | None:
-    """Give the effective number of units and the largest one's share; None where rows are the units."""
-    if sample.units is None:
-        return None
-    weight = sample.units.totals[sample.names.index(term)]
+def _of_units(units: Units, names: tuple[str, ...], term: str) -> tuple[float, float, float]:
+    """Give the effective number of units, the largest one's share, and the foreseen skewness."""
+    weight, reward = units.totals[names.index(term)], units.totals[names.index("reward")]
     total, squares = float(weight.sum()), float(weight @ weight)
-    return (total * total / squares, float(weight.max()) / total) if squares > 0 else (0.0, 0.0)
+    if squares <= 0:
+        return 0.0, 0.0, 0.0
+    skewness = Skewness()
+    skewness.add(weight, reward / units.sizes)
+    return total * total / squares, float(weight.max()) / total, skewness.foreseen()

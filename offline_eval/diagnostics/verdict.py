@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from math import copysign, inf, sqrt
+from math import copysign, inf, isfinite, isinf, sqrt
 
 from offline_eval.diagnostics.calibration import Served
 from offline_eval.diagnostics.duplicates import Repeats
@@ -23,9 +23,9 @@ ENOUGH_UNITS, TOO_FEW_UNITS = ENOUGH_ROWS / 10, TOO_FEW_ROWS / 10
 Steigerwald 2017, Asymptotic Behavior of a t-test Robust to Cluster Heterogeneity; docs/results/coverage.md)."""
 
 SKEWED = 0.45
-"""|foreseen skewness| ÷ √rows from which on fewer than 90 of 100 nominal 95 % normal intervals hold the truth, which is
-what `trust` promises: the Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The Bootstrap and
-Edgeworth Expansion). What became of the promise: docs/results/coverage.md, `coverage.trusted`."""
+"""|foreseen skewness| ÷ √rows, or ÷ √units, from which on fewer than 90 of 100 nominal 95 % normal intervals hold the
+truth, which is what `trust` promises: the Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The
+Bootstrap and Edgeworth Expansion). What became of the promise: docs/results/coverage.md, `coverage.trusted`."""
 
 HEAVY_TAIL, NO_MEAN = 0.7, 1.0
 """Tail index from which on means of weights are unreliable, or do not exist (Vehtari et al. 2024)."""
@@ -144,13 +144,12 @@ def _of_weights(weights: WeightSummary) -> Iterator[Reason]:
     if weights.tail_index > HEAVY_TAIL:
         level = Level.do_not_use if weights.tail_index > NO_MEAN else Level.caution
         yield Reason(level, "weight_tail", f"the weights' tail index is {weights.tail_index:.2f}")
-    skewed = abs(weights.skewness) / sqrt(weights.rows)
-    if skewed > SKEWED:
-        yield Reason(
-            Level.caution,
-            "skewed_rewards",
-            f"weighted rewards are skewed ({weights.skewness:.0f}): {weights.rows:,} rows are few for an interval",
-        )
+    if isinf(weights.skewness):
+        text = "all that has weight was rewarded alike: nothing tells how far another log's value would lie"
+        yield Reason(Level.caution, "same_rewards", text)
+    elif abs(weights.skewness) > SKEWED * sqrt(weights.rows):
+        text = f"weighted rewards are skewed ({weights.skewness:.0f}): {weights.rows:,} rows are few for an interval"
+        yield Reason(Level.caution, "skewed_rewards", text)
 
 
 def _of_units(overlap: Overlap, units: int) -> Iterator[Reason]:
@@ -161,6 +160,10 @@ def _of_units(overlap: Overlap, units: int) -> Iterator[Reason]:
     if share > DOMINANT:
         level = Level.do_not_use if share > 2 * DOMINANT else Level.caution
         yield Reason(level, "largest_unit", f"one shopper has {share:.1%} of all weight")
+    skewness = overlap.units_skewness
+    if isfinite(skewness) and abs(skewness) > SKEWED * sqrt(units):
+        text = f"shoppers' weighted rewards are skewed ({skewness:.0f}): {units:,} shoppers are few for an interval"
+        yield Reason(Level.caution, "skewed_units", text)
 
 
 def _of_mean(overlap: Overlap) -> Iterator[Reason]:

@@ -7,10 +7,17 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from offline_eval.diagnostics.skewness import Skewness
 from offline_eval.rows import FloatArray
 
 _KEPT = 20_000
 """Largest weights kept: enough for the tail of 40 million rows (3·√n)."""
+
+_LEAST_TAIL = 25
+"""So few weights still tell a tail from a step."""
+
+_BEYOND_CHANCE = 3.0
+"""Standard errors, on some five looks."""
 
 EDGES = 10.0 ** np.arange(-4, 6.25, 0.25)
 """Edges of the histogram of weights, four bins a decade."""
@@ -22,9 +29,8 @@ class WeightSummary:
 
     ``effective_sample_size`` is (Σw)²/Σw², in rows. ``tail_index`` is the shape k of a generalised Pareto
     distribution fitted to the largest weights: from .7 on means of weights are unreliable, from 1 on they do not
-    exist. ``skewness`` is that of centred rewards times weights, foreseen from both apart as if they were independent:
-    the sample's own hides what is wrong, being small when no rare reward happened to meet a large weight.
-    ``histogram`` counts weights between `EDGES`, those below and above included at the ends; ``zeros`` are apart.
+    exist. ``skewness`` is that of weighted rewards, as `Skewness` foresees it. ``histogram`` counts weights between
+    `EDGES`, those below and above included at the ends; ``zeros`` are apart.
     """
 
     rows: int
@@ -57,8 +63,8 @@ class Weights:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._powers = np.zeros(3)  # Σw, Σw², Σw³
-        self._rewards = np.zeros(3)  # Σr, Σr², Σr³
+        self._powers = np.zeros(2)  # Σw, Σw²
+        self._skewness = Skewness()
         self._largest = np.zeros(0)
         self._zeros = 0
         self._histogram = np.zeros(len(EDGES) + 1, dtype=np.int64)
@@ -66,8 +72,8 @@ class Weights:
     def add(self, weight: FloatArray, reward: FloatArray) -> None:
         """Add a block: weights (n,) and rewards (n,)."""
         self._rows += len(weight)
-        self._powers += _powers(weight)
-        self._rewards += _powers(reward)
+        self._powers += weight.sum(), weight @ weight
+        self._skewness.add(weight, reward)
         self._keep(weight)
         positive = weight[weight > 0]
         self._zeros += len(weight) - len(positive)
@@ -86,7 +92,7 @@ class Weights:
         merged = Weights()
         merged._rows = self._rows + other._rows
         merged._powers = self._powers + other._powers
-        merged._rewards = self._rewards + other._rewards
+        merged._skewness = self._skewness + other._skewness
         merged._keep(self._largest)
         merged._keep(other._largest)
         merged._zeros = self._zeros + other._zeros
@@ -95,7 +101,7 @@ class Weights:
 
     def summary(self) -> WeightSummary:
         """Give what was seen."""
-        total, squares, _ = self._powers.tolist()
+        total, squares = self._powers.tolist()
         largest = np.sort(self._largest)[::-1]
         heaviest = largest[: max(1, self._rows // 1_000)]
         return WeightSummary(
@@ -106,46 +112,40 @@ class Weights:
             largest_share=float(largest[0] / total) if total > 0 else 0.0,
             heaviest_share=float(heaviest.sum() / total) if total > 0 else 0.0,
             tail_index=_tail_index(largest, self._rows),
-            skewness=_spread(*self._powers[1:] / self._rows) * _skewness(*self._rewards / self._rows),
+            skewness=self._skewness.foreseen(),
             zeros=self._zeros,
             histogram=tuple(self._histogram.tolist()),
         )
 
 
-def _powers(values: FloatArray) -> list[float]:
-    squares = values * values
-    return [values.sum(), squares.sum(), squares @ values]
-
-
-def _spread(square: float, cube: float) -> float:
-    """Give the factor by which weights with these moments raise the skewness of what they multiply."""
-    return float(cube / square**1.5) if square > 0 else 0.0
-
-
-def _skewness(mean: float, square: float, cube: float) -> float:
-    variance = square - mean**2
-    if variance <= 1e-12 * square:
-        return 0.0
-    return float((cube - 3 * mean * square + 2 * mean**3) / variance**1.5)
-
-
 def _tail_index(descending: FloatArray, rows: int) -> float:
     """Fit the shape of a generalised Pareto distribution to the largest weights; 0 where there is no tail.
 
-    The fit is that of Zhang, Stephens (2009), as Pareto smoothed importance sampling uses it.
+    A tail keeps its shape above any threshold (Pickands 1975), a step between two levels of weights does not: where the
+    fit to half as many weights, or a quarter, and so on, lies beyond chance below, that one counts.
     """
     count = min(ceil(min(0.2 * rows, 3 * sqrt(rows))), len(descending) - 1)
+    shape = _shape_above(descending, count)
+    while shape > 0 and count >= 2 * _LEAST_TAIL:
+        count //= 2
+        fewer = _shape_above(descending, count)
+        # The shape's standard error is (1 + k)/√count (Smith 1987).
+        if shape - fewer > _BEYOND_CHANCE * (1 + shape) / sqrt(count):
+            shape = fewer
+    return shape
+
+
+def _shape_above(descending: FloatArray, count: int) -> float:
+    """Fit the shape to so many weights; 0 where they are too few, or repeat too few values, to be a tail."""
     if count < 5:
         return 0.0
     above = (descending[:count] - descending[count])[::-1]
     above = above[above > 0]
-    # Few distinct weights (a discrete log) are no tail: a distribution cannot be fitted to repeated values.
-    if len(np.unique(above)) < 5:
-        return 0.0
-    return _pareto_shape(above)
+    return _pareto_shape(above) if len(np.unique(above)) >= 5 else 0.0
 
 
 def _pareto_shape(ascending: FloatArray) -> float:
+    """Fit as Zhang, Stephens (2009) do, and Pareto smoothed importance sampling with them."""
     count = len(ascending)
     candidates = 30 + int(sqrt(count))
     spread = 1 - np.sqrt(candidates / (np.arange(1, candidates + 1) - 0.5))
