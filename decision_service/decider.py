@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from ulid import ULID
@@ -15,6 +16,7 @@ from ulid import ULID
 from decision_service import metrics
 from decision_service.answers import Answer, answer, degraded_answer
 from decision_service.api.schemas import DecideBody
+from decision_service.joining import joined
 from decision_service.journal import Draft, Journal
 from decision_service.keys import decision_key
 from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
@@ -27,7 +29,7 @@ from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.policy import Policy
 from policies.record import degraded, record
 from policies.request import Exclusion, Request
-from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, TriggerRecord, decode
+from policies.rows import DecisionRow, TriggerRecord, decode
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER
 
@@ -45,15 +47,10 @@ class Serving:
 
 @dataclass(frozen=True)
 class Answered:
-    """The bytes of an answer, and whether they were given before.
-
-    ``withdrawals`` are opt-outs that were logged before their decision was known, ``bounced`` tells of a bounce.
-    """
+    """The bytes of an answer, and whether they were given before."""
 
     body: bytes
     replayed: bool = False
-    withdrawals: tuple[str, ...] = ()
-    bounced: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,15 +226,19 @@ class Decider:
         row = msgspec.structs.replace(row, answer=body.decode())
         fence = None if place is None else place.incarnation
         try:
-            result = await self._journal.append(Draft(row, decision_key(row.event_id), fence, condition))
+            result = await self._journal.append(
+                Draft(row, decision_key(row.event_id), fence, condition, partial(joined, row))
+            )
         except Uncertain:
             raise  # the row may be in the log: its claim stays until the store contains what was written by then
         except Unavailable:
             await self._give_back(place)
             raise
         if isinstance(result, Appended):
+            if result.followed:  # by withdrawals, perhaps: the next decision is to know them
+                await self._journal.contained()
             _count(told)
-            return Answered(body, withdrawals=_withdrawals(result, row), bounced=_has_bounced(result))
+            return Answered(body)
         await self._give_back(place)
         return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
 
@@ -279,19 +280,6 @@ def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
 
 def _count(told: Answer) -> None:
     metrics.DECISIONS.labels(told.decision, told.hold_reason or "").inc()
-
-
-def _withdrawals(appended: Appended, decision: DecisionRow) -> tuple[str, ...]:
-    """Give the channels that outcomes logged before this decision showed up have withdrawn."""
-    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
-    withdrawn = any(isinstance(row, OutcomeRow) and row.type in WITHDRAWALS for row in rows)
-    return (decision.channel,) if withdrawn and decision.is_delivered and decision.channel else ()
-
-
-def _has_bounced(appended: Appended) -> bool:
-    """Tell whether a bounce was logged before this decision showed up."""
-    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
-    return any(isinstance(row, OutcomeRow) and row.type == "bounce" for row in rows)
 
 
 def _replay(conflict: Conflict, fingerprint: str) -> Answered:

@@ -13,7 +13,7 @@ LogUnavailable   the database cannot be reached or is busy: try again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol
@@ -98,6 +98,9 @@ class Entry:
         The entry is only valid while the log is in this incarnation.
     condition
         What else must be true of the log.
+    then
+        Gives what is written right behind it, in view of the event's earlier rows: entries of the same event
+        without a key, with conditions about the event and the watermark alone.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Entry:
     key: str | None = None
     fence: int | None = None
     condition: Condition = UNCONDITIONAL
+    then: Callable[[Sequence[LogRow]], Sequence[Entry]] | None = None
 
     def __post_init__(self) -> None:
         if not isfinite(self.at):
@@ -160,13 +164,15 @@ class Appended:
     """The entry is in the log.
 
     ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``related`` are the
-    earlier rows of the same event id, in position order, those of the same batch included.
+    earlier rows of the same event id, in position order, those of the same batch included; ``followed`` counts
+    the rows that were written right behind it.
     """
 
     position: int
     watermark_before: float
     watermark: float
     related: tuple[LogRow, ...] = ()
+    followed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

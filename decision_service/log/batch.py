@@ -40,7 +40,7 @@ class Batch:
     --------
     >>> batch = Batch(Head(position=7, watermark=5.0), of_events=(), by_key={})
     >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
-    Appended(position=8, watermark_before=5.0, watermark=5.0, related=())
+    Appended(position=8, watermark_before=5.0, watermark=5.0, related=(), followed=0)
     >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
     8
     """
@@ -76,7 +76,14 @@ class Batch:
         self.rows.append((row, entry.key))
         if row.kind in CROSSING and row.shopper_id is not None:
             self._crossing[row.shopper_id, row.kind] = row.position
-        return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
+        related = self._relate(row, entry.key)
+        return Appended(row.position, before.watermark, row.watermark, related, self._follow_up(entry, related))
+
+    def _follow_up(self, entry: Entry, related: Sequence[LogRow]) -> int:
+        """Number what is written right behind an entry; give how much it is."""
+        if entry.then is None:
+            return 0
+        return sum(isinstance(self.add(each), Appended) for each in entry.then(related))
 
     def _preclusion(self, entry: Entry) -> Precluded | None:
         """Give what stands against an entry, None when its condition holds."""

@@ -46,6 +46,20 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
     kinds=st.sampled_from([TURNING, CROSSING]),
 )
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Says again what was said of an event, while the watermark lies below a time."""
+
+    at: float
+    before: float
+
+    def __call__(self, earlier: Sequence[LogRow]) -> list[Entry]:
+        condition = Condition(before=self.before)
+        return [Entry("outcome", self.at, row.body, row.event_id, "s1", condition=condition) for row in earlier]
+
+
 entry = st.builds(
     Entry,
     kind=st.sampled_from(["decision", "outcome", "erasure", "activation", "event", "fence"]),
@@ -56,6 +70,7 @@ entry = st.builds(
     key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
     fence=st.none() | st.integers(0, 2),
     condition=condition,
+    then=st.none() | st.builds(Echo, at=st.sampled_from([0.0, 1e9]), before=st.sampled_from([float("inf"), 1e9])),
 )
 batches = st.lists(st.lists(entry, max_size=6), max_size=6)
 
@@ -89,7 +104,8 @@ class Model:
         )
         self.rows.append(row)
         self.keys.append(new.key)
-        return Appended(row.position, before, row.watermark, related)
+        followed = [self.append(each) for each in (new.then(related) if new.then is not None else ())]
+        return Appended(row.position, before, row.watermark, related, sum(isinstance(r, Appended) for r in followed))
 
     def preclusion(self, new: Entry, watermark: float) -> Precluded | None:
         wanted = new.condition
@@ -215,6 +231,24 @@ def test_a_fence_shuts_out_whoever_holds_the_incarnation_before(opener: Opener) 
         assert [type(result) for result in results] == [Appended, Appended, Fenced, Fenced, Appended]
         assert results[2] == Fenced(1)
         assert log.head() == Head(3, 3.0, 1)
+
+
+@every_log
+def test_what_comes_behind_an_entry_comes_with_it_or_not_at_all(opener: Opener) -> None:
+    def decision(event_id: str, before: float) -> Entry:
+        return Entry("decision", 2.0, b"{}", event_id=event_id, key=event_id, then=Echo(2.0, before))
+
+    with opened(opener) as log:
+        log.append([Entry("outcome", 1.0, name.encode(), event_id=name) for name in ("e1", "e2")])
+        one, two = log.read(0, 2)
+        results = log.append([decision("e1", float("inf")), decision("e1", float("inf")), decision("e2", 2.0)])
+        rows = log.read(2, 10)
+        assert results == [Appended(3, 1.0, 2.0, (one,), followed=1), Conflict(rows[0]), Appended(5, 2.0, 2.0, (two,))]
+        assert [(row.kind, row.body, row.shopper_id) for row in rows] == [
+            ("decision", b"{}", None),
+            ("outcome", b"e1", "s1"),
+            ("decision", b"{}", None),
+        ]
 
 
 @every_log
