@@ -64,6 +64,8 @@ class Condition:
         No row of theirs of these kinds may stand after this position.
     unerased_since
         No erasure of them may stand after this position.
+    until
+        The log's clock must not be past it: how long holds what the row rests on and the log does not know.
     """
 
     unless: frozenset[str] = frozenset()
@@ -73,6 +75,7 @@ class Condition:
     since: int | None = None
     unerased_since: int | None = None
     kinds: tuple[str, ...] = TURNING
+    until: float = inf
 
 
 UNCONDITIONAL = Condition()
@@ -193,8 +196,8 @@ class Fenced:
 class Precluded:
     """Nothing was written: the entry's condition does not hold.
 
-    ``position`` is that of the row that precludes it, or the head where the watermark does; ``erased`` tells
-    that the shopper was erased meanwhile, so that nothing known before may be written under their id.
+    ``position`` is that of the row that precludes it, or the head where the watermark or the clock does; ``erased``
+    tells that the shopper was erased meanwhile, so that nothing known before may be written under their id.
     """
 
     position: int
@@ -234,6 +237,10 @@ class EventLog(Protocol):
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> LogRow:
         """Rewrite all rows of a shopper and append the last word on it, in one transaction; give that row."""
+        ...
+
+    def now(self) -> float:
+        """Tell the time by which `Condition.until` is judged, under the write lock."""
         ...
 
     def head(self) -> Head:

@@ -29,6 +29,8 @@ class Batch:
     ----------
     head
         Where the log stands under the write lock.
+    now
+        What the log's clock says under the write lock.
     of_events
         The log's rows of the entries' event ids, in position order.
     by_key
@@ -38,7 +40,7 @@ class Batch:
 
     Examples
     --------
-    >>> batch = Batch(Head(position=7, watermark=5.0), of_events=(), by_key={})
+    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, of_events=(), by_key={})
     >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
     Appended(position=8, watermark_before=5.0, watermark=5.0, related=(), followed=0)
     >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
@@ -49,11 +51,13 @@ class Batch:
         self,
         head: Head,
         *,
+        now: float,
         of_events: Iterable[LogRow],
         by_key: Mapping[str, LogRow],
         crossing: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
         self._head = head
+        self._now = now
         self._crossing = dict(crossing)
         self._by_key = dict(by_key)
         self._by_event: dict[str, list[LogRow]] = defaultdict(list)
@@ -93,7 +97,7 @@ class Batch:
                 return Precluded(earlier.position, erased=True)
             if earlier.kind in condition.unless:
                 return Precluded(earlier.position)
-        if max(self._head.watermark, entry.at) >= condition.before:
+        if max(self._head.watermark, entry.at) >= condition.before or self._now > condition.until:
             return Precluded(self._head.position)
         if (erased := self._said(condition.shoppers, (ERASURE,), condition.unerased_since)) is not None:
             return Precluded(erased, erased=True)

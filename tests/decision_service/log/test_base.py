@@ -32,7 +32,12 @@ from decision_service.log.sql import SqlLog
 
 Opener = Callable[[Path], EventLog]
 
-IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite")}
+TIME = 10.0
+"""What the clock of every log says."""
+
+IMPLEMENTATIONS: dict[str, Opener] = {
+    "sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite", clock=lambda: TIME)
+}
 
 every_log = pytest.mark.parametrize("opener", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
 
@@ -45,6 +50,7 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     unerased_since=st.none() | st.integers(0, 8),
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
     kinds=st.sampled_from([TURNING, CROSSING]),
+    until=st.sampled_from([float("inf"), TIME + 1, TIME, TIME - 1]),
 )
 
 
@@ -116,7 +122,7 @@ class Model:
                 return Precluded(row.position, erased=True)
             if row.kind in wanted.unless:
                 return Precluded(row.position)
-        if max(watermark, new.at) >= wanted.before:
+        if max(watermark, new.at) >= wanted.before or wanted.until < TIME:
             return Precluded(len(self.rows))
         theirs = [row for row in self.rows if row.shopper_id in wanted.shoppers]
         erased = [row.position for row in theirs if row.kind == "erasure"]
@@ -231,6 +237,14 @@ def test_a_fence_shuts_out_whoever_holds_the_incarnation_before(opener: Opener) 
         assert [type(result) for result in results] == [Appended, Appended, Fenced, Fenced, Appended]
         assert results[2] == Fenced(1)
         assert log.head() == Head(3, 3.0, 1)
+
+
+@every_log
+def test_an_entry_past_its_time_is_not_written(opener: Opener) -> None:
+    with opened(opener) as log:
+        assert log.now() == TIME
+        entries = [Entry("decision", 1.0, b"{}", condition=Condition(until=TIME + more)) for more in (-1, 0, 1)]
+        assert log.append(entries) == [Precluded(0), Appended(1, float("-inf"), 1.0), Appended(2, 1.0, 1.0)]
 
 
 @every_log
