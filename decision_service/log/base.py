@@ -102,8 +102,8 @@ class Entry:
     condition
         What else must be true of the log.
     then
-        Gives what is written right behind it, in view of the event's earlier rows: entries of the same event
-        without a key, with conditions about the event and the watermark alone.
+        Gives what is written right behind it, in view of the event's earlier rows, those of the same batch
+        included: entries of that event without a key, with conditions about it and the watermark alone.
 
     Raises
     ------
@@ -166,15 +166,13 @@ class Head:
 class Appended:
     """The entry is in the log.
 
-    ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``related`` are the
-    earlier rows of the same event id, in position order, those of the same batch included; ``followed`` counts
-    the rows that were written right behind it.
+    ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``followed`` counts the rows
+    that were written right behind it.
     """
 
     position: int
     watermark_before: float
     watermark: float
-    related: tuple[LogRow, ...] = ()
     followed: int = 0
 
 

@@ -42,7 +42,7 @@ class Batch:
     --------
     >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, of_events=(), by_key={})
     >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
-    Appended(position=8, watermark_before=5.0, watermark=5.0, related=(), followed=0)
+    Appended(position=8, watermark_before=5.0, watermark=5.0, followed=0)
     >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
     8
     """
@@ -80,14 +80,14 @@ class Batch:
         self.rows.append((row, entry.key))
         if row.kind in CROSSING and row.shopper_id is not None:
             self._crossing[row.shopper_id, row.kind] = row.position
-        related = self._relate(row, entry.key)
-        return Appended(row.position, before.watermark, row.watermark, related, self._follow_up(entry, related))
+        followed = self._follow_up(entry, self._remember(row, entry.key))
+        return Appended(row.position, before.watermark, row.watermark, followed)
 
-    def _follow_up(self, entry: Entry, related: Sequence[LogRow]) -> int:
+    def _follow_up(self, entry: Entry, earlier: Sequence[LogRow]) -> int:
         """Number what is written right behind an entry; give how much it is."""
         if entry.then is None:
             return 0
-        return sum(isinstance(self.add(each), Appended) for each in entry.then(related))
+        return sum(isinstance(self.add(each), Appended) for each in entry.then(earlier))
 
     def _preclusion(self, entry: Entry) -> Precluded | None:
         """Give what stands against an entry, None when its condition holds."""
@@ -111,15 +111,16 @@ class Batch:
         latest = max((self._crossing.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
         return latest if latest > since else None
 
-    def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:
+    def _remember(self, row: LogRow, key: str | None) -> Sequence[LogRow]:
+        """Let later entries find a row; give the earlier ones of its event."""
         if key is not None:
             self._by_key[key] = row
         if row.event_id is None:
             return ()
-        earlier = self._by_event[row.event_id]
-        related = tuple(earlier)
-        earlier.append(row)
-        return related
+        known = self._by_event[row.event_id]
+        earlier = tuple(known)
+        known.append(row)
+        return earlier
 
 
 def _follow(head: Head, entry: Entry) -> LogRow:
