@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from math import inf
 
 import msgspec
 from ulid import ULID
@@ -15,24 +16,22 @@ from ulid import ULID
 from decision_service import metrics
 from decision_service.answers import Answer, answer, degraded_answer
 from decision_service.api.schemas import DecideBody
+from decision_service.joining import joined
 from decision_service.journal import Draft, Journal
 from decision_service.keys import decision_key
 from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
 from decision_service.names import Names, is_pseudonym
 from decision_service.problems import Gone, Invalid, Unavailable, Uncertain
-from decision_service.state.base import Moved, Overtaken, Reservation, StateAway, StateStore, Stored
+from decision_service.state.base import RESERVED_FOR_S, Moved, Overtaken, Reservation, StateAway, StateStore, Stored
 from policies.budget import BudgetDay, millionths, utc_day
 from policies.context import shared_context
 from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.policy import Policy
 from policies.record import degraded, record
 from policies.request import Exclusion, Request
-from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, TriggerRecord, decode
+from policies.rows import DecisionRow, TriggerRecord, decode
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER
-
-RESERVED_FOR_S = 30.0
-"""An append that comes later than this after its reservation is refused: its claim may be dropped."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +44,19 @@ class Serving:
 
 @dataclass(frozen=True)
 class Answered:
-    """The bytes of an answer, and whether they were given before.
-
-    ``withdrawals`` are opt-outs that were logged before their decision was known, ``bounced`` tells of a bounce.
-    """
+    """The bytes of an answer, and whether they were given before."""
 
     body: bytes
     replayed: bool = False
-    withdrawals: tuple[str, ...] = ()
-    bounced: bool = False
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A reserved place, and the incarnation of the log that it was taken in."""
+    """A reserved place, the incarnation of the log that it was taken in, and how long it holds by the log's clock."""
 
     reservation: Reservation
     incarnation: int | None
-    reserved_at: float  # monotonic seconds
+    until: float
 
 
 class Decider:
@@ -186,7 +180,12 @@ class Decider:
             if allowed and place is None:
                 allowed = False
                 continue
-            condition = Condition(shoppers=shoppers, unerased_since=since, since=stored.position if place else None)
+            condition = Condition(
+                shoppers=shoppers,
+                unerased_since=since,
+                since=stored.position if place else None,
+                until=place.until if place else inf,
+            )
             result = await self._append(row, told, condition, place)
             if not isinstance(result, Precluded):
                 return result
@@ -210,35 +209,38 @@ class Decider:
             catalogue=rulebook.version,
             budget=None if budget is None else millionths(budget),
         )
-        incarnation = self._journal.incarnation
+        incarnation, until = self._journal.incarnation, self._journal.log.now() + RESERVED_FOR_S
         while isinstance(taken := await self._store.reserve(reservation), Moved):
             if not still_allowed(decision, taken.stored.state):
                 return None
             reservation = replace(reservation, version=taken.stored.version)
         if isinstance(taken, Overtaken):
             return None
-        return _Place(reservation, incarnation, time.monotonic())
+        return _Place(reservation, incarnation, until)
 
     async def _append(
         self, row: DecisionRow, told: Answer, condition: Condition, place: _Place | None
     ) -> Answered | Fenced | Precluded:
-        if place is not None and time.monotonic() - place.reserved_at > RESERVED_FOR_S:
-            await self._give_back(place)
-            raise Unavailable("the reservation took too long")
         body = told.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
         fence = None if place is None else place.incarnation
         try:
-            result = await self._journal.append(Draft(row, decision_key(row.event_id), fence, condition))
+            result = await self._journal.append(
+                Draft(row, decision_key(row.event_id), fence, condition, partial(joined, row))
+            )
         except Uncertain:
             raise  # the row may be in the log: its claim stays until the store contains what was written by then
         except Unavailable:
             await self._give_back(place)
             raise
         if isinstance(result, Appended):
+            if result.followed:  # by withdrawals, perhaps: the next decision is to know them
+                await self._journal.contained()
             _count(told)
-            return Answered(body, withdrawals=_withdrawals(result, row), bounced=_has_bounced(result))
+            return Answered(body)
         await self._give_back(place)
+        if isinstance(result, Precluded) and self._journal.log.now() > condition.until:
+            raise Unavailable("the reservation took too long")
         return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
 
     async def _give_back(self, place: _Place | None) -> None:
@@ -279,19 +281,6 @@ def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
 
 def _count(told: Answer) -> None:
     metrics.DECISIONS.labels(told.decision, told.hold_reason or "").inc()
-
-
-def _withdrawals(appended: Appended, decision: DecisionRow) -> tuple[str, ...]:
-    """Give the channels that outcomes logged before this decision showed up have withdrawn."""
-    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
-    withdrawn = any(isinstance(row, OutcomeRow) and row.type in WITHDRAWALS for row in rows)
-    return (decision.channel,) if withdrawn and decision.is_delivered and decision.channel else ()
-
-
-def _has_bounced(appended: Appended) -> bool:
-    """Tell whether a bounce was logged before this decision showed up."""
-    rows = (decode(row.body) for row in appended.related if row.kind == OutcomeRow.kind)
-    return any(isinstance(row, OutcomeRow) and row.type == "bounce" for row in rows)
 
 
 def _replay(conflict: Conflict, fingerprint: str) -> Answered:

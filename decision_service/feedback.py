@@ -13,13 +13,13 @@ import msgspec
 from decision_service.api.schemas import OutcomeBody
 from decision_service.closing import dated
 from decision_service.journal import Draft, Journal
-from decision_service.keys import decision_key, joined_bounce_key, outcome_key
+from decision_service.keys import decision_key, outcome_key
 from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
 from decision_service.names import Names
 from decision_service.problems import FieldError
 from decision_service.state.base import StateAway, StateStore, Withdrawal
-from policies.lateness import bounces, is_late
-from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, PreferencesRow, decode
+from policies.lateness import is_late
+from policies.rows import WITHDRAWALS, DecisionRow, OutcomeRow, decode
 
 AHEAD_S = 300.0
 """How far a caller's clock may run ahead of ours."""
@@ -72,27 +72,6 @@ class Feedback:
         decisions = await self._decisions({body.event_id for body in bodies.values()})
         rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in bodies.items()}
         return await self._log(rows, decisions)
-
-    async def withdraw_late(self, shopper_id: str, channel: str, now: float) -> None:
-        """Withdraw consent for an opt-out that was logged before its decision was known."""
-        row = PreferencesRow(now, shopper_id, {channel: False})
-        await self.log_withdrawing([Draft(row)], {0: [Withdrawal.of(self._names.key(shopper_id), channel)]})
-
-    async def join_bounce(self, event_id: str, now: float) -> None:
-        """Tell again of a bounce that was logged before its decision was known, so that every fold takes it back.
-
-        Nothing is told once the attribution window is over: a late bounce is reported only.
-        """
-        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
-        rows = [decode(row.body) for row in found]
-        decision = next(row for row in rows if isinstance(row, DecisionRow))
-        told = (_joined(row, decision, now) for row in rows if isinstance(row, OutcomeRow))
-        bounce = next((row for row in told if bounces(decision, row)), None)
-        if bounce is None or not decision.is_delivered:
-            return
-        condition = Condition(owner=decision.shopper_id, before=decision.window_ends_at or inf)
-        await self._journal.append(Draft(bounce, joined_bounce_key(event_id), condition=condition))
-        await self._journal.contained()
 
     async def log_withdrawing(
         self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
@@ -171,10 +150,6 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
-
-
-def _joined(row: OutcomeRow, decision: DecisionRow, now: float) -> OutcomeRow:
-    return msgspec.structs.replace(row, at=now, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
 def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:

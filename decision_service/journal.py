@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from decision_service.log.base import (
@@ -13,6 +13,7 @@ from decision_service.log.base import (
     Entry,
     EventLog,
     LogBusy,
+    LogRow,
     LogUnavailable,
     Result,
 )
@@ -20,17 +21,21 @@ from decision_service.log.group_commit import GroupCommit
 from decision_service.problems import Unavailable, Uncertain
 from decision_service.projector import Projector
 from decision_service.state.base import StateAway
-from policies.rows import Row, encode
+from policies.rows import Row, decode, encode
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A row to be appended: its idempotency key, the incarnation that it is only valid in, and its condition."""
+    """A row to be appended: its idempotency key, the incarnation that it is only valid in, and its condition.
+
+    ``then`` gives what is written right behind it, in view of the earlier rows of its event: see `Entry`.
+    """
 
     row: Row
     key: str | None = None
     fence: int | None = None
     condition: Condition = UNCONDITIONAL
+    then: Callable[[Sequence[Row]], Sequence[Draft]] | None = None
 
 
 class Journal:
@@ -67,21 +72,8 @@ class Journal:
         Uncertain
             When the log cannot be written: either none of the rows is in it, or all are.
         """
-        entries = [
-            Entry(
-                kind=draft.row.kind,
-                at=draft.row.at,
-                body=encode(draft.row),
-                event_id=getattr(draft.row, "event_id", None),
-                shopper_id=getattr(draft.row, "shopper_id", None),
-                key=draft.key,
-                fence=draft.fence,
-                condition=draft.condition,
-            )
-            for draft in drafts
-        ]
         try:
-            results = await self._commits.append_all(entries)
+            results = await self._commits.append_all([_entry(draft) for draft in drafts])
         except LogBusy as error:
             raise Unavailable("too many rows wait to be written") from error
         except LogUnavailable as error:
@@ -89,7 +81,7 @@ class Journal:
         for draft, result in zip(drafts, results, strict=True):
             if isinstance(result, Appended):
                 self._projector.offer(result.position, draft.row)
-                self._head = max(self._head, result.position)
+                self._head = max(self._head, result.position + result.followed)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
         return results
@@ -116,3 +108,21 @@ class Journal:
         await self._commits.close()
         if self._forwarding is not None:
             await self._forwarding
+
+
+def _entry(draft: Draft) -> Entry:
+    return Entry(
+        kind=draft.row.kind,
+        at=draft.row.at,
+        body=encode(draft.row),
+        event_id=getattr(draft.row, "event_id", None),
+        shopper_id=getattr(draft.row, "shopper_id", None),
+        key=draft.key,
+        fence=draft.fence,
+        condition=draft.condition,
+        then=None if draft.then is None else _behind(draft.then),
+    )
+
+
+def _behind(then: Callable[[Sequence[Row]], Sequence[Draft]]) -> Callable[[Sequence[LogRow]], list[Entry]]:
+    return lambda earlier: [_entry(draft) for draft in then([decode(row.body) for row in earlier])]

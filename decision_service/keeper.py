@@ -12,7 +12,7 @@ from decision_service.log.base import LogUnavailable
 from decision_service.problems import Unavailable
 from decision_service.projector import Projector
 from decision_service.pulse import Pulse
-from decision_service.state.base import StateAway
+from decision_service.state.base import RESERVED_FOR_S, StateAway
 from decision_service.state.redis import RedisStateStore
 from policies.budget import utc_day
 from policies.rows import FenceRow
@@ -24,8 +24,8 @@ _TIDY_EVERY = 20
 _BUDGET_DAYS = 366
 """Days whose spending is kept: far more than any send concerns, lest a row of a distant date drops today's."""
 
-_STALE_CLAIM_S = 60
-"""Twice as long as a decision may take from its reservation to its log row."""
+_STALE_CLAIM_S = 2 * RESERVED_FOR_S
+"""The writer of a claim as old as this can no longer settle it."""
 
 _logger = logging.getLogger(__name__)
 

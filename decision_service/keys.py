@@ -41,11 +41,6 @@ def outcome_key(row: OutcomeRow) -> str:
     return f"outcome\x1f{row.event_id}\x1fsame\x1f{row.type}\x1f{row.occurred_at!r}\x1f{row.value!r}"
 
 
-def joined_bounce_key(event_id: str) -> str:
-    """Name the bounce that is told again once its decision is known: once is enough to take the send back."""
-    return f"joined bounce\x1f{event_id}"
-
-
 def event_key(row: EventRow) -> str:
     """Name a shopper event by what it says; only one that told its own time can be known again."""
     attributes = msgspec.json.encode(row.attributes, order="deterministic")

@@ -6,8 +6,10 @@ channel and of all are kept; critical ones apart, since they bind nobody. One th
 each of its kinds, of which at most `MAX_AHEAD` lie ahead: the rules see to that. The others have left after it. They
 fill every cap that it could fill, and are nearer to whatever is judged now: no verdict changes.
 
-Sends go as well that no rule reaches any more. Their age is told by the last send but one: a row of a distant date,
-which the request clock allows out of order, must not take the places of today.
+Sends go as well that no rule reaches any more: `KEPT` of each kind, however old, would make a state ten times as large
+and slow to read. But rows may be of a distant date, which the request clock allows out of order, and must not take the
+places of today: a send goes once more than `STRAY` others lie beyond its reach. What is decided for its date after that
+does not see it.
 """
 
 from __future__ import annotations
@@ -22,20 +24,23 @@ MAX_AHEAD = 256
 KEPT = 256 + MAX_AHEAD
 """Sends kept of each kind: the largest cap, and what may lie ahead."""
 
+STRAY = 15
+"""Sends that may be of a distant date (judgement): two weeks of them under a usual cap."""
+
 REACH_S = HORIZON_S + 15 * 86_400.0
-"""How far the sends kept go back from the last but one: what rules reach, and the longest delay of that one."""
+"""How far the sends kept go back from the last but `STRAY`: what rules reach, and the longest delay of that one."""
 
 
 def binding(sends: tuple[Send, ...]) -> tuple[Send, ...]:
     """Give those of a shopper's sends, given in order of time, that may still bind a rule.
 
-    >>> sends = tuple(Send(str(day), day * 86_400.0, "hint", "push", "browse") for day in (0, 40, 50, 500))
-    >>> [send.event_id for send in binding(sends)]
+    >>> sends = tuple(Send(str(day), day * 86_400.0, "hint", "push", "browse") for day in (0, 40, 50, *range(500, 515)))
+    >>> [send.event_id for send in binding(sends)][:3]
     ['40', '50', '500']
     """
-    if len(sends) < 2:
+    if len(sends) <= STRAY:
         return sends
-    oldest = sends[-2].send_at - REACH_S
+    oldest = sends[-STRAY - 1].send_at - REACH_S
     if len(sends) <= KEPT and sends[0].send_at >= oldest:
         return sends
     recent = [send for send in sends if send.send_at >= oldest]

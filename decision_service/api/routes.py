@@ -166,13 +166,7 @@ class _Endpoints:
         return Response(answered.body, 200, headers, _JSON)
 
     async def _decide(self, body: DecideBody) -> Answered:
-        now = await self._service.now(body, required=True)
-        answered = await self._service.decider.decide(body, now)
-        for channel in answered.withdrawals:
-            await self._service.feedback.withdraw_late(body.shopper_id, channel, now)
-        if answered.bounced and body.event_id is not None:
-            await self._service.feedback.join_bounce(body.event_id, now)
-        return answered
+        return await self._service.decider.decide(body, await self._service.now(body, required=True))
 
     async def decide_batch(self, request: Request) -> Response:
         batch = parse(BatchBody, await _read(request, LIST_LIMIT))

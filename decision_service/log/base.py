@@ -13,7 +13,7 @@ LogUnavailable   the database cannot be reached or is busy: try again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol
@@ -64,6 +64,8 @@ class Condition:
         No row of theirs of these kinds may stand after this position.
     unerased_since
         No erasure of them may stand after this position.
+    until
+        The log's clock must not be past it: how long holds what the row rests on and the log does not know.
     """
 
     unless: frozenset[str] = frozenset()
@@ -73,6 +75,7 @@ class Condition:
     since: int | None = None
     unerased_since: int | None = None
     kinds: tuple[str, ...] = TURNING
+    until: float = inf
 
 
 UNCONDITIONAL = Condition()
@@ -98,6 +101,9 @@ class Entry:
         The entry is only valid while the log is in this incarnation.
     condition
         What else must be true of the log.
+    then
+        Gives what is written right behind it, in view of the event's earlier rows, those of the same batch
+        included: entries of that event without a key, with conditions about it and the watermark alone.
 
     Raises
     ------
@@ -113,6 +119,7 @@ class Entry:
     key: str | None = None
     fence: int | None = None
     condition: Condition = UNCONDITIONAL
+    then: Callable[[Sequence[LogRow]], Sequence[Entry]] | None = None
 
     def __post_init__(self) -> None:
         if not isfinite(self.at):
@@ -159,14 +166,14 @@ class Head:
 class Appended:
     """The entry is in the log.
 
-    ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``related`` are the
-    earlier rows of the same event id, in position order, those of the same batch included.
+    ``watermark_before`` is the log's without this row, ``watermark`` the row's own; ``followed`` counts the rows
+    that were written right behind it.
     """
 
     position: int
     watermark_before: float
     watermark: float
-    related: tuple[LogRow, ...] = ()
+    followed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +194,8 @@ class Fenced:
 class Precluded:
     """Nothing was written: the entry's condition does not hold.
 
-    ``position`` is that of the row that precludes it, or the head where the watermark does; ``erased`` tells
-    that the shopper was erased meanwhile, so that nothing known before may be written under their id.
+    ``position`` is that of the row that precludes it, or the head where the watermark or the clock does; ``erased``
+    tells that the shopper was erased meanwhile, so that nothing known before may be written under their id.
     """
 
     position: int
@@ -228,6 +235,10 @@ class EventLog(Protocol):
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> LogRow:
         """Rewrite all rows of a shopper and append the last word on it, in one transaction; give that row."""
+        ...
+
+    def now(self) -> float:
+        """Tell the time by which `Condition.until` is judged, under the write lock."""
         ...
 
     def head(self) -> Head:

@@ -29,6 +29,8 @@ class Batch:
     ----------
     head
         Where the log stands under the write lock.
+    now
+        What the log's clock says under the write lock.
     of_events
         The log's rows of the entries' event ids, in position order.
     by_key
@@ -38,9 +40,9 @@ class Batch:
 
     Examples
     --------
-    >>> batch = Batch(Head(position=7, watermark=5.0), of_events=(), by_key={})
+    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, of_events=(), by_key={})
     >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
-    Appended(position=8, watermark_before=5.0, watermark=5.0, related=())
+    Appended(position=8, watermark_before=5.0, watermark=5.0, followed=0)
     >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
     8
     """
@@ -49,11 +51,13 @@ class Batch:
         self,
         head: Head,
         *,
+        now: float,
         of_events: Iterable[LogRow],
         by_key: Mapping[str, LogRow],
         crossing: Mapping[tuple[str, str], int] = MappingProxyType({}),
     ) -> None:
         self._head = head
+        self._now = now
         self._crossing = dict(crossing)
         self._by_key = dict(by_key)
         self._by_event: dict[str, list[LogRow]] = defaultdict(list)
@@ -76,7 +80,14 @@ class Batch:
         self.rows.append((row, entry.key))
         if row.kind in CROSSING and row.shopper_id is not None:
             self._crossing[row.shopper_id, row.kind] = row.position
-        return Appended(row.position, before.watermark, row.watermark, self._relate(row, entry.key))
+        followed = self._follow_up(entry, self._remember(row, entry.key))
+        return Appended(row.position, before.watermark, row.watermark, followed)
+
+    def _follow_up(self, entry: Entry, earlier: Sequence[LogRow]) -> int:
+        """Number what is written right behind an entry; give how much it is."""
+        if entry.then is None:
+            return 0
+        return sum(isinstance(self.add(each), Appended) for each in entry.then(earlier))
 
     def _preclusion(self, entry: Entry) -> Precluded | None:
         """Give what stands against an entry, None when its condition holds."""
@@ -86,7 +97,7 @@ class Batch:
                 return Precluded(earlier.position, erased=True)
             if earlier.kind in condition.unless:
                 return Precluded(earlier.position)
-        if max(self._head.watermark, entry.at) >= condition.before:
+        if max(self._head.watermark, entry.at) >= condition.before or self._now > condition.until:
             return Precluded(self._head.position)
         if (erased := self._said(condition.shoppers, (ERASURE,), condition.unerased_since)) is not None:
             return Precluded(erased, erased=True)
@@ -100,15 +111,16 @@ class Batch:
         latest = max((self._crossing.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
         return latest if latest > since else None
 
-    def _relate(self, row: LogRow, key: str | None) -> tuple[LogRow, ...]:
+    def _remember(self, row: LogRow, key: str | None) -> Sequence[LogRow]:
+        """Let later entries find a row; give the earlier ones of its event."""
         if key is not None:
             self._by_key[key] = row
         if row.event_id is None:
             return ()
-        earlier = self._by_event[row.event_id]
-        related = tuple(earlier)
-        earlier.append(row)
-        return related
+        known = self._by_event[row.event_id]
+        earlier = tuple(known)
+        known.append(row)
+        return earlier
 
 
 def _follow(head: Head, entry: Entry) -> LogRow:

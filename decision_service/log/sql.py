@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,13 +74,21 @@ class SqlLog:
     Positions are given under the write lock, explicitly, one after the other: they are in commit order and
     have no gaps, so a reader that follows them never misses a row. Readers have connections of their own and
     never wait for the writer.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    clock
+        Gives the time by which `Condition.until` is judged.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._clock = clock
 
     @classmethod
-    def open(cls, url: str) -> SqlLog:
+    def open(cls, url: str, clock: Callable[[], float] = time.time) -> SqlLog:
         """Open the log at a database URL and bring its schema up to date.
 
         Raises
@@ -92,7 +101,7 @@ class SqlLog:
         with _log_errors():
             engine = open_engine(url, MetaData())  # the tables are the migrations' work
             upgrade(engine, "log")
-        return cls(engine)
+        return cls(engine, clock)
 
     def close(self) -> None:
         """Close the connections."""
@@ -101,7 +110,7 @@ class SqlLog:
     def append(self, entries: Sequence[Entry]) -> list[Result]:
         """Write entries in one transaction."""
         with _log_errors(), write(self._engine) as connection:
-            batch = _begin(connection, entries)
+            batch = self._begin(connection, entries)
             results = [batch.add(entry) for entry in entries]
             if batch.rows:
                 connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
@@ -117,11 +126,15 @@ class SqlLog:
             changes = [_change(row, key, rewriter.rewritten(row)) for row, key in zip(rows, keys, strict=True)]
             if changes:
                 connection.execute(_REWRITE, changes)
-            batch = _begin(connection, [entry])
+            batch = self._begin(connection, [entry])
             batch.add(entry)
             ((row, key),) = batch.rows
             connection.execute(_INSERT, [_values(row, key)])
             return row
+
+    def now(self) -> float:
+        """Tell the time by which `Condition.until` is judged."""
+        return self._clock()
 
     def head(self) -> Head:
         """Tell where the log stands."""
@@ -186,22 +199,22 @@ class SqlLog:
         with self._reading() as connection:
             return [LogRow(*row) for row in connection.execute(query, values)]
 
+    def _begin(self, connection: Connection, entries: Sequence[Entry]) -> Batch:
+        """Read under the write lock what the entries meet: the head, and the rows of their events and keys."""
+        events = {entry.event_id for entry in entries if entry.event_id is not None}
+        keys = {entry.key for entry in entries if entry.key is not None}
+        return Batch(
+            _head(connection),
+            of_events=_of_events(connection, events),
+            by_key=_by_key(connection, keys),
+            crossing=_crossing(connection, entries),
+            now=self._clock(),
+        )
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with _log_errors(), self._engine.connect() as connection:
             yield connection
-
-
-def _begin(connection: Connection, entries: Sequence[Entry]) -> Batch:
-    """Read under the write lock what the entries meet: the head, and the rows of their events and keys."""
-    events = {entry.event_id for entry in entries if entry.event_id is not None}
-    keys = {entry.key for entry in entries if entry.key is not None}
-    return Batch(
-        _head(connection),
-        of_events=_of_events(connection, events),
-        by_key=_by_key(connection, keys),
-        crossing=_crossing(connection, entries),
-    )
 
 
 def _crossing(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:

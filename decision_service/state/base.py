@@ -23,6 +23,14 @@ from decision_service.names import ShopperKey
 from policies.budget import BudgetDay, Spent
 from policies.shopper import Send, ShopperState
 
+RESERVED_FOR_S = 30
+"""How long a reserved place holds: its row is written by then, or not at all.
+
+A claim may be dropped after twice as long. The store ages claims by the time of day, and so does the log judge rows:
+by a clock that stands still while a machine sleeps, a row could come after its claim was dropped. What remains is a
+commit, or a difference between the clocks of two machines, that takes as long again.
+"""
+
 
 class StateAway(Exception):
     """The state store cannot answer, or does not contain the log yet."""

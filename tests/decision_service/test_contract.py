@@ -13,7 +13,7 @@ import pytest
 
 from decision_service.log.base import Entry, LogUnavailable, Result
 from decision_service.state.base import Reservation, Reserved
-from policies.rows import DecisionRow, decode
+from policies.rows import DecisionRow, OutcomeRow, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start, decide_body
 from tests.factories import small_document
@@ -349,6 +349,31 @@ async def test_a_bounce_dated_after_the_window_of_a_decision_that_shows_up_is_re
         await service.decide()
         told = (await service.client.get("/v1/decisions/e-1")).json()
         assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent"), ("complaint", "sent")])
+async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
+    """The decision's commit is in doubt, and nothing can be written after it."""
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"})
+        log = service.service.log
+        append = log.append
+
+        def append_in_doubt(entries: Sequence[Entry]) -> list[Result]:
+            if log.of_events(["e-1"])[-1].kind == OutcomeRow.kind:
+                append(entries)
+            raise LogUnavailable("in doubt")
+
+        monkeypatch.setattr(log, "append", append_in_doubt)
+        channel = (await service.decide())["action"]["channel"]
+        assert (await service.decide())["action"]["channel"] == channel
+        await service.service.journal.contained(service.rows())
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], [each["type"] for each in told["outcomes"]]) == (status, [kind])
+        preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert preferences["consent"][channel] is (kind == "bounce")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent")])

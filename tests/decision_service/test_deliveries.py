@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from decision_service.journal import Draft
 from decision_service.keys import activation_key
+from decision_service.state.base import RESERVED_FOR_S
 from decision_service.verification import Verification
 from policies.rows import ActivationRow, ClockRow, decode
 from tests.decision_service.conftest import Replica, Start, decide_body
@@ -235,6 +239,32 @@ async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
         monkeypatch.setattr(store, "reserve", reserve_and_be_overtaken)
         answer = await service.decide(event_id="e-2", now="2026-11-21T18:00:00Z")
         assert answer["hold_reason"] == "lost_race"
+
+
+async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim may have been dropped, and the place given to another."""
+    async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
+        log, store = service.service.log, service.service.store
+        key = service.service.names.key("s-1")
+        holder = sqlite3.connect(tmp_path / "decisions.sqlite", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        one = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-1")))
+        while not (await store.read(key)).state.sends:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(log, "_clock", lambda: time.time() + 2 * RESERVED_FOR_S)
+        await store.drop_stale_claims(0)
+        two = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-2")))
+        while not (await store.read(key)).state.sends:
+            await asyncio.sleep(0.01)
+        holder.execute("ROLLBACK")
+        holder.close()
+        late, in_time = await asyncio.gather(one, two)
+        assert (late.status_code, late.headers["Retry-After"]) == (503, "1")
+        assert (in_time.status_code, in_time.json()["decision"]) == (200, "send")
+        assert [row.kind for row in log.of_events(["e-1"])] == []
+        assert not await sends(service, "e-1"), "the place is taken"
 
 
 async def test_the_learner_writes_expiries_down(replica: Start) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from decision_service.journal import Draft
 from decision_service.log.base import Entry
 from decision_service.service import open_learner
 from decision_service.state.base import Reservation
@@ -232,6 +233,28 @@ async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
         (row,) = (decode(each.body) for each in service.service.log.of_events(["e-1"]))
         assert isinstance(row, DecisionRow)
         assert "health" not in row.context.values()
+
+
+async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shopper is erased as soon as the decision is written."""
+    async with replica(small_document(), policy="rule") as service:
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
+        journal = service.service.journal
+        append = journal.append
+
+        async def append_and_erase(draft: Draft) -> Any:
+            result = await append(draft)
+            monkeypatch.setattr(journal, "append", append)
+            await erase(service)
+            return result
+
+        monkeypatch.setattr(journal, "append", append_and_erase)
+        await service.decide(event_id="e-1", shopper_id=PERSONAL)
+        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()
+        assert preferences["consent"] == {"push": False, "email": False}
 
 
 async def test_names_that_erasure_uses_are_refused(replica: Start) -> None:

@@ -32,7 +32,12 @@ from decision_service.log.sql import SqlLog
 
 Opener = Callable[[Path], EventLog]
 
-IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite")}
+TIME = 10.0
+"""What the clock of every log says."""
+
+IMPLEMENTATIONS: dict[str, Opener] = {
+    "sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite", clock=lambda: TIME)
+}
 
 every_log = pytest.mark.parametrize("opener", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
 
@@ -45,7 +50,22 @@ condition = st.just(UNCONDITIONAL) | st.builds(
     unerased_since=st.none() | st.integers(0, 8),
     shoppers=st.lists(st.sampled_from(["s1", "s2", "nobody"]), max_size=2).map(tuple),
     kinds=st.sampled_from([TURNING, CROSSING]),
+    until=st.sampled_from([float("inf"), TIME + 1, TIME, TIME - 1]),
 )
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Says again what was said of an event, while the watermark lies below a time."""
+
+    at: float
+    before: float
+
+    def __call__(self, earlier: Sequence[LogRow]) -> list[Entry]:
+        condition = Condition(before=self.before)
+        return [Entry("outcome", self.at, row.body, row.event_id, "s1", condition=condition) for row in earlier]
+
+
 entry = st.builds(
     Entry,
     kind=st.sampled_from(["decision", "outcome", "erasure", "activation", "event", "fence"]),
@@ -56,6 +76,7 @@ entry = st.builds(
     key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
     fence=st.none() | st.integers(0, 2),
     condition=condition,
+    then=st.none() | st.builds(Echo, at=st.sampled_from([0.0, 1e9]), before=st.sampled_from([float("inf"), 1e9])),
 )
 batches = st.lists(st.lists(entry, max_size=6), max_size=6)
 
@@ -76,7 +97,7 @@ class Model:
         before = max((row.at for row in self.rows), default=float("-inf"))
         if (precluded := self.preclusion(new, before)) is not None:
             return precluded
-        related = tuple(row for row in self.rows if new.event_id is not None and row.event_id == new.event_id)
+        earlier = [row for row in self.rows if new.event_id is not None and row.event_id == new.event_id]
         row = LogRow(
             position=len(self.rows) + 1,
             kind=new.kind,
@@ -89,7 +110,8 @@ class Model:
         )
         self.rows.append(row)
         self.keys.append(new.key)
-        return Appended(row.position, before, row.watermark, related)
+        followed = [self.append(each) for each in (new.then(earlier) if new.then is not None else ())]
+        return Appended(row.position, before, row.watermark, sum(isinstance(r, Appended) for r in followed))
 
     def preclusion(self, new: Entry, watermark: float) -> Precluded | None:
         wanted = new.condition
@@ -100,7 +122,7 @@ class Model:
                 return Precluded(row.position, erased=True)
             if row.kind in wanted.unless:
                 return Precluded(row.position)
-        if max(watermark, new.at) >= wanted.before:
+        if max(watermark, new.at) >= wanted.before or wanted.until < TIME:
             return Precluded(len(self.rows))
         theirs = [row for row in self.rows if row.shopper_id in wanted.shoppers]
         erased = [row.position for row in theirs if row.kind == "erasure"]
@@ -203,7 +225,7 @@ def test_a_key_is_taken_whatever_event_it_came_with(opener: Opener) -> None:
             Entry("outcome", 2.0, b"{}", event_id=None, key="k"),
             Entry("outcome", 2.0, b"{}", event_id="e1"),
         ]
-        assert log.append(others) == [Conflict(first), Conflict(first), Appended(2, 1.0, 2.0, (first,))]
+        assert log.append(others) == [Conflict(first), Conflict(first), Appended(2, 1.0, 2.0)]
 
 
 @every_log
@@ -215,6 +237,31 @@ def test_a_fence_shuts_out_whoever_holds_the_incarnation_before(opener: Opener) 
         assert [type(result) for result in results] == [Appended, Appended, Fenced, Fenced, Appended]
         assert results[2] == Fenced(1)
         assert log.head() == Head(3, 3.0, 1)
+
+
+@every_log
+def test_an_entry_past_its_time_is_not_written(opener: Opener) -> None:
+    with opened(opener) as log:
+        assert log.now() == TIME
+        entries = [Entry("decision", 1.0, b"{}", condition=Condition(until=TIME + more)) for more in (-1, 0, 1)]
+        assert log.append(entries) == [Precluded(0), Appended(1, float("-inf"), 1.0), Appended(2, 1.0, 1.0)]
+
+
+@every_log
+def test_what_comes_behind_an_entry_comes_with_it_or_not_at_all(opener: Opener) -> None:
+    def decision(event_id: str, before: float) -> Entry:
+        return Entry("decision", 2.0, b"{}", event_id=event_id, key=event_id, then=Echo(2.0, before))
+
+    with opened(opener) as log:
+        log.append([Entry("outcome", 1.0, name.encode(), event_id=name) for name in ("e1", "e2")])
+        results = log.append([decision("e1", float("inf")), decision("e1", float("inf")), decision("e2", 2.0)])
+        rows = log.read(2, 10)
+        assert results == [Appended(3, 1.0, 2.0, followed=1), Conflict(rows[0]), Appended(5, 2.0, 2.0)]
+        assert [(row.kind, row.body, row.shopper_id) for row in rows] == [
+            ("decision", b"{}", None),
+            ("outcome", b"e1", "s1"),
+            ("decision", b"{}", None),
+        ]
 
 
 @every_log

@@ -19,7 +19,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, event
 
-from decision_service.log.base import Appended, Entry, EventLog, Head, LogCorrupt, LogRow, LogUnavailable
+from decision_service.log.base import (
+    Appended,
+    Condition,
+    Entry,
+    EventLog,
+    Head,
+    LogCorrupt,
+    LogRow,
+    LogUnavailable,
+    Precluded,
+)
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.schema import metadata
 from decision_service.log.sql import SqlLog
@@ -182,6 +192,22 @@ def test_a_log_that_another_holds_is_unavailable_and_nothing_is_written(log: Sql
     holder.execute("ROLLBACK")
     holder.close()
     assert log.append([Entry("event", 1.0, b"")]) == [Appended(1, float("-inf"), 1.0)]
+
+
+def test_whether_an_entry_is_in_time_is_judged_once_the_write_lock_is_had(path: Path) -> None:
+    time = 10.0
+    log = SqlLog.open(f"sqlite:///{path}", clock=lambda: time)
+    holder, asked = sqlite3.connect(path, isolation_level=None), threading.Event()
+    event.listen(log._engine, "engine_connect", lambda _: asked.set())
+    holder.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor() as threads:
+        appending = threads.submit(log.append, [Entry("event", 1.0, b"", condition=Condition(until=20.0))])
+        assert asked.wait(60)
+        time = 21.0
+        holder.execute("ROLLBACK")
+        assert appending.result(60) == [Precluded(0)]
+    holder.close()
+    log.close()
 
 
 def test_a_file_that_is_no_database_is_corrupt(path: Path) -> None:
