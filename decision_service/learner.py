@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from decision_service.keys import activation_key
@@ -60,7 +61,7 @@ class Learner:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._contexts: deque[Context] = deque(maxlen=_PROOFS)
@@ -71,11 +72,11 @@ class Learner:
         self._learning = self._load()
 
     def _load(self) -> Learning:
-        checkpoint = self._registry.checkpoint()
+        """Read what was saved; nothing is changed where log or registry cannot be read."""
+        latest, checkpoint = self._log.last_of_kind(CatalogueRow.kind), self._registry.checkpoint()
         self._version = self._registry.latest()
         self._unpublished = 0
         self._saved = checkpoint.position if checkpoint else None
-        latest = self._log.last_of_kind(CatalogueRow.kind)
         if latest is not None:
             self._space = _space(decode(latest.body))
         return Learning.from_bytes(checkpoint.payload, self._related) if checkpoint else Learning(self._related)
@@ -107,7 +108,7 @@ class Learner:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        with self._turn:
+        with self._turn():
             self._fold_all()
             self._save(publish=self._clock is not None)
         self._log.close()
@@ -115,7 +116,7 @@ class Learner:
 
     def catch_up(self, position: int) -> int:
         """Fold at least up to a position, publish what was learned, and give the latest version."""
-        with self._turn:
+        with self._turn():
             while self._learning.position < position and self._fold():
                 pass
             if self._expire():
@@ -128,7 +129,7 @@ class Learner:
         while not self._stopped.wait(_LOOK_EVERY_S):
             since_save, since_clock = since_save + _LOOK_EVERY_S, since_clock + _LOOK_EVERY_S
             try:
-                with self._turn:
+                with self._turn():
                     folded = self._fold_all()
                     if folded and self._expire():
                         self._fold_all()
@@ -143,6 +144,14 @@ class Learner:
                         self._save(publish=due)
             except (LogUnavailable, RegistryUnavailable) as error:
                 _logger.warning("learning waits: %s", error)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Take turns; a fold that broke off within a row has lost windows, so it starts again from what was saved."""
+        with self._lock:
+            if not self._learning.is_whole:
+                self._learning = self._load()
+            yield
 
     def _fold_all(self) -> int:
         folded = 0

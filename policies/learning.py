@@ -77,6 +77,8 @@ class Learning:
     """
 
     def __init__(self, related: Related) -> None:
+        self.is_whole = True
+        """Whether no row was left half folded; one that was is never gone on with."""
         self.position = 0
         self.learned = 0
         self.attribution = Attribution(related)
@@ -95,12 +97,13 @@ class Learning:
         """
         if position != self.position + 1:
             raise ValueError(f"the next position is {self.position + 1}, not {position}")
+        self.is_whole = False
         if isinstance(row, CatalogueRow):
             self._reward = Reward.model_validate(row.document.get("reward", {}))
         interactions = [each for each in self.attribution.advance(position, row) if each.teaches]
         for interaction in interactions:
             self._learn(interaction)
-        self.position = position
+        self.position, self.is_whole = position, True
         return interactions
 
     def _learn(self, interaction: Interaction) -> None:

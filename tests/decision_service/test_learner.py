@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import pytest
 
 from decision_service import learner as learner_module
 from decision_service.learner import Learner
+from decision_service.log.base import LogRow, LogUnavailable
 from decision_service.log.sql import SqlLog
 from decision_service.registry.sql import SqlRegistry
 from policies.learning import Learning
 from policies.rows import ClockRow, Row, decode
 from tests.decision_service.conftest import Replica, Start
-from tests.factories import small_document
+from tests.decision_service.evaluation.small_log import SmallLog
+from tests.factories import DAY_S, NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
@@ -142,3 +146,56 @@ async def test_under_the_wall_clock_windows_close_and_versions_come_by_themselve
         while not any(row.kind == ClockRow.kind for row in service.service.log.read(0, 100_000)):
             assert time.monotonic() < deadline, "time never passed by itself"
             time.sleep(0.1)
+
+
+class Breaking(SqlLog):
+    """A log that cannot be read at one of its look-ups of events."""
+
+    def __init__(self, log: SqlLog, breaks_at: int) -> None:
+        super().__init__(log._engine)
+        self.looks_left = breaks_at
+
+    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
+        self.looks_left -= 1
+        if self.looks_left == 0:
+            raise LogUnavailable("disk I/O error")
+        return super().of_events(event_ids)
+
+
+def busy_log(directory: Path) -> SmallLog:
+    """Write a log in which rows close windows, correct what was learned, and do both at once."""
+    small = SmallLog(directory)
+    rows = [small.decide(number) for number in range(12)]
+    sent = [row for row in rows if row.is_delivered]
+    for row in sent[::2]:
+        small.outcome(row)
+    small.clock(NOW + 3 * DAY_S)
+    for row in sent[1::2]:
+        small.outcome(row, "conversion", after=4 * DAY_S, value=9.0)
+        small.decide(100 + int(row.event_id[2:]))
+    for row in sent[:3]:
+        small.outcome(row, "opt_out", after=6 * DAY_S)
+    small.clock()
+    return small
+
+
+def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_path: Path) -> None:
+    """Whichever look-up breaks off, and whoever has the learner saved meanwhile: the bytes of an uninterrupted fold."""
+    small = busy_log(tmp_path)
+    head, whole = small.log.head().position, folded_at_once(small.log)
+    for look in itertools.count(1):
+        log = Breaking(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"), look)
+        registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models-{look}.sqlite")
+        learner = Learner(log, registry, None)
+        with suppress(LogUnavailable):
+            learner.catch_up(head)
+        learner.catch_up(0)
+        learner.catch_up(head)
+        assert learner.progress.learned == whole.learned > 5
+        checkpoint = registry.checkpoint()
+        assert checkpoint is not None
+        assert checkpoint.payload == whole.to_bytes(), f"look-up {look}"
+        learner.stop()
+        if log.looks_left > 0:
+            break
+    assert look > 8
