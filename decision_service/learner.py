@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from decision_service.keys import activation_key
 from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
+from decision_service.owners import Owners
 from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable
 from policies.actions import ActionSpace
 from policies.catalogue import Catalogue
@@ -55,12 +56,17 @@ class Learner:
     wall_clock
         The clock in wall mode: versions are then published by themselves, and time passes for open
         windows although nothing arrives. None in request mode, where `catch_up` publishes.
+    owners
+        Tells to whom rows belong: some may have been folded before an erasure rewrites the rest.
     """
 
-    def __init__(self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None) -> None:
+    def __init__(
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: Owners
+    ) -> None:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
+        self._owner = owners.of
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,7 +85,9 @@ class Learner:
         self._saved = checkpoint.position if checkpoint else None
         if latest is not None:
             self._space = _space(decode(latest.body))
-        return Learning.from_bytes(checkpoint.payload, self._related) if checkpoint else Learning(self._related)
+        if checkpoint is None:
+            return Learning(self._related, self._owner)
+        return Learning.from_bytes(checkpoint.payload, self._related, self._owner)
 
     def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         rows: dict[str, list[tuple[int, Row]]] = {}

@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from policies.attribution import Attribution, AttributionState, Interaction, Related
+from policies.attribution import Attribution, AttributionState, Interaction, Owner, Related, by_name
 from policies.catalogue import Reward
 from policies.compiled_model import ModelSnapshot
 from policies.features import example_text
@@ -65,6 +65,8 @@ class Learning:
     ----------
     related
         Looks up rows by event id in the log that is folded.
+    owner
+        Tells to whom rows belong, where shoppers may be erased meanwhile.
 
     Examples
     --------
@@ -76,12 +78,12 @@ class Learning:
     (1, 0)
     """
 
-    def __init__(self, related: Related) -> None:
+    def __init__(self, related: Related, owner: Owner = by_name) -> None:
         self.is_whole = True
         """Whether no row was left half folded; one that was is never gone on with."""
         self.position = 0
         self.learned = 0
-        self.attribution = Attribution(related)
+        self.attribution = Attribution(related, owner=owner)
         self.heads = TwoHeads()
         self._gains: dict[str, Mean] = {}
         self._complaint_loss = Mean()
@@ -148,12 +150,12 @@ class Learning:
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
     @classmethod
-    def from_bytes(cls, data: bytes, related: Related) -> Learning:
+    def from_bytes(cls, data: bytes, related: Related, owner: Owner = by_name) -> Learning:
         """Read back what `to_bytes` saved."""
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
-        learning = cls(related)
+        learning = cls(related, owner)
         learning.position, learning.learned = saved.position, saved.learned
-        learning.attribution = Attribution(related, saved.attribution)
+        learning.attribution = Attribution(related, saved.attribution, owner)
         learning.heads = TwoHeads.from_bytes(saved.heads)
         learning._gains, learning._complaint_loss = saved.gains, saved.complaint_loss
         learning._reward = saved.reward

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from decision_service import learner as learner_module
+from decision_service.eraser import _Anonymous
 from decision_service.learner import Learner
-from decision_service.log.base import LogRow, LogUnavailable
+from decision_service.log.base import Entry, LogRow, LogUnavailable
 from decision_service.log.sql import SqlLog
+from decision_service.names import Names
+from decision_service.owners import Owners
 from decision_service.registry.sql import SqlRegistry
 from policies.learning import Learning
-from policies.rows import ClockRow, Row, decode
+from policies.policy import rule
+from policies.rows import ClockRow, PreferencesRow, Row, decode, encode
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.evaluation.small_log import SmallLog
 from tests.factories import DAY_S, NOW, small_document
@@ -70,7 +74,7 @@ def again(tmp_path: Path) -> Open:
 
     def open_again() -> Learner:
         log = SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite")
-        return Learner(log, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite"), None)
+        return Learner(log, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite"), None, Owners.stored(log))
 
     return open_again
 
@@ -186,7 +190,7 @@ def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_pat
     for look in itertools.count(1):
         log = Breaking(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"), look)
         registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models-{look}.sqlite")
-        learner = Learner(log, registry, None)
+        learner = Learner(log, registry, None, Owners.stored(log))
         with suppress(LogUnavailable):
             learner.catch_up(head)
         learner.catch_up(0)
@@ -199,3 +203,41 @@ def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_pat
         if log.looks_left > 0:
             break
     assert look > 8
+
+
+def unsubscribing(small: SmallLog) -> None:
+    """Write what a shopper does who unsubscribes, in two ways, from sends that lie ahead and sends that have left."""
+    rows = [
+        small.decide(
+            number,
+            rule(epsilon=0.0),
+            shopper_id="s-1",
+            send_at=NOW + number + delay_s,
+            window_ends_at=NOW + number + delay_s + 4_000.0,
+        )
+        for number, delay_s in enumerate([0.0, 9.0, 600.0])
+    ]
+    small.outcome(rows[0], "click")
+    small.append(PreferencesRow(NOW + 20, "s-1", {str(rows[0].channel): False}))
+    small.decide(4, rule(epsilon=0.0), shopper_id="s-1", send_at=NOW + 700, window_ends_at=NOW + 4_700)
+    small.outcome(rows[1], "opt_out", after=40.0)
+
+
+@pytest.mark.parametrize("cut", range(9))
+def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: Path, cut: int) -> None:
+    """Wherever it was when the rows were rewritten, and whether it goes on from there or starts again."""
+    names, small = Names(b"salt"), SmallLog(tmp_path)
+    unsubscribing(small)
+    entries, registry = small._waiting, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
+    small.log.append(entries[:cut])
+    there = Learner(small.log, registry, None, Owners(small.log, names))
+    there.catch_up(cut)
+    small.log.append(entries[cut:])
+    small.log.rewrite("s-1", _Anonymous(names.key("s-1"), NOW + 1_000))
+    small.log.append([Entry("clock", NOW + DAY_S, encode(ClockRow(NOW + DAY_S)))])
+    again = Learner(small.log, registry, None, Owners(small.log, names))
+    whole = folded_at_once(small.log)
+    assert (len(entries), whole.learned) == (8, 2)
+    for learner in (there, again):
+        learner._fold_all()
+        assert learner._learning.to_bytes() == whole.to_bytes()
