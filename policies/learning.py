@@ -7,6 +7,7 @@ saved and taken up again in between.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import msgspec
 
@@ -14,11 +15,14 @@ from policies.attribution import Attribution, AttributionState, Interaction, Own
 from policies.catalogue import Reward
 from policies.compiled_model import ModelSnapshot
 from policies.features import example_text
-from policies.rows import CatalogueRow, Row
+from policies.rows import CatalogueRow, Context, Row, Scalar
 from policies.vw_heads import OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 
 _PRIOR_GAINS = 10.0
 """Positive outcomes that the prior of a worth counts for."""
+
+_PROOFS = 2
+"""Contexts on which a version is proven before it is published."""
 
 _OPTIMISM = 2.0
 """How far an unlearned send's expected gain lies above what its opt-outs would cost."""
@@ -47,6 +51,8 @@ class _Saved(msgspec.Struct):
     complaint_loss: Mean
     reward: Reward
     heads: bytes
+    steps: int = 0
+    contexts: list[dict[str, Scalar]] = []
 
 
 def unlearned_worth(reward: Reward) -> float:
@@ -83,6 +89,10 @@ class Learning:
         """Whether no row was left half folded; one that was is never gone on with."""
         self.position = 0
         self.learned = 0
+        self.steps = 0
+        """Interactions and corrections learned: a published version that knows fewer lacks something."""
+        self.contexts: deque[Context] = deque(maxlen=_PROOFS)
+        """The latest that were learned from, whoever learned them: what a version is proven on."""
         self.attribution = Attribution(related, owner=owner)
         self.heads = TwoHeads()
         self._gains: dict[str, Mean] = {}
@@ -122,6 +132,8 @@ class Learning:
         if result.opted_out:
             self._complaint_loss = self._complaint_loss.plus(result.complaint_loss)
         self.learned += before is None
+        self.steps += 1
+        self.contexts.append(interaction.context)
 
     def snapshot(self) -> ModelSnapshot:
         """Give the model as it is published."""
@@ -146,6 +158,8 @@ class Learning:
             complaint_loss=self._complaint_loss,
             reward=self._reward,
             heads=self.heads.to_bytes(),
+            steps=self.steps,
+            contexts=[dict(context) for context in self.contexts],
         )
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
@@ -154,7 +168,8 @@ class Learning:
         """Read back what `to_bytes` saved."""
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
         learning = cls(related, owner)
-        learning.position, learning.learned = saved.position, saved.learned
+        learning.position, learning.learned, learning.steps = saved.position, saved.learned, saved.steps
+        learning.contexts.extend(saved.contexts)
         learning.attribution = Attribution(related, saved.attribution, owner)
         learning.heads = TwoHeads.from_bytes(saved.heads)
         learning._gains, learning._complaint_loss = saved.gains, saved.complaint_loss

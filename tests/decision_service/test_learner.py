@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from decision_service import learner as learner_module
@@ -18,6 +19,7 @@ from decision_service.log.base import Entry, LogRow, LogUnavailable
 from decision_service.log.sql import SqlLog
 from decision_service.names import Names
 from decision_service.owners import Owners
+from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
 from policies.learning import Learning
 from policies.policy import rule
@@ -73,8 +75,7 @@ def again(tmp_path: Path) -> Open:
     """Open another learner on the same data, as after a crash: nothing of the first one's memory is left."""
 
     def open_again() -> Learner:
-        log = SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite")
-        return Learner(log, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite"), None, Owners.stored(log))
+        return reopened(tmp_path)
 
     return open_again
 
@@ -241,3 +242,64 @@ def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: 
     for learner in (there, again):
         learner._fold_all()
         assert learner._learning.to_bytes() == whole.to_bytes()
+
+
+def reopened(directory: Path) -> Learner:
+    """Open a learner on the data of a small log, as after a stop: nothing but what was saved is left."""
+    log = SqlLog.open(f"sqlite:///{directory}/decisions.sqlite")
+    return Learner(log, SqlRegistry.open(f"sqlite:///{directory}/models.sqlite"), None, Owners.stored(log))
+
+
+@pytest.mark.parametrize("last", ["interaction", "correction"])
+def test_what_was_folded_before_a_stop_is_published_by_the_next_clock(tmp_path: Path, last: str) -> None:
+    small, versions = SmallLog(tmp_path), 0
+    row = small.decide(1, rule(epsilon=0.0))
+    small.clock(NOW + 3 * DAY_S)
+    learner = reopened(tmp_path)
+    if last == "correction":
+        versions = learner.catch_up(small.log.head().position)
+        small.outcome(row, "click", after=4 * DAY_S)
+        small.flush()
+    learner.stop()
+    head, whole = small.log.head().position, folded_at_once(small.log)
+    again = reopened(tmp_path)
+    assert (again.progress.position, again.progress.version) == (head, versions)
+    assert again.catch_up(head) == versions + 1
+    assert again._registry.load(versions + 1).payload == whole.snapshot().to_bytes()
+    again.stop()
+    assert reopened(tmp_path).catch_up(head) == versions + 1, "nothing new, and another version"
+
+
+def test_what_may_not_be_published_may_not_after_a_restart_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallLog(tmp_path)
+    small.decide(1, rule(epsilon=0.0))
+    small.clock()
+    head = small.log.head().position
+    with monkeypatch.context() as broken:
+        broken.setattr(learner_module, "collisions", lambda _, tokens, __: len(tokens))
+        for _ in range(2):
+            learner = reopened(tmp_path)
+            assert learner.catch_up(head) == 0
+            learner.stop()
+    assert reopened(tmp_path).catch_up(head) == 1
+
+
+def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_path: Path) -> None:
+    """As they were written before steps were counted."""
+    small = SmallLog(tmp_path)
+    small.decide(1, rule(epsilon=0.0))
+    small.clock(NOW + 3 * DAY_S)
+    before, head = folded_at_once(small.log), small.log.head().position
+    saved = msgspec.msgpack.decode(before.to_bytes())
+    payload = msgspec.msgpack.encode({name: saved[name] for name in saved if name not in ("steps", "contexts")})
+    facts = {"at": NOW, "learned": 1, "position": head}
+    registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
+    registry.save(None, Checkpoint(head, payload), version=before.snapshot().to_bytes(), facts=facts)
+    learner = reopened(tmp_path)
+    assert learner.catch_up(head) == 1
+    small.decide(2, rule(epsilon=0.0))
+    small.clock(NOW + 6 * DAY_S)
+    assert learner.catch_up(small.log.head().position) == 2
+    assert registry.load(2).payload == folded_at_once(small.log).snapshot().to_bytes()
