@@ -13,7 +13,7 @@ LogUnavailable   the database cannot be reached or is busy: try again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol
@@ -98,6 +98,8 @@ class Entry:
         The entry is only valid while the log is in this incarnation.
     condition
         What else must be true of the log.
+    dated
+        Writes the row as of a time: it is then logged no earlier than what the log has seen, at its watermark.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class Entry:
     key: str | None = None
     fence: int | None = None
     condition: Condition = UNCONDITIONAL
+    dated: Callable[[float], bytes] | None = None
 
     def __post_init__(self) -> None:
         if not isfinite(self.at):

@@ -56,6 +56,7 @@ entry = st.builds(
     key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
     fence=st.none() | st.integers(0, 2),
     condition=condition,
+    dated=st.none() | st.just(lambda at: repr(at).encode()),
 )
 batches = st.lists(st.lists(entry, max_size=6), max_size=6)
 
@@ -77,15 +78,16 @@ class Model:
         if (precluded := self.preclusion(new, before)) is not None:
             return precluded
         related = tuple(row for row in self.rows if new.event_id is not None and row.event_id == new.event_id)
+        at = new.at if new.dated is None else max(before, new.at)
         row = LogRow(
             position=len(self.rows) + 1,
             kind=new.kind,
-            at=new.at,
+            at=at,
             watermark=max(before, new.at),
             incarnation=incarnation + (new.kind == "fence"),
             event_id=new.event_id,
             shopper_id=new.shopper_id,
-            body=new.body,
+            body=new.body if new.dated is None else new.dated(at),
         )
         self.rows.append(row)
         self.keys.append(new.key)
