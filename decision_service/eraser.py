@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from decision_service.closing import writer
 from decision_service.journal import Journal
 from decision_service.log.base import Entry, LogRow, LogUnavailable, Rewritten
 from decision_service.names import Names, ShopperKey, pseudonym
@@ -77,4 +78,4 @@ class _Anonymous:
     def last_word(self, rows: Sequence[LogRow]) -> Entry:
         """Say that the shopper was erased; found by the key, never by the id."""
         row = erasure((decode(row.body) for row in rows), self.at, self.pseudonym, self.key)
-        return Entry(row.kind, row.at, encode(row), shopper_id=self.key)
+        return Entry(row.kind, row.at, encode(row), shopper_id=self.key, dated=writer(row))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from decision_service.closing import as_of, writer
 from decision_service.log.base import (
     UNCONDITIONAL,
     Appended,
@@ -80,7 +81,7 @@ class Journal:
             raise Uncertain("the log cannot be written") from error
         for draft, result in zip(drafts, results, strict=True):
             if isinstance(result, Appended):
-                self._projector.offer(result.position, draft.row)
+                self._projector.offer(result.position, as_of(draft.row, result.watermark))
                 self._head = max(self._head, result.position + result.followed)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
@@ -111,15 +112,17 @@ class Journal:
 
 
 def _entry(draft: Draft) -> Entry:
+    row = draft.row
     return Entry(
-        kind=draft.row.kind,
-        at=draft.row.at,
-        body=encode(draft.row),
-        event_id=getattr(draft.row, "event_id", None),
-        shopper_id=getattr(draft.row, "shopper_id", None),
+        kind=row.kind,
+        at=row.at,
+        body=encode(row),
+        event_id=getattr(row, "event_id", None),
+        shopper_id=getattr(row, "shopper_id", None),
         key=draft.key,
         fence=draft.fence,
         condition=draft.condition,
+        dated=writer(row),
         then=None if draft.then is None else _behind(draft.then),
     )
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from decision_service.keys import activation_key
 from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
-from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable
+from decision_service.owners import Owners
+from decision_service.registry.base import Checkpoint, CheckpointConflict, Registry, RegistryUnavailable, Version
 from policies.actions import ActionSpace
 from policies.catalogue import Catalogue
 from policies.compiled_model import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
 from policies.features import shared_tokens
 from policies.guardrails import Reason
 from policies.learning import Learning
-from policies.rows import ActivationRow, CatalogueRow, ClockRow, Context, Row, decode, encode
+from policies.rows import ActivationRow, CatalogueRow, ClockRow, Row, decode, encode
 from policies.vw_heads import BITS, OPTIONS, TwoHeads
 
 _ROWS_AT_ONCE = 2_000
@@ -25,8 +26,6 @@ _PUBLISH_EVERY_S = 2.0
 _SAVE_EVERY_S = 30.0
 _LOOK_EVERY_S = 0.1
 _CLOCK_EVERY_S = 1.0
-_PROOFS = 2
-"""Contexts on which a compiled version is proven equal to VW before it is published."""
 
 _logger = logging.getLogger(__name__)
 
@@ -54,31 +53,36 @@ class Learner:
     wall_clock
         The clock in wall mode: versions are then published by themselves, and time passes for open
         windows although nothing arrives. None in request mode, where `catch_up` publishes.
+    owners
+        Tells to whom rows belong: some may have been folded before an erasure rewrites the rest.
     """
 
-    def __init__(self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None) -> None:
+    def __init__(
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: Owners
+    ) -> None:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
-        self._turn = threading.Lock()
+        self._owner = owners.of
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._contexts: deque[Context] = deque(maxlen=_PROOFS)
         self._space: ActionSpace | None = None
         self._saved: int | None = None
-        self._unpublished = 0
-        self._version = 0
+        self._version = self._published = 0
         self._learning = self._load()
 
     def _load(self) -> Learning:
-        checkpoint = self._registry.checkpoint()
-        self._version = self._registry.latest()
-        self._unpublished = 0
+        """Read what was saved; nothing is changed where log or registry cannot be read."""
+        latest, checkpoint = self._log.last_of_kind(CatalogueRow.kind), self._registry.checkpoint()
+        published = next(iter(self._registry.history(1)), Version(0, None, {}))
+        self._version, self._published = published.number, published.facts.get("steps", 0)
         self._saved = checkpoint.position if checkpoint else None
-        latest = self._log.last_of_kind(CatalogueRow.kind)
         if latest is not None:
             self._space = _space(decode(latest.body))
-        return Learning.from_bytes(checkpoint.payload, self._related) if checkpoint else Learning(self._related)
+        if checkpoint is None:
+            return Learning(self._related, self._owner)
+        return Learning.from_bytes(checkpoint.payload, self._related, self._owner)
 
     def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         rows: dict[str, list[tuple[int, Row]]] = {}
@@ -91,6 +95,11 @@ class Learner:
         """Tell how far the learner is."""
         learning = self._learning
         return Progress(learning.position, learning.learned, self._version, learning.attribution.open_windows)
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether something was learned, by whatever learner, that the latest version lacks."""
+        return self._learning.steps != self._published
 
     @property
     def is_alive(self) -> bool:
@@ -107,7 +116,7 @@ class Learner:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        with self._turn:
+        with self._turn():
             self._fold_all()
             self._save(publish=self._clock is not None)
         self._log.close()
@@ -115,7 +124,7 @@ class Learner:
 
     def catch_up(self, position: int) -> int:
         """Fold at least up to a position, publish what was learned, and give the latest version."""
-        with self._turn:
+        with self._turn():
             while self._learning.position < position and self._fold():
                 pass
             if self._expire():
@@ -128,7 +137,7 @@ class Learner:
         while not self._stopped.wait(_LOOK_EVERY_S):
             since_save, since_clock = since_save + _LOOK_EVERY_S, since_clock + _LOOK_EVERY_S
             try:
-                with self._turn:
+                with self._turn():
                     folded = self._fold_all()
                     if folded and self._expire():
                         self._fold_all()
@@ -137,12 +146,20 @@ class Learner:
                     elif since_clock >= _CLOCK_EVERY_S:
                         since_clock = 0.0
                         self._tick()
-                    due = self._clock is not None and self._unpublished > 0 and since_save >= _PUBLISH_EVERY_S
+                    due = self._clock is not None and self._has_news and since_save >= _PUBLISH_EVERY_S
                     if due or since_save >= _SAVE_EVERY_S:
                         since_save = 0.0
                         self._save(publish=due)
             except (LogUnavailable, RegistryUnavailable) as error:
                 _logger.warning("learning waits: %s", error)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Take turns; a fold that broke off within a row has lost windows, so it starts again from what was saved."""
+        with self._lock:
+            if not self._learning.is_whole:
+                self._learning = self._load()
+            yield
 
     def _fold_all(self) -> int:
         folded = 0
@@ -156,9 +173,7 @@ class Learner:
             row = decode(stored.body)
             if isinstance(row, CatalogueRow):
                 self._space = _space(row)
-            interactions = self._learning.fold(stored.position, row)
-            self._unpublished += len(interactions)
-            self._contexts.extend(interaction.context for interaction in interactions)
+            self._learning.fold(stored.position, row)
         return len(rows)
 
     def _expire(self) -> int:
@@ -182,10 +197,15 @@ class Learner:
     def _save(self, *, publish: bool) -> None:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
-        version = self._proven() if publish and self._unpublished else None
+        version = self._proven() if publish and self._has_news else None
         if version is None and learning.position == (self._saved or 0):
             return
-        facts = {"at": learning.attribution.watermark, "learned": learning.learned, "position": learning.position}
+        facts = {
+            "at": learning.attribution.watermark,
+            "learned": learning.learned,
+            "steps": learning.steps,
+            "position": learning.position,
+        }
         checkpoint = Checkpoint(learning.position, learning.to_bytes())
         try:
             self._version = self._registry.save(self._saved, checkpoint, version=version, facts=facts)
@@ -195,7 +215,7 @@ class Learner:
             return
         self._saved = learning.position
         if version is not None:
-            self._unpublished = 0
+            self._published = learning.steps
 
     def _proven(self) -> bytes | None:
         """Give the model as it is published; None, and an error in the log, when it may not be served."""
@@ -220,8 +240,9 @@ class Learner:
             return
         # VW counts its predictions in what it saves, so the learner's own heads must never predict.
         heads = TwoHeads.from_bytes(self._learning.heads.to_bytes())
-        check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, self._contexts)
-        tokens = {token for context in self._contexts for own in shared_tokens(context).values() for token in own}
+        contexts = self._learning.contexts
+        check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, contexts)
+        tokens = {token for context in contexts for own in shared_tokens(context).values() for token in own}
         colliding = collisions(space, sorted(tokens), BITS)
         if colliding:
             raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")

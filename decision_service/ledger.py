@@ -66,8 +66,6 @@ class Ledger:
             self.position = rows[-1].position if rows else position
 
     def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
-        if not self._owners.knows([shopper_id]):
-            self._owners.look()
         key = self._owners.of(position, shopper_id)
         if isinstance(row, ErasureRow):
             self._called.pop(key, None)

@@ -36,6 +36,11 @@ class Owners:
         self._erasures: dict[str, tuple[int, ShopperKey]] = {}
         self._read_up_to = 0
 
+    @classmethod
+    def stored(cls, log: EventLog) -> Owners:
+        """Tell them of a log that is only read; one that was never served has no erasures."""
+        return cls(log, Names((log.stored_fact("salt") or "").encode()))
+
     def knows(self, shopper_ids: Iterable[str]) -> bool:
         """Tell whether these can be told without reading the log."""
         return all(name in self._erasures for name in shopper_ids if is_pseudonym(name))
@@ -56,6 +61,14 @@ class Owners:
             self._read_up_to = rows[-1].position
 
     def of(self, position: int, shopper_id: str) -> ShopperKey:
-        """Give the key under which a row at a position is folded."""
+        """Give the key under which a row at a position is folded.
+
+        Raises
+        ------
+        LogUnavailable
+            When an erasure is not known yet, and the log cannot be read.
+        """
+        if not self.knows([shopper_id]):
+            self.look()
         erased_at, key = self._erasures.get(shopper_id, (0, None))
         return key if key is not None and position <= erased_at else self._names.key(shopper_id)

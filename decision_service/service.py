@@ -26,6 +26,7 @@ from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.names import Names
+from decision_service.owners import Owners
 from decision_service.problems import Invalid
 from decision_service.projector import Projector
 from decision_service.registry.base import Registry
@@ -90,13 +91,17 @@ def agree(log: EventLog, settings: Settings) -> Facts:
     seed = log.fact("seed", wanted)
     if settings.seed is not None and seed != wanted:
         raise SettingsConflict(f"--seed: these data were made with seed {seed}, not {settings.seed}")
-    salt = log.fact("salt", secrets.token_hex(16))
-    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode(), salt.encode())
+    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode(), _salt(log))
+
+
+def _salt(log: EventLog) -> bytes:
+    return log.fact("salt", secrets.token_hex(16)).encode()
 
 
 def open_learner(settings: Settings) -> Learner:
     """Open the learner of a service; it follows the log once started."""
-    return Learner(open_log(settings), open_registry(settings), time.time if settings.clock == "wall" else None)
+    log, clock = open_log(settings), time.time if settings.clock == "wall" else None
+    return Learner(log, open_registry(settings), clock, Owners(log, Names(_salt(log))))
 
 
 class Service:

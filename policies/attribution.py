@@ -37,6 +37,9 @@ from policies.shopper import ACTIVATION_GRACE_S
 Related = Callable[[Sequence[str]], dict[str, list[tuple[int, Row]]]]
 """Looks up all rows of the given event ids in the log, each with its position."""
 
+Owner = Callable[[int, str], str]
+"""Tells to whom a row at a position belongs, given the shopper id that it bears."""
+
 VOID_KEPT_S = 90 * 86_400.0
 """How long a decision that was not delivered is remembered, so that late outcomes teach nothing of it.
 
@@ -88,6 +91,11 @@ class AttributionState(msgspec.Struct):
     catalogues: dict[int, dict[str, object]] = {}
 
 
+def by_name(position: int, shopper_id: str) -> str:
+    """Take a row to belong to whom it names: right where nobody is erased while rows are read."""
+    return shopper_id
+
+
 class Attribution:
     """Folds rows in position order and gives the interactions whose windows they close.
 
@@ -97,16 +105,19 @@ class Attribution:
         Looks up the rows of event ids in the same log; rows at later positions are ignored.
     state
         Where an earlier fold stopped.
+    owner
+        Brings the rows of a shopper together of whom some were folded before an erasure renamed the rest.
     """
 
-    def __init__(self, related: Related, state: AttributionState | None = None) -> None:
+    def __init__(self, related: Related, state: AttributionState | None = None, owner: Owner = by_name) -> None:
         state = state or AttributionState()
         self._related = related
+        self._owner = owner
         self._watermark = state.watermark
         self._open: dict[str, OpenWindow] = {}
         self._waiting: dict[str, OpenWindow] = {}
         self._ends: list[tuple[float, int, str]] = []
-        self._by_shopper: dict[str, set[str]] = {}
+        self._by_owner: dict[str, set[str]] = {}
         for window in state.windows:
             self._remember(window)
         self._voided = dict(state.voided)
@@ -161,7 +172,7 @@ class Attribution:
             case PreferencesRow():
                 for channel, consent in row.consent.items():
                     if not consent:
-                        self._withdraw(row.shopper_id, channel, row.at)
+                        self._withdraw(self._owner(position, row.shopper_id), channel, row.at)
             case CatalogueRow():
                 self._documents[row.version] = row.document
                 self._catalogues[row.version] = Catalogue.from_document(row.document)
@@ -174,7 +185,7 @@ class Attribution:
         self._remember(OpenWindow(row.window_ends_at, position, *send))
 
     def _remember(self, window: OpenWindow) -> None:
-        self._by_shopper.setdefault(window.shopper_id, set()).add(window.event_id)
+        self._by_owner.setdefault(self._owner(window.position, window.shopper_id), set()).add(window.event_id)
         if window.deferred:
             self._waiting[window.event_id] = window
         else:
@@ -202,7 +213,7 @@ class Attribution:
 
     def _outcome(self, position: int, row: OutcomeRow) -> list[Interaction]:
         if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None:
-            self._withdraw(row.shopper_id, row.channel, row.at, by=row.event_id)
+            self._withdraw(self._owner(position, row.shopper_id), row.channel, row.at, by=row.event_id)
         if (window := self._find(row.event_id)) is not None:
             if row.type == "bounce" and not is_late(window.ends_at, row.occurred_at, row.at):
                 self._void(row.event_id)
@@ -211,8 +222,8 @@ class Attribution:
             return []
         return self._correct(position, row)
 
-    def _withdraw(self, shopper_id: str, channel: str, at: float, *, by: str | None = None) -> None:
-        for event_id in sorted(self._by_shopper.get(shopper_id, ())):
+    def _withdraw(self, owner: str, channel: str, at: float, *, by: str | None = None) -> None:
+        for event_id in sorted(self._by_owner.get(owner, ())):
             window = self._find(event_id)
             if window is not None and window.channel == channel and window.send_at > at and event_id != by:
                 self._void(event_id)
@@ -223,10 +234,10 @@ class Attribution:
 
     def _forget(self, event_id: str) -> OpenWindow:
         window = self._open.pop(event_id, None) or self._waiting.pop(event_id)
-        others = self._by_shopper[window.shopper_id]
-        others.discard(event_id)
-        if not others:
-            del self._by_shopper[window.shopper_id]
+        owner = self._owner(window.position, window.shopper_id)
+        self._by_owner[owner].discard(event_id)
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
         return window
 
     def _close(self, position: int) -> list[Interaction]:

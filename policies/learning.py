@@ -7,18 +7,22 @@ saved and taken up again in between.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import msgspec
 
-from policies.attribution import Attribution, AttributionState, Interaction, Related
+from policies.attribution import Attribution, AttributionState, Interaction, Owner, Related, by_name
 from policies.catalogue import Reward
 from policies.compiled_model import ModelSnapshot
 from policies.features import example_text
-from policies.rows import CatalogueRow, Row
+from policies.rows import CatalogueRow, Context, Row, Scalar
 from policies.vw_heads import OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 
 _PRIOR_GAINS = 10.0
 """Positive outcomes that the prior of a worth counts for."""
+
+_PROOFS = 2
+"""Contexts on which a version is proven before it is published."""
 
 _OPTIMISM = 2.0
 """How far an unlearned send's expected gain lies above what its opt-outs would cost."""
@@ -47,6 +51,8 @@ class _Saved(msgspec.Struct):
     complaint_loss: Mean
     reward: Reward
     heads: bytes
+    steps: int = 0
+    contexts: list[dict[str, Scalar]] = []
 
 
 def unlearned_worth(reward: Reward) -> float:
@@ -65,6 +71,8 @@ class Learning:
     ----------
     related
         Looks up rows by event id in the log that is folded.
+    owner
+        Tells to whom rows belong, where shoppers may be erased meanwhile.
 
     Examples
     --------
@@ -76,10 +84,16 @@ class Learning:
     (1, 0)
     """
 
-    def __init__(self, related: Related) -> None:
+    def __init__(self, related: Related, owner: Owner = by_name) -> None:
+        self.is_whole = True
+        """Whether no row was left half folded; one that was is never gone on with."""
         self.position = 0
         self.learned = 0
-        self.attribution = Attribution(related)
+        self.steps = 0
+        """Interactions and corrections learned: a published version that knows fewer lacks something."""
+        self.contexts: deque[Context] = deque(maxlen=_PROOFS)
+        """The latest that were learned from, whoever learned them: what a version is proven on."""
+        self.attribution = Attribution(related, owner=owner)
         self.heads = TwoHeads()
         self._gains: dict[str, Mean] = {}
         self._complaint_loss = Mean()
@@ -95,12 +109,13 @@ class Learning:
         """
         if position != self.position + 1:
             raise ValueError(f"the next position is {self.position + 1}, not {position}")
+        self.is_whole = False
         if isinstance(row, CatalogueRow):
             self._reward = Reward.model_validate(row.document.get("reward", {}))
         interactions = [each for each in self.attribution.advance(position, row) if each.teaches]
         for interaction in interactions:
             self._learn(interaction)
-        self.position = position
+        self.position, self.is_whole = position, True
         return interactions
 
     def _learn(self, interaction: Interaction) -> None:
@@ -117,6 +132,8 @@ class Learning:
         if result.opted_out:
             self._complaint_loss = self._complaint_loss.plus(result.complaint_loss)
         self.learned += before is None
+        self.steps += 1
+        self.contexts.append(interaction.context)
 
     def snapshot(self) -> ModelSnapshot:
         """Give the model as it is published."""
@@ -141,16 +158,19 @@ class Learning:
             complaint_loss=self._complaint_loss,
             reward=self._reward,
             heads=self.heads.to_bytes(),
+            steps=self.steps,
+            contexts=[dict(context) for context in self.contexts],
         )
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
     @classmethod
-    def from_bytes(cls, data: bytes, related: Related) -> Learning:
+    def from_bytes(cls, data: bytes, related: Related, owner: Owner = by_name) -> Learning:
         """Read back what `to_bytes` saved."""
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
-        learning = cls(related)
-        learning.position, learning.learned = saved.position, saved.learned
-        learning.attribution = Attribution(related, saved.attribution)
+        learning = cls(related, owner)
+        learning.position, learning.learned, learning.steps = saved.position, saved.learned, saved.steps
+        learning.contexts.extend(saved.contexts)
+        learning.attribution = Attribution(related, saved.attribution, owner)
         learning.heads = TwoHeads.from_bytes(saved.heads)
         learning._gains, learning._complaint_loss = saved.gains, saved.complaint_loss
         learning._reward = saved.reward

@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
 from decision_service.evaluation.logs import log_url, opened
+from decision_service.owners import Owners
 from offline_eval.decisions import Decision
 from offline_eval.dsjson import write_dsjson
 from offline_eval.errors import EvaluationError, NotAvailable
@@ -24,7 +25,7 @@ def run(source: str, file: Path) -> int:
         if url is None:
             raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
         with opened(url) as log:
-            decisions = LogDecisions(log)
+            decisions = LogDecisions(log, Owners.stored(log).of)
             count = _write(file, decisions, errors)
     except (EvaluationError, OSError) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)

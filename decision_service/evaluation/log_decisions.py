@@ -12,7 +12,7 @@ from decision_service.log.base import EventLog, LogRow
 from offline_eval.errors import BadData, NoData
 from offline_eval.recorded import check_row, decision_of, place_of
 from offline_eval.tables.log import LogEntry
-from policies.attribution import Attribution
+from policies.attribution import Attribution, Owner, by_name
 from policies.catalogue import Catalogue
 from policies.record import DEGRADED, HOLDOUT
 from policies.reward import rewarded
@@ -47,13 +47,20 @@ class LogDecisions:
     whose own window is open would prefer short delays, and HOLD. What is too young is counted.
 
     Memory holds the decisions of the longest delay and window, however long the log.
+
+    Parameters
+    ----------
+    log
+        What is read.
+    owner
+        Tells to whom rows belong, where shoppers may be erased while the log is read.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, owner: Owner = by_name) -> None:
         self._log = log
         self._rulebooks: dict[int, Rulebook] = {}
         self._related_now: dict[str, list[tuple[int, Row]]] = {}
-        self._attribution = Attribution(self._related)
+        self._attribution = Attribution(self._related, owner=owner)
         self._queue: deque[_Waiting] = deque()
         self._open: dict[str, _Waiting] = {}
         self.counts: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_E
 from decision_service.evaluation.targets import Targets
 from decision_service.log.base import LogUnavailable
 from decision_service.log.sql import SqlLog
+from decision_service.owners import Owners
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
@@ -180,7 +181,7 @@ class DatabaseReader:
     def __call__(self) -> Iterator[Decision]:
         """Read the decisions of the role from the beginning."""
         with opened(self._url) as log:
-            source = LogDecisions(log)
+            source = LogDecisions(log, Owners.stored(log).of)
             for entry in source:
                 if entry.role == self._role and entry.decision is not None:
                     yield entry.decision

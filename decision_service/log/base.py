@@ -101,6 +101,8 @@ class Entry:
         The entry is only valid while the log is in this incarnation.
     condition
         What else must be true of the log.
+    dated
+        Writes the row as of a time: it is then logged no earlier than what the log has seen, at its watermark.
     then
         Gives what is written right behind it, in view of the event's earlier rows, those of the same batch
         included: entries of that event without a key, with conditions about it and the watermark alone.
@@ -119,6 +121,7 @@ class Entry:
     key: str | None = None
     fence: int | None = None
     condition: Condition = UNCONDITIONAL
+    dated: Callable[[float], bytes] | None = None
     then: Callable[[Sequence[LogRow]], Sequence[Entry]] | None = None
 
     def __post_init__(self) -> None:

@@ -124,13 +124,15 @@ class Batch:
 
 
 def _follow(head: Head, entry: Entry) -> LogRow:
+    watermark = max(head.watermark, entry.at)
+    at, body = (entry.at, entry.body) if entry.dated is None else (watermark, entry.dated(watermark))
     return LogRow(
         head.position + 1,
         entry.kind,
-        entry.at,
-        max(head.watermark, entry.at),
+        at,
+        watermark,
         head.incarnation + (entry.kind == FENCE),
         entry.event_id,
         entry.shopper_id,
-        entry.body,
+        body,
     )

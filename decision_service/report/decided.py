@@ -13,8 +13,9 @@ import msgspec
 
 from decision_service.report.figures import Figures
 from decision_service.report.grouping import Group
+from policies.attribution import Owner, by_name
 from policies.fate import KeptBack, Status, is_withdrawal, kept_back
-from policies.rows import WITHDRAWALS, ActivationRow, DecisionRow, ErasureRow, OutcomeRow, Row
+from policies.rows import WITHDRAWALS, ActivationRow, DecisionRow, ErasureRow, OutcomeRow, PreferencesRow, Row
 from policies.shopper import ACTIVATION_GRACE_S
 
 
@@ -47,10 +48,13 @@ class Decided:
     ----------
     group
         Tells the group of a decision.
+    owner
+        Tells to whom rows belong, where shoppers may be erased while the log is read.
     """
 
-    def __init__(self, group: Callable[[DecisionRow], Group]) -> None:
+    def __init__(self, group: Callable[[DecisionRow], Group], owner: Owner = by_name) -> None:
         self._group = group
+        self._owner = owner
         self._figures: dict[Group, Figures] = defaultdict(Figures)
         self._sends: dict[str, _Send] = {}
         self._withdrawals: dict[str, list[tuple[int, Row]]] = defaultdict(list)
@@ -62,7 +66,7 @@ class Decided:
         if row.send_at is None or row.channel is None:
             figures.holds[row.hold_reason or ""] += 1
             return
-        shopper_id, channel = sys.intern(row.shopper_id), sys.intern(row.channel)
+        shopper_id, channel = sys.intern(self._owner(position, row.shopper_id)), sys.intern(row.channel)
         send = _Send(
             row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred, row.window_ends_at
         )
@@ -75,8 +79,9 @@ class Decided:
         if isinstance(row, ErasureRow):
             for event_id in row.open_event_ids:
                 self._end(event_id, position, row)
-        elif is_withdrawal(row):
-            self._withdrawals[getattr(row, "shopper_id", "") or ""].append((position, row))
+        elif isinstance(row, OutcomeRow | PreferencesRow) and is_withdrawal(row):
+            owner = self._owner(position, row.shopper_id or "")
+            self._withdrawals[owner].append((position, msgspec.structs.replace(row, shopper_id=owner)))
         send = self._sends.get(getattr(row, "event_id", ""))
         if isinstance(row, OutcomeRow):
             self._outcome(send, row)

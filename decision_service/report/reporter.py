@@ -14,6 +14,7 @@ from decision_service.answers import iso, optional_iso
 from decision_service.api.schemas import Body, Time
 from decision_service.log.base import EventLog, LogRow
 from decision_service.names import Names
+from decision_service.owners import Owners
 from decision_service.problems import Invalid
 from decision_service.report.grouping import GROUPINGS, By
 from decision_service.report.span import Span
@@ -90,7 +91,8 @@ class Reporter:
             return await asyncio.to_thread(self._report, query)
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
-        tally = Tally(_span(query), None if query.by is None else GROUPINGS[query.by], self._names.key)
+        group = None if query.by is None else GROUPINGS[query.by]
+        tally = Tally(_span(query), group, self._names.key, Owners(self._log, self._names).of)
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)

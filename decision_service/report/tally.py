@@ -20,6 +20,7 @@ from decision_service.report.figures import Count, Figures, FiguresAnswer, Ratio
 from decision_service.report.grouping import Group, in_order
 from decision_service.report.shoppers import OptIns, Orders
 from decision_service.report.span import Span
+from policies.attribution import Owner, by_name
 from policies.rows import DecisionRow, EventRow, Row
 
 GroupName = Annotated[
@@ -63,6 +64,8 @@ class Tally:
         Tells the group of a decision; None for a report of the total alone.
     key
         Gives the key of a shopper's id, under which the erased are known.
+    owner
+        Tells to whom rows belong, where shoppers may be erased while the log is read.
 
     Examples
     --------
@@ -75,11 +78,15 @@ class Tally:
     """
 
     def __init__(
-        self, span: Span, group: Callable[[DecisionRow], Group] | None, key: Callable[[str], ShopperKey]
+        self,
+        span: Span,
+        group: Callable[[DecisionRow], Group] | None,
+        key: Callable[[str], ShopperKey],
+        owner: Owner = by_name,
     ) -> None:
         self._span = span
         self._grouped = group is not None
-        self._decided = Decided(group or (lambda _: None))
+        self._decided = Decided(group or (lambda _: None), owner)
         self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
 

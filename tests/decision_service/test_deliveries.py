@@ -146,7 +146,12 @@ async def bounced(service: Replica) -> None:
     assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "late"}]
 
 
-@pytest.mark.parametrize("too_late", [refused, bounced])
+async def withdrawn(service: Replica) -> None:
+    early = {"consent": {"push": False}, "now": "2026-11-21T16:00:00Z"}
+    assert (await service.client.put("/v1/shoppers/s-1/preferences", json=early)).json()["consent"]["push"] is False
+
+
+@pytest.mark.parametrize("too_late", [refused, bounced, withdrawn])
 async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replica: Start, too_late: Any) -> None:
     """Also when the rows come out of order: fold, inspector, report and learner tell the same."""
     document = small_document(delays_s=[0])

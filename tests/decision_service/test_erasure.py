@@ -135,6 +135,20 @@ async def test_an_erased_decisions_id_is_gone_and_its_sends_ahead_are_void(repli
         assert service.learner.progress.learned == 0
 
 
+async def test_an_erasure_that_the_logs_time_overtakes_takes_back_nothing_learned(replica: Start) -> None:
+    """What was learned from was sent: it is paid for, and told so."""
+    document = small_document(delays_s=[3600])
+    document["channels"]["push"] |= {"cost": 0.4}
+    async with replica(document, policy="rule") as service:
+        assert (await service.decide(exclude=[{"channel": "email"}]))["decision"] == "send"
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+        await service.service.eraser.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]["status"]) == ("sent", "learned")
+        assert list((await service.service.store.spent()).values()) == [400_000]
+
+
 async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:
     """A learner that saw the rows as they were, and one that sees them erased, learn the very same."""
     async with replica() as service:

@@ -77,6 +77,7 @@ entry = st.builds(
     fence=st.none() | st.integers(0, 2),
     condition=condition,
     then=st.none() | st.builds(Echo, at=st.sampled_from([0.0, 1e9]), before=st.sampled_from([float("inf"), 1e9])),
+    dated=st.none() | st.just(lambda at: repr(at).encode()),
 )
 batches = st.lists(st.lists(entry, max_size=6), max_size=6)
 
@@ -98,15 +99,16 @@ class Model:
         if (precluded := self.preclusion(new, before)) is not None:
             return precluded
         earlier = [row for row in self.rows if new.event_id is not None and row.event_id == new.event_id]
+        at = new.at if new.dated is None else max(before, new.at)
         row = LogRow(
             position=len(self.rows) + 1,
             kind=new.kind,
-            at=new.at,
+            at=at,
             watermark=max(before, new.at),
             incarnation=incarnation + (new.kind == "fence"),
             event_id=new.event_id,
             shopper_id=new.shopper_id,
-            body=new.body,
+            body=new.body if new.dated is None else new.dated(at),
         )
         self.rows.append(row)
         self.keys.append(new.key)

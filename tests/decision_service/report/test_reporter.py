@@ -15,6 +15,7 @@ import httpx
 import msgspec
 import pytest
 
+from decision_service.eraser import _Anonymous
 from decision_service.log.base import Entry, EventLog, LogRow
 from decision_service.log.sql import SqlLog
 from decision_service.names import Names
@@ -23,7 +24,7 @@ from decision_service.report import reporter
 from decision_service.report.grouping import GROUPINGS
 from decision_service.report.reporter import ReportAnswer, Reporter, ReportQuery
 from policies.actions import JointAction
-from policies.rows import Row, encode
+from policies.rows import PreferencesRow, Row, encode
 from policies.rulebook import Rulebook
 from simulators.courier import Record
 from simulators.purchases import Purchase
@@ -240,3 +241,29 @@ def test_memory_does_not_grow_with_the_length_of_the_log(tmp_path: Path) -> None
         peaks.append(peak_memory(log))
         log.close()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+class OvertakenLog(SqlLog):
+    """A log whose shopper is erased as soon as the first rows were read."""
+
+    is_erased = False
+
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+        rows = super().read(after, limit, kinds)
+        if not self.is_erased:
+            self.is_erased = True
+            self.rewrite("s-1", _Anonymous(NAMES.key("s-1"), 8 * HOURS))
+        return rows
+
+
+async def test_a_report_that_an_erasure_overtakes_knows_what_was_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = decision("e", send_at=5 * HOURS, window_ends_at=9 * HOURS)
+    log_of(tmp_path, [catalogue(), sent, PreferencesRow(3 * HOURS, "s-1", {"push": False})]).close()
+    log = OvertakenLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
+    monkeypatch.setattr(reporter, "_BATCH", 2)  # up to the send
+    report = await Reporter(log, NAMES).report(ReportQuery())
+    assert log.of_shopper("s-1", 9) == []
+    assert (report["total"].delivered, report["total"].undelivered) == (0, {"voided": 1})
+    log.close()
