@@ -337,7 +337,7 @@ def test_an_export_of_another_schema_is_refused_and_wider_types_will_do(small: S
 
     for column in ("shopper_id", "reward", "probabilities", "role"):
         told = run("evaluate", rewritten(table.drop_columns([column])), *options)
-        assert f"column {column}: is missing; the file has event_id" in told[2]
+        assert f"column {column}: is missing; the table has event_id" in told[2]
     place = table.schema.get_field_index("reward")
     words = table.set_column(place, "reward", table.column("reward").cast(pyarrow.string()))
     assert "column reward: holds string, must hold double" in run("evaluate", rewritten(words), *options)[2]
