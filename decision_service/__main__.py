@@ -188,7 +188,12 @@ def evaluate(
     critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
     registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
     sequential: Annotated[
-        bool, typer.Option("--sequential", help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory.")
+        bool,
+        typer.Option(
+            "--sequential",
+            help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory. They value the target's "
+            "channels with the log's messages and delays.",
+        ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
     json: Annotated[
