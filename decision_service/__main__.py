@@ -187,6 +187,10 @@ def evaluate(
     ] = "",
     critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
     registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Of a log, decisions from this ISO 8601 time on; without a zone UTC.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Of a log, decisions before this time.")] = None,
     sequential: Annotated[
         bool,
         typer.Option(

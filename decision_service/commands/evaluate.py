@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -18,6 +19,7 @@ from rich.text import Text
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED
 from decision_service.evaluation.sources import Asked, Source, open_source
 from decision_service.measurement import Measured, facts
+from decision_service.report.span import Span
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.errors import EvaluationError, NotAvailable
 from offline_eval.estimators import NAMES, named
@@ -63,6 +65,8 @@ class Options:
     registry: str | None = None
     slots: str = ""
     critical: bool = False
+    start: str | None = None
+    end: str | None = None
     sequential: bool = False
     strict: bool = False
     json: Path | None = None
@@ -130,7 +134,23 @@ def _source(options: Options) -> Asked:
         registry=options.registry,
         slots=tuple(_split(options.slots)),
         role=CRITICAL if options.critical else EVALUATED,
+        span=_span(options),
     )
+
+
+def _span(options: Options) -> Span:
+    told = {"start": _time("--from", options.start), "end": _time("--to", options.end)}
+    return Span(**{name: at for name, at in told.items() if at is not None})
+
+
+def _time(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotAvailable(f"{option} is an ISO 8601 time, such as 2026-11-21T17:00:00Z, not {text!r}") from None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
 def _limits(options: Options) -> Limits:
@@ -149,7 +169,8 @@ def _split(text: str | None) -> list[str]:
 
 def _asked(options: Options) -> dict[str, object]:
     """Give what a reader needs to ask the same again; what is unlimited is None, as JSON has no infinity."""
-    told = {name: value for name, value in asdict(options).items() if name in _ASKED} | {"lambda": options.shrinkage}
+    told = {name: value for name, value in asdict(options).items() if name in _ASKED}
+    told |= {"lambda": options.shrinkage, "from": options.start, "to": options.end}
     return {name: None if value == float("inf") else value for name, value in told.items()}
 
 

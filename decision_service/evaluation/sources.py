@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
 from decision_service.evaluation.targets import Targets
+from decision_service.report.span import Span
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
 from offline_eval.dsjson import is_dsjson
@@ -60,6 +62,7 @@ class Asked:
     registry: str | None = None
     slots: tuple[str, ...] = ()
     role: str = EVALUATED
+    span: Span = field(default_factory=Span)
 
     @property
     def of_log(self) -> list[str]:
@@ -70,6 +73,8 @@ class Asked:
             "--model": self.model != "linear",
             "--critical": self.role != EVALUATED,
             "--registry": self.registry is not None,
+            "--from": isfinite(self.span.start),
+            "--to": isfinite(self.span.end),
         }
         return [name for name, is_given in given.items() if is_given]
 
@@ -130,7 +135,8 @@ def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
     read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
     name = Path(asked.source).name if url is None else "the log of the service"
     targets = Targets(asked.registry or registry_url(asked.source))
-    return Log(name, read, targets, question, LogQuestion(asked.target, asked.against, asked.model, asked.slots))
+    own = LogQuestion(asked.target, asked.against, asked.model, asked.slots, asked.span)
+    return Log(name, read, targets, question, own)
 
 
 def mapping(text: str) -> Mapping[str, str]:

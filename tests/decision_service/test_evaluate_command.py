@@ -242,6 +242,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) 
         (["--slots", "channel"], "leave out --slots"),
         (["--model", "deep", "--critical"], "leave out --model and --critical"),
         (["--registry", "sqlite://"], "leave out --registry"),
+        (["--from", "2026-11-21"], "leave out --from"),
+        (["--to", "2026-11-21T17:00:00Z"], "leave out --to"),
         (["--sequential"], "sequential estimators need a log"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
+from decision_service.answers import iso
+from decision_service.evaluation.in_sample import InSample
 from decision_service.log.base import Entry
 from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
@@ -232,6 +237,63 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
+def reasons(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {reason["code"]: reason for reason in document["verdict"]["reasons"]}
+
+
+def rows_of(document: dict[str, Any]) -> int:
+    return int(document["facts"]["rows"])
+
+
+def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallLog, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'models.sqlite'}"
+    registry, payload = SqlRegistry.open(url), empty_snapshot(Reward()).to_bytes()
+    for number in (1, 2):
+        facts = {"at": NOW + number * 400 - 0.5}
+        registry.save(number - 1 or None, Checkpoint(number, b""), version=payload, facts=facts)
+    registry.close()
+    asked = ("--against", "version:2@0.5", "--estimators", "snipw", "--registry", url)
+    found = reasons(evaluate(small.directory, "--target", "version:1", *asked))
+    for code, name, count in (("in_sample", "version:1", "400"), ("against.in_sample", "version:2@0.5", "800")):
+        assert found[code]["level"] == "caution"
+        assert f"{count} of 1,200 decisions were made before {name} was learned" in found[code]["text"]
+    after = found["in_sample"]["text"].split("--from ")[1].rstrip(")")
+    later = evaluate(small.directory, "--target", "version:1", *asked, "--from", after)
+    assert rows_of(later) == COUNT - 400
+    assert "in_sample" not in reasons(later)
+    assert "400 of 800 decisions" in reasons(later)["against.in_sample"]["text"]
+    for other in ("rule", "uniform", "logging"):
+        assert "in_sample" not in reasons(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
+
+
+@given(st.lists(st.floats(0, 2e9), max_size=6), st.floats(0, 2e9))
+def test_decisions_from_the_time_that_is_told_cannot_have_taught_a_version(times: list[float], at: float) -> None:
+    watch = InSample("version:1", at)
+    decisions = [Decision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
+    assert list(watch.watched(decisions)) == decisions
+    assert bool(watch.findings()) == any(time <= at for time in times)
+    for finding in watch.findings():
+        after = datetime.fromisoformat(finding.text.split("--from ")[1].rstrip(")")).timestamp()
+        assert at < after <= at + 1
+
+
+@pytest.mark.parametrize("options", [("--estimators", "dr"), ("--estimators", "snipw", "--sequential")])
+def test_a_span_of_time_is_all_that_is_read(small: SmallLog, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The reward model, and the trajectories, too: the same numbers as from a file that holds nothing else."""
+    file = tmp_path / "log.parquet"
+    run("export", small.directory, file)
+    table = pyarrow.parquet.read_table(file)
+    begin, end = NOW + 200.0, NOW + 900.0
+    own = table.filter(pyarrow.array([begin <= at < end for at in table.column("at").to_pylist()]))
+    about = pyarrow.parquet.read_metadata(file).metadata
+    pyarrow.parquet.write_table(own.replace_schema_metadata(about), file)
+    span, asked = ("--from", iso(begin), "--to", iso(end)), ("--target", "uniform", *options)
+    ours, theirs = evaluate(small.directory, *asked, *span), evaluate(file, *asked)
+    assert rows_of(ours) == 700
+    assert results(ours) == results(theirs)
+    assert (ours["facts"]["from"], ours["facts"]["to"]) == (span[1], span[3])
+
+
 def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -> None:
     lines = ["event_id,action,probability"]
     lines += [f"e-{number},reminder/push/0,0.75\ne-{number},HOLD,0.25" for number in range(COUNT)]
@@ -265,6 +327,8 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "rule@2"], "epsilon must lie between 0 and 1, not 2.0"),
         (["--target", "rule@x"], "a floor is a number, not 'x'"),
         (["--target", "rule:1"], "there is no target 'rule:1'"),
+        (["--target", "uniform", "--from", "2001-01-01", "--to", "2001-01-02"], "no decision between --from and --to"),
+        (["--target", "uniform", "--from", "soon"], "--from is an ISO 8601 time, such as 2026-11-21T17:00:00Z, not"),
         (["--target", "uniform", "--critical"], "holds no decision to evaluate with the role critical"),
     ],
 )
@@ -390,5 +454,4 @@ def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
             log.outcome(row)
     log.clock()
     log.log.close()
-    reasons = evaluate(tmp_path, "--target", "rule", "--estimators", "ipw")["verdict"]["reasons"]
-    assert "history" in {reason["code"] for reason in reasons}
+    assert "history" in reasons(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))
