@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -75,11 +76,16 @@ class Log:
     def __init__(self, name: str, read: Read, targets: Targets, question: Question, asked: LogQuestion) -> None:
         self.name = name
         self.rows: int | None = None
-        self.has_shoppers = True
         self.served = ServedFrequencies()
         self._read, self._targets, self._question, self._asked = read, targets, question, asked
         self._history = History()
         self._in_sample: list[InSample] = []
+        self._of_shoppers: Counter[bool] = Counter()
+
+    @property
+    def has_shoppers(self) -> bool:
+        """Whether any decision named its shopper."""
+        return self._of_shoppers[True] > 0
 
     def batches(self) -> Iterator[Rows]:
         """Weigh the log's decisions."""
@@ -111,12 +117,17 @@ class Log:
 
     def _watched(self) -> Iterator[Decision]:
         """Read them, and watch what the rows will not tell."""
-        decisions = self._history.watched(self._decisions())
+        decisions = self._history.watched(self._counted(self._decisions()))
         for name, learned_at in self._targets.learned_at.items():
             watch = InSample(name, learned_at, is_other=name != self._asked.target)
             self._in_sample.append(watch)
             decisions = watch.watched(decisions)
         return decisions
+
+    def _counted(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+        for decision in decisions:
+            self._of_shoppers[decision.has_shopper] += 1
+            yield decision
 
     def trajectories(self) -> Trajectories:
         """Put the log's decisions in the order of their shoppers."""
@@ -126,10 +137,13 @@ class Log:
         """Tell what the rows do not: whether history matters, and whether a target was learned from them."""
         young = self._read.young if isinstance(self._read, DatabaseReader) else 0
         left_out = f"{young} decisions are left out, as an eligible send could still earn something"
+        alone, every = self._of_shoppers[False], self._of_shoppers.total()
+        apart = f"{alone:,} of {every:,} decisions name no shopper: they are taken as independent of all others"
         return [
             *self._history.findings(is_logging=self._asked.target == "logging"),
             *(reason for each in self._in_sample for reason in each.findings()),
             *([Reason(Level.trust, "too_young", left_out)] if young else []),
+            *([Reason(Level.trust, "not_clustered", apart)] if alone else []),
         ]
 
 

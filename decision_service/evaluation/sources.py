@@ -29,8 +29,6 @@ class Source(Protocol):
     name: str
     rows: int | None
     """How many there are, where that is known beforehand."""
-    has_shoppers: bool
-    """Whether rows name their shopper, so that they can be clustered; known once they were read."""
 
     def batches(self) -> Iterator[Rows]:
         """Give the rows; may raise every `EvaluationError`."""
@@ -42,6 +40,11 @@ class Source(Protocol):
 
     def trajectories(self) -> Trajectories:
         """Give the shoppers' decisions in order, for sequential estimators; may raise every `EvaluationError`."""
+        ...
+
+    @property
+    def has_shoppers(self) -> bool:
+        """Whether rows name their shopper, so that they can be clustered; known once they were read."""
         ...
 
     @property

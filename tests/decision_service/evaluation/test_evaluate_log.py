@@ -187,6 +187,18 @@ def test_a_feature_that_some_rows_lack_has_an_empty_label(tmp_path: Path) -> Non
     assert [(group["label"], group["rows"]) for group in document["groups"]["s.city"]] == [("", 2), ("Vigo", 1)]
 
 
+@pytest.mark.parametrize(("named", "clustered"), [(0, False), (2, True), (3, True)])
+def test_events_that_name_no_shopper_are_said_not_to_be_clustered(tmp_path: Path, named: int, clustered: bool) -> None:
+    events = ({"shopper": "ann"} if number < named else {} for number in range(3))
+    file = write_events(tmp_path / "a.dsjson", *events)
+    document = evaluate(file, "--target", "uniform", "--estimators", "ipw")
+    assert document["facts"]["clustered"] is clustered
+    assert document["diagnostics"]["units"] == min(1, named) + 3 - named
+    told = [reason["text"] for code, reason in reasons(document).items() if code == "not_clustered"]
+    apart = f"{3 - named} of 3 decisions name no shopper: they are taken as independent of all others"
+    assert told == ([apart] if named < 3 else [])
+
+
 def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
     file = write_events(tmp_path / "a.json", {})
     assert "a log needs a policy to evaluate: give --target" in run("evaluate", file)[2]
