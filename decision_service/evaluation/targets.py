@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,7 @@ class Targets:
             case "table":
                 return Table(read_probabilities(Path(rest)))
             case "call":
+                _see_current_directory()
                 return Call.named(rest)
             case "vw":
                 return VwTarget(rest)
@@ -107,6 +109,13 @@ def _compiled(version: Version, floor: float | None) -> Callable[[Decision], Pol
         return policies[rulebook.version]
 
     return make
+
+
+def _see_current_directory() -> None:
+    """Let modules of the current directory be imported, as ``python -m`` does and an installed command does not."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _unknown(name: str) -> NotAvailable:

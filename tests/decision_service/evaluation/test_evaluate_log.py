@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -185,6 +186,17 @@ def test_a_feature_that_some_rows_lack_has_an_empty_label(tmp_path: Path) -> Non
     file = write_events(tmp_path / "a.dsjson", {"c": {"s": {}}}, {"c": {"s": {"city": "Vigo"}}}, {"c": {"s": {}}})
     document = evaluate(file, "--target", "uniform", "--estimators", "ipw", "--by", "s.city")
     assert [(group["label"], group["rows"]) for group in document["groups"]["s.city"]] == [("", 2), ("Vigo", 1)]
+
+
+def test_a_function_of_the_current_directory_is_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed command has no current directory on its path, other than ``python -m``."""
+    (tmp_path / "policy_of_mine.py").write_text("def first(decision):\n    return [1.0, 0.0]\n")
+    events = write_events(tmp_path / "a.dsjson", {}, {"_label_cost": 0, "_label_Action": 2})
+    asked = ("--target", "call:policy_of_mine:first", "--estimators", "ipw")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert "'policy_of_mine:first' cannot be imported" in run("evaluate", events, *asked)[2]
+    monkeypatch.chdir(tmp_path)
+    assert results(evaluate(events, *asked))["ope.ipw"] == 1.0
 
 
 @pytest.mark.parametrize(("named", "clustered"), [(0, False), (2, True), (3, True)])
