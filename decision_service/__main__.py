@@ -172,8 +172,10 @@ def evaluate(
         str, typer.Option(help="normal, bootstrap, bootstrap-obp, bernstein, clopper-pearson or sequence.")
     ] = "normal",
     alpha: Annotated[float, typer.Option(help="Error probability of the intervals.")] = 0.05,
-    draws: Annotated[int, typer.Option(help="Resamples of a bootstrap.")] = 1_000,
-    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap.")] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Resamples of a bootstrap; default: 1000, of --sequential 200.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap, that of --sequential too.")] = None,
     reward_range: Annotated[str, typer.Option(help="low,high: for finite-sample intervals.")] = "0,1",
     max_weight: Annotated[float, typer.Option(help="Largest possible weight, likewise.")] = float("inf"),
     cluster: Annotated[bool, typer.Option(help="Take a shopper's decisions as one unit.")] = True,

@@ -26,9 +26,10 @@ from offline_eval.estimators import NAMES, named
 from offline_eval.estimators.base import Limits
 from offline_eval.evaluation import Evaluation
 from offline_eval.html import number, page
-from offline_eval.question import Question
+from offline_eval.question import DRAWS, Question
 from offline_eval.report import DAY, Estimate, Group, Report, finite
 from offline_eval.rows import blocks
+from offline_eval.sequential.evaluation import DRAWS as SEQUENTIAL_DRAWS
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
 DO_NOT_USE = 3
@@ -37,7 +38,7 @@ DO_NOT_USE = 3
 STDOUT = Path("-")
 _REFUSED = 1
 _OF_LOG = ("target", "against", "slots", "model", "critical", "sequential")
-_ASKED = frozenset((*_OF_LOG, "interval", "alpha", "draws", "reward_range", "max_weight", "tau", "clip"))
+_ASKED = frozenset((*_OF_LOG, "interval", "alpha", "reward_range", "max_weight", "tau", "clip"))
 _STYLES = {Level.trust: "green", Level.caution: "yellow", Level.do_not_use: "red"}
 
 
@@ -54,7 +55,8 @@ class Options:
     clip: float = float("inf")
     interval: str = "normal"
     alpha: float = 0.05
-    draws: int = 1_000
+    draws: int | None = None
+    """None: `DRAWS`, and those of sequential estimators, each of which takes longer, `SEQUENTIAL_DRAWS`."""
     seed: int | None = None
     reward_range: str = "0,1"
     max_weight: float = float("inf")
@@ -80,7 +82,7 @@ def run(options: Options) -> int:
         _check_writable([path for path in (options.json, options.report) if path not in (None, STDOUT)])
         question = _question(options)
         source = open_source(_source(options), question)
-        sequel = evaluate_sequential(source.trajectories(), alpha=options.alpha) if options.sequential else None
+        sequel = _sequel(source, options) if options.sequential else None
         report = _evaluate(source, question, sequel, errors)
     except EvaluationError as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -112,9 +114,13 @@ def _question(options: Options) -> Question:
         limits=_limits(options),
         clustered=options.clustered,
         by=_by(options),
-        draws=options.draws,
+        draws=_draws(options, DRAWS),
         seed=options.seed,
     )
+
+
+def _draws(options: Options, default: int) -> int:
+    return default if options.draws is None else options.draws
 
 
 def _by(options: Options) -> tuple[str, ...]:
@@ -171,6 +177,7 @@ def _asked(options: Options) -> dict[str, object]:
     """Give what a reader needs to ask the same again; what is unlimited is None, as JSON has no infinity."""
     told = {name: value for name, value in asdict(options).items() if name in _ASKED}
     told |= {"lambda": options.shrinkage, "from": options.start, "to": options.end}
+    told |= {"draws": _draws(options, DRAWS), "sequential_draws": _draws(options, SEQUENTIAL_DRAWS)}
     return {name: None if value == float("inf") else value for name, value in told.items()}
 
 
@@ -182,6 +189,11 @@ def _evaluate(source: Source, question: Question, sequel: SequentialReport | Non
             advance(len(block))
     report = evaluation.report([*source.findings(), *(sequel.findings if sequel else [])], source.served)
     return report if sequel is None else replace(report, estimates=[*report.estimates, *sequel.estimates])
+
+
+def _sequel(source: Source, options: Options) -> SequentialReport:
+    draws = _draws(options, SEQUENTIAL_DRAWS)
+    return evaluate_sequential(source.trajectories(), alpha=options.alpha, draws=draws, seed=options.seed or 0)
 
 
 @contextmanager

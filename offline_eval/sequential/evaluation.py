@@ -10,13 +10,15 @@ from typing import Protocol
 import numpy as np
 
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason, standard_errors
-from offline_eval.intervals.bootstrap import percentiles
+from offline_eval.intervals.bootstrap import check_draws, percentiles
 from offline_eval.report import Estimate
 from offline_eval.rows import FloatArray
 from offline_eval.sequential.fitted_q import Convergence, FittedQ, check
 from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
+
+DRAWS = 200
 
 
 class SequentialEstimator(Protocol):
@@ -47,7 +49,7 @@ class SequentialReport:
 
 
 def evaluate_sequential(
-    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = 200, seed: int = 0
+    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = DRAWS, seed: int = 0
 ) -> SequentialReport:
     """Evaluate a target along trajectories.
 
@@ -55,7 +57,13 @@ def evaluate_sequential(
     ----------
     draws, seed
         Of the bootstrap by shopper; every draw estimates anew, state ratios and Q included.
+
+    Raises
+    ------
+    NotAvailable
+        When there are too few draws.
     """
+    check_draws(draws)
     ones = np.ones(trajectories.shoppers)
     resamples = _resamples(trajectories.shoppers, draws, seed)
     estimates = [

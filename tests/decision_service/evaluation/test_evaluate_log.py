@@ -20,10 +20,15 @@ from typer.testing import CliRunner
 from decision_service.__main__ import app
 from decision_service.answers import iso
 from decision_service.evaluation.in_sample import InSample
+from decision_service.evaluation.log_decisions import EVALUATED
+from decision_service.evaluation.logs import DatabaseReader
+from decision_service.evaluation.targets import Targets
 from decision_service.log.base import Entry
 from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
 from offline_eval.decisions import Decision
+from offline_eval.sequential.evaluation import evaluate_sequential
+from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue import Reward
 from policies.learning import empty_snapshot
 from policies.policy import rule
@@ -368,6 +373,20 @@ def test_sequential_estimators_can_be_asked_for(small: SmallLog) -> None:
     for name in ("pdis", "sn-pdis", "state-marginal"):
         assert found[f"ope.{name}"] == pytest.approx(found["ope.mean_reward"])
     assert found["ope.fqe"] == pytest.approx(found["ope.mean_reward"], rel=0.1)
+
+
+def test_draws_and_seed_are_those_of_sequential_estimators_too(small: SmallLog) -> None:
+    asked = ("--target", "uniform", "--estimators", "ipw", "--sequential", "--seed", "1", "--draws")
+    document = evaluate(small.directory, *asked, "5")
+    found = {each["name"]: each for each in document["results"]}
+    target = Targets(None).named("uniform")
+    log = Trajectories.of_decisions(
+        DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)(), target
+    )
+    for each in evaluate_sequential(log, draws=5, seed=1).estimates:
+        assert (found[f"ope.{each.name}"]["low"], found[f"ope.{each.name}"]["high"]) == (each.low, each.high)
+    assert {"seed": 1, "draws": 5, "sequential_draws": 5}.items() <= document["facts"].items()
+    assert "a bootstrap needs at least 2 draws, not 1" in run("evaluate", small.directory, *asked, "1")[2]
 
 
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
