@@ -16,7 +16,7 @@ from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
 from offline_eval.dsjson import is_dsjson
 from offline_eval.errors import NotAvailable
-from offline_eval.question import Question
+from offline_eval.question import SEQUENCE, Question
 from offline_eval.rows import Rows
 from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.tables.log import is_log
@@ -135,6 +135,11 @@ def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
         raise NotAvailable("a log needs a policy to evaluate: give --target")
     if asked.columns:
         raise NotAvailable("a log's columns have names of their own: leave out --columns")
+    if question.interval == SEQUENCE and question.needs_model:
+        raise NotAvailable(
+            "a confidence sequence of dr needs a model that has seen no later row, and that of a log has seen all: "
+            "ask for --estimators ipw, or give a table with q_chosen and v_target of a model that was fitted before"
+        )
     read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
     name = Path(asked.source).name if url is None else "the log of the service"
     targets = Targets(asked.registry or registry_url(asked.source))

@@ -348,6 +348,10 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "vw:--cb_adf"], "gives no probabilities"),
         (["--target", "uniform", "--slots", "colour"], "there is no slot 'colour'"),
         (["--target", "uniform", "--model", "none"], "need a reward model"),
+        (
+            ["--target", "uniform", "--interval", "sequence", "--estimators", "ipw,dr", "--max-weight", "99"],
+            "needs a model that has seen no later row",
+        ),
         (["--target", "uniform", "--model", "deep"], "there is no reward model 'deep'"),
         (["--target", "uniform", "--by", "colour"], "no label 'colour'"),
         (["--target", "uniform", "--columns", "reward=clicked"], "leave out --columns"),
@@ -365,6 +369,13 @@ def test_what_cannot_be_asked_of_a_log_is_refused(small: SmallLog, options: list
     code, _, err = run("evaluate", small.directory, *options)
     assert code == 1
     assert complaint in err.replace("\n", " ")
+
+
+def test_a_confidence_sequence_without_a_model_can_be_asked_of_a_log(small: SmallLog) -> None:
+    asked = ("--target", "uniform", "--interval", "sequence", "--estimators", "ipw", "--reward-range=-1,1")
+    document = evaluate(small.directory, *asked)
+    found = document["results"][0]
+    assert found["low"] < found["value"] < found["high"]
 
 
 def test_sequential_estimators_can_be_asked_for(small: SmallLog) -> None:
