@@ -172,8 +172,10 @@ def evaluate(
         str, typer.Option(help="normal, bootstrap, bootstrap-obp, bernstein, clopper-pearson or sequence.")
     ] = "normal",
     alpha: Annotated[float, typer.Option(help="Error probability of the intervals.")] = 0.05,
-    draws: Annotated[int, typer.Option(help="Resamples of a bootstrap.")] = 1_000,
-    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap.")] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Resamples of a bootstrap; default: 1000, of --sequential 200.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap, that of --sequential too.")] = None,
     reward_range: Annotated[str, typer.Option(help="low,high: for finite-sample intervals.")] = "0,1",
     max_weight: Annotated[float, typer.Option(help="Largest possible weight, likewise.")] = float("inf"),
     cluster: Annotated[bool, typer.Option(help="Take a shopper's decisions as one unit.")] = True,
@@ -187,8 +189,17 @@ def evaluate(
     ] = "",
     critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
     registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Of a log, decisions from this ISO 8601 time on; without a zone UTC.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Of a log, decisions before this time.")] = None,
     sequential: Annotated[
-        bool, typer.Option("--sequential", help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory.")
+        bool,
+        typer.Option(
+            "--sequential",
+            help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory. They value the target's "
+            "channels with the log's messages and delays.",
+        ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
     json: Annotated[

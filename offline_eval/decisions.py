@@ -64,7 +64,7 @@ class Decision:
     Parameters
     ----------
     event_id, shopper_id
-        Its name and whom it was made for.
+        Its name and whom it was made for; where the log does not say, it stands for itself, and they are the same.
     at
         When, in epoch seconds.
     context
@@ -99,6 +99,11 @@ class Decision:
     recorded: Recorded | None = None
     of_service: bool = False
     raw: str = ""
+
+    @property
+    def has_shopper(self) -> bool:
+        """Whether the log says whom it was made for."""
+        return self.shopper_id != self.event_id
 
     @property
     def propensity(self) -> float:

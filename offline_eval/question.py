@@ -15,6 +15,7 @@ from offline_eval.intervals.base import check_alpha
 from offline_eval.intervals.sequence import ConfidenceSequence
 
 SEQUENCE = "sequence"
+DRAWS = 1_000
 KNOWN_BEFORE = ("segment", "day", "policy", "mode")
 """Labels that a log's decisions have before the draw. Not the trigger: where several are equally urgent, it is the one
 that the drawn send answers; nor the arm, which in other logs is what was drawn."""
@@ -59,7 +60,7 @@ class Question:
     clustered: bool = True
     by: tuple[str, ...] = ()
     known_before: tuple[str, ...] = KNOWN_BEFORE
-    draws: int = 1_000
+    draws: int = DRAWS
     seed: int | None = None
 
     def __post_init__(self) -> None:

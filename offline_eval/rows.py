@@ -85,14 +85,19 @@ class Rows:
         BadData
             Naming row and column of the first bad value.
         """
-        count = len(columns["reward"])
-        scalars: dict[str, Any] = {
-            name: np.asarray(columns.pop(name, np.zeros(count)), dtype=np.float64) for name in SCALARS
-        }
-        for name in ("shoppers", "events", "unsupported"):
-            if columns.get(name) is not None:
-                columns[name] = np.asarray(columns[name])
-        rows = cls(**scalars, **columns)
+        given = {name: column for name, column in columns.items() if column is not None}
+        for name in SCALARS[:3]:
+            if name not in given:
+                raise BadData(name, "is missing")
+        for name in (*SCALARS, "unsupported"):
+            if name in given:
+                given[name] = _floats(given[name], name)
+        for name in ("shoppers", "events"):
+            if name in given:
+                given[name] = _names(given[name], name)
+        given["labels"] = {name: np.asarray(column) for name, column in given.get("labels", {}).items()}
+        absent = np.zeros_like(given["reward"])
+        rows = cls(**{"q_chosen": absent, "v_target": absent} | given)
         rows.check()
         return rows
 
@@ -127,9 +132,10 @@ class Rows:
         BadData
             Naming row and column of the first bad value.
         """
-        for name in SCALARS:
-            if getattr(self, name).shape != self.reward.shape:
-                raise BadData(name, f"has {len(getattr(self, name))} values, reward has {len(self)}")
+        columns = {name: getattr(self, name) for name in (*SCALARS, "shoppers", "events", "unsupported")}
+        for name, column in (columns | {**self.labels}).items():
+            if column is not None:
+                _check_length(column, name, self.reward.size)
         if not len(self):
             return
         _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0 + TOLERANCE, "must be above 0 and at most 1")
@@ -180,6 +186,41 @@ class Rows:
 _LARGEST = float(np.finfo(np.float64).max)
 _SMALLEST = float(np.finfo(np.float64).tiny)
 """Divided by this, a probability is still a number."""
+
+
+def _floats(values: Any, column: str, first: int = 1) -> FloatArray:
+    """Take a column of numbers of any type, whose first row has the number ``first``."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _no_number(values, column, first) from None
+
+
+def _no_number(values: Any, column: str, first: int) -> BadData:
+    for place, value in enumerate(values if np.iterable(values) else [values]):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return BadData(column, f"is {value!r}, no number", row=first + place)
+    return BadData(column, "holds no numbers")
+
+
+def _names(values: Any, column: str) -> Labels:
+    """Take a column of names or numbers; as text where it holds any objects, which cannot be told apart quickly."""
+    names = np.asarray(values)
+    if names.dtype != object:
+        return names
+    for place, name in enumerate(names.ravel().tolist()):
+        if name is None or name != name:  # what is not a number is not itself
+            raise BadData(column, "is empty", row=1 + place)
+    return names.astype(str)
+
+
+def _check_length(column: Labels, name: str, count: int) -> None:
+    if column.ndim != 1:
+        raise BadData(name, f"has the shape {column.shape}, must hold one value per row")
+    if len(column) != count:
+        raise BadData(name, f"has {len(column)} values, reward has {count}")
 
 
 def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
@@ -255,7 +296,7 @@ def dense_blocks(
     reward, action, propensity
         (n,), ``action`` counts from 0.
     target, q_hat
-        (n, K): the target's distribution over K joint actions, and the reward model's predictions.
+        (n, K), or (n, K, 1): the target's distribution over K joint actions, and the reward model's predictions.
     shoppers
         (n,): whose decision it was; None: all rows are independent.
 
@@ -264,6 +305,10 @@ def dense_blocks(
     BadData
         Naming row and column: an action outside [0, K), what is no distribution, or what `Rows.check` refuses.
     """
+    target, action = _table(target, "target"), np.asarray(action)
+    shoppers = None if shoppers is None else _names(shoppers, "shoppers")
+    if q_hat is not None and (q_hat := _table(q_hat, "q_hat")).shape[1] != target.shape[1]:
+        raise BadData("q_hat", f"predicts for {q_hat.shape[1]} joint actions, target has {target.shape[1]}")
     columns = {"action": action, "propensity": propensity, "target": target, "q_hat": q_hat, "shoppers": shoppers}
     for name, column in columns.items():
         if column is not None and len(column) != len(reward):
@@ -272,22 +317,34 @@ def dense_blocks(
     starts = np.arange(0, size * count, count)
     for begin in range(0, len(reward), size):
         part = slice(begin, begin + size)
-        own = target[part]
+        own = _floats(target[part], "target", begin + 1)
         _check_actions(action[part], count, begin + 1)
         _check_distributions(own, begin + 1)
         flat = starts[: len(own)] + action[part]
         if q_hat is None:
             predicted = (np.zeros(len(own)), np.zeros(len(own)))
         else:
-            guess = q_hat[part]
+            guess = _floats(q_hat[part], "q_hat", begin + 1)
             predicted = (guess.ravel()[flat], np.einsum("ij,ij->i", own, guess))
         rows = Rows(
-            *(reward[part], propensity[part], own.ravel()[flat], *predicted),
+            _floats(reward[part], "reward", begin + 1),
+            _floats(propensity[part], "propensity", begin + 1),
+            *(own.ravel()[flat], *predicted),
             shoppers=None if shoppers is None else shoppers[part],
             first=begin + 1,
         )
         rows.check()
         yield rows
+
+
+def _table(values: Labels, name: str) -> Labels:
+    """Give a table (n, K); the Open Bandit Pipeline's third axis, of positions, must be of length 1."""
+    table = np.asarray(values)
+    if table.ndim == 3 and table.shape[2] == 1:
+        table = table[:, :, 0]
+    if table.ndim != 2:
+        raise BadData(name, f"has the shape {table.shape}, must be (n, K) or (n, K, 1)")
+    return table
 
 
 def _check_actions(action: NDArray[np.int64], count: int, first: int) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -18,15 +19,17 @@ from rich.text import Text
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED
 from decision_service.evaluation.sources import Asked, Source, open_source
 from decision_service.measurement import Measured, facts
+from decision_service.report.span import Span
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.errors import EvaluationError, NotAvailable
 from offline_eval.estimators import NAMES, named
 from offline_eval.estimators.base import Limits
 from offline_eval.evaluation import Evaluation
 from offline_eval.html import number, page
-from offline_eval.question import Question
+from offline_eval.question import DRAWS, Question
 from offline_eval.report import DAY, Estimate, Group, Report, finite
 from offline_eval.rows import blocks
+from offline_eval.sequential.evaluation import DRAWS as SEQUENTIAL_DRAWS
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
 DO_NOT_USE = 3
@@ -35,7 +38,7 @@ DO_NOT_USE = 3
 STDOUT = Path("-")
 _REFUSED = 1
 _OF_LOG = ("target", "against", "slots", "model", "critical", "sequential")
-_ASKED = frozenset((*_OF_LOG, "interval", "alpha", "draws", "reward_range", "max_weight", "tau", "clip"))
+_ASKED = frozenset((*_OF_LOG, "interval", "alpha", "reward_range", "max_weight", "tau", "clip"))
 _STYLES = {Level.trust: "green", Level.caution: "yellow", Level.do_not_use: "red"}
 
 
@@ -52,7 +55,8 @@ class Options:
     clip: float = float("inf")
     interval: str = "normal"
     alpha: float = 0.05
-    draws: int = 1_000
+    draws: int | None = None
+    """None: `DRAWS`, and those of sequential estimators, each of which takes longer, `SEQUENTIAL_DRAWS`."""
     seed: int | None = None
     reward_range: str = "0,1"
     max_weight: float = float("inf")
@@ -63,6 +67,8 @@ class Options:
     registry: str | None = None
     slots: str = ""
     critical: bool = False
+    start: str | None = None
+    end: str | None = None
     sequential: bool = False
     strict: bool = False
     json: Path | None = None
@@ -76,7 +82,7 @@ def run(options: Options) -> int:
         _check_writable([path for path in (options.json, options.report) if path not in (None, STDOUT)])
         question = _question(options)
         source = open_source(_source(options), question)
-        sequel = evaluate_sequential(source.trajectories(), alpha=options.alpha) if options.sequential else None
+        sequel = _sequel(source, options) if options.sequential else None
         report = _evaluate(source, question, sequel, errors)
     except EvaluationError as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -108,9 +114,13 @@ def _question(options: Options) -> Question:
         limits=_limits(options),
         clustered=options.clustered,
         by=_by(options),
-        draws=options.draws,
+        draws=_draws(options, DRAWS),
         seed=options.seed,
     )
+
+
+def _draws(options: Options, default: int) -> int:
+    return default if options.draws is None else options.draws
 
 
 def _by(options: Options) -> tuple[str, ...]:
@@ -130,7 +140,23 @@ def _source(options: Options) -> Asked:
         registry=options.registry,
         slots=tuple(_split(options.slots)),
         role=CRITICAL if options.critical else EVALUATED,
+        span=_span(options),
     )
+
+
+def _span(options: Options) -> Span:
+    told = {"start": _time("--from", options.start), "end": _time("--to", options.end)}
+    return Span(**{name: at for name, at in told.items() if at is not None})
+
+
+def _time(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotAvailable(f"{option} is an ISO 8601 time, such as 2026-11-21T17:00:00Z, not {text!r}") from None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
 def _limits(options: Options) -> Limits:
@@ -149,7 +175,9 @@ def _split(text: str | None) -> list[str]:
 
 def _asked(options: Options) -> dict[str, object]:
     """Give what a reader needs to ask the same again; what is unlimited is None, as JSON has no infinity."""
-    told = {name: value for name, value in asdict(options).items() if name in _ASKED} | {"lambda": options.shrinkage}
+    told = {name: value for name, value in asdict(options).items() if name in _ASKED}
+    told |= {"lambda": options.shrinkage, "from": options.start, "to": options.end}
+    told |= {"draws": _draws(options, DRAWS), "sequential_draws": _draws(options, SEQUENTIAL_DRAWS)}
     return {name: None if value == float("inf") else value for name, value in told.items()}
 
 
@@ -161,6 +189,11 @@ def _evaluate(source: Source, question: Question, sequel: SequentialReport | Non
             advance(len(block))
     report = evaluation.report([*source.findings(), *(sequel.findings if sequel else [])], source.served)
     return report if sequel is None else replace(report, estimates=[*report.estimates, *sequel.estimates])
+
+
+def _sequel(source: Source, options: Options) -> SequentialReport:
+    draws = _draws(options, SEQUENTIAL_DRAWS)
+    return evaluate_sequential(source.trajectories(), alpha=options.alpha, draws=draws, seed=options.seed or 0)
 
 
 @contextmanager

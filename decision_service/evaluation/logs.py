@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from decision_service.evaluation.in_sample import InSample
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
 from decision_service.evaluation.targets import Targets
 from decision_service.log.base import LogUnavailable
 from decision_service.log.sql import SqlLog
 from decision_service.owners import Owners
+from decision_service.report.span import Span
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
@@ -48,6 +51,7 @@ class LogQuestion:
     against: str | None
     model: str
     slots: tuple[str, ...]
+    span: Span
 
     def __post_init__(self) -> None:
         if self.model not in ("linear", "none"):
@@ -73,10 +77,16 @@ class Log:
     def __init__(self, name: str, read: Read, targets: Targets, question: Question, asked: LogQuestion) -> None:
         self.name = name
         self.rows: int | None = None
-        self.has_shoppers = True
         self.served = ServedFrequencies()
         self._read, self._targets, self._question, self._asked = read, targets, question, asked
         self._history = History()
+        self._in_sample: list[InSample] = []
+        self._of_shoppers: Counter[bool] = Counter()
+
+    @property
+    def has_shoppers(self) -> bool:
+        """Whether any decision named its shopper."""
+        return self._of_shoppers[True] > 0
 
     def batches(self) -> Iterator[Rows]:
         """Weigh the log's decisions."""
@@ -84,7 +94,7 @@ class Log:
         if self._question.needs_model:
             if self._asked.model == "none":
                 raise NotAvailable("these estimators need a reward model: leave --model none, or ask for ipw,snipw")
-            model = LogModel().fit(self._read())
+            model = LogModel().fit(self._decisions())
         asked = self._asked
         weighing = Weighing(
             target=self._targets.named(asked.target),
@@ -94,19 +104,47 @@ class Log:
             labels=self._question.by,
             served=self.served,
         )
-        yield from weighing.rows(labelled(self._history.watched(self._read()), self._question.by))
+        yield from weighing.rows(labelled(self._watched(), self._question.by))
+
+    def _decisions(self) -> Iterator[Decision]:
+        """Read the decisions that are asked about."""
+        found = False
+        for decision in self._read():
+            if decision.at in self._asked.span:
+                found = True
+                yield decision
+        if not found:
+            raise NoData(f"{self.name} holds no decision between --from and --to")
+
+    def _watched(self) -> Iterator[Decision]:
+        """Read them, and watch what the rows will not tell."""
+        decisions = self._history.watched(self._counted(self._decisions()))
+        for name, learned_at in self._targets.learned_at.items():
+            watch = InSample(name, learned_at, is_other=name != self._asked.target)
+            self._in_sample.append(watch)
+            decisions = watch.watched(decisions)
+        return decisions
+
+    def _counted(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+        for decision in decisions:
+            self._of_shoppers[decision.has_shopper] += 1
+            yield decision
 
     def trajectories(self) -> Trajectories:
         """Put the log's decisions in the order of their shoppers."""
-        return Trajectories.of_decisions(self._read(), self._targets.named(self._asked.target))
+        return Trajectories.of_decisions(self._decisions(), self._targets.named(self._asked.target))
 
     def findings(self) -> list[Reason]:
-        """Tell whether history matters, where a bandit estimator cannot see it."""
+        """Tell what the rows do not: whether history matters, and whether a target was learned from them."""
         young = self._read.young if isinstance(self._read, DatabaseReader) else 0
         left_out = f"{young} decisions are left out, as an eligible send could still earn something"
+        alone, every = self._of_shoppers[False], self._of_shoppers.total()
+        apart = f"{alone:,} of {every:,} decisions name no shopper: they are taken as independent of all others"
         return [
             *self._history.findings(is_logging=self._asked.target == "logging"),
+            *(reason for each in self._in_sample for reason in each.findings()),
             *([Reason(Level.trust, "too_young", left_out)] if young else []),
+            *([Reason(Level.trust, "not_clustered", apart)] if alone else []),
         ]
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
 from decision_service.evaluation.targets import Targets
+from decision_service.report.span import Span
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
 from offline_eval.dsjson import is_dsjson
 from offline_eval.errors import NotAvailable
-from offline_eval.question import Question
+from offline_eval.question import SEQUENCE, Question
 from offline_eval.rows import Rows
 from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.tables.log import is_log
@@ -27,8 +29,6 @@ class Source(Protocol):
     name: str
     rows: int | None
     """How many there are, where that is known beforehand."""
-    has_shoppers: bool
-    """Whether rows name their shopper, so that they can be clustered; known once they were read."""
 
     def batches(self) -> Iterator[Rows]:
         """Give the rows; may raise every `EvaluationError`."""
@@ -40,6 +40,11 @@ class Source(Protocol):
 
     def trajectories(self) -> Trajectories:
         """Give the shoppers' decisions in order, for sequential estimators; may raise every `EvaluationError`."""
+        ...
+
+    @property
+    def has_shoppers(self) -> bool:
+        """Whether rows name their shopper, so that they can be clustered; known once they were read."""
         ...
 
     @property
@@ -60,6 +65,7 @@ class Asked:
     registry: str | None = None
     slots: tuple[str, ...] = ()
     role: str = EVALUATED
+    span: Span = field(default_factory=Span)
 
     @property
     def of_log(self) -> list[str]:
@@ -70,6 +76,8 @@ class Asked:
             "--model": self.model != "linear",
             "--critical": self.role != EVALUATED,
             "--registry": self.registry is not None,
+            "--from": isfinite(self.span.start),
+            "--to": isfinite(self.span.end),
         }
         return [name for name, is_given in given.items() if is_given]
 
@@ -127,10 +135,16 @@ def _open_log(asked: Asked, url: str | None, question: Question) -> Log:
         raise NotAvailable("a log needs a policy to evaluate: give --target")
     if asked.columns:
         raise NotAvailable("a log's columns have names of their own: leave out --columns")
+    if question.interval == SEQUENCE and question.needs_model:
+        raise NotAvailable(
+            "a confidence sequence of dr needs a model that has seen no later row, and that of a log has seen all: "
+            "ask for --estimators ipw, or give a table with q_chosen and v_target of a model that was fitted before"
+        )
     read: Read = file_reader(Path(asked.source), asked.role) if url is None else DatabaseReader(url, asked.role)
     name = Path(asked.source).name if url is None else "the log of the service"
     targets = Targets(asked.registry or registry_url(asked.source))
-    return Log(name, read, targets, question, LogQuestion(asked.target, asked.against, asked.model, asked.slots))
+    own = LogQuestion(asked.target, asked.against, asked.model, asked.slots, asked.span)
+    return Log(name, read, targets, question, own)
 
 
 def mapping(text: str) -> Mapping[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from decision_service.registry.base import RegistryUnavailable
+from decision_service.registry.base import RegistryUnavailable, Version
 from decision_service.registry.sql import SqlRegistry
 from decision_service.versions import learned_policy
 from offline_eval.decisions import Decision
@@ -31,6 +32,8 @@ class Targets:
 
     def __init__(self, registry_url: str | None) -> None:
         self._registry_url = registry_url
+        self.learned_at: dict[str, float] = {}
+        """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
 
     def named(self, name: str) -> Target:
         """Make a target; ``rule`` and ``version:N`` may end in ``@ε`` for another floor than the default.
@@ -45,10 +48,14 @@ class Targets:
             return self._plain(*_floored(name))
         match kind:
             case "version":
-                return self._version(*_floored(rest))
+                number, floor = _floored(rest)
+                version = self._version(number)
+                self.learned_at[name] = float(version.facts["at"])
+                return OfPolicy(_compiled(version, floor))
             case "table":
                 return Table(read_probabilities(Path(rest)))
             case "call":
+                _see_current_directory()
                 return Call.named(rest)
             case "vw":
                 return VwTarget(rest)
@@ -65,7 +72,7 @@ class Targets:
             raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
         return Logging() if name == "logging" else Uniform()
 
-    def _version(self, text: str, floor: float | None) -> Target:
+    def _version(self, text: str) -> Version:
         if self._registry_url is None:
             raise NotAvailable("a model version needs the registry: give its URL with --registry")
         if not text.isdecimal():
@@ -73,21 +80,21 @@ class Targets:
         try:
             registry = SqlRegistry.open(self._registry_url)
             try:
-                payload = registry.load(int(text)).payload
+                return registry.load(int(text))
             finally:
                 registry.close()
         except (RegistryUnavailable, ValueError) as error:
             raise NotAvailable(f"the registry cannot be read: {error}") from error
         except KeyError:
             raise NotAvailable(f"the registry has no model version {text}") from None
-        if payload is None:
-            raise NotAvailable(f"the bytes of model version {text} were pruned")
-        return OfPolicy(_compiled(payload, int(text), floor))
 
 
-def _compiled(payload: bytes, number: int, floor: float | None) -> Callable[[Decision], Policy]:
+def _compiled(version: Version, floor: float | None) -> Callable[[Decision], Policy]:
     """Compile the model once for each catalogue version that the log goes through."""
-    snapshot = ModelSnapshot.from_bytes(payload)
+    number = version.number
+    if version.payload is None:
+        raise NotAvailable(f"the bytes of model version {number} were pruned")
+    snapshot = ModelSnapshot.from_bytes(version.payload)
     policies: dict[int, Policy] = {}
 
     def make(decision: Decision) -> Policy:
@@ -102,6 +109,13 @@ def _compiled(payload: bytes, number: int, floor: float | None) -> Callable[[Dec
         return policies[rulebook.version]
 
     return make
+
+
+def _see_current_directory() -> None:
+    """Let modules of the current directory be imported, as ``python -m`` does and an installed command does not."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _unknown(name: str) -> NotAvailable:

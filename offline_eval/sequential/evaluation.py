@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Protocol
 
 import numpy as np
 
-from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason
-from offline_eval.intervals.bootstrap import percentiles
+from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason, standard_errors
+from offline_eval.intervals.bootstrap import check_draws, percentiles
 from offline_eval.report import Estimate
 from offline_eval.rows import FloatArray
 from offline_eval.sequential.fitted_q import Convergence, FittedQ, check
 from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
+
+DRAWS = 200
 
 
 class SequentialEstimator(Protocol):
@@ -46,7 +49,7 @@ class SequentialReport:
 
 
 def evaluate_sequential(
-    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = 200, seed: int = 0
+    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = DRAWS, seed: int = 0
 ) -> SequentialReport:
     """Evaluate a target along trajectories.
 
@@ -54,7 +57,13 @@ def evaluate_sequential(
     ----------
     draws, seed
         Of the bootstrap by shopper; every draw estimates anew, state ratios and Q included.
+
+    Raises
+    ------
+    NotAvailable
+        When there are too few draws.
     """
+    check_draws(draws)
     ones = np.ones(trajectories.shoppers)
     resamples = _resamples(trajectories.shoppers, draws, seed)
     estimates = [
@@ -66,7 +75,8 @@ def evaluate_sequential(
         for estimator in ESTIMATORS
     ]
     convergence = check(trajectories)
-    return SequentialReport(estimates, convergence, [*history_finding(trajectories), *_of_fit(convergence)])
+    findings = [*history_finding(trajectories), *within_channel_finding(trajectories), *_of_fit(convergence)]
+    return SequentialReport(estimates, convergence, findings)
 
 
 def history_finding(trajectories: Trajectories) -> list[Reason]:
@@ -86,6 +96,29 @@ def history_finding(trajectories: Trajectories) -> list[Reason]:
         "bandit estimates do not see that, read state-marginal and fqe"
     )
     return [Reason(Level.do_not_use, "history", text)]
+
+
+def within_channel_finding(trajectories: Trajectories) -> list[Reason]:
+    """Flag sequential estimates where the target's messages and delays differ from the log's, and that matters.
+
+    Paired: weighted rewards by the whole joint action and by its channel; the error is clustered by shopper. Beyond
+    three standard errors it is hardly chance, as everywhere in the verdict. No more than caution: bandit estimates,
+    which the verdict is about too, are not wrong.
+    """
+    channel, joint, count = trajectories.weight, trajectories.joint_weight, trajectories.shoppers
+    if joint is None or count < 2:  # one shopper has no standard error
+        return []
+    moved = np.where(np.isclose(joint, channel), 0.0, joint - channel) * trajectories.reward
+    apart = float(moved.mean())
+    residuals = np.bincount(trajectories.shopper, weights=moved - apart)
+    error = sqrt(float(residuals @ residuals) * count / (count - 1)) / len(trajectories)
+    if abs(standard_errors(apart, error)) <= DOUBTFUL_Z:
+        return []
+    text = (
+        f"the target's messages or delays within a channel are others than the log's, which changes its value by "
+        f"{apart:+.4g} ± {error:.2g}: sequential estimates do not see that, weights of whole joint actions do"
+    )
+    return [Reason(Level.caution, "within_channel", text)]
 
 
 def _apart(trajectories: Trajectories, times: FloatArray) -> float:

@@ -37,6 +37,9 @@ class Trajectories:
         As in `Rows`.
     target
         The target's distribution in each row (n, K).
+    joint_weight
+        The importance weight of each single decision's whole joint action (n,), where actions are but a part of it;
+        None: they are all of it.
     """
 
     shopper: IntArray
@@ -46,6 +49,7 @@ class Trajectories:
     reward: FloatArray
     propensity: FloatArray
     target: FloatArray
+    joint_weight: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.reward):
@@ -103,8 +107,9 @@ class Trajectories:
     def of_decisions(cls, decisions: Iterable[Decision], target: Target) -> Trajectories:
         """Make trajectories of a log: the state is the number of recent sends, the action the channel or HOLD.
 
-        Weights are those of channels (see `slots`), so delays and messages must not matter given the channel.
-        All is held in memory, some 100 bytes a decision.
+        Weights are those of channels (see `slots`): the value is that of the target's channels with the logging
+        policy's messages and delays. What that leaves out, `joint_weight` tells. All is held in memory, some 100 bytes
+        a decision.
 
         Raises
         ------
@@ -120,12 +125,14 @@ class Trajectories:
         for row, decision in enumerate(decisions, start=1):
             decision.check(row)
             labels = [_channel(action) for action in decision.actions]
-            own = _by_label(labels, checked(target, decision, row), codes)
+            asked = checked(target, decision, row)
+            own = _by_label(labels, asked, codes)
             logged = _by_label(labels, decision.probabilities, codes)
             drawn = codes[labels[decision.drawn]]
             state = _state(decision, row)
             shopper = names.setdefault(decision.shopper_id, len(names))
-            found.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn])))
+            joint = asked[decision.drawn] / decision.propensity
+            found.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn]), joint))
             wanted.append(own)
         return cls._ordered(found, wanted, len(codes))
 
@@ -139,12 +146,12 @@ class Trajectories:
         for place, source in enumerate(order.tolist()):
             for action, probability in wanted[source].items():
                 target[place, action] = probability
-        shopper, state, action, reward, propensity = columns[order].T
+        shopper, state, action, reward, propensity, joint = columns[order].T
         starts = np.append(0, np.flatnonzero(np.diff(shopper)) + 1)
         step = np.arange(len(found)) - np.repeat(starts, np.diff(np.append(starts, len(found))))
         codes = {"shopper": shopper, "step": step, "state": state, "action": action}
         whole: dict[str, Any] = {name: each.astype(np.int64) for name, each in codes.items()}
-        return cls(**whole, reward=reward, propensity=propensity, target=target)
+        return cls(**whole, reward=reward, propensity=propensity, target=target, joint_weight=joint)
 
 
 def _state(decision: Decision, row: int) -> int:

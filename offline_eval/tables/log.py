@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from offline_eval.decisions import Decision, Recorded
 from offline_eval.errors import BadData, NoData
 from offline_eval.recorded import actions_of, labels_of
-from offline_eval.tables.plain import Unreadable, is_parquet, translated
+from offline_eval.tables.plain import Unreadable, check_columns, is_parquet, translated
 from policies.catalogue import Catalogue
 from policies.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
 from policies.rulebook import Rulebook
@@ -168,10 +168,9 @@ def read_log(path: Path, role: str) -> Iterator[Decision]:
 
 
 def _check_schema(found: Any) -> None:
-    """Refuse a file that lacks a column, or holds something else in it; other widths of a type will do."""
+    """Refuse a file that lacks a column, has one twice, or holds something else; other widths of a type will do."""
+    check_columns(found.names, _FIELDS)
     for name, wanted in _FIELDS.items():
-        if name not in found.names:
-            raise BadData(name, f"is missing; the file has {', '.join(found.names) or 'no columns'}")
         own = found.field(name).type
         if _sort(own) != _sort(wanted):
             raise BadData(name, f"holds {own}, must hold {wanted}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 from offline_eval.rows import SCALARS, FloatArray, Labels, Rows
@@ -27,6 +28,8 @@ from offline_eval.rows import SCALARS, FloatArray, Labels, Rows
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 _BATCH = 1 << 17
 _MODEL = ("q_chosen", "v_target")
+_EMPTY = frozenset({"", None})
+_NO_NUMBER = (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError)
 SHOPPER, UNSUPPORTED, EVENT = "shopper", "unsupported", "event_id"
 
 
@@ -153,13 +156,25 @@ def csv_batches(path: Path, names: Sequence[str], wanted: Sequence[str]) -> Iter
 
 
 def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
-    for name in layout.needed:
-        if layout.source(name) not in names:
-            raise BadData(layout.source(name), f"is missing; the table has {', '.join(names) or 'no columns'}")
-        if names.count(layout.source(name)) > 1:
-            raise BadData(layout.source(name), "stands twice among the table's columns")
     optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
-    return list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
+    wanted = list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
+    check_columns(names, wanted)
+    return wanted
+
+
+def check_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
+    """Refuse a table where a column is missing, or stands twice: nobody can tell which one is meant.
+
+    Raises
+    ------
+    BadData
+        Naming it.
+    """
+    for name in wanted:
+        if name not in names:
+            raise BadData(name, f"is missing; the table has {', '.join(names) or 'no columns'}")
+        if names.count(name) > 1:
+            raise BadData(name, "stands twice among the table's columns")
 
 
 def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> Rows:
@@ -183,38 +198,52 @@ def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> Rows
 
 def _numbers(batch: Any, name: str, first: int) -> FloatArray:
     column = batch.column(name)
-    if column.null_count:
-        bad = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-        raise BadData(name, "is empty", row=first + bad)
+    _check_filled(column, name, first)
     try:
-        numbers = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+        numbers = _as_float(column).to_numpy(zero_copy_only=False)
+    except _NO_NUMBER:
         raise _no_number(column, name, first) from None
     return np.asarray(numbers, dtype=np.float64)
+
+
+def _as_float(column: Any) -> Any:
+    # Unsafe only in that whole numbers above 2^53 are rounded, as they are everywhere else.
+    return column.cast(pyarrow.float64(), safe=False)
 
 
 def _no_number(column: Any, name: str, first: int) -> BadData:
     """Find the value that is no number."""
     for place, value in enumerate(column.to_pylist()):
         try:
-            pyarrow.array([value]).cast(pyarrow.float64())
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+            _as_float(pyarrow.array([value]))
+        except _NO_NUMBER:
             return BadData(name, "is empty" if value == "" else f"is {value!r}, no number", row=first + place)
     return BadData(name, f"holds {column.type}, no numbers")
 
 
 def _codes(column: Any, codes: dict[Any, int], name: str, first: int) -> Labels:
     """Number the shoppers in the order in which they come: numbers are quicker to sum up by than names."""
+    _check_filled(column, name, first)
+    try:
+        packed = column.dictionary_encode()
+    except pyarrow.ArrowNotImplementedError:
+        raise BadData(name, f"holds {column.type}, must hold names or numbers") from None
+    numbers = np.array([codes.setdefault(each, len(codes)) for each in packed.dictionary.to_pylist()], dtype=np.int64)
+    found = np.asarray(numbers[packed.indices.to_numpy(zero_copy_only=False)])
+    # A dictionary may hold names that no row has: only what a row has can be bad.
+    for nothing in _EMPTY & codes.keys():
+        _check_not(found == codes[nothing], name, first)
+    return found
+
+
+def _check_filled(column: Any, name: str, first: int) -> None:
     if column.null_count:
-        bad = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-        raise BadData(name, "is empty", row=first + bad)
-    packed = column.dictionary_encode()
-    names = packed.dictionary.to_pylist()
-    if "" in names:
-        bad = int(np.flatnonzero(packed.indices.to_numpy(zero_copy_only=False) == names.index(""))[0])
-        raise BadData(name, "is empty", row=first + bad)
-    numbers = np.array([codes.setdefault(each, len(codes)) for each in names], dtype=np.int64)
-    return np.asarray(numbers[packed.indices.to_numpy(zero_copy_only=False)])
+        _check_not(column.is_null().to_numpy(zero_copy_only=False), name, first)
+
+
+def _check_not(empty: NDArray[np.bool_], name: str, first: int) -> None:
+    if empty.any():
+        raise BadData(name, "is empty", row=first + int(empty.argmax()))
 
 
 def _labels(column: Any) -> Labels:

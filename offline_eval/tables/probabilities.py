@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from offline_eval.errors import BadData
-from offline_eval.tables.plain import csv_batches, csv_names, is_parquet, translated
+from offline_eval.tables.plain import check_columns, csv_batches, csv_names, is_parquet, translated
 
 _COLUMNS = ("event_id", "action", "probability")
 
@@ -25,14 +25,13 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
     Unreadable, BadData
         When it is no such table.
     """
-    with translated(path):
-        table = pyarrow.parquet.read_table(path) if is_parquet(path) else _read_csv(path)
-    for name in _COLUMNS:
-        if name not in table.column_names:
-            raise BadData(name, f"is missing; the table has {', '.join(table.column_names)}")
+    table = _read(path)
     found: dict[str, dict[str, float]] = {}
     columns = (table.column(name).to_pylist() for name in _COLUMNS)
     for row, (event_id, action, probability) in enumerate(zip(*columns, strict=True), start=1):
+        for name, told in (("event_id", event_id), ("action", action)):
+            if told in (None, ""):
+                raise BadData(name, "is empty", row)
         try:
             number = float(probability)
         except (TypeError, ValueError):
@@ -46,8 +45,13 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def _read_csv(path: Path) -> Any:
-    names = csv_names(path)
-    wanted = [name for name in _COLUMNS if name in names]
-    schema = pyarrow.schema([(name, pyarrow.string()) for name in wanted])
-    return pyarrow.Table.from_batches(csv_batches(path, names, wanted), schema)
+def _read(path: Path) -> Any:
+    with translated(path):
+        if is_parquet(path):
+            file = pyarrow.parquet.ParquetFile(path)
+            check_columns(file.schema_arrow.names, _COLUMNS)
+            return file.read(columns=list(_COLUMNS))
+        names = csv_names(path)
+        check_columns(names, _COLUMNS)
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in _COLUMNS])
+        return pyarrow.Table.from_batches(csv_batches(path, names, _COLUMNS), schema)

@@ -144,7 +144,7 @@ def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: Rows) -> None:
     assert evaluate(file, "--clip", "3", "--reward-range", "0,2", "--max-weight", "9", "--json", out)[0] == 0
     facts = json.loads(out.read_text())["facts"]
     told = {"clip": 3.0, "reward_range": "0,2", "max_weight": 9.0, "model": "linear", "draws": 1000, "critical": False}
-    assert told.items() <= facts.items()
+    assert (told | {"sequential_draws": 200}).items() <= facts.items()
     assert evaluate(file, "--json", out)[0] == 0
     assert json.loads(out.read_text())["facts"]["clip"] is None
 
@@ -242,6 +242,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) 
         (["--slots", "channel"], "leave out --slots"),
         (["--model", "deep", "--critical"], "leave out --model and --critical"),
         (["--registry", "sqlite://"], "leave out --registry"),
+        (["--from", "2026-11-21"], "leave out --from"),
+        (["--to", "2026-11-21T17:00:00Z"], "leave out --to"),
         (["--sequential"], "sequential estimators need a log"),
     ],
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from offline_eval import NAMES, BadData, Rows, Totals, blocks, dense_blocks, named
+from offline_eval import NAMES, BadData, Rows, Totals, blocks, dense_blocks, evaluate, named
 from offline_eval.decisions import Decision
 from offline_eval.targets import Call
 from offline_eval.weighing import Weighing
@@ -61,6 +65,46 @@ def test_columns_of_other_lengths_are_refused() -> None:
         Rows.of(**columns(propensity=[0.5, 0.5]))
 
 
+@pytest.mark.parametrize("column", ["shoppers", "events", "unsupported", "v_target"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_optional_columns_of_other_lengths_are_refused_too(column: str, count: int) -> None:
+    with pytest.raises(BadData, match=f"column {column}: has {count} values, reward has 3"):
+        Rows.of(**columns(**{column: [0.5] * count}))
+
+
+def test_labels_of_another_length_are_refused() -> None:
+    with pytest.raises(BadData, match="column channel: has 2 values, reward has 3"):
+        Rows.of(**columns(labels={"channel": ["push", "email"]}))
+
+
+@pytest.mark.parametrize("column", ["reward", "propensity", "target_propensity"])
+def test_a_column_that_is_missing_is_named(column: str) -> None:
+    with pytest.raises(BadData, match=f"column {column}: is missing"):
+        Rows.of(**{name: values for name, values in columns().items() if name != column})
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "complaint"),
+    [
+        ("reward", [1, "x", 0], "row 2, column reward: is 'x', no number"),
+        ("reward", [1, 0, [1]], "row 3, column reward: is [1], no number"),
+        ("propensity", 0.5, "column propensity: has the shape (), must hold one value per row"),
+        ("propensity", [[0.5]] * 3, "column propensity: has the shape (3, 1), must hold one value per row"),
+        ("shoppers", ["ann", None, "bob"], "row 2, column shoppers: is empty"),
+        ("shoppers", np.array(["ann", "bob", np.nan], dtype=object), "row 3, column shoppers: is empty"),
+    ],
+)
+def test_what_is_no_column_is_named(column: str, values: object, complaint: str) -> None:
+    with pytest.raises(BadData, match=re.escape(complaint)):
+        Rows.of(**columns(**{column: values}))
+
+
+def test_shoppers_may_be_any_objects() -> None:
+    rows = Rows.of(**columns(shoppers=np.array(["ann", 1, "ann"], dtype=object)))
+    assert rows.shoppers is not None
+    assert rows.shoppers.tolist() == ["ann", "1", "ann"]
+
+
 def test_numbers_of_rows_go_on_over_blocks() -> None:
     count = 10
     reward, propensity = np.ones(count), np.full(count, 0.5)
@@ -72,18 +116,57 @@ def test_numbers_of_rows_go_on_over_blocks() -> None:
 
 def dense(**changes: object) -> list[Rows]:
     """Seven rows over three joint actions, in blocks of three."""
-    given: dict[str, Any] = {
+    sound: dict[str, Any] = {
         "reward": np.ones(7),
         "action": np.arange(7) % 3,
         "propensity": np.full(7, 0.5),
         "target": np.tile([0.7, 0.2, 0.1], (7, 1)),
     }
-    return list(dense_blocks(**given | changes, size=3))
+    return list(dense_blocks(**sound | changes, size=3))
 
 
 def test_dense_rows_keep_their_shoppers() -> None:
     shoppers = [rows.shoppers for rows in dense(shoppers=np.array(list("aabbccd")))]
     assert [each.tolist() for each in shoppers if each is not None] == [["a", "a", "b"], ["b", "c", "c"], ["d"]]
+
+
+NUMBERS = [np.bool_, np.int8, np.int32, np.int64, np.float16, np.float32, np.float64]
+
+
+@given(
+    arrays.arrays(st.sampled_from(NUMBERS), 7, elements=st.sampled_from([0, 1])),
+    arrays.arrays(st.sampled_from(NUMBERS[4:]), 7, elements=st.sampled_from([0.25, 0.5, 1.0])),
+    st.sampled_from(NUMBERS),
+    st.booleans(),
+)
+def test_the_type_of_numbers_does_not_matter(
+    reward: np.ndarray, propensity: np.ndarray, kind: type[np.generic], positions: bool
+) -> None:
+    """Nor whether distributions have the Open Bandit Pipeline's third axis; the report is the same to the last bit."""
+    target, q_hat = (np.roll(np.eye(3), by, axis=0)[np.arange(7) % 3].astype(kind) for by in (0, 1))
+    typed: dict[str, Any] = {"reward": reward, "propensity": propensity, "target": target, "q_hat": q_hat}
+    plain = {name: values.astype(np.float64) for name, values in typed.items()}
+    if positions:
+        typed |= {name: typed[name][:, :, None] for name in ("target", "q_hat")}
+    assert evaluate(dense(**typed)) == evaluate(dense(**plain))
+
+
+@pytest.mark.parametrize("column", ["target", "q_hat"])
+@pytest.mark.parametrize("shape", [(7,), (7, 3, 2), (7, 1, 3)])
+def test_tables_of_another_shape_are_refused(column: str, shape: tuple[int, ...]) -> None:
+    complaint = f"column {column}: has the shape {shape}, must be (n, K) or (n, K, 1)"
+    with pytest.raises(BadData, match=re.escape(complaint)):
+        dense(**{column: np.full(shape, 1 / 3)})
+
+
+def test_predictions_for_other_joint_actions_are_refused() -> None:
+    with pytest.raises(BadData, match="column q_hat: predicts for 2 joint actions, target has 3"):
+        dense(q_hat=np.zeros((7, 2)))
+
+
+def test_a_dense_value_that_is_no_number_is_named_by_its_row() -> None:
+    with pytest.raises(BadData, match="row 5, column reward: is 'x', no number"):
+        dense(reward=np.array([1, 0, 1, 0, "x", 1, 0], dtype=object))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.worlds import Fatigue
 from offline_eval.decisions import Decision
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.errors import BadData, NoData, NotAvailable
-from offline_eval.sequential.evaluation import ESTIMATORS, SequentialEstimator, evaluate_sequential, history_finding
+from offline_eval.sequential.evaluation import (
+    ESTIMATORS,
+    SequentialEstimator,
+    evaluate_sequential,
+    history_finding,
+    within_channel_finding,
+)
 from offline_eval.sequential.fitted_q import FittedQ, check
 from offline_eval.sequential.per_decision import PerDecision, cumulated
 from offline_eval.sequential.state_marginal import StateMarginal
@@ -135,6 +143,71 @@ def test_actions_hardly_ever_tried_are_found() -> None:
     assert not found.is_sound
 
 
+MESSAGES = (JointAction("good", "push", 0), JointAction("bad", "push", 0), JointAction("any", "email", 0), "HOLD")
+MIX = np.array([0.3, 0.3, 0.2, 0.2])
+
+
+def of_messages(chances: tuple[float, ...], wanted: np.ndarray, seed: int, logged: np.ndarray = MIX) -> Trajectories:
+    """Make trajectories of 300 shoppers with six decisions each, who never tire."""
+    random = np.random.default_rng(seed)
+    decisions = []
+    for number in range(1_800):
+        drawn = int(random.choice(4, p=logged))
+        reward, context = float(random.random() < chances[drawn]), {"recent_sends": number // 300}
+        shopper = f"s-{number % 300}"
+        decisions.append(Decision(f"e-{number}", shopper, float(number), context, MESSAGES, logged, drawn, reward))
+    return Trajectories.of_decisions(decisions, Call(lambda _: wanted))
+
+
+def test_a_better_message_on_the_same_channel_is_what_sequential_estimates_do_not_see() -> None:
+    """The target always sends the message that earns .3; estimates hold the mean of .2 of the log's two messages."""
+    log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=12)
+    report = evaluate_sequential(log, draws=40)
+    assert all(estimate.high < 0.3 for estimate in report.estimates if estimate.name in ("state-marginal", "fqe"))
+    (finding,) = (each for each in report.findings if each.code == "within_channel")
+    assert finding.level is Level.caution
+    told = re.search(r"changes its value by (\S+) ± (\S+): ", finding.text)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(0.1, abs=4 * float(told[2]))
+
+
+@given(
+    st.lists(st.floats(0.05, 1), min_size=4, max_size=4),
+    st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda shares: sum(shares) > 0.1),
+)
+@settings(max_examples=15, deadline=None)
+def test_a_target_that_keeps_the_logs_messages_within_each_channel_is_never_flagged(
+    mix: list[float], shares: list[float]
+) -> None:
+    """However far the messages' rewards are apart."""
+    logged, channel = np.array(mix) / sum(mix), np.array([0, 0, 1, 2])
+    wanted = (np.array(shares) / sum(shares))[channel] * logged / np.bincount(channel, logged)[channel]
+    log = of_messages((0.9, 0.1, 0.5, 0.0), wanted, seed=13, logged=logged)
+    assert log.joint_weight == pytest.approx(log.weight)
+    assert within_channel_finding(log) == []
+
+
+def test_other_messages_that_earn_the_same_are_hardly_ever_flagged() -> None:
+    """By chance once in 370."""
+    flagged = [
+        within_channel_finding(of_messages((0.2, 0.2, 0.1, 0.0), np.array([0.6, 0.1, 0.3, 0.0]), seed))
+        for seed in range(20)
+    ]
+    assert sum(map(bool, flagged)) <= 1
+
+
+def test_a_shopper_who_does_the_same_again_and_again_makes_the_finding_no_surer() -> None:
+    log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=14)
+    places = np.arange(len(log)).reshape(300, 6).repeat(5, axis=0).ravel()
+    often = {name: values[places] for name, values in vars(log).items()} | {"step": np.tile(np.arange(30), 300)}
+    assert within_channel_finding(Trajectories(**often)) == within_channel_finding(log) != []
+
+
+def test_one_shopper_alone_says_nothing_about_messages() -> None:
+    log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=14)
+    assert within_channel_finding(Trajectories(**{name: values[:6] for name, values in vars(log).items()})) == []
+
+
 def decision(number: int, **changes: Any) -> Decision:
     """Shoppers take turns, so rows of the log are in another order than those of trajectories."""
     actions = (JointAction("m", "push", 0), JointAction("m", "email", 0), "HOLD")
@@ -194,7 +267,7 @@ def test_a_log_without_the_number_of_recent_sends_has_no_trajectories() -> None:
 def test_trajectories_of_other_lengths_are_fine() -> None:
     log = WORLD.log(100, np.random.default_rng(10))
     kept = log.step < np.repeat(np.arange(100) % 12 + 1, 12)
-    columns = {name: getattr(log, name)[kept] for name in vars(log)}
+    columns = {name: values[kept] for name, values in vars(log).items() if values is not None}
     short = Trajectories(**columns)
     for estimator in ESTIMATORS:
         assert np.isfinite(value(estimator, short))
@@ -217,4 +290,4 @@ def test_bad_trajectories_are_named() -> None:
     with pytest.raises(BadData, match="row 6, column step: is 9, 5 would follow"):
         replace(log, step=step)
     with pytest.raises(NoData):
-        Trajectories(**{name: getattr(log, name)[:0] for name in vars(log)})
+        Trajectories(**{name: values[:0] for name, values in vars(log).items() if values is not None})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,22 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
+from decision_service.answers import iso
+from decision_service.evaluation.in_sample import InSample
+from decision_service.evaluation.log_decisions import EVALUATED
+from decision_service.evaluation.logs import DatabaseReader
+from decision_service.evaluation.targets import Targets
 from decision_service.log.base import Entry
 from decision_service.registry.base import Checkpoint
 from decision_service.registry.sql import SqlRegistry
 from offline_eval.decisions import Decision
+from offline_eval.sequential.evaluation import evaluate_sequential
+from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue import Reward
 from policies.learning import empty_snapshot
 from policies.policy import rule
@@ -182,6 +193,29 @@ def test_a_feature_that_some_rows_lack_has_an_empty_label(tmp_path: Path) -> Non
     assert [(group["label"], group["rows"]) for group in document["groups"]["s.city"]] == [("", 2), ("Vigo", 1)]
 
 
+def test_a_function_of_the_current_directory_is_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed command has no current directory on its path, other than ``python -m``."""
+    (tmp_path / "policy_of_mine.py").write_text("def first(decision):\n    return [1.0, 0.0]\n")
+    events = write_events(tmp_path / "a.dsjson", {}, {"_label_cost": 0, "_label_Action": 2})
+    asked = ("--target", "call:policy_of_mine:first", "--estimators", "ipw")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert "'policy_of_mine:first' cannot be imported" in run("evaluate", events, *asked)[2]
+    monkeypatch.chdir(tmp_path)
+    assert results(evaluate(events, *asked))["ope.ipw"] == 1.0
+
+
+@pytest.mark.parametrize(("named", "clustered"), [(0, False), (2, True), (3, True)])
+def test_events_that_name_no_shopper_are_said_not_to_be_clustered(tmp_path: Path, named: int, clustered: bool) -> None:
+    events = ({"shopper": "ann"} if number < named else {} for number in range(3))
+    file = write_events(tmp_path / "a.dsjson", *events)
+    document = evaluate(file, "--target", "uniform", "--estimators", "ipw")
+    assert document["facts"]["clustered"] is clustered
+    assert document["diagnostics"]["units"] == min(1, named) + 3 - named
+    told = [reason["text"] for code, reason in reasons(document).items() if code == "not_clustered"]
+    apart = f"{3 - named} of 3 decisions name no shopper: they are taken as independent of all others"
+    assert told == ([apart] if named < 3 else [])
+
+
 def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
     file = write_events(tmp_path / "a.json", {})
     assert "a log needs a policy to evaluate: give --target" in run("evaluate", file)[2]
@@ -232,6 +266,63 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
+def reasons(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {reason["code"]: reason for reason in document["verdict"]["reasons"]}
+
+
+def rows_of(document: dict[str, Any]) -> int:
+    return int(document["facts"]["rows"])
+
+
+def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallLog, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'models.sqlite'}"
+    registry, payload = SqlRegistry.open(url), empty_snapshot(Reward()).to_bytes()
+    for number in (1, 2):
+        facts = {"at": NOW + number * 400 - 0.5}
+        registry.save(number - 1 or None, Checkpoint(number, b""), version=payload, facts=facts)
+    registry.close()
+    asked = ("--against", "version:2@0.5", "--estimators", "snipw", "--registry", url)
+    found = reasons(evaluate(small.directory, "--target", "version:1", *asked))
+    for code, name, count in (("in_sample", "version:1", "400"), ("against.in_sample", "version:2@0.5", "800")):
+        assert found[code]["level"] == "caution"
+        assert f"{count} of 1,200 decisions were made before {name} was learned" in found[code]["text"]
+    after = found["in_sample"]["text"].split("--from ")[1].rstrip(")")
+    later = evaluate(small.directory, "--target", "version:1", *asked, "--from", after)
+    assert rows_of(later) == COUNT - 400
+    assert "in_sample" not in reasons(later)
+    assert "400 of 800 decisions" in reasons(later)["against.in_sample"]["text"]
+    for other in ("rule", "uniform", "logging"):
+        assert "in_sample" not in reasons(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
+
+
+@given(st.lists(st.floats(0, 2e9), max_size=6), st.floats(0, 2e9))
+def test_decisions_from_the_time_that_is_told_cannot_have_taught_a_version(times: list[float], at: float) -> None:
+    watch = InSample("version:1", at)
+    decisions = [Decision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
+    assert list(watch.watched(decisions)) == decisions
+    assert bool(watch.findings()) == any(time <= at for time in times)
+    for finding in watch.findings():
+        after = datetime.fromisoformat(finding.text.split("--from ")[1].rstrip(")")).timestamp()
+        assert at < after <= at + 1
+
+
+@pytest.mark.parametrize("options", [("--estimators", "dr"), ("--estimators", "snipw", "--sequential")])
+def test_a_span_of_time_is_all_that_is_read(small: SmallLog, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The reward model, and the trajectories, too: the same numbers as from a file that holds nothing else."""
+    file = tmp_path / "log.parquet"
+    run("export", small.directory, file)
+    table = pyarrow.parquet.read_table(file)
+    begin, end = NOW + 200.0, NOW + 900.0
+    own = table.filter(pyarrow.array([begin <= at < end for at in table.column("at").to_pylist()]))
+    about = pyarrow.parquet.read_metadata(file).metadata
+    pyarrow.parquet.write_table(own.replace_schema_metadata(about), file)
+    span, asked = ("--from", iso(begin), "--to", iso(end)), ("--target", "uniform", *options)
+    ours, theirs = evaluate(small.directory, *asked, *span), evaluate(file, *asked)
+    assert rows_of(ours) == 700
+    assert results(ours) == results(theirs)
+    assert (ours["facts"]["from"], ours["facts"]["to"]) == (span[1], span[3])
+
+
 def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -> None:
     lines = ["event_id,action,probability"]
     lines += [f"e-{number},reminder/push/0,0.75\ne-{number},HOLD,0.25" for number in range(COUNT)]
@@ -257,6 +348,10 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "vw:--cb_adf"], "gives no probabilities"),
         (["--target", "uniform", "--slots", "colour"], "there is no slot 'colour'"),
         (["--target", "uniform", "--model", "none"], "need a reward model"),
+        (
+            ["--target", "uniform", "--interval", "sequence", "--estimators", "ipw,dr", "--max-weight", "99"],
+            "needs a model that has seen no later row",
+        ),
         (["--target", "uniform", "--model", "deep"], "there is no reward model 'deep'"),
         (["--target", "uniform", "--by", "colour"], "no label 'colour'"),
         (["--target", "uniform", "--columns", "reward=clicked"], "leave out --columns"),
@@ -265,6 +360,8 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
         (["--target", "rule@2"], "epsilon must lie between 0 and 1, not 2.0"),
         (["--target", "rule@x"], "a floor is a number, not 'x'"),
         (["--target", "rule:1"], "there is no target 'rule:1'"),
+        (["--target", "uniform", "--from", "2001-01-01", "--to", "2001-01-02"], "no decision between --from and --to"),
+        (["--target", "uniform", "--from", "soon"], "--from is an ISO 8601 time, such as 2026-11-21T17:00:00Z, not"),
         (["--target", "uniform", "--critical"], "holds no decision to evaluate with the role critical"),
     ],
 )
@@ -274,12 +371,33 @@ def test_what_cannot_be_asked_of_a_log_is_refused(small: SmallLog, options: list
     assert complaint in err.replace("\n", " ")
 
 
+def test_a_confidence_sequence_without_a_model_can_be_asked_of_a_log(small: SmallLog) -> None:
+    asked = ("--target", "uniform", "--interval", "sequence", "--estimators", "ipw", "--reward-range=-1,1")
+    document = evaluate(small.directory, *asked)
+    found = document["results"][0]
+    assert found["low"] < found["value"] < found["high"]
+
+
 def test_sequential_estimators_can_be_asked_for(small: SmallLog) -> None:
     document = evaluate(small.directory, "--target", "logging", "--estimators", "ipw", "--sequential")
     found = results(document)
     for name in ("pdis", "sn-pdis", "state-marginal"):
         assert found[f"ope.{name}"] == pytest.approx(found["ope.mean_reward"])
     assert found["ope.fqe"] == pytest.approx(found["ope.mean_reward"], rel=0.1)
+
+
+def test_draws_and_seed_are_those_of_sequential_estimators_too(small: SmallLog) -> None:
+    asked = ("--target", "uniform", "--estimators", "ipw", "--sequential", "--seed", "1", "--draws")
+    document = evaluate(small.directory, *asked, "5")
+    found = {each["name"]: each for each in document["results"]}
+    target = Targets(None).named("uniform")
+    log = Trajectories.of_decisions(
+        DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)(), target
+    )
+    for each in evaluate_sequential(log, draws=5, seed=1).estimates:
+        assert (found[f"ope.{each.name}"]["low"], found[f"ope.{each.name}"]["high"]) == (each.low, each.high)
+    assert {"seed": 1, "draws": 5, "sequential_draws": 5}.items() <= document["facts"].items()
+    assert "a bootstrap needs at least 2 draws, not 1" in run("evaluate", small.directory, *asked, "1")[2]
 
 
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -337,7 +455,7 @@ def test_an_export_of_another_schema_is_refused_and_wider_types_will_do(small: S
 
     for column in ("shopper_id", "reward", "probabilities", "role"):
         told = run("evaluate", rewritten(table.drop_columns([column])), *options)
-        assert f"column {column}: is missing; the file has event_id" in told[2]
+        assert f"column {column}: is missing; the table has event_id" in told[2]
     place = table.schema.get_field_index("reward")
     words = table.set_column(place, "reward", table.column("reward").cast(pyarrow.string()))
     assert "column reward: holds string, must hold double" in run("evaluate", rewritten(words), *options)[2]
@@ -390,5 +508,4 @@ def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
             log.outcome(row)
     log.clock()
     log.log.close()
-    reasons = evaluate(tmp_path, "--target", "rule", "--estimators", "ipw")["verdict"]["reasons"]
-    assert "history" in {reason["code"] for reason in reasons}
+    assert "history" in reasons(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))
