@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from policies.behaviour import Activity, favourite
 from policies.context import rfm, segment, shared_context
-from policies.places import KEPT
+from policies.places import KEPT, STRAY
 from policies.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, ShopperRow
 from policies.rulebook import Rulebook
 from policies.shopper import NEW_SHOPPER, ShopperState
@@ -106,10 +106,11 @@ def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook
     context = shared_context(request(now=NOW + 40 * DAY_S), alone, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / 11
     assert (context["load"], "hours_since_contact" in context) == (0.0, False)
-    later = after(sent(1, NOW), click(1, NOW + 60), sent(2, NOW + 60 * DAY_S), sent(3, NOW + 70 * DAY_S))
-    assert [send.event_id for send in later.sends] == ["e-2", "e-3"]
-    context = shared_context(request(now=NOW + 70 * DAY_S), later, example_rulebook)
-    assert context["click_rate_push"] == (1 + 10 * 0.03) / 13
+    others = [sent(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
+    later = after(sent(1, NOW), click(1, NOW + 60), *others)
+    assert [send.event_id for send in later.sends] == [each.event_id for each in others]
+    context = shared_context(request(now=others[-1].at), later, example_rulebook)
+    assert context["click_rate_push"] == (1 + 10 * 0.03) / (11 + len(others))
 
 
 things = st.sampled_from([*EVENT_WEIGHTS, "page_view", "session"])

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.budget import overdraws, spent_by, utc_day
+from policies.places import STRAY
 from policies.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
 from policies.shopper import NEW_SHOPPER
 from policies.shopper_fold import fold
@@ -77,7 +78,9 @@ def test_a_budget_is_spent_to_the_last_millionth_and_never_beyond(costs: list[fl
 
 
 def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
-    old = fold(fold(NEW_SHOPPER, decision(1, 0)), decision(2, 70 * 24))
-    newest = decision(3, 80 * 24)
-    assert [send.event_id for send in fold(old, newest).sends] == ["e-2", "e-3"]
-    assert spent_by(newest, old) == {("sms", utc_day(NOW + 80 * 86_400)): 15_000}
+    old = fold(NEW_SHOPPER, decision(1, 0))
+    for number in range(2, STRAY + 2):
+        old = fold(old, decision(number, (68 + number) * 24))
+    newest = decision(STRAY + 2, 100 * 24)
+    assert [send.event_id for send in fold(old, newest).sends] == [f"e-{number}" for number in range(2, STRAY + 3)]
+    assert spent_by(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}
