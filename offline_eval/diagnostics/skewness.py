@@ -33,8 +33,8 @@ class Skewness:
 
     def add(self, weight: FloatArray, reward: FloatArray) -> None:
         """Add a block: weights (n,) and rewards (n,)."""
-        powers = np.stack([np.ones_like(reward), reward, reward**2, reward**3])
-        squares = weight**2
+        powers = np.stack([np.ones_like(reward), reward, reward * reward, reward * reward * reward])
+        squares = weight * weight
         self._plain += powers.sum(axis=1)
         self._weighted += powers @ squares
         self._cubes += float(squares @ weight)
