@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import markdown
-from decision_service.measurement import Measured, facts, write
+from decision_service.cli.measurements import Measured, facts, write
 
 app = typer.Typer(
     help="Measures the service; every command writes its results with the facts of the machine.",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.catalogue import Catalogue
-from policies.request import Request
-from policies.rows import QuietHours, TriggerRecord
-from policies.rulebook import Rulebook
-from policies.shopper import Send, ShopperState
-from policies.situation import Surroundings
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.records.request import Request
+from policies.records.rows import QuietHours, TriggerRecord
+from policies.rules.situation import Surroundings
+from policies.shopper.state import Send, ShopperState
 
 NOW = 1_795_280_400.0
 """2026-11-21T17:00:00Z."""

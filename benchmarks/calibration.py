@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from decision_service.measurement import Measured
-from simulators.hour import Hour
+from decision_service.cli.measurements import Measured
 from simulators.parameters import CHANNELS, Channel, ChannelTable
-from simulators.repertoire import STANDARD
 from simulators.scenario import scenario
-from simulators.senders import Broadcast, run
-from simulators.world import World
+from simulators.shops.broadcast import Broadcast, run
+from simulators.world.messages import STANDARD
+from simulators.world.tick import Hour
+from simulators.world.world import World
 
 TARGETS: dict[str, tuple[float, float]] = {
     "push": (0.043, 0.0014),

@@ -10,12 +10,12 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.worlds import Array, Orders, World
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
 from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Question, Rows, Totals, evaluate
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal
 from offline_eval.intervals.sequence import ConfidenceSequence
+from tests.reference.worlds import Array, Orders, World
 
 _ALPHA = 0.05
 _LOOKS = 25

@@ -16,28 +16,28 @@ from multiprocessing import get_context
 import numpy as np
 
 from benchmarks.rows_log import LoggedMind, learner
-from decision_service.catalogue_file import example
+from decision_service.catalogues.file import example
+from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from decision_service.measurement import Measured
 from offline_eval import named
-from offline_eval.decisions import Decision
+from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
-from offline_eval.history import History
+from offline_eval.logs.decisions import Decision
 from offline_eval.question import Question
-from offline_eval.report import Estimate
+from offline_eval.reports.report import Estimate
 from offline_eval.reward_models import LogModel
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
-from policies.policy import Policy, rule, uniform
-from policies.rulebook import Rulebook
-from simulators.local_shop import FixedMind, LocalShop, Mind
-from simulators.repertoire import Repertoire
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import Policy, rule, uniform
+from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
-from simulators.simulation import Simulation
-from simulators.world import World
+from simulators.shops.local import FixedMind, LocalShop, Mind
+from simulators.world.messages import Repertoire
+from simulators.world.world import World
 
 EPSILON = 0.2
 SCENARIOS = ("stationary", "fatigue")

@@ -6,10 +6,10 @@ from math import sqrt
 
 import numpy as np
 
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
 from offline_eval.sequential.evaluation import ESTIMATORS, history_finding
 from offline_eval.sequential.trajectories import Trajectories
-from simulators.fatigue_small import FatigueSmall
+from simulators.envs.fatigue_small import FatigueSmall
 
 
 def measure(repetitions: int, seed: int) -> list[Measured]:

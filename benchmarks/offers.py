@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
 from offline_eval import Question, Report, Rows, evaluate, named
 from offline_eval.reward_models import cross_fitted
-from policies.actions import ActionSpace, JointAction
-from policies.catalogue import Catalogue
-from policies.compiled_model import CompiledModel, ModelSnapshot
-from policies.features import example_text
-from policies.rows import Context
-from policies.vw_heads import OPTIONS, TwoHeads
+from policies.catalogue.action_space import ActionSpace, JointAction
+from policies.catalogue.document import Catalogue
+from policies.models.compiled import CompiledModel, ModelSnapshot
+from policies.models.features import example_text
+from policies.models.vw import OPTIONS, TwoHeads
+from policies.records.rows import Context
 
 PROPENSITY = 0.1
 _CHANNELS = ("web", "mobile", "social")

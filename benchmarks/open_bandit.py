@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
 from offline_eval import Question, Report, Rows, evaluate, named
 
 CAMPAIGNS = {"all": 80, "men": 34, "women": 46}

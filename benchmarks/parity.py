@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import markdown
-from decision_service.measurement import Measured, facts, write
+from decision_service.cli.measurements import Measured, facts, write
 from offline_eval import Limits, Rows, Totals, blocks, dense_blocks, named, values
 from offline_eval.estimators import NAMES
 from offline_eval.intervals import Bounds, Interval, Normal, ObpBootstrap

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from decision_service.measurement import Measured
-from simulators.reinforce import RandomAgent, train, value
+from decision_service.cli.measurements import Measured
+from simulators.envs.reinforce import RandomAgent, train, value
 
 _SHOPPERS, _WEEKS = 2_000, 4
 _NORMAL = 1.959963984540054

@@ -10,8 +10,8 @@ from math import hypot
 from pathlib import Path
 
 from benchmarks.running import running
-from decision_service.commands import replay
-from decision_service.measurement import Measured
+from decision_service.cli import replay
+from decision_service.cli.measurements import Measured
 
 
 class ReplayFailed(RuntimeError):

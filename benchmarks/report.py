@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
 
 
 def markdown(title: str, command: str, results: Sequence[Measured], about: Mapping[str, Any]) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from decision_service.learning.serving import learned_policy
 from decision_service.log.base import LogRow
-from decision_service.versions import learned_policy
-from policies.compiled_model import ModelSnapshot
-from policies.policy import Policy
-from policies.rows import CatalogueRow, ClockRow, Row, encode
-from policies.rulebook import Rulebook
-from simulators.learning_mind import LearningMind
-from simulators.local_shop import Mind
-from simulators.shop import Arrival
+from policies.catalogue.rulebook import Rulebook
+from policies.models.compiled import ModelSnapshot
+from policies.models.policy import Policy
+from policies.records.rows import CatalogueRow, ClockRow, Row, encode
+from simulators.shops.base import Arrival
+from simulators.shops.learning import LearningMind
+from simulators.shops.local import Mind
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.worlds import World
-from decision_service.measurement import Measured
+from decision_service.cli.measurements import Measured
+from tests.reference.worlds import World
 
 _CHUNK = 500_000
 
@@ -20,8 +20,8 @@ _MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 from offline_eval import Question, evaluate
-from offline_eval.rows import joined
-from offline_eval.tables.plain import read_rows
+from offline_eval.batch import joined
+from offline_eval.logs.tables.plain import read_rows
 source = read_rows(Path(sys.argv[1]))
 if sys.argv[2] == "memory":
     source = joined(list(source))

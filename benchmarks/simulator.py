@@ -17,18 +17,18 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-from decision_service.catalogue_file import example
-from decision_service.measurement import Measured
-from decision_service.versions import learned_policy
-from policies.policy import rule
-from policies.rulebook import Rulebook
-from simulators.learning_mind import LearningMind
-from simulators.local_shop import FixedMind, LocalShop, Mind
-from simulators.repertoire import Repertoire
+from decision_service.catalogues.file import example
+from decision_service.cli.measurements import Measured
+from decision_service.learning.serving import learned_policy
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import rule
+from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
-from simulators.senders import RandomSender, run
-from simulators.simulation import Simulation
-from simulators.world import World
+from simulators.shops.broadcast import RandomSender, run
+from simulators.shops.learning import LearningMind
+from simulators.shops.local import FixedMind, LocalShop, Mind
+from simulators.world.messages import Repertoire
+from simulators.world.world import World
 
 SIZES = (1_000, 10_000, 100_000)
 LARGEST = 1_000_000

@@ -9,13 +9,13 @@ from math import sqrt
 import numpy as np
 
 from benchmarks import busy
-from decision_service.measurement import Measured
-from decision_service.versions import learned_policy
-from policies.arbitration import Eligibility, arbitrate
-from policies.context import shared_context, trigger_context
-from policies.exploration import FloatArray
-from policies.learning import empty_snapshot
-from policies.rulebook import Rulebook
+from decision_service.cli.measurements import Measured
+from decision_service.learning.serving import learned_policy
+from policies.catalogue.rulebook import Rulebook
+from policies.learning.fold import empty_snapshot
+from policies.models.exploration import FloatArray
+from policies.rules.arbitration import Eligibility, arbitrate
+from policies.shopper.context import shared_context, trigger_context
 
 Call = Callable[[], object]
 

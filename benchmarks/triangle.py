@@ -25,31 +25,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rows_log import LoggedMind, learner
-from decision_service.catalogue_file import example
+from decision_service.catalogues.file import example
+from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from decision_service.measurement import Measured
 from offline_eval import Question, named
-from offline_eval.decisions import Decision
+from offline_eval.batch import Rows
 from offline_eval.diagnostics.calibration import ServedFrequencies
+from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
-from offline_eval.history import History
+from offline_eval.logs.decisions import Decision
 from offline_eval.reward_models import LogModel
-from offline_eval.rows import Rows
 from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
-from policies.actions import JointAction
-from policies.policy import Policy, rule
-from policies.rows import DecisionRow, Row, unpack
-from policies.rulebook import Rulebook
-from simulators.local_shop import LocalShop, Mind
-from simulators.oracle import OracleMind
-from simulators.repertoire import Repertoire
+from policies.catalogue.action_space import JointAction
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import Policy, rule
+from policies.records.rows import DecisionRow, Row, unpack
+from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
-from simulators.shop import Acted, Arrival, Shop, Told, Wish
-from simulators.simulation import Simulation
-from simulators.truth import Truth
-from simulators.world import World
+from simulators.shops.base import Acted, Arrival, Shop, Told, Wish
+from simulators.shops.local import LocalShop, Mind
+from simulators.shops.oracle import OracleMind
+from simulators.world.messages import Repertoire
+from simulators.world.truth import Truth
+from simulators.world.world import World
 
 Array = NDArray[np.float64]
 

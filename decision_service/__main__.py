@@ -46,7 +46,7 @@ def serve(
     An option wins over its environment variable.
     """
     options = dict(locals())
-    from decision_service.commands import serve as command
+    from decision_service.cli import serve as command
 
     raise typer.Exit(command.run(options))
 
@@ -79,7 +79,7 @@ def rebuild_state(
     1 states differ, or log or Redis are away; 2 an option cannot be used.
     """
     options = {"data_dir": data_dir, "database_url": database_url, "redis_url": redis_url}
-    from decision_service.commands import rebuild_state as command
+    from decision_service.cli import rebuild_state as command
 
     raise typer.Exit(command.run(options, verify=verify))
 
@@ -102,7 +102,7 @@ def replay(
 
     The purchases are real, and so is the pace of each shopper; how buyers respond to notifications is simulated.
     """
-    from decision_service.commands import replay as command
+    from decision_service.cli import replay as command
 
     named = (order_column, shopper_column, time_column, price_column, quantity_column, product_column)
     raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=command.columns(*named)))
@@ -128,7 +128,7 @@ def simulate(
     report: Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")] = None,
 ) -> None:
     """Let a policy deal with simulated shoppers whose truth is known, beside baselines and an oracle."""
-    from decision_service.commands import simulate as command
+    from decision_service.cli import simulate as command
 
     many = seeds if seeds is not None else (1 if url is not None else 3)
     options = command.Options(scenario, shoppers, weeks, seed, many, policy, url, catalog, baselines, json, report)
@@ -209,7 +209,7 @@ def evaluate(
 ) -> None:
     """Evaluate another policy on a log: values, intervals, diagnostics and a verdict."""
     options = dict(locals())
-    from decision_service.commands import evaluate as command
+    from decision_service.cli import evaluate as command
 
     options["clustered"] = options.pop("cluster")
     raise typer.Exit(command.run(command.Options(**options)))
@@ -221,7 +221,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="Where to write: Parquet, or dsjson where it ends so.")],
 ) -> None:
     """Write the log's decisions with their rewards to a file."""
-    from decision_service.commands import export as command
+    from decision_service.cli import export as command
 
     raise typer.Exit(command.run(source, file))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offline_eval.batch import Rows, blocks, dense_blocks
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 from offline_eval.estimators import NAMES, named
 from offline_eval.estimators.base import Estimator, Limits
@@ -15,8 +16,7 @@ from offline_eval.estimators.snipw import SNIPW
 from offline_eval.estimators.switch_dr import SwitchDR
 from offline_eval.evaluation import Evaluation, evaluate
 from offline_eval.question import Question
-from offline_eval.report import Estimate, Report
-from offline_eval.rows import Rows, blocks, dense_blocks
+from offline_eval.reports.report import Estimate, Report
 from offline_eval.totals import Sample, Totals, values
 
 __all__ = [

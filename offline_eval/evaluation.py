@@ -7,6 +7,7 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from offline_eval.batch import FloatArray, Rows, blocks
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.overlap import OverlapSums
@@ -18,8 +19,7 @@ from offline_eval.groups import Groups, findings
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
 from offline_eval.question import SEQUENCE, Question
-from offline_eval.report import Diagnostics, Estimate, Report
-from offline_eval.rows import FloatArray, Rows, blocks
+from offline_eval.reports.report import Diagnostics, Estimate, Report
 from offline_eval.sequences import Sequences
 from offline_eval.totals import Sample, Totals
 

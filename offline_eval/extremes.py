@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from offline_eval.rows import Rows
+from offline_eval.batch import Rows
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.diagnostics.verdict import (
     DOUBTFUL_Z,
     ENOUGH_UNITS,
@@ -21,8 +22,7 @@ from offline_eval.diagnostics.verdict import (
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.snipw import SNIPW
 from offline_eval.intervals.normal import Normal
-from offline_eval.report import Group
-from offline_eval.rows import FloatArray, Rows
+from offline_eval.reports.report import Group
 from offline_eval.totals import Keep, Sample, Totals
 
 _MOST = 1_000

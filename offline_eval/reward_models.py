@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from offline_eval.decisions import HOLD, Decision
+from offline_eval.batch import FloatArray, Labels
 from offline_eval.errors import NotAvailable
-from offline_eval.rows import FloatArray, Labels
+from offline_eval.logs.decisions import HOLD, Decision
 from offline_eval.vw_target import context_of
-from policies.actions import JointAction
-from policies.features import hour_bucket, shared_tokens
-from policies.rows import Context
+from policies.catalogue.action_space import JointAction
+from policies.models.features import hour_bucket, shared_tokens
+from policies.records.rows import Context
 
 _BITS = 18
 _PRIME = 16_777_619

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from offline_eval.batch import Rows
 from offline_eval.estimators.base import Estimator
 from offline_eval.estimators.difference import Difference
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.sequence import ConfidenceSequence, apart
 from offline_eval.question import Question
-from offline_eval.rows import Rows
 
 
 class Sequences:

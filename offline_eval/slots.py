@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offline_eval.decisions import HOLD, Action, Decision
+from offline_eval.batch import FloatArray, IntArray
 from offline_eval.errors import NotAvailable
-from offline_eval.rows import FloatArray, IntArray
-from policies.actions import JointAction
+from offline_eval.logs.decisions import HOLD, Action, Decision
+from policies.catalogue.action_space import JointAction
 
 SLOTS = ("message", "channel", "delay_s")
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from offline_eval.decisions import Action, Decision
+from offline_eval.batch import FloatArray, check_distribution
 from offline_eval.errors import BadData, NotAvailable
-from offline_eval.rows import FloatArray, check_distribution
-from policies.actions import JointAction
-from policies.policy import Policy
+from offline_eval.logs.decisions import Action, Decision
+from policies.catalogue.action_space import JointAction
+from policies.models.policy import Policy
 
 
 class Target(Protocol):

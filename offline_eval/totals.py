@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from offline_eval.batch import FloatArray, Rows, blocks
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, Means
 from offline_eval.extremes import Extremes
-from offline_eval.rows import FloatArray, Rows, blocks
 from offline_eval.units import EveryRow, Shoppers, Units
 
 Keep = Literal["sums", "moments", "shoppers", "rows"]

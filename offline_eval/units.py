@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.rows import FloatArray, Labels
+from offline_eval.batch import FloatArray, Labels
 
 
 @dataclass(frozen=True)

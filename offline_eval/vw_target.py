@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offline_eval.decisions import Decision
+from offline_eval.batch import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.rows import FloatArray
-from policies.actions import JointAction
-from policies.features import channel_token, clean, delay_token, shared_tokens
-from policies.rows import Context
-from policies.vw_command import VwCommand, VwRefused, split
+from offline_eval.logs.decisions import Decision
+from policies.catalogue.action_space import JointAction
+from policies.models.features import channel_token, clean, delay_token, shared_tokens
+from policies.models.vw_command_line import VwCommand, VwRefused, split
+from policies.records.rows import Context
 
 
 class VwTarget:

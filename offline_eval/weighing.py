@@ -9,11 +9,11 @@ from itertools import islice
 
 import numpy as np
 
-from offline_eval.decisions import Decision
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.errors import NotAvailable
-from offline_eval.report import DAY
-from offline_eval.rows import FloatArray, Rows
+from offline_eval.logs.decisions import Decision
+from offline_eval.reports.report import DAY
 from offline_eval.slots import by_slots, marginal_values, summed
 from offline_eval.targets import Target, checked
 

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.actions import JointAction
-from policies.arbitration import Eligibility, arbitrate
-from policies.budget import NOTHING_SPENT, Spent
-from policies.context import shared_context, trigger_context
+from policies.catalogue.action_space import JointAction
+from policies.catalogue.rulebook import Rulebook
 from policies.draw import draw, unit_number
-from policies.exploration import FloatArray
-from policies.guardrails import Reason, judge
-from policies.policy import Policy
-from policies.request import Request
-from policies.rows import Scalar
-from policies.rulebook import Rulebook
-from policies.shopper import Send, ShopperState
-from policies.situation import Situation, Surroundings
+from policies.models.exploration import FloatArray
+from policies.models.policy import Policy
+from policies.records.request import Request
+from policies.records.rows import Scalar
+from policies.rules.arbitration import Eligibility, arbitrate
+from policies.rules.budget import NOTHING_SPENT, Spent
+from policies.rules.rules import Reason, judge
+from policies.rules.situation import Situation, Surroundings
+from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.state import Send, ShopperState
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from policies.exploration import FloatArray
+from policies.models.exploration import FloatArray
 
 
 def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:

@@ -1,14 +1,14 @@
 """Lateness: what comes once a send's attribution window is over. The send counts as sent then and was learned from.
 
 Told by the row and the window alone, so that every fold of the log agrees: shopper state, learning, report. The log
-sees to it that a row bears the time it needs for this (`decision_service.closing`).
+sees to it that a row bears the time it needs for this (`decision_service.log.row_times`).
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from policies.rows import ActivationRow, OutcomeRow
+from policies.records.rows import ActivationRow, OutcomeRow
 
 
 class Windowed(Protocol):

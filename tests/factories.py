@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from policies.arbitration import Eligibility
-from policies.request import Request
-from policies.rows import Scalar, TriggerRecord
-from policies.rulebook import Rulebook
+from policies.catalogue.rulebook import Rulebook
+from policies.records.request import Request
+from policies.records.rows import Scalar, TriggerRecord
+from policies.rules.arbitration import Eligibility
 
 NOW = 1_795_280_400.0
 """2026-11-21T17:00:00Z."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policies.rows import QuietHours
-from policies.shopper import Send, ShopperState
+from policies.records.rows import QuietHours
+from policies.shopper.state import Send, ShopperState
 
 QUARTER_S = 900
 """Times and windows are multiples of it, so that sends are often exactly a window apart."""

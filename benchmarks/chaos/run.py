@@ -18,8 +18,8 @@ from benchmarks.chaos.crowd import Crowd
 from benchmarks.chaos.proof import Proof, prove
 from benchmarks.chaos.shop import document
 from benchmarks.running import running
+from decision_service.cli.measurements import Measured
 from decision_service.log.sql import SqlLog
-from decision_service.measurement import Measured
 from decision_service.runtime.embedded_redis import EmbeddedRedis
 
 BEGIN = 1_795_280_400.0

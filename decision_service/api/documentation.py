@@ -13,8 +13,12 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel, TypeAdapter
 
-from decision_service.api.answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
-from decision_service.api.schemas import (
+from decision_service.queries.report import report as tally
+from decision_service.queries.report.reporter import ReportAnswer, ReportQuery
+from decision_service.queries.shopper_export import Export
+from decision_service.queries.timeline import TimelineQuery
+from decision_service.schemas.reading_answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
+from decision_service.schemas.requests import (
     ClockBody,
     DecideBody,
     MomentBody,
@@ -22,11 +26,7 @@ from decision_service.api.schemas import (
     PreferencesBody,
     ShopperEventBody,
 )
-from decision_service.export import Export
-from decision_service.report import tally
-from decision_service.report.reporter import ReportAnswer, ReportQuery
-from decision_service.timeline import TimelineQuery
-from policies.catalogue import Catalogue
+from policies.catalogue.document import Catalogue
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -18,9 +18,17 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Match, Route
 
 from decision_service import metrics
-from decision_service.answers import iso
 from decision_service.api.documentation import documented, route_docs
-from decision_service.api.schemas import (
+from decision_service.app import Service
+from decision_service.commands.decide import Answered
+from decision_service.commands.feedback import Status, invalid
+from decision_service.learning.registry.base import RegistryUnavailable
+from decision_service.log.base import LogUnavailable
+from decision_service.queries.report.reporter import ReportQuery
+from decision_service.queries.timeline import TimelineQuery
+from decision_service.schemas.decision_answer import iso
+from decision_service.schemas.problems import BadRequest, NotFound, Problem, TooLarge, Unavailable
+from decision_service.schemas.requests import (
     BatchBody,
     Body,
     ClockBody,
@@ -36,14 +44,6 @@ from decision_service.api.schemas import (
     parse_json,
     parse_query,
 )
-from decision_service.decider import Answered
-from decision_service.feedback import Status, invalid
-from decision_service.log.base import LogUnavailable
-from decision_service.problems import BadRequest, NotFound, Problem, TooLarge, Unavailable
-from decision_service.registry.base import RegistryUnavailable
-from decision_service.report.reporter import ReportQuery
-from decision_service.service import Service
-from decision_service.timeline import TimelineQuery
 
 SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20

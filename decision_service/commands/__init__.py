@@ -1,1 +1,1 @@
-"""What the command line does: one module per command."""
+"""Commands: requests that write to the log (decide, feedback, activate, preferences, erase)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import floor
 
-from decision_service.answers import iso
-from offline_eval.decisions import Decision
+from decision_service.schemas.decision_answer import iso
 from offline_eval.diagnostics.verdict import Level, Reason
+from offline_eval.logs.decisions import Decision
 
 
 class InSample:

@@ -10,15 +10,15 @@ import msgspec
 
 from decision_service.log.base import EventLog, LogRow
 from offline_eval.errors import BadData, NoData
-from offline_eval.recorded import check_row, decision_of, place_of
-from offline_eval.tables.log import LogEntry
-from policies.attribution import Attribution, Owner, by_name
-from policies.catalogue import Catalogue
-from policies.record import DEGRADED, HOLDOUT
-from policies.reward import rewarded
-from policies.rows import CatalogueRow, DecisionRow, OutcomeRow, Row, decode
-from policies.rulebook import Rulebook
-from policies.shopper import ACTIVATION_GRACE_S
+from offline_eval.logs.recorded import check_row, decision_of, place_of
+from offline_eval.logs.tables.log import LogEntry
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.decision_row import DEGRADED, HOLDOUT
+from policies.learning.attribution import Attribution, Owner, by_name
+from policies.learning.reward import rewarded
+from policies.records.rows import CatalogueRow, DecisionRow, OutcomeRow, Row, decode
+from policies.shopper.state import ACTIVATION_GRACE_S
 
 _ROWS_AT_ONCE = 2_000
 YOUNG = "young"

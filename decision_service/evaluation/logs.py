@@ -13,22 +13,22 @@ from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_E
 from decision_service.evaluation.targets import Targets
 from decision_service.log.base import LogUnavailable
 from decision_service.log.sql import SqlLog
-from decision_service.owners import Owners
-from decision_service.report.span import Span
-from offline_eval.decisions import Decision
+from decision_service.projection.erased_shoppers import Owners
+from decision_service.queries.report.span import Span
+from offline_eval.batch import Rows
 from offline_eval.diagnostics.calibration import ServedFrequencies
+from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level, Reason
-from offline_eval.dsjson import read_dsjson
 from offline_eval.errors import EvaluationError, NoData, NotAvailable
-from offline_eval.history import History
+from offline_eval.logs.decisions import Decision
+from offline_eval.logs.dsjson import read_dsjson
+from offline_eval.logs.tables.log import read_log
+from offline_eval.logs.tables.plain import is_parquet
 from offline_eval.question import Question
-from offline_eval.report import DAY
+from offline_eval.reports.report import DAY
 from offline_eval.reward_models import LogModel
-from offline_eval.rows import Rows
 from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.slots import check_slots
-from offline_eval.tables.log import read_log
-from offline_eval.tables.plain import is_parquet
 from offline_eval.weighing import Weighing
 
 LOG_FILE, REGISTRY_FILE = "decisions.sqlite", "models.sqlite"

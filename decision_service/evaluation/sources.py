@@ -11,16 +11,16 @@ from typing import Protocol
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
 from decision_service.evaluation.targets import Targets
-from decision_service.report.span import Span
+from decision_service.queries.report.span import Span
+from offline_eval.batch import Rows
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Level, Reason
-from offline_eval.dsjson import is_dsjson
 from offline_eval.errors import NotAvailable
+from offline_eval.logs.dsjson import is_dsjson
+from offline_eval.logs.tables.log import is_log
+from offline_eval.logs.tables.plain import Layout, count_rows, read_rows
 from offline_eval.question import SEQUENCE, Question
-from offline_eval.rows import Rows
 from offline_eval.sequential.trajectories import Trajectories
-from offline_eval.tables.log import is_log
-from offline_eval.tables.plain import Layout, count_rows, read_rows
 
 
 class Source(Protocol):

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from decision_service.registry.base import RegistryUnavailable, Version
-from decision_service.registry.sql import SqlRegistry
-from decision_service.versions import learned_policy
-from offline_eval.decisions import Decision
+from decision_service.learning.registry.base import RegistryUnavailable, Version
+from decision_service.learning.registry.sql import SqlRegistry
+from decision_service.learning.serving import learned_policy
 from offline_eval.errors import NotAvailable
-from offline_eval.tables.probabilities import read_probabilities
+from offline_eval.logs.decisions import Decision
+from offline_eval.logs.tables.probabilities import read_probabilities
 from offline_eval.targets import Call, Logging, OfPolicy, Table, Target, Uniform
 from offline_eval.vw_target import VwTarget
-from policies.compiled_model import ModelMismatch, ModelSnapshot
-from policies.policy import Policy, rule
+from policies.models.compiled import ModelMismatch, ModelSnapshot
+from policies.models.policy import Policy, rule
 
 KNOWN = "version:N, rule (both also with @FLOOR), uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 

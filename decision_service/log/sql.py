@@ -11,7 +11,8 @@ from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, 
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from decision_service.database import DatabaseUnavailable, errors, open_engine, write
+from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
+from decision_service.database.migrations import SchemaMismatch, upgrade
 from decision_service.log.base import (
     CROSSING,
     Entry,
@@ -25,7 +26,6 @@ from decision_service.log.base import (
 )
 from decision_service.log.batch import Batch
 from decision_service.log.schema import facts, log
-from decision_service.migrations import SchemaMismatch, upgrade
 
 _ASKED_AT_ONCE = 500
 """Names in one query: SQLite bounds the variables of a statement."""

@@ -1,4 +1,4 @@
-"""A Ray of the service's own on this machine, with Serve: the door to Ray beside ``decision_service.serve``.
+"""A Ray of the service's own on this machine, with Serve: one of the two doors to Ray, beside ``deployments``.
 
 Ray reads its settings from the environment when it is imported, so the process that enters a
 :class:`RayCluster` must have been started with :func:`environment`.

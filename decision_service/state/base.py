@@ -1,6 +1,6 @@
 """The state store port: the projection of the log that decides are made on.
 
-What is kept per shopper is the fold of the log (`policies.shopper.fold`), together with *claims*: facts
+What is kept per shopper is the fold of the log (`policies.shopper.state.fold`), together with *claims*: facts
 that are ahead of the log for a moment. A reservation is a claim on a place under the caps, made before its
 decision row is written; a withdrawal is a claim on a channel, made before its outcome row is written.
 
@@ -19,9 +19,9 @@ from typing import Protocol
 
 from ulid import ULID
 
-from decision_service.names import ShopperKey
-from policies.budget import BudgetDay, Spent
-from policies.shopper import Send, ShopperState
+from decision_service.state.shopper_keys import ShopperKey
+from policies.rules.budget import BudgetDay, Spent
+from policies.shopper.state import Send, ShopperState
 
 RESERVED_FOR_S = 30
 """How long a reserved place holds: its row is written by then, or not at all.

@@ -27,7 +27,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from ulid import ULID
 
-from decision_service.names import ShopperKey
 from decision_service.state import scripts
 from decision_service.state.base import (
     Folded,
@@ -41,8 +40,9 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
-from policies.budget import NOTHING_SPENT, BudgetDay, Spent, millionths, utc_day
-from policies.shopper import Send, ShopperState
+from decision_service.state.shopper_keys import ShopperKey
+from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, millionths, utc_day
+from policies.shopper.state import Send, ShopperState
 
 _PLACE, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode

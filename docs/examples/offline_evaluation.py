@@ -16,10 +16,10 @@ sys.path.insert(0, str(ROOT))  # for the worlds and readers in benchmarks/, whic
 import numpy as np  # noqa: E402
 
 from benchmarks import offers, open_bandit  # noqa: E402
-from benchmarks.worlds import Fatigue, World  # noqa: E402
 from offline_eval import Question, Report, evaluate, named, values  # noqa: E402
+from offline_eval.logs.tables.plain import Layout, read_rows  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
-from offline_eval.tables.plain import Layout, read_rows  # noqa: E402
+from tests.reference.worlds import Fatigue, World  # noqa: E402
 
 OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offers_log.csv.gz"
 OPEN_BANDIT = ROOT / "build" / "parity" / "lib"

@@ -8,11 +8,11 @@ from math import copysign, exp, inf, log1p, sqrt
 
 import numpy as np
 
-from offline_eval.decisions import Action
-from offline_eval.rows import TOLERANCE, FloatArray
+from offline_eval.batch import TOLERANCE, FloatArray
+from offline_eval.logs.decisions import Action
 from offline_eval.slots import summed
 from offline_eval.targets import action_label
-from policies.actions import JointAction
+from policies.catalogue.action_space import JointAction
 
 _MOST = 1_000
 """Joint actions that are counted apart."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.rows import SCALARS, Labels, Rows
+from offline_eval.batch import SCALARS, Labels, Rows
 
 _MOST_KEPT = 1 << 18
 _IDENTIFYING, _ONE_TO_ONE = 0.2, 0.8

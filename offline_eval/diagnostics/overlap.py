@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offline_eval.batch import Rows
 from offline_eval.diagnostics.skewness import Skewness
 from offline_eval.diagnostics.weights import Weights, WeightSummary
-from offline_eval.rows import Rows
 from offline_eval.totals import Sample
 from offline_eval.units import Units
 

@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from offline_eval.rows import FloatArray
+from offline_eval.batch import FloatArray
 
 
 class Skewness:

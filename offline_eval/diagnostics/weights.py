@@ -7,8 +7,8 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from offline_eval.batch import FloatArray
 from offline_eval.diagnostics.skewness import Skewness
-from offline_eval.rows import FloatArray
 
 _KEPT = 20_000
 """Largest weights kept: enough for the tail of 40 million rows (3·√n)."""

@@ -15,9 +15,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.errors import NotAvailable
 from offline_eval.extremes import Extremes
-from offline_eval.rows import FloatArray, Rows
 
 Means = Mapping[str, float]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means
-from offline_eval.rows import FloatArray, Rows
 
 
 class Difference(Estimator):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.estimators.base import Limits, MeanOfOne
-from offline_eval.rows import FloatArray, Rows
 
 
 class DM(MeanOfOne):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means, robust_range
-from offline_eval.rows import FloatArray, Rows
 
 
 class DROS(Estimator):

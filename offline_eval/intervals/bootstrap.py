@@ -7,10 +7,10 @@ from math import nan
 
 import numpy as np
 
+from offline_eval.batch import FloatArray
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
-from offline_eval.rows import FloatArray
 from offline_eval.totals import Sample
 
 

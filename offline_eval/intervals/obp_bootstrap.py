@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from offline_eval.batch import FloatArray
 from offline_eval.estimators.base import Estimator
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
 from offline_eval.intervals.bootstrap import check_draws, percentiles
-from offline_eval.rows import FloatArray
 from offline_eval.totals import Keep, Sample
 
 

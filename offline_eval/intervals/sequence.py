@@ -8,11 +8,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaln
 
+from offline_eval.batch import FloatArray, Rows
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Limits
 from offline_eval.extremes import Extremes
 from offline_eval.intervals.base import Bounds, check_alpha
-from offline_eval.rows import FloatArray, Rows
 
 
 class ConfidenceSequence:

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from offline_eval.batch import FloatArray
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason, standard_errors
 from offline_eval.intervals.bootstrap import check_draws, percentiles
-from offline_eval.report import Estimate
-from offline_eval.rows import FloatArray
+from offline_eval.reports.report import Estimate
 from offline_eval.sequential.fitted_q import Convergence, FittedQ, check
 from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios

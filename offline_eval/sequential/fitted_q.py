@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from offline_eval.rows import FloatArray, IntArray
+from offline_eval.batch import FloatArray, IntArray
 from offline_eval.sequential.state_marginal import marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.rows import FloatArray
+from offline_eval.batch import FloatArray
 from offline_eval.sequential.trajectories import Trajectories
 
 

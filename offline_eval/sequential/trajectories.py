@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from offline_eval.decisions import Decision
+from offline_eval.batch import TOLERANCE, FloatArray, IntArray, check_distribution
+from offline_eval.diagnostics.history import FEATURE
 from offline_eval.errors import BadData, NoData, NotAvailable
-from offline_eval.history import FEATURE
-from offline_eval.rows import TOLERANCE, FloatArray, IntArray, check_distribution
+from offline_eval.logs.decisions import Decision
 from offline_eval.targets import Target, checked
-from policies.actions import JointAction
+from policies.catalogue.action_space import JointAction
 
 _MOST_SENDS = 4
 

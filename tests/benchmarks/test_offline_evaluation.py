@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import coverage, fatigue, offers, open_bandit, scale
-from benchmarks.worlds import Fatigue, Orders, World
 from offline_eval.diagnostics.verdict import Level
+from tests.reference.worlds import Fatigue, Orders, World
 
 ROOT = Path(__file__).parents[2]
 OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offers_log.csv.gz"

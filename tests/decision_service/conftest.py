@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from decision_service.api.routes import build_api
-from decision_service.learner import Learner
-from decision_service.service import LocalFleet, Service, open_learner
+from decision_service.app import LocalFleet, Service, open_learner
+from decision_service.learning.learner import Learner
+from decision_service.learning.serving import Versions
 from decision_service.settings import Settings
-from decision_service.versions import Versions
 from tests.conftest import RealRedis
 
 

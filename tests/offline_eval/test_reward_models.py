@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from offline_eval.decisions import HOLD, Decision
+from offline_eval.logs.decisions import HOLD, Decision
 from offline_eval.reward_models import LogModel, cross_fitted, crossed, fold_of
-from policies.actions import JointAction
+from policies.catalogue.action_space import JointAction
 
 
 class Remembering:

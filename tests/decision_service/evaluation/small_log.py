@@ -10,14 +10,14 @@ import numpy as np
 
 from decision_service.log.base import Entry
 from decision_service.log.sql import SqlLog
-from policies.catalogue import Catalogue
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
-from policies.policy import Policy, rule
-from policies.record import degraded, record
-from policies.request import Request
-from policies.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row, encode
-from policies.rulebook import Rulebook
-from policies.shopper import NEW_SHOPPER
+from policies.decision_row import degraded, record
+from policies.models.policy import Policy, rule
+from policies.records.request import Request
+from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row, encode
+from policies.shopper.state import NEW_SHOPPER
 from tests.factories import NOW, small_document, trigger
 
 CHANCE = {"push": 0.5, "email": 0.2}

@@ -18,21 +18,21 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from decision_service.answers import iso
 from decision_service.evaluation.in_sample import InSample
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader
 from decision_service.evaluation.targets import Targets
+from decision_service.learning.registry.base import Checkpoint
+from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import Entry
-from decision_service.registry.base import Checkpoint
-from decision_service.registry.sql import SqlRegistry
-from offline_eval.decisions import Decision
+from decision_service.schemas.decision_answer import iso
+from offline_eval.logs.decisions import Decision
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
-from policies.catalogue import Reward
-from policies.learning import empty_snapshot
-from policies.policy import rule
-from policies.rows import pack
+from policies.catalogue.document import Reward
+from policies.learning.fold import empty_snapshot
+from policies.models.policy import rule
+from policies.records.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
 
@@ -91,7 +91,7 @@ def test_database_and_export_give_the_same_numbers_for_every_target(small: Small
 
 
 def test_the_schema_of_an_export_is_as_documented(small: SmallLog, tmp_path: Path) -> None:
-    from offline_eval.tables import log
+    from offline_eval.logs.tables import log
 
     run("export", small.directory, tmp_path / "log.parquet")
     schema = pyarrow.parquet.read_schema(tmp_path / "log.parquet")

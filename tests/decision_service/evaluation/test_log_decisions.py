@@ -8,24 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decision_service.eraser import _Anonymous
+from decision_service.commands.erasure import _Anonymous
 from decision_service.evaluation import log_decisions
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
-from decision_service.names import Names
-from decision_service.owners import Owners
-from offline_eval.decisions import HOLD
+from decision_service.projection.erased_shoppers import Owners
+from decision_service.state.shopper_keys import Names
 from offline_eval.errors import NoData
-from offline_eval.recorded import decision_of
-from offline_eval.tables.log import LogEntry
-from policies.catalogue import Catalogue
+from offline_eval.logs.decisions import HOLD
+from offline_eval.logs.recorded import decision_of
+from offline_eval.logs.tables.log import LogEntry
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
-from policies.erasure import anonymous
-from policies.policy import Policy, rule, uniform
-from policies.record import record
-from policies.request import Request
-from policies.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
-from policies.rulebook import Rulebook
-from policies.shopper import NEW_SHOPPER as NEW
+from policies.decision_row import record
+from policies.models.policy import Policy, rule, uniform
+from policies.records.erasure import anonymous
+from policies.records.request import Request
+from policies.records.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
+from policies.shopper.state import NEW_SHOPPER as NEW
 from tests.decision_service.evaluation.small_log import SmallLog
 from tests.factories import DAY_S, NOW, small_document, trigger
 

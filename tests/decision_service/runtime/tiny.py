@@ -70,7 +70,7 @@ def _bind(made: type[Tiny], settings: Settings) -> Application:
 
 
 def main() -> int:
-    from decision_service.commands.serve import run
+    from decision_service.cli.serve import run
 
     port, data_dir, function = sys.argv[1:4]
     application = f"tests.decision_service.runtime.tiny:{function}"

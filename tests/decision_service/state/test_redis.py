@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import redis.asyncio as redis_asyncio
 
-from decision_service.names import ShopperKey
 from decision_service.state.base import (
     Moved,
     Overtaken,
@@ -20,8 +19,9 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.redis import RedisStateStore
-from policies.budget import utc_day
-from policies.shopper import Send, ShopperState
+from decision_service.state.shopper_keys import ShopperKey
+from policies.rules.budget import utc_day
+from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
 from tests.factories import NOW
 

@@ -1,0 +1,96 @@
+"""Catalogue files: YAML, with every mistake named by its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from policies.catalogue.document import Catalogue, CatalogueError, Mistake
+
+Lines = dict[str, int]
+
+
+class CatalogueFileError(ValueError):
+    """A file that holds no catalogue; the text has one line per mistake: ``file:line: path: reason``."""
+
+
+def load(path: Path) -> Catalogue:
+    """Read a catalogue.
+
+    Raises
+    ------
+    CatalogueFileError
+        When the file cannot be read, is not YAML, or holds no valid catalogue.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueFileError(f"{path}: cannot be read: {error}") from None
+    return loads(text, str(path))
+
+
+def example() -> Catalogue:
+    """Read the example that comes with the service."""
+    source = files("decision_service") / "catalogues" / "example.yaml"
+    return loads(source.read_text(encoding="utf-8"), "example.yaml")
+
+
+def loads(text: str, name: str) -> Catalogue:
+    """Read a catalogue from YAML text; ``name`` stands for the file in messages.
+
+    Raises
+    ------
+    CatalogueFileError
+        When the text is not YAML or holds no valid catalogue.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark is not None else name
+        raise CatalogueFileError(f"{where}: is not YAML: {getattr(error, 'problem', error)}") from None
+    lines: Lines = {}
+    mistakes = [] if root is None else list(_walk(root, (), lines))
+    if not isinstance(document, dict):
+        raise CatalogueFileError(f"{name}:1: must be a mapping of the catalogue's keys")
+    try:
+        catalogue = Catalogue.from_document(document)
+    except CatalogueError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise CatalogueFileError("\n".join(f"{name}:{_line(each, lines)}: {_text(each)}" for each in mistakes))
+    return catalogue
+
+
+def _walk(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> Iterator[Mistake]:
+    """Note the line of every path, and find keys that stand twice."""
+    lines.setdefault(".".join(path), node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            lines.setdefault(".".join(here), key.start_mark.line + 1)
+            if key.value in seen:
+                yield Mistake(".".join(here), f"stands twice, again in line {key.start_mark.line + 1}")
+            seen.add(key.value)
+            yield from _walk(value, here, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, each in enumerate(node.value):
+            yield from _walk(each, (*path, str(number)), lines)
+
+
+def _line(mistake: Mistake, lines: Lines) -> int:
+    """Give the line of a path, or of the nearest that encloses it."""
+    path = mistake.path.split(".")
+    while path and ".".join(path) not in lines:
+        path.pop()
+    return lines.get(".".join(path), 1)
+
+
+def _text(mistake: Mistake) -> str:
+    return f"{mistake.path}: {mistake.message}" if mistake.path else mistake.message

@@ -1,0 +1,61 @@
+"""``decision-service export``: the log's decisions with their rewards, as Parquet or dsjson."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
+from decision_service.evaluation.logs import log_url, opened
+from decision_service.projection.erased_shoppers import Owners
+from offline_eval.errors import EvaluationError, NotAvailable
+from offline_eval.logs.decisions import Decision
+from offline_eval.logs.dsjson import write_dsjson
+from offline_eval.logs.tables.log import LogEntry, write_log
+
+
+def run(source: str, file: Path) -> int:
+    """Export; return the exit code."""
+    errors = Console(stderr=True)
+    try:
+        url = log_url(source)
+        if url is None:
+            raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
+        with opened(url) as log:
+            decisions = LogDecisions(log, Owners.stored(log).of)
+            count = _write(file, decisions, errors)
+    except (EvaluationError, OSError) as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+    young = decisions.counts[YOUNG]
+    Console().print(
+        f"{count:,} decisions written to {file}" + (f"; {young:,} can still earn something, left out" if young else ""),
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _write(file: Path, decisions: LogDecisions, console: Console) -> int:
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} decisions"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("export", total=None)
+
+        def entries() -> Iterator[LogEntry]:
+            for entry in decisions:
+                progress.advance(task)
+                yield entry
+
+        if file.suffix in (".dsjson", ".json"):
+            return write_dsjson(file, _evaluated(entries()))
+        return write_log(file, entries(), lambda: decisions.catalogues)
+
+
+def _evaluated(entries: Iterator[LogEntry]) -> Iterator[Decision]:
+    for entry in entries:
+        if entry.role == EVALUATED and entry.decision is not None:
+            yield entry.decision

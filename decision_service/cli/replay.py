@@ -1,0 +1,137 @@
+"""``decision-service replay``: real purchases through a running service, beside rule and uniform."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from decision_service.cli.measurements import Measured, facts, write
+from decision_service.cli.remote_shop import RemoteShop, ShopRefused
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import rule, uniform
+from simulators.experiments.comparison import Estimate, Run, difference, realised_difference
+from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
+from simulators.replay.replay import Replay
+from simulators.shops.base import Shop
+from simulators.shops.local import FixedMind, LocalShop
+
+_NEEDED_TRIGGERS = ("post_purchase", "welcome", "first_order")
+
+
+def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None, columns: Columns = UCI) -> int:
+    """Replay a file of purchases; return the exit code."""
+    errors = Console(stderr=True)
+    try:
+        purchases = read_purchases(file, columns)[:limit]
+        if not purchases:
+            raise PurchasesUnreadable(f"{file.name}: holds no purchase")
+        with RemoteShop.connect(url) as shop:
+            catalogue = shop.catalogue()
+            _check(catalogue)
+            runs = _runs(shop, catalogue, purchases, seed, errors)
+    except (PurchasesUnreadable, ShopRefused) as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        return 1
+    results = _results(runs)
+    _show(runs, results)
+    if json is not None:
+        write(json, results, facts(seed=seed, purchases=len(purchases), file=file.name))
+    return 0
+
+
+def columns(order: str, shopper: str, time: str, price: str, quantity: str, product: str) -> Columns:
+    """Make the columns of what was typed; empty is none.
+
+    Raises
+    ------
+    typer.BadParameter
+        When one is missing that must be there.
+    """
+    try:
+        return Columns(order or None, shopper, time, price, quantity or None, product or None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _check(catalogue: Catalogue) -> None:
+    missing = [trigger for trigger in _NEEDED_TRIGGERS if trigger not in catalogue.triggers]
+    if missing:
+        raise ShopRefused(f"the service's catalogue has no trigger {', '.join(missing)}, which a replay asks about")
+
+
+def _runs(
+    service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
+) -> list[Run]:
+    """Let the service, the rule and uniform meet the same arrivals; the baselines act without a floor."""
+    rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
+    shops: list[tuple[str, Shop]] = [
+        ("service", service),
+        ("rule", LocalShop(FixedMind(rule(epsilon=0.0)), rulebook, draws)),
+        ("uniform", LocalShop(FixedMind(uniform()), rulebook, draws)),
+    ]
+    columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
+        advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
+        return [
+            Run.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue) for name, shop in shops
+        ]
+
+
+def _results(runs: list[Run]) -> list[Measured]:
+    service, *others = runs
+    part = service.last_quarter()
+    per_decision = [
+        Measured(f"replay.{run.name}.{name}", float(values[part].mean()), unit="reward")
+        for run in runs
+        for name, values in (
+            ("reward_per_decision", run.expected),
+            ("realised_reward_per_decision", run.rewards),
+        )
+    ]
+    totals = [
+        Measured(f"replay.{run.name}.{name}", float(value), unit=unit)
+        for run in runs
+        for name, value, unit in (
+            ("sends", run.sends.sum(), "count"),
+            ("click_rate", run.clicks.sum() / max(1, run.sends.sum()), "ratio"),
+            ("optouts_per_1k_sends", 1_000 * run.opt_outs.sum() / max(1, run.sends.sum()), "per 1,000"),
+        )
+    ]
+    differences = [
+        _measured(f"replay.{name}service_minus_{run.name}", estimate(service, run, part))
+        for run in others
+        for name, estimate in (("", difference), ("realised.", realised_difference))
+    ]
+    return per_decision + differences + totals
+
+
+def _measured(name: str, estimate: Estimate) -> Measured:
+    return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
+
+
+def _show(runs: list[Run], results: list[Measured]) -> None:
+    console = Console()
+    table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
+    headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for weeks in zip(*(run.weeks() for run in runs), strict=True):
+        own = weeks[0]
+        counts = (own.week, own.decisions, own.sends, own.clicks, own.opt_outs)
+        table.add_row(*map(str, counts), *(f"{week.reward_per_decision:.3f}" for week in weeks))
+    console.print(table)
+    for result in results:
+        if result.low is not None and result.high is not None:
+            # The difference of the last quarter's reward per decision, with its 95 % interval.
+            sign = "above" if result.low > 0 else "below" if result.high < 0 else "not apart from"
+            console.print(
+                f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}], {sign} zero",
+                highlight=False,
+            )

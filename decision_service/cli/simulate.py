@@ -1,0 +1,196 @@
+"""``decision-service simulate``: a policy among simulated shoppers, beside baselines and the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from decision_service.catalogues.file import CatalogueFileError, example, load
+from decision_service.cli.measurements import Measured, facts, write
+from decision_service.cli.remote_shop import RemoteShop, ShopRefused
+from decision_service.cli.simulation_page import page
+from decision_service.learning.serving import learned_policy
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import rule, uniform
+from simulators.experiments.study import (
+    Contender,
+    Result,
+    Study,
+    mind_contender,
+    over_seeds,
+    sender_contender,
+    shop_contender,
+)
+from simulators.scenario import scenario
+from simulators.shops.broadcast import NoSends, push_daily, three_a_week
+from simulators.shops.learning import LearningMind
+from simulators.shops.local import FixedMind
+from simulators.shops.oracle import OracleMind
+from simulators.world.truth import Truth
+
+ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
+"""Prices of an opt-out and of load that the oracle weighs the future by; judgement, close to the best of a few."""
+
+
+class SimulationRefused(ValueError):
+    """What was asked for makes no simulation; the text names the option."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    scenario: str
+    shoppers: int
+    weeks: int
+    seed: int
+    seeds: int
+    policy: str
+    url: str | None
+    catalog: Path | None
+    baselines: bool
+    json: Path | None
+    report: Path | None
+
+
+def run(options: Options) -> int:
+    """Simulate; return the exit code."""
+    errors = Console(stderr=True)
+    try:
+        with _service(options.url) as shop:
+            study, contenders = _planned(options, shop)
+            results = _compare(study, contenders, errors)
+    except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        return 1
+    measured = measurements(results)
+    _show(contenders, results)
+    about = facts(
+        seed=options.seed,
+        seeds=len(study.seeds),
+        scenario=f"{study.scenario.name} v{study.scenario.version}",
+        shoppers=study.shoppers,
+        weeks=study.scenario.weeks,
+    )
+    if options.json is not None:
+        write(options.json, measured, about)
+    if options.report is not None:
+        names = [contender.name for contender in contenders]
+        options.report.write_text(page(study, names, results, about), encoding="utf-8")
+    return 0
+
+
+@contextmanager
+def _service(url: str | None) -> Iterator[RemoteShop | None]:
+    with RemoteShop.connect(url) if url is not None else nullcontext(None) as shop:
+        yield shop
+
+
+def _planned(options: Options, shop: RemoteShop | None) -> tuple[Study, list[Contender]]:
+    """Make everything that is to run; what makes no sense is refused here, before anything has."""
+    try:
+        study = _study(options, shop)
+        return study, _contenders(options, study, shop)
+    except ValueError as error:
+        raise SimulationRefused(str(error)) from error
+
+
+def _study(options: Options, shop: RemoteShop | None) -> Study:
+    if shop is not None:
+        if options.seeds != 1:
+            raise ValueError("seeds must be 1 with --url: a service can be asked only while it is fresh")
+        if options.catalog is not None:
+            raise ValueError("catalog must not be given with --url: the service has its own")
+        catalogue = shop.catalogue()
+    else:
+        catalogue = example() if options.catalog is None else load(options.catalog)
+    world = scenario(options.scenario)
+    if options.weeks != world.weeks:
+        world = world.lasting(options.weeks)
+    seeds = range(options.seed, options.seed + options.seeds)
+    return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
+
+
+def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list[Contender]:
+    rulebook = study.rulebook
+    minds = {
+        "default": mind_contender("default", lambda world: LearningMind(rulebook, learned_policy), rulebook),
+        "rule": mind_contender("rule", lambda world: FixedMind(rule(epsilon=0.0)), rulebook),
+        "random": mind_contender("random", lambda world: FixedMind(uniform()), rulebook),
+        "oracle": mind_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
+    }
+    if shop is not None:
+        first = shop_contender("service", lambda world, seed: shop, rulebook)
+    elif options.policy in minds:
+        first = minds.pop(options.policy)
+    else:
+        raise ValueError(f"policy must be one of {', '.join(minds)}, not {options.policy!r}")
+    if not options.baselines:
+        return [first]
+    fixed = [
+        sender_contender("no send", NoSends),
+        sender_contender("push daily", push_daily),
+        sender_contender("3 per week", three_a_week),
+    ]
+    others = [contender for name, contender in minds.items() if name != "default"]
+    return [first, *fixed, *others]
+
+
+def _oracle(truth: Truth, rulebook: Rulebook) -> OracleMind:
+    return OracleMind(truth, rulebook, ORACLE_PRICE, ORACLE_LOAD_PRICE)
+
+
+def _compare(study: Study, contenders: list[Contender], console: Console) -> list[Result]:
+    columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        total = study.scenario.hours * len(study.seeds)
+        tasks = {contender.name: progress.add_task(contender.name, total=total) for contender in contenders}
+        return study.compare(contenders, lambda name, hours: progress.advance(tasks[name], hours))
+
+
+_COLUMNS: tuple[tuple[str, str, str, Callable[[Result], float]], ...] = (
+    ("value", "value", "margin per shopper", lambda result: result.value),
+    ("last_third", "last third", "margin per shopper", lambda result: result.last_weeks),
+    ("realised", "realised", "margin per shopper", lambda result: result.realised),
+    ("sends_per_week", "sends/week", "per shopper and week", lambda result: result.sends_per_week),
+    ("click_rate", "clicks", "per send", lambda result: result.per_send("click")),
+    ("conversion_rate", "orders", "per send", lambda result: result.per_send("conversion")),
+    ("optouts_per_1k_sends", "opt-outs/1k", "per 1,000 sends", lambda result: result.withdrawals_per_1000),
+    ("reach_left", "reach left", "ratio", lambda result: result.reach),
+    ("revenue_per_send", "revenue/send", "attributed value per send", lambda result: result.revenue_per_send),
+)
+
+
+def measurements(results: list[Result]) -> list[Measured]:
+    """Give every number with its interval over seeds; names are ``simulate.<contender>.<number>``."""
+    measured = []
+    for name in dict.fromkeys(result.contender for result in results):
+        own = [result for result in results if result.contender == name]
+        for key, _, unit, of in _COLUMNS:
+            found = over_seeds([of(result) for result in own])
+            low, high = (found.low, found.high) if len(own) > 1 else (None, None)
+            measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", found.value, low, high, unit))
+    return measured
+
+
+def _show(contenders: list[Contender], results: list[Result]) -> None:
+    table = Table(
+        title="Simulated shoppers",
+        caption="value: expected incremental margin per shopper against the same shoppers without any send",
+    )
+    table.add_column("", no_wrap=True)
+    for contender in contenders:
+        table.add_column(contender.name, justify="right")
+    for _, heading, _, of in _COLUMNS:
+        cells = (
+            over_seeds([of(result) for result in results if result.contender == contender.name]).value
+            for contender in contenders
+        )
+        table.add_row(heading, *(f"{cell:.3f}" for cell in cells))
+    Console().print(table)

@@ -1,0 +1,160 @@
+"""Deliveries: what happens to a decided send before it leaves — the activation gate and cancelling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from decision_service.log.base import CROSSING, Condition, Fenced, Precluded, Result
+from decision_service.log.base import Conflict as Known
+from decision_service.log.keys import activation_key, cancellation_key
+from decision_service.log.row_times import dated
+from decision_service.projection.writer import Draft, Journal
+from decision_service.schemas.problems import Conflict, NotFound, Unavailable
+from decision_service.state.base import StateAway, StateStore, Stored
+from decision_service.state.shopper_keys import Names
+from policies.catalogue.rulebook import Rulebook
+from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, Row, decode
+from policies.rules.activation import refusal
+from policies.rules.rules import Reason
+
+CANCELLED = "cancelled"
+"""Why a send that its caller cancelled is not delivered."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Whether a send may leave, and why not."""
+
+    deliver: bool
+    reason: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """Give the answer on the wire.
+
+        >>> Permission(True).document()
+        {'deliver': True}
+        """
+        return {"deliver": True} if self.deliver else {"deliver": False, "reason": self.reason}
+
+
+class Deliveries:
+    """Activates and cancels decided sends.
+
+    Parameters
+    ----------
+    store, journal
+        The shoppers' states and the log.
+    names
+        Gives the keys that states are kept under.
+    rulebook
+        Gives the catalogue in force.
+    """
+
+    def __init__(self, store: StateStore, journal: Journal, names: Names, rulebook: Callable[[], Rulebook]) -> None:
+        self._store = store
+        self._journal = journal
+        self._names = names
+        self._rulebook = rulebook
+
+    async def activate(self, event_id: str, now: float) -> Permission:
+        """Ask the rules once more because the send is about to leave; the first answer stands.
+
+        Raises
+        ------
+        NotFound
+            When there is no such decision.
+        Conflict
+            When it sent nothing.
+        Unavailable
+            When log or state store are away.
+        """
+        while True:
+            decision, rows = await self._send(event_id)
+            if (known := _answered(rows)) is not None:
+                return known
+            stored = await self._read(decision)
+            reason = _bounced(rows) or refusal(decision, stored.state, self._rulebook(), now)
+            permission = Permission(reason is None, reason.name if reason is not None else None)
+            at, before = await self._dated(decision, permission, now)
+            row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
+            condition = Condition(
+                unless=frozenset({CancellationRow.kind}),
+                before=before,
+                since=stored.position,
+                shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
+                kinds=CROSSING,
+            )
+            draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
+            result = await self._journal.append(draft)
+            if isinstance(result, Fenced):
+                raise Unavailable("the state store began anew meanwhile")
+            await self._journal.contained(result.position if isinstance(result, Precluded) else 0)
+            if not isinstance(result, Precluded | Known):
+                return permission
+
+    async def cancel(self, event_id: str, now: float) -> None:
+        """Take a send back that will not leave.
+
+        Raises
+        ------
+        NotFound
+            When there is no such decision.
+        Conflict
+            When it sent nothing, an outcome is known already, or its attribution window is over.
+        Unavailable
+            When the log is away.
+        """
+        result: Result | None = None
+        while result is None or (isinstance(result, Precluded) and result.erased):
+            decision, rows = await self._send(event_id)
+            if any(isinstance(row, CancellationRow) for row in rows):
+                return
+            row = CancellationRow(now, event_id, decision.shopper_id)
+            ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
+            condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
+            result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
+        if isinstance(result, Precluded):
+            raise Conflict("an outcome is known already, or the attribution window is over")
+        await self._journal.contained()
+
+    async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
+        """Give a decision that sent something, and all rows about it."""
+        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
+        rows = [decode(row.body) for row in found]
+        decision = next((row for row in rows if isinstance(row, DecisionRow)), None)
+        if decision is None:
+            raise NotFound(f"there is no decision {event_id!r}")
+        if not decision.is_delivered:
+            raise Conflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
+        return decision, rows
+
+    async def _dated(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
+        """Date the gate's answer: a refusal may come when what did not wait for it was learned from."""
+        if permission.deliver or decision.deferred:
+            return now, inf
+        head = await asyncio.to_thread(self._journal.log.head)
+        return dated(now, decision.window_ends_at, head.watermark)
+
+    async def _read(self, decision: DecisionRow) -> Stored:
+        try:
+            return await self._store.read(self._names.key(decision.shopper_id))
+        except StateAway as away:
+            raise Unavailable(f"the shopper's state is away: {away}") from away
+
+
+def _answered(rows: list[Row]) -> Permission | None:
+    """Give what was answered before; a cancelled send is never delivered."""
+    for row in rows:
+        if isinstance(row, ActivationRow):
+            return Permission(row.deliver, row.reason)
+    if any(isinstance(row, CancellationRow) for row in rows):
+        return Permission(False, CANCELLED)
+    return None
+
+
+def _bounced(rows: list[Row]) -> Reason | None:
+    bounced = any(isinstance(row, OutcomeRow) and row.type == "bounce" for row in rows)
+    return Reason.unreachable if bounced else None

@@ -1,0 +1,153 @@
+"""Shoppers: what they do and what they want."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
+from decision_service.log.base import Conflict
+from decision_service.log.keys import event_key
+from decision_service.projection.writer import Draft, Journal
+from decision_service.schemas.problems import Invalid, Unavailable
+from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
+from decision_service.state.base import StateAway, StateStore, Withdrawal
+from decision_service.state.shopper_keys import Names
+from policies.catalogue.document import Catalogue, minute_of_day
+from policies.records.rows import EventRow, PreferencesRow, QuietHours
+from policies.rules.rules import consents
+from policies.shopper.state import ShopperState
+
+
+class Shoppers:
+    """Takes shopper events and preferences in.
+
+    Parameters
+    ----------
+    store, journal
+        The shoppers' states and the log.
+    feedback
+        Knows how consent is withdrawn.
+    names
+        Gives the keys that states are kept under.
+    checks_future
+        Whether an event dated well ahead of the clock is refused (wall clock only).
+    """
+
+    def __init__(
+        self, store: StateStore, journal: Journal, feedback: Feedback, names: Names, *, checks_future: bool
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._names = names
+        self._feedback = feedback
+        self._checks_future = checks_future
+
+    async def saw(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
+        """Log shopper events; the next decision knows them."""
+        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
+        rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
+        drafts = [
+            Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
+        ]
+        results = await self._journal.append_all(drafts)
+        await self._journal.contained()
+        statuses = refused | {
+            number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED
+            for number, result in zip(rows, results, strict=True)
+        }
+        return [statuses[number] for number in range(len(bodies))]
+
+    def _check(self, body: ShopperEventBody, now: float) -> Status | None:
+        if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
+            return invalid("at", "lies more than five minutes ahead")
+        value = body.attributes.get("value", 0.0)
+        if body.type == "purchase" and (isinstance(value, bool | str) or value < 0):
+            return invalid("attributes.value", "must be a number of at least 0")
+        return None
+
+    async def prefer(
+        self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
+    ) -> dict[str, object]:
+        """Change preferences and give them all as they are then.
+
+        Raises
+        ------
+        Invalid
+            When a channel or time zone does not exist.
+        """
+        _check_preferences(body, catalogue)
+        row = _preferences(shopper_id, body, now)
+        key = self._names.key(shopper_id)
+        withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
+        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
+        return await self.preferences(shopper_id, catalogue)
+
+    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
+        """Give a shopper's preferences, the catalogue's defaults where the shopper has said nothing.
+
+        Raises
+        ------
+        Unavailable
+            When the state store is away.
+        """
+        try:
+            state = (await self._store.read(self._names.key(shopper_id))).state
+        except StateAway as away:
+            raise Unavailable(f"the shopper's state is away: {away}") from away
+        return preferences_of(state, catalogue)
+
+
+def preferences_of(state: ShopperState, catalogue: Catalogue) -> dict[str, object]:
+    """Give the preferences in a state, the catalogue's defaults where the shopper has said nothing."""
+    return {
+        "consent": {channel: consents(state, channel, catalogue.consents(channel)) for channel in catalogue.channels},
+        "reachable": {channel: state.reachable.get(channel, True) for channel in catalogue.channels},
+        "muted_categories": list(state.muted_categories),
+        "max_per_week": state.max_per_week,
+        "quiet_hours": None if state.quiet_hours is None else _quiet_hours(state.quiet_hours),
+        "time_zone": state.time_zone or catalogue.defaults.time_zone,
+        "locale": state.locale or catalogue.defaults.locale,
+    }
+
+
+def _quiet_hours(hours: QuietHours) -> dict[str, str]:
+    return {name: f"{each // 60:02}:{each % 60:02}" for name, each in (("from", hours.start), ("to", hours.end))}
+
+
+def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:
+    """Write down what a body says; what it does not mention stays as it is."""
+    quiet = body.quiet_hours
+    said = {
+        "time_zone": body.time_zone,
+        "locale": body.locale,
+        "muted_categories": tuple(body.muted_categories or ()),
+        "max_per_week": body.max_per_week,
+        "quiet_hours": None if quiet is None else QuietHours(minute_of_day(quiet.start), minute_of_day(quiet.end)),
+    }
+    told: dict[str, Any] = {name: value for name, value in said.items() if name in body.model_fields_set}
+    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **told)
+
+
+def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
+    for name, channels in (("consent", body.consent), ("reachable", body.reachable)):
+        for channel in channels:
+            if channel not in catalogue.channels:
+                raise Invalid.field(f"{name}.{channel}", "the catalogue has no such channel")
+    categories = {message.category for message in catalogue.messages.values()}
+    for number, category in enumerate(body.muted_categories or ()):
+        if category not in categories:
+            raise Invalid.field(f"muted_categories.{number}", "the catalogue has no such category")
+    if body.quiet_hours is not None and body.quiet_hours.start == body.quiet_hours.end:
+        raise Invalid.field("quiet_hours", "from and to are the same: withdraw consent to be left alone all day")
+    if body.time_zone is not None:
+        try:
+            ZoneInfo(body.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise Invalid.field("time_zone", "is not a known IANA time zone") from None
+
+
+def _row(body: ShopperEventBody, now: float) -> EventRow:
+    occurred_at = now if body.at is None else body.at.timestamp()
+    return EventRow(now, body.shopper_id, body.type, occurred_at, body.attributes)

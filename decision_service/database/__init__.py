@@ -1,0 +1,1 @@
+"""The SQL database: the engine, the transaction, the migrations."""

@@ -1,0 +1,1 @@
+"""Learning: the learner that folds the log, the registry of model versions, the version in force."""

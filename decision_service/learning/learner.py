@@ -1,0 +1,264 @@
+"""The learner: the one writer that folds the log into the model and publishes versions."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from decision_service.learning.registry.base import (
+    Checkpoint,
+    CheckpointConflict,
+    Registry,
+    RegistryUnavailable,
+    Version,
+)
+from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
+from decision_service.log.keys import activation_key
+from decision_service.projection.erased_shoppers import Owners
+from policies.catalogue.action_space import ActionSpace
+from policies.catalogue.document import Catalogue
+from policies.learning.fold import Learning
+from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
+from policies.models.features import shared_tokens
+from policies.models.vw import BITS, OPTIONS, TwoHeads
+from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, Row, decode, encode
+from policies.rules.rules import Reason
+
+_ROWS_AT_ONCE = 2_000
+_PUBLISH_EVERY_S = 2.0
+_SAVE_EVERY_S = 30.0
+_LOOK_EVERY_S = 0.1
+_CLOCK_EVERY_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the learner is."""
+
+    position: int
+    learned: int
+    version: int
+    open_windows: int
+
+
+class Learner:
+    """Folds the log in position order, each position once, and publishes.
+
+    What it has folded is saved with every version by compare-and-swap, so a learner that crashed goes on
+    from there to the same bytes, and of two learners one starts again from the other's checkpoint.
+
+    Parameters
+    ----------
+    log, registry
+        Where rows come from and versions go to.
+    wall_clock
+        The clock in wall mode: versions are then published by themselves, and time passes for open
+        windows although nothing arrives. None in request mode, where `catch_up` publishes.
+    owners
+        Tells to whom rows belong: some may have been folded before an erasure rewrites the rest.
+    """
+
+    def __init__(
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: Owners
+    ) -> None:
+        self._log = log
+        self._registry = registry
+        self._clock = wall_clock
+        self._owner = owners.of
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._space: ActionSpace | None = None
+        self._saved: int | None = None
+        self._version = self._published = 0
+        self._learning = self._load()
+
+    def _load(self) -> Learning:
+        """Read what was saved; nothing is changed where log or registry cannot be read."""
+        latest, checkpoint = self._log.last_of_kind(CatalogueRow.kind), self._registry.checkpoint()
+        published = next(iter(self._registry.history(1)), Version(0, None, {}))
+        self._version, self._published = published.number, published.facts.get("steps", 0)
+        self._saved = checkpoint.position if checkpoint else None
+        if latest is not None:
+            self._space = _space(decode(latest.body))
+        if checkpoint is None:
+            return Learning(self._related, self._owner)
+        return Learning.from_bytes(checkpoint.payload, self._related, self._owner)
+
+    def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+        rows: dict[str, list[tuple[int, Row]]] = {}
+        for row in self._log.of_events(event_ids):
+            rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+        return rows
+
+    @property
+    def progress(self) -> Progress:
+        """Tell how far the learner is."""
+        learning = self._learning
+        return Progress(learning.position, learning.learned, self._version, learning.attribution.open_windows)
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether something was learned, by whatever learner, that the latest version lacks."""
+        return self._learning.steps != self._published
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread that follows the log still does."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Follow the log in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Fold what is there, save it, and let go of log and registry."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._turn():
+            self._fold_all()
+            self._save(publish=self._clock is not None)
+        self._log.close()
+        self._registry.close()
+
+    def catch_up(self, position: int) -> int:
+        """Fold at least up to a position, publish what was learned, and give the latest version."""
+        with self._turn():
+            while self._learning.position < position and self._fold():
+                pass
+            if self._expire():
+                self._fold_all()
+            self._save(publish=True)
+            return self._version
+
+    def _run(self) -> None:
+        since_save = since_clock = 0.0
+        while not self._stopped.wait(_LOOK_EVERY_S):
+            since_save, since_clock = since_save + _LOOK_EVERY_S, since_clock + _LOOK_EVERY_S
+            try:
+                with self._turn():
+                    folded = self._fold_all()
+                    if folded and self._expire():
+                        self._fold_all()
+                    if folded:
+                        since_clock = 0.0
+                    elif since_clock >= _CLOCK_EVERY_S:
+                        since_clock = 0.0
+                        self._tick()
+                    due = self._clock is not None and self._has_news and since_save >= _PUBLISH_EVERY_S
+                    if due or since_save >= _SAVE_EVERY_S:
+                        since_save = 0.0
+                        self._save(publish=due)
+            except (LogUnavailable, RegistryUnavailable) as error:
+                _logger.warning("learning waits: %s", error)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Take turns; a fold that broke off within a row has lost windows, so it starts again from what was saved."""
+        with self._lock:
+            if not self._learning.is_whole:
+                self._learning = self._load()
+            yield
+
+    def _fold_all(self) -> int:
+        folded = 0
+        while count := self._fold():
+            folded += count
+        return folded
+
+    def _fold(self) -> int:
+        rows = self._log.read(self._learning.position, _ROWS_AT_ONCE)
+        for stored in rows:
+            row = decode(stored.body)
+            if isinstance(row, CatalogueRow):
+                self._space = _space(row)
+            self._learning.fold(stored.position, row)
+        return len(rows)
+
+    def _expire(self) -> int:
+        """Write down which deferred sends were never activated, so that every fold gives their places back."""
+        attribution = self._learning.attribution
+        rows = [
+            ActivationRow(attribution.watermark, window.event_id, window.shopper_id, False, Reason.expired.name)
+            for window in attribution.never_activated()
+        ]
+        if rows:
+            self._log.append([_expiry(row) for row in rows])
+        return len(rows)
+
+    def _tick(self) -> None:
+        """Let time pass for windows that nothing else would close."""
+        attribution = self._learning.attribution
+        if self._clock is not None and (attribution.open_windows or attribution.waiting):
+            row = ClockRow(at=self._clock())
+            self._log.append([Entry(row.kind, row.at, encode(row))])
+
+    def _save(self, *, publish: bool) -> None:
+        """Save the checkpoint, and with ``publish`` a new version if something was learned."""
+        learning = self._learning
+        version = self._proven() if publish and self._has_news else None
+        if version is None and learning.position == (self._saved or 0):
+            return
+        facts = {
+            "at": learning.attribution.watermark,
+            "learned": learning.learned,
+            "steps": learning.steps,
+            "position": learning.position,
+        }
+        checkpoint = Checkpoint(learning.position, learning.to_bytes())
+        try:
+            self._version = self._registry.save(self._saved, checkpoint, version=version, facts=facts)
+        except CheckpointConflict as conflict:
+            _logger.warning("starting again from another learner's work: %s", conflict)
+            self._learning = self._load()
+            return
+        self._saved = learning.position
+        if version is not None:
+            self._published = learning.steps
+
+    def _proven(self) -> bytes | None:
+        """Give the model as it is published; None, and an error in the log, when it may not be served."""
+        payload = self._learning.snapshot().to_bytes()
+        try:
+            self._prove(ModelSnapshot.from_bytes(payload))
+        except ModelMismatch as error:
+            _logger.error("the model is not published: %s", error)
+            return None
+        return payload
+
+    def _prove(self, snapshot: ModelSnapshot) -> None:
+        """Prove that a version scores like VW and that no crossed features collide.
+
+        Raises
+        ------
+        ModelMismatch
+            When it may not be published.
+        """
+        space = self._space
+        if space is None:
+            return
+        # VW counts its predictions in what it saves, so the learner's own heads must never predict.
+        heads = TwoHeads.from_bytes(self._learning.heads.to_bytes())
+        contexts = self._learning.contexts
+        check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, contexts)
+        tokens = {token for context in contexts for own in shared_tokens(context).values() for token in own}
+        colliding = collisions(space, sorted(tokens), BITS)
+        if colliding:
+            raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
+
+
+def _expiry(row: ActivationRow) -> Entry:
+    """Make an entry that is not written if the shopper was erased meanwhile: the next look knows the pseudonym."""
+    body, key, condition = encode(row), activation_key(row.event_id), Condition(owner=row.shopper_id)
+    return Entry(row.kind, row.at, body, row.event_id, row.shopper_id, key, condition=condition)
+
+
+def _space(row: Row) -> ActionSpace | None:
+    return ActionSpace.of(Catalogue.from_document(row.document)) if isinstance(row, CatalogueRow) else None

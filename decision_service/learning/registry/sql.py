@@ -1,0 +1,148 @@
+"""The registry in a SQL database of its own, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import isfinite, nan
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, bindparam, delete, func, insert, select, update
+
+from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
+from decision_service.database.migrations import SchemaMismatch, upgrade
+from decision_service.learning.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable, Version
+from decision_service.learning.registry.retention import Published, prunable
+from decision_service.learning.registry.schema import checkpoint as checkpoints
+from decision_service.learning.registry.schema import kept, versions
+
+_LATEST = select(func.max(versions.c.number))
+_KEPT = select(versions.c.number, versions.c.at).where(kept).order_by(versions.c.number)
+_FORGET = update(versions).where(versions.c.number == bindparam("pruned")).values(payload=None)
+_HISTORY = select(versions.c.number, versions.c.facts, kept.label("kept")).order_by(versions.c.number.desc())
+
+
+class SqlRegistry:
+    """The learner's checkpoint and the model versions.
+
+    The payloads of the last 50 versions and of the last one of each UTC day for 90 days are kept, the
+    facts about every version always. Days are those of the log's watermark, so a simulation prunes alike.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> SqlRegistry:
+        """Open the registry at a database URL and bring its schema up to date.
+
+        Raises
+        ------
+        ValueError
+            For a dialect that is not supported.
+        RegistryUnavailable
+            When the database cannot be opened, or is of another version.
+        """
+        with _registry_errors():
+            engine = open_engine(url, MetaData())  # the tables are the migrations' work
+            upgrade(engine, "registry")
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Give the latest checkpoint."""
+        with self._reading() as connection:
+            return _checkpoint(connection)
+
+    def save(
+        self,
+        expected: Checkpoint | int | None,
+        checkpoint: Checkpoint,
+        *,
+        version: bytes | None,
+        facts: Mapping[str, Any],
+    ) -> int:
+        """Replace the checkpoint and publish a version in one transaction, by compare-and-swap."""
+        if version is not None and not isfinite(facts.get("at", nan)):
+            raise ValueError("facts.at is missing or not finite: the time of a version decides how long it is kept")
+        with _registry_errors(), write(self._engine) as connection:
+            _swap(connection, expected, checkpoint)
+            number = _latest(connection)
+            if version is None:
+                return number
+            _publish(connection, number + 1, checkpoint.position, version, facts)
+            return number + 1
+
+    def latest(self) -> int:
+        """Give the number of the latest version, 0 for none."""
+        with self._reading() as connection:
+            return _latest(connection)
+
+    def load(self, number: int) -> Version:
+        """Give a version."""
+        query = select(versions.c.payload, versions.c.facts).where(versions.c.number == number)
+        with self._reading() as connection:
+            found = connection.execute(query).first()
+        if found is None:
+            raise KeyError(f"there is no model version {number}")
+        return Version(number, found.payload, json.loads(found.facts), kept=found.payload is not None)
+
+    def history(self, limit: int) -> list[Version]:
+        """Give the latest versions without their payloads, the latest first."""
+        with self._reading() as connection:
+            found = connection.execute(_HISTORY.limit(limit)).all()
+        return [Version(row.number, None, json.loads(row.facts), kept=bool(row.kept)) for row in found]
+
+    def first_containing(self, position: int) -> int | None:
+        """Give the first version made from the log up to this position or beyond."""
+        query = select(versions.c.number).where(versions.c.position >= position)
+        with self._reading() as connection:
+            return connection.execute(query.order_by(versions.c.position, versions.c.number).limit(1)).scalar()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _registry_errors(), self._engine.connect() as connection:
+            yield connection
+
+
+def _checkpoint(connection: Connection) -> Checkpoint | None:
+    found = connection.execute(select(checkpoints.c.position, checkpoints.c.payload)).first()
+    return None if found is None else Checkpoint(*found)
+
+
+def _swap(connection: Connection, expected: Checkpoint | int | None, new: Checkpoint) -> None:
+    stored = _checkpoint(connection)
+    position = None if stored is None else stored.position
+    if position != (expected.position if isinstance(expected, Checkpoint) else expected):
+        raise CheckpointConflict(f"the checkpoint is at {position}, not where this learner left it")
+    if isinstance(expected, Checkpoint) and stored != expected:
+        raise CheckpointConflict(f"the checkpoint at {position} has other bytes: another learner wrote it")
+    connection.execute(delete(checkpoints))
+    connection.execute(insert(checkpoints).values(position=new.position, payload=new.payload))
+
+
+def _latest(connection: Connection) -> int:
+    return int(connection.execute(_LATEST).scalar() or 0)
+
+
+def _publish(connection: Connection, number: int, position: int, payload: bytes, facts: Mapping[str, Any]) -> None:
+    told = json.dumps(dict(facts))
+    connection.execute(
+        insert(versions).values(number=number, position=position, at=facts["at"], facts=told, payload=payload)
+    )
+    pruned = prunable([Published(*row) for row in connection.execute(_KEPT)])
+    if pruned:
+        connection.execute(_FORGET, [{"pruned": number} for number in pruned])
+
+
+@contextmanager
+def _registry_errors() -> Iterator[None]:
+    try:
+        with errors():
+            yield
+    except (DatabaseUnavailable, SchemaMismatch) as error:
+        raise RegistryUnavailable(str(error)) from error

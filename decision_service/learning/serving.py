@@ -1,0 +1,147 @@
+"""Versions: what a replica serves, swapped as a whole between requests when there is something newer.
+
+Models come from the registry, catalogues from the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from decision_service.catalogues.versions import latest_catalogue
+from decision_service.commands.decide import Serving
+from decision_service.learning.registry.base import Registry, RegistryUnavailable
+from decision_service.log.base import EventLog, LogUnavailable
+from decision_service.periodic import Pulse
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.learning.fold import empty_snapshot
+from policies.models.compiled import ModelMismatch, ModelSnapshot
+from policies.models.exploration import Greedy
+from policies.models.learned import LearnedModel
+from policies.models.policy import Policy, rule, uniform
+from policies.models.vw import OPTIONS
+from policies.records.rows import FALLBACK
+
+LEARNED_BEFORE_HOLD = 1_000
+"""Interactions to learn before the greedy part may hold: HOLD teaches nothing."""
+
+_LOOK_EVERY_S = 0.5
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model version and the catalogue version that a replica serves; a policy that never ``learns`` has model 0."""
+
+    model: int
+    catalogue: int
+    learns: bool = True
+
+
+class Versions:
+    """Follows registry and log, and builds the policy to serve.
+
+    A version that cannot be loaded never takes the service down: the one before goes on being served, or,
+    where there is none, the business rule with mode ``fallback``.
+
+    Parameters
+    ----------
+    registry, log
+        Where models and catalogues come from.
+    rulebook
+        The catalogue to begin with.
+    name
+        ``default`` learns; ``rule`` and ``uniform`` are baselines that never change.
+    """
+
+    def __init__(self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str) -> None:
+        self._registry = registry
+        self._log = log
+        self._name = name
+        self._serving = Serving(rulebook, self._start(rulebook))
+        self._turn = asyncio.Lock()
+        self._pulse = Pulse(self._follow, _LOOK_EVERY_S)
+
+    def _start(self, rulebook: Rulebook) -> Policy:
+        if self._name == "uniform":
+            return uniform()
+        if self._name == "rule":
+            return rule()
+        return learned_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
+
+    def current(self) -> Serving:
+        """Give what to decide with."""
+        return self._serving
+
+    def start(self) -> None:
+        """Look at the registry twice a second from now on."""
+        self._pulse.start()
+
+    async def stop(self) -> None:
+        """Look no longer."""
+        await self._pulse.stop()
+
+    async def refresh(self) -> Served:
+        """Serve what is latest now; say what is served."""
+        async with self._turn:
+            rulebook = await asyncio.to_thread(self._latest_rulebook)
+            number = await asyncio.to_thread(self._registry.latest) if self._name == "default" else 0
+            if number != self._serving.policy.version or rulebook is not self._serving.rulebook:
+                await self._swap(number, rulebook)
+        return Served(self._serving.policy.version, self._serving.rulebook.version, self._name == "default")
+
+    def _latest_rulebook(self) -> Rulebook:
+        serving = self._serving.rulebook
+        row = latest_catalogue(self._log)
+        if row is None or row.version <= serving.version:
+            return serving
+        return Rulebook.of(Catalogue.from_document(row.document), row.version)
+
+    async def _swap(self, number: int, rulebook: Rulebook) -> None:
+        try:
+            policy = await asyncio.to_thread(self._build, number, rulebook)
+        except (ModelMismatch, KeyError) as error:
+            _logger.error("model version %s is not served: %s", number, error)
+            if self._serving.policy.version == 0 or rulebook is not self._serving.rulebook:
+                self._serving = Serving(rulebook, fallback())
+            return
+        self._serving = Serving(rulebook, policy)
+
+    def _build(self, number: int, rulebook: Rulebook) -> Policy:
+        if number == 0:
+            return self._start(rulebook)
+        payload = self._registry.load(number).payload
+        if payload is None:
+            raise ModelMismatch("its bytes were pruned")
+        return learned_policy(ModelSnapshot.from_bytes(payload), rulebook, number)
+
+    async def _follow(self) -> None:
+        try:
+            await self.refresh()
+        except (RegistryUnavailable, LogUnavailable) as error:
+            _logger.warning("the registry or the log is away: %s", error)
+
+
+def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> Policy:
+    """Make the default policy of a model version.
+
+    Raises
+    ------
+    ModelMismatch
+        When the model cannot be scored here, or its scores are not finite.
+    """
+    model = LearnedModel.of(snapshot, rulebook, OPTIONS)
+    if not np.isfinite(model.assess({"local_hour": 12.0}, rulebook).scores).all():
+        raise ModelMismatch("its scores are not finite")
+    exploration = Greedy(sends_only=snapshot.learned < LEARNED_BEFORE_HOLD)
+    return Policy("default", model, exploration, version=number, learns=True, mode="online")
+
+
+def fallback() -> Policy:
+    """Make the baseline that answers when no model can be used."""
+    policy = rule()
+    return Policy(policy.name, policy.model, policy.exploration, policy.epsilon, mode=FALLBACK)

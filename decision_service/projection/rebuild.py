@@ -1,0 +1,87 @@
+"""Rebuilding: the state store's projection of the log, made anew or verified by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from decision_service.app import open_log
+from decision_service.log.base import EventLog, LogUnavailable
+from decision_service.log.group_commit import GroupCommit
+from decision_service.projection.projector import Projector
+from decision_service.projection.recovery import Keeper
+from decision_service.projection.verification import Verification
+from decision_service.projection.writer import Journal
+from decision_service.settings import Settings
+from decision_service.state.redis import RedisStateStore
+from decision_service.state.shopper_keys import Names
+
+_TIMEOUT_S = 60.0
+"""For Redis to forget everything at once; a decision would not wait as long."""
+
+
+class NoLog(LogUnavailable):
+    """The database holds no log that a service was ever started on."""
+
+
+@dataclass(frozen=True)
+class Rebuilding:
+    """A log and the state store that is to contain it.
+
+    Services may run on both: while the states are made anew their decisions hold with ``degraded``, and
+    nothing that was reserved before can be sent unguarded, since the log's incarnation moves on.
+    """
+
+    log: EventLog
+    store: RedisStateStore
+    keeper: Keeper
+    verification: Verification
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, settings: Settings) -> AsyncIterator[Rebuilding]:
+        """Open the log and the state store of a service; ``redis_url`` is set.
+
+        Raises
+        ------
+        NoLog
+            When the log was never served.
+        LogUnavailable
+            When it cannot be opened.
+        """
+        log = open_log(settings)
+        log_id, salt = log.stored_fact("log_id"), log.stored_fact("salt")
+        if log_id is None or salt is None:
+            log.close()
+            raise NoLog("no service was ever started on this log")
+        names = Names(salt.encode())
+        store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
+
+        def clock() -> float:
+            return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
+
+        projector = Projector(store, log, names)
+        journal = Journal(log, GroupCommit(log), projector)
+        try:
+            yield cls(log, store, Keeper(store, journal, projector, clock), Verification(log, store, names))
+        finally:
+            await journal.close()
+            await store.close()
+            log.close()
+
+    async def restore(self) -> int:
+        """Forget what is stored and fold the log into the store again; give the position it then contains.
+
+        Raises
+        ------
+        StateAway
+            When the store cannot be reached.
+        Unavailable
+            When the log cannot be written.
+        """
+        await self.store.prepare()
+        await self.store.begin(await self.store.stored_incarnation(), anew=True)
+        await self.keeper.restore()
+        return await self.store.position()

@@ -1,0 +1,1 @@
+"""Queries: requests that only read (inspector, timeline, export, report)."""

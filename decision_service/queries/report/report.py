@@ -1,0 +1,129 @@
+"""The tally: the pure fold from the log's rows to a report.
+
+Decisions dated in [from, to) are counted by the group they belong to, with everything that the log knows of
+them by now, however late it came. Purchases are those dated in [from, to). Consent is what it was at ``to``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from decision_service.queries.report.decisions import Decided
+from decision_service.queries.report.figures import Count, Figures, FiguresAnswer, Ratio
+from decision_service.queries.report.grouping import Group, in_order
+from decision_service.queries.report.shoppers import OptIns, Orders
+from decision_service.queries.report.span import Span
+from decision_service.state.shopper_keys import ShopperKey
+from policies.learning.attribution import Owner, by_name
+from policies.records.rows import DecisionRow, EventRow, Row
+
+GroupName = Annotated[
+    str | int | None,
+    Meta(description="The channel, message, …; the hour as a number. null: nothing was drawn, or nothing told."),
+]
+
+
+class GroupAnswer(FiguresAnswer, frozen=True, kw_only=True):
+    """The figures of one group."""
+
+    group: GroupName
+
+
+class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log's rows add up to."""
+
+    total: FiguresAnswer
+    shoppers: Annotated[Count, Meta(description="Shoppers whom the log knew before `to`, the erased included.")]
+    opt_in_rate: Annotated[
+        dict[str, Ratio],
+        Meta(
+            description="The share of these shoppers who consent at `to`, by channel of the catalogue then in force; "
+            "its defaults speak for those who said nothing."
+        ),
+    ]
+    orders: Annotated[Count, Meta(description="Shopper events of type `purchase` dated in the span.")]
+    repeat_purchase_rate: Annotated[Ratio, Meta(description="Of the shoppers with an order, who has more than one.")]
+    average_order_value: Annotated[Ratio, Meta(description="The mean `value` of the orders that told one.")]
+    rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
+
+
+class Tally:
+    """Folds rows in position order.
+
+    Parameters
+    ----------
+    span
+        What the report is about.
+    group
+        Tells the group of a decision; None for a report of the total alone.
+    key
+        Gives the key of a shopper's id, under which the erased are known.
+    owner
+        Tells to whom rows belong, where shoppers may be erased while the log is read.
+
+    Examples
+    --------
+    >>> from decision_service.state.shopper_keys import Names
+    >>> from decision_service.queries.report.grouping import GROUPINGS
+    >>> tally = Tally(Span(), GROUPINGS["arm"], Names(b"secret").key)
+    >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
+    >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
+    ('treatment', {'policy': 1})
+    """
+
+    def __init__(
+        self,
+        span: Span,
+        group: Callable[[DecisionRow], Group] | None,
+        key: Callable[[str], ShopperKey],
+        owner: Owner = by_name,
+    ) -> None:
+        self._span = span
+        self._grouped = group is not None
+        self._decided = Decided(group or (lambda _: None), owner)
+        self._opt_ins = OptIns(span, key)
+        self._orders = Orders(span)
+
+    def needs(self, kind: str, at: float) -> bool:
+        """Tell whether a row of a kind and time says anything beside whom it is about."""
+        return kind != DecisionRow.kind or at in self._span
+
+    def meet(self, shopper_id: str | None, at: float) -> None:
+        """Take notice of whom a row is about."""
+        if shopper_id is not None:
+            self._opt_ins.meet(shopper_id, at)
+
+    def add(self, position: int, row: Row) -> None:
+        """Fold one row."""
+        self.meet(getattr(row, "shopper_id", None), row.at)
+        if isinstance(row, DecisionRow):
+            if row.at in self._span:
+                self._decided.decide(position, row)
+            return
+        self._decided.add(position, row)
+        self._opt_ins.add(row)
+        if isinstance(row, EventRow):
+            self._orders.add(row)
+
+    def answer(self, now: float) -> TallyAnswer:
+        """Give the report as known at a time, the log's latest; may be asked again after more rows."""
+        figures = self._decided.figures(now)
+        return TallyAnswer(
+            total=reduce(add, figures.values(), Figures()).answer(),
+            shoppers=self._opt_ins.known,
+            opt_in_rate=self._opt_ins.rates(),
+            orders=self._orders.count,
+            repeat_purchase_rate=self._orders.repeat_rate,
+            average_order_value=self._orders.average_value,
+            rows=[_row(group, figures[group]) for group in sorted(figures, key=in_order)] if self._grouped else [],
+        )
+
+
+def _row(group: Group, figures: Figures) -> GroupAnswer:
+    return GroupAnswer(group=group, **msgspec.structs.asdict(figures.answer()))

@@ -1,0 +1,117 @@
+"""The export of a shopper: all that is stored about one, for machines, complete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+
+from decision_service.commands.shoppers import preferences_of
+from decision_service.log.base import EventLog, LogRow
+from decision_service.schemas.decision_answer import iso
+from decision_service.schemas.problems import Unavailable
+from decision_service.state.base import StateAway, StateStore
+from decision_service.state.shopper_keys import Names
+from policies.catalogue.rulebook import Rulebook
+from policies.records.request import Request
+from policies.records.rows import DecisionRow
+from policies.shopper.context import shared_context
+
+_BATCH = 200
+
+
+class Export:
+    """Gives everything that is stored about a shopper.
+
+    The document has the shopper's ``preferences``, the ``state`` that decisions rest on, the ``features`` made of
+    it (see the context of decisions), and ``rows``: every row of the log about the shopper as it is stored,
+    the latest first. An outcome that came before its decision was known follows that decision.
+
+    Parameters
+    ----------
+    log, store
+        Where rows and states are.
+    names
+        Gives the keys that states are kept under.
+    """
+
+    def __init__(self, log: EventLog, store: StateStore, names: Names) -> None:
+        self._log = log
+        self._store = store
+        self._names = names
+
+    async def of(self, shopper_id: str, rulebook: Rulebook, now: float) -> AsyncIterator[bytes]:
+        """Give the document as of a time, part by part, so that a long history needs little memory.
+
+        Raises
+        ------
+        Unavailable
+            When the state store is away.
+        LogUnavailable
+            When the log cannot be read.
+        """
+        try:
+            state = (await self._store.read(self._names.key(shopper_id))).state
+        except StateAway as away:
+            raise Unavailable("the shopper's state is away") from away
+        head = {
+            "shopper_id": shopper_id,
+            "as_of": iso(now),
+            "preferences": preferences_of(state, rulebook.catalogue),
+            "state": named(state),
+            "features": shared_context(Request("", shopper_id, (), now), state, rulebook),
+        }
+        first = await asyncio.to_thread(self._page, shopper_id, None)
+        return self._parts(shopper_id, head, first)
+
+    async def _parts(self, shopper_id: str, head: dict[str, Any], page: list[LogRow]) -> AsyncIterator[bytes]:
+        yield msgspec.json.encode(head)[:-1] + b',"rows":['
+        comma = b""
+        while page:
+            for row in await asyncio.to_thread(self._with_early, page):
+                yield comma + _entry(row)
+                comma = b","
+            page = await asyncio.to_thread(self._page, shopper_id, page[-1].position)
+        yield b"]}"
+
+    def _page(self, shopper_id: str, before: int | None) -> list[LogRow]:
+        return self._log.of_shopper(shopper_id, _BATCH, before)
+
+    def _with_early(self, page: list[LogRow]) -> list[LogRow]:
+        """Add the outcomes that were logged before anybody knew whom they are about."""
+        decided = [row.event_id for row in page if row.kind == DecisionRow.kind and row.event_id is not None]
+        early = [row for row in self._log.of_events(decided) if row.shopper_id is None]
+        return list(_followed(page, early)) if early else page
+
+
+def _followed(page: list[LogRow], early: list[LogRow]) -> Iterator[LogRow]:
+    for row in page:
+        yield row
+        if row.kind == DecisionRow.kind:
+            yield from (each for each in reversed(early) if each.event_id == row.event_id)
+
+
+def _entry(row: LogRow) -> bytes:
+    return b'{"log_position":%d,"watermark":%s,"content":%s}' % (
+        row.position,
+        msgspec.json.encode(row.watermark),
+        row.body,
+    )
+
+
+def named(value: Any, name: str = "") -> Any:
+    """Give a state in plain words: every field by its name, times as on the wire.
+
+    >>> from policies.shopper.state import ShopperState
+    >>> named(ShopperState(seen_at=0.0, did={"session": 60.0}))["did"]
+    {'session': '1970-01-01T00:01:00Z'}
+    """
+    if isinstance(value, msgspec.Struct):
+        return {field: named(getattr(value, field), field) for field in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {key: named(each, "did_at" if name == "did" else "") for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [named(each) for each in value]
+    return iso(value) if name.endswith("_at") and value is not None else value

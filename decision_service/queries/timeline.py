@@ -1,0 +1,108 @@
+"""The timeline of a shopper: every decision with its reason and what became of it, the latest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from decision_service.log.base import EventLog, LogRow
+from decision_service.queries.decision_history import Account, Logged, withdrawals
+from decision_service.schemas.decision_answer import iso, optional_iso
+from decision_service.schemas.requests import Body
+from policies.records.rows import DecisionRow, decode, unpack
+from policies.rules.rules import Reason
+
+_NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
+
+
+class TimelineQuery(Body):
+    """Which part of a timeline is asked for."""
+
+    limit: Annotated[int, Field(strict=False, ge=1, le=500, description="Decisions at most.")] = 50
+    before: Annotated[
+        int | None, Field(strict=False, ge=1, description="Only decisions before this log position: `next_before`.")
+    ] = None
+
+
+class Timeline:
+    """Tells what was decided about a shopper, from the log.
+
+    Parameters
+    ----------
+    log
+        Where the rows are.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    async def of(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
+        """Tell a shopper's decisions as of a time; none for one never seen.
+
+        Raises
+        ------
+        LogUnavailable
+            When the log cannot be read.
+        """
+        return await asyncio.to_thread(self._of, shopper_id, query, now)
+
+    def _of(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
+        rows = self._log.of_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
+        page = rows[: query.limit]
+        return {
+            "shopper_id": shopper_id,
+            "decisions": [_entry(account, now) for account in self._accounts(shopper_id, page)],
+            "next_before": page[-1].position if len(rows) > len(page) else None,
+        }
+
+    def _accounts(self, shopper_id: str, page: list[LogRow]) -> list[Account]:
+        if not page:
+            return []
+        own: dict[str, list[Logged]] = defaultdict(list)
+        for row in self._log.of_events([row.event_id for row in page if row.event_id is not None]):
+            own[row.event_id or ""].append(Logged(row.position, row.watermark, decode(row.body)))
+        withdrawing = withdrawals(self._log, shopper_id, page[-1].position)
+        return [
+            Account(each.position, each.row, rows, withdrawing)
+            for rows in (own[row.event_id or ""] for row in page)
+            for each in rows
+            if isinstance(each.row, DecisionRow)
+        ]
+
+
+def _entry(account: Account, now: float) -> dict[str, Any]:
+    decision = account.decision
+    action = {"message": decision.message, "channel": decision.channel, "delay_s": decision.delay_s}
+    trigger = None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type
+    excluded, eligible = _judged(decision)
+    return {
+        "event_id": decision.event_id,
+        "log_position": account.position,
+        "at": iso(decision.at),
+        "triggers": [each.type for each in decision.triggers],
+        "decision": "send" if decision.is_delivered else "hold",
+        "hold_reason": decision.hold_reason,
+        "action": action if decision.is_delivered else None,
+        "category": decision.category if decision.is_delivered else None,
+        "trigger": trigger if decision.is_delivered else None,
+        "send_at": optional_iso(decision.send_at),
+        "arm": decision.arm,
+        "mode": decision.policy.mode,
+        "eligible": eligible,
+        "excluded": excluded,
+        **account.told_fate(now),
+        "outcomes": account.told_outcomes(),
+    }
+
+
+def _judged(decision: DecisionRow) -> tuple[dict[str, int], int]:
+    """Count the excluded joint actions by reason, and the eligible ones, HOLD included."""
+    if not decision.verdicts:
+        return {}, 0
+    counts = Counter(unpack(decision.verdicts, np.uint8).tolist())
+    excluded = {Reason(verdict).name: counts[verdict] for verdict in sorted(counts) if verdict not in _NOT_EXCLUDED}
+    return excluded, counts[Reason.eligible] + decision.hold_eligible

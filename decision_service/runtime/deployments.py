@@ -1,0 +1,134 @@
+"""The service on Ray Serve: replicas behind the ingress, and one learner.
+
+Replicas are stateless readers: what must outlive them is in the log, the registry and Redis. A new model
+version never goes through Serve's configuration, which would take replicas out of rotation; they look at the
+registry by themselves, and a broadcast tells them to look now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from ray import serve
+from ray.serve import Application, Deployment
+from ray.serve.config import BackpressureConfig
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+
+from decision_service.api.routes import build_api
+from decision_service.app import Fleet, Service, open_learner
+from decision_service.learning.serving import Served, Versions
+from decision_service.runtime.ray_cluster import CPU_SHARE
+from decision_service.schemas.problems import Unavailable
+from decision_service.settings import Settings, metrics_directory
+
+APPLICATION = "decision-service"
+_REPLICA, _LEARNER = "replica", "learner"
+_ONGOING = 512
+"""Requests a replica works on at once; group commit and coalescing make many of them one."""
+
+_QUEUED = 256
+
+
+@serve.deployment(
+    name=_LEARNER,
+    num_replicas=1,
+    ray_actor_options={"num_cpus": CPU_SHARE},
+    graceful_shutdown_timeout_s=20,
+    health_check_period_s=2,
+)
+class LearnerDeployment:
+    """The one learner; when it dies, Serve starts another, which goes on from the checkpoint."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._learner = open_learner(settings)
+        self._learner.start()
+
+    async def catch_up(self, position: int) -> int:
+        """Fold up to a log position, publish, and give the latest version."""
+        return await asyncio.to_thread(self._learner.catch_up, position)
+
+    def check_health(self) -> None:
+        """Fail when nothing follows the log any more; Serve then starts another learner."""
+        if not self._learner.is_alive:
+            raise RuntimeError("the learner's thread died: the log says why")
+
+    def __del__(self) -> None:
+        self._learner.stop()
+
+
+@serve.deployment(
+    name=_REPLICA,
+    ray_actor_options={"num_cpus": CPU_SHARE},
+    max_ongoing_requests=_ONGOING,
+    max_queued_requests=_QUEUED,
+    backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+    graceful_shutdown_timeout_s=10,
+    health_check_period_s=2,
+)
+@serve.ingress()
+class Replica:
+    """Answers requests."""
+
+    def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
+        self._settings = settings
+        self._learner = learner
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """Make the application; Serve runs its lifespan."""
+        self._service = Service(self._settings, self._fleet)
+        return build_api(self._service, multiprocess_dir=metrics_directory())
+
+    def _fleet(self, versions: Versions) -> Fleet:
+        return RayFleet(self._learner, versions)
+
+    async def refresh(self) -> Served:
+        """Look for newer versions now; say what is served."""
+        return await self._service.versions.refresh()
+
+
+class RayFleet:
+    """The learner and all replicas of this application."""
+
+    def __init__(self, learner: DeploymentHandle[Any], versions: Versions) -> None:
+        self._learner = learner
+        self._versions = versions
+
+    async def publish(self, position: int) -> int:
+        """Fold, publish, and return once every replica serves the version."""
+        try:
+            version: int = await self._learner.catch_up.remote(position)
+        except RayServeException as error:
+            raise Unavailable("the learner is away") from error
+        if any(served.learns and served.model < version for served in await self._refresh()):
+            raise Unavailable(f"not every replica serves version {version} yet")
+        return self._versions.current().policy.version
+
+    async def adopt(self, catalogue: int) -> None:
+        """Return once every replica serves a version of the catalogue."""
+        if any(served.catalogue < catalogue for served in await self._refresh()):
+            raise Unavailable(f"not every replica serves catalogue {catalogue} yet")
+
+    async def _refresh(self) -> list[Served]:
+        """Let all replicas look for newer versions now, this one included."""
+        replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
+        try:
+            others: list[Served] = await replicas.broadcast("refresh").results_async()
+        except RayServeException as error:
+            raise Unavailable("a replica is away") from error
+        return [*others, await self._versions.refresh()]
+
+
+def build_application(settings: Settings) -> Application:
+    """Bind the deployments of a service.
+
+    Parameters
+    ----------
+    settings
+        With ``redis_url`` set.
+    """
+    # Ray's decorators make deployments of classes, which its annotations do not say.
+    learner, replica = cast(Deployment, LearnerDeployment), cast(Deployment, Replica)
+    return replica.options(num_replicas=settings.replicas).bind(settings, learner.bind(settings))

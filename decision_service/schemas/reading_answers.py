@@ -1,0 +1,189 @@
+"""What the reading endpoints answer, for the documentation: the shapes that inspector, timeline and export give."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from decision_service.schemas.decision_answer import ActionAnswer
+from policies.records.rows import OutcomeType, PolicyRecord, Scalar
+from policies.sends import Status
+
+
+class ActivationAnswer(msgspec.Struct):
+    """What the activation gate said."""
+
+    at: str
+    deliver: bool
+    reason: str | None
+
+
+class VoidedAnswer(msgspec.Struct):
+    """What withdrew consent before the send time."""
+
+    at: str
+    by: Annotated[
+        str | None,
+        Meta(description="`opt_out` or `complaint` about another send, `preferences`, or `erasure`"),
+    ]
+    log_position: int | None
+
+
+class OutcomeAnswer(msgspec.Struct):
+    """An outcome."""
+
+    type: OutcomeType
+    at: str
+    logged_at: str
+    value: float
+    feedback_id: str | None
+    late: Annotated[
+        bool, Meta(description="Missed the attribution window: learned as a correction, or as a bounce only reported.")
+    ]
+
+
+class _Fated(msgspec.Struct, kw_only=True):
+    status: Annotated[
+        Status,
+        Meta(
+            description="`held`; a send: `waiting` for its activation, `scheduled`, `sent`; or kept back: `expired` "
+            "without activation or asked about too late, `refused` by the activation gate, `cancelled`, `bounced`, "
+            "`voided`."
+        ),
+    ]
+    deferred: bool
+    activation: ActivationAnswer | None
+    cancelled_at: str | None
+    voided: VoidedAnswer | None
+    outcomes: list[OutcomeAnswer]
+
+
+class EntryAnswer(_Fated, kw_only=True):
+    """One decision of a timeline."""
+
+    event_id: str
+    log_position: int
+    at: str
+    triggers: list[str]
+    decision: str
+    hold_reason: str | None
+    action: ActionAnswer | None
+    category: str | None
+    trigger: str | None
+    send_at: str | None
+    arm: str
+    mode: str
+    eligible: Annotated[int, Meta(description="Size of the eligible set, HOLD included.")]
+    excluded: Annotated[dict[str, int], Meta(description="Excluded joint actions by their first reason.")]
+
+
+class TimelineAnswer(msgspec.Struct):
+    """A page of a timeline, the latest decision first."""
+
+    shopper_id: str
+    decisions: list[EntryAnswer]
+    next_before: int | None
+
+
+class TriggerAnswer(msgspec.Struct):
+    """What happened to the shopper."""
+
+    type: str
+    priority: int
+    critical: bool
+    expires_at: str
+    attributes: dict[str, Scalar]
+
+
+class ChanceAnswer(msgspec.Struct, omit_defaults=True):
+    """A member of the eligible set: a send, or HOLD (`{"hold": true}`)."""
+
+    probability: float
+    message: str = ""
+    channel: str = ""
+    delay_s: int = 0
+    hold: bool = False
+
+
+class ExcludedActionAnswer(ActionAnswer, frozen=True):
+    """An excluded joint action and its first reason."""
+
+    reason: str
+
+
+class RewardAnswer(msgspec.Struct):
+    """The reward as known now."""
+
+    value: float
+    gain: float
+    cost: float
+    version: int
+
+
+class LearnedAnswer(msgspec.Struct, omit_defaults=True):
+    """What was learned from it and when."""
+
+    status: Annotated[
+        str,
+        Meta(description="`never` and why, `awaiting_activation`, `window_open`, `window_closed`, `learned`"),
+    ]
+    reason: str = ""
+    closes_at: str = ""
+    closed_at_position: int = 0
+    first_version: int | None = None
+
+
+class DecisionAnswer(_Fated, kw_only=True):
+    """Everything there is to know about one decision."""
+
+    event_id: str
+    shopper_id: str
+    at: str
+    log_position: int
+    decision: str
+    hold_reason: str | None
+    drawn: Annotated[ActionAnswer | str | None, Meta(description="The drawn send, or `HOLD`; null: nothing was drawn.")]
+    category: str | None
+    cost: float
+    propensity: float | None
+    p_out: float | None
+    send_at: str | None
+    attribution_ends_at: str | None
+    triggers: list[TriggerAnswer]
+    trigger: Annotated[str | None, Meta(description="The trigger that the drawn send answers.")]
+    context: dict[str, Scalar]
+    policy: PolicyRecord
+    arm: str
+    catalogue_version: int
+    rules_version: int
+    distribution: Annotated[list[ChanceAnswer], Meta(description="The eligible set, the most probable first.")]
+    excluded: list[ExcludedActionAnswer]
+    reward: Annotated[RewardAnswer | None, Meta(description="null for what did not leave.")]
+    learned: LearnedAnswer
+
+
+class StoredRowAnswer(msgspec.Struct):
+    """A row of the log."""
+
+    log_position: int
+    watermark: float
+    content: Annotated[
+        dict[str, Any],
+        Meta(
+            description="The row as stored; its kind is `row`. Times are seconds since 1970, UTC. `verdicts` and "
+            "`probabilities` of a decision are packed (base85 of zlib); `GET /v1/decisions/{event_id}` spells them out."
+        ),
+    ]
+
+
+class ShopperAnswer(msgspec.Struct):
+    """All that is stored about a shopper."""
+
+    shopper_id: str
+    as_of: str
+    preferences: dict[str, Any]
+    state: Annotated[dict[str, Any], Meta(description="What decisions rest on, folded from the rows.")]
+    features: Annotated[dict[str, Scalar], Meta(description="The context that a decision would have as of now.")]
+    rows: list[StoredRowAnswer]

@@ -1,0 +1,252 @@
+"""The wire: what callers send, validated strictly; unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
+
+from decision_service.schemas.problems import BadRequest, FieldError, Invalid, Problem
+from decision_service.state.shopper_keys import ERASED, is_pseudonym
+from policies.records.rows import OutcomeType, Scalar
+
+_ABOUT_A_SHOPPER = ("/preferences", "/timeline")
+"""What paths about a shopper end with; as the end of an id, such a shopper could not be exported or erased alone."""
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _sane(time: datetime) -> datetime:
+    if not _EARLIEST <= time < _LATEST:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return time
+
+
+Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+
+
+def _own_name(shopper_id: str) -> str:
+    if is_pseudonym(shopper_id):
+        raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
+    if shopper_id.endswith(_ABOUT_A_SHOPPER):
+        raise ValueError(f"must not end with {' or '.join(_ABOUT_A_SHOPPER)}: in a path, those name parts of a shopper")
+    return shopper_id
+
+
+ShopperId = Annotated[Identifier, AfterValidator(_own_name)]
+
+
+def _scalar(value: object) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("must be a number, a string or a boolean")
+    if isinstance(value, str) and len(value) > 1_000:
+        raise ValueError("must have at most 1000 characters")
+    if isinstance(value, int | float) and not abs(value) <= 2**53:  # also refuses NaN
+        raise ValueError("must be a finite number of at most 2^53")
+    return value
+
+
+Value = Annotated[
+    Scalar,
+    PlainValidator(_scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]),
+]
+Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
+
+
+class Body(BaseModel):
+    """What all bodies share: strict types, no unknown field."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TriggerBody(Body):
+    """Something that happened; what is absent comes from the catalogue."""
+
+    type: Name
+    priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    critical: bool | None = None
+    expires_at: Time | None = None
+    attributes: Attributes = {}
+
+
+class ExclusionBody(Body):
+    """A pattern: a joint action that matches every field given is not eligible."""
+
+    message: Name | None = None
+    channel: Name | None = None
+    delay_s: Annotated[int, Field(ge=0)] | None = None
+
+
+class DecideBody(Body):
+    """A request for a decision."""
+
+    event_id: Identifier | None = None
+    shopper_id: ShopperId
+    triggers: Annotated[list[TriggerBody], Field(min_length=1, max_length=20)]
+    context: Attributes = {}
+    exclude: Annotated[list[ExclusionBody], Field(max_length=100)] = []
+    defer_activation: bool = False
+    dry_run: bool = False
+    now: Time | None = None
+
+
+class BatchBody(Body):
+    """Several requests, validated one by one so that a bad one fails alone."""
+
+    decisions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
+
+
+class OutcomeBody(Body):
+    """A later fact about a decision."""
+
+    event_id: Identifier
+    type: OutcomeType
+    at: Time | None = None
+    feedback_id: Identifier | None = None
+    value: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e9, strict=True)] | None = None
+
+
+ShopperEventType = Literal[
+    "page_view", "product_view", "add_to_cart", "cart_abandoned", "purchase", "session", "signup", "wishlist"
+]
+
+
+class ShopperEventBody(Body):
+    """Something a shopper did; a purchase carries its ``value`` among the attributes."""
+
+    shopper_id: ShopperId
+    type: ShopperEventType
+    at: Time | None = None
+    attributes: Attributes = {}
+
+
+class ListBody(Body):
+    """A list of events, validated one by one."""
+
+    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
+    now: Time | None = None
+
+
+class QuietHoursBody(Body):
+    """Hours of the shopper's own day in which nothing may arrive; may cross midnight."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+
+class PreferencesBody(Body):
+    """A change of preferences; absent fields and channels keep their value, null goes back to the default."""
+
+    consent: dict[Name, bool] = {}
+    reachable: dict[Name, bool] = {}
+    muted_categories: Annotated[list[Name], Field(max_length=100)] | None = None
+    max_per_week: Annotated[int, Field(ge=0, le=256)] | None = None
+    quiet_hours: QuietHoursBody | None = None
+    time_zone: Annotated[str, Field(max_length=100)] | None = None
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    now: Time | None = None
+
+
+class ShopperBody(Body):
+    """Whom a path is about."""
+
+    shopper_id: ShopperId
+
+
+class MomentBody(Body):
+    """When something is asked or said of a decision (request clock only); empty otherwise."""
+
+    now: Time | None = None
+
+
+class ClockBody(Body):
+    """Time has reached ``now``."""
+
+    now: Time
+
+
+BodyType = TypeVar("BodyType", bound=Body)
+
+
+def parse(model: type[BodyType], raw: bytes) -> BodyType:
+    """Read a body from JSON.
+
+    Raises
+    ------
+    BadRequest
+        When it is not JSON.
+    Invalid
+        When fields are wrong; every one is named with its reason.
+    """
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise _problem(error) from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def parse_json(raw: bytes) -> Any:
+    """Read a body whose parts are validated later.
+
+    Raises
+    ------
+    BadRequest
+        When it is not JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def parse_item(model: type[BodyType], item: dict[str, Any]) -> BodyType:
+    """Read one item of a list that was parsed as JSON already; times are still text."""
+    try:
+        return model.model_validate_json(msgspec.json.encode(item))
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def parse_query(model: type[BodyType], pairs: Sequence[tuple[str, str]]) -> BodyType:
+    """Read the query of a URL; a name given twice is refused, since only one of its values could count.
+
+    >>> parse_query(MomentBody, [("now", "2026-11-21T17:00:00Z")]).now.year
+    2026
+    """
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise Invalid.field(name, "is given more than once")
+    return parse_item(model, dict(pairs))
+
+
+def _problem(error: ValidationError) -> Problem:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    if details[0]["type"] == "json_invalid":
+        return BadRequest(details[0]["msg"])
+    errors = [_field_error(detail) for detail in details]
+    return Invalid("; ".join(f"{each.field}: {each.message}" for each in errors[:5]), errors)
+
+
+def _field_error(detail: Any) -> FieldError:
+    path = [str(part) for part in detail["loc"]]
+    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    if detail["type"] == "extra_forbidden":
+        message = "is not a known field"
+    return FieldError(".".join(path) or "body", message)

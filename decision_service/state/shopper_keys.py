@@ -1,0 +1,44 @@
+"""Names of shoppers: salted keys under which their states are kept, and pseudonyms that erasure leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NewType
+
+from ulid import ULID
+
+from policies.records.erasure import ERASED, is_pseudonym
+
+__all__ = ["ERASED", "Names", "ShopperKey", "is_pseudonym", "pseudonym"]
+
+ShopperKey = NewType("ShopperKey", str)
+"""The salted hash of a shopper's id: all that is left of it once the shopper is erased."""
+
+
+class Names:
+    """Gives keys and pseudonyms.
+
+    Parameters
+    ----------
+    salt
+        A secret stored with the data, at most 64 bytes: without it keys cannot be matched with guessed ids.
+
+    Examples
+    --------
+    >>> names = Names(b"secret")
+    >>> names.key("s-1") == names.key("s-1") != Names(b"other").key("s-1")
+    True
+    """
+
+    def __init__(self, salt: bytes) -> None:
+        self._salt = salt
+
+    def key(self, shopper_id: str) -> ShopperKey:
+        """Give the key of a shopper."""
+        digest = hashlib.blake2b(shopper_id.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt)
+        return ShopperKey(digest.hexdigest())
+
+
+def pseudonym() -> str:
+    """Make up a name that says nothing of whose it was."""
+    return f"{ERASED}{ULID()}"

@@ -1,0 +1,1 @@
+"""Logs: where logged decisions come from, and the formats they are stored in."""

@@ -1,0 +1,224 @@
+"""Decisions in dsjson, the log format of Vowpal Wabbit and of Azure Personalizer: one JSON object per line.
+
+Read are ``EventId``, ``Timestamp``, ``_label_cost`` (= -reward), ``_label_Action`` (counted from 1), ``a`` (ids of the
+eligible actions, in the order in which they were ranked), ``p`` (their probabilities in that order) and the
+features ``c``, whose scalars make the context, with their namespaces before their names. Joint actions are named by
+their ids. A decision that was never activated (``DeferredAction``, ``_skipLearn``) is left out; a log that was thinned
+out (``pdrop``) is refused.
+
+What this service exports says more, and is read back as it was: ``c._multi`` holds message, channel and delay, or HOLD;
+``c.s`` the context, that of the trigger answered, without a prefix; ``shopper`` and ``labels`` are our own additions.
+Without ``shopper`` every row stands for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from offline_eval.errors import BadData, NoData
+from offline_eval.logs.decisions import HOLD, Action, Decision
+from offline_eval.logs.tables.plain import Unreadable
+from offline_eval.vw_target import context_of
+from policies.catalogue.action_space import JointAction
+from policies.records.rows import Scalar
+
+_EXACT, _FLOAT32 = 1e-12, 1e-4
+"""How far from 1 a distribution's sum is for want of digits: of float64, and of the many float32 that are summed."""
+
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def is_dsjson(path: Path) -> bool:
+    """Tell a file of dsjson by its ending, or by its first character.
+
+    Raises
+    ------
+    Unreadable
+        When the file is not there.
+    """
+    if path.suffix == ".dsjson":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(1_024).lstrip().startswith(b"{")
+    except OSError as error:
+        raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
+
+
+def read_dsjson(path: Path) -> Iterator[Decision]:
+    """Read decisions line by line.
+
+    Raises
+    ------
+    Unreadable
+        When the file is not there.
+    BadData
+        When a line is no decision: named by row (its line) and column.
+    NoData
+        When there is none.
+    """
+    found = False
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                decision = _read(line.strip(), number) if line.strip() else None
+                if decision is not None:
+                    found = True
+                    yield decision
+    except OSError as error:
+        raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
+    if not found:
+        raise NoData(f"{path.name} holds no decision")
+
+
+def _read(line: bytes, row: int) -> Decision | None:
+    try:
+        event = _decoder.decode(line)
+    except msgspec.DecodeError as error:
+        raise BadData("(all)", f"is no JSON object: {error}", row) from None
+    if event.get("DeferredAction") or event.get("_skipLearn"):
+        return None
+    for name in ("_label_cost", "_label_Action", "a", "p"):
+        if name not in event:
+            raise BadData(name, "is missing", row)
+    decision = _decision(event, line.decode(errors="replace"), row)
+    decision.check(row)
+    logged = event.get("_label_probability")
+    if logged is not None:
+        decision.check_propensity(_number(logged, "_label_probability", row), "_label_probability", row)
+    return decision
+
+
+def _decision(event: Mapping[str, Any], line: str, row: int) -> Decision:
+    ids = _ids(event, row)
+    if (dropped := _number(event.get("pdrop", 0), "pdrop", row)) != 0:
+        raise BadData("pdrop", f"is {dropped:g}: the log was thinned out, and its rows do not stand for all", row)
+    features = _object(event.get("c", {}), "c", row)
+    own = _own_actions(features, len(ids))
+    event_id = event.get("EventId") or row
+    return Decision(
+        event_id=str(event_id),
+        shopper_id=str(event.get("shopper") or event_id),
+        at=_at(event.get("Timestamp"), row),
+        context=dict(_scalars(features if own is None else _object(features.get("s"), "c.s", row))),
+        actions=own or tuple(map(str, range(1, len(ids) + 1))),
+        probabilities=_by_id(ids, event["p"], row),
+        drawn=event["_label_Action"] - 1,
+        reward=-_number(event["_label_cost"], "_label_cost", row),
+        labels={name: str(label) for name, label in _object(event.get("labels", {}), "labels", row).items()},
+        of_service=own is not None,
+        raw=line,
+    )
+
+
+def _ids(event: Mapping[str, Any], row: int) -> list[int]:
+    """Give the ids of the eligible actions as they were ranked; the chosen one is among them."""
+    ids, probabilities, chosen = event["a"], event["p"], event["_label_Action"]
+    if not isinstance(ids, list) or not all(type(each) is int for each in ids) or set(ids) != {*range(1, len(ids) + 1)}:
+        raise BadData("a", "is no list of the action ids 1 to K", row)
+    if not isinstance(probabilities, list) or len(ids) != len(probabilities):
+        found = f"has {len(probabilities)} values" if isinstance(probabilities, list) else f"is {probabilities!r}"
+        raise BadData("p", f"{found} for {len(ids)} actions", row)
+    if type(chosen) is not int or chosen not in ids:
+        raise BadData("_label_Action", "the logged action is not among the eligible ones", row)
+    return ids
+
+
+def _own_actions(features: Mapping[str, Any], count: int) -> tuple[Action, ...] | None:
+    """Read back the joint actions that this service wrote; None where the log is another's."""
+    told = features.get("_multi")
+    if not isinstance(told, list) or len(told) != count:
+        return None
+    found = [_own_action(each.get("a") if isinstance(each, Mapping) else None) for each in told]
+    return None if None in found else tuple(action for action in found if action is not None)
+
+
+def _own_action(features: Any) -> Action | None:
+    if features == _features(HOLD):
+        return HOLD
+    try:
+        action = JointAction(features["message"], features["channel"], int(features["delay_s"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return action if features == _features(action) else None
+
+
+def _object(told: Any, column: str, row: int) -> Mapping[str, Any]:
+    if not isinstance(told, Mapping):
+        raise BadData(column, f"is {told!r}, no object", row)
+    return told
+
+
+def _by_id(ids: list[int], probabilities: list[Any], row: int) -> np.ndarray:
+    found = np.zeros(len(ids))
+    for action, probability in zip(ids, probabilities, strict=True):
+        found[action - 1] = _number(probability, "p", row)
+    total = found.sum()
+    # Writers of float32 round each by some 1e-7: made exact, so that weights are.
+    return found / total if _EXACT < abs(total - 1) < _FLOAT32 else found
+
+
+def _number(value: Any, column: str, row: int) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadData(column, f"is {value!r}, no number", row)
+    return float(value)
+
+
+def _at(text: Any, row: int) -> float:
+    if text is None:
+        return float(row)
+    try:
+        told = datetime.fromisoformat(text)
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError):
+        raise BadData("Timestamp", f"is {text!r}, no time", row) from None
+
+
+def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Flatten the shared features; namespaces that begin with _ (``_multi``) are not shared."""
+    for name, value in node.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float):
+            yield f"{prefix}{name}", value
+
+
+def write_dsjson(path: Path, decisions: Iterable[Decision]) -> int:
+    """Write decisions, one a line; give their number. What was read from dsjson is written as it was."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for decision in decisions:
+            file.write((decision.raw or msgspec.json.encode(_event(decision)).decode()) + "\n")
+            count += 1
+    return count
+
+
+def _event(decision: Decision) -> dict[str, Any]:
+    return {
+        "_label_cost": -decision.reward,
+        "_label_probability": decision.propensity,
+        "_label_Action": decision.drawn + 1,
+        "_labelIndex": decision.drawn,
+        "Timestamp": datetime.fromtimestamp(decision.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "Version": "1",
+        "EventId": decision.event_id,
+        "shopper": decision.shopper_id,
+        "labels": dict(decision.labels),
+        "a": list(range(1, len(decision.actions) + 1)),
+        "p": decision.probabilities.tolist(),
+        "c": {"s": dict(context_of(decision)), "_multi": [{"a": _features(action)} for action in decision.actions]},
+    }
+
+
+def _features(action: JointAction | str) -> dict[str, str]:
+    if isinstance(action, JointAction):
+        return {name: str(value) for name, value in action._asdict().items()}
+    return {"action": action}

@@ -1,0 +1,1 @@
+"""Reports: the result of an evaluation, as values and as a page."""

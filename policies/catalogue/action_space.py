@@ -1,0 +1,122 @@
+"""Joint actions: one value per slot (message, channel, delay), numbered once per catalogue version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from policies.catalogue.document import Catalogue
+
+IndexArray = NDArray[np.int64]
+
+
+class JointAction(NamedTuple):
+    """One value per slot: what is chosen, logged and learned."""
+
+    message: str
+    channel: str
+    delay_s: int
+
+
+@dataclass(frozen=True)
+class ActionSpace:
+    """All sends that a catalogue allows, numbered 0 … n-1; HOLD is number n.
+
+    The three index arrays have shape (n,): ``messages[message_of[j]]`` is the message of joint
+    action j, likewise its channel and delay. The order is the catalogue's: messages, then the
+    channels of their templates, then delays.
+    """
+
+    messages: tuple[str, ...]
+    categories: tuple[str, ...]  # of each message
+    channels: tuple[str, ...]
+    delays_s: tuple[int, ...]
+    message_of: IndexArray
+    channel_of: IndexArray
+    delay_of: IndexArray
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> ActionSpace:
+        """Number the joint actions of a catalogue."""
+        messages, channels, delays = tuple(catalogue.messages), tuple(catalogue.channels), catalogue.delays_s
+        slots = [
+            (m, channels.index(channel), delays.index(delay))
+            for m, message in enumerate(catalogue.messages.values())
+            for channel in message.templates
+            for delay in (message.delays_s or delays)
+        ]
+        columns = np.array(slots, dtype=np.int64).reshape(-1, 3).T
+        return cls(
+            messages=messages,
+            categories=tuple(message.category for message in catalogue.messages.values()),
+            channels=channels,
+            delays_s=delays,
+            message_of=columns[0],
+            channel_of=columns[1],
+            delay_of=columns[2],
+        )
+
+    def __len__(self) -> int:
+        return len(self.message_of)
+
+    @property
+    def hold(self) -> int:
+        """The number of HOLD."""
+        return len(self)
+
+    def __getitem__(self, index: int) -> JointAction:
+        return JointAction(
+            self.messages[self.message_of[index]],
+            self.channels[self.channel_of[index]],
+            self.delays_s[self.delay_of[index]],
+        )
+
+    @cached_property
+    def delay_seconds(self) -> NDArray[np.float64]:
+        """Delay of every joint action, shape (n,), seconds."""
+        return np.asarray(self.delays_s, dtype=np.float64)[self.delay_of]
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """How many messages, channels and delays there are."""
+        return len(self.messages), len(self.channels), len(self.delays_s)
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The numbers of each message with each channel that it can be sent on."""
+        return sorted({*zip(self.message_of.tolist(), self.channel_of.tolist(), strict=True)})
+
+    @cached_property
+    def message_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The number of each message, alone: see `category_numbers`."""
+        return _numbered(self.messages)
+
+    @cached_property
+    def category_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of the messages of each category."""
+        return _numbered(self.categories)
+
+    @cached_property
+    def channel_numbers(self) -> dict[str, tuple[int, ...]]:
+        """The number of each channel, alone."""
+        return _numbered(self.channels)
+
+    @cached_property
+    def cells(self) -> IndexArray:
+        """Where each joint action (n,) lies in a flattened array over (messages, channels, delays)."""
+        return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
+
+    @cached_property
+    def slots(self) -> IndexArray:
+        """The slot values of every joint action as columns, shape (n, 3)."""
+        return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)
+
+
+def _numbered(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(number for number, each in enumerate(names) if each == name) for name in names}

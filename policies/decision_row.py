@@ -1,0 +1,88 @@
+"""From a decision to its log row: the whole snapshot, from which it can be redrawn and explained."""
+
+from __future__ import annotations
+
+from policies.catalogue.rulebook import Rulebook
+from policies.decide import Decision
+from policies.records.request import Request
+from policies.records.rows import DecisionRow, PolicyRecord, Scalar, pack
+from policies.rules.rules import RULES_VERSION
+
+TREATMENT = "treatment"
+HOLDOUT = "holdout"
+HOLD_BY_POLICY = "policy"
+NO_ELIGIBLE_ACTION = "no_eligible_action"
+LOST_RACE = "lost_race"
+DEGRADED = "degraded"
+
+
+def hold_reason(decision: Decision) -> str | None:
+    """Say why nothing is sent, None for a send."""
+    if decision.is_send:
+        return None
+    if decision.held_out and not all(trigger.critical for trigger in decision.request.triggers):
+        return HOLDOUT  # a rule that does not bind critical triggers
+    return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
+
+
+def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = "") -> DecisionRow:
+    """Write a decision down.
+
+    With ``lost_race`` the drawn send stays with its propensity, but nothing was delivered: drawn and
+    delivered are two facts.
+    """
+    request, rulebook, action, send = decision.request, decision.rulebook, decision.action, decision.send
+    leaves = send is not None and not lost_race
+    return DecisionRow(
+        at=request.now,
+        event_id=request.event_id,
+        shopper_id=request.shopper_id,
+        fingerprint=fingerprint,
+        triggers=request.triggers,
+        context=decision.context,
+        catalogue_version=rulebook.version,
+        rules_version=RULES_VERSION,
+        policy=decision.policy.record,
+        arm=_arm(held_out=decision.held_out),
+        answer=answer,
+        verdicts=pack(decision.eligibility.verdicts),
+        probabilities=pack(decision.probabilities),
+        hold_eligible=decision.eligibility.hold,
+        drawn=decision.drawn,
+        drawn_trigger=decision.trigger,
+        message=action.message if action else None,
+        channel=action.channel if action else None,
+        category=send.category if send else None,
+        delay_s=action.delay_s if action else None,
+        propensity=decision.propensity,
+        p_out=decision.p_out,
+        hold_reason=LOST_RACE if lost_race else hold_reason(decision),
+        send_at=send.send_at if send and leaves else None,
+        window_ends_at=send.window_ends_at if send and leaves else None,
+        cost=send.cost if send else 0.0,
+        deferred=request.deferred and action is not None,
+    )
+
+
+def _arm(*, held_out: bool) -> str:
+    return HOLDOUT if held_out else TREATMENT
+
+
+def degraded(
+    request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar], *, held_out: bool
+) -> DecisionRow:
+    """Write down that nothing could be decided because the state was away: never send unguarded."""
+    return DecisionRow(
+        at=request.now,
+        event_id=request.event_id,
+        shopper_id=request.shopper_id,
+        fingerprint="",
+        triggers=request.triggers,
+        context=context,
+        catalogue_version=rulebook.version,
+        rules_version=RULES_VERSION,
+        policy=policy,
+        arm=_arm(held_out=held_out),
+        answer="",
+        hold_reason=DEGRADED,
+    )

@@ -1,0 +1,1 @@
+"""Learning: from log rows to rewards, interactions and the next model."""

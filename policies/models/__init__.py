@@ -1,0 +1,1 @@
+"""Models and explorations, which together make a policy."""

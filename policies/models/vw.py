@@ -1,0 +1,122 @@
+"""Two logistic heads in Vowpal Wabbit: the positive outcome and the opt-out.
+
+The only door to ``vowpal_wabbit_next``. A workspace is not thread safe and never releases the GIL, so heads
+live in the learner alone; what is served are their weights (`compiled_model`).
+
+Each head is a plain logistic regression learned by FTRL-proximal on the chosen joint action alone, without
+importance weights: with 60 to 250 joint actions the 1/p weights of VW's contextual-bandit reductions
+saturate and teach almost nothing. The start bias goes in through the label's ``initial``, so an unlearned
+model sends instead of holding for ever.
+
+References
+----------
+McMahan et al. (2013), Ad Click Prediction: a View from the Trenches (FTRL-proximal).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vowpal_wabbit_next import SimpleLabel, TextFormatParser, Workspace
+
+from policies.models.features import FEATURES_VERSION, PAIRS, SHARED
+
+BITS = 20
+"""Width of the weight table, 2^20: the tokens of a catalogue do not collide at this width."""
+
+POSITIVE_START, OUT_START = -3.0, -6.0
+"""Start biases in logits: a positive outcome in 4.7 % of sends, an opt-out in 0.25 %."""
+
+_COMMON = (
+    *("--quiet", "--preserve_performance_counters", "--noconstant", "--loss_function", "logistic"),
+    *("-b", str(BITS)),
+    *(part for pair in PAIRS for part in ("-q", pair)),
+    *(part for namespace in SHARED for part in ("--ignore_linear", namespace)),
+)
+_POSITIVE = (*_COMMON, "--ftrl", "--ftrl_alpha", "0.2", "--ftrl_beta", "2")
+_OUT = (*_COMMON, "--ftrl", "--ftrl_alpha", "0.1", "--ftrl_beta", "2")
+
+OPTIONS: dict[str, str | int | float] = {
+    "features": FEATURES_VERSION,
+    "bits": BITS,
+    "positive": " ".join(_POSITIVE),
+    "out": " ".join(_OUT),
+    "positive_start": POSITIVE_START,
+    "out_start": OUT_START,
+}
+"""Everything that makes the weights of two models comparable."""
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """The weights of a head that are not zero: indices (w,) increasing, values (w,)."""
+
+    indices: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+
+class TwoHeads:
+    """The learning model: two workspaces that see the same examples.
+
+    Examples
+    --------
+    >>> heads = TwoHeads()
+    >>> heads.learn("|m m_hint |k k_1", positive=True, opted_out=False)
+    >>> positive, out = heads.logits("|m m_hint |k k_1")
+    >>> positive > POSITIVE_START and out < OUT_START
+    True
+    """
+
+    def __init__(self, positive: bytes | None = None, out: bytes | None = None) -> None:
+        self._positive = Workspace(list(_POSITIVE), model_data=positive)
+        self._out = Workspace(list(_OUT), model_data=out)
+        self._parser = TextFormatParser(self._positive)
+
+    def learn(self, text: str, *, positive: bool, opted_out: bool) -> None:
+        """Take one step on a chosen joint action and what came of it."""
+        for head, happened, start in (
+            (self._positive, positive, POSITIVE_START),
+            (self._out, opted_out, OUT_START),
+        ):
+            example = self._parser.parse_line(text)
+            example.set_label(SimpleLabel(1.0 if happened else -1.0, 1.0, start))
+            head.learn_one(example)
+
+    def logits(self, text: str) -> tuple[float, float]:
+        """Give both logits as Vowpal Wabbit itself predicts them, start biases included."""
+        example = self._parser.parse_line(text)
+        return (
+            _logit(self._positive.predict_one(example)) + POSITIVE_START,
+            _logit(self._out.predict_one(example)) + OUT_START,
+        )
+
+    def weights(self) -> tuple[HeadWeights, HeadWeights]:
+        """Give the weights of both heads that are not zero."""
+        return _weights(self._positive), _weights(self._out)
+
+    def to_bytes(self) -> bytes:
+        """Save both heads so that learning goes on from here to the very same bytes."""
+        positive, out = self._positive.serialize(), self._out.serialize()
+        return struct.pack("<Q", len(positive)) + positive + out
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TwoHeads:
+        """Read back what `to_bytes` saved."""
+        (size,) = struct.unpack_from("<Q", data)
+        return cls(data[8 : 8 + size], data[8 + size :])
+
+
+def _logit(prediction: object) -> float:
+    if not isinstance(prediction, float):
+        raise TypeError(f"a logistic head predicts a number, not {prediction!r}")
+    return prediction
+
+
+def _weights(head: Workspace[Any]) -> HeadWeights:
+    table = np.asarray(head.weights())[:, 0, 0]
+    indices = np.flatnonzero(table)
+    return HeadWeights(indices.astype(np.uint32), table[indices].astype(np.float32))

@@ -1,0 +1,56 @@
+"""Erasure: what is left of a row when its shopper is taken out of it.
+
+Draws and learning history stay valid: the context that a decision was scored on, its distribution, and what
+was learned from stay; who it was, what the caller told of the product, and what was written to the shopper go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from policies.records.rows import DecisionRow, ErasureRow, EventRow, PreferencesRow, Row, ShopperRow, TriggerRecord
+
+AnyRow = TypeVar("AnyRow", bound=ShopperRow)
+
+ERASED = "erased:"
+"""What pseudonyms begin with; callers may not use such ids."""
+
+
+def is_pseudonym(shopper_id: str) -> bool:
+    """Tell whether a shopper of this name was erased."""
+    return shopper_id.startswith(ERASED)
+
+
+def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
+    """Give a row without its shopper.
+
+    >>> row = EventRow(1.0, "s-1", "purchase", 1.0, {"value": 20.0, "city": "Vigo"})
+    >>> anonymous(row, "erased:1")
+    EventRow(at=1.0, shopper_id='erased:1', type='purchase', occurred_at=1.0, attributes={})
+    """
+    if isinstance(row, DecisionRow):
+        triggers = tuple(map(_without_attributes, row.triggers))
+        return msgspec.structs.replace(row, shopper_id=pseudonym, triggers=triggers, answer="", fingerprint="")
+    if isinstance(row, EventRow):
+        return msgspec.structs.replace(row, shopper_id=pseudonym, attributes={})
+    if isinstance(row, PreferencesRow):
+        return PreferencesRow(row.at, pseudonym, row.consent)  # type: ignore[return-value]  # the very same type
+    return msgspec.structs.replace(row, shopper_id=pseudonym)
+
+
+def _without_attributes(trigger: TriggerRecord) -> TriggerRecord:
+    """Drop what the caller told of the product, but its category: that was learned from."""
+    return msgspec.structs.replace(trigger, attributes={}, category=trigger.product_category or "")
+
+
+def erasure(rows: Iterable[Row], at: float, pseudonym: str, key: str) -> ErasureRow:
+    """Write down that the shopper of these rows was erased."""
+    still_open = (
+        row.event_id
+        for row in rows
+        if isinstance(row, DecisionRow) and row.window_ends_at is not None and (row.deferred or row.window_ends_at > at)
+    )
+    return ErasureRow(at, pseudonym, key, tuple(still_open))

@@ -1,0 +1,33 @@
+"""A request for a decision, as the pure core sees it: parsed, with the catalogue's defaults filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policies.records.rows import Context, TriggerRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A pattern over the slots: a joint action that matches every given slot is not eligible."""
+
+    message: str | None = None
+    channel: str | None = None
+    delay_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something happened to this shopper, and the caller asks which notification to send, or none.
+
+    ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds. A
+    ``deferred`` send counts as sent only once it is activated.
+    """
+
+    event_id: str
+    shopper_id: str
+    triggers: tuple[TriggerRecord, ...]
+    now: float
+    context: Context = field(default_factory=dict)
+    exclude: tuple[Exclusion, ...] = ()
+    deferred: bool = False

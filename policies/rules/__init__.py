@@ -1,0 +1,1 @@
+"""Rules: which joint actions are eligible, and why the others are not."""

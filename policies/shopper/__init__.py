@@ -1,0 +1,1 @@
+"""The shopper: the state folded from the log, and the context that a policy sees."""

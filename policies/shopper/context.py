@@ -1,0 +1,151 @@
+"""The context of a decision: what is known of the shopper, merged with what the caller says.
+
+Names the service sets; the caller's own values win over them:
+
+======================  ==========================================================================
+``segment``             behavioural segment, see `segment`
+``rfm``                 recency, frequency and value of orders as three digits 1 to 5, ``000`` for none, see `rfm`
+``purchases``           number of orders
+``average_order``       mean value of an order
+``days_since_purchase`` days since the latest order
+``days_since_active``   days since the shopper did anything
+``recent_sends``        sends since seven days ago, those ahead included
+``hours_since_contact`` hours since the latest send that left
+``ignored_streak``      sends that left since the latest click
+``load``                fatigue: sends that left, each fading with a half-life of `LOAD_HALF_LIFE_S`
+``load_<channel>``      the same by channel, where it is above zero
+``click_rate``          own clicks per send, shrunk towards the prior
+``click_rate_<channel>``, ``click_rate_<category>``  the same, where something was sent
+``favourite_category``, ``favourite_product``  the strongest affinity
+``active_share``        share of the shopper's activity in the local hour (1/24 is the mean)
+``local_hour``          0 ≤ h < 24, in the shopper's zone
+======================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from policies.catalogue.rulebook import Rulebook
+from policies.records.request import Request
+from policies.records.rows import Context, Scalar, TriggerRecord
+from policies.shopper.state import HORIZON_S, ShopperState
+from policies.shopper.summaries import Responses, answered, favourite
+
+RECENT_S = 7 * 86_400.0
+LAPSED_S = 90 * 86_400.0
+LOAD_HALF_LIFE_S = 84 * 3_600.0
+"""Half-life of fatigue, 3.5 days (judgement; the simulator's shoppers recover at this pace)."""
+
+_DAY_S, _HOUR_S = 86_400.0, 3_600.0
+_RECENCY_DAYS = (14, 30, 60, 120)
+_FREQUENCY = (2, 3, 5, 10)
+_AVERAGE_VALUE = (20.0, 50.0, 100.0, 200.0)
+
+
+def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
+    """Give the context that all triggers of a request share."""
+    now = request.now
+    local = datetime.fromtimestamp(now, ZoneInfo(state.time_zone or rulebook.catalogue.defaults.time_zone))
+    offset = local.utcoffset()
+    known: dict[str, Scalar] = {
+        "segment": segment(state, now),
+        "rfm": rfm(state, now),
+        "purchases": state.purchases.count,
+        "recent_sends": sum(send.send_at > now - RECENT_S for send in state.sends if not send.deferred),
+        "local_hour": local.hour + local.minute / 60.0,
+        "active_share": state.activity.share(local.hour, offset.total_seconds() / _HOUR_S if offset else 0.0),
+    }
+    if state.purchases.last_at is not None:
+        known["average_order"] = state.purchases.value / state.purchases.count
+        known["days_since_purchase"] = max(0.0, now - state.purchases.last_at) / _DAY_S
+    if state.active_at is not None:
+        known["days_since_active"] = max(0.0, now - state.active_at) / _DAY_S
+    for name, liked in (("favourite_category", state.categories), ("favourite_product", state.products)):
+        if (best := favourite(liked)) is not None:
+            known[name] = best
+    return {**known, **_fatigue(state, now), **_responses(state, now), **request.context}
+
+
+def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
+    """Tell how much has reached the shopper lately, and how it was met."""
+    left = [send for send in state.sends if send.has_left(now) and send.send_at >= now - HORIZON_S]
+    if not left:
+        return {"ignored_streak": 0, "load": 0.0}
+    loads: dict[str, float] = {}
+    for send in left:
+        loads[send.channel] = loads.get(send.channel, 0.0) + 0.5 ** ((now - send.send_at) / LOAD_HALF_LIFE_S)
+    clicked_at = state.clicked_at or float("-inf")
+    return {
+        "hours_since_contact": (now - left[-1].send_at) / _HOUR_S,
+        "ignored_streak": sum(send.send_at > clicked_at for send in left),
+        "load": sum(loads.values()),
+        **{f"load_{channel}": load for channel, load in loads.items()},
+    }
+
+
+def _responses(state: ShopperState, now: float) -> dict[str, Scalar]:
+    """Tell how the shopper has answered, by channel and by category."""
+    left = [send for send in state.sends if send.has_left(now)]
+    by_channel = answered(state.by_channel, ((send.channel, send.clicked) for send in left))
+    by_category = answered(state.by_category, ((send.category, send.clicked) for send in left))
+    sends = sum(each.sends for each in by_channel.values())
+    clicks = sum(each.clicks for each in by_channel.values())
+    rates = {f"click_rate_{name}": each.rate() for name, each in (by_category | by_channel).items()}
+    return {"click_rate": Responses(sends, clicks).rate(), **rates}
+
+
+def trigger_context(shared: Mapping[str, Scalar], trigger: TriggerRecord) -> Context:
+    """Add what only this trigger tells: its type, and the category of the product it is about.
+
+    >>> trigger_context({"device": "mobile"}, TriggerRecord("wishlist", 3, 0.0, attributes={"category": "shoes"}))
+    {'device': 'mobile', 'trigger': 'wishlist', 'category': 'shoes'}
+    """
+    context = {**shared, "trigger": trigger.type}
+    if trigger.product_category is not None:
+        context["category"] = trigger.product_category
+    return context
+
+
+def segment(state: ShopperState, now: float) -> str:
+    """Name the shopper's behavioural segment.
+
+    By orders: ``first_buyer`` (one), ``repeat_buyer`` (two to four), ``loyal`` (five or more), ``lapsed`` (the
+    latest is over 90 days old). Without orders, by the strongest sign: ``cart_abandoner``,
+    ``wish_lister``, ``browser``; ``prospect`` when nothing is known.
+
+    >>> from policies.shopper.state import NEW_SHOPPER
+    >>> segment(NEW_SHOPPER, 0.0), segment(ShopperState(did={"page_view": 0.0}), 0.0)
+    ('prospect', 'browser')
+    """
+    orders = state.purchases
+    if orders.last_at is not None:
+        if now - orders.last_at > LAPSED_S:
+            return "lapsed"
+        if orders.count == 1:
+            return "first_buyer"
+        return "repeat_buyer" if orders.count < 5 else "loyal"
+    if "cart_abandoned" in state.did or "add_to_cart" in state.did:
+        return "cart_abandoner"
+    if "wishlist" in state.did:
+        return "wish_lister"
+    return "browser" if state.did else "prospect"
+
+
+def rfm(state: ShopperState, now: float) -> str:
+    """Score recency, frequency and mean value of orders from 1 (least) to 5, in this order; 000 without orders.
+
+    >>> from policies.shopper.state import Purchases
+    >>> rfm(ShopperState(purchases=Purchases(count=3, value=180.0, last_at=0.0)), 20 * 86_400.0)
+    '433'
+    """
+    orders = state.purchases
+    if orders.last_at is None:
+        return "000"
+    days = (now - orders.last_at) / _DAY_S
+    recency = 5 - sum(days > bound for bound in _RECENCY_DAYS)
+    frequency = 1 + sum(orders.count >= bound for bound in _FREQUENCY)
+    value = 1 + sum(orders.value / orders.count >= bound for bound in _AVERAGE_VALUE)
+    return f"{recency}{frequency}{value}"

@@ -1,0 +1,153 @@
+"""An example: REINFORCE with an action mask, in NumPy, on ``NotificationEnv-v0``.
+
+The policy is a masked softmax over the 201 actions whose logits are a sum over slots, so that what is learned of
+a channel holds for all its messages and delays: logit(m, c, d) = x·(w_m + w_c + w_d), and x·w_hold for HOLD.
+
+References
+----------
+Williams (1992), Simple statistical gradient-following algorithms for connectionist reinforcement learning.
+Huang and Ontañón (2022), A closer look at invalid action masking in policy gradient algorithms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.envs.daily_decisions import CHANNELS, DELAYS_H, HOLD, OBSERVED, SENDS, Slots
+from simulators.envs.notification_env import ENV_ID
+from simulators.world.messages import STANDARD
+
+FloatArray = NDArray[np.float64]
+
+_WIDTHS = (len(STANDARD.messages), len(CHANNELS), len(DELAYS_H), 1)
+_FACTORS = np.zeros((SENDS + 1, sum(_WIDTHS)))
+"""(actions, slot values): which weights an action's logit is made of."""
+_SLOTS = Slots.of(np.arange(SENDS))
+_FACTORS[np.arange(SENDS), _SLOTS.messages] = 1.0
+_FACTORS[np.arange(SENDS), _WIDTHS[0] + _SLOTS.channels] = 1.0
+_FACTORS[np.arange(SENDS), _WIDTHS[0] + _WIDTHS[1] + _SLOTS.delays] = 1.0
+_FACTORS[HOLD, -1] = 1.0
+
+
+class Agent(Protocol):
+    """What chooses actions for many shoppers."""
+
+    def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
+        """Give the distribution (N, 201)."""
+        ...
+
+
+class RandomAgent:
+    """Every legal action alike."""
+
+    def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
+        """Give the distribution (N, 201)."""
+        return np.asarray(mask / mask.sum(axis=1, keepdims=True))
+
+
+@dataclass
+class SoftmaxAgent:
+    """The masked softmax; ``weights`` (1 + OBSERVED, slot values)."""
+
+    weights: FloatArray = field(default_factory=lambda: np.zeros((1 + OBSERVED, sum(_WIDTHS))))
+
+    def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
+        """Give the distribution (N, 201)."""
+        logits = _with_one(observations) @ self.weights @ _FACTORS.T
+        logits = np.where(mask > 0, logits, -np.inf)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+    def gradient(
+        self, observations: NDArray[np.float32], p: FloatArray, actions: NDArray[np.int64], gain: FloatArray
+    ) -> FloatArray:
+        """Give the gradient of Σ gain · log p(action)."""
+        surprise = _FACTORS[actions] - p @ _FACTORS
+        return np.asarray(_with_one(observations).T @ (gain[:, None] * surprise))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """An episode of all shoppers: observations (T, N, O), distributions, actions and rewards (T, N)."""
+
+    observations: list[NDArray[np.float32]]
+    probabilities: list[FloatArray]
+    actions: list[NDArray[np.int64]]
+    rewards: FloatArray
+
+
+def play(env: gymnasium.vector.VectorEnv, agent: Agent, seed: int) -> Steps:
+    """Play an episode with every shopper of the environment."""
+    random = np.random.default_rng(seed)
+    observed, info = env.reset(seed=seed)
+    observations, distributions, actions, rewards = [], [], [], []
+    ended = False
+    while not ended:
+        p = agent.probabilities(observed, info["action_mask"])
+        chosen = (p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1)
+        chosen = np.minimum(chosen, HOLD)
+        observations.append(observed)
+        distributions.append(p)
+        actions.append(chosen)
+        observed, reward, _, truncated, info = env.step(chosen)
+        rewards.append(reward)
+        ended = bool(truncated.any())
+    return Steps(observations, distributions, actions, np.stack(rewards))
+
+
+def train(
+    *, shoppers: int = 256, weeks: int = 3, episodes: int = 30, rate: float = 0.05, seed: int = 0
+) -> SoftmaxAgent:
+    """Train an agent by REINFORCE with Adam; the baseline is the mean return of the day.
+
+    Parameters
+    ----------
+    rate
+        Step size of Adam (Kingma and Ba, 2015).
+    """
+    env = gymnasium.make_vec(
+        ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", weeks=weeks, reward="expected"
+    )
+    agent = SoftmaxAgent()
+    first, second = np.zeros_like(agent.weights), np.zeros_like(agent.weights)
+    for episode in range(1, episodes + 1):
+        steps = play(env, agent, seed * 1_000_003 + episode)
+        gains = _returns(steps.rewards)
+        gains = (gains - gains.mean(axis=1, keepdims=True)) / (gains.std() + 1e-9)
+        columns = zip(steps.observations, steps.probabilities, steps.actions, gains, strict=True)
+        gradient = sum((agent.gradient(*column) for column in columns), np.zeros_like(agent.weights)) / gains.size
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.99 * second + 0.01 * gradient**2
+        step = first / (1 - 0.9**episode) / (np.sqrt(second / (1 - 0.99**episode)) + 1e-8)
+        agent.weights += rate * step
+    env.close()
+    return agent
+
+
+def _returns(rewards: FloatArray, discount: float = 0.8) -> FloatArray:
+    """Give discounted returns (T, N): what a send brings comes within days."""
+    returns = np.zeros_like(rewards)
+    following = np.zeros(rewards.shape[1])
+    for day in range(len(rewards) - 1, -1, -1):
+        following = rewards[day] + discount * following
+        returns[day] = following
+    return returns
+
+
+def value(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
+    """Give the sum of true expected rewards by shopper (N,) over an episode that was not trained on."""
+    env = gymnasium.make_vec(
+        ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", weeks=weeks, reward="expected"
+    )
+    total = play(env, agent, seed).rewards.sum(axis=0)
+    env.close()
+    return np.asarray(total)
+
+
+def _with_one(observations: NDArray[np.float32]) -> FloatArray:
+    return np.concatenate([np.ones((len(observations), 1)), observations], axis=1)

@@ -1,0 +1,1 @@
+"""Experiments: shops in a world, run side by side, counted and compared."""

@@ -1,0 +1,1 @@
+"""The replay: real purchases, simulated responses."""

@@ -1,0 +1,1 @@
+"""Shops: what decides for simulated shoppers (learned policy, rule, oracle, broadcasts)."""

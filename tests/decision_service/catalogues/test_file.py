@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decision_service.catalogues.file import CatalogueFileError, example, load, loads
+from policies.catalogue.rulebook import Rulebook
+
+TRIGGERS = {
+    *("cart_abandoned", "product_viewed", "wishlist", "back_in_stock", "low_stock", "price_drop", "post_purchase"),
+    *("review_request", "welcome", "first_order", "birthday", "replenishment", "win_back", "loyalty", "seasonal"),
+}
+
+TEXT = """delays_s: [0]
+channels:
+  push: {attribution_window_s: 60}
+triggers:
+  wishlist: {expires_s: 60}
+messages:
+  hint:
+    category: browse
+    triggers: [wishlst]
+    templates:
+      push:
+        en: {body: "{{ a.b }}"}
+"""
+
+
+def refusal(text: str) -> list[str]:
+    with pytest.raises(CatalogueFileError) as caught:
+        loads(text, "shop.yaml")
+    return str(caught.value).splitlines()
+
+
+def test_the_example_is_what_the_readme_promises() -> None:
+    catalogue = example()
+    assert set(catalogue.triggers) == TRIGGERS
+    assert len(catalogue.messages) >= 12
+    assert set(catalogue.channels) == {"push", "email", "sms", "webpush", "inapp"}
+    assert catalogue.delays_s == (0, 3600, 14400, 43200, 86400)
+    assert 60 <= len(Rulebook.of(catalogue, 1).space) <= 250
+
+
+def test_every_mistake_has_its_line() -> None:
+    lines = refusal(TEXT)
+    assert any(line.startswith("shop.yaml:9: messages.hint.triggers.0:") for line in lines)
+    assert any(line.startswith("shop.yaml:12: messages.hint.templates.push.en.body:") for line in lines)
+    assert any(line.startswith("shop.yaml:5: triggers.wishlist: no message answers it") for line in lines)
+
+
+def test_a_key_that_stands_twice_is_a_mistake() -> None:
+    assert refusal(TEXT.replace("wishlst", "wishlist").replace("{{ a.b }}", "x") + "delays_s: [1]\n") == [
+        "shop.yaml:1: delays_s: stands twice, again in line 13"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "a: [", "key: 'open"])
+def test_what_is_no_mapping_is_refused(text: str) -> None:
+    assert refusal(text)[0].startswith("shop.yaml")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueFileError, match="cannot be read"):
+        load(tmp_path / "none.yaml")

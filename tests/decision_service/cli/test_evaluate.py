@@ -1,0 +1,274 @@
+"""`decision-service evaluate` on plain tables, as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from decision_service.__main__ import app
+from offline_eval import Rows, named, values
+from tests.reference.worlds import World
+
+COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    return World.of(1).log(6_000, np.random.default_rng(1), shoppers=np.repeat(np.arange(2_000), 3))
+
+
+def columns(rows: Rows) -> dict[str, list[Any]]:
+    assert rows.shoppers is not None
+    found: dict[str, list[Any]] = {name: getattr(rows, name).tolist() for name in COLUMNS}
+    return {**found, "shopper": [f"s-{each}" for each in rows.shoppers.tolist()]}
+
+
+def write_csv(path: Path, table: dict[str, list[Any]]) -> Path:
+    lines = [",".join(table), *(",".join(map(str, cells)) for cells in zip(*table.values(), strict=True))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_parquet(path: Path, table: dict[str, list[Any]]) -> Path:
+    pyarrow.parquet.write_table(pyarrow.table(table), path)
+    return path
+
+
+def evaluate(*arguments: str | Path) -> tuple[int, str, str]:
+    told = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    return told.exit_code, told.stdout, told.stderr
+
+
+def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Rows) -> None:
+    file, out = write_csv(tmp_path / "rows.csv", columns(rows)), tmp_path / "out.json"
+    code, told, _ = evaluate(
+        *(file, "--estimators", "ipw,snipw,dm,dr,sndr,switch-dr,dr-os", "--tau", "5", "--lambda", "5"),
+        *("--interval", "normal", "--json", out),
+    )
+    assert code == 0
+    assert "verdict" in told
+    document = json.loads(out.read_text())
+    found = {result["name"]: result for result in document["results"]}
+    for name, value in values(named(), rows).items():
+        assert found[f"ope.{name}"]["value"] == pytest.approx(value, abs=1e-12)
+        assert found[f"ope.{name}"]["low"] < value < found[f"ope.{name}"]["high"]
+    assert {"python", "cpu", "cores", "versions", "commit", "seed"} <= document["facts"].keys()
+    assert document["verdict"]["level"] in {"trust", "caution", "do not use"}
+    assert document["diagnostics"]["units"] == 2_000
+
+
+def test_what_has_no_value_is_null(tmp_path: Path, rows: Rows) -> None:
+    table = columns(rows) | {"target_propensity": [0.0] * len(rows)}
+    code, told, _ = evaluate(write_csv(tmp_path / "rows.csv", table), "--json", tmp_path / "out.json")
+    assert code == 0
+    assert "do not use: no value came out for snipw, sndr" in told
+    found = {each["name"]: each for each in json.loads((tmp_path / "out.json").read_text())["results"]}
+    assert (found["ope.snipw"]["value"], found["ope.snipw"]["low"]) == (None, None)
+    assert found["ope.ipw"]["value"] == 0.0
+
+
+def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: Rows) -> None:
+    results = []
+    for file in (write_csv(tmp_path / "a.csv", columns(rows)), write_parquet(tmp_path / "a.parquet", columns(rows))):
+        assert evaluate(file, "--json", tmp_path / "out.json")[0] == 0
+        results.append(json.loads((tmp_path / "out.json").read_text())["results"])
+    assert results[0] == results[1]
+
+
+def test_json_alone_goes_to_standard_output_and_a_page_is_written(tmp_path: Path, rows: Rows) -> None:
+    table = {**columns(rows), "channel": ["push", "<email>"] * 3_000}
+    file = write_parquet(tmp_path / "rows.parquet", table)
+    code, out, _ = evaluate(file, "--by", "channel", "--against", "logging", "--json", "--report", tmp_path / "r.html")
+    assert code == 0
+    document = json.loads(out)
+    assert {group["label"] for group in document["groups"]["channel"]} == {"push", "<email>"}
+    assert "ope.ipw.difference" in {result["name"] for result in document["results"]}
+    text = (tmp_path / "r.html").read_text()
+    assert "Importance weights" in text
+    assert "&lt;email&gt;" in text
+    assert "<email>" not in text
+
+
+def test_strict_exits_with_3_where_the_verdict_says_do_not_use(tmp_path: Path, rows: Rows) -> None:
+    few = {name: cells[:30] for name, cells in columns(rows).items()}
+    file, out = write_csv(tmp_path / "few.csv", few), tmp_path / "out.json"
+    assert evaluate(file)[0] == 0
+    assert evaluate(file, "--strict", "--json", out)[0] == 3
+    document = json.loads(out.read_text())
+    assert document["verdict"]["level"] == "do not use"
+    assert document["verdict"]["reasons"]
+    assert document["results"][0]["value"] is not None
+
+
+def test_columns_of_other_names_are_mapped(tmp_path: Path, rows: Rows) -> None:
+    table = columns(rows)
+    table["clicked"] = table.pop("reward")
+    file = write_csv(tmp_path / "own.csv", table)
+    assert evaluate(file, "--columns", "reward=clicked")[0] == 0
+    assert "column reward: is missing" in evaluate(file)[2]
+
+
+def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: Rows) -> None:
+    plain = write_csv(tmp_path / "plain.csv", {name: cells[:200] for name, cells in columns(rows).items()})
+    (tmp_path / "spaced.csv").write_text(plain.read_text().replace(",", " , "))
+    (tmp_path / "noted.csv").write_text("".join(f'"a, b",{line}\n' for line in plain.read_text().splitlines()))
+    found = []
+    for name in ("plain.csv", "spaced.csv", "noted.csv"):
+        assert evaluate(tmp_path / name, "--json", tmp_path / "out.json")[0] == 0
+        found.append(json.loads((tmp_path / "out.json").read_text())["results"])
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, rows: Rows) -> None:
+    table, out = columns(rows), tmp_path / "out.json"
+    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "no column shopper" not in told
+    assert json.loads(out.read_text())["facts"]["clustered"] is True
+    del table["shopper"]
+    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "the table has no column shopper: rows are taken as independent" in told
+    assert json.loads(out.read_text())["facts"]["clustered"] is False
+    reasons = json.loads(out.read_text())["verdict"]["reasons"]
+    assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in reasons}.items()
+
+
+def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: Rows) -> None:
+    file, out = write_csv(tmp_path / "a.csv", columns(rows)), tmp_path / "out.json"
+    assert evaluate(file, "--clip", "3", "--reward-range", "0,2", "--max-weight", "9", "--json", out)[0] == 0
+    facts = json.loads(out.read_text())["facts"]
+    told = {"clip": 3.0, "reward_range": "0,2", "max_weight": 9.0, "model": "linear", "draws": 1000, "critical": False}
+    assert (told | {"sequential_draws": 200}).items() <= facts.items()
+    assert evaluate(file, "--json", out)[0] == 0
+    assert json.loads(out.read_text())["facts"]["clip"] is None
+
+
+def test_brackets_in_labels_are_no_markup(tmp_path: Path, rows: Rows) -> None:
+    table = {**columns(rows), "[/kind]": ["[vip]", "[/vip]"] * 3_000}
+    code, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--by", "[/kind]")
+    assert code == 0
+    assert all(name in told for name in ("By [/kind]", "[vip]", "[/vip]"))
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path) -> None:
+    for option in ("--json", "--report"):
+        for file in (tmp_path, tmp_path / "none" / "out"):
+            code, out, err = evaluate(tmp_path / "no log at all.csv", option, file)
+            assert (code, out) == (1, "")
+            assert f"{file} cannot be written" in err
+
+
+def test_values_beyond_all_numbers_are_null_in_json(tmp_path: Path) -> None:
+    table: dict[str, list[Any]] = {"reward": [1e308, 1e308], "propensity": [0.1, 0.1], "target_propensity": [1, 1]}
+    file, out = write_csv(tmp_path / "a.csv", table), tmp_path / "out.json"
+    with np.errstate(all="ignore"):
+        assert evaluate(file, "--estimators", "ipw", "--json", out)[0] == 0
+    assert json.loads(out.read_text())["results"][0]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "complaint"),
+    [
+        ("propensity", "0", "row 2, column propensity: is 0"),
+        ("propensity", "1.5", "row 2, column propensity: is 1.5"),
+        ("propensity", "nan", "row 2, column propensity: is nan"),
+        ("propensity", "", "row 2, column propensity: is empty"),
+        ("propensity", "often", "row 2, column propensity: is 'often', no number"),
+        ("target_propensity", "-0.5", "row 2, column target_propensity: is -0.5"),
+        ("reward", "inf", "row 2, column reward: is inf"),
+        ("shopper", "", "row 2, column shopper: is empty"),
+    ],
+)
+def test_bad_data_names_row_and_column_and_computes_nothing(
+    tmp_path: Path, rows: Rows, column: str, bad: str, complaint: str
+) -> None:
+    table = {name: cells[:5] for name, cells in columns(rows).items()}
+    table[column][1] = bad
+    code, out, err = evaluate(write_csv(tmp_path / "bad.csv", table), "--json", tmp_path / "out.json")
+    assert code == 1
+    assert complaint in err.replace("\n", " ")
+    assert out == ""
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_bad_data_in_parquet_is_named_too(tmp_path: Path, rows: Rows) -> None:
+    table = columns(rows)
+    table["propensity"][4_321] = None
+    assert "row 4322, column propensity: is empty" in evaluate(write_parquet(tmp_path / "a.parquet", table))[2]
+    table["propensity"][4_321] = 2.0
+    assert "row 4322, column propensity: is 2," in evaluate(write_parquet(tmp_path / "a.parquet", table))[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "a.csv holds no rows"),
+        ("reward,propensity,target_propensity,q_chosen,v_target\n", "a.csv holds no rows"),
+        ("reward,propensity\n1,1\n", "column target_propensity: is missing; the table has reward, propensity"),
+        ("reward,propensity,target_propensity,q_chosen,v_target\n1,1,1,0,0\n1,1\n", "row 2, column (all): has 2 cells"),
+        ("reward,reward,propensity,target_propensity,q_chosen,v_target\n", "column reward: stands twice"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    code, _, err = evaluate(tmp_path / "a.csv")
+    assert code == 1
+    assert complaint in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--estimators", "best"], "there is no estimator 'best'"),
+        (["--interval", "bayes"], "there is no interval 'bayes'"),
+        (["--interval", "bernstein", "--estimators", "ipw"], "largest possible weight"),
+        (["--interval", "sequence"], "a confidence sequence exists for ipw and dr"),
+        (["--reward-range", "1"], "--reward-range is two numbers"),
+        (["--alpha", "2"], "alpha must lie between 0 and 1"),
+        (["--against", "rule"], "a plain table knows one other policy only"),
+        (["--columns", "reward"], "--columns is a list of ours=theirs"),
+        (["--by", "channel"], "column channel: is missing"),
+        (["--columns", "shoper=shopper"], "'shoper' is no column of ours to map; known are reward"),
+        (
+            ["--target", "uniform"],
+            "rows.csv is a plain table, which holds the target's probabilities: leave out --target",
+        ),
+        (["--slots", "channel"], "leave out --slots"),
+        (["--model", "deep", "--critical"], "leave out --model and --critical"),
+        (["--registry", "sqlite://"], "leave out --registry"),
+        (["--from", "2026-11-21"], "leave out --from"),
+        (["--to", "2026-11-21T17:00:00Z"], "leave out --to"),
+        (["--sequential"], "sequential estimators need a log"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(tmp_path: Path, rows: Rows, options: list[str], complaint: str) -> None:
+    file = write_csv(tmp_path / "rows.csv", {name: cells[:50] for name, cells in columns(rows).items()})
+    code, _, err = evaluate(file, *options)
+    assert code == 1
+    assert complaint in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--interval", "bootstrap", "--draws", "50", "--seed", "1"],
+        ["--interval", "bootstrap-obp", "--draws", "50"],
+        ["--interval", "bernstein", "--estimators", "ipw,dm,dr,switch-dr,dr-os", "--max-weight", "20"],
+        ["--interval", "clopper-pearson", "--estimators", "ipw", "--max-weight", "20", "--no-cluster"],
+        ["--interval", "sequence", "--estimators", "ipw"],
+        ["--interval", "sequence", "--estimators", "ipw,dr", "--max-weight", "20", "--against", "logging"],
+    ],
+)
+def test_every_interval_can_be_asked_for(tmp_path: Path, rows: Rows, options: list[str]) -> None:
+    file, out = write_csv(tmp_path / "rows.csv", columns(rows)), tmp_path / "out.json"
+    code, _, err = evaluate(file, *options, "--json", out)
+    assert code == 0, err
+    for result in json.loads(out.read_text())["results"]:
+        if result["low"] is not None:
+            assert result["low"] < result["value"] < result["high"]

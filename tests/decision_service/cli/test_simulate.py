@@ -1,0 +1,118 @@
+"""Simulating over HTTP and in process: one client, the same batches, ids and seed, the same decisions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import anyio
+import pytest
+
+from decision_service.cli import simulate
+from decision_service.cli.remote_shop import RemoteShop
+from decision_service.learning.serving import learned_policy
+from policies.catalogue.rulebook import Rulebook
+from simulators.experiments.decision_log import Record
+from simulators.experiments.simulation import Simulation
+from simulators.scenario import Scenario
+from simulators.shops.base import Shop
+from simulators.shops.learning import LearningMind
+from simulators.shops.local import LocalShop
+from simulators.world.messages import Repertoire
+from simulators.world.world import World
+from tests.conftest import RealRedis
+from tests.decision_service.cli.test_command_line import served
+
+SEED = 1
+BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
+
+
+def played(shop: Shop, rulebook: Rulebook) -> list[Record]:
+    world = World(BUSY, 60, SEED, Repertoire.of(rulebook))
+    return Simulation(shop, world, rulebook, "busy-1").run()
+
+
+@pytest.mark.anyio
+async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Path, redis: RealRedis) -> None:
+    async with served(tmp_path, redis, "request") as url:
+
+        def over_http() -> tuple[list[Record], Rulebook]:
+            with RemoteShop.connect(url) as shop:
+                rulebook = Rulebook.of(shop.catalogue(), 1)
+                return played(shop, rulebook), rulebook
+
+        remote, rulebook = await anyio.to_thread.run_sync(over_http)
+    mind = LearningMind(rulebook, learned_policy)
+    local = played(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
+    assert [record.action for record in remote] == [record.action for record in local]
+    assert remote == local
+    assert mind.learned > 100, "nothing was learned: the two could not have differed"
+    assert len({record.action for record in local}) > 20
+
+
+def options(tmp_path: Path, **changes: object) -> simulate.Options:
+    values: dict[str, object] = {
+        "scenario": "stationary",
+        "shoppers": 40,
+        "weeks": 2,
+        "seed": 3,
+        "seeds": 2,
+        "policy": "default",
+        "url": None,
+        "catalog": None,
+        "baselines": True,
+        "json": tmp_path / "out.json",
+        "report": tmp_path / "out.html",
+    }
+    return simulate.Options(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_simulate_compares_with_every_baseline_and_writes_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate.run(options(tmp_path)) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    values = {result["name"]: result for result in document["results"]}
+    contenders = ("default", "no_send", "push_daily", "3_per_week", "rule", "random", "oracle")
+    assert {name.split(".")[1] for name in values} == set(contenders)
+    assert values["simulate.no_send.value"]["value"] == 0.0
+    assert values["simulate.push_daily.sends_per_week"]["value"] > values["simulate.3_per_week.sends_per_week"]["value"]
+    assert values["simulate.default.value"]["low"] <= values["simulate.default.value"]["value"]
+    assert document["facts"]["scenario"] == "stationary v1"
+    page = (tmp_path / "out.html").read_text()
+    assert page.count("<svg") == 16
+    assert "Learning curve" in page
+    assert not re.findall(r"(?:src|href|url\()=?.?https?:", page), "the page must need nothing else"
+    assert "oracle" in capsys.readouterr().out
+
+
+@pytest.mark.anyio
+async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
+    tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path, redis, "request") as url:
+        asked = options(tmp_path, url=url, seeds=1, shoppers=15, weeks=1, baselines=False)
+        assert await anyio.to_thread.run_sync(simulate.run, asked) == 0
+        names = {result["name"] for result in json.loads((tmp_path / "out.json").read_text())["results"]}
+        assert "simulate.service.value" in names
+        assert await anyio.to_thread.run_sync(simulate.run, asked) == 1
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "the log of" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"scenario": "sunny"}, "scenario must be one of"),
+        ({"shoppers": 0}, "shoppers must be at least 1"),
+        ({"weeks": 105}, "weeks must lie between 1 and 104"),
+        ({"policy": "best"}, "policy must be one of"),
+        ({"url": "http://127.0.0.1:1", "seeds": 1}, "does not answer"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], complaint: str
+) -> None:
+    assert simulate.run(options(tmp_path, **changes)) == 1
+    assert complaint in capsys.readouterr().err.replace("\n", " ")

@@ -1,0 +1,104 @@
+"""What is said of a decision before it is known bears on its shopper as if it had been said right after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decision_service.commands.early_outcomes import joined
+from decision_service.log.row_times import dated
+from decision_service.queries.report.report import Tally, TallyAnswer
+from decision_service.queries.report.span import Span
+from policies.learning.attribution import Attribution
+from policies.learning.reward import Rewarded
+from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
+from policies.shopper.fold import fold
+from policies.shopper.state import NEW_SHOPPER, ShopperState
+from tests.decision_service.queries.report.logs import HOURS, TOLD, catalogue, decision, decisions, key_of, times
+
+LATER = 99 * HOURS
+
+
+@st.composite
+def early_outcomes(draw: st.DrawFn) -> list[OutcomeRow]:
+    told = draw(st.lists(st.tuples(times, st.sampled_from(TOLD), times), max_size=5))
+    return [OutcomeRow(at, "e-0", kind, occurred_at) for at, kind, occurred_at in told]
+
+
+def reached(*rows: Row) -> float:
+    """The watermark after some rows."""
+    return max(row.at for row in rows)
+
+
+def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
+    watermark = reached(other, *early, decided)
+    told = [draft.row for draft in joined(decided, early) if watermark < draft.condition.before]
+    return [catalogue(), other, *early, decided, *told, ClockRow(LATER)]
+
+
+def log_in_order(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
+    """The same as it would be logged had the decision come first, at the same watermark."""
+    watermark = reached(other, *early, decided)
+    channel = decided.channel if decided.is_delivered else None
+    told = [
+        msgspec.structs.replace(
+            row,
+            at=dated(decided.at, decided.window_ends_at, watermark)[0] if row.type == "bounce" else decided.at,
+            shopper_id=decided.shopper_id,
+            channel=channel,
+        )
+        for row in early
+    ]
+    return [catalogue(), other, ClockRow(watermark), decided, *told, ClockRow(LATER)]
+
+
+def state(rows: Sequence[Row], shopper_id: str) -> ShopperState:
+    folded = NEW_SHOPPER
+    for row in rows:
+        if isinstance(row, SHOPPER_ROWS) and row.shopper_id == shopper_id:
+            folded = fold(folded, row)
+    return folded
+
+
+def report(rows: Sequence[Row]) -> TallyAnswer:
+    tally = Tally(Span(), None, key_of)
+    for position, row in enumerate(rows, start=1):
+        tally.add(position, row)
+    return tally.answer(LATER)
+
+
+def learned(rows: Sequence[Row]) -> dict[str, Rewarded]:
+    """What is known in the end of each send that is learned from."""
+
+    def related(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+        placed = list(enumerate(rows, start=1))
+        return {name: [(at, row) for at, row in placed if getattr(row, "event_id", None) == name] for name in event_ids}
+
+    attribution = Attribution(related)
+    given = [each for position, row in enumerate(rows, start=1) for each in attribution.advance(position, row)]
+    return {each.event_id: each.result for each in given}
+
+
+@given(early_outcomes(), decisions("e-0"), st.sampled_from(["push", "email"]), times)
+def test_early_outcomes_bear_as_if_their_decision_had_come_first(
+    early: list[OutcomeRow], decided: DecisionRow, channel: str, send_at: float
+) -> None:
+    """Consent, places and budgets, the report, and what is learned; another send of the shopper is voided alike."""
+    other = decision(
+        "other", shopper_id=decided.shopper_id, channel=channel, send_at=send_at, window_ends_at=send_at + 4 * HOURS
+    )
+    told, straight = joined_log(other, early, decided), log_in_order(other, early, decided)
+    ours, theirs = state(told, decided.shopper_id), state(straight, decided.shopper_id)
+    assert ours.consent == theirs.consent
+    assert [send.event_id for send in ours.sends] == [send.event_id for send in theirs.sends]
+    assert report(told) == report(straight)
+    assert learned(told) == learned(straight)
+
+
+@given(early_outcomes(), decisions("e-0"))
+def test_however_much_was_said_little_is_told_again(early: list[OutcomeRow], decided: DecisionRow) -> None:
+    told = [draft.row for draft in joined(decided, [*early, *early])]
+    assert len(told) == len({row.type for row in told if isinstance(row, OutcomeRow)}) <= 3

@@ -1,0 +1,291 @@
+"""Erasure: who it was is gone everywhere, what was learned stays, and nothing is sent to the id any more."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decision_service.app import open_learner
+from decision_service.log.base import Entry
+from decision_service.projection.verification import Verification
+from decision_service.projection.writer import Draft
+from decision_service.state.base import Reservation
+from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode, encode
+from tests.conftest import RealRedis
+from tests.decision_service.conftest import Replica, Start
+from tests.factories import NOW, small_document
+
+pytestmark = pytest.mark.anyio
+
+PERSONAL = "anna-from-vigo"
+
+
+async def live(service: Replica, shopper_id: str = PERSONAL) -> list[str]:
+    """Decide, click, buy and prefer as one shopper; give the ids of the sends."""
+    attributes = {"product": f"gift of {shopper_id}", "category": "shoes"}
+    event = {"shopper_id": shopper_id, "type": "purchase", "attributes": {"value": 20.0, "note": shopper_id}}
+    await service.post("/v1/events", {"events": [event], "now": "2026-11-20T17:00:00Z"})
+    sent = []
+    for number in range(6):
+        triggers = [{"type": "cart_abandoned", "attributes": attributes}]
+        at = f"2026-11-2{number % 3 + 1}T17:00:00Z"
+        answer = await service.decide(event_id=f"e-{number}", shopper_id=shopper_id, triggers=triggers, now=at)
+        if answer["decision"] == "send":
+            sent.append(f"e-{number}")
+            await service.post("/v1/feedback", {"event_id": f"e-{number}", "type": "click", "now": at})
+    return sent
+
+
+async def erase(service: Replica, shopper_id: str = PERSONAL) -> None:
+    answer = await service.client.delete(f"/v1/shoppers/{shopper_id}")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def everything_stored(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file() and ".sqlite" in path.name)
+
+
+async def test_nothing_stored_names_the_shopper_any_more(replica: Start, tmp_path: Path) -> None:
+    async with replica() as service:
+        await live(service)
+        assert PERSONAL.encode() in everything_stored(tmp_path)
+        await erase(service)
+        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        rows = [decode(row.body) for row in service.service.log.read(0, 1_000)]
+        decisions = [row for row in rows if isinstance(row, DecisionRow)]
+        assert all(row.answer == "" and row.triggers[0].attributes == {} for row in decisions)
+        assert {row.shopper_id.split(":")[0] for row in decisions} == {"erased"}
+        assert [row.attributes for row in rows if isinstance(row, EventRow)] == [{}]
+        assert isinstance(rows[-1], ErasureRow)
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+    for path in tmp_path.glob("*.sqlite*"):
+        if path.suffix == ".sqlite":
+            with sqlite3.connect(path) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.close()
+    assert PERSONAL.encode() not in everything_stored(tmp_path)
+
+
+async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replica: Start) -> None:
+    async with replica(small_document()) as one, replica(small_document()) as two:
+        assert (await one.decide())["decision"] == "send"
+        await erase(one, "s-1")
+        held = await two.decide(event_id="e-2")
+        assert held["hold_reason"] == "no_eligible_action"
+        assert {each["reason"] for each in held["excluded"]} == {"no_consent"}
+        preferences = (await two.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert preferences["consent"] == {"push": False, "email": False}
+        report = (await two.client.get("/v1/report")).json()
+        assert (report["shoppers"], report["opt_in_rate"]) == (1, {"push": 0.0, "email": 0.0})
+        await two.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": True}})
+        assert (await one.decide(event_id="e-3"))["decision"] == "send"
+
+
+async def test_it_holds_after_the_state_was_lost(replica: Start, redis: RealRedis) -> None:
+    async with replica(small_document()) as service:
+        await service.decide()
+        await erase(service, "s-1")
+        await erase(service, "never-seen")
+    redis.kill()
+    redis.start()
+    async with replica(small_document()) as service:
+        for number, shopper_id in enumerate(("s-1", "never-seen")):
+            answer = await service.decide(event_id=f"after-{number}", shopper_id=shopper_id)
+            assert answer["hold_reason"] == "no_eligible_action"
+
+
+async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_state(
+    replica: Start, redis: RealRedis
+) -> None:
+    """A bounce gives a send's cost back also when the send was folded as it was, and the bounce comes rewritten."""
+    document = small_document(delays_s=[0])
+    for channel in document["channels"].values():
+        channel.update(cost=0.5, daily_budget=10.0)
+    async with replica(document, policy="rule") as service:
+        sent = await service.decide()
+        store, log = service.service.store, service.service.log
+        await service.service.journal.contained()
+        assert sum((await store.spent()).values()) == 500_000
+        bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
+        log.append([Entry(bounce.kind, NOW, encode(bounce), bounce.event_id, bounce.shopper_id)])  # not folded yet
+        await erase(service, "s-1")
+        assert await store.spent() == {}
+        verified = await Verification(log, store, service.service.names).run()
+        assert verified.differences == ()
+
+
+async def test_an_erased_decisions_id_is_gone_and_its_sends_ahead_are_void(replica: Start) -> None:
+    document = small_document(delays_s=[3600])
+    async with replica(document) as service:
+        assert (await service.decide())["decision"] == "send"
+        await erase(service, "s-1")
+        again = await service.post(
+            "/v1/decide",
+            {"event_id": "e-1", "shopper_id": "s-1", "triggers": [{"type": "cart_abandoned"}]}
+            | {"now": "2026-11-21T17:00:00Z"},
+        )
+        assert again.status_code == 410
+        gate = await service.post("/v1/decisions/e-1/activate", {})
+        assert gate.json() == {"deliver": False, "reason": "no_consent"}
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 0
+
+
+async def test_an_erasure_that_the_logs_time_overtakes_takes_back_nothing_learned(replica: Start) -> None:
+    """What was learned from was sent: it is paid for, and told so."""
+    document = small_document(delays_s=[3600])
+    document["channels"]["push"] |= {"cost": 0.4}
+    async with replica(document, policy="rule") as service:
+        assert (await service.decide(exclude=[{"channel": "email"}]))["decision"] == "send"
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+        await service.service.eraser.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]["status"]) == ("sent", "learned")
+        assert list((await service.service.store.spent()).values()) == [400_000]
+
+
+async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:
+    """A learner that saw the rows as they were, and one that sees them erased, learn the very same."""
+    async with replica() as service:
+        sent = await live(service)
+        await live_elsewhere(service)
+        assert sent
+        service.learner.catch_up(service.rows())
+        await erase(service)
+        await service.post("/v1/clock", {"now": "2026-12-25T17:00:00Z"})
+        seen = service.learner._learning.to_bytes()
+        fresh = open_learner(service.service.settings)
+        fresh._learning = type(fresh._learning)(fresh._related)
+        while fresh._fold():
+            pass
+        assert fresh._learning.learned == service.learner.progress.learned > 0
+        assert fresh._learning.to_bytes() == seen
+
+
+async def live_elsewhere(service: Replica) -> None:
+    for number in range(20):
+        await service.decide(event_id=f"other-{number}", shopper_id=f"s-{number}")
+
+
+async def test_late_news_of_an_erased_decision_is_taken_and_joined(replica: Start) -> None:
+    async with replica() as service:
+        sent = await live(service)
+        await erase(service)
+        news: dict[str, Any] = {"event_id": sent[-1], "type": "opt_out", "now": "2026-11-23T19:00:00Z"}
+        answer = await service.post("/v1/feedback", news)
+        assert answer.json()["results"] == [{"status": "accepted"}]
+
+
+class ErasingAs:
+    """Erases the shopper in the middle of another call: as that one first reads the decision, or takes a place."""
+
+    def __init__(self, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._service, self._patch, self._loop = service, monkeypatch, asyncio.get_running_loop()
+
+    def it_reads(self, name: str) -> None:
+        """Erase after the log was read by a method, in another thread."""
+        log = self._service.service.log
+        reading = getattr(log, name)
+
+        def read(*asked: Any) -> Any:
+            found = reading(*asked)
+            self._patch.setattr(log, name, reading)
+            asyncio.run_coroutine_threadsafe(erase(self._service), self._loop).result(10)
+            return found
+
+        self._patch.setattr(log, name, read)
+
+    def it_reserves(self) -> None:
+        """Erase before a place is taken."""
+        store = self._service.service.store
+        reserving = store.reserve
+
+        async def reserve(reservation: Reservation) -> Any:
+            self._patch.setattr(store, "reserve", reserving)
+            await erase(self._service)
+            return await reserving(reservation)
+
+        self._patch.setattr(store, "reserve", reserve)
+
+
+async def names_of(service: Replica, event_id: str) -> set[str]:
+    rows = service.service.log.of_events([event_id])
+    return {(row.shopper_id or "").split(":")[0] for row in rows}
+
+
+async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document()) as service:
+        for event_id, reads in (("e-1", "find_all"), ("e-2", "of_events")):
+            await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
+            assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
+            ErasingAs(service, monkeypatch).it_reads(reads)
+            if reads == "find_all":
+                told = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
+                assert (told.status_code, told.json()["results"][0]["status"]) == (202, "accepted")
+            else:
+                assert (await service.post(f"/v1/decisions/{event_id}/cancel", {})).status_code == 200
+            assert len(service.service.log.of_events([event_id])) == 2
+            assert await names_of(service, event_id) == {"erased"}
+
+
+async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        view = {"shopper_id": PERSONAL, "type": "product_view", "attributes": {"category": "health"}}
+        await service.post("/v1/events", {"events": [view], "now": "2026-11-21T17:00:00Z"})
+        ErasingAs(service, monkeypatch).it_reserves()
+        held = await service.decide(event_id="e-1", shopper_id=PERSONAL)
+        assert held["hold_reason"] == "no_eligible_action"
+        (row,) = (decode(each.body) for each in service.service.log.of_events(["e-1"]))
+        assert isinstance(row, DecisionRow)
+        assert "health" not in row.context.values()
+
+
+async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shopper is erased as soon as the decision is written."""
+    async with replica(small_document(), policy="rule") as service:
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
+        journal = service.service.journal
+        append = journal.append
+
+        async def append_and_erase(draft: Draft) -> Any:
+            result = await append(draft)
+            monkeypatch.setattr(journal, "append", append)
+            await erase(service)
+            return result
+
+        monkeypatch.setattr(journal, "append", append_and_erase)
+        await service.decide(event_id="e-1", shopper_id=PERSONAL)
+        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()
+        assert preferences["consent"] == {"push": False, "email": False}
+
+
+async def test_names_that_erasure_uses_are_refused(replica: Start) -> None:
+    async with replica() as service:
+        answer = await service.post("/v1/decide", {"shopper_id": "erased:1", "triggers": [{"type": "welcome"}]})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+        assert (await service.client.delete("/v1/shoppers/erased:1")).status_code == 422
+
+
+async def test_deleting_a_part_of_a_shopper_erases_nobody(replica: Start) -> None:
+    async with replica() as service:
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"email": True}})
+        for part in ("preferences", "timeline"):
+            answer = await service.client.delete(f"/v1/shoppers/s-1/{part}")
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+            answer = await service.post("/v1/decide", {"shopper_id": f"a/{part}", "triggers": [{"type": "welcome"}]})
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+        kinds = [row.kind for row in service.service.log.read(0, 1_000)]
+        assert ErasureRow.kind not in kinds
+        assert DecisionRow.kind not in kinds

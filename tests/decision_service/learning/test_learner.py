@@ -1,0 +1,305 @@
+"""The learner: one fold of the log, whoever is interrupted, published as the clock asks."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from decision_service.commands.erasure import _Anonymous
+from decision_service.learning import learner as learner_module
+from decision_service.learning.learner import Learner
+from decision_service.learning.registry.base import Checkpoint
+from decision_service.learning.registry.sql import SqlRegistry
+from decision_service.log.base import Entry, LogRow, LogUnavailable
+from decision_service.log.sql import SqlLog
+from decision_service.projection.erased_shoppers import Owners
+from decision_service.state.shopper_keys import Names
+from policies.learning.fold import Learning
+from policies.models.policy import rule
+from policies.records.rows import ClockRow, PreferencesRow, Row, decode, encode
+from tests.decision_service.conftest import Replica, Start
+from tests.decision_service.evaluation.small_log import SmallLog
+from tests.factories import DAY_S, NOW, small_document
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def iso(hours: float) -> str:
+    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+
+
+async def live(service: Replica, days: int) -> None:
+    """Let shoppers decide, click and opt out, a day at a time."""
+    for day in range(days):
+        for number in range(12):
+            event_id, hour = f"e-{day}-{number}", 24 * day + number / 4
+            answer = await service.decide(
+                event_id=event_id, shopper_id=f"s-{number}", now=iso(hour), context={"segment": f"g{number % 3}"}
+            )
+            if answer["decision"] == "send" and number % 3:
+                kind = "click" if number % 5 else "opt_out"
+                outcome = {"event_id": event_id, "type": kind, "at": answer["send_at"], "now": iso(hour + 0.1)}
+                await service.post("/v1/feedback", outcome)
+        await service.post("/v1/clock", {"now": iso(24 * day + 23)})
+
+
+def folded_at_once(log: SqlLog) -> Learning:
+    """Fold the whole log in one go: what every learner must come to."""
+
+    def related(event_ids: object) -> dict[str, list[tuple[int, Row]]]:
+        found: dict[str, list[tuple[int, Row]]] = {}
+        for row in log.of_events(list(event_ids)):  # type: ignore[call-overload]
+            found.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+        return found
+
+    learning = Learning(related)
+    for row in log.read(0, 1_000_000):
+        learning.fold(row.position, decode(row.body))
+    return learning
+
+
+Open = Callable[[], Learner]
+
+
+@pytest.fixture
+def again(tmp_path: Path) -> Open:
+    """Open another learner on the same data, as after a crash: nothing of the first one's memory is left."""
+
+    def open_again() -> Learner:
+        return reopened(tmp_path)
+
+    return open_again
+
+
+def saved(tmp_path: Path) -> bytes:
+    checkpoint = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite").checkpoint()
+    assert checkpoint is not None
+    return checkpoint.payload
+
+
+async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
+    replica: Start, tmp_path: Path, again: Open
+) -> None:
+    async with replica(small_document()) as service:
+        await live(service, 6)
+        head = service.rows()
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert service.learner.progress.version >= 5
+        assert service.learner.progress.learned == whole.learned > 30
+        # Published daily, with what is folded after the last checkpoint folded again by another learner.
+        await service.post("/v1/feedback", {"event_id": "e-0-1", "type": "conversion", "value": 5, "now": iso(150)})
+        another = again()
+        assert another.progress.position <= head
+        another.catch_up(head + 1)
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert saved(tmp_path) == whole.to_bytes()
+        # The first learner lost the race: it starts again from the other's work, to the same bytes.
+        await service.post("/v1/feedback", {"event_id": "e-0-2", "type": "click", "now": iso(151)})
+        await service.post("/v1/clock", {"now": iso(200)})
+        await service.post("/v1/clock", {"now": iso(201)})
+        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert saved(tmp_path) == whole.to_bytes()
+        assert service.learner.progress.learned == whole.learned
+
+
+async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        assert (await service.post("/v1/clock", {"now": iso(0)})).json() == {"now": iso(0), "version": 0}
+        await live(service, 1)
+        answer = (await service.post("/v1/clock", {"now": iso(80)})).json()
+        assert answer["version"] >= 1
+        again = (await service.post("/v1/clock", {"now": iso(90)})).json()
+        assert again["version"] == answer["version"]
+        decided = await service.decide(event_id="later", now=iso(90), shopper_id="new")
+        assert decided["policy"] == {"name": "default", "version": answer["version"], "mode": "online"}
+
+
+async def test_a_model_that_may_not_be_served_is_not_published_and_learning_goes_on(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document()) as service:
+        with monkeypatch.context() as broken:
+            broken.setattr(learner_module, "collisions", lambda *_: 3)
+            await live(service, 1)
+            answer = await service.post("/v1/clock", {"now": iso(80)})
+            assert (answer.status_code, answer.json()["version"]) == (200, 0)
+            assert service.learner.progress.learned > 0
+        assert (await service.post("/v1/clock", {"now": iso(81)})).json()["version"] == 1
+
+
+async def test_under_the_wall_clock_windows_close_and_versions_come_by_themselves(replica: Start) -> None:
+    document = small_document(delays_s=[0])
+    for channel in document["channels"].values():
+        channel["attribution_window_s"] = 1
+    async with replica(document, clock="wall") as service:
+        service.learner.start()
+        await service.decide(now=None)
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
+        deadline = time.monotonic() + 60
+        while (await service.decide(event_id=f"d-{time.monotonic()}", now=None))["policy"]["version"] == 0:
+            assert time.monotonic() < deadline, "no version was ever published"
+            await service.service.versions.refresh()
+        while not any(row.kind == ClockRow.kind for row in service.service.log.read(0, 100_000)):
+            assert time.monotonic() < deadline, "time never passed by itself"
+            time.sleep(0.1)
+
+
+class Breaking(SqlLog):
+    """A log that cannot be read at one of its look-ups of events."""
+
+    def __init__(self, log: SqlLog, breaks_at: int) -> None:
+        super().__init__(log._engine)
+        self.looks_left = breaks_at
+
+    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
+        self.looks_left -= 1
+        if self.looks_left == 0:
+            raise LogUnavailable("disk I/O error")
+        return super().of_events(event_ids)
+
+
+def busy_log(directory: Path) -> SmallLog:
+    """Write a log in which rows close windows, correct what was learned, and do both at once."""
+    small = SmallLog(directory)
+    rows = [small.decide(number) for number in range(12)]
+    sent = [row for row in rows if row.is_delivered]
+    for row in sent[::2]:
+        small.outcome(row)
+    small.clock(NOW + 3 * DAY_S)
+    for row in sent[1::2]:
+        small.outcome(row, "conversion", after=4 * DAY_S, value=9.0)
+        small.decide(100 + int(row.event_id[2:]))
+    for row in sent[:3]:
+        small.outcome(row, "opt_out", after=6 * DAY_S)
+    small.clock()
+    return small
+
+
+def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_path: Path) -> None:
+    """Whichever look-up breaks off, and whoever has the learner saved meanwhile: the bytes of an uninterrupted fold."""
+    small = busy_log(tmp_path)
+    head, whole = small.log.head().position, folded_at_once(small.log)
+    for look in itertools.count(1):
+        log = Breaking(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"), look)
+        registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models-{look}.sqlite")
+        learner = Learner(log, registry, None, Owners.stored(log))
+        with suppress(LogUnavailable):
+            learner.catch_up(head)
+        learner.catch_up(0)
+        learner.catch_up(head)
+        assert learner.progress.learned == whole.learned > 5
+        checkpoint = registry.checkpoint()
+        assert checkpoint is not None
+        assert checkpoint.payload == whole.to_bytes(), f"look-up {look}"
+        learner.stop()
+        if log.looks_left > 0:
+            break
+    assert look > 8
+
+
+def unsubscribing(small: SmallLog) -> None:
+    """Write what a shopper does who unsubscribes, in two ways, from sends that lie ahead and sends that have left."""
+    rows = [
+        small.decide(
+            number,
+            rule(epsilon=0.0),
+            shopper_id="s-1",
+            send_at=NOW + number + delay_s,
+            window_ends_at=NOW + number + delay_s + 4_000.0,
+        )
+        for number, delay_s in enumerate([0.0, 9.0, 600.0])
+    ]
+    small.outcome(rows[0], "click")
+    small.append(PreferencesRow(NOW + 20, "s-1", {str(rows[0].channel): False}))
+    small.decide(4, rule(epsilon=0.0), shopper_id="s-1", send_at=NOW + 700, window_ends_at=NOW + 4_700)
+    small.outcome(rows[1], "opt_out", after=40.0)
+
+
+@pytest.mark.parametrize("cut", range(9))
+def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: Path, cut: int) -> None:
+    """Wherever it was when the rows were rewritten, and whether it goes on from there or starts again."""
+    names, small = Names(b"salt"), SmallLog(tmp_path)
+    unsubscribing(small)
+    entries, registry = small._waiting, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
+    small.log.append(entries[:cut])
+    there = Learner(small.log, registry, None, Owners(small.log, names))
+    there.catch_up(cut)
+    small.log.append(entries[cut:])
+    small.log.rewrite("s-1", _Anonymous(names.key("s-1"), NOW + 1_000))
+    small.log.append([Entry("clock", NOW + DAY_S, encode(ClockRow(NOW + DAY_S)))])
+    again = Learner(small.log, registry, None, Owners(small.log, names))
+    whole = folded_at_once(small.log)
+    assert (len(entries), whole.learned) == (8, 2)
+    for learner in (there, again):
+        learner._fold_all()
+        assert learner._learning.to_bytes() == whole.to_bytes()
+
+
+def reopened(directory: Path) -> Learner:
+    """Open a learner on the data of a small log, as after a stop: nothing but what was saved is left."""
+    log = SqlLog.open(f"sqlite:///{directory}/decisions.sqlite")
+    return Learner(log, SqlRegistry.open(f"sqlite:///{directory}/models.sqlite"), None, Owners.stored(log))
+
+
+@pytest.mark.parametrize("last", ["interaction", "correction"])
+def test_what_was_folded_before_a_stop_is_published_by_the_next_clock(tmp_path: Path, last: str) -> None:
+    small, versions = SmallLog(tmp_path), 0
+    row = small.decide(1, rule(epsilon=0.0))
+    small.clock(NOW + 3 * DAY_S)
+    learner = reopened(tmp_path)
+    if last == "correction":
+        versions = learner.catch_up(small.log.head().position)
+        small.outcome(row, "click", after=4 * DAY_S)
+        small.flush()
+    learner.stop()
+    head, whole = small.log.head().position, folded_at_once(small.log)
+    again = reopened(tmp_path)
+    assert (again.progress.position, again.progress.version) == (head, versions)
+    assert again.catch_up(head) == versions + 1
+    assert again._registry.load(versions + 1).payload == whole.snapshot().to_bytes()
+    again.stop()
+    assert reopened(tmp_path).catch_up(head) == versions + 1, "nothing new, and another version"
+
+
+def test_what_may_not_be_published_may_not_after_a_restart_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallLog(tmp_path)
+    small.decide(1, rule(epsilon=0.0))
+    small.clock()
+    head = small.log.head().position
+    with monkeypatch.context() as broken:
+        broken.setattr(learner_module, "collisions", lambda _, tokens, __: len(tokens))
+        for _ in range(2):
+            learner = reopened(tmp_path)
+            assert learner.catch_up(head) == 0
+            learner.stop()
+    assert reopened(tmp_path).catch_up(head) == 1
+
+
+def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_path: Path) -> None:
+    """As they were written before steps were counted."""
+    small = SmallLog(tmp_path)
+    small.decide(1, rule(epsilon=0.0))
+    small.clock(NOW + 3 * DAY_S)
+    before, head = folded_at_once(small.log), small.log.head().position
+    saved = msgspec.msgpack.decode(before.to_bytes())
+    payload = msgspec.msgpack.encode({name: saved[name] for name in saved if name not in ("steps", "contexts")})
+    facts = {"at": NOW, "learned": 1, "position": head}
+    registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
+    registry.save(None, Checkpoint(head, payload), version=before.snapshot().to_bytes(), facts=facts)
+    learner = reopened(tmp_path)
+    assert learner.catch_up(head) == 1
+    small.decide(2, rule(epsilon=0.0))
+    small.clock(NOW + 6 * DAY_S)
+    assert learner.catch_up(small.log.head().position) == 2
+    assert registry.load(2).payload == folded_at_once(small.log).snapshot().to_bytes()

@@ -1,0 +1,279 @@
+"""The report's fold: equal to a naive recount of random logs, and to hand-made examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decision_service.queries.report.grouping import GROUPINGS, By
+from decision_service.queries.report.report import Tally, TallyAnswer
+from decision_service.queries.report.span import Span
+from policies.records.rows import (
+    ActivationRow,
+    CancellationRow,
+    DecisionRow,
+    ErasureRow,
+    EventRow,
+    OutcomeRow,
+    PreferencesRow,
+    Row,
+)
+from policies.sends import fate, is_withdrawal
+from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, held, key_of, logs, times
+
+
+def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> TallyAnswer:
+    tally = Tally(span or Span(), None if by is None else GROUPINGS[by], key_of)
+    for position, row in enumerate(rows, start=1):
+        tally.add(position, row)
+    return tally.answer(max(row.at for row in rows))
+
+
+# -- the naive recount: written from the words of the definitions, one question at a time ---------------
+
+
+def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
+    """Say what kept the send of the decision at a place in the log from leaving."""
+    sent = rows[number]
+    assert isinstance(sent, DecisionRow)
+    assert sent.send_at is not None
+    activated, send_at = False, sent.send_at
+    for row in rows[number + 1 :]:
+        mine = getattr(row, "event_id", None) == sent.event_id
+        if isinstance(row, CancellationRow) and mine:
+            return "cancelled"
+        over = sent.window_ends_at is not None and row.at >= sent.window_ends_at
+        if isinstance(row, ActivationRow) and mine and (row.deliver or sent.deferred or not over):
+            if not row.deliver:
+                too_late = row.reason == "expired" and row.at - send_at > HOURS
+                return "expired" if too_late else "refused"
+            activated, send_at = True, max(send_at, row.at)
+        late = (
+            isinstance(row, OutcomeRow) and sent.window_ends_at is not None and row.occurred_at >= sent.window_ends_at
+        )
+        if isinstance(row, OutcomeRow) and mine and row.type == "bounce" and not over and not late:
+            return "bounced"
+        ahead = row.at < send_at
+        same = getattr(row, "shopper_id", None) == sent.shopper_id
+        opted_out = isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint")
+        if opted_out and not mine and same and ahead and getattr(row, "channel", None) == sent.channel:
+            return "voided"
+        if isinstance(row, PreferencesRow) and same and ahead and row.consent.get(str(sent.channel)) is False:
+            return "voided"
+        if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
+            return "voided"
+    if sent.deferred and not activated:
+        return "expired" if now > sent.send_at + HOURS else "waiting"
+    return None
+
+
+def recounted(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
+    """Count the decisions at some places of the log, each column by itself."""
+    now = max(row.at for row in rows)
+    decided = {number: row for number in numbers if isinstance(row := rows[number], DecisionRow)}
+    sends = {number: row for number, row in decided.items() if row.send_at is not None}
+    stayed = {number: why_it_stayed(rows, number, now) for number in sends}
+    left = [row for number, row in sends.items() if stayed[number] is None]
+
+    def told(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
+        return [r for r in rows if isinstance(r, OutcomeRow) and r.event_id == sent.event_id and r.type in types]
+
+    clicked = [sent for sent in left if told(sent, "click")]
+    conversions = [outcome for sent in left for outcome in told(sent, "conversion")]
+    converted = [sent for sent in left if told(sent, "conversion")]
+    opted_out = [sent for sent in sends.values() if told(sent, "opt_out", "complaint")]
+    reasons = [row.hold_reason for row in decided.values() if row.send_at is None]
+    kept = [why for why in stayed.values() if why is not None]
+    revenue = sum(outcome.value for outcome in conversions)
+    return {
+        "decisions": len(decided),
+        "sends": len(sends),
+        "holds": {reason: reasons.count(reason) for reason in reasons},
+        "delivered": len(left),
+        "scheduled": sum(sent.send_at > now for sent in left if sent.send_at is not None),
+        "undelivered": {why: kept.count(why) for why in kept},
+        "clicks": len(clicked),
+        "ctr": len(clicked) / len(left) if left else None,
+        "conversions": len(conversions),
+        "converted": len(converted),
+        "conversion_rate": len(converted) / len(left) if left else None,
+        "opt_outs": len(opted_out),
+        "opt_outs_per_1000_sends": len(opted_out) / len(sends) * 1000 if sends else None,
+        "revenue": pytest.approx(revenue),
+        "revenue_per_notification": pytest.approx(revenue / len(left)) if left else None,
+    }
+
+
+def group_of(row: DecisionRow, by: By) -> Any:
+    moment = datetime.fromtimestamp(row.at, UTC)
+    segment = row.context.get("segment")
+    return {
+        "channel": row.channel,
+        "message": row.message,
+        "category": row.category,
+        "trigger": row.triggers[row.drawn_trigger if row.drawn_trigger is not None else 0].type,
+        "segment": "3" if segment == 3 else segment,
+        "arm": row.arm,
+        "hour": moment.hour,
+        "day": moment.strftime("%Y-%m-%d"),
+    }[by]
+
+
+def key_about(row: Row) -> str | None:
+    """Give the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
+    if isinstance(row, ErasureRow):
+        return row.key
+    shopper = getattr(row, "shopper_id", None)
+    return None if shopper is None or shopper.startswith("erased:") else key_of(shopper)
+
+
+def consenting(rows: Sequence[Row], key: str, channel: str, end: float) -> bool:
+    consent, erased = DEFAULTS[channel], False
+    for row in rows:
+        if row.at >= end or key_about(row) != key:
+            continue
+        if isinstance(row, ErasureRow):
+            consent, erased = DEFAULTS[channel], True
+        elif isinstance(row, PreferencesRow):
+            consent, erased = row.consent.get(channel, consent), False
+        elif isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint") and row.channel == channel:
+            consent = False
+    return consent and not erased
+
+
+@given(
+    rows=logs(),
+    by=st.sampled_from(sorted(GROUPINGS)),
+    start=st.none() | times,
+    end=st.none() | times | st.just(0.0),
+)
+def test_a_report_equals_a_naive_recount(rows: list[Row], by: By, start: float | None, end: float | None) -> None:
+    span = Span(float("-inf") if start is None else start, float("inf") if end is None else end)
+    report = reported(rows, by=by, span=span)
+    within = [n for n, row in enumerate(rows) if isinstance(row, DecisionRow) and span.start <= row.at < span.end]
+    assert as_dict(report.total) == recounted(rows, within)
+    groups = {group_of(row, by) for n in within if isinstance(row := rows[n], DecisionRow)}
+    order = [told.group for told in report.rows]
+    assert set(order) == groups
+    assert order == [*sorted(groups - {None}), *([None] if None in groups else [])]
+    for told in report.rows:
+        own = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == told.group]
+        assert {name: value for name, value in as_dict(told).items() if name != "group"} == recounted(rows, own)
+
+    known = {key for row in rows if row.at < span.end and (key := key_about(row)) is not None}
+    assert report.shoppers == len(known)
+    has_catalogue = span.end > 0
+    assert report.opt_in_rate == {
+        channel: sum(consenting(rows, key, channel, span.end) for key in known) / len(known) if known else None
+        for channel in DEFAULTS
+        if has_catalogue
+    }
+
+    purchases = [row for row in rows if isinstance(row, EventRow) and row.type == "purchase"]
+    bought = [row for row in purchases if span.start <= row.occurred_at < span.end]
+    buyers = [row.shopper_id for row in bought]
+    assert report.orders == len(bought)
+    assert report.repeat_purchase_rate == (
+        sum(buyers.count(buyer) > 1 for buyer in set(buyers)) / len(set(buyers)) if buyers else None
+    )
+    values = [float(row.attributes["value"]) for row in bought if "value" in row.attributes]
+    assert report.average_order_value == (pytest.approx(sum(values) / len(values)) if values else None)
+
+
+def as_dict(figures: Any) -> dict[str, Any]:
+    return {name: getattr(figures, name) for name in figures.__struct_fields__}
+
+
+@given(logs())
+def test_the_fate_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
+    now = max(row.at for row in rows)
+    for number, row in enumerate(rows):
+        if isinstance(row, DecisionRow) and row.send_at is not None:
+            later = [
+                (position, each)
+                for position, each in enumerate(rows, start=1)
+                if position > number + 1 and (getattr(each, "event_id", None) == row.event_id or is_withdrawal(each))
+            ]
+            known = fate(row, later, now)
+            stayed = why_it_stayed(rows, number, now)
+            assert known.status == (stayed or ("sent" if row.send_at <= now else "scheduled"))
+            assert known.has_left == (stayed is None)
+
+
+@given(logs(), st.data())
+def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: st.DataObject) -> None:
+    tally, cut = Tally(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
+    for position, row in enumerate(rows[:cut], start=1):
+        tally.add(position, row)
+    tally.answer(0.0)
+    for position, row in enumerate(rows[cut:], start=cut + 1):
+        tally.add(position, row)
+    assert tally.answer(max(row.at for row in rows)) == reported(rows, by="channel")
+
+
+def click(event_id: str, at: float = 3 * HOURS) -> OutcomeRow:
+    return OutcomeRow(at, event_id, "click", at, shopper_id="s-1", channel="push")
+
+
+def test_what_did_not_leave_is_in_no_rate() -> None:
+    rows: list[Row] = [
+        catalogue(),
+        decision("left"),
+        decision("cancelled", deferred=False),
+        decision("never activated", deferred=True),
+        click("left"),
+        click("cancelled"),
+        click("never activated"),
+        CancellationRow(2 * HOURS, "cancelled", "s-1"),
+        OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 59.9, shopper_id="s-1", channel="push"),
+        OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 0.2, shopper_id="s-1", channel="push"),
+    ]
+    total = reported(rows).total
+    assert (total.sends, total.delivered, total.clicks, total.ctr) == (3, 1, 1, 1.0)
+    assert (total.conversions, total.converted, total.conversion_rate) == (2, 1, 1.0)
+    assert total.revenue == 60.1
+    assert total.revenue_per_notification == pytest.approx(60.1)
+    assert total.undelivered == {"cancelled": 1, "expired": 1}
+
+
+def test_an_outcome_that_came_before_its_decision_counts() -> None:
+    early = OutcomeRow(HOURS, "e", "click", HOURS)
+    assert reported([catalogue(), early, decision("e")]).total.clicks == 1
+
+
+def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
+    opt_out = OutcomeRow(3 * HOURS, "one", "opt_out", 3 * HOURS, shopper_id="s-1", channel="push")
+    rows: list[Row] = [catalogue(), decision("one"), decision("other", send_at=9 * HOURS), opt_out]
+    report = reported(rows)
+    assert (report.total.opt_outs, report.total.opt_outs_per_1000_sends) == (1, 500.0)
+    assert report.total.undelivered == {"voided": 1}
+    assert report.opt_in_rate == {"push": 0.0, "email": 0.0}
+
+
+def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back() -> None:
+    rows: list[Row] = [
+        catalogue(),
+        EventRow(HOURS, "erased:1", "session", HOURS),
+        PreferencesRow(HOURS, "erased:1", {"push": True}),
+        ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
+    ]
+    assert (reported(rows).shoppers, reported(rows).opt_in_rate["push"]) == (1, 0.0)
+    back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
+    assert (reported(back).shoppers, reported(back).opt_in_rate["push"]) == (1, 0.0)
+    willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
+    assert (reported(willing).shoppers, reported(willing).opt_in_rate["push"]) == (1, 1.0)
+
+
+def test_holds_are_counted_by_reason_and_a_lost_race_under_what_was_drawn() -> None:
+    report = reported([catalogue(), held("a", "lost_race"), held("b", "policy")], by="channel")
+    assert [(row.group, row.decisions, row.holds) for row in report.rows] == [
+        ("push", 1, {"lost_race": 1}),
+        (None, 1, {"policy": 1}),
+    ]
+    assert report.total.holds == {"lost_race": 1, "policy": 1}
+    assert report.total.ctr is None

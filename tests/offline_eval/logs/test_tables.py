@@ -1,0 +1,167 @@
+"""Tables: whatever a file holds, it is read, or refused by the name of its column, and of its row where one is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offline_eval import BadData, Question, Rows, evaluate, named
+from offline_eval.logs.tables.plain import Layout, read_rows
+from offline_eval.logs.tables.probabilities import read_probabilities
+
+ROWS = 4
+QUESTION = Question(named(["ipw"]))
+SOUND = {"reward": [1.0, 0.0] * 2, "propensity": [0.5] * ROWS, "target_propensity": [0.5] * ROWS}
+OPTIONAL = ("q_chosen", "v_target", "shopper", "unsupported", "event_id")
+AWKWARD: dict[str, Any] = {
+    "numbers": pyarrow.array([0.5] * ROWS),
+    "text": pyarrow.array(["a", "b", "", "a"]),
+    "numbers as text": pyarrow.array(["1", "0", ".5", "1e-3"]),
+    "nothing": pyarrow.nulls(ROWS),
+    "some nothing": pyarrow.array([0.5, None, 0.5, 0.5]),
+    "no numbers": pyarrow.array([0.5, np.nan, np.inf, 0.5]),
+    "whole": pyarrow.array([1, 0, 1, 0]),
+    "large": pyarrow.array([2**62 + 1] * ROWS),
+    "float32": pyarrow.array(np.full(ROWS, 0.5, dtype=np.float32)),
+    "truth": pyarrow.array([True, False] * 2),
+    "decimal": pyarrow.array([Decimal("0.5")] * ROWS),
+    "bytes": pyarrow.array([b"x"] * ROWS),
+    "time": pyarrow.array([1] * ROWS, pyarrow.timestamp("s")),
+    "list": pyarrow.array([[1.0]] * ROWS),
+    "struct": pyarrow.array([{"a": 1}] * ROWS),
+    "category": pyarrow.array(["a", "b", "a", "a"]).dictionary_encode(),
+    "category of numbers": pyarrow.array([0.5, 1.0, 0.5, 0.5]).dictionary_encode(),
+    "empty category in use": pyarrow.DictionaryArray.from_arrays([0, 1, 0, 0], ["a", ""]),
+    "empty category of no row": pyarrow.DictionaryArray.from_arrays([0, 0, 0, 0], ["a", ""]),
+}
+
+several = settings(max_examples=200, deadline=None)
+
+
+Columns = list[tuple[str, Any]]
+
+
+def write(path: Path, columns: Columns) -> Path:
+    names, arrays = [name for name, _ in columns], [pyarrow.array(values) for _, values in columns]
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=names), path)
+    return path
+
+
+def read(path: Path) -> Rows:
+    (rows,) = read_rows(path, Layout(needs_model=False))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables") / "rows.parquet"
+
+
+@given(st.lists(st.tuples(st.sampled_from([*SOUND, *OPTIONAL]), st.sampled_from(sorted(AWKWARD))), max_size=3))
+@several
+def test_every_table_is_evaluated_or_refused_by_name(file: Path, changes: list[tuple[str, str]]) -> None:
+    """Columns of any type, left as they are, replaced, added, or there twice."""
+    kept = [(name, values) for name, values in SOUND.items() if name not in dict(changes)]
+    write(file, [*kept, *((name, AWKWARD[kind]) for name, kind in changes)])
+    assert refused(file) in {None, *dict(changes)}
+
+
+def refused(path: Path) -> str | None:
+    """Tell which column a file is refused for."""
+    try:
+        evaluate(read_rows(path, Layout(needs_model=False)), QUESTION)
+    except BadData as refusal:
+        return refusal.column
+    return None
+
+
+def write_csv(path: Path, columns: Columns) -> Path:
+    lines = [[name for name, _ in columns], *zip(*(values for _, values in columns), strict=True)]
+    path.write_text("".join(",".join(map(str, cells)) + "\n" for cells in lines))
+    return path
+
+
+Write = Callable[[Path, Columns], Path]
+every_format = pytest.mark.parametrize("written", [write, write_csv])
+
+
+@every_format
+@pytest.mark.parametrize("name", ["reward", *OPTIONAL])
+def test_a_column_that_stands_twice_is_refused_even_where_it_may_be_absent(
+    tmp_path: Path, name: str, written: Write
+) -> None:
+    others = [(own, values) for own, values in SOUND.items() if own != name]
+    path = written(tmp_path / "rows", [*others, *[(name, [0.5] * ROWS)] * 2])
+    with pytest.raises(BadData, match=f"column {name}: stands twice"):
+        read(path)
+
+
+@every_format
+def test_a_column_that_nobody_reads_may_stand_twice(tmp_path: Path, written: Write) -> None:
+    assert len(read(written(tmp_path / "rows", [*SOUND.items(), *[("note", ["x"] * ROWS)] * 2]))) == ROWS
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=8), st.permutations(["", "a", "b", "c", "d"]))
+@several
+def test_a_category_that_no_row_has_changes_nothing(file: Path, shoppers: list[str], names: list[str]) -> None:
+    numbers = [(name, [0.5] * len(shoppers)) for name in SOUND]
+    category = pyarrow.DictionaryArray.from_arrays([names.index(each) for each in shoppers], names)
+    found, plain = (read(write(file, [*numbers, ("shopper", column)])).shoppers for column in (category, shoppers))
+    assert found is not None
+    assert plain is not None
+    # Numbers differ, who is whom does not.
+    assert len({*zip(found.tolist(), plain.tolist(), strict=True)}) == len({*shoppers}) == len({*found.tolist()})
+
+
+def test_an_empty_category_is_named_by_its_row_in_any_batch(tmp_path: Path) -> None:
+    count = 140_000
+    places = np.where(np.arange(count) == count - 2, 1, 0)
+    numbers = [(name, np.full(count, 0.5)) for name in SOUND]
+    category = ("shopper", pyarrow.DictionaryArray.from_arrays(places, ["a", ""]))
+    with pytest.raises(BadData, match="row 139999, column shopper: is empty"):
+        list(read_rows(write(tmp_path / "rows", [*numbers, category]), Layout(needs_model=False)))
+
+
+@pytest.mark.parametrize("kind", ["list", "struct"])
+def test_shoppers_of_no_name_are_refused(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path / "rows", [*SOUND.items(), ("shopper", AWKWARD[kind])])
+    with pytest.raises(BadData, match=f"column shopper: holds {kind}<.*>, must hold names or numbers"):
+        read(path)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=8))
+@several
+def test_whole_numbers_are_rewards_however_large(file: Path, rewards: list[int]) -> None:
+    columns = {name: [0.5] * len(rewards) for name in SOUND} | {"reward": rewards}
+    assert read(write(file, [*columns.items()])).reward.tolist() == [float(each) for each in rewards]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"event_id": ["e", None]}, "row 2, column event_id: is empty"),
+        ({"action": [None, "HOLD"]}, "row 1, column action: is empty"),
+        ({"probability": [1.0, None]}, "row 2, column probability: is None, no number"),
+    ],
+)
+def test_a_table_of_probabilities_names_what_it_lacks(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    columns = {"event_id": ["e", "f"], "action": ["HOLD", "HOLD"], "probability": [1.0, 1.0]} | changes
+    with pytest.raises(BadData, match=complaint):
+        read_probabilities(write(tmp_path / "p", [*columns.items()]))
+
+
+@every_format
+@pytest.mark.parametrize("name", ["event_id", "action", "probability"])
+def test_a_column_of_probabilities_that_stands_twice_is_refused(tmp_path: Path, name: str, written: Write) -> None:
+    columns = [("event_id", ["e"]), ("action", ["HOLD"]), ("probability", [1.0]), (name, [0.5])]
+    with pytest.raises(BadData, match=f"column {name}: stands twice"):
+        read_probabilities(written(tmp_path / "p", columns))

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from policies.records.rows import QuietHours
+from policies.rules.activation import refusal
+from policies.rules.rules import Reason
+from policies.shopper.state import Send, ShopperState
+from tests.factories import DAY_S, NOW, small_document, trigger
+from tests.policies.rules.test_budget import decision
+from tests.policies.rules.test_rules import rulebook
+
+ROW = msgspec.structs.replace(decision(1, 1), channel="push", category="browse", cost=0.0)
+OWN = Send("e-1", NOW + 3_600, "hint", "push", "browse")
+
+
+def with_own(**changes: object) -> ShopperState:
+    return ShopperState(**changes).with_send(OWN)  # type: ignore[arg-type]
+
+
+def test_a_send_may_leave_when_nothing_has_changed() -> None:
+    assert refusal(ROW, with_own(), rulebook(caps=[{"max": 1, "window_s": 86_400}]), NOW + 3_600) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (with_own(consent={"push": False}), Reason.no_consent),
+        (with_own(reachable={"push": False}), Reason.unreachable),
+        (with_own(muted_categories=("browse",)), Reason.preference),
+        (with_own(quiet_hours=QuietHours(17 * 60, 19 * 60)), Reason.preference),
+        (with_own().with_send(Send("other", NOW, "hint", "push", "browse")), Reason.cap_global),
+        (ShopperState(), Reason.no_consent),
+        (ShopperState(erased=True), Reason.no_consent),
+    ],
+)
+def test_what_stands_against_it_is_named(state: ShopperState, reason: Reason) -> None:
+    assert refusal(ROW, state, rulebook(caps=[{"max": 1, "window_s": 86_400}]), NOW + 3_600) is reason
+
+
+def test_one_asked_early_is_judged_at_its_send_time() -> None:
+    state = with_own(quiet_hours=QuietHours(17 * 60, 17 * 60 + 30))
+    assert refusal(ROW, state, rulebook(), NOW + 60) is None
+
+
+def test_one_asked_late_is_judged_now() -> None:
+    state = with_own(quiet_hours=QuietHours(18 * 60 + 30, 20 * 60))
+    assert refusal(ROW, state, rulebook(), NOW + 3_600) is None
+    assert refusal(ROW, state, rulebook(), NOW + 3_600 + 1_800) is Reason.preference
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_one_asked_an_hour_after_its_time_has_expired_whether_it_waited_or_not(deferred: bool) -> None:
+    state = ShopperState().with_send(msgspec.structs.replace(OWN, deferred=deferred))
+    assert refusal(ROW, state, rulebook(), NOW + 7_200) is None
+    assert refusal(ROW, state, rulebook(), NOW + 7_200.5) is Reason.expired
+
+
+def test_one_whose_trigger_has_expired_is_not_sent() -> None:
+    row = msgspec.structs.replace(ROW, triggers=(trigger(expires_at=NOW + 3_700),))
+    assert refusal(row, with_own(), rulebook(), NOW + 3_700) is None
+    assert refusal(row, with_own(), rulebook(), NOW + 3_701) is Reason.expired
+
+
+def test_a_critical_one_is_asked_for_consent_and_reach_only() -> None:
+    row = msgspec.structs.replace(ROW, triggers=(trigger(critical=True, expires_at=NOW + DAY_S),))
+    book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
+    crowded = with_own().with_send(Send("other", NOW, "hint", "push", "browse"))
+    assert refusal(row, crowded, book, NOW + 3_600) is None
+    assert refusal(row, with_own(consent={"push": False}), book, NOW + 3_600) is Reason.no_consent
+
+
+def test_a_message_that_the_catalogue_lost_is_not_sent() -> None:
+    document = small_document()
+    del document["messages"]["hint"]
+    del document["triggers"]["wishlist"]
+    assert refusal(ROW, with_own(), rulebook(**document), NOW + 3_600) is Reason.no_content
+
+
+@pytest.mark.parametrize("critical", [False, True])
+def test_a_message_that_lost_its_channel_or_its_trigger_is_not_sent(critical: bool) -> None:
+    row = msgspec.structs.replace(ROW, triggers=(trigger("wishlist", critical=critical),))
+    messages = small_document()["messages"]
+    templates = {"email": messages["hint"]["templates"]["email"]}
+    without_channel = rulebook(messages=messages | {"hint": messages["hint"] | {"templates": templates}})
+    answers = messages | {
+        "hint": messages["hint"] | {"triggers": ["cart_abandoned"]},
+        "reminder": messages["reminder"] | {"triggers": ["wishlist"]},
+    }
+    assert refusal(row, with_own(), rulebook(), NOW + 3_600) is None
+    assert refusal(row, with_own(), without_channel, NOW + 3_600) is Reason.no_content
+    assert refusal(row, with_own(), rulebook(messages=answers), NOW + 3_600) is Reason.no_content
+
+
+def test_a_decision_that_sent_nothing_has_no_gate() -> None:
+    with pytest.raises(ValueError, match="sent nothing"):
+        refusal(msgspec.structs.replace(ROW, send_at=None), with_own(), rulebook(), NOW)

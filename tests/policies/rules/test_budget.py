@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
+from policies.rules.budget import overdraws, spent_by, utc_day
+from policies.shopper.fold import fold
+from policies.shopper.retention import STRAY
+from policies.shopper.state import NEW_SHOPPER
+from tests.factories import NOW, trigger
+
+
+def decision(number: int, hours: int) -> DecisionRow:
+    return DecisionRow(
+        at=NOW,
+        event_id=f"e-{number}",
+        shopper_id="s-1",
+        fingerprint="",
+        triggers=(trigger(),),
+        context={},
+        catalogue_version=1,
+        rules_version=1,
+        policy=PolicyRecord("rule", 0, "frozen"),
+        arm="treatment",
+        answer="",
+        message="hint",
+        channel="sms",
+        delay_s=0,
+        drawn_trigger=0,
+        send_at=NOW + hours * 3_600,
+        cost=0.015,
+    )
+
+
+def taken_back(number: int, how: str) -> ShopperRow:
+    if how == "activate":
+        return ActivationRow(NOW + number * 8 * 3_600, f"e-{number}", "s-1", deliver=True)
+    if how == "cancel":
+        return CancellationRow(NOW, f"e-{number}", "s-1")
+    kind = "bounce" if how == "bounce" else "opt_out"
+    return OutcomeRow(NOW, f"e-{number}", kind, NOW, shopper_id="s-1", channel="sms")  # type: ignore[arg-type]
+
+
+steps = st.lists(
+    st.builds(decision, st.integers(0, 5), st.integers(-30, 60))
+    | st.builds(taken_back, st.integers(0, 5), st.sampled_from(["cancel", "bounce", "opt_out", "activate"])),
+    max_size=20,
+)
+
+
+@given(steps)
+def test_what_was_spent_is_always_what_the_places_taken_cost(rows: list[ShopperRow]) -> None:
+    state, spent = NEW_SHOPPER, Counter[tuple[str, int]]()
+    decided: set[str | None] = set()
+    for row in rows:
+        if isinstance(row, DecisionRow) and row.event_id in decided:
+            continue  # an event has one decision
+        decided.add(getattr(row, "event_id", None) if isinstance(row, DecisionRow) else None)
+        after = fold(state, row)
+        spent.update(spent_by(row, state))
+        state = after
+    taken = Counter({(send.channel, utc_day(send.send_at)): 0 for send in state.sends})
+    for send in state.sends:
+        taken[send.channel, utc_day(send.send_at)] += 15_000
+    assert {day: cost for day, cost in spent.items() if cost} == {day: cost for day, cost in taken.items() if cost}
+
+
+@given(st.lists(st.sampled_from([0.015, 0.1, 0.3333333]), max_size=50), st.sampled_from([0.0, 0.9, 1.0]))
+def test_a_budget_is_spent_to_the_last_millionth_and_never_beyond(costs: list[float], budget: float) -> None:
+    spent = 0
+    for cost in costs:
+        if not overdraws(spent, cost, budget):
+            spent += round(cost * 1_000_000)
+    assert spent <= round(budget * 1_000_000)
+
+
+def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
+    old = fold(NEW_SHOPPER, decision(1, 0))
+    for number in range(2, STRAY + 2):
+        old = fold(old, decision(number, (68 + number) * 24))
+    newest = decision(STRAY + 2, 100 * 24)
+    assert [send.event_id for send in fold(old, newest).sends] == [f"e-{number}" for number in range(2, STRAY + 3)]
+    assert spent_by(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}

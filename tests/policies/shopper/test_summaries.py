@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.catalogue.rulebook import Rulebook
+from policies.records.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, ShopperRow
+from policies.shopper.context import rfm, segment, shared_context
+from policies.shopper.fold import EVENT_WEIGHTS, fold
+from policies.shopper.retention import KEPT, STRAY
+from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.summaries import Activity, favourite
+from tests.factories import DAY_S, NOW, request
+from tests.policies.rules.test_budget import decision
+from tests.strategies import moments, zones
+
+MOST_BYTES = 80_000
+
+
+def event(kind: str, at: float = NOW, **attributes: str | float) -> EventRow:
+    return EventRow(at, "s-1", kind, at, attributes)
+
+
+def sent(number: int, at: float, channel: str = "push") -> DecisionRow:
+    row = decision(number, 0)
+    return msgspec.structs.replace(row, at=at, send_at=at, channel=channel, category="browse")
+
+
+def click(number: int, at: float) -> OutcomeRow:
+    return OutcomeRow(at, f"e-{number}", "click", at, shopper_id="s-1", channel="push")
+
+
+def after(*rows: ShopperRow) -> ShopperState:
+    state = NEW_SHOPPER
+    for row in rows:
+        state = fold(state, row)
+    return state
+
+
+@given(st.lists(st.integers(0, 10**9).map(float), max_size=300), zones, moments)
+def test_the_shares_of_the_hours_sum_to_one_in_every_zone(times: list[float], zone: str, now: float) -> None:
+    activity = Activity()
+    for at in times:
+        activity = activity.plus(at)
+    offset = datetime.fromtimestamp(now, ZoneInfo(zone)).utcoffset() or timedelta()
+    assert abs(sum(activity.share(hour, offset / timedelta(hours=1)) for hour in range(24)) - 1) < 1e-9
+    assert min(activity.by_hour) >= 0
+
+
+def test_the_profile_is_read_in_the_shoppers_own_hours() -> None:
+    busy = Activity()
+    for _ in range(50):
+        busy = busy.plus(20 * 3_600.0)
+    assert max(range(24), key=lambda hour: busy.share(hour, 5.5)) in (1, 2)
+
+
+def test_segments_follow_what_the_shopper_did() -> None:
+    names = [segment(after(event(kind)), NOW) for kind in ("page_view", "wishlist", "add_to_cart")]
+    assert names == ["browser", "wish_lister", "cart_abandoner"]
+    bought = [event("purchase", value=30.0)]
+    assert [segment(after(*bought * n), NOW) for n in (1, 2, 5)] == ["first_buyer", "repeat_buyer", "loyal"]
+    assert segment(after(*bought), NOW + 91 * DAY_S) == "lapsed"
+
+
+def test_rfm_moves_with_recency_frequency_and_value() -> None:
+    assert rfm(NEW_SHOPPER, NOW) == "000"
+    small, large = after(event("purchase", value=10.0)), after(*[event("purchase", value=500.0)] * 12)
+    assert (rfm(small, NOW), rfm(large, NOW), rfm(large, NOW + 200 * DAY_S)) == ("511", "555", "155")
+
+
+def test_affinities_follow_weight_and_fade() -> None:
+    state = after(*[event("product_view", category="shoes")] * 3, event("purchase", category="hats", product="Fedora"))
+    assert (favourite(state.categories), favourite(state.products)) == ("hats", "Fedora")
+    later = [event("purchase", category="coats")] * 30
+    assert favourite(after(*later, *[event("purchase", category="bags")] * 30).categories) == "bags"
+
+
+def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> None:
+    state = after(sent(1, NOW - 7 * DAY_S), click(1, NOW - 6.9 * DAY_S), sent(2, NOW - 2 * DAY_S), sent(3, NOW - DAY_S))
+    context = shared_context(request(), state, example_rulebook)
+    assert context["ignored_streak"] == 2
+    assert context["hours_since_contact"] == 24.0
+    load = sum(0.5 ** (days / 3.5) for days in (7, 2, 1))
+    assert abs(float(context["load_push"]) - load) < 1e-9
+    assert context["load"] == context["load_push"]
+    assert float(context["click_rate_push"]) > float(context["click_rate_browse"]) * 0.99
+    assert context["click_rate"] == (1 + 10 * 0.03) / 13
+    assert "load_email" not in context
+
+
+def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
+    waiting = after(msgspec.structs.replace(sent(1, NOW - 600), deferred=True))
+    known = shared_context(request(), waiting, example_rulebook)
+    assert (known["load"], known["recent_sends"]) == (0.0, 0)
+    activated = fold(waiting, ActivationRow(NOW - 500, "e-1", "s-1", deliver=True))
+    known = shared_context(request(), activated, example_rulebook)
+    assert (float(known["load"]) > 0.9, known["recent_sends"]) == (True, 1)
+
+
+def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:
+    alone = after(sent(1, NOW), click(1, NOW + 60))
+    context = shared_context(request(now=NOW + 40 * DAY_S), alone, example_rulebook)
+    assert context["click_rate_push"] == (1 + 10 * 0.03) / 11
+    assert (context["load"], "hours_since_contact" in context) == (0.0, False)
+    others = [sent(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
+    later = after(sent(1, NOW), click(1, NOW + 60), *others)
+    assert [send.event_id for send in later.sends] == [each.event_id for each in others]
+    context = shared_context(request(now=others[-1].at), later, example_rulebook)
+    assert context["click_rate_push"] == (1 + 10 * 0.03) / (11 + len(others))
+
+
+things = st.sampled_from([*EVENT_WEIGHTS, "page_view", "session"])
+
+
+@given(st.lists(st.tuples(things, st.text(min_size=1, max_size=300), st.integers(0, 400)), min_size=200, max_size=300))
+def test_a_shopper_never_takes_more_than_so_much_room(did: list[tuple[str, str, int]]) -> None:
+    state = NEW_SHOPPER
+    for number, (kind, name, day) in enumerate(did):
+        at = NOW + day * DAY_S
+        state = fold(state, event(kind, at, category=name, product=name, value=1.0))
+        for each, channel in enumerate(("push", "push", "push", name[:64])):
+            state = fold(state, sent(4 * number + each, at, channel=channel))
+    assert len(state.sends) <= KEPT + len(did), "each of the channels has some of its own"
+    assert len(msgspec.msgpack.encode(state)) <= MOST_BYTES

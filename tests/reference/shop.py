@@ -1,0 +1,105 @@
+"""A shop in this process that keeps its log: deciding, folding and the gate, one after the other."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.decide import decide
+from policies.decision_row import record
+from policies.models.policy import Policy, uniform
+from policies.records.request import Request
+from policies.records.rows import (
+    ActivationRow,
+    CancellationRow,
+    CatalogueRow,
+    DecisionRow,
+    OutcomeRow,
+    OutcomeType,
+    PreferencesRow,
+    Row,
+    ShopperRow,
+    TriggerRecord,
+)
+from policies.rules.activation import refusal
+from policies.rules.budget import millionths, utc_day
+from policies.shopper.fold import fold
+from policies.shopper.state import ShopperState
+
+
+class Shop:
+    """Does what the service does with each call, without stores: every row is folded before the next call."""
+
+    def __init__(self, document: dict[str, Any], policy: Policy | None = None, seed: bytes = b"shop") -> None:
+        self.rulebook = Rulebook.of(Catalogue.from_document(document), 1)
+        self.rows: list[Row] = [CatalogueRow(0.0, 1, self.rulebook.catalogue.to_document())]
+        self.states: dict[str, ShopperState] = defaultdict(ShopperState)
+        self.decisions: dict[str, DecisionRow] = {}
+        self._policy = policy or uniform()
+        self._seed = seed
+
+    @property
+    def log(self) -> list[tuple[int, Row]]:
+        return list(enumerate(self.rows, start=1))
+
+    @property
+    def now(self) -> float:
+        """The latest time seen."""
+        return max(row.at for row in self.rows)
+
+    @property
+    def sent(self) -> list[DecisionRow]:
+        return [row for row in self.decisions.values() if row.is_delivered]
+
+    def spent(self, now: float) -> Counter[tuple[str, int]]:
+        """What sends cost so far, by channel and UTC day, in millionths."""
+        spent: Counter[tuple[str, int]] = Counter()
+        for state in self.states.values():
+            for send in state.sends:
+                if not send.has_expired(now):
+                    spent[send.channel, utc_day(send.send_at)] += millionths(send.cost)
+        return spent
+
+    def trigger(self, kind: str, now: float, **changes: Any) -> TriggerRecord:
+        known = self.rulebook.catalogue.triggers[kind]
+        values: dict[str, Any] = {
+            "priority": known.priority,
+            "critical": known.critical,
+            "expires_at": now + known.expires_s,
+        }
+        return TriggerRecord(kind, **values | changes)
+
+    def decide(self, shopper_id: str, triggers: Sequence[TriggerRecord], now: float, **changes: Any) -> DecisionRow:
+        event_id = changes.pop("event_id", f"e-{len(self.rows)}")
+        request = Request(event_id, shopper_id, tuple(triggers), now, changes.pop("context", {}), **changes)
+        spent = self.spent(now)
+        decision = decide(request, self.states[shopper_id], self.rulebook, self._policy, self._seed, spent)
+        row = record(decision)
+        self.decisions[event_id] = row
+        self._append(row)
+        return row
+
+    def tell(self, event_id: str, kind: OutcomeType, now: float) -> None:
+        row = self.decisions[event_id]
+        self._append(OutcomeRow(now, event_id, kind, now, shopper_id=row.shopper_id, channel=row.channel))
+
+    def prefer(self, shopper_id: str, now: float, **changes: Any) -> None:
+        self._append(PreferencesRow(now, shopper_id, **changes))
+
+    def activate(self, event_id: str, now: float) -> bool:
+        row = self.decisions[event_id]
+        reason = refusal(row, self.states[row.shopper_id], self.rulebook, now)
+        name = None if reason is None else reason.name
+        self._append(ActivationRow(now, event_id, row.shopper_id, reason is None, name))
+        return reason is None
+
+    def cancel(self, event_id: str, now: float) -> None:
+        self._append(CancellationRow(now, event_id, self.decisions[event_id].shopper_id))
+
+    def _append(self, row: ShopperRow) -> None:
+        self.rows.append(row)
+        assert row.shopper_id is not None
+        self.states[row.shopper_id] = fold(self.states[row.shopper_id], row)

@@ -1,0 +1,551 @@
+"""The HTTP contract, on the real application with a real Redis and a real SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from decision_service.log.base import Entry, LogUnavailable, Result
+from decision_service.state.base import Reservation, Reserved
+from policies.records.rows import DecisionRow, OutcomeRow, decode
+from tests.conftest import RealRedis
+from tests.decision_service.conftest import Start, decide_body
+from tests.factories import small_document
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_decision_is_answered_and_logged(replica: Start) -> None:
+    async with replica() as service:
+        answer = await service.decide(
+            triggers=[
+                {
+                    "type": "cart_abandoned",
+                    "attributes": {"product": "Runner 3", "promo_code": "X", "missing_amount": 3},
+                }
+            ]
+        )
+        assert answer["decision"] == "send"
+        assert answer["hold_reason"] is None
+        assert answer["eligible"] == 45
+        assert set(answer["action"]) == {"message", "channel", "delay_s"}
+        assert answer["content"]["data"]["product"] == "Runner 3"
+        assert answer["policy"] == {"name": "default", "version": 0, "mode": "online"}
+        explained = (await service.client.get("/v1/decisions/e-1")).json()
+        assert explained["drawn"] == answer["action"]
+        total = sum(entry["probability"] for entry in explained["distribution"])
+        assert total == pytest.approx(1.0)
+        drawn = [entry for entry in explained["distribution"] if answer["action"].items() <= entry.items()]
+        assert [entry["probability"] for entry in drawn] == [answer["propensity"]]
+
+
+async def test_the_same_id_gives_the_same_bytes_and_one_row(replica: Start) -> None:
+    async with replica() as service:
+        first = await service.post("/v1/decide", decide_body())
+        rows = service.rows()
+        again = await service.post("/v1/decide", decide_body(context={}, dry_run=False))
+        assert again.content == first.content
+        assert "Idempotent-Replay" not in first.headers
+        assert again.headers["Idempotent-Replay"] == "true"
+        other = await service.post("/v1/decide", decide_body(context={"cart_value": 1}))
+        assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "event_id")
+        assert service.rows() == rows
+
+
+async def test_what_is_equal_is_the_same_body(replica: Start) -> None:
+    async with replica() as service:
+        first = await service.post("/v1/decide", decide_body(context={"cart_value": 1}))
+        for same in ({"context": {"cart_value": 1.0}}, {"now": "2026-11-21T18:00:00+01:00"}):
+            again = await service.post("/v1/decide", decide_body(**({"context": {"cart_value": 1}} | same)))
+            assert again.content == first.content
+
+
+async def test_the_same_id_gives_the_same_bytes_whatever_has_changed(replica: Start, redis: RealRedis) -> None:
+    document = small_document()
+    document["triggers"]["cart_abandoned"]["critical"] = True
+    other = small_document()
+    for message in other["messages"].values():
+        message["triggers"] = ["wishlist"]
+    del other["triggers"]["cart_abandoned"]
+    async with replica(document) as service:
+        first = await service.post("/v1/decide", decide_body())
+        assert (await service.client.put("/v1/catalog", json=other)).status_code == 200
+        assert (await service.post("/v1/decide", decide_body())).content == first.content
+        assert (await service.post("/v1/decide", decide_body(event_id="e-2"))).status_code == 422
+        redis.kill()
+        assert (await service.post("/v1/decide", decide_body())).content == first.content
+
+
+async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start) -> None:
+    """It would draw a send days ahead, and a third call see the place of today free."""
+    document = small_document(delays_s=[0, 259_200], caps=[{"max": 1, "window_s": 86_400}])
+    for message, trigger, delay_s in (("reminder", "cart_abandoned", 0), ("hint", "wishlist", 259_200)):
+        document["messages"][message] |= {"triggers": [trigger], "delays_s": [delay_s]}
+        document["triggers"][trigger]["expires_s"] = 864_000
+    async with replica(document, policy="uniform") as service:
+        assert (await service.decide(event_id="e-1", now="2026-11-21T17:00:00Z"))["decision"] == "send"
+        await service.service.journal.contained()
+        shopper = service.service.names.key("s-1")
+        stored = await service.service.store.read(shopper)
+        (place,) = stored.state.sends
+        later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
+        claim = Reservation(shopper, stored.version, "e-1/repeat", later, catalogue=1)
+        assert isinstance(await service.service.store.reserve(claim), Reserved)
+        held = await service.decide(event_id="e-2", now="2026-11-21T17:02:00Z")
+        assert held["hold_reason"] == "no_eligible_action"
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_place_stays_taken_while_nobody_knows_whether_its_decision_was_logged(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    """The database fails as it commits: once after it has, once before."""
+    async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}])) as service:
+        append = service.service.log.append
+
+        def failing(entries: Sequence[Entry]) -> list[Result]:
+            monkeypatch.setattr(service.service.log, "append", append)
+            if written:
+                append(entries)
+            raise LogUnavailable("the connection was lost")
+
+        monkeypatch.setattr(service.service.log, "append", failing)
+        first = await service.post("/v1/decide", decide_body())
+        assert first.status_code == (200 if written else 503)
+        assert (await service.decide(event_id="e-2"))["hold_reason"] == "no_eligible_action"
+        again = await service.post("/v1/decide", decide_body())
+        assert (again.status_code, again.json()["decision"]) == (200, "send")
+
+
+async def test_parallel_calls_with_one_id_have_one_winner(replica: Start) -> None:
+    async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}])) as service:
+        answers = await asyncio.gather(*(service.post("/v1/decide", decide_body()) for _ in range(20)))
+        assert len({answer.content for answer in answers}) == 1
+        assert (await service.decide(event_id="e-2"))["hold_reason"] == "no_eligible_action"
+        decisions = [row for row in service.service.log.read(0, 100) if row.kind == "decision"]
+        assert len(decisions) == 2
+
+
+async def test_a_hundred_parallel_decides_with_a_cap_of_three_give_three_sends(replica: Start) -> None:
+    async with replica(small_document(caps=[{"max": 3, "window_s": 7 * 86_400}]), policy="rule") as service:
+        answers = await asyncio.gather(*(service.decide(event_id=f"e-{number}") for number in range(100)))
+        outcomes = Counter(answer["decision"] for answer in answers)
+        assert outcomes["send"] == 3
+        lost = [answer for answer in answers if answer["hold_reason"] == "lost_race"]
+        assert all(answer["action"] is None and answer["propensity"] > 0 for answer in lost)
+
+
+async def test_two_replicas_share_the_caps(replica: Start) -> None:
+    catalogue = small_document(caps=[{"max": 3, "window_s": 7 * 86_400}])
+    async with replica(catalogue, policy="rule") as one, replica(catalogue, policy="rule") as two:
+        answers = await asyncio.gather(*((one, two)[number % 2].decide(event_id=f"e-{number}") for number in range(60)))
+        assert Counter(answer["decision"] for answer in answers)["send"] == 3
+
+
+async def test_a_fresh_service_sends(replica: Start) -> None:
+    async with replica() as service:
+        answers = [await service.decide(event_id=f"e-{n}", shopper_id=f"s-{n}") for n in range(100)]
+        assert sum(answer["decision"] == "send" for answer in answers) >= 95
+
+
+async def test_a_dry_run_answers_as_it_would_and_leaves_nothing(replica: Start) -> None:
+    async with replica() as service:
+        rows = service.rows()
+        dry = await service.decide(dry_run=True)
+        assert service.rows() == rows
+        assert (await service.client.get("/v1/decisions/e-1")).status_code == 404
+        real = await service.decide()
+        assert real == dry
+
+
+async def test_a_batch_answers_like_single_calls_and_one_bad_item_fails_alone(replica: Start) -> None:
+    async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}]), policy="rule") as service:
+        items = [decide_body(), decide_body(event_id="e-2"), decide_body(event_id="e-3", shopper_id=7), decide_body()]
+        results = (await service.post("/v1/decide/batch", {"decisions": items})).json()["results"]
+        assert results[0]["decision"] == "send"
+        assert results[1]["hold_reason"] in ("no_eligible_action", "policy")
+        assert results[2]["error"]["errors"][0]["field"] == "shopper_id"
+        assert results[3] == results[0]
+        assert await service.decide() == results[0]
+
+
+async def test_a_server_made_id_is_given(replica: Start) -> None:
+    async with replica() as service:
+        answer = await service.decide(event_id=None)
+        assert len(answer["event_id"]) == 26
+
+
+async def test_holds_say_why(replica: Start) -> None:
+    async with replica() as service:
+        everything = [{"channel": channel} for channel in ("push", "email", "sms", "webpush", "inapp")]
+        answer = await service.decide(exclude=everything)
+        assert (answer["decision"], answer["hold_reason"], answer["eligible"]) == ("hold", "no_eligible_action", 1)
+        assert answer["propensity"] == 1.0
+        assert [answer[name] for name in ("action", "send_at", "content", "attribution_ends_at", "trigger")] == [
+            None
+        ] * 5
+        assert {(each["reason"]) for each in answer["excluded"]} == {"excluded_by_caller"}
+        assert sum(each["count"] for each in answer["excluded"]) == 50
+
+
+GARBAGE: list[tuple[str, bytes, int, str | None]] = [
+    ("not JSON", b"{", 400, None),
+    ("not UTF-8", b'{"shopper_id": "\xff"}', 400, None),
+    ("a list", b"[]", 422, "body"),
+    ("wrong type", json.dumps(decide_body(shopper_id=3)).encode(), 422, "shopper_id"),
+    ("empty id", json.dumps(decide_body(shopper_id="")).encode(), 422, "shopper_id"),
+    ("long id", json.dumps(decide_body(event_id="x" * 256)).encode(), 422, "event_id"),
+    ("control character", json.dumps(decide_body(event_id="a\x00b")).encode(), 422, "event_id"),
+    ("unknown field", json.dumps(decide_body(colour="red")).encode(), 422, "colour"),
+    ("deferred how", json.dumps(decide_body(defer_activation="yes")).encode(), 422, "defer_activation"),
+    ("unknown trigger", json.dumps(decide_body(triggers=[{"type": "nope"}])).encode(), 422, "triggers.0.type"),
+    ("no trigger", json.dumps(decide_body(triggers=[])).encode(), 422, "triggers"),
+    ("too many triggers", json.dumps(decide_body(triggers=[{"type": "welcome"}] * 21)).encode(), 422, "triggers"),
+    ("nested context", json.dumps(decide_body(context={"a": {"b": 1}})).encode(), 422, "context.a"),
+    ("a null in the context", json.dumps(decide_body(context={"a": None})).encode(), 422, "context.a"),
+    ("NaN", json.dumps(decide_body(context={"a": float("nan")})).encode(), 422, "context.a"),
+    ("infinity", json.dumps(decide_body(context={"a": float("inf")})).encode(), 422, "context.a"),
+    ("too large a number", json.dumps(decide_body(context={"a": 10**400})).encode(), 422, "context.a"),
+    ("too much context", json.dumps(decide_body(context={str(n): 1 for n in range(101)})).encode(), 422, "context"),
+    ("now before 2000", json.dumps(decide_body(now="1999-12-31T23:59:59Z")).encode(), 422, "now"),
+    ("now without a zone", json.dumps(decide_body(now="2026-11-21T17:00:00")).encode(), 422, "now"),
+    ("no now", json.dumps(decide_body(now=None)).encode(), 422, "now"),
+    ("two megabytes", b'{"shopper_id": "' + b"x" * (2 << 20) + b'"}', 413, None),
+    ("deeply nested", b"[" * 100_000, 400, None),
+]
+
+
+@pytest.mark.parametrize(("raw", "status", "field"), [each[1:] for each in GARBAGE], ids=[each[0] for each in GARBAGE])
+async def test_garbage_gets_a_problem_and_leaves_no_row(
+    replica: Start, raw: bytes, status: int, field: str | None
+) -> None:
+    async with replica() as service:
+        rows = service.rows()
+        answer = await service.client.post("/v1/decide", content=raw)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert problem["status"] == status
+        if field is not None:
+            assert field in [error["field"] for error in problem["errors"]], problem
+        assert service.rows() == rows
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/feedback", {"events": []}, "events"),
+        ("/v1/feedback", {"events": [{}] * 1_001}, "events"),
+        ("/v1/feedback", {"event": 1}, "events"),
+        ("/v1/events", {"events": "x"}, "events"),
+        ("/v1/clock", {}, "now"),
+        ("/v1/decide/batch", {"decisions": []}, "decisions"),
+    ],
+)
+async def test_garbage_on_other_paths_names_its_field(replica: Start, path: str, body: Any, field: str) -> None:
+    async with replica() as service:
+        rows = service.rows()
+        answer = await service.post(path, body)
+        assert answer.status_code == 422
+        assert field in [error["field"] for error in answer.json()["errors"]]
+        assert service.rows() == rows
+
+
+async def test_feedback_is_told_apart(replica: Start) -> None:
+    async with replica(policy="rule") as service:
+        answer = await service.decide()
+        click = {"event_id": "e-1", "type": "click", "feedback_id": "f-1", "at": answer["send_at"]}
+        late = click | {"feedback_id": "f-2", "at": answer["attribution_ends_at"]}
+        items = [
+            click,
+            click,
+            late,
+            {"event_id": "nobody", "type": "click"},
+            {"event_id": "e-1", "type": "wink"},
+            {"event_id": "e-1", "type": "click", "value": 3},
+            {"event_id": "e-1", "type": "conversion", "value": -1},
+        ]
+        answer2 = await service.post("/v1/feedback", {"events": items})
+        assert answer2.status_code == 202
+        body = answer2.json()
+        assert [each["status"] for each in body["results"]] == [
+            *("accepted", "duplicate", "late", "unknown", "invalid", "invalid", "invalid")
+        ]
+        assert [each.get("field") for each in body["results"][4:]] == ["type", "value", "value"]
+        assert body["accepted"] == 4
+        again = await service.post("/v1/feedback", items[0])
+        assert again.json()["results"] == [{"status": "duplicate"}]
+
+
+async def test_feedback_without_an_id_is_known_by_what_it_says(replica: Start) -> None:
+    async with replica() as service:
+        await service.decide()
+        same = {"event_id": "e-1", "type": "open", "at": "2026-11-21T18:00:00Z"}
+        other = same | {"at": "2026-11-21T18:00:01Z"}
+        results = (await service.post("/v1/feedback", {"events": [same, same, other]})).json()["results"]
+        assert [each["status"] for each in results] == ["accepted", "duplicate", "accepted"]
+
+
+@pytest.mark.parametrize("kind", ["opt_out", "complaint"])
+async def test_an_opt_out_holds_for_the_very_next_decide_on_any_replica(replica: Start, kind: str) -> None:
+    async with replica(policy="rule") as one, replica(policy="rule") as two:
+        channel = (await one.decide())["action"]["channel"]
+        await one.post("/v1/feedback", {"event_id": "e-1", "type": kind})
+        for number, service in enumerate((two, one)):
+            answer = await service.decide(event_id=f"next-{number}")
+            withdrawn = next(each for each in answer["excluded"] if each["reason"] == "no_consent")
+            assert withdrawn["channel"] == channel
+
+
+async def test_a_repeated_opt_out_does_not_withdraw_what_was_granted_since(replica: Start) -> None:
+    async with replica(policy="rule") as service:
+        channel = (await service.decide())["action"]["channel"]
+        opt_out = {"event_id": "e-1", "feedback_id": "f", "type": "opt_out"}
+        await service.post("/v1/feedback", opt_out)
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {channel: True}})
+        again = await service.post("/v1/feedback", {"events": [opt_out, opt_out]})
+        assert [each["status"] for each in again.json()["results"]] == ["duplicate", "duplicate"]
+        answer = await service.decide(event_id="e-2")
+        assert "no_consent" not in {each["reason"] for each in answer["excluded"]}
+
+
+async def test_an_opt_out_before_its_decision_withdraws_when_the_decision_shows_up(replica: Start) -> None:
+    async with replica(policy="rule") as service:
+        first = await service.post(
+            "/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"}
+        )
+        assert first.json()["results"] == [{"status": "unknown"}]
+        channel = (await service.decide())["action"]["channel"]
+        preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert preferences["consent"][channel] is False
+
+
+async def test_a_bounce_before_its_decision_takes_the_send_back_when_the_decision_shows_up(replica: Start) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "now": "2026-11-21T17:00:00Z"}
+    document = small_document(delays_s=[0], caps=[{"max": 1, "window_s": 86_400}])
+    async with replica(document, policy="rule") as service:
+        assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "unknown"}]
+        assert (await service.decide())["decision"] == "send"
+        assert (await service.decide(event_id="e-2"))["decision"] == "send", "the place is free again"
+        await service.post("/v1/clock", {"now": "2026-11-23T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["learned"]) == ("bounced", {"status": "never", "reason": "bounced"})
+        assert [each["type"] for each in told["outcomes"]] == ["bounce"]
+        assert (await service.client.get("/v1/report")).json()["total"]["undelivered"] == {"bounced": 1}
+        assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "duplicate"}]
+
+
+async def test_a_bounce_dated_after_the_window_of_a_decision_that_shows_up_is_reported_only(replica: Start) -> None:
+    bounce = {"event_id": "e-1", "type": "bounce", "at": "2026-11-29T17:00:00Z", "now": "2026-11-21T17:00:00Z"}
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        await service.post("/v1/feedback", bounce)
+        await service.decide()
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent"), ("complaint", "sent")])
+async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
+    """The decision's commit is in doubt, and nothing can be written after it."""
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"})
+        log = service.service.log
+        append = log.append
+
+        def append_in_doubt(entries: Sequence[Entry]) -> list[Result]:
+            if log.of_events(["e-1"])[-1].kind == OutcomeRow.kind:
+                append(entries)
+            raise LogUnavailable("in doubt")
+
+        monkeypatch.setattr(log, "append", append_in_doubt)
+        channel = (await service.decide())["action"]["channel"]
+        assert (await service.decide())["action"]["channel"] == channel
+        await service.service.journal.contained(service.rows())
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], [each["type"] for each in told["outcomes"]]) == (status, [kind])
+        preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert preferences["consent"][channel] is (kind == "bounce")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent")])
+async def test_an_outcome_that_its_decision_overtakes_knows_it(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        feedback = service.service.feedback
+        look = feedback._decisions
+
+        async def look_and_be_overtaken(event_ids: set[str]) -> Any:
+            seen = await look(event_ids)
+            monkeypatch.setattr(feedback, "_decisions", look)
+            await service.decide()
+            return seen
+
+        monkeypatch.setattr(feedback, "_decisions", look_and_be_overtaken)
+        outcome = {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", outcome)).json()["results"] == [{"status": "accepted"}]
+        assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == status
+        preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
+        assert list(preferences["consent"].values()).count(False) == (kind == "opt_out")
+
+
+async def test_preferences_keep_what_is_absent(replica: Start) -> None:
+    async with replica() as service:
+        path = "/v1/shoppers/s-1/preferences"
+        before = (await service.client.get(path)).json()
+        assert before == {
+            "consent": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
+            "reachable": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
+            "muted_categories": [],
+            "max_per_week": None,
+            "quiet_hours": None,
+            "time_zone": "UTC",
+            "locale": "en",
+        }
+        changed = await service.client.put(
+            path, json={"consent": {"sms": False}, "time_zone": "Asia/Kolkata", "locale": "es"}
+        )
+        assert changed.json()["consent"]["sms"] is False
+        await service.client.put(path, json={"consent": {"push": False}})
+        after = (await service.client.get(path)).json()
+        assert (after["consent"]["sms"], after["consent"]["push"], after["time_zone"]) == (False, False, "Asia/Kolkata")
+        answer = await service.decide(triggers=[{"type": "welcome"}])
+        assert {each["channel"] for each in answer["excluded"] if each["reason"] == "no_consent"} == {"push"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"consent": {"fax": True}}, "consent.fax"),
+        ({"time_zone": "Mars/Base"}, "time_zone"),
+        ({"time_zone": "../etc/passwd"}, "time_zone"),
+        ({"locale": "!"}, "locale"),
+        ({"quiet_hours": {"from": "22:00", "to": "7:00"}}, "quiet_hours.to"),
+        ({"quiet_hours": {"from": "22:00", "to": "22:00"}}, "quiet_hours"),
+        ({"muted_categories": ["crt"]}, "muted_categories.0"),
+        ({"max_per_week": -1}, "max_per_week"),
+        ({"reachable": {"fax": False}}, "reachable.fax"),
+        ({"consent": {"push": "yes"}}, "consent.push"),
+    ],
+)
+async def test_bad_preferences_change_nothing(replica: Start, body: dict[str, Any], field: str) -> None:
+    async with replica() as service:
+        rows = service.rows()
+        answer = await service.client.put("/v1/shoppers/s-1/preferences", json=body)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == field
+        assert service.rows() == rows
+
+
+async def test_purchases_change_the_segment_of_the_next_decision(replica: Start) -> None:
+    async with replica() as service:
+        events = [
+            {"shopper_id": "s-1", "type": "purchase", "at": f"2026-11-{day}T10:00:00Z", "attributes": {"value": 40}}
+            for day in (10, 12)
+        ]
+        answer = await service.post("/v1/events", {"events": events, "now": "2026-11-21T16:00:00Z"})
+        assert answer.json() == {"accepted": 2, "results": [{"status": "accepted"}] * 2}
+        again = await service.post("/v1/events", {"events": events, "now": "2026-11-21T16:00:00Z"})
+        assert again.json()["results"] == [{"status": "duplicate"}] * 2
+        await service.decide()
+        context = (await service.client.get("/v1/decisions/e-1")).json()["context"]
+        assert (context["segment"], context["purchases"], context["average_order"]) == ("repeat_buyer", 2, 40.0)
+
+
+async def test_the_clock_folds_publishes_and_serves(replica: Start) -> None:
+    async with replica() as service:
+        await service.decide()
+        await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
+        early = await service.post("/v1/clock", {"now": "2026-11-21T17:30:00Z"})
+        assert early.json() == {"now": "2026-11-21T17:30:00Z", "version": 0}
+        reached = await service.post("/v1/clock", {"now": "2026-11-25T00:00:00Z"})
+        assert reached.json()["version"] == 1
+        rows = service.rows()
+        past = await service.post("/v1/clock", {"now": "2026-11-22T00:00:00Z"})
+        assert past.json()["version"] == 1
+        assert service.rows() == rows
+        assert (await service.decide(event_id="e-2", now="2026-11-25T00:00:01Z"))["policy"]["version"] == 1
+        learned = (await service.client.get("/v1/decisions/e-1")).json()["learned"]
+        assert (learned["status"], learned["first_version"]) == ("learned", 1)
+
+
+async def test_now_is_refused_by_the_wall_clock(replica: Start) -> None:
+    async with replica(clock="wall") as service:
+        for path, body in [
+            ("/v1/decide", decide_body()),
+            ("/v1/feedback", {"event_id": "e", "type": "click", "now": "2026-11-21T17:00:00Z"}),
+        ]:
+            answer = await service.post(path, body)
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "now")
+        assert (await service.post("/v1/clock", {"now": "2026-11-21T17:00:00Z"})).status_code == 404
+        ahead = {"event_id": "e", "type": "click", "at": "2100-01-01T00:00:00Z"}
+        result = (await service.post("/v1/feedback", ahead)).json()["results"][0]
+        assert (result["status"], result["field"]) == ("invalid", "at")
+
+
+async def test_unknown_paths_and_methods_get_problems(replica: Start) -> None:
+    async with replica() as service:
+        for method, path, status in [("GET", "/v2", 404), ("GET", "/v1/decide", 405), ("GET", "/v1/decisions/x", 404)]:
+            answer = await service.client.request(method, path)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_wrong_method_is_told_every_right_one(replica: Start) -> None:
+    async with replica() as service:
+        for path, allowed in [
+            ("/v1/decide", "POST"),
+            ("/v1/catalog", "GET, PUT"),
+            ("/v1/shoppers/s-1", "DELETE, GET"),
+        ]:
+            answer = await service.client.patch(path)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+async def test_the_clock_answers_in_utc(replica: Start) -> None:
+    async with replica() as service:
+        reached = await service.post("/v1/clock", {"now": "2026-11-21T18:00:00.25+01:00"})
+        assert reached.json()["now"] == "2026-11-21T17:00:00.250000Z"
+
+
+async def test_operators_can_look(replica: Start) -> None:
+    async with replica() as service:
+        await service.decide()
+        assert (await service.client.get("/healthz")).json() == {"status": "alive"}
+        assert (await service.client.get("/readyz")).json()["clock"] == "request"
+        assert 'decision_service_decisions_total{decision="send"' in (await service.client.get("/metrics")).text
+        catalogue = await service.client.get("/v1/catalog")
+        assert catalogue.headers["Catalog-Version"] == "1"
+        document = (await service.client.get("/openapi.json")).json()
+        body = document["paths"]["/v1/decide"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert {"shopper_id", "triggers", "context"} <= set(body["properties"])
+
+
+async def test_a_row_names_the_catalogue_version(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await service.decide()
+    async with replica(small_document(caps=[{"max": 9, "window_s": 60}])) as service:
+        await service.decide(event_id="e-2")
+        rows = [decode(row.body) for row in service.service.log.read(0, 100)]
+    versions = {row.event_id: row.catalogue_version for row in rows if isinstance(row, DecisionRow)}
+    assert versions == {"e-1": 1, "e-2": 2}
+
+
+async def test_settings_that_contradict_the_data_are_refused(replica: Start) -> None:
+    async with replica():
+        pass
+    with pytest.raises(ValueError, match="--clock: these data were made with the request clock"):
+        async with replica(clock="wall"):
+            pass
+    with pytest.raises(ValueError, match="--seed: these data were made with seed 1, not 2"):
+        async with replica(seed=2):
+            pass
