@@ -18,8 +18,7 @@ from scipy.sparse import csr_matrix, hstack
 
 from offline_eval.batch import FloatArray, Labels
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import HOLD, Decision
-from offline_eval.vw_target import context_of
+from offline_eval.logs.decisions import HOLD, Decision, context_of
 from policies.catalogue.action_space import JointAction
 from policies.models.features import hour_bucket, shared_tokens
 from policies.records.rows import Context

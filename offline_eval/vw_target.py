@@ -6,11 +6,10 @@ from pathlib import Path
 
 from offline_eval.batch import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import Decision, context_of
 from policies.catalogue.action_space import JointAction
 from policies.models.features import channel_token, clean, delay_token, shared_tokens
 from policies.models.vw_command_line import VwCommand, VwRefused, split
-from policies.records.rows import Context
 
 
 class VwTarget:
@@ -57,12 +56,3 @@ def _tokens(action: JointAction | str) -> tuple[str, ...]:
     if isinstance(action, JointAction):
         return f"m_{clean(action.message)}", channel_token(action.channel), delay_token(action.delay_s)
     return (f"a_{clean(action)}",)
-
-
-def context_of(decision: Decision) -> Context:
-    """Give the context in which a decision's joint actions are assessed: that of the most urgent trigger drawn."""
-    recorded = decision.recorded
-    if recorded is None:
-        return decision.context
-    answered = max(0, int(recorded.trigger_of.max(initial=0)))
-    return recorded.contexts(decision.context)[answered]

@@ -5,18 +5,21 @@ Service, simulator and replay call it and get the same decisions.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+import numpy as np
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.draw import draw, unit_number
 from policies.models.exploration import FloatArray
 from policies.models.policy import Policy
+from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
 from policies.rules.arbitration import Eligibility, arbitrate
 from policies.rules.budget import NOTHING_SPENT, Spent
-from policies.rules.rules import Reason, judge
+from policies.rules.rules import judge
 from policies.rules.situation import Situation, Surroundings
 from policies.shopper.context import shared_context, trigger_context
 from policies.shopper.state import Send, ShopperState
@@ -132,3 +135,28 @@ def still_allowed(decision: Decision, state: ShopperState) -> bool:
     surroundings = Surroundings(NOTHING_SPENT, decision.held_out)
     verdicts = judge(Situation.of(decision.request, trigger, state, decision.rulebook, surroundings))
     return bool(verdicts[decision.drawn] == Reason.eligible)
+
+
+def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
+    """Give the number in [0, 1) that belongs to an event, with 53 random bits.
+
+    Retries and replays reproduce it; another ``stream`` of the same seed is independent of it.
+
+    >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
+    True
+    """
+    digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
+    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
+
+
+def draw(probabilities: FloatArray, unit: float) -> int:
+    """Give the position drawn from a distribution (K,) by a number in [0, 1).
+
+    Positions of probability zero are never drawn.
+
+    >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
+    [0, 0, 2, 2]
+    """
+    cumulated = np.cumsum(probabilities)
+    position = int(np.searchsorted(cumulated, unit * cumulated[-1], side="right"))
+    return min(position, int(np.flatnonzero(probabilities)[-1]))

@@ -24,8 +24,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from policies.lateness import Windowed, bounces, refuses
+from policies.records.reasons import Reason
 from policies.records.rows import (
+    ACTIVATION_GRACE_S,
     WITHDRAWALS,
     ActivationRow,
     CancellationRow,
@@ -35,11 +36,40 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.rules.rules import Reason
-from policies.shopper.state import ACTIVATION_GRACE_S
 
 KeptBack = Literal["expired", "refused", "cancelled", "bounced", "voided"]
 Status = Literal["held", "waiting", "scheduled", "sent"] | KeptBack
+
+
+class Windowed(Protocol):
+    """What is needed of a send to tell what comes too late for it."""
+
+    @property
+    def window_ends_at(self) -> float | None:
+        """When its attribution window ends, if it has one."""
+        ...
+
+    @property
+    def deferred(self) -> bool:
+        """Whether it counts as sent only once it was activated."""
+        ...
+
+
+def is_late(window_ends_at: float, occurred_at: float, watermark: float) -> bool:
+    """Tell whether an outcome logged at this watermark misses the window."""
+    return occurred_at >= window_ends_at or watermark >= window_ends_at
+
+
+def bounces(send: Windowed, row: OutcomeRow) -> bool:
+    """Tell whether an outcome says that a send reached nobody; a late bounce is reported only."""
+    ends_at = send.window_ends_at
+    return row.type == "bounce" and (ends_at is None or not is_late(ends_at, row.occurred_at, row.at))
+
+
+def refuses(send: Windowed, row: ActivationRow) -> bool:
+    """Tell whether the gate keeps a send back: one that did not wait for it counts as sent once its window is over."""
+    is_over = send.window_ends_at is not None and row.at >= send.window_ends_at
+    return not row.deliver and (send.deferred or not is_over)
 
 
 class Sent(Windowed, Protocol):

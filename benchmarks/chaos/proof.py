@@ -11,8 +11,8 @@ import numpy as np
 from decision_service.log.base import EventLog
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import Names, ShopperKey, is_pseudonym
+from policies.records.reasons import Reason
 from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
-from policies.rules.rules import Reason
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.reference.auditor import Auditor, audit

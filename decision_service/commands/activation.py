@@ -16,9 +16,9 @@ from decision_service.schemas.problems import Conflict, NotFound, Unavailable
 from decision_service.state.base import StateAway, StateStore, Stored
 from decision_service.state.shopper_keys import Names
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, Row, decode
 from policies.rules.activation import refusal
-from policies.rules.rules import Reason
 
 CANCELLED = "cancelled"
 """Why a send that its caller cancelled is not delivered."""

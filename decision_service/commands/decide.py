@@ -15,6 +15,7 @@ from ulid import ULID
 
 from decision_service import metrics
 from decision_service.commands.early_outcomes import joined
+from decision_service.learning.serving import Serving
 from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import Draft, Journal
@@ -23,23 +24,14 @@ from decision_service.schemas.problems import Gone, Invalid, Unavailable, Uncert
 from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import RESERVED_FOR_S, Moved, Overtaken, Reservation, StateAway, StateStore, Stored
 from decision_service.state.shopper_keys import Names, is_pseudonym
-from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.decision_row import degraded, record
-from policies.models.policy import Policy
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, TriggerRecord, decode
-from policies.rules.budget import BudgetDay, millionths, utc_day
+from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
 from policies.shopper.state import NEW_SHOPPER
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What decisions are made with at the moment; swapped as a whole between requests."""
-
-    rulebook: Rulebook
-    policy: Policy
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import msgspec
 
 from decision_service.log.base import UNCONDITIONAL, Condition
 from decision_service.projection.writer import Draft
-from policies.lateness import bounces
 from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow, Row
+from policies.sends import bounces
 
 
 def joined(decision: DecisionRow, earlier: Iterable[Row]) -> list[Draft]:

@@ -18,8 +18,8 @@ from decision_service.schemas.problems import FieldError
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from decision_service.state.shopper_keys import Names
-from policies.lateness import is_late
 from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow, decode
+from policies.sends import is_late
 
 AHEAD_S = 300.0
 """How far a caller's clock may run ahead of ours."""

@@ -10,14 +10,13 @@ from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Fee
 from decision_service.log.base import Conflict
 from decision_service.log.keys import event_key
 from decision_service.projection.writer import Draft, Journal
+from decision_service.schemas.preferences import preferences_of
 from decision_service.schemas.problems import Invalid, Unavailable
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
 from decision_service.state.base import StateAway, StateStore, Withdrawal
 from decision_service.state.shopper_keys import Names
 from policies.catalogue.document import Catalogue, minute_of_day
 from policies.records.rows import EventRow, PreferencesRow, QuietHours
-from policies.rules.rules import consents
-from policies.shopper.state import ShopperState
 
 
 class Shoppers:
@@ -97,23 +96,6 @@ class Shoppers:
         except StateAway as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
         return preferences_of(state, catalogue)
-
-
-def preferences_of(state: ShopperState, catalogue: Catalogue) -> dict[str, object]:
-    """Give the preferences in a state, the catalogue's defaults where the shopper has said nothing."""
-    return {
-        "consent": {channel: consents(state, channel, catalogue.consents(channel)) for channel in catalogue.channels},
-        "reachable": {channel: state.reachable.get(channel, True) for channel in catalogue.channels},
-        "muted_categories": list(state.muted_categories),
-        "max_per_week": state.max_per_week,
-        "quiet_hours": None if state.quiet_hours is None else _quiet_hours(state.quiet_hours),
-        "time_zone": state.time_zone or catalogue.defaults.time_zone,
-        "locale": state.locale or catalogue.defaults.locale,
-    }
-
-
-def _quiet_hours(hours: QuietHours) -> dict[str, str]:
-    return {name: f"{each // 60:02}:{each % 60:02}" for name, each in (("from", hours.start), ("to", hours.end))}
 
 
 def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:

@@ -17,8 +17,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.decision_row import DEGRADED, HOLDOUT
 from policies.learning.attribution import Attribution, Owner, by_name
 from policies.learning.reward import rewarded
-from policies.records.rows import CatalogueRow, DecisionRow, OutcomeRow, Row, decode
-from policies.shopper.state import ACTIVATION_GRACE_S
+from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row, decode
 
 _ROWS_AT_ONCE = 2_000
 YOUNG = "young"

@@ -24,8 +24,8 @@ from policies.learning.fold import Learning
 from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
 from policies.models.features import shared_tokens
 from policies.models.vw import BITS, OPTIONS, TwoHeads
+from policies.records.reasons import Reason
 from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, Row, decode, encode
-from policies.rules.rules import Reason
 
 _ROWS_AT_ONCE = 2_000
 _PUBLISH_EVERY_S = 2.0

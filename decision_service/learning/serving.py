@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from decision_service.catalogues.versions import latest_catalogue
-from decision_service.commands.decide import Serving
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.periodic import Pulse
@@ -31,6 +30,14 @@ LEARNED_BEFORE_HOLD = 1_000
 
 _LOOK_EVERY_S = 0.5
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What decisions are made with at the moment; swapped as a whole between requests."""
+
+    rulebook: Rulebook
+    policy: Policy
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A window closes when the log's watermark reaches its end, which a row that comes out of order does not show. So such a
 row is written only while the window is open, and otherwise dated when it had closed: every fold can tell by the row
-alone (`policies.lateness`), and none takes back what was learned from. A withdrawal of consent, which is about many
+alone (`policies.sends`), and none takes back what was learned from. A withdrawal of consent, which is about many
 sends, bears the watermark itself: it voids what lies ahead of all that the log has seen, and no window of that has
 closed.
 """

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from decision_service.app import open_log
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.group_commit import GroupCommit
+from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import Keeper
 from decision_service.projection.verification import Verification
@@ -51,7 +51,7 @@ class Rebuilding:
         LogUnavailable
             When it cannot be opened.
         """
-        log = open_log(settings)
+        log = SqlLog.open(settings.database_url)
         log_id, salt = log.stored_fact("log_id"), log.stored_fact("salt")
         if log_id is None or salt is None:
             log.close()

@@ -10,7 +10,6 @@ from decision_service.log.base import WILL, EventLog
 from decision_service.log.keys import outcome_key
 from decision_service.schemas.decision_answer import iso
 from decision_service.state.shopper_keys import is_pseudonym
-from policies.lateness import is_late
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
@@ -20,7 +19,7 @@ from policies.records.rows import (
     Row,
     decode,
 )
-from policies.sends import Fate, fate, is_withdrawal
+from policies.sends import Fate, fate, is_late, is_withdrawal
 
 _BATCH = 500
 

@@ -16,8 +16,8 @@ from decision_service.schemas.problems import NotFound, Unavailable
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import REWARD_VERSION, rewarded
+from policies.records.reasons import Reason
 from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
-from policies.rules.rules import Reason
 from policies.sends import Fate
 
 

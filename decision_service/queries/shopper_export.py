@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from decision_service.commands.shoppers import preferences_of
 from decision_service.log.base import EventLog, LogRow
 from decision_service.schemas.decision_answer import iso
+from decision_service.schemas.preferences import preferences_of
 from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateAway, StateStore
 from decision_service.state.shopper_keys import Names

@@ -13,8 +13,8 @@ from decision_service.log.base import EventLog, LogRow
 from decision_service.queries.decision_history import Account, Logged, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body
+from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, decode, unpack
-from policies.rules.rules import Reason
 
 _NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
 

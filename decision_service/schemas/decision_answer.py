@@ -9,8 +9,8 @@ import msgspec
 
 from policies.decide import Decision
 from policies.decision_row import DEGRADED
+from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord
-from policies.rules.rules import Reason
 
 
 class ActionAnswer(msgspec.Struct, frozen=True):

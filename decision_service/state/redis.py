@@ -41,7 +41,8 @@ from decision_service.state.base import (
 )
 from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKey
-from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, millionths, utc_day
+from policies.catalogue.rulebook import millionths
+from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.shopper.state import Send, ShopperState
 
 _PLACE, _WITHDRAWN = "p:", "w:"

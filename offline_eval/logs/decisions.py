@@ -12,9 +12,9 @@ from offline_eval.batch import FloatArray, check_distribution
 from offline_eval.errors import BadData, Place
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.rows import Context, TriggerRecord
 from policies.rules.arbitration import NO_TRIGGER, Eligibility
-from policies.rules.rules import Reason
 from policies.shopper.context import trigger_context
 
 HOLD = "HOLD"
@@ -148,3 +148,12 @@ class Decision:
         if not abs(logged - self.propensity) <= _ROUNDING * self.propensity:
             found = f"is {logged:.9g}, but the distribution says {self.propensity:.9g}"
             raise BadData(column, found, row)
+
+
+def context_of(decision: Decision) -> Context:
+    """Give the context in which a decision's joint actions are assessed: that of the most urgent trigger drawn."""
+    recorded = decision.recorded
+    if recorded is None:
+        return decision.context
+    answered = max(0, int(recorded.trigger_of.max(initial=0)))
+    return recorded.contexts(decision.context)[answered]

@@ -22,9 +22,8 @@ import msgspec
 import numpy as np
 
 from offline_eval.errors import BadData, NoData
-from offline_eval.logs.decisions import HOLD, Action, Decision
+from offline_eval.logs.decisions import HOLD, Action, Decision, context_of
 from offline_eval.logs.tables.plain import Unreadable
-from offline_eval.vw_target import context_of
 from policies.catalogue.action_space import JointAction
 from policies.records.rows import Scalar
 

@@ -15,9 +15,9 @@ from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.rulebook import BoolArray, Rulebook
 from policies.catalogue.templates import filled_names
 from policies.records.erasure import is_pseudonym
+from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
 from policies.rules.arbitration import urgency_of
-from policies.rules.rules import Reason
 
 
 def place_of(row: DecisionRow) -> str:

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.action_space import ActionSpace, JointAction
+from policies.catalogue.contents import Contents
 from policies.catalogue.document import Cap, Catalogue, Message
-from policies.catalogue.templates import Contents
 from policies.records.rows import QuietHours
-from policies.rules.budget import millionths
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -150,3 +149,12 @@ class Rulebook:
 
 def _ordered(caps: Mapping[str, Sequence[Cap]]) -> dict[str, tuple[Cap, ...]]:
     return {name: tuple(sorted(own, key=lambda cap: cap.max)) for name, own in caps.items() if own}
+
+
+def millionths(cost: float) -> int:
+    """Write a cost in millionths.
+
+    >>> millionths(0.015)
+    15000
+    """
+    return round(cost * 1_000_000)

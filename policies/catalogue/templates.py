@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2 import Template as JinjaTemplate
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.records.rows import Scalar
-
-if TYPE_CHECKING:
-    from policies.catalogue.document import Catalogue
 
 _DEFAULT_FILTERS = frozenset({"default", "d"})
 _TOTAL_FILTERS = frozenset({"upper", "lower", "title", "capitalize", "trim", "money"})
@@ -150,36 +146,3 @@ def _check_fallback(node: nodes.Filter) -> None:
     fallback = node.args[0] if _takes(node, 1) else None
     if not isinstance(fallback, nodes.Const) or not str(fallback.value).strip():
         raise ValueError("'default' needs one constant that is not blank, as in {{ name | default('you') }}")
-
-
-@dataclass(frozen=True)
-class Contents:
-    """All templates of a catalogue, found by message, channel and the shopper's locale."""
-
-    default_locale: str
-    _templates: Mapping[tuple[str, str, str], Template] = field(repr=False)
-
-    @classmethod
-    def of(cls, catalogue: Catalogue) -> Contents:
-        """Compile the templates of a catalogue."""
-        templates = {
-            (name, channel, locale): compile_template(parts)
-            for name, message in catalogue.messages.items()
-            for channel, locales in message.templates.items()
-            for locale, parts in locales.items()
-        }
-        return cls(catalogue.defaults.locale, templates)
-
-    def template(self, message: str, channel: str, locale: str) -> Template | None:
-        """Find a template: for the exact locale, else its language, else the catalogue's default."""
-        language = locale.replace("_", "-").partition("-")[0].lower()
-        for candidate in (locale, language, self.default_locale):
-            found = self._templates.get((message, channel, candidate))
-            if found is not None:
-                return found
-        return None
-
-    def available(self, message: str, channel: str, locale: str, attribute_names: frozenset[str]) -> bool:
-        """Tell whether a template exists that these attributes can fill."""
-        template = self.template(message, channel, locale)
-        return template is not None and template.required <= attribute_names

@@ -16,9 +16,9 @@ import msgspec
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
-from policies.lateness import is_late, refuses
 from policies.learning.reward import Rewarded, rewarded
 from policies.records.rows import (
+    ACTIVATION_GRACE_S,
     FALLBACK,
     WITHDRAWALS,
     ActivationRow,
@@ -31,8 +31,8 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
+from policies.sends import is_late, refuses
 from policies.shopper.context import trigger_context
-from policies.shopper.state import ACTIVATION_GRACE_S
 
 Related = Callable[[Sequence[str]], dict[str, list[tuple[int, Row]]]]
 """Looks up all rows of the given event ids in the log, each with its position."""

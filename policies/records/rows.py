@@ -23,6 +23,9 @@ OutcomeType = Literal["delivered", "open", "click", "conversion", "ignore", "opt
 WITHDRAWALS: frozenset[str] = frozenset({"opt_out", "complaint"})
 FALLBACK = "fallback"
 """The mode of the baseline that answers when no model can be used."""
+ACTIVATION_GRACE_S = 3_600.0
+"""How long after its send time a send may still be activated; a deferred one that was not has expired: its
+place is free."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.request import Request
-from policies.records.rows import DecisionRow
-from policies.rules.rules import Reason, judge_again
+from policies.records.rows import ACTIVATION_GRACE_S, DecisionRow
+from policies.rules.rules import judge_again
 from policies.rules.situation import Situation
-from policies.shopper.state import ACTIVATION_GRACE_S, ShopperState
+from policies.shopper.state import ShopperState
 
 
 def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Reason | None:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
-from policies.rules.rules import Reason, judge
+from policies.rules.rules import judge
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
 from policies.rules.verdicts import Verdicts
 from policies.shopper.state import ShopperState

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from policies.catalogue.rulebook import millionths
 from policies.records.rows import ErasureRow, EventRow, ShopperRow
 from policies.shopper.fold import told
 from policies.shopper.state import ShopperState
@@ -18,15 +19,6 @@ Spent = Mapping[BudgetDay, int]
 
 NOTHING_SPENT: Spent = {}
 _DAY_S = 86_400
-
-
-def millionths(cost: float) -> int:
-    """Write a cost in millionths.
-
-    >>> millionths(0.015)
-    15000
-    """
-    return round(cost * 1_000_000)
 
 
 def utc_day(at: float) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from policies.catalogue.document import Cap
 from policies.catalogue.rulebook import BoolArray
 from policies.catalogue.templates import filled_names
+from policies.records.reasons import Reason
 from policies.rules.budget import overdraws, utc_day
 from policies.rules.situation import Situation, Times
 from policies.rules.verdicts import Denials, Row, Rows, Verdicts
@@ -28,30 +28,6 @@ RULES_VERSION = 3
 """Counts up whenever the same state and catalogue would be judged differently."""
 
 _WEEK_S = 7 * 86_400
-
-
-class Reason(IntEnum):
-    """Why a joint action is excluded (stable names, in the order in which the rules are asked)."""
-
-    eligible = 0
-    excluded_by_caller = 1
-    no_content = 2
-    expired = 3
-    no_consent = 4
-    unreachable = 5
-    preference = 6
-    holdout = 7
-    quiet_hours = 8
-    suppression_window = 9
-    cooldown = 10
-    min_gap = 11
-    cap_message = 12
-    cap_category = 13
-    cap_channel = 14
-    cap_global = 15
-    budget = 16
-    outranked = 17
-    not_a_candidate = 255
 
 
 def excluded_by_caller(situation: Situation) -> BoolArray | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
-from policies.lateness import bounces, refuses
 from policies.records.rows import (
     WITHDRAWALS,
     ActivationRow,
@@ -17,6 +16,7 @@ from policies.records.rows import (
     PreferencesRow,
     ShopperRow,
 )
+from policies.sends import bounces, refuses
 from policies.shopper.retention import binding
 from policies.shopper.state import Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, answered, liked

@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from policies.records.rows import QuietHours
+from policies.records.rows import ACTIVATION_GRACE_S, QuietHours
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
 """No rule looks further back than this; the catalogue refuses longer windows."""
-
-ACTIVATION_GRACE_S = 3_600.0
-"""How long after its send time a send may still be activated; a deferred one that was not has expired: its
-place is free."""
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True):

@@ -14,7 +14,7 @@ from policies.records.rows import Scalar
 from simulators.experiments.counts import Tally
 from simulators.experiments.decision_log import Courier, Record
 from simulators.parameters import PRODUCT_CATEGORIES
-from simulators.shops.base import Acted, Arrival, Happening, Shop, Wish
+from simulators.shops.base import Acted, Arrival, Happening, Shop, Wish, shopper_id
 from simulators.world.tick import Hour
 from simulators.world.world import World
 from simulators.world.world_state import seconds
@@ -124,20 +124,6 @@ class Simulation:
             at=now,
             context={"device": device},
         )
-
-
-def shopper_id(number: int) -> str:
-    """Name a shopper."""
-    return f"s-{number}"
-
-
-def shopper_number(name: str) -> int:
-    """Give the number of a shopper that `shopper_id` named.
-
-    >>> shopper_number(shopper_id(7))
-    7
-    """
-    return int(name.removeprefix("s-"))
 
 
 def _attributes(kind: str, category: int | None) -> dict[str, Scalar]:

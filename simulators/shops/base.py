@@ -79,3 +79,17 @@ class Shop(Protocol):
     def reach(self, now: float) -> None:
         """Let time pass: what was learned so far is served from here on."""
         ...
+
+
+def shopper_id(number: int) -> str:
+    """Name a shopper."""
+    return f"s-{number}"
+
+
+def shopper_number(name: str) -> int:
+    """Give the number of a shopper that `shopper_id` named.
+
+    >>> shopper_number(shopper_id(7))
+    7
+    """
+    return int(name.removeprefix("s-"))

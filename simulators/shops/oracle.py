@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Assessment, Policy
 from policies.records.rows import Context, Row
-from simulators.experiments.simulation import shopper_number
 from simulators.parameters import warmth
-from simulators.shops.base import Arrival
+from simulators.shops.base import Arrival, shopper_number
 from simulators.world.truth import Prospects, Truth
 
 

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.decide import decide, still_allowed
+from policies.decide import decide, draw, still_allowed, unit_number
 from policies.decision_row import LOST_RACE, record
-from policies.draw import draw, unit_number
 from policies.learning.fold import empty_snapshot
 from policies.models.learned import LearnedModel
 from policies.models.policy import Policy, rule, uniform
 from policies.models.vw import OPTIONS
+from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, TriggerRecord, decode, encode, unpack
-from policies.rules.rules import Reason
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 from tests.chi_square import chi_square_limit
 from tests.factories import NOW, request, small_document, trigger

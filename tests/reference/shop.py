@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from policies.catalogue.document import Catalogue
-from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
 from policies.decision_row import record
 from policies.models.policy import Policy, uniform
@@ -25,7 +25,7 @@ from policies.records.rows import (
     TriggerRecord,
 )
 from policies.rules.activation import refusal
-from policies.rules.budget import millionths, utc_day
+from policies.rules.budget import utc_day
 from policies.shopper.fold import fold
 from policies.shopper.state import ShopperState
 

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from decision_service.commands.decide import Serving
-from decision_service.learning.serving import fallback
+from decision_service.learning.serving import Serving, fallback
 from decision_service.schemas.reading_answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
 from policies.shopper.state import ShopperState
 from tests.decision_service.conftest import Replica, Start, decide_body

@@ -14,9 +14,17 @@ import msgspec
 from decision_service.queries.report.figures import Figures
 from decision_service.queries.report.grouping import Group
 from policies.learning.attribution import Owner, by_name
-from policies.records.rows import WITHDRAWALS, ActivationRow, DecisionRow, ErasureRow, OutcomeRow, PreferencesRow, Row
+from policies.records.rows import (
+    ACTIVATION_GRACE_S,
+    WITHDRAWALS,
+    ActivationRow,
+    DecisionRow,
+    ErasureRow,
+    OutcomeRow,
+    PreferencesRow,
+    Row,
+)
 from policies.sends import KeptBack, Status, is_withdrawal, kept_back
-from policies.shopper.state import ACTIVATION_GRACE_S
 
 
 class _Send(msgspec.Struct, gc=False):

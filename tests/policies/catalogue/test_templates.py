@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.catalogue.contents import Contents
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.catalogue.templates import Contents, TemplateMistake, compile_template, filled_names
+from policies.catalogue.templates import TemplateMistake, compile_template, filled_names
 from tests.factories import small_document
 
 values = st.one_of(st.text(max_size=20), st.integers(), st.floats(allow_nan=False), st.booleans())

@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from policies.records.reasons import Reason
 from policies.records.rows import QuietHours
 from policies.rules.activation import refusal
-from policies.rules.rules import Reason
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, small_document, trigger
 from tests.policies.rules.test_budget import decision

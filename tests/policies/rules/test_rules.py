@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.request import Exclusion
 from policies.rules.arbitration import arbitrate
-from policies.rules.rules import RULES, Reason, exceeds_cap, judge
+from policies.rules.rules import RULES, exceeds_cap, judge
 from policies.rules.situation import Situation
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 from tests.factories import NOW, request, small_document, trigger

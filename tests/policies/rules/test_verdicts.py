@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
 from policies.rules.activation import refusal
 from policies.rules.arbitration import NO_TRIGGER, arbitrate
-from policies.rules.rules import Reason, judge
+from policies.rules.rules import judge
 from policies.rules.situation import Situation, Surroundings
 from policies.shopper.state import Send, ShopperState
 from tests.reference.draw import joint_actions

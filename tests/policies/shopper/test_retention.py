@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.rules.rules import Reason, judge
+from policies.records.reasons import Reason
+from policies.rules.rules import judge
 from policies.rules.situation import Situation
 from policies.shopper.retention import KEPT, MAX_AHEAD, binding
 from policies.shopper.state import Send, ShopperState
