@@ -19,7 +19,7 @@ from simulators.parameters import CHANNELS, Channel, ChannelTable
 from simulators.scenario import scenario
 from simulators.shops.broadcast import Broadcast, run
 from simulators.world.messages import STANDARD
-from simulators.world.tick import Hour
+from simulators.world.tick import Tick
 from simulators.world.world import World
 
 TARGETS: dict[str, tuple[float, float]] = {
@@ -69,7 +69,7 @@ def rates(name: str, traits: Channel, shoppers: int, seed: int) -> Fit:
     repertoire = replace(STANDARD, channels=channels, offered=STANDARD.offered[:, :1], costs=STANDARD.costs[:, :1])
     world, counts = World(scenario("stationary"), shoppers, seed, repertoire), Counter[str]()
 
-    def watch(hour: Hour) -> None:
+    def watch(hour: Tick) -> None:
         for outcomes in hour.outcomes:
             counts[outcomes.kind] += len(outcomes.tickets)
 

@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Question, Rows, Totals, evaluate
+from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, LoggedBatch, Question, Totals, evaluate
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal
 from offline_eval.intervals.sequence import ConfidenceSequence
@@ -62,7 +62,7 @@ def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[st
     yield _share("coverage.not_clustered.dr", naive, repetitions)
 
 
-def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> Rows:
+def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> LoggedBatch:
     """Draw a log of shoppers who differ in how they take everything."""
     rows = world.log(len(shoppers), random, shoppers=shoppers)
     mood = random.normal(0, 0.4, int(shoppers.max()) + 1)
@@ -142,7 +142,7 @@ def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str]
         yield from _by_verdict(name, log, orders.truth, max(1, repetitions // 4))
 
 
-def _by_verdict(name: str, log: Callable[[], Rows], truth: float, repetitions: int) -> Iterator[Measured]:
+def _by_verdict(name: str, log: Callable[[], LoggedBatch], truth: float, repetitions: int) -> Iterator[Measured]:
     held = {True: [0, 0], False: [0, 0]}  # trusted or not: held, all
     for _ in range(repetitions):
         report = evaluate(log(), Question([SNIPW()]))
@@ -161,7 +161,7 @@ _OVERLAPS = ((1.0, 1.0), (4.0, 1.0), (4.0, 10.0), (20.0, 1.0), (20.0, 10.0))
 _PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _unequal, _trusted)
 
 
-def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: Rows) -> list[Bounds]:
+def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: LoggedBatch) -> list[Bounds]:
     totals = Totals(estimators, interval.keep(clustered=rows.shoppers is not None))
     totals.add(rows)
     return interval.bounds(estimators, totals.sample(), _ALPHA)

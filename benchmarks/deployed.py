@@ -23,7 +23,7 @@ from offline_eval import named
 from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.question import Question
 from offline_eval.reports.report import Estimate
 from offline_eval.reward_models import LogModel
@@ -32,11 +32,11 @@ from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Policy, rule, uniform
+from policies.models.policy import Policy, rule_policy, uniform_policy
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
-from simulators.shops.local import FixedMind, LocalShop, Mind
-from simulators.world.messages import Repertoire
+from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
+from simulators.world.messages import Messages
 from simulators.world.world import World
 
 EPSILON = 0.2
@@ -73,7 +73,7 @@ class Judged:
         return next(each.value for each in self.estimates if each.name == estimator) / self.truth - 1
 
 
-def deployed(mind: Mind, world: World, seed: int) -> tuple[list[Decision], float]:
+def deployed(mind: PolicySource, world: World, seed: int) -> tuple[list[LoggedDecision], float]:
     """Let a mind decide in a world: the decisions that are evaluated, and their mean expected reward."""
     rulebook = Rulebook.of(example(), 1)
     logged = LoggedMind(mind, rulebook)
@@ -88,23 +88,23 @@ def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
     """Judge the targets on one log of a scenario, and deploy them in its world."""
 
     def world() -> World:
-        return World(scenario(name).lasting(plan.weeks), plan.shoppers, seed, Repertoire.of(rulebook))
+        return World(scenario(name).lasting(plan.weeks), plan.shoppers, seed, Messages.of(rulebook))
 
     rulebook = Rulebook.of(example(), 1)
     decisions, _ = deployed(learner(rulebook, EPSILON), world(), seed)
-    model, floored = LogModel().fit(decisions), rule(EPSILON)
+    model, floored = LogModel().fit(decisions), rule_policy(EPSILON)
     asked: dict[str, tuple[Target, Policy]] = {
-        "uniform": (Uniform(), uniform()),
+        "uniform": (Uniform(), uniform_policy()),
         "rule_with_floor": (OfPolicy(lambda decision: floored), floored),
     }
     found = []
     for kind, (target, policy) in asked.items():
-        _, truth = deployed(FixedMind(policy), world(), seed)
+        _, truth = deployed(FixedPolicy(policy), world(), seed)
         found.append(_judged(f"{name}.{kind}", truth, decisions, target, model))
     return found
 
 
-def _judged(case: str, truth: float, decisions: Sequence[Decision], target: Target, model: LogModel) -> Judged:
+def _judged(case: str, truth: float, decisions: Sequence[LoggedDecision], target: Target, model: LogModel) -> Judged:
     """Evaluate as ``decision-service evaluate --sequential`` does."""
     evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
     weighing = Weighing(target, predict=model.predict)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import Question, Report, Rows, evaluate, named
+from offline_eval import LoggedBatch, Question, Report, evaluate, named
 from offline_eval.reward_models import cross_fitted
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Catalogue
@@ -125,11 +125,11 @@ def learned(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
     return lambda contexts: np.array([int(compiled.predict(each).p_positive.argmax()) for each in contexts])
 
 
-def rows_for(offers: Offers, chosen: np.ndarray) -> Rows:
+def rows_for(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
     """Weigh offers for a target that chooses an arm for each; the reward model is cross-fitted by customer."""
     predicted = cross_fitted(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
     every = np.arange(len(offers.arms))
-    return Rows.of(
+    return LoggedBatch.of(
         reward=offers.completed,
         propensity=np.full(len(offers.arms), PROPENSITY),
         target_propensity=(offers.arms == chosen).astype(np.float64),

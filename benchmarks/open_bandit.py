@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import Question, Report, Rows, evaluate, named
+from offline_eval import LoggedBatch, Question, Report, evaluate, named
 
 CAMPAIGNS = {"all": 80, "men": 34, "women": 46}
 """Campaign → number of items."""
 
 
-def rows_of(directory: Path, campaign: str) -> Rows:
+def rows_of(directory: Path, campaign: str) -> LoggedBatch:
     """Read a campaign's log of Bernoulli Thompson sampling, with the uniform policy as target."""
     clicks, propensities = _columns(directory, "bts", campaign)
     target = np.full(len(clicks), 1.0 / CAMPAIGNS[campaign])
-    return Rows.of(reward=clicks, propensity=propensities, target_propensity=target)
+    return LoggedBatch.of(reward=clicks, propensity=propensities, target_propensity=target)
 
 
 def _columns(directory: Path, policy: str, campaign: str) -> tuple[np.ndarray, np.ndarray]:

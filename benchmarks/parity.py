@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.report import markdown
 from decision_service.cli.measurements import Measured, facts, write
-from offline_eval import Limits, Rows, Totals, blocks, dense_blocks, named, values
+from offline_eval import Limits, LoggedBatch, Totals, blocks, dense_blocks, named, values
 from offline_eval.estimators import NAMES
 from offline_eval.intervals import Bounds, Interval, Normal, ObpBootstrap
 from offline_eval.intervals.sequence import ConfidenceSequence
@@ -190,7 +190,7 @@ def compare_streaming(data: Data, count: int) -> list[Measured]:
     """Compare with vw-estimators, row by row: values, and the confidence sequence (ρ = 1, IPS)."""
     from estimators.bandits import cs, ips, snips
 
-    rows = Rows.of(**{name: getattr(block, name) for block in [next(iter(data.blocks()))] for name in _SCALARS})
+    rows = LoggedBatch.of(**{name: getattr(block, name) for block in [next(iter(data.blocks()))] for name in _SCALARS})
     rows = rows.slice(0, min(count, len(rows)))
     peers = (ips.Estimator(), snips.Estimator(), cs.Interval())
     for row in zip(rows.propensity.tolist(), rows.reward.tolist(), rows.target_propensity.tolist(), strict=True):

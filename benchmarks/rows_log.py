@@ -12,8 +12,8 @@ from policies.models.compiled import ModelSnapshot
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, Row, encode
 from simulators.shops.base import Arrival
-from simulators.shops.learning import LearningMind
-from simulators.shops.local import Mind
+from simulators.shops.learning import LearningPolicy
+from simulators.shops.local import PolicySource
 
 
 @dataclass
@@ -43,19 +43,19 @@ class RowsLog:
         return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
 
 
-def learner(rulebook: Rulebook, epsilon: float) -> LearningMind:
+def learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
     """Make a mind that learns as the service does, with a floor of its own."""
 
     def make(snapshot: ModelSnapshot, own: Rulebook, version: int) -> Policy:
         return replace(learned_policy(snapshot, own, version), epsilon=epsilon)
 
-    return LearningMind(rulebook, make)
+    return LearningPolicy(rulebook, make)
 
 
 class LoggedMind:
     """A mind whose rows are kept as a log."""
 
-    def __init__(self, inner: Mind, rulebook: Rulebook) -> None:
+    def __init__(self, inner: PolicySource, rulebook: Rulebook) -> None:
         self._inner = inner
         self.log = RowsLog()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))

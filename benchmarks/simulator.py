@@ -21,13 +21,13 @@ from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule
+from policies.models.policy import rule_policy
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
 from simulators.shops.broadcast import RandomSender, run
-from simulators.shops.learning import LearningMind
-from simulators.shops.local import FixedMind, LocalShop, Mind
-from simulators.world.messages import Repertoire
+from simulators.shops.learning import LearningPolicy
+from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
+from simulators.world.messages import Messages
 from simulators.world.world import World
 
 SIZES = (1_000, 10_000, 100_000)
@@ -73,8 +73,10 @@ def _with_decide(policy: str, rounds: int, seed: int) -> Measured:
 
 
 def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
-    mind: Mind = LearningMind(rulebook, learned_policy) if policy == "default" else FixedMind(rule(epsilon=0.0))
-    world = World(scenario("stationary").lasting(4), shoppers, seed, Repertoire.of(rulebook))
+    mind: PolicySource = (
+        LearningPolicy(rulebook, learned_policy) if policy == "default" else FixedPolicy(rule_policy(epsilon=0.0))
+    )
+    world = World(scenario("stationary").lasting(4), shoppers, seed, Messages.of(rulebook))
     simulation = Simulation(LocalShop(mind, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
     began = time.process_time()
     simulation.run()

@@ -29,25 +29,25 @@ from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from offline_eval import Question, named
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reward_models import LogModel
 from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Policy, rule
+from policies.models.policy import Policy, rule_policy
 from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
-from simulators.shops.base import Acted, Arrival, Shop, Told, Wish
-from simulators.shops.local import LocalShop, Mind
-from simulators.shops.oracle import OracleMind
-from simulators.world.messages import Repertoire
+from simulators.shops.base import Arrival, ConsentChange, Outcome, Shop, ShopperEvent
+from simulators.shops.local import LocalShop, PolicySource
+from simulators.shops.oracle import OraclePolicy
+from simulators.world.messages import Messages
 from simulators.world.truth import Truth
 from simulators.world.world import World
 
@@ -65,7 +65,7 @@ SHOPPERS = 12_000
 class WatchedMind:
     """A mind beside the truth at each of its decisions."""
 
-    def __init__(self, inner: Mind, oracle: OracleMind, rulebook: Rulebook) -> None:
+    def __init__(self, inner: PolicySource, oracle: OraclePolicy, rulebook: Rulebook) -> None:
         self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
@@ -102,15 +102,15 @@ class Enough:
     def _done(self) -> bool:
         return self._mind.choices >= DECISIONS
 
-    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
         """Take changes of consent in."""
         self._inner.wishes(wishes, now)
 
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
         """Take outcomes in."""
         self._inner.tell(outcomes, now)
 
-    def saw(self, acts: Sequence[Acted], now: float) -> None:
+    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
         """Take in what shoppers did, as long as a decision may need it."""
         if not self._done:
             self._inner.saw(acts, now)
@@ -134,12 +134,12 @@ class Weighed:
     target: str
     truth: float
     warned: bool
-    rows: list[Rows]
+    rows: list[LoggedBatch]
     served: ServedFrequencies
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LogOutcome:
     """What one log gave for one target: verdict, and which estimators' intervals hold the truth.
 
     ``earned`` is what the logging policy earned per decision.
@@ -167,11 +167,11 @@ class Log:
         return f"seed-{self.seed}-floor-{self.epsilon:g}-weeks-{self.weeks}-shoppers-{self.shoppers}"
 
 
-def logged(log: Log) -> tuple[list[Decision], dict[str, Array]]:
+def logged(log: Log) -> tuple[list[LoggedDecision], dict[str, Array]]:
     """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
     rulebook = Rulebook.of(example(), 1)
-    world = World(scenario("stationary").lasting(log.weeks), log.shoppers, log.seed, Repertoire.of(rulebook))
-    oracle = OracleMind(Truth(world, rulebook), rulebook)
+    world = World(scenario("stationary").lasting(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
+    oracle = OraclePolicy(Truth(world, rulebook), rulebook)
     watched = WatchedMind(learner(rulebook, log.epsilon), oracle, rulebook)
     mind = LoggedMind(watched, rulebook)
     shop = Enough(LocalShop(mind, rulebook, f"triangle {log.seed}".encode()), watched)
@@ -184,11 +184,11 @@ def logged(log: Log) -> tuple[list[Decision], dict[str, Array]]:
 class Remembered:
     """A target or a reward model asked once per decision: truth and estimates both want its answer."""
 
-    def __init__(self, answer: Callable[[Decision], Array]) -> None:
+    def __init__(self, answer: Callable[[LoggedDecision], Array]) -> None:
         self._answer = answer
         self._known: dict[str, Array] = {}
 
-    def distribution(self, decision: Decision) -> Array:
+    def distribution(self, decision: LoggedDecision) -> Array:
         """Answer."""
         known = self._known.get(decision.event_id)
         if known is None:
@@ -196,12 +196,12 @@ class Remembered:
         return known
 
 
-def truth_of(decisions: Iterable[Decision], target: Target, expected: dict[str, Array]) -> float:
+def truth_of(decisions: Iterable[LoggedDecision], target: Target, expected: dict[str, Array]) -> float:
     """Give the target's expected reward per decision at the logged decisions."""
     return float(np.mean([_one(each, target, expected[each.event_id]) for each in decisions]))
 
 
-def _one(decision: Decision, target: Target, expected: Array) -> float:
+def _one(decision: LoggedDecision, target: Target, expected: Array) -> float:
     if decision.recorded is None:
         raise ValueError(f"decision {decision.event_id!r} was not recorded by the service")
     return float(target.distribution(decision) @ expected[decision.recorded.numbers])
@@ -214,7 +214,7 @@ def weighed(log: Log, names: Sequence[str]) -> list[Weighed]:
     return [_weighed(name, decisions, expected, model) for name in names]
 
 
-def _weighed(name: str, decisions: Sequence[Decision], expected: dict[str, Array], model: Remembered) -> Weighed:
+def _weighed(name: str, decisions: Sequence[LoggedDecision], expected: dict[str, Array], model: Remembered) -> Weighed:
     target, history = Remembered(_targets()[name].distribution), History()
     truth = truth_of(decisions, target, expected)
     weighing = Weighing(target, predict=model.distribution)
@@ -222,7 +222,7 @@ def _weighed(name: str, decisions: Sequence[Decision], expected: dict[str, Array
     return Weighed(name, truth, bool(history.findings(is_logging=name == "logging")), rows, weighing.served)
 
 
-def judged(weighed: Weighed) -> Outcome:
+def judged(weighed: Weighed) -> LogOutcome:
     """Give verdict and intervals on a log."""
     evaluation = Evaluation(Question(named(_ESTIMATORS)))
     for rows in weighed.rows:
@@ -230,11 +230,11 @@ def judged(weighed: Weighed) -> Outcome:
     report = evaluation.report(served=weighed.served)
     held = {each.name: each.low <= weighed.truth <= each.high for each in report.estimates}
     earned, count = report.mean_reward.value, sum(map(len, weighed.rows))
-    return Outcome(weighed.target, report.verdict.level, count, weighed.truth, earned, weighed.warned, held)
+    return LogOutcome(weighed.target, report.verdict.level, count, weighed.truth, earned, weighed.warned, held)
 
 
 def _targets() -> dict[str, Target]:
-    plain, floored = rule(epsilon=0.0), rule(epsilon=0.2)
+    plain, floored = rule_policy(epsilon=0.0), rule_policy(epsilon=0.2)
     return {
         "logging": Logging(),
         "uniform": Uniform(),
@@ -288,7 +288,7 @@ class Archive:
         part.rename(path)
 
 
-def outcomes(archive: Archive, log: Log, names: Sequence[str]) -> list[Outcome]:
+def outcomes(archive: Archive, log: Log, names: Sequence[str]) -> list[LogOutcome]:
     """Judge targets on one log."""
     return list(map(judged, archive.weighed(log, names)))
 
@@ -313,7 +313,7 @@ def measure(plan: Plan, archive: Archive, progress: Callable[[str], None]) -> li
     ]
 
 
-def _truth_to_earned(found: list[Outcome]) -> Measured:
+def _truth_to_earned(found: list[LogOutcome]) -> Measured:
     """Give the ratio of the mean truth to mean earnings, with its 95 % interval over logs (delta method)."""
     truths, earned = np.array([(each.truth, each.earned) for each in found]).T
     ratio = float(truths.mean() / earned.mean())
@@ -321,7 +321,7 @@ def _truth_to_earned(found: list[Outcome]) -> Measured:
     return Measured("triangle.logging.truth_to_earned", ratio, ratio - reach, ratio + reach, "mean of the logs")
 
 
-def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:
+def _summed(name: str, found: list[LogOutcome]) -> Iterator[Measured]:
     yield Measured(f"triangle.{name}.warned_of_history", float(sum(each.warned for each in found)), unit=_of(found))
     for level in Level:
         own = [each for each in found if each.level is level]
@@ -332,5 +332,5 @@ def _summed(name: str, found: list[Outcome]) -> Iterator[Measured]:
             yield Measured(f"triangle.{name}.{verdict}.{estimator}.held", float(held), unit=unit)
 
 
-def _of(found: list[Outcome]) -> str:
+def _of(found: list[LogOutcome]) -> str:
     return f"of {len(found)} logs"

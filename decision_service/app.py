@@ -12,22 +12,22 @@ from typing import Any, Protocol
 
 from decision_service.catalogues.file import load
 from decision_service.catalogues.versions import catalogue_at_start, checked, enter_catalogue
-from decision_service.commands.activation import Deliveries
+from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
-from decision_service.commands.erasure import Eraser
+from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.shoppers import Shoppers
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.learning.serving import Versions
+from decision_service.learning.serving import Serving
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.projector import Projector
-from decision_service.projection.recovery import Keeper
-from decision_service.projection.writer import Draft, Journal
+from decision_service.projection.recovery import StateRecovery
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
@@ -36,7 +36,7 @@ from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
 from decision_service.state.redis import RedisStateStore
-from decision_service.state.shopper_keys import Names
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ClockRow
 
@@ -101,7 +101,7 @@ def _salt(log: EventLog) -> bytes:
 def open_learner(settings: Settings) -> Learner:
     """Open the learner of a service; it follows the log once started."""
     log, clock = open_log(settings), time.time if settings.clock == "wall" else None
-    return Learner(log, open_registry(settings), clock, Owners(log, Names(_salt(log))))
+    return Learner(log, open_registry(settings), clock, ErasedShoppers(log, ShopperKeys(_salt(log))))
 
 
 class Service:
@@ -115,7 +115,7 @@ class Service:
         Gives the learner and all replicas, given this one's versions.
     """
 
-    def __init__(self, settings: Settings, fleet: Callable[[Versions], Fleet]) -> None:
+    def __init__(self, settings: Settings, fleet: Callable[[Serving], Fleet]) -> None:
         if settings.redis_url is None:
             raise ValueError("a replica needs the URL of a Redis")
         self.settings = settings
@@ -124,18 +124,18 @@ class Service:
         facts = agree(self.log, settings)
         told = load(settings.catalog) if settings.catalog is not None else None
         rulebook = catalogue_at_start(self.log, told, self._time())
-        self.names = names = Names(facts.salt)
+        self.names = names = ShopperKeys(facts.salt)
         self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
         self.projector = Projector(self.store, self.log, names)
-        self.journal = Journal(self.log, GroupCommit(self.log), self.projector)
-        self.keeper = Keeper(self.store, self.journal, self.projector, self._time)
-        self.versions = Versions(self.registry, self.log, rulebook, settings.policy)
+        self.journal = LogWriter(self.log, GroupCommit(self.log), self.projector)
+        self.keeper = StateRecovery(self.store, self.journal, self.projector, self._time)
+        self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
         self.decider = Decider(self.versions.current, self.store, self.journal, facts.seed, names)
         wall = settings.clock == "wall"
         self.feedback = Feedback(self.store, self.journal, names, checks_future=wall)
         self.shoppers = Shoppers(self.store, self.journal, self.feedback, names, checks_future=wall)
-        self.deliveries = Deliveries(self.store, self.journal, names, self._rulebook)
-        self.eraser = Eraser(self.store, self.journal, names, self._rulebook)
+        self.deliveries = Activations(self.store, self.journal, names, self._rulebook)
+        self.eraser = Erasure(self.store, self.journal, names, self._rulebook)
         self.inspector = Inspector(self.log, self.registry)
         self.timeline = Timeline(self.log)
         self.export = Export(self.log, self.store, names)
@@ -234,7 +234,7 @@ class Service:
 class LocalFleet:
     """A learner and one replica in this process."""
 
-    def __init__(self, learner: Learner, versions: Versions) -> None:
+    def __init__(self, learner: Learner, versions: Serving) -> None:
         self._learner = learner
         self._versions = versions
 

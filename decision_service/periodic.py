@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 
-class Pulse:
+class PeriodicTask:
     """Calls a function, waits, and calls it again.
 
     A stop lets the call under way come to its end instead of cancelling it: libraries sometimes swallow a
@@ -28,7 +28,7 @@ class Pulse:
     ...         beats.append(1)
     ...         if len(beats) == 3:
     ...             enough.set()
-    ...     pulse = Pulse(beat, every_s=0.001)
+    ...     pulse = PeriodicTask(beat, every_s=0.001)
     ...     pulse.start()
     ...     await enough.wait()
     ...     await pulse.stop()

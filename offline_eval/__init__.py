@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import Rows, blocks, dense_blocks
+from offline_eval.batch import LoggedBatch, blocks, dense_blocks
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 from offline_eval.estimators import NAMES, named
 from offline_eval.estimators.base import Estimator, Limits
@@ -34,11 +34,11 @@ __all__ = [
     "Evaluation",
     "EvaluationError",
     "Limits",
+    "LoggedBatch",
     "NoData",
     "NotAvailable",
     "Question",
     "Report",
-    "Rows",
     "Sample",
     "SwitchDR",
     "Totals",

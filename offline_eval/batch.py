@@ -1,4 +1,4 @@
-"""Rows: what every bandit estimator works on, five numbers per logged decision.
+"""LoggedBatch: what every bandit estimator works on, five numbers per logged decision.
 
 That is all: reward, propensity, the target's probability of the logged joint action, and, for the estimators
 that use a reward model, its prediction for the logged joint action and its mean under the target.
@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.errors import BadData, Place
+from offline_eval.errors import BadData, RowLabel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Labels = NDArray[Any]
 
 BLOCK = 16_384
-"""Rows worked on at once: a block's columns stay in the processor's cache."""
+"""LoggedBatch worked on at once: a block's columns stay in the processor's cache."""
 
 TOLERANCE = 1e-6
 """How far a probability or a sum of them may be from 1: float32 writers round by some 1e-7 per joint action."""
@@ -30,7 +30,7 @@ SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 
 @dataclass(frozen=True)
-class Rows:
+class LoggedBatch:
     """A block of logged decisions as columns, each of shape (n,).
 
     Parameters
@@ -59,7 +59,7 @@ class Rows:
 
     Examples
     --------
-    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
     >>> rows.weight
     array([0.5, 2. ])
     """
@@ -73,11 +73,11 @@ class Rows:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     events: Labels | None = None
     unsupported: FloatArray | None = None
-    against: Rows | None = None
+    against: LoggedBatch | None = None
     first: int = 1
 
     @classmethod
-    def of(cls, **columns: Any) -> Rows:
+    def of(cls, **columns: Any) -> LoggedBatch:
         """Take columns from anything that NumPy reads, and check them.
 
         Raises
@@ -150,7 +150,7 @@ class Rows:
         if self.propensity.min() < _SMALLEST:
             _check_weights(self)
 
-    def as_logging(self) -> Rows:
+    def as_logging(self) -> LoggedBatch:
         """Give the same decisions with the logging policy as target: every weight is 1.
 
         Its model value is taken as the prediction for what was drawn, so doubly robust estimators give the
@@ -158,10 +158,10 @@ class Rows:
         """
         return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, unsupported=None, against=None)
 
-    def slice(self, begin: int, end: int) -> Rows:
+    def slice(self, begin: int, end: int) -> LoggedBatch:
         """Give some of the rows."""
         part = slice(begin, end)
-        return Rows(
+        return LoggedBatch(
             **{name: getattr(self, name)[part] for name in SCALARS},
             shoppers=None if self.shoppers is None else self.shoppers[part],
             labels={name: column[part] for name, column in self.labels.items()},
@@ -171,9 +171,9 @@ class Rows:
             first=self.first + begin,
         )
 
-    def where(self, mask: NDArray[np.bool_]) -> Rows:
+    def where(self, mask: NDArray[np.bool_]) -> LoggedBatch:
         """Give the rows of a mask (n,); their numbers are no longer those of the source."""
-        return Rows(
+        return LoggedBatch(
             **{name: getattr(self, name)[mask] for name in SCALARS},
             shoppers=None if self.shoppers is None else self.shoppers[mask],
             labels={name: column[mask] for name, column in self.labels.items()},
@@ -223,7 +223,7 @@ def _check_length(column: Labels, name: str, count: int) -> None:
         raise BadData(name, f"has {len(column)} values, reward has {count}")
 
 
-def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
+def _check(rows: LoggedBatch, name: str, low: float, high: float, rule: str) -> None:
     column: FloatArray = getattr(rows, name)
     # Extremes first, as nearly every block is sound; not a number makes them not a number, and fails both.
     if not (column.min() >= low and column.max() <= high):
@@ -231,7 +231,7 @@ def _check(rows: Rows, name: str, low: float, high: float, rule: str) -> None:
         raise BadData(name, f"is {column[bad]:.9g}, {rule}", row=rows.first + bad)
 
 
-def _check_weights(rows: Rows) -> None:
+def _check_weights(rows: LoggedBatch) -> None:
     with np.errstate(over="ignore"):
         endless = np.isinf(rows.target_propensity / rows.propensity)
     if endless.any():
@@ -239,42 +239,42 @@ def _check_weights(rows: Rows) -> None:
         raise BadData("propensity", f"is {rows.propensity[bad]:.9g}, too small to divide by", row=rows.first + bad)
 
 
-def blocks(batches: Iterable[Rows], size: int = BLOCK) -> Iterator[Rows]:
+def blocks(batches: Iterable[LoggedBatch], size: int = BLOCK) -> Iterator[LoggedBatch]:
     """Cut batches of any size into blocks of one size, the last one shorter.
 
     Sums over blocks then do not depend on how the source was cut, to the last bit.
 
-    >>> rows = Rows.of(reward=[1, 2, 3], propensity=[1, 1, 1], target_propensity=[1, 1, 1])
+    >>> rows = LoggedBatch.of(reward=[1, 2, 3], propensity=[1, 1, 1], target_propensity=[1, 1, 1])
     >>> [len(block) for block in blocks([rows.slice(0, 1), rows.slice(1, 3)], size=2)]
     [2, 1]
     """
-    waiting: list[Rows] = []
+    waiting: list[LoggedBatch] = []
     count = 0
     for batch in batches:
         begin = 0
         while count + len(batch) - begin >= size:
             end = begin + size - count
-            yield joined([*waiting, batch.slice(begin, end)])
+            yield concatenate([*waiting, batch.slice(begin, end)])
             waiting, count, begin = [], 0, end
         if begin < len(batch):
             waiting.append(batch.slice(begin, len(batch)))
             count += len(batch) - begin
     if waiting:
-        yield joined(waiting)
+        yield concatenate(waiting)
 
 
-def joined(parts: list[Rows]) -> Rows:
+def concatenate(parts: list[LoggedBatch]) -> LoggedBatch:
     """Join blocks that follow each other."""
     if len(parts) == 1:
         return parts[0]
     head = parts[0]
-    return Rows(
+    return LoggedBatch(
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in SCALARS},
         shoppers=None if head.shoppers is None else np.concatenate([part.shoppers for part in parts]),
         labels={name: np.concatenate([part.labels[name] for part in parts]) for name in head.labels},
         events=None if head.events is None else np.concatenate([part.events for part in parts]),
         unsupported=None if head.unsupported is None else np.concatenate([part.unsupported for part in parts]),
-        against=None if head.against is None else joined([part.against for part in parts if part.against]),
+        against=None if head.against is None else concatenate([part.against for part in parts if part.against]),
         first=head.first,
     )
 
@@ -288,7 +288,7 @@ def dense_blocks(
     *,
     shoppers: Labels | None = None,
     size: int = BLOCK,
-) -> Iterator[Rows]:
+) -> Iterator[LoggedBatch]:
     """Give blocks of rows from whole distributions, as the Open Bandit Pipeline holds them.
 
     Parameters
@@ -303,7 +303,7 @@ def dense_blocks(
     Raises
     ------
     BadData
-        Naming row and column: an action outside [0, K), what is no distribution, or what `Rows.check` refuses.
+        Naming row and column: an action outside [0, K), what is no distribution, or what `LoggedBatch.check` refuses.
     """
     target, action = _table(target, "target"), np.asarray(action)
     shoppers = None if shoppers is None else _names(shoppers, "shoppers")
@@ -326,7 +326,7 @@ def dense_blocks(
         else:
             guess = _floats(q_hat[part], "q_hat", begin + 1)
             predicted = (guess.ravel()[flat], np.einsum("ij,ij->i", own, guess))
-        rows = Rows(
+        rows = LoggedBatch(
             _floats(reward[part], "reward", begin + 1),
             _floats(propensity[part], "propensity", begin + 1),
             *(own.ravel()[flat], *predicted),
@@ -364,7 +364,7 @@ def _check_distributions(target: FloatArray, first: int) -> None:
         check_distribution(target[bad], "target", first + bad)
 
 
-def check_distribution(probabilities: FloatArray, column: str, row: Place) -> None:
+def check_distribution(probabilities: FloatArray, column: str, row: RowLabel) -> None:
     """Refuse what is no distribution.
 
     Raises

@@ -10,7 +10,7 @@ EvaluationError
 
 from __future__ import annotations
 
-Place = int | str
+RowLabel = int | str
 """Where a row stands: its number, counted from 1, or, in a log that numbers no rows, a name of its own."""
 
 
@@ -29,7 +29,7 @@ class BadData(EvaluationError):
     'column shopper: is missing'
     """
 
-    def __init__(self, column: str, reason: str, row: Place | None = None) -> None:
+    def __init__(self, column: str, reason: str, row: RowLabel | None = None) -> None:
         where = f"row {row}, " if isinstance(row, int) else f"{row}, " if row else ""
         super().__init__(f"{where}column {column}: {reason}")
         self.column, self.reason, self.row = column, reason, row

@@ -7,11 +7,11 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows, blocks
+from offline_eval.batch import FloatArray, LoggedBatch, blocks
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.overlap import OverlapSums
-from offline_eval.diagnostics.verdict import Evidence, Reason, judge
+from offline_eval.diagnostics.verdict import Evidence, Finding, judge
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, MeanOfOne
 from offline_eval.estimators.difference import Difference
@@ -31,7 +31,7 @@ class _MeanWeight(MeanOfOne):
     term = "weight"
     needs_model = False
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the weights."""
         return {"weight": rows.weight}
 
@@ -43,7 +43,7 @@ class _MeanReward(MeanOfOne):
     term = "reward"
     needs_model = False
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the rewards."""
         return {"reward": rows.reward}
 
@@ -54,7 +54,7 @@ class _ModelBias(MeanOfOne):
     name = "model bias"
     term = "correction"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the weighted residuals."""
         return {"correction": rows.correction}
 
@@ -87,7 +87,7 @@ class Evaluation:
         self._sequences = Sequences(question) if question.interval == SEQUENCE else None
 
     @_OVERFLOWING
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LoggedBatch) -> None:
         """Add a block of rows."""
         if not len(rows):
             return
@@ -100,7 +100,7 @@ class Evaluation:
             self._sequences.update(rows)
         self._diagnose(rows)
 
-    def _start(self, rows: Rows) -> Totals:
+    def _start(self, rows: LoggedBatch) -> Totals:
         question = self._question
         self._clustered = question.clustered and rows.shoppers is not None
         self._paired = rows.against is not None
@@ -113,7 +113,7 @@ class Evaluation:
     def _pairs(self) -> list[Difference]:
         return [Difference(estimator) for estimator in self._question.estimators] if self._paired else []
 
-    def _diagnose(self, rows: Rows) -> None:
+    def _diagnose(self, rows: LoggedBatch) -> None:
         self._overlap.add(rows)
         if rows.against is not None:
             self._other_overlap.add(rows.against)
@@ -122,7 +122,7 @@ class Evaluation:
             self._calibration.add(rows.q_chosen, rows.reward)
 
     @_OVERFLOWING
-    def report(self, further: Sequence[Reason] = (), served: ServedFrequencies | None = None) -> Report:
+    def report(self, further: Sequence[Finding] = (), served: ServedFrequencies | None = None) -> Report:
         """Give the report.
 
         Parameters
@@ -184,7 +184,7 @@ class Evaluation:
             served_chance=served.chance(),
         )
 
-    def _evidence(self, found: Diagnostics, without_value: tuple[str, ...], further: tuple[Reason, ...]) -> Evidence:
+    def _evidence(self, found: Diagnostics, without_value: tuple[str, ...], further: tuple[Finding, ...]) -> Evidence:
         return Evidence(
             overlap=found,
             units=found.units,
@@ -206,10 +206,10 @@ def _estimates(estimators: Sequence[Estimator], sample: Sample, bounds: Sequence
 
 
 def evaluate(
-    source: Rows | Iterable[Rows],
+    source: LoggedBatch | Iterable[LoggedBatch],
     question: Question | None = None,
     *,
-    further: Sequence[Reason] = (),
+    further: Sequence[Finding] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Evaluate a target policy on rows, or on batches of them.
@@ -217,7 +217,7 @@ def evaluate(
     Parameters
     ----------
     source
-        Rows, or batches in the order of time; they are read once, and re-cut into blocks of one size.
+        LoggedBatch, or batches in the order of time; they are read once, and re-cut into blocks of one size.
     further
         Findings from outside that the verdict must weigh.
     progress
@@ -230,7 +230,7 @@ def evaluate(
 
     Examples
     --------
-    >>> rows = Rows.of(reward=[1.0, 0.0] * 50, propensity=[0.5] * 100, target_propensity=[0.8, 0.2] * 50)
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0] * 50, propensity=[0.5] * 100, target_propensity=[0.8, 0.2] * 50)
     >>> from offline_eval import IPW
     >>> report = evaluate(rows, Question(estimators=[IPW()]))
     >>> round(report.estimates[0].value, 9), report.verdict.level.text
@@ -239,7 +239,7 @@ def evaluate(
     '100 rows count as 73.5 effective rows'
     """
     evaluation = Evaluation(question or Question())
-    for block in blocks([source] if isinstance(source, Rows) else source):
+    for block in blocks([source] if isinstance(source, LoggedBatch) else source):
         evaluation.add(block)
         if progress is not None:
             progress(len(block))

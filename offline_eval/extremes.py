@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Extremes:
 
     Examples
     --------
-    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
     >>> Extremes.of(rows).weight
     2.0
     """
@@ -26,7 +26,7 @@ class Extremes:
     prediction: float = -inf
 
     @classmethod
-    def of(cls, rows: Rows) -> Extremes:
+    def of(cls, rows: LoggedBatch) -> Extremes:
         """Give those of a block, of the other target's numbers too."""
         if not len(rows):
             return cls()

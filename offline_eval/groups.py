@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.diagnostics.verdict import (
     DOUBTFUL_Z,
     ENOUGH_UNITS,
     TOO_FEW_ROWS,
     WRONG_Z,
+    Finding,
     Level,
-    Reason,
     standard_errors,
 )
 from offline_eval.errors import NotAvailable
@@ -46,7 +46,7 @@ class Groups:
         self._totals: dict[Any, Totals] = {}
         self._sums: dict[Any, FloatArray] = {}  # rows, Σw, Σw², Σw³
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LoggedBatch) -> None:
         """Add a block of rows."""
         for label in np.unique(rows.labels[self._name]).tolist():
             own = rows.where(rows.labels[self._name] == label)
@@ -116,7 +116,7 @@ def _unskewed(z: float, skew: float) -> float:
     return z + skew / 6 + skew * z * z / 3 if skew else z
 
 
-def findings(groups: Mapping[str, Sequence[Group]], known_before: Collection[str]) -> list[Reason]:
+def findings(groups: Mapping[str, Sequence[Group]], known_before: Collection[str]) -> list[Finding]:
     """Flag labels with a group whose mean weight is not 1, though chance alone had no part in who is in it.
 
     Groups too small for a standard error to be believed are not judged. The more groups, the further off one must
@@ -144,7 +144,7 @@ def _bound(z: float, count: int) -> float:
     return float(-ndtri(ndtr(-z) / count))
 
 
-def _finding(name: str, found: Sequence[Group], count: int) -> Reason:
+def _finding(name: str, found: Sequence[Group], count: int) -> Finding:
     worst = max(found, key=lambda each: abs(each.mean_weight_z))
     level = Level.do_not_use if abs(worst.mean_weight_z) > _bound(WRONG_Z, count) else Level.caution
     others = f" ({len(found)} such groups)" if len(found) > 1 else ""
@@ -153,4 +153,4 @@ def _finding(name: str, found: Sequence[Group], count: int) -> Reason:
         f"{abs(worst.mean_weight_z):.1f} standard errors from 1{others}: propensities are wrong there, or rare joint "
         "actions have no support"
     )
-    return Reason(level, "group_mean_weight", text)
+    return Finding(level, "group_mean_weight", text)

@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix, hstack
 
 from offline_eval.batch import FloatArray, Labels
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import HOLD, Decision, context_of
+from offline_eval.logs.decisions import HOLD, LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
 from policies.models.features import hour_bucket, shared_tokens
 from policies.records.rows import Context
@@ -154,7 +154,7 @@ class LogModel:
         self._folds = folds
         self._linear: list[_Linear] = []
 
-    def fit(self, decisions: Iterable[Decision]) -> LogModel:
+    def fit(self, decisions: Iterable[LoggedDecision]) -> LogModel:
         """Fit on decisions, read once."""
         codes: list[NDArray[np.int64]] = []
         rewards: list[float] = []
@@ -182,7 +182,7 @@ class LogModel:
         weights[used] = np.ravel(fitted.model.coef_)
         return weights, float(np.ravel(fitted.model.intercept_)[0]), hasattr(fitted.model, "predict_proba")
 
-    def predict(self, decision: Decision) -> FloatArray:
+    def predict(self, decision: LoggedDecision) -> FloatArray:
         """Predict for the eligible set (K,)."""
         weights, start, logistic = self._linear[fold_of(decision.shopper_id, self._folds)]
         found = np.zeros(len(decision.actions))
@@ -196,7 +196,7 @@ class LogModel:
         return found
 
 
-def _codes(decision: Decision, actions: Sequence[JointAction | str]) -> NDArray[np.int64]:
+def _codes(decision: LoggedDecision, actions: Sequence[JointAction | str]) -> NDArray[np.int64]:
     """Hash the features of joint actions in the decision's context: each token, and each pair across the two sides.
 
     Shape (K, features); the joint actions must have equally many tokens.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 from offline_eval.estimators.base import Estimator
 from offline_eval.estimators.difference import Difference
 from offline_eval.intervals.base import Bounds
@@ -17,7 +17,7 @@ class Sequences:
     --------
     >>> from offline_eval import IPW
     >>> sequences = Sequences(Question([IPW()], "sequence"))
-    >>> sequences.update(Rows.of(reward=[1.0] * 50, propensity=[0.5] * 50, target_propensity=[0.5] * 50))
+    >>> sequences.update(LoggedBatch.of(reward=[1.0] * 50, propensity=[0.5] * 50, target_propensity=[0.5] * 50))
     >>> sequences.bounds(IPW(), alpha=0.05).high
     1.0
     """
@@ -26,7 +26,7 @@ class Sequences:
         self._own, self._other = question.sequences(), question.sequences()
         self._earned = ConfidenceSequence(question.limits)
 
-    def update(self, rows: Rows) -> None:
+    def update(self, rows: LoggedBatch) -> None:
         """Add rows, in the order of time."""
         self._earned.update(rows.as_logging())
         for sequence in self._own.values():

@@ -16,7 +16,7 @@ import numpy as np
 
 from offline_eval.batch import FloatArray, IntArray
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import HOLD, Action, Decision
+from offline_eval.logs.decisions import HOLD, Action, LoggedDecision
 from policies.catalogue.action_space import JointAction
 
 SLOTS = ("message", "channel", "delay_s")
@@ -36,7 +36,7 @@ def check_slots(slots: Sequence[str]) -> tuple[str, ...]:
     return tuple(slots)
 
 
-def by_slots(decision: Decision, slots: Sequence[str]) -> IntArray:
+def by_slots(decision: LoggedDecision, slots: Sequence[str]) -> IntArray:
     """Tell which eligible joint actions (K,) share these slots' values: codes from 0, equal where the values are.
 
     HOLD shares with HOLD alone.

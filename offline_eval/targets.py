@@ -11,7 +11,7 @@ import numpy as np
 
 from offline_eval.batch import FloatArray, check_distribution
 from offline_eval.errors import BadData, NotAvailable
-from offline_eval.logs.decisions import Action, Decision
+from offline_eval.logs.decisions import Action, LoggedDecision
 from policies.catalogue.action_space import JointAction
 from policies.models.policy import Policy
 
@@ -19,12 +19,12 @@ from policies.models.policy import Policy
 class Target(Protocol):
     """A policy to be evaluated; asked in the order of time."""
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Give its probabilities (K,) over the decision's eligible set."""
         ...
 
 
-def checked(target: Target, decision: Decision, row: int) -> FloatArray:
+def checked(target: Target, decision: LoggedDecision, row: int) -> FloatArray:
     """Ask a target for its distribution (K,), and refuse what is none.
 
     Raises
@@ -44,7 +44,7 @@ def checked(target: Target, decision: Decision, row: int) -> FloatArray:
 class Logging:
     """The logging policy itself: its value is the mean reward."""
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Give what was logged."""
         return decision.probabilities
 
@@ -53,7 +53,7 @@ class Logging:
 class Uniform:
     """Every eligible joint action alike, HOLD included."""
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Give 1/K everywhere."""
         return np.full(len(decision.actions), 1.0 / len(decision.actions))
 
@@ -65,9 +65,9 @@ class OfPolicy:
     ``policies`` makes the policy of a catalogue version's rulebook, as a model is compiled for one.
     """
 
-    make: Callable[[Decision], Policy]
+    make: Callable[[LoggedDecision], Policy]
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Let the policy decide."""
         recorded = decision.recorded
         if recorded is None:
@@ -83,7 +83,7 @@ class Table:
 
     probabilities: Mapping[str, Mapping[str, float]]
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Look them up."""
         own = self.probabilities.get(decision.event_id)
         if own is None:
@@ -97,9 +97,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Call:
-    """A Python callable: from a `Decision` to its probabilities (K,)."""
+    """A Python callable: from a `LoggedDecision` to its probabilities (K,)."""
 
-    function: Callable[[Decision], FloatArray]
+    function: Callable[[LoggedDecision], FloatArray]
 
     @classmethod
     def named(cls, name: str) -> Call:
@@ -117,7 +117,7 @@ class Call:
             raise NotAvailable(f"{name!r} cannot be imported: {error}") from error
         return cls(found)
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Call it.
 
         Raises

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows, blocks
+from offline_eval.batch import FloatArray, LoggedBatch, blocks
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, Means
 from offline_eval.extremes import Extremes
@@ -79,7 +79,7 @@ class Totals:
     Examples
     --------
     >>> from offline_eval import DM, IPW
-    >>> rows = Rows.of(reward=[1, 0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2], v_target=[0.5, 0.7])
+    >>> rows = LoggedBatch.of(reward=[1, 0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2], v_target=[0.5, 0.7])
     >>> head, tail = Totals([IPW(), DM()]), Totals([IPW(), DM()])
     >>> head.add(rows.slice(0, 1))
     >>> tail.add(rows.slice(1, 2))
@@ -98,7 +98,7 @@ class Totals:
         self._every_row = EveryRow()
         self._extremes = Extremes()
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LoggedBatch) -> None:
         """Add a block of rows."""
         if not len(rows):
             return
@@ -176,13 +176,13 @@ def _products(terms: FloatArray) -> FloatArray:
     return np.asarray(apart @ apart.T)
 
 
-def values(estimators: Sequence[Estimator], source: Rows | Iterable[Rows]) -> dict[str, float]:
+def values(estimators: Sequence[Estimator], source: LoggedBatch | Iterable[LoggedBatch]) -> dict[str, float]:
     """Estimate the values alone, by the names of the estimators.
 
     ``source`` holds rows, or batches of them. The last digits do not depend on how they are cut.
     """
     totals = Totals(estimators, "sums")
-    for block in blocks([source] if isinstance(source, Rows) else source):
+    for block in blocks([source] if isinstance(source, LoggedBatch) else source):
         totals.add(block)
     means = totals.sample().means
     return {estimator.name: estimator.value(means) for estimator in estimators}

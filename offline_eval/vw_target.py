@@ -6,7 +6,7 @@ from pathlib import Path
 
 from offline_eval.batch import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import Decision, context_of
+from offline_eval.logs.decisions import LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
 from policies.models.features import channel_token, clean, delay_token, shared_tokens
 from policies.models.vw_command_line import VwCommand, VwRefused, split
@@ -32,7 +32,7 @@ class VwTarget:
         except (VwRefused, OSError) as error:
             raise NotAvailable(str(error)) from error
 
-    def distribution(self, decision: Decision) -> FloatArray:
+    def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Predict, then learn what was logged."""
         if decision.raw:
             found = self._command.probabilities_of_dsjson(decision.raw)
@@ -47,7 +47,7 @@ class VwTarget:
         return found
 
 
-def _lines(decision: Decision) -> list[str]:
+def _lines(decision: LoggedDecision) -> list[str]:
     shared = " ".join(token for own in shared_tokens(context_of(decision)).values() for token in own)
     return [f"shared |s {shared}", *(f"|a {' '.join(_tokens(action))}" for action in decision.actions)]
 

@@ -9,15 +9,15 @@ from itertools import islice
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reports.report import DAY
 from offline_eval.slots import by_slots, marginal_values, summed
 from offline_eval.targets import Target, checked
 
-Predict = Callable[[Decision], FloatArray]
+Predict = Callable[[LoggedDecision], FloatArray]
 """Gives a reward model's predictions (K,) for the eligible set."""
 
 _BATCH = 2_048
@@ -51,7 +51,7 @@ class Weighing:
     labels: Sequence[str] = ()
     served: ServedFrequencies = field(default_factory=ServedFrequencies)
 
-    def rows(self, decisions: Iterable[Decision]) -> Iterator[Rows]:
+    def rows(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedBatch]:
         """Weigh decisions, batch by batch, in their order.
 
         Raises
@@ -65,7 +65,7 @@ class Weighing:
             yield self._batch(batch, first)
             first += len(batch)
 
-    def _batch(self, batch: list[Decision], first: int) -> Rows:
+    def _batch(self, batch: list[LoggedDecision], first: int) -> LoggedBatch:
         for place, decision in enumerate(batch):
             decision.check(first + place)
             self.served.add(decision.actions, decision.probabilities, decision.drawn)
@@ -75,10 +75,10 @@ class Weighing:
         other = self._weighed(batch, self.against, first)
         return replace(own, against=other)
 
-    def _weighed(self, batch: list[Decision], target: Target, first: int) -> Rows:
+    def _weighed(self, batch: list[LoggedDecision], target: Target, first: int) -> LoggedBatch:
         numbers = np.array([self._numbers(each, target, first + place) for place, each in enumerate(batch)])
         propensity, wanted, q_chosen, v_target, unsupported = numbers.T.copy()
-        rows = Rows(
+        rows = LoggedBatch(
             reward=np.array([decision.reward for decision in batch]),
             propensity=propensity,
             target_propensity=wanted,
@@ -93,7 +93,7 @@ class Weighing:
         rows.check()
         return rows
 
-    def _numbers(self, decision: Decision, target: Target, row: int) -> tuple[float, float, float, float, float]:
+    def _numbers(self, decision: LoggedDecision, target: Target, row: int) -> tuple[float, float, float, float, float]:
         wanted = checked(target, decision, row)
         logged, drawn = decision.probabilities, decision.drawn
         predicted = np.zeros(len(logged)) if self.predict is None else self.predict(decision)
@@ -107,7 +107,7 @@ class Weighing:
         return *matched, float(predicted[drawn]), float(wanted @ predicted), unsupported
 
 
-def _label(decision: Decision, name: str) -> str:
+def _label(decision: LoggedDecision, name: str) -> str:
     if name == DAY:
         return datetime.fromtimestamp(decision.at, UTC).date().isoformat()
     found = decision.labels.get(name)

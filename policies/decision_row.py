@@ -25,7 +25,9 @@ def hold_reason(decision: Decision) -> str | None:
     return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
 
 
-def record(decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = "") -> DecisionRow:
+def decision_row(
+    decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = ""
+) -> DecisionRow:
     """Write a decision down.
 
     With ``lost_race`` the drawn send stays with its propensity, but nothing was delivered: drawn and
@@ -68,7 +70,7 @@ def _arm(*, held_out: bool) -> str:
     return HOLDOUT if held_out else TREATMENT
 
 
-def degraded(
+def degraded_row(
     request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar], *, held_out: bool
 ) -> DecisionRow:
     """Write down that nothing could be decided because the state was away: never send unguarded."""

@@ -97,7 +97,7 @@ class Sent(Windowed, Protocol):
 
 
 @dataclass(frozen=True)
-class Fate:
+class SendStatus:
     """What has become of a decision, since when, why, and which row of the log says so."""
 
     status: Status
@@ -155,7 +155,7 @@ def is_withdrawal(row: Row) -> bool:
     return isinstance(row, ErasureRow)
 
 
-def fate(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: float) -> Fate:
+def status_of(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: float) -> SendStatus:
     """Tell what has become of a decision by ``now``.
 
     Parameters
@@ -169,15 +169,15 @@ def fate(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: float) ->
         Epoch seconds.
     """
     if decision.send_at is None:
-        return Fate("held", decision.at, decision.hold_reason)
+        return SendStatus("held", decision.at, decision.hold_reason)
     send_at, deferred = decision.send_at, decision.deferred
     for position, row in later:
         if (kept := kept_back(decision, row)) is not None:
-            return Fate(kept[0], row.at, kept[1], position)
+            return SendStatus(kept[0], row.at, kept[1], position)
         if isinstance(row, ActivationRow) and row.deliver and row.event_id == decision.event_id:
             send_at, deferred = max(send_at, row.at), False
             decision = msgspec.structs.replace(decision, send_at=send_at, deferred=deferred)
     if deferred:
         expires_at = send_at + ACTIVATION_GRACE_S
-        return Fate("expired", expires_at) if now > expires_at else Fate("waiting", decision.at)
-    return Fate("sent" if send_at <= now else "scheduled", send_at)
+        return SendStatus("expired", expires_at) if now > expires_at else SendStatus("waiting", decision.at)
+    return SendStatus("sent" if send_at <= now else "scheduled", send_at)

@@ -65,7 +65,7 @@ class Purpose(IntEnum):
     sender_delay = auto()
 
 
-class Streams:
+class RandomStreams:
     """All random numbers of one world.
 
     Parameters
@@ -75,7 +75,7 @@ class Streams:
 
     Examples
     --------
-    >>> streams = Streams(1)
+    >>> streams = RandomStreams(1)
     >>> both = streams.uniforms(7, [Purpose.click, Purpose.opt_out], np.array([5, 2]))
     >>> both.shape
     (2, 2)

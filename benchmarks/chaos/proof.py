@@ -10,7 +10,7 @@ import numpy as np
 
 from decision_service.log.base import EventLog
 from decision_service.state.redis import RedisStateStore
-from decision_service.state.shopper_keys import Names, ShopperKey, is_pseudonym
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
 from policies.shopper.fold import fold
@@ -43,7 +43,7 @@ class Proof:
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
-    rows, names = rows_of(log), Names((log.stored_fact("salt") or "").encode())
+    rows, names = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
     found = audit(rows, concurrent=True, key_of=names.key)
     now = max(row.at for _, row in rows)
     folded = _folded([row for _, row in rows], names)
@@ -76,7 +76,7 @@ def rows_of(log: EventLog) -> list[tuple[int, Row]]:
     return rows
 
 
-def _folded(rows: list[Row], names: Names) -> dict[ShopperKey, ShopperState]:
+def _folded(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
     """Fold every shopper's state from the log; one who was erased begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
@@ -88,7 +88,9 @@ def _folded(rows: list[Row], names: Names) -> dict[ShopperKey, ShopperState]:
     return states
 
 
-def _places_that_differ(found: Auditor, stored: dict[ShopperKey, ShopperState], names: Names, now: float) -> list[str]:
+def _places_that_differ(
+    found: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
+) -> list[str]:
     replayed = {
         names.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
         for shopper_id, places in found.places(now).items()

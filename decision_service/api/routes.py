@@ -20,7 +20,7 @@ from starlette.routing import Match, Route
 from decision_service import metrics
 from decision_service.api.documentation import documented, route_docs
 from decision_service.app import Service
-from decision_service.commands.decide import Answered
+from decision_service.commands.decide import DecisionResponse
 from decision_service.commands.feedback import Status, invalid
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
@@ -165,7 +165,7 @@ class _Endpoints:
         headers = {"Idempotent-Replay": "true"} if answered.replayed else None
         return Response(answered.body, 200, headers, _JSON)
 
-    async def _decide(self, body: DecideBody) -> Answered:
+    async def _decide(self, body: DecideBody) -> DecisionResponse:
         return await self._service.decider.decide(body, await self._service.now(body, required=True))
 
     async def decide_batch(self, request: Request) -> Response:

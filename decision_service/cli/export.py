@@ -10,9 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
 from decision_service.evaluation.logs import log_url, opened
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from offline_eval.errors import EvaluationError, NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.dsjson import write_dsjson
 from offline_eval.logs.tables.log import LogEntry, write_log
 
@@ -25,7 +25,7 @@ def run(source: str, file: Path) -> int:
         if url is None:
             raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
         with opened(url) as log:
-            decisions = LogDecisions(log, Owners.stored(log).of)
+            decisions = LogDecisions(log, ErasedShoppers.stored(log).of)
             count = _write(file, decisions, errors)
     except (EvaluationError, OSError) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -55,7 +55,7 @@ def _write(file: Path, decisions: LogDecisions, console: Console) -> int:
         return write_log(file, entries(), lambda: decisions.catalogues)
 
 
-def _evaluated(entries: Iterator[LogEntry]) -> Iterator[Decision]:
+def _evaluated(entries: Iterator[LogEntry]) -> Iterator[LoggedDecision]:
     for entry in entries:
         if entry.role == EVALUATED and entry.decision is not None:
             yield entry.decision

@@ -9,12 +9,12 @@ from pathlib import Path
 import typer
 
 from decision_service.log.base import LogCorrupt, LogUnavailable
-from decision_service.projection.rebuild import NoLog, Rebuilding
+from decision_service.projection.rebuild import NoLog, StateRebuild
 from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.schemas.problems import Unavailable
 from decision_service.settings import Settings, SettingsRefused
-from decision_service.state.base import StateAway
+from decision_service.state.base import StateUnavailable
 
 _FAILED, _REFUSED = 1, 2
 _NAMED = 20
@@ -37,7 +37,7 @@ def run(options: Mapping[str, str | None], *, verify: bool) -> int:
     except NoLog as error:
         _complain(f"--database-url: {error}")
         return _REFUSED
-    except (StateAway, LogUnavailable, Unavailable) as error:
+    except (StateUnavailable, LogUnavailable, Unavailable) as error:
         _complain(_reason(error))
         return _FAILED
 
@@ -70,7 +70,7 @@ def _reachable(settings: Settings, *, verify: bool) -> Settings | None:
 
 
 async def _run(settings: Settings, *, verify: bool) -> int:
-    async with Rebuilding.of(settings) as rebuilding:
+    async with StateRebuild.of(settings) as rebuilding:
         if verify:
             return await _verify(rebuilding)
         position = await rebuilding.restore()
@@ -79,7 +79,7 @@ async def _run(settings: Settings, *, verify: bool) -> int:
         return 0
 
 
-async def _verify(rebuilding: Rebuilding) -> int:
+async def _verify(rebuilding: StateRebuild) -> int:
     verified = await rebuilding.verification.run()
     for difference in verified.differences[:_NAMED]:
         _complain(difference)
@@ -92,7 +92,7 @@ async def _verify(rebuilding: Rebuilding) -> int:
 
 def _reason(error: Exception) -> str:
     """Say what is away in words of ours: the driver's may hold an address with its password."""
-    if isinstance(error, StateAway):
+    if isinstance(error, StateUnavailable):
         return "--redis-url: the Redis cannot be reached or may evict states (maxmemory-policy must be noeviction)"
     if isinstance(error, LogCorrupt):
         return "--database-url: the log is damaged, or of another version of this service"

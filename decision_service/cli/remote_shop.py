@@ -12,7 +12,7 @@ import httpx
 from decision_service.schemas.decision_answer import iso
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
-from simulators.shops.base import Acted, Arrival, Told, Wish
+from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
 _AT_ONCE = 1_000
 Item = TypeVar("Item")
@@ -60,13 +60,13 @@ class RemoteShop:
         """Give the catalogue in force."""
         return Catalogue.from_document(self._call("GET", "/v1/catalog"))
 
-    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
         """Take changes of consent in."""
         for wish in wishes:
             path = f"/v1/shoppers/{quote(wish.shopper_id, safe='')}/preferences"
             self._call("PUT", path, {"consent": dict(wish.consent), "now": iso(now)})
 
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
         """Take outcomes in."""
         for some in _chunks(outcomes):
             events = [
@@ -82,7 +82,7 @@ class RemoteShop:
             answer = self._call("POST", "/v1/feedback", {"events": events, "now": iso(now)})
             _check([each["status"] for each in answer["results"]], {"accepted", "late"})
 
-    def saw(self, acts: Sequence[Acted], now: float) -> None:
+    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
         """Take what shoppers did in."""
         for some in _chunks(acts):
             events = [

@@ -14,12 +14,12 @@ from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule, uniform
+from policies.models.policy import rule_policy, uniform_policy
 from simulators.experiments.comparison import Estimate, Run, difference, realised_difference
 from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
 from simulators.replay.replay import Replay
 from simulators.shops.base import Shop
-from simulators.shops.local import FixedMind, LocalShop
+from simulators.shops.local import FixedPolicy, LocalShop
 
 _NEEDED_TRIGGERS = ("post_purchase", "welcome", "first_order")
 
@@ -72,8 +72,8 @@ def _runs(
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
     shops: list[tuple[str, Shop]] = [
         ("service", service),
-        ("rule", LocalShop(FixedMind(rule(epsilon=0.0)), rulebook, draws)),
-        ("uniform", LocalShop(FixedMind(uniform()), rulebook, draws)),
+        ("rule", LocalShop(FixedPolicy(rule_policy(epsilon=0.0)), rulebook, draws)),
+        ("uniform", LocalShop(FixedPolicy(uniform_policy()), rulebook, draws)),
     ]
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:

@@ -17,21 +17,21 @@ from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.simulation_page import page
 from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule, uniform
+from policies.models.policy import rule_policy, uniform_policy
 from simulators.experiments.study import (
     Contender,
     Result,
     Study,
-    mind_contender,
     over_seeds,
+    policy_contender,
     sender_contender,
     shop_contender,
 )
 from simulators.scenario import scenario
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
-from simulators.shops.learning import LearningMind
-from simulators.shops.local import FixedMind
-from simulators.shops.oracle import OracleMind
+from simulators.shops.learning import LearningPolicy
+from simulators.shops.local import FixedPolicy
+from simulators.shops.oracle import OraclePolicy
 from simulators.world.truth import Truth
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
@@ -120,10 +120,10 @@ def _study(options: Options, shop: RemoteShop | None) -> Study:
 def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
     minds = {
-        "default": mind_contender("default", lambda world: LearningMind(rulebook, learned_policy), rulebook),
-        "rule": mind_contender("rule", lambda world: FixedMind(rule(epsilon=0.0)), rulebook),
-        "random": mind_contender("random", lambda world: FixedMind(uniform()), rulebook),
-        "oracle": mind_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
+        "default": policy_contender("default", lambda world: LearningPolicy(rulebook, learned_policy), rulebook),
+        "rule": policy_contender("rule", lambda world: FixedPolicy(rule_policy(epsilon=0.0)), rulebook),
+        "random": policy_contender("random", lambda world: FixedPolicy(uniform_policy()), rulebook),
+        "oracle": policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
     }
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
@@ -142,8 +142,8 @@ def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list
     return [first, *fixed, *others]
 
 
-def _oracle(truth: Truth, rulebook: Rulebook) -> OracleMind:
-    return OracleMind(truth, rulebook, ORACLE_PRICE, ORACLE_LOAD_PRICE)
+def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:
+    return OraclePolicy(truth, rulebook, ORACLE_PRICE, ORACLE_LOAD_PRICE)
 
 
 def _compare(study: Study, contenders: list[Contender], console: Console) -> list[Result]:

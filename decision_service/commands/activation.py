@@ -1,4 +1,4 @@
-"""Deliveries: what happens to a decided send before it leaves — the activation gate and cancelling."""
+"""Activations: what happens to a decided send before it leaves — the activation gate and cancelling."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from math import inf
 from decision_service.log.base import CROSSING, Condition, Fenced, Precluded, Result
 from decision_service.log.base import Conflict as Known
 from decision_service.log.keys import activation_key, cancellation_key
-from decision_service.log.row_times import dated
-from decision_service.projection.writer import Draft, Journal
+from decision_service.log.row_times import late_row_time
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.problems import Conflict, NotFound, Unavailable
-from decision_service.state.base import StateAway, StateStore, Stored
-from decision_service.state.shopper_keys import Names
+from decision_service.state.base import StateStore, StateUnavailable, Stored
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, Row, decode
@@ -40,7 +40,7 @@ class Permission:
         return {"deliver": True} if self.deliver else {"deliver": False, "reason": self.reason}
 
 
-class Deliveries:
+class Activations:
     """Activates and cancels decided sends.
 
     Parameters
@@ -53,7 +53,9 @@ class Deliveries:
         Gives the catalogue in force.
     """
 
-    def __init__(self, store: StateStore, journal: Journal, names: Names, rulebook: Callable[[], Rulebook]) -> None:
+    def __init__(
+        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+    ) -> None:
         self._store = store
         self._journal = journal
         self._names = names
@@ -136,12 +138,12 @@ class Deliveries:
         if permission.deliver or decision.deferred:
             return now, inf
         head = await asyncio.to_thread(self._journal.log.head)
-        return dated(now, decision.window_ends_at, head.watermark)
+        return late_row_time(now, decision.window_ends_at, head.watermark)
 
     async def _read(self, decision: DecisionRow) -> Stored:
         try:
             return await self._store.read(self._names.key(decision.shopper_id))
-        except StateAway as away:
+        except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 
 

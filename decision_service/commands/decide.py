@@ -14,19 +14,27 @@ import msgspec
 from ulid import ULID
 
 from decision_service import metrics
-from decision_service.commands.early_outcomes import joined
-from decision_service.learning.serving import Serving
+from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.learning.serving import ServedPolicy
 from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
 from decision_service.log.keys import decision_key
-from decision_service.projection.writer import Draft, Journal
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
 from decision_service.schemas.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.schemas.requests import DecideBody
-from decision_service.state.base import RESERVED_FOR_S, Moved, Overtaken, Reservation, StateAway, StateStore, Stored
-from decision_service.state.shopper_keys import Names, is_pseudonym
+from decision_service.state.base import (
+    RESERVED_FOR_S,
+    NoLongerAllowed,
+    Reservation,
+    StateChanged,
+    StateStore,
+    StateUnavailable,
+    Stored,
+)
+from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import Decision, decide, is_held_out, still_allowed
-from policies.decision_row import degraded, record
+from policies.decision_row import decision_row, degraded_row
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, TriggerRecord, decode
 from policies.rules.budget import BudgetDay, utc_day
@@ -35,7 +43,7 @@ from policies.shopper.state import NEW_SHOPPER
 
 
 @dataclass(frozen=True)
-class Answered:
+class DecisionResponse:
     """The bytes of an answer, and whether they were given before."""
 
     body: bytes
@@ -67,7 +75,12 @@ class Decider:
     """
 
     def __init__(
-        self, serving: Callable[[], Serving], store: StateStore, journal: Journal, seed: bytes, names: Names
+        self,
+        serving: Callable[[], ServedPolicy],
+        store: StateStore,
+        journal: LogWriter,
+        seed: bytes,
+        names: ShopperKeys,
     ) -> None:
         self._serving = serving
         self._store = store
@@ -75,7 +88,7 @@ class Decider:
         self._seed = seed
         self._names = names
 
-    async def decide(self, body: DecideBody, now: float) -> Answered:
+    async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
         """Answer a request; what was answered is in the log.
 
         Raises
@@ -97,22 +110,22 @@ class Decider:
                 raise
             return known
 
-    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> Answered:
+    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> DecisionResponse:
         serving = self._serving()
         request = _request(body, now, serving.rulebook)
         try:
             if body.dry_run:
                 decision, _ = await self._drawn(request, serving)
-                return Answered(answer(decision, record(decision)).encode())
+                return DecisionResponse(answer(decision, decision_row(decision)).encode())
             result = await self._logged(request, serving, fingerprint)
-        except StateAway as away:
+        except StateUnavailable as away:
             return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
         if isinstance(result, Fenced):
-            fenced = StateAway("the state store began anew while this was decided")
+            fenced = StateUnavailable("the state store began anew while this was decided")
             return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
         return result
 
-    async def _known(self, event_id: str, fingerprint: str) -> Answered | None:
+    async def _known(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
         """Give what was answered to an event id before, None where nothing was, or the log cannot be asked."""
         if not fingerprint:
             return None
@@ -130,7 +143,7 @@ class Decider:
         days = sorted({day for at in times for day in budget_days(rulebook, at)})
         try:
             spent = (await self._store.read(self._names.key(""), days)).spent
-        except StateAway:
+        except StateUnavailable:
             return False  # nothing will be sent
         return any(
             spent[channel, day] + len(times) * millionths(rulebook.dearest[channel])
@@ -141,11 +154,11 @@ class Decider:
     async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
         return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))
 
-    async def _drawn(self, request: Request, serving: Serving) -> tuple[Decision, Stored]:
+    async def _drawn(self, request: Request, serving: ServedPolicy) -> tuple[Decision, Stored]:
         stored = await self._read(request, serving.rulebook)
         return decide(request, stored.state, serving.rulebook, serving.policy, self._seed, stored.spent), stored
 
-    async def _logged(self, request: Request, serving: Serving, fingerprint: str) -> Answered | Fenced:
+    async def _logged(self, request: Request, serving: ServedPolicy, fingerprint: str) -> DecisionResponse | Fenced:
         """Decide until it is in the log: anew where the shopper was erased meanwhile, of whom nothing may come back."""
         while True:
             decision, stored = await self._drawn(request, serving)
@@ -157,7 +170,9 @@ class Decider:
             if not isinstance(result, Precluded):
                 return result
 
-    async def _settle(self, decision: Decision, stored: Stored, fingerprint: str) -> Answered | Fenced | Precluded:
+    async def _settle(
+        self, decision: Decision, stored: Stored, fingerprint: str
+    ) -> DecisionResponse | Fenced | Precluded:
         """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change.
 
         Precluded only where the shopper was erased.
@@ -166,7 +181,7 @@ class Decider:
         shoppers = (shopper_id, self._names.key(shopper_id))
         allowed = decision.is_send
         while True:
-            row = record(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
+            row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
             told = answer(decision, row)  # before the place is taken: what cannot be told takes none
             place = await self._reserve(decision, stored) if allowed else None
             if allowed and place is None:
@@ -202,23 +217,23 @@ class Decider:
             budget=None if budget is None else millionths(budget),
         )
         incarnation, until = self._journal.incarnation, self._journal.log.now() + RESERVED_FOR_S
-        while isinstance(taken := await self._store.reserve(reservation), Moved):
+        while isinstance(taken := await self._store.reserve(reservation), StateChanged):
             if not still_allowed(decision, taken.stored.state):
                 return None
             reservation = replace(reservation, version=taken.stored.version)
-        if isinstance(taken, Overtaken):
+        if isinstance(taken, NoLongerAllowed):
             return None
         return _Place(reservation, incarnation, until)
 
     async def _append(
         self, row: DecisionRow, told: Answer, condition: Condition, place: _Place | None
-    ) -> Answered | Fenced | Precluded:
+    ) -> DecisionResponse | Fenced | Precluded:
         body = told.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
         fence = None if place is None else place.incarnation
         try:
             result = await self._journal.append(
-                Draft(row, decision_key(row.event_id), fence, condition, partial(joined, row))
+                Draft(row, decision_key(row.event_id), fence, condition, partial(early_outcomes, row))
             )
         except Uncertain:
             raise  # the row may be in the log: its claim stays until the store contains what was written by then
@@ -229,7 +244,7 @@ class Decider:
             if result.followed:  # by withdrawals, perhaps: the next decision is to know them
                 await self._journal.contained()
             _count(told)
-            return Answered(body)
+            return DecisionResponse(body)
         await self._give_back(place)
         if isinstance(result, Precluded) and self._journal.log.now() > condition.until:
             raise Unavailable("the reservation took too long")
@@ -240,27 +255,27 @@ class Decider:
         if place is not None:
             try:
                 await self._store.release(place.reservation)
-            except StateAway:
+            except StateUnavailable:
                 return
 
     async def _degrade(
-        self, request: Request, serving: Serving, fingerprint: str, away: StateAway, *, dry_run: bool
-    ) -> Answered:
+        self, request: Request, serving: ServedPolicy, fingerprint: str, away: StateUnavailable, *, dry_run: bool
+    ) -> DecisionResponse:
         """Hold, because nothing may be sent unguarded; only a critical trigger is told to come again."""
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
         context = shared_context(request, NEW_SHOPPER, serving.rulebook)
         held_out = is_held_out(self._seed, request.shopper_id, serving.rulebook)
-        row = degraded(request, serving.rulebook, serving.policy.record, context, held_out=held_out)
+        row = degraded_row(request, serving.rulebook, serving.policy.record, context, held_out=held_out)
         row = msgspec.structs.replace(row, fingerprint=fingerprint)
         told = degraded_answer(row)
         if dry_run:
-            return Answered(told.encode())
+            return DecisionResponse(told.encode())
         return _unconditional(await self._append(row, told, UNCONDITIONAL, None))
 
 
-def _unconditional(result: Answered | Fenced | Precluded) -> Answered:
-    if not isinstance(result, Answered):
+def _unconditional(result: DecisionResponse | Fenced | Precluded) -> DecisionResponse:
+    if not isinstance(result, DecisionResponse):
         raise Unavailable("the log refused a decision that takes no place")
     return result
 
@@ -275,14 +290,14 @@ def _count(told: Answer) -> None:
     metrics.DECISIONS.labels(told.decision, told.hold_reason or "").inc()
 
 
-def _replay(conflict: Conflict, fingerprint: str) -> Answered:
+def _replay(conflict: Conflict, fingerprint: str) -> DecisionResponse:
     winner = decode(conflict.row.body)
     if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
         raise Gone("this decision's shopper was erased")
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
-    return Answered(winner.answer.encode(), replayed=True)
+    return DecisionResponse(winner.answer.encode(), replayed=True)
 
 
 def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:

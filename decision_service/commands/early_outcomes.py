@@ -17,12 +17,12 @@ from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow, Row
 from policies.sends import bounces
 
 
-def joined(decision: DecisionRow, earlier: Iterable[Row]) -> list[Draft]:
+def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[Draft]:
     """Tell again the outcomes logged before a decision that bear on what may be sent; one of each type is enough.
 
     >>> bounce = OutcomeRow(30.0, "e", "bounce", 30.0)
     >>> sent = DecisionRow(60.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", channel="push", send_at=60.0)
-    >>> [(draft.row.at, draft.row.shopper_id, draft.row.channel) for draft in joined(sent, [bounce])]
+    >>> [(draft.row.at, draft.row.shopper_id, draft.row.channel) for draft in early_outcomes(sent, [bounce])]
     [(60.0, 's', 'push')]
     """
     if not decision.is_delivered:

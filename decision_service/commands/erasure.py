@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from decision_service.log.base import Entry, LogRow, LogUnavailable, Rewritten
-from decision_service.log.row_times import writer
-from decision_service.projection.writer import Journal
+from decision_service.log.row_times import row_encoder
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.problems import Unavailable
-from decision_service.state.base import StateAway, StateStore, Withdrawal
-from decision_service.state.shopper_keys import Names, ShopperKey, pseudonym
+from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.catalogue.rulebook import Rulebook
 from policies.records.erasure import anonymous, erasure
 from policies.records.rows import SHOPPER_ROWS, EventRow, decode, encode
 
 
-class Eraser:
+class Erasure:
     """Erases shoppers.
 
     What stays is the salted hash of the id, which withholds consent on every channel until preferences are
@@ -34,7 +34,9 @@ class Eraser:
         Gives the catalogue in force.
     """
 
-    def __init__(self, store: StateStore, journal: Journal, names: Names, rulebook: Callable[[], Rulebook]) -> None:
+    def __init__(
+        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+    ) -> None:
         self._store = store
         self._journal = journal
         self._names = names
@@ -50,7 +52,7 @@ class Eraser:
         """
         key = self._names.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
-        with suppress(StateAway):  # its row alone precludes a decide that is running
+        with suppress(StateUnavailable):  # its row alone precludes a decide that is running
             await self._store.withdraw(withdrawals)
         try:
             row = await asyncio.to_thread(self._journal.log.rewrite, shopper_id, _Anonymous(key, now))
@@ -78,4 +80,4 @@ class _Anonymous:
     def last_word(self, rows: Sequence[LogRow]) -> Entry:
         """Say that the shopper was erased; found by the key, never by the id."""
         row = erasure((decode(row.body) for row in rows), self.at, self.pseudonym, self.key)
-        return Entry(row.kind, row.at, encode(row), shopper_id=self.key, dated=writer(row))
+        return Entry(row.kind, row.at, encode(row), shopper_id=self.key, dated=row_encoder(row))

@@ -12,12 +12,12 @@ import msgspec
 
 from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
 from decision_service.log.keys import decision_key, outcome_key
-from decision_service.log.row_times import dated
-from decision_service.projection.writer import Draft, Journal
+from decision_service.log.row_times import late_row_time
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.problems import FieldError
 from decision_service.schemas.requests import OutcomeBody
-from decision_service.state.base import StateAway, StateStore, Withdrawal
-from decision_service.state.shopper_keys import Names
+from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow, decode
 from policies.sends import is_late
 
@@ -54,7 +54,7 @@ class Feedback:
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, journal: Journal, names: Names, *, checks_future: bool) -> None:
+    def __init__(self, store: StateStore, journal: LogWriter, names: ShopperKeys, *, checks_future: bool) -> None:
         self._store = store
         self._journal = journal
         self._names = names
@@ -88,7 +88,7 @@ class Feedback:
         withdrawals
             What the rows withdraw, by their number.
         """
-        with suppress(StateAway):
+        with suppress(StateUnavailable):
             await self._store.withdraw([each for own in withdrawals.values() for each in own])
         results = await self._journal.append_all(drafts)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
@@ -100,7 +100,7 @@ class Feedback:
         """Take back what was not logged: with a repeat, consent may have been given again since the first time."""
         try:
             await self._store.retract(withdrawals)
-        except StateAway:
+        except StateUnavailable:
             return
 
     def _check(self, body: OutcomeBody, now: float) -> Status | None:
@@ -159,7 +159,7 @@ def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> D
         return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
     if row.type != "bounce":
         return Draft(row, key, condition=Condition(owner=row.shopper_id))
-    at, before = dated(row.at, decision.window_ends_at, watermark)
+    at, before = late_row_time(row.at, decision.window_ends_at, watermark)
     condition = Condition(owner=row.shopper_id, before=before)
     return Draft(msgspec.structs.replace(row, at=at), key, condition=condition)
 

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
 from decision_service.log.base import Conflict
 from decision_service.log.keys import event_key
-from decision_service.projection.writer import Draft, Journal
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.preferences import preferences_of
 from decision_service.schemas.problems import Invalid, Unavailable
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
-from decision_service.state.base import StateAway, StateStore, Withdrawal
-from decision_service.state.shopper_keys import Names
+from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.document import Catalogue, minute_of_day
 from policies.records.rows import EventRow, PreferencesRow, QuietHours
 
@@ -35,7 +35,7 @@ class Shoppers:
     """
 
     def __init__(
-        self, store: StateStore, journal: Journal, feedback: Feedback, names: Names, *, checks_future: bool
+        self, store: StateStore, journal: LogWriter, feedback: Feedback, names: ShopperKeys, *, checks_future: bool
     ) -> None:
         self._store = store
         self._journal = journal
@@ -93,7 +93,7 @@ class Shoppers:
         """
         try:
             state = (await self._store.read(self._names.key(shopper_id))).state
-        except StateAway as away:
+        except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
         return preferences_of(state, catalogue)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from math import floor
 
 from decision_service.schemas.decision_answer import iso
-from offline_eval.diagnostics.verdict import Level, Reason
-from offline_eval.logs.decisions import Decision
+from offline_eval.diagnostics.verdict import Finding, Level
+from offline_eval.logs.decisions import LoggedDecision
 
 
 class InSample:
@@ -33,14 +33,14 @@ class InSample:
         self._code = "against.in_sample" if is_other else "in_sample"
         self._decisions = self._before = 0
 
-    def watched(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    def watched(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
         """Pass decisions on."""
         for decision in decisions:
             self._decisions += 1
             self._before += decision.at <= self._learned_at
             yield decision
 
-    def findings(self) -> list[Reason]:
+    def findings(self) -> list[Finding]:
         """Warn where there were such decisions."""
         if not self._before:
             return []
@@ -49,4 +49,4 @@ class InSample:
             f"{self._before:,} of {self._decisions:,} decisions were made before {self._name} was learned and may have "
             f"taught it, so it looks better than it is: judge it by later ones (--from {after})"
         )
-        return [Reason(Level.caution, self._code, text)]
+        return [Finding(Level.caution, self._code, text)]

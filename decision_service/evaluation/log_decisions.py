@@ -16,7 +16,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decision_row import DEGRADED, HOLDOUT
 from policies.learning.attribution import Attribution, Owner, by_name
-from policies.learning.reward import rewarded
+from policies.learning.reward import reward_of
 from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row, decode
 
 _ROWS_AT_ONCE = 2_000
@@ -131,7 +131,7 @@ class LogDecisions:
         outcomes = [each for _, each in self._related_now.get(row.event_id, ()) if isinstance(each, OutcomeRow)]
         rulebook = self._rulebooks[row.catalogue_version]
         cost = 0.0 if row.drawn is None else rulebook.cost(rulebook.space[row.drawn])
-        return rewarded(outcomes, rulebook.catalogue.reward, cost).reward
+        return reward_of(outcomes, rulebook.catalogue.reward, cost).reward
 
     def _ready_at(self, row: DecisionRow) -> float:
         """Give the last moment at which any send of the catalogue could have earned something.

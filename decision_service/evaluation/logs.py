@@ -13,14 +13,14 @@ from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_E
 from decision_service.evaluation.targets import Targets
 from decision_service.log.base import LogUnavailable
 from decision_service.log.sql import SqlLog
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.span import Span
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.history import History
-from offline_eval.diagnostics.verdict import Level, Reason
+from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.errors import EvaluationError, NoData, NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.dsjson import read_dsjson
 from offline_eval.logs.tables.log import read_log
 from offline_eval.logs.tables.plain import is_parquet
@@ -39,7 +39,7 @@ class LogUnreadable(EvaluationError):
     """The service's log cannot be read."""
 
 
-Read = Callable[[], Iterator[Decision]]
+Read = Callable[[], Iterator[LoggedDecision]]
 """Reads a log from its beginning."""
 
 
@@ -88,7 +88,7 @@ class Log:
         """Whether any decision named its shopper."""
         return self._of_shoppers[True] > 0
 
-    def batches(self) -> Iterator[Rows]:
+    def batches(self) -> Iterator[LoggedBatch]:
         """Weigh the log's decisions."""
         model = None
         if self._question.needs_model:
@@ -106,7 +106,7 @@ class Log:
         )
         yield from weighing.rows(labelled(self._watched(), self._question.by))
 
-    def _decisions(self) -> Iterator[Decision]:
+    def _decisions(self) -> Iterator[LoggedDecision]:
         """Read the decisions that are asked about."""
         found = False
         for decision in self._read():
@@ -116,7 +116,7 @@ class Log:
         if not found:
             raise NoData(f"{self.name} holds no decision between --from and --to")
 
-    def _watched(self) -> Iterator[Decision]:
+    def _watched(self) -> Iterator[LoggedDecision]:
         """Read them, and watch what the rows will not tell."""
         decisions = self._history.watched(self._counted(self._decisions()))
         for name, learned_at in self._targets.learned_at.items():
@@ -125,7 +125,7 @@ class Log:
             decisions = watch.watched(decisions)
         return decisions
 
-    def _counted(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    def _counted(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
         for decision in decisions:
             self._of_shoppers[decision.has_shopper] += 1
             yield decision
@@ -134,7 +134,7 @@ class Log:
         """Put the log's decisions in the order of their shoppers."""
         return Trajectories.of_decisions(self._decisions(), self._targets.named(self._asked.target))
 
-    def findings(self) -> list[Reason]:
+    def findings(self) -> list[Finding]:
         """Tell what the rows do not: whether history matters, and whether a target was learned from them."""
         young = self._read.young if isinstance(self._read, DatabaseReader) else 0
         left_out = f"{young} decisions are left out, as an eligible send could still earn something"
@@ -143,12 +143,12 @@ class Log:
         return [
             *self._history.findings(is_logging=self._asked.target == "logging"),
             *(reason for each in self._in_sample for reason in each.findings()),
-            *([Reason(Level.trust, "too_young", left_out)] if young else []),
-            *([Reason(Level.trust, "not_clustered", apart)] if alone else []),
+            *([Finding(Level.trust, "too_young", left_out)] if young else []),
+            *([Finding(Level.trust, "not_clustered", apart)] if alone else []),
         ]
 
 
-def labelled(decisions: Iterable[Decision], names: Sequence[str]) -> Iterator[Decision]:
+def labelled(decisions: Iterable[LoggedDecision], names: Sequence[str]) -> Iterator[LoggedDecision]:
     """Pass decisions on, with the label "" where one lacks what others can be grouped by.
 
     Raises
@@ -216,10 +216,10 @@ class DatabaseReader:
         self._url, self._role = url, role
         self.young = 0
 
-    def __call__(self) -> Iterator[Decision]:
+    def __call__(self) -> Iterator[LoggedDecision]:
         """Read the decisions of the role from the beginning."""
         with opened(self._url) as log:
-            source = LogDecisions(log, Owners.stored(log).of)
+            source = LogDecisions(log, ErasedShoppers.stored(log).of)
             for entry in source:
                 if entry.role == self._role and entry.decision is not None:
                     yield entry.decision

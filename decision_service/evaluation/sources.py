@@ -12,9 +12,9 @@ from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader, Log, LogQuestion, Read, file_reader, log_url, registry_url
 from decision_service.evaluation.targets import Targets
 from decision_service.queries.report.span import Span
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.diagnostics.verdict import Level, Reason
+from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.dsjson import is_dsjson
 from offline_eval.logs.tables.log import is_log
@@ -30,11 +30,11 @@ class Source(Protocol):
     rows: int | None
     """How many there are, where that is known beforehand."""
 
-    def batches(self) -> Iterator[Rows]:
+    def batches(self) -> Iterator[LoggedBatch]:
         """Give the rows; may raise every `EvaluationError`."""
         ...
 
-    def findings(self) -> list[Reason]:
+    def findings(self) -> list[Finding]:
         """Tell what the verdict must weigh besides the rows, after they were read."""
         ...
 
@@ -94,18 +94,18 @@ class PlainTable:
         self.served = None
         self._path, self._layout, self._against = path, layout, against
 
-    def batches(self) -> Iterator[Rows]:
+    def batches(self) -> Iterator[LoggedBatch]:
         """Read the table."""
         for rows in read_rows(self._path, self._layout):
             self.has_shoppers = rows.shoppers is not None
             yield rows if self._against is None else replace(rows, against=rows.as_logging())
 
-    def findings(self) -> list[Reason]:
+    def findings(self) -> list[Finding]:
         """Say where rows could not be clustered."""
         if self.has_shoppers:
             return []
         alone = "the table has no column shopper: rows are taken as independent of each other"
-        return [Reason(Level.trust, "not_clustered", alone)]
+        return [Finding(Level.trust, "not_clustered", alone)]
 
     def trajectories(self) -> Trajectories:
         """Refuse: five numbers tell no history."""

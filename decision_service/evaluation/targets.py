@@ -11,12 +11,12 @@ from decision_service.learning.registry.base import RegistryUnavailable, Version
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.learning.serving import learned_policy
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
 from offline_eval.targets import Call, Logging, OfPolicy, Table, Target, Uniform
 from offline_eval.vw_target import VwTarget
 from policies.models.compiled import ModelMismatch, ModelSnapshot
-from policies.models.policy import Policy, rule
+from policies.models.policy import Policy, rule_policy
 
 KNOWN = "version:N, rule (both also with @FLOOR), uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
@@ -36,7 +36,7 @@ class Targets:
         """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
 
     def named(self, name: str) -> Target:
-        """Make a target; ``rule`` and ``version:N`` may end in ``@ε`` for another floor than the default.
+        """Make a target; ``rule_policy`` and ``version:N`` may end in ``@ε`` for another floor than the default.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Targets:
     @staticmethod
     def _plain(name: str, floor: float | None) -> Target:
         if name == "rule":
-            policy = _with_floor(rule(), floor)
+            policy = _with_floor(rule_policy(), floor)
             return OfPolicy(lambda decision: policy)
         if name not in ("logging", "uniform"):
             raise _unknown(name)
@@ -89,7 +89,7 @@ class Targets:
             raise NotAvailable(f"the registry has no model version {text}") from None
 
 
-def _compiled(version: Version, floor: float | None) -> Callable[[Decision], Policy]:
+def _compiled(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
     """Compile the model once for each catalogue version that the log goes through."""
     number = version.number
     if version.payload is None:
@@ -97,7 +97,7 @@ def _compiled(version: Version, floor: float | None) -> Callable[[Decision], Pol
     snapshot = ModelSnapshot.from_bytes(version.payload)
     policies: dict[int, Policy] = {}
 
-    def make(decision: Decision) -> Policy:
+    def make(decision: LoggedDecision) -> Policy:
         if decision.recorded is None:
             raise NotAvailable("a model version needs a log of the service, with its catalogue and masks")
         rulebook = decision.recorded.rulebook

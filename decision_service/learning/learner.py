@@ -17,7 +17,7 @@ from decision_service.learning.registry.base import (
 )
 from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
 from decision_service.log.keys import activation_key
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.learning.fold import Learning
@@ -64,7 +64,7 @@ class Learner:
     """
 
     def __init__(
-        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: Owners
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: ErasedShoppers
     ) -> None:
         self._log = log
         self._registry = registry

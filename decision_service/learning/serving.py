@@ -1,4 +1,4 @@
-"""Versions: what a replica serves, swapped as a whole between requests when there is something newer.
+"""Serving: what a replica serves, swapped as a whole between requests when there is something newer.
 
 Models come from the registry, catalogues from the log.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from decision_service.catalogues.versions import latest_catalogue
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
-from decision_service.periodic import Pulse
+from decision_service.periodic import PeriodicTask
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.fold import empty_snapshot
 from policies.models.compiled import ModelMismatch, ModelSnapshot
 from policies.models.exploration import Greedy
 from policies.models.learned import LearnedModel
-from policies.models.policy import Policy, rule, uniform
+from policies.models.policy import Policy, rule_policy, uniform_policy
 from policies.models.vw import OPTIONS
 from policies.records.rows import FALLBACK
 
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServedPolicy:
     """What decisions are made with at the moment; swapped as a whole between requests."""
 
     rulebook: Rulebook
@@ -41,7 +41,7 @@ class Serving:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedVersions:
     """The model version and the catalogue version that a replica serves; a policy that never ``learns`` has model 0."""
 
     model: int
@@ -49,11 +49,11 @@ class Served:
     learns: bool = True
 
 
-class Versions:
+class Serving:
     """Follows registry and log, and builds the policy to serve.
 
     A version that cannot be loaded never takes the service down: the one before goes on being served, or,
-    where there is none, the business rule with mode ``fallback``.
+    where there is none, the business rule with mode ``fallback_policy``.
 
     Parameters
     ----------
@@ -62,25 +62,25 @@ class Versions:
     rulebook
         The catalogue to begin with.
     name
-        ``default`` learns; ``rule`` and ``uniform`` are baselines that never change.
+        ``default`` learns; ``rule_policy`` and ``uniform_policy`` are baselines that never change.
     """
 
     def __init__(self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str) -> None:
         self._registry = registry
         self._log = log
         self._name = name
-        self._serving = Serving(rulebook, self._start(rulebook))
+        self._serving = ServedPolicy(rulebook, self._start(rulebook))
         self._turn = asyncio.Lock()
-        self._pulse = Pulse(self._follow, _LOOK_EVERY_S)
+        self._pulse = PeriodicTask(self._follow, _LOOK_EVERY_S)
 
     def _start(self, rulebook: Rulebook) -> Policy:
         if self._name == "uniform":
-            return uniform()
+            return uniform_policy()
         if self._name == "rule":
-            return rule()
+            return rule_policy()
         return learned_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
 
-    def current(self) -> Serving:
+    def current(self) -> ServedPolicy:
         """Give what to decide with."""
         return self._serving
 
@@ -92,14 +92,14 @@ class Versions:
         """Look no longer."""
         await self._pulse.stop()
 
-    async def refresh(self) -> Served:
+    async def refresh(self) -> ServedVersions:
         """Serve what is latest now; say what is served."""
         async with self._turn:
             rulebook = await asyncio.to_thread(self._latest_rulebook)
             number = await asyncio.to_thread(self._registry.latest) if self._name == "default" else 0
             if number != self._serving.policy.version or rulebook is not self._serving.rulebook:
                 await self._swap(number, rulebook)
-        return Served(self._serving.policy.version, self._serving.rulebook.version, self._name == "default")
+        return ServedVersions(self._serving.policy.version, self._serving.rulebook.version, self._name == "default")
 
     def _latest_rulebook(self) -> Rulebook:
         serving = self._serving.rulebook
@@ -114,9 +114,9 @@ class Versions:
         except (ModelMismatch, KeyError) as error:
             _logger.error("model version %s is not served: %s", number, error)
             if self._serving.policy.version == 0 or rulebook is not self._serving.rulebook:
-                self._serving = Serving(rulebook, fallback())
+                self._serving = ServedPolicy(rulebook, fallback_policy())
             return
-        self._serving = Serving(rulebook, policy)
+        self._serving = ServedPolicy(rulebook, policy)
 
     def _build(self, number: int, rulebook: Rulebook) -> Policy:
         if number == 0:
@@ -148,7 +148,7 @@ def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> 
     return Policy("default", model, exploration, version=number, learns=True, mode="online")
 
 
-def fallback() -> Policy:
+def fallback_policy() -> Policy:
     """Make the baseline that answers when no model can be used."""
-    policy = rule()
+    policy = rule_policy()
     return Policy(policy.name, policy.model, policy.exploration, policy.epsilon, mode=FALLBACK)

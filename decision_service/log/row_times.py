@@ -18,10 +18,10 @@ from policies.records.rows import Row, encode
 from policies.sends import is_withdrawal
 
 
-def dated(at: float, window_ends_at: float | None, watermark: float) -> tuple[float, float]:
+def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> tuple[float, float]:
     """Give the time that a row is to bear, and what the log's watermark must lie below when it is written.
 
-    >>> dated(5.0, 10.0, watermark=7.0), dated(5.0, 10.0, watermark=12.0)
+    >>> late_row_time(5.0, 10.0, watermark=7.0), late_row_time(5.0, 10.0, watermark=12.0)
     ((5.0, 10.0), (10.0, inf))
     """
     if window_ends_at is None:
@@ -31,16 +31,16 @@ def dated(at: float, window_ends_at: float | None, watermark: float) -> tuple[fl
     return max(at, window_ends_at), inf
 
 
-def as_of(row: Row, watermark: float) -> Row:
+def at_watermark(row: Row, watermark: float) -> Row:
     """Give a row as it is logged at a watermark, itself included.
 
     >>> from policies.records.rows import PreferencesRow
-    >>> [as_of(PreferencesRow(5.0, "s-1", {"push": consent}), 7.0).at for consent in (False, True)]
+    >>> [at_watermark(PreferencesRow(5.0, "s-1", {"push": consent}), 7.0).at for consent in (False, True)]
     [7.0, 5.0]
     """
     return msgspec.structs.replace(row, at=watermark) if is_withdrawal(row) else row
 
 
-def writer(row: Row) -> Callable[[float], bytes] | None:
+def row_encoder(row: Row) -> Callable[[float], bytes] | None:
     """Give what writes a row as of the watermark, None for one that keeps its own time."""
-    return (lambda watermark: encode(as_of(row, watermark))) if is_withdrawal(row) else None
+    return (lambda watermark: encode(at_watermark(row, watermark))) if is_withdrawal(row) else None

@@ -1,4 +1,4 @@
-"""Owners: whose state a row of the log is folded into.
+"""ErasedShoppers: whose state a row of the log is folded into.
 
 Erasure rewrites a shopper's rows under a pseudonym while others fold them: some rows of one shopper may have been
 folded as they were, and the rest come rewritten. They must meet in one state, or a send that a later row takes back
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from decision_service.log.base import EventLog
-from decision_service.state.shopper_keys import Names, ShopperKey, is_pseudonym
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.rows import ErasureRow, decode
 
 _BATCH = 500
 
 
-class Owners:
+class ErasedShoppers:
     """Tells the key under which a row's shopper is folded.
 
     Rows before an erasure belong to the erased shopper's key, whether they are rewritten or not. What comes after
@@ -30,16 +30,16 @@ class Owners:
         Gives the keys of shoppers.
     """
 
-    def __init__(self, log: EventLog, names: Names) -> None:
+    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
         self._log = log
         self._names = names
         self._erasures: dict[str, tuple[int, ShopperKey]] = {}
         self._read_up_to = 0
 
     @classmethod
-    def stored(cls, log: EventLog) -> Owners:
+    def stored(cls, log: EventLog) -> ErasedShoppers:
         """Tell them of a log that is only read; one that was never served has no erasures."""
-        return cls(log, Names((log.stored_fact("salt") or "").encode()))
+        return cls(log, ShopperKeys((log.stored_fact("salt") or "").encode()))
 
     def knows(self, shopper_ids: Iterable[str]) -> bool:
         """Tell whether these can be told without reading the log."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 
 from decision_service.log.base import EventLog
-from decision_service.projection.erased_shoppers import Owners
-from decision_service.state.shopper_keys import Names, ShopperKey, is_pseudonym
+from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow, decode
 from policies.rules.budget import BudgetDay, spent_by
 from policies.shopper.fold import fold
@@ -20,7 +20,7 @@ _BATCH = 1_000
 Spending = dict[BudgetDay, int]
 
 
-class Ledger:
+class ExpectedStates:
     """The states that the log comes to, as far as it was folded; grows with the number of shoppers.
 
     Parameters
@@ -31,9 +31,9 @@ class Ledger:
         Gives the keys of shoppers.
     """
 
-    def __init__(self, log: EventLog, names: Names) -> None:
+    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
         self._log = log
-        self._owners = Owners(log, names)
+        self._owners = ErasedShoppers(log, names)
         self._called: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()

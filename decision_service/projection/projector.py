@@ -13,9 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.base import Folded, Projection, StateStore, Step
-from decision_service.state.shopper_keys import Names, ShopperKey
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.rows import (
     SHOPPER_ROWS,
     WITHDRAWALS,
@@ -51,10 +51,10 @@ class Projector:
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, log: EventLog, names: Names) -> None:
+    def __init__(self, store: StateStore, log: EventLog, names: ShopperKeys) -> None:
         self._store = store
         self._log = log
-        self._owners = Owners(log, names)
+        self._owners = ErasedShoppers(log, names)
         self._recent: dict[int, Row] = {}
         self._turn = asyncio.Lock()
         self._applied = 0

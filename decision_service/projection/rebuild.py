@@ -1,4 +1,4 @@
-"""Rebuilding: the state store's projection of the log, made anew or verified by hand."""
+"""StateRebuild: the state store's projection of the log, made anew or verified by hand."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
-from decision_service.projection.recovery import Keeper
+from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
-from decision_service.projection.writer import Journal
+from decision_service.projection.writer import LogWriter
 from decision_service.settings import Settings
 from decision_service.state.redis import RedisStateStore
-from decision_service.state.shopper_keys import Names
+from decision_service.state.shopper_keys import ShopperKeys
 
 _TIMEOUT_S = 60.0
 """For Redis to forget everything at once; a decision would not wait as long."""
@@ -27,7 +27,7 @@ class NoLog(LogUnavailable):
 
 
 @dataclass(frozen=True)
-class Rebuilding:
+class StateRebuild:
     """A log and the state store that is to contain it.
 
     Services may run on both: while the states are made anew their decisions hold with ``degraded``, and
@@ -36,12 +36,12 @@ class Rebuilding:
 
     log: EventLog
     store: RedisStateStore
-    keeper: Keeper
+    keeper: StateRecovery
     verification: Verification
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, settings: Settings) -> AsyncIterator[Rebuilding]:
+    async def of(cls, settings: Settings) -> AsyncIterator[StateRebuild]:
         """Open the log and the state store of a service; ``redis_url`` is set.
 
         Raises
@@ -56,16 +56,16 @@ class Rebuilding:
         if log_id is None or salt is None:
             log.close()
             raise NoLog("no service was ever started on this log")
-        names = Names(salt.encode())
+        names = ShopperKeys(salt.encode())
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
 
         def clock() -> float:
             return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
 
         projector = Projector(store, log, names)
-        journal = Journal(log, GroupCommit(log), projector)
+        journal = LogWriter(log, GroupCommit(log), projector)
         try:
-            yield cls(log, store, Keeper(store, journal, projector, clock), Verification(log, store, names))
+            yield cls(log, store, StateRecovery(store, journal, projector, clock), Verification(log, store, names))
         finally:
             await journal.close()
             await store.close()

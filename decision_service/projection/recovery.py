@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from decision_service.log.base import LogUnavailable
 from decision_service.log.keys import fence_key
-from decision_service.periodic import Pulse
+from decision_service.periodic import PeriodicTask
 from decision_service.projection.projector import Projector
-from decision_service.projection.writer import Draft, Journal
+from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.problems import Unavailable
-from decision_service.state.base import RESERVED_FOR_S, StateAway
+from decision_service.state.base import RESERVED_FOR_S, StateUnavailable
 from decision_service.state.redis import RedisStateStore
 from policies.records.rows import FenceRow
 from policies.rules.budget import utc_day
@@ -30,7 +30,7 @@ _STALE_CLAIM_S = 2 * RESERVED_FOR_S
 _logger = logging.getLogger(__name__)
 
 
-class Keeper:
+class StateRecovery:
     """Brings the state store up at start and after every loss, and tidies what dead writers left.
 
     A store that lost nothing only has to catch up. Otherwise a new incarnation begins: a fence row in the
@@ -39,13 +39,13 @@ class Keeper:
     """
 
     def __init__(
-        self, store: RedisStateStore, journal: Journal, projector: Projector, clock: Callable[[], float]
+        self, store: RedisStateStore, journal: LogWriter, projector: Projector, clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._journal = journal
         self._projector = projector
         self._clock = clock
-        self._pulse = Pulse(self._watch, _LOOK_EVERY_S)
+        self._pulse = PeriodicTask(self._watch, _LOOK_EVERY_S)
         self._beats = 0
 
     def start(self) -> None:
@@ -61,7 +61,7 @@ class Keeper:
         incarnation = self._store.incarnation
         try:
             return incarnation is not None and await self._store.is_current(incarnation)
-        except StateAway:
+        except StateUnavailable:
             return False
 
     async def restore(self) -> None:
@@ -69,7 +69,7 @@ class Keeper:
 
         Raises
         ------
-        StateAway
+        StateUnavailable
             When the store cannot be reached.
         Unavailable
             When the log cannot be written.
@@ -104,7 +104,7 @@ class Keeper:
     async def _watch(self) -> None:
         try:
             await self._look()
-        except (StateAway, Unavailable, LogUnavailable) as error:
+        except (StateUnavailable, Unavailable, LogUnavailable) as error:
             _logger.warning("the state store is away: %s", error.__cause__ or error)
         self._beats += 1
 

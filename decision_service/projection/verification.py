@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from decision_service.log.base import EventLog
-from decision_service.projection.expected_states import Ledger, Spending, differing
+from decision_service.projection.expected_states import ExpectedStates, Spending, differing
 from decision_service.state.redis import RedisStateStore
-from decision_service.state.shopper_keys import Names, ShopperKey
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.rules.budget import utc_day
 from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
@@ -44,10 +44,10 @@ class Verification:
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: RedisStateStore, names: Names) -> None:
+    def __init__(self, log: EventLog, store: RedisStateStore, names: ShopperKeys) -> None:
         self._log = log
         self._store = store
-        self._ledger = Ledger(log, names)
+        self._ledger = ExpectedStates(log, names)
 
     async def run(self, patience_s: float = 2.0) -> Verified:
         """Compare everything; a store that does not come up to the log in time differs.

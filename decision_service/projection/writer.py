@@ -18,10 +18,10 @@ from decision_service.log.base import (
     Result,
 )
 from decision_service.log.group_commit import GroupCommit
-from decision_service.log.row_times import as_of, writer
+from decision_service.log.row_times import at_watermark, row_encoder
 from decision_service.projection.projector import Projector
 from decision_service.schemas.problems import Unavailable, Uncertain
-from decision_service.state.base import StateAway
+from decision_service.state.base import StateUnavailable
 from policies.records.rows import Row, decode, encode
 
 
@@ -39,7 +39,7 @@ class Draft:
     then: Callable[[Sequence[Row]], Sequence[Draft]] | None = None
 
 
-class Journal:
+class LogWriter:
     """Appends rows through the group commit and hands them to the projector.
 
     Parameters
@@ -81,7 +81,7 @@ class Journal:
             raise Uncertain("the log cannot be written") from error
         for draft, result in zip(drafts, results, strict=True):
             if isinstance(result, Appended):
-                self._projector.offer(result.position, as_of(draft.row, result.watermark))
+                self._projector.offer(result.position, at_watermark(draft.row, result.watermark))
                 self._head = max(self._head, result.position + result.followed)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
@@ -94,7 +94,7 @@ class Journal:
         """
         try:
             await self._projector.advance(max(position, self._head))
-        except StateAway:
+        except StateUnavailable:
             return
 
     async def _forward(self) -> None:
@@ -122,7 +122,7 @@ def _entry(draft: Draft) -> Entry:
         key=draft.key,
         fence=draft.fence,
         condition=draft.condition,
-        dated=writer(row),
+        dated=row_encoder(row),
         then=None if draft.then is None else _behind(draft.then),
     )
 

@@ -19,7 +19,7 @@ from policies.records.rows import (
     Row,
     decode,
 )
-from policies.sends import Fate, fate, is_late, is_withdrawal
+from policies.sends import SendStatus, is_late, is_withdrawal, status_of
 
 _BATCH = 500
 
@@ -58,7 +58,7 @@ def _own_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]
 
 
 @dataclass(frozen=True)
-class Account:
+class DecisionHistory:
     """A decision with everything that was said of it since.
 
     ``own`` are the rows of its event id, ``withdrawing`` those by which its shopper withdrew consent, both in
@@ -70,10 +70,10 @@ class Account:
     own: Sequence[Logged]
     withdrawing: Sequence[Logged] = ()
 
-    def fate(self, now: float) -> Fate:
+    def status(self, now: float) -> SendStatus:
         """Tell what has become of it by a time."""
         later = {each.position: each.row for each in (*self.own, *self.withdrawing) if each.position > self.position}
-        return fate(self.decision, sorted(later.items()), now)
+        return status_of(self.decision, sorted(later.items()), now)
 
     @property
     def counts_from(self) -> int | None:
@@ -110,9 +110,9 @@ class Account:
             "late": ends_at is not None and is_late(ends_at, row.occurred_at, watermark),
         }
 
-    def told_fate(self, now: float) -> dict[str, Any]:
+    def status_fields(self, now: float) -> dict[str, Any]:
         """Tell what has become of it, with the facts that say so; the fields of a thing not done are null."""
-        known = self.fate(now)
+        known = self.status(now)
         asked = next((each.row for each in self.own if isinstance(each.row, ActivationRow)), None)
         cancelled = next((each.row for each in self.own if isinstance(each.row, CancellationRow)), None)
         voided = known if known.status == "voided" else None

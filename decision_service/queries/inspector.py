@@ -10,15 +10,15 @@ import numpy as np
 
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
-from decision_service.queries.decision_history import Account, Logged, withdrawals
+from decision_service.queries.decision_history import DecisionHistory, Logged, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.problems import NotFound, Unavailable
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.reward import REWARD_VERSION, rewarded
+from policies.learning.reward import REWARD_VERSION, reward_of
 from policies.records.reasons import Reason
 from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
-from policies.sends import Fate
+from policies.sends import SendStatus
 
 
 class Inspector:
@@ -45,14 +45,14 @@ class Inspector:
             raise Unavailable("the log cannot be read") from error
 
     def _explain(self, event_id: str, now: float) -> dict[str, Any]:
-        account = self._account(event_id)
-        decision, fate = account.decision, account.fate(now)
+        history = self._account(event_id)
+        decision, status = history.decision, history.status(now)
         rulebook = self._rulebook(decision.catalogue_version)
         return {
             "event_id": decision.event_id,
             "shopper_id": decision.shopper_id,
             "at": iso(decision.at),
-            "log_position": account.position,
+            "log_position": history.position,
             "decision": "send" if decision.is_delivered else "hold",
             "hold_reason": decision.hold_reason,
             "drawn": _drawn(decision, rulebook),
@@ -62,7 +62,7 @@ class Inspector:
             "p_out": decision.p_out,
             "send_at": optional_iso(decision.send_at),
             "attribution_ends_at": optional_iso(decision.window_ends_at),
-            **account.told_fate(now),
+            **history.status_fields(now),
             "triggers": [_trigger(trigger) for trigger in decision.triggers],
             "trigger": None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type,
             "context": decision.context,
@@ -76,17 +76,17 @@ class Inspector:
             "rules_version": decision.rules_version,
             "distribution": _distribution(decision, rulebook),
             "excluded": _excluded(decision, rulebook),
-            "outcomes": account.told_outcomes(),
-            "reward": self._reward(decision, account.outcomes, rulebook.catalogue) if fate.has_left else None,
-            "learned": self._learned(account, fate),
+            "outcomes": history.told_outcomes(),
+            "reward": self._reward(decision, history.outcomes, rulebook.catalogue) if status.has_left else None,
+            "learned": self._learned(history, status),
         }
 
-    def _account(self, event_id: str) -> Account:
+    def _account(self, event_id: str) -> DecisionHistory:
         rows = [Logged(row.position, row.watermark, decode(row.body)) for row in self._log.of_events([event_id])]
         for each in rows:
             if isinstance(each.row, DecisionRow):
                 later = withdrawals(self._log, each.row.shopper_id, each.position) if each.row.is_delivered else []
-                return Account(each.position, each.row, rows, later)
+                return DecisionHistory(each.position, each.row, rows, later)
         raise NotFound(f"there is no decision {event_id!r}")
 
     def _rulebook(self, version: int) -> Rulebook:
@@ -104,28 +104,28 @@ class Inspector:
         if decision.message is None or decision.channel is None or not decision.is_delivered:
             return None
         cost = catalogue.channels[decision.channel].cost + catalogue.messages[decision.message].cost
-        result = rewarded(outcomes, catalogue.reward, cost)
+        result = reward_of(outcomes, catalogue.reward, cost)
         return {"value": result.reward, "gain": result.gain, "cost": cost, "version": REWARD_VERSION}
 
-    def _learned(self, account: Account, fate: Fate) -> dict[str, Any]:
+    def _learned(self, history: DecisionHistory, status: SendStatus) -> dict[str, Any]:
         """Tell what was learned from the decision and when, derived from log and registry."""
-        ends_at, counts_from = account.decision.window_ends_at, account.counts_from
+        ends_at, counts_from = history.decision.window_ends_at, history.counts_from
         if ends_at is None:
-            return {"status": "never", "reason": account.decision.hold_reason or "not delivered"}
-        if account.decision.policy.mode == FALLBACK:
+            return {"status": "never", "reason": history.decision.hold_reason or "not delivered"}
+        if history.decision.policy.mode == FALLBACK:
             return {"status": "never", "reason": FALLBACK}
         if counts_from is None:
-            waits = fate.status == "waiting"
-            return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": fate.status}
+            waits = status.status == "waiting"
+            return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": status.status}
         reached = self._log.first_reaching(ends_at)
         closed_at = None if reached is None else max(reached, counts_from)
-        if fate.position is not None and (closed_at is None or fate.position < closed_at):
-            return {"status": "never", "reason": fate.status}
+        if status.position is not None and (closed_at is None or status.position < closed_at):
+            return {"status": "never", "reason": status.status}
         if closed_at is None:
             return {"status": "window_open", "closes_at": iso(ends_at)}
         version = self._registry.first_containing(closed_at)
-        status = "learned" if version is not None else "window_closed"
-        return {"status": status, "closed_at_position": closed_at, "first_version": version}
+        progress = "learned" if version is not None else "window_closed"
+        return {"status": progress, "closed_at_position": closed_at, "first_version": version}
 
 
 def _drawn(decision: DecisionRow, rulebook: Rulebook) -> dict[str, Any] | str | None:

@@ -12,8 +12,8 @@ from decision_service.log.base import EventLog, LogRow
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.preferences import preferences_of
 from decision_service.schemas.problems import Unavailable
-from decision_service.state.base import StateAway, StateStore
-from decision_service.state.shopper_keys import Names
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import DecisionRow
@@ -37,7 +37,7 @@ class Export:
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: StateStore, names: Names) -> None:
+    def __init__(self, log: EventLog, store: StateStore, names: ShopperKeys) -> None:
         self._log = log
         self._store = store
         self._names = names
@@ -54,7 +54,7 @@ class Export:
         """
         try:
             state = (await self._store.read(self._names.key(shopper_id))).state
-        except StateAway as away:
+        except StateUnavailable as away:
             raise Unavailable("the shopper's state is away") from away
         head = {
             "shopper_id": shopper_id,

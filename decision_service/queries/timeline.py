@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from decision_service.log.base import EventLog, LogRow
-from decision_service.queries.decision_history import Account, Logged, withdrawals
+from decision_service.queries.decision_history import DecisionHistory, Logged, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body
 from policies.records.reasons import Reason
@@ -55,11 +55,11 @@ class Timeline:
         page = rows[: query.limit]
         return {
             "shopper_id": shopper_id,
-            "decisions": [_entry(account, now) for account in self._accounts(shopper_id, page)],
+            "decisions": [_entry(history, now) for history in self._accounts(shopper_id, page)],
             "next_before": page[-1].position if len(rows) > len(page) else None,
         }
 
-    def _accounts(self, shopper_id: str, page: list[LogRow]) -> list[Account]:
+    def _accounts(self, shopper_id: str, page: list[LogRow]) -> list[DecisionHistory]:
         if not page:
             return []
         own: dict[str, list[Logged]] = defaultdict(list)
@@ -67,21 +67,21 @@ class Timeline:
             own[row.event_id or ""].append(Logged(row.position, row.watermark, decode(row.body)))
         withdrawing = withdrawals(self._log, shopper_id, page[-1].position)
         return [
-            Account(each.position, each.row, rows, withdrawing)
+            DecisionHistory(each.position, each.row, rows, withdrawing)
             for rows in (own[row.event_id or ""] for row in page)
             for each in rows
             if isinstance(each.row, DecisionRow)
         ]
 
 
-def _entry(account: Account, now: float) -> dict[str, Any]:
-    decision = account.decision
+def _entry(history: DecisionHistory, now: float) -> dict[str, Any]:
+    decision = history.decision
     action = {"message": decision.message, "channel": decision.channel, "delay_s": decision.delay_s}
     trigger = None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type
     excluded, eligible = _judged(decision)
     return {
         "event_id": decision.event_id,
-        "log_position": account.position,
+        "log_position": history.position,
         "at": iso(decision.at),
         "triggers": [each.type for each in decision.triggers],
         "decision": "send" if decision.is_delivered else "hold",
@@ -94,8 +94,8 @@ def _entry(account: Account, now: float) -> dict[str, Any]:
         "mode": decision.policy.mode,
         "eligible": eligible,
         "excluded": excluded,
-        **account.told_fate(now),
-        "outcomes": account.told_outcomes(),
+        **history.status_fields(now),
+        "outcomes": history.told_outcomes(),
     }
 
 

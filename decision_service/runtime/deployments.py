@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from decision_service.api.routes import build_api
 from decision_service.app import Fleet, Service, open_learner
-from decision_service.learning.serving import Served, Versions
+from decision_service.learning.serving import ServedVersions, Serving
 from decision_service.runtime.ray_cluster import CPU_SHARE
 from decision_service.schemas.problems import Unavailable
 from decision_service.settings import Settings, metrics_directory
@@ -81,10 +81,10 @@ class Replica:
         self._service = Service(self._settings, self._fleet)
         return build_api(self._service, multiprocess_dir=metrics_directory())
 
-    def _fleet(self, versions: Versions) -> Fleet:
+    def _fleet(self, versions: Serving) -> Fleet:
         return RayFleet(self._learner, versions)
 
-    async def refresh(self) -> Served:
+    async def refresh(self) -> ServedVersions:
         """Look for newer versions now; say what is served."""
         return await self._service.versions.refresh()
 
@@ -92,7 +92,7 @@ class Replica:
 class RayFleet:
     """The learner and all replicas of this application."""
 
-    def __init__(self, learner: DeploymentHandle[Any], versions: Versions) -> None:
+    def __init__(self, learner: DeploymentHandle[Any], versions: Serving) -> None:
         self._learner = learner
         self._versions = versions
 
@@ -111,11 +111,11 @@ class RayFleet:
         if any(served.catalogue < catalogue for served in await self._refresh()):
             raise Unavailable(f"not every replica serves catalogue {catalogue} yet")
 
-    async def _refresh(self) -> list[Served]:
+    async def _refresh(self) -> list[ServedVersions]:
         """Let all replicas look for newer versions now, this one included."""
         replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
         try:
-            others: list[Served] = await replicas.broadcast("refresh").results_async()
+            others: list[ServedVersions] = await replicas.broadcast("refresh").results_async()
         except RayServeException as error:
             raise Unavailable("a replica is away") from error
         return [*others, await self._versions.refresh()]

@@ -5,7 +5,7 @@ that are ahead of the log for a moment. A reservation is a claim on a place unde
 decision row is written; a withdrawal is a claim on a channel, made before its outcome row is written.
 
 Failure policy: the store fails closed. When it cannot be reached, was emptied, restarted or restored, or
-when rows of the log are missing from it after such an event, every call raises `StateAway`: non-critical
+when rows of the log are missing from it after such an event, every call raises `StateUnavailable`: non-critical
 decisions hold with ``degraded`` until the store has caught up with the log, and a reservation made in an
 earlier incarnation is refused by the log itself (its fence), so nothing is sent unguarded. Nothing that
 was acknowledged is lost, because everything here can be folded from the log again.
@@ -32,7 +32,7 @@ commit, or a difference between the clocks of two machines, that takes as long a
 """
 
 
-class StateAway(Exception):
+class StateUnavailable(Exception):
     """The state store cannot answer, or does not contain the log yet."""
 
 
@@ -72,14 +72,14 @@ class Reserved:
 
 
 @dataclass(frozen=True)
-class Moved:
+class StateChanged:
     """The shopper's state moved meanwhile; nothing was taken."""
 
     stored: Stored
 
 
 @dataclass(frozen=True)
-class Overtaken:
+class NoLongerAllowed:
     """Nothing was taken: the day's budget does not pay for it, or another catalogue is in force."""
 
 
@@ -132,13 +132,13 @@ class Folded:
 
 
 class StateStore(Protocol):
-    """Where the shoppers' states are kept. Every call may raise `StateAway`."""
+    """Where the shoppers' states are kept. Every call may raise `StateUnavailable`."""
 
     async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
         """Give a shopper's state; a shopper never seen has the empty one."""
         ...
 
-    async def reserve(self, reservation: Reservation) -> Reserved | Moved | Overtaken:
+    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
         """Take a place if nothing about the shopper has changed since it was read."""
         ...
 

@@ -30,11 +30,11 @@ from ulid import ULID
 from decision_service.state import scripts
 from decision_service.state.base import (
     Folded,
-    Moved,
-    Overtaken,
+    NoLongerAllowed,
     Reservation,
     Reserved,
-    StateAway,
+    StateChanged,
+    StateUnavailable,
     Step,
     Stored,
     Withdrawal,
@@ -82,7 +82,9 @@ class RedisStateStore:
         self._incarnation: int | None = None
         self._run_id: str | None = None
         self._reads: Coalescer[_Read, Stored] = Coalescer(self._read_many)
-        self._reserves: Coalescer[Reservation, Reserved | Moved | Overtaken] = Coalescer(self._reserve_many)
+        self._reserves: Coalescer[Reservation, Reserved | StateChanged | NoLongerAllowed] = Coalescer(
+            self._reserve_many
+        )
 
     @classmethod
     def connect(cls, url: str, namespace: str, timeout_s: float = _TIMEOUT_S) -> RedisStateStore:
@@ -124,16 +126,18 @@ class RedisStateStore:
             (found, position), *answers = await pipeline.execute()
         if found is None or int(found) != incarnation:
             self.distrust()
-            raise StateAway("the state store was emptied or restarted")
+            raise StateUnavailable("the state store was emptied or restarted")
         spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
         hashes = answers[bool(days) :]
         return [_stored(each, int(position or 0), spent) for each in hashes]
 
-    async def reserve(self, reservation: Reservation) -> Reserved | Moved | Overtaken:
+    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
         """Take a place if the shopper's version is still the one decided on."""
         return await self._reserves(reservation)
 
-    async def _reserve_many(self, reservations: Sequence[Reservation]) -> Sequence[Reserved | Moved | Overtaken]:
+    async def _reserve_many(
+        self, reservations: Sequence[Reservation]
+    ) -> Sequence[Reserved | StateChanged | NoLongerAllowed]:
         incarnation = self._trusted()
         answers = await self._scripts(scripts.RESERVE, [self._reserve_call(incarnation, each) for each in reservations])
         return [_reserved(answer) for answer in answers]
@@ -246,7 +250,7 @@ class RedisStateStore:
 
         Raises
         ------
-        StateAway
+        StateUnavailable
             When its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
@@ -254,7 +258,7 @@ class RedisStateStore:
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
-            raise StateAway(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
+            raise StateUnavailable(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
 
     async def trust(self, incarnation: int) -> None:
         """Answer calls again: the store contains the log as of this incarnation."""
@@ -337,7 +341,7 @@ class RedisStateStore:
 
     def _trusted(self) -> int:
         if self._incarnation is None:
-            raise StateAway("the state store has not caught up with the log")
+            raise StateUnavailable("the state store has not caught up with the log")
         return self._incarnation
 
     async def _drop(self, claims: Sequence[tuple[ShopperKey, str]]) -> None:
@@ -367,13 +371,15 @@ class RedisStateStore:
 
     @contextmanager
     def _away_on_error(self) -> Iterator[None]:
-        """Map every driver error to `StateAway`; from then on nothing is trusted until it caught up."""
+        """Map every driver error to `StateUnavailable`; from then on nothing is trusted until it caught up."""
         try:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
             lost = isinstance(error, ResponseError)  # what the driver says stays in the service's own log
-            raise StateAway("the state store was emptied or restarted" if lost else "it cannot be reached") from error
+            raise StateUnavailable(
+                "the state store was emptied or restarted" if lost else "it cannot be reached"
+            ) from error
 
 
 def _claim_name(shopper: ShopperKey, name: str) -> str:
@@ -394,10 +400,10 @@ def _day_of(name: bytes) -> BudgetDay:
     return channel, int(day)
 
 
-def _reserved(answer: Any) -> Reserved | Moved | Overtaken:
+def _reserved(answer: Any) -> Reserved | StateChanged | NoLongerAllowed:
     if isinstance(answer, list):
-        return Moved(_stored(_pairs(answer)))
-    return Reserved() if answer == 1 else Overtaken()
+        return StateChanged(_stored(_pairs(answer)))
+    return Reserved() if answer == 1 else NoLongerAllowed()
 
 
 def _pairs(flat: Sequence[bytes]) -> Hash:

@@ -1,4 +1,4 @@
-"""Names of shoppers: salted keys under which their states are kept, and pseudonyms that erasure leaves."""
+"""ShopperKeys of shoppers: salted keys under which their states are kept, and pseudonyms that erasure leaves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ulid import ULID
 
 from policies.records.erasure import ERASED, is_pseudonym
 
-__all__ = ["ERASED", "Names", "ShopperKey", "is_pseudonym", "pseudonym"]
+__all__ = ["ERASED", "ShopperKey", "ShopperKeys", "is_pseudonym", "pseudonym"]
 
 ShopperKey = NewType("ShopperKey", str)
 """The salted hash of a shopper's id: all that is left of it once the shopper is erased."""
 
 
-class Names:
+class ShopperKeys:
     """Gives keys and pseudonyms.
 
     Parameters
@@ -25,8 +25,8 @@ class Names:
 
     Examples
     --------
-    >>> names = Names(b"secret")
-    >>> names.key("s-1") == names.key("s-1") != Names(b"other").key("s-1")
+    >>> names = ShopperKeys(b"secret")
+    >>> names.key("s-1") == names.key("s-1") != ShopperKeys(b"other").key("s-1")
     True
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.batch import SCALARS, Labels, Rows
+from offline_eval.batch import SCALARS, Labels, LoggedBatch
 
 _MOST_KEPT = 1 << 18
 _IDENTIFYING, _ONE_TO_ONE = 0.2, 0.8
@@ -34,7 +34,7 @@ class Duplicates:
 
     Examples
     --------
-    >>> once = Rows.of(reward=[1, 0], propensity=[1, 1], target_propensity=[1, 1], v_target=[0.123, 0.456])
+    >>> once = LoggedBatch.of(reward=[1, 0], propensity=[1, 1], target_propensity=[1, 1], v_target=[0.123, 0.456])
     >>> duplicates = Duplicates()
     >>> duplicates.add(once)
     >>> duplicates.add(once)
@@ -49,7 +49,7 @@ class Duplicates:
         self._named = False
         self._limit = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LoggedBatch) -> None:
         """Add a block of rows."""
         if rows.events is not None:
             self._named, names = True, _hashed(rows.events)

@@ -11,8 +11,8 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason
-from offline_eval.logs.decisions import HOLD, Decision
+from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level
+from offline_eval.logs.decisions import HOLD, LoggedDecision
 from offline_eval.units import Shoppers
 
 FEATURE = "recent_sends"
@@ -38,7 +38,7 @@ class History:
         self._shoppers = Shoppers(terms=4)  # Σx, Σx², Σr, Σxr: x recent sends, r reward
         self._waiting: list[tuple[str, int, float]] = []
 
-    def watched(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    def watched(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
         """Pass decisions on."""
         for decision in decisions:
             told = decision.context.get(FEATURE)
@@ -64,7 +64,7 @@ class History:
             merged._shoppers.merge(part._shoppers)
         return merged
 
-    def findings(self, *, is_logging: bool) -> list[Reason]:
+    def findings(self, *, is_logging: bool) -> list[Finding]:
         """Warn where history matters; the logging policy itself brought about what it met."""
         slope, error = self._slope()
         if is_logging or error <= 0 or abs(slope) <= DOUBTFUL_Z * error:
@@ -73,7 +73,7 @@ class History:
             f"a send earns {slope:+.4g} ± {error:.2g} with each recent send before it: a bandit estimate keeps the "
             "logging policy's fatigue, so a target that sends more or less is misjudged; use a sequential estimator"
         )
-        return [Reason(Level.caution, "history", text)]
+        return [Finding(Level.caution, "history", text)]
 
     def _slope(self) -> tuple[float, float]:
         """Regress the reward on the number of recent sends; give the slope and its standard error."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline_eval.batch import Rows
+from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.skewness import Skewness
 from offline_eval.diagnostics.weights import Weights, WeightSummary
 from offline_eval.totals import Sample
@@ -47,7 +47,7 @@ class OverlapSums:
         self._weights = Weights()
         self._unsupported = self._clipped = 0.0
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: LoggedBatch) -> None:
         """Add a block of rows."""
         self._weights.add(rows.weight, rows.reward)
         if rows.unsupported is not None:

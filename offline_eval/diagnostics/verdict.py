@@ -57,7 +57,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True)
-class Reason:
+class Finding:
     """One finding: how bad it is, a stable code, and a sentence with the numbers."""
 
     level: Level
@@ -70,10 +70,10 @@ class Verdict:
     """The worst finding's level, and all findings, the worst first."""
 
     level: Level
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Finding, ...]
 
     @classmethod
-    def of(cls, reasons: Iterator[Reason] | list[Reason]) -> Verdict:
+    def of(cls, reasons: Iterator[Finding] | list[Finding]) -> Verdict:
         """Sum up findings."""
         ordered = tuple(sorted(reasons, key=lambda reason: -reason.level))
         return cls(ordered[0].level if ordered else Level.trust, ordered)
@@ -97,7 +97,7 @@ class Evidence:
     served_worst: Served | None = None
     served_chance: float = 1.0
     without_value: tuple[str, ...] = ()
-    further: tuple[Reason, ...] = ()
+    further: tuple[Finding, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -112,14 +112,14 @@ def judge(evidence: Evidence) -> Verdict:
     )
 
 
-def _of_other(evidence: Evidence) -> Iterator[Reason]:
+def _of_other(evidence: Evidence) -> Iterator[Finding]:
     """Judge the other policy of a difference, which needs both."""
     if evidence.against is not None:
         for reason in _of_overlap(evidence.against, evidence.units):
-            yield Reason(reason.level, f"against.{reason.code}", f"of the other policy: {reason.text}")
+            yield Finding(reason.level, f"against.{reason.code}", f"of the other policy: {reason.text}")
 
 
-def _of_overlap(overlap: Overlap, units: int) -> Iterator[Reason]:
+def _of_overlap(overlap: Overlap, units: int) -> Iterator[Finding]:
     yield from _of_weights(overlap.weights)
     if units < overlap.weights.rows:
         yield from _of_units(overlap, units)
@@ -128,50 +128,50 @@ def _of_overlap(overlap: Overlap, units: int) -> Iterator[Reason]:
     if overlap.unsupported > 0:
         level = Level.do_not_use if overlap.unsupported > UNSUPPORTED else Level.caution
         text = f"the target puts {overlap.unsupported:.2%} of its choices where the logging policy never went"
-        yield Reason(level, "support", text)
+        yield Finding(level, "support", text)
     if overlap.clipped > CLIPPED:
-        yield Reason(Level.caution, "clipped_mass", f"clipping takes {overlap.clipped:.1%} of the weight away")
+        yield Finding(Level.caution, "clipped_mass", f"clipping takes {overlap.clipped:.1%} of the weight away")
 
 
-def _of_weights(weights: WeightSummary) -> Iterator[Reason]:
+def _of_weights(weights: WeightSummary) -> Iterator[Finding]:
     size = weights.effective_sample_size
     if not size >= ENOUGH_ROWS:  # nor is it where weights are too large to square
         level = Level.caution if size >= TOO_FEW_ROWS else Level.do_not_use
-        yield Reason(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
+        yield Finding(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
     if weights.largest_share > DOMINANT:
         level = Level.do_not_use if weights.largest_share > 2 * DOMINANT else Level.caution
-        yield Reason(level, "largest_weight", f"one row has {weights.largest_share:.1%} of all weight")
+        yield Finding(level, "largest_weight", f"one row has {weights.largest_share:.1%} of all weight")
     if weights.tail_index > HEAVY_TAIL:
         level = Level.do_not_use if weights.tail_index > NO_MEAN else Level.caution
-        yield Reason(level, "weight_tail", f"the weights' tail index is {weights.tail_index:.2f}")
+        yield Finding(level, "weight_tail", f"the weights' tail index is {weights.tail_index:.2f}")
     if isinf(weights.skewness):
         text = "all that has weight was rewarded alike: nothing tells how far another log's value would lie"
-        yield Reason(Level.caution, "same_rewards", text)
+        yield Finding(Level.caution, "same_rewards", text)
     elif abs(weights.skewness) > SKEWED * sqrt(weights.rows):
         text = f"weighted rewards are skewed ({weights.skewness:.0f}): {weights.rows:,} rows are few for an interval"
-        yield Reason(Level.caution, "skewed_rewards", text)
+        yield Finding(Level.caution, "skewed_rewards", text)
 
 
-def _of_units(overlap: Overlap, units: int) -> Iterator[Reason]:
+def _of_units(overlap: Overlap, units: int) -> Iterator[Finding]:
     size, share = overlap.effective_units, overlap.largest_unit
     if not size >= ENOUGH_UNITS:
         level = Level.caution if size >= TOO_FEW_UNITS else Level.do_not_use
-        yield Reason(level, "effective_units", f"{units:,} shoppers count as {size:,.1f} effective ones")
+        yield Finding(level, "effective_units", f"{units:,} shoppers count as {size:,.1f} effective ones")
     if share > DOMINANT:
         level = Level.do_not_use if share > 2 * DOMINANT else Level.caution
-        yield Reason(level, "largest_unit", f"one shopper has {share:.1%} of all weight")
+        yield Finding(level, "largest_unit", f"one shopper has {share:.1%} of all weight")
     skewness = overlap.units_skewness
     if isfinite(skewness) and abs(skewness) > SKEWED * sqrt(units):
         text = f"shoppers' weighted rewards are skewed ({skewness:.0f}): {units:,} shoppers are few for an interval"
-        yield Reason(Level.caution, "skewed_units", text)
+        yield Finding(Level.caution, "skewed_units", text)
 
 
-def _of_mean(overlap: Overlap) -> Iterator[Reason]:
+def _of_mean(overlap: Overlap) -> Iterator[Finding]:
     z = abs(standard_errors(overlap.weights.mean - 1.0, overlap.mean_weight_error))
     if z > DOUBTFUL_Z:
         level = Level.do_not_use if z > WRONG_Z else Level.caution
         text = f"the mean weight is {overlap.weights.mean:.3f}, {z:.1f} standard errors from 1: "
-        yield Reason(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
+        yield Finding(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
 
 
 def standard_errors(apart: float, error: float) -> float:
@@ -181,21 +181,21 @@ def standard_errors(apart: float, error: float) -> float:
     return 0.0 if abs(apart) < 1e-9 else copysign(inf, apart)
 
 
-def _of_log(evidence: Evidence) -> Iterator[Reason]:
+def _of_log(evidence: Evidence) -> Iterator[Finding]:
     if evidence.without_value:
         text = f"no value came out for {', '.join(evidence.without_value)}: no row has weight, or numbers are too large"
-        yield Reason(Level.do_not_use, "no_value", text)
+        yield Finding(Level.do_not_use, "no_value", text)
     if evidence.units < ENOUGH_UNITS:
         level = Level.do_not_use if evidence.units < 2 else Level.caution
-        yield Reason(level, "few_units", f"only {evidence.units} independent units")
+        yield Finding(level, "few_units", f"only {evidence.units} independent units")
     worst = evidence.served_worst
     if worst is not None and evidence.served_chance < 1e-3:
         level = Level.do_not_use if evidence.served_chance < 1e-6 else Level.caution
         text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g}): "
         text += f"{worst.label} was drawn {worst.drawn:,} times, {worst.expected:,.1f} were expected"
-        yield Reason(level, "propensity_calibration", text)
+        yield Finding(level, "propensity_calibration", text)
     if evidence.repeats.known and evidence.repeats.share > REPEATED:
-        yield Reason(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")
+        yield Finding(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")
     if abs(evidence.model_z) > DOUBTFUL_Z:
         text = f"the reward model's value lies {abs(evidence.model_z):.1f} standard errors from what the rewards say: "
-        yield Reason(Level.caution, "reward_model", text + "read dr, not dm")
+        yield Finding(Level.caution, "reward_model", text + "read dr, not dm")

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.extremes import Extremes
 
@@ -82,7 +82,7 @@ class Estimator(ABC):
     """Whether it uses the reward model's columns."""
 
     @abstractmethod
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the terms of each row, each (n,)."""
 
     @abstractmethod

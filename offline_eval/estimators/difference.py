@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means
 
@@ -15,8 +15,8 @@ class Difference(Estimator):
     Examples
     --------
     >>> from dataclasses import replace
-    >>> from offline_eval import IPW, Rows, values
-    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
+    >>> from offline_eval import IPW, LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
     >>> paired = replace(rows, against=rows.as_logging())
     >>> round(values([Difference(IPW())], paired)["ipw.difference"], 9)
     0.3
@@ -27,7 +27,7 @@ class Difference(Estimator):
         self.name = f"{estimator.name}.difference"  # type: ignore[misc]  # named after the estimator it pairs
         self.needs_model = estimator.needs_model  # type: ignore[misc]
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the terms of both."""
         if rows.against is None:
             raise NotAvailable("a difference needs the other target's probabilities for the same rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.estimators.base import Limits, MeanOfOne
 
 
@@ -13,8 +13,8 @@ class DM(MeanOfOne):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0], propensity=[0.5], target_propensity=[0.5], q_chosen=[0.9], v_target=[0.7])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.5], q_chosen=[0.9], v_target=[0.7])
     >>> values([DM()], rows)
     {'dm': 0.7}
 
@@ -26,7 +26,7 @@ class DM(MeanOfOne):
     name = "dm"
     term = "model"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the model's values."""
         return {"model": rows.v_target}
 

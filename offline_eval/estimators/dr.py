@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means, robust_range
 
@@ -22,8 +22,8 @@ class DR(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0], propensity=[0.5], target_propensity=[0.25], q_chosen=[0.8], v_target=[0.5])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.25], q_chosen=[0.8], v_target=[0.5])
     >>> round(values([DR()], rows)["dr"], 9)
     0.6
 
@@ -43,7 +43,7 @@ class DR(Estimator):
     def _correction(self) -> str:
         return "correction" if np.isinf(self.max_weight) else f"correction, weights up to {self.max_weight:g}"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the model's values and the weighted residuals."""
         if np.isinf(self.max_weight):
             return {"model": rows.v_target, "correction": rows.correction}

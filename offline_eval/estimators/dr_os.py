@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means, robust_range
 
@@ -19,8 +19,8 @@ class DROS(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0], propensity=[0.5], target_propensity=[0.5], q_chosen=[0.8], v_target=[0.5])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.5], q_chosen=[0.8], v_target=[0.5])
     >>> round(values([DROS(shrinkage=1)], rows)["dr-os"], 9)
     0.6
 
@@ -40,7 +40,7 @@ class DROS(Estimator):
     def _correction(self) -> str:
         return f"correction, shrunk by {self.shrinkage:g}"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the model's values and the residuals by their shrunk weights."""
         if np.isinf(self.shrinkage):
             return {"model": rows.v_target, self._correction: rows.correction}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Limits, MeanOfOne, bounded
 
@@ -22,8 +22,8 @@ class IPW(MeanOfOne):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
     >>> values([IPW()], rows)
     {'ipw': 0.8}
 
@@ -45,7 +45,7 @@ class IPW(MeanOfOne):
         """The weighted reward, clipped or not."""
         return "gain" if np.isinf(self.max_weight) else f"gain, weights up to {self.max_weight:g}"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the weighted rewards."""
         if np.isinf(self.max_weight):
             return {self.term: rows.gain}

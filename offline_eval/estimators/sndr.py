@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.estimators.base import Estimator, Means, ratio
 
 
@@ -11,8 +11,8 @@ class SNDR(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0], propensity=[0.5], target_propensity=[0.1], q_chosen=[0.8], v_target=[0.5])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.1], q_chosen=[0.8], v_target=[0.5])
     >>> round(values([SNDR()], rows)["sndr"], 9)
     0.7
 
@@ -23,7 +23,7 @@ class SNDR(Estimator):
 
     name = "sndr"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the model's values, weighted residuals and weights."""
         return {"model": rows.v_target, "correction": rows.correction, "weight": rows.weight}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.estimators.base import Estimator, Means, ratio
 
 
@@ -15,8 +15,8 @@ class SNIPW(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.2, 0.2])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.2, 0.2])
     >>> values([SNIPW()], rows)
     {'snipw': 0.5}
 
@@ -28,7 +28,7 @@ class SNIPW(Estimator):
     name = "snipw"
     needs_model = False
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give weighted rewards and weights."""
         return {"gain": rows.gain, "weight": rows.weight}
 

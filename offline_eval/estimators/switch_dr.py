@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means, robust_range
 
@@ -20,8 +20,8 @@ class SwitchDR(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import Rows, values
-    >>> rows = Rows.of(reward=[1.0], propensity=[0.1], target_propensity=[1.0], q_chosen=[0.8], v_target=[0.5])
+    >>> from offline_eval import LoggedBatch, values
+    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.1], target_propensity=[1.0], q_chosen=[0.8], v_target=[0.5])
     >>> values([SwitchDR(tau=5)], rows)
     {'switch-dr': 0.5}
 
@@ -41,7 +41,7 @@ class SwitchDR(Estimator):
     def _correction(self) -> str:
         return f"correction, weights at most {self.tau:g}"
 
-    def terms(self, rows: Rows) -> dict[str, FloatArray]:
+    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
         """Give the model's values and the weighted residuals that count."""
         return {"model": rows.v_target, self._correction: rows.correction * (rows.weight <= self.tau)}
 

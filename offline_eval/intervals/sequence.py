@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaln
 
-from offline_eval.batch import FloatArray, Rows
+from offline_eval.batch import FloatArray, LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Limits
 from offline_eval.extremes import Extremes
@@ -35,7 +35,7 @@ class ConfidenceSequence:
 
     Examples
     --------
-    >>> rows = Rows.of(reward=[1.0, 0.0] * 500, propensity=[0.5] * 1000, target_propensity=[0.5] * 1000)
+    >>> rows = LoggedBatch.of(reward=[1.0, 0.0] * 500, propensity=[0.5] * 1000, target_propensity=[0.5] * 1000)
     >>> sequence = ConfidenceSequence(Limits(0.0, 1.0))
     >>> sequence.update(rows)
     >>> low, high = sequence.bounds(alpha=0.05)
@@ -63,7 +63,7 @@ class ConfidenceSequence:
         self._below = _Side(self._cap)
         self._above = _Side(self._cap)
 
-    def update(self, rows: Rows) -> None:
+    def update(self, rows: LoggedBatch) -> None:
         """Add rows, in the order of time.
 
         Raises

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.batch import FloatArray, check_distribution
-from offline_eval.errors import BadData, Place
+from offline_eval.errors import BadData, RowLabel
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
@@ -58,7 +58,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class LoggedDecision:
     """One logged decision.
 
     Parameters
@@ -115,7 +115,7 @@ class Decision:
         """The drawn joint action."""
         return self.actions[self.drawn]
 
-    def check(self, row: Place) -> None:
+    def check(self, row: RowLabel) -> None:
         """Refuse a decision that no policy can have made.
 
         Raises
@@ -136,7 +136,7 @@ class Decision:
         if not 0 <= self.at < _YEAR_10000:
             raise BadData("at", f"is {self.at:g}, must be seconds since 1970", row)
 
-    def check_propensity(self, logged: float, column: str, row: Place) -> None:
+    def check_propensity(self, logged: float, column: str, row: RowLabel) -> None:
         """Refuse a propensity logged beside the distribution that is not the one in it.
 
         Raises
@@ -150,7 +150,7 @@ class Decision:
             raise BadData(column, found, row)
 
 
-def context_of(decision: Decision) -> Context:
+def context_of(decision: LoggedDecision) -> Context:
     """Give the context in which a decision's joint actions are assessed: that of the most urgent trigger drawn."""
     recorded = decision.recorded
     if recorded is None:

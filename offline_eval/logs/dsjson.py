@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from offline_eval.errors import BadData, NoData
-from offline_eval.logs.decisions import HOLD, Action, Decision, context_of
+from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, context_of
 from offline_eval.logs.tables.plain import Unreadable
 from policies.catalogue.action_space import JointAction
 from policies.records.rows import Scalar
@@ -50,7 +50,7 @@ def is_dsjson(path: Path) -> bool:
         raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
 
 
-def read_dsjson(path: Path) -> Iterator[Decision]:
+def read_dsjson(path: Path) -> Iterator[LoggedDecision]:
     """Read decisions line by line.
 
     Raises
@@ -76,7 +76,7 @@ def read_dsjson(path: Path) -> Iterator[Decision]:
         raise NoData(f"{path.name} holds no decision")
 
 
-def _read(line: bytes, row: int) -> Decision | None:
+def _read(line: bytes, row: int) -> LoggedDecision | None:
     try:
         event = _decoder.decode(line)
     except msgspec.DecodeError as error:
@@ -94,14 +94,14 @@ def _read(line: bytes, row: int) -> Decision | None:
     return decision
 
 
-def _decision(event: Mapping[str, Any], line: str, row: int) -> Decision:
+def _decision(event: Mapping[str, Any], line: str, row: int) -> LoggedDecision:
     ids = _ids(event, row)
     if (dropped := _number(event.get("pdrop", 0), "pdrop", row)) != 0:
         raise BadData("pdrop", f"is {dropped:g}: the log was thinned out, and its rows do not stand for all", row)
     features = _object(event.get("c", {}), "c", row)
     own = _own_actions(features, len(ids))
     event_id = event.get("EventId") or row
-    return Decision(
+    return LoggedDecision(
         event_id=str(event_id),
         shopper_id=str(event.get("shopper") or event_id),
         at=_at(event.get("Timestamp"), row),
@@ -190,7 +190,7 @@ def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, S
             yield f"{prefix}{name}", value
 
 
-def write_dsjson(path: Path, decisions: Iterable[Decision]) -> int:
+def write_dsjson(path: Path, decisions: Iterable[LoggedDecision]) -> int:
     """Write decisions, one a line; give their number. What was read from dsjson is written as it was."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
@@ -200,7 +200,7 @@ def write_dsjson(path: Path, decisions: Iterable[Decision]) -> int:
     return count
 
 
-def _event(decision: Decision) -> dict[str, Any]:
+def _event(decision: LoggedDecision) -> dict[str, Any]:
     return {
         "_label_cost": -decision.reward,
         "_label_probability": decision.propensity,

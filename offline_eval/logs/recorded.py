@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_eval.errors import BadData
-from offline_eval.logs.decisions import HOLD, Action, Decision, Recorded
+from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, Recorded
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.rulebook import BoolArray, Rulebook
 from policies.catalogue.templates import filled_names
@@ -45,7 +45,7 @@ def check_row(row: DecisionRow, rulebook: Rulebook) -> None:
         raise BadData("drawn", f"is {row.drawn}, which is not the joint action that was delivered", place)
 
 
-def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision:
+def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> LoggedDecision:
     """Read a decision row, which `check_row` has let pass, together with what it earned.
 
     ``rulebook`` must be of the row's catalogue version.
@@ -63,7 +63,7 @@ def decision_of(row: DecisionRow, rulebook: Rulebook, reward: float) -> Decision
     numbers = np.append(sends, space.hold) if row.hold_eligible or not len(sends) else sends
     recorded = Recorded(rulebook, row.triggers, numbers, _trigger_of(row, rulebook, sends, len(numbers)))
     drawn = np.flatnonzero(numbers == row.drawn)
-    decision = Decision(
+    decision = LoggedDecision(
         event_id=row.event_id,
         shopper_id=row.shopper_id,
         at=row.at,
@@ -93,7 +93,7 @@ def actions_of(space: ActionSpace, numbers: NDArray[np.int64]) -> tuple[Action, 
     return tuple(HOLD if number == space.hold else space[number] for number in numbers.tolist())
 
 
-def labels_of(decision: Decision, policy: PolicyRecord, arm: str, hold_reason: str | None) -> Decision:
+def labels_of(decision: LoggedDecision, policy: PolicyRecord, arm: str, hold_reason: str | None) -> LoggedDecision:
     """Add what a decision of the service can be grouped by."""
     recorded, drawn = decision.recorded, decision.drawn
     if recorded is None or not 0 <= drawn < len(decision.actions):

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from offline_eval.batch import FloatArray
-from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Level, Reason, standard_errors
+from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level, standard_errors
 from offline_eval.intervals.bootstrap import check_draws, percentiles
 from offline_eval.reports.report import Estimate
 from offline_eval.sequential.fitted_q import Convergence, FittedQ, check
@@ -45,7 +45,7 @@ class SequentialReport:
 
     estimates: list[Estimate]
     convergence: Convergence
-    findings: list[Reason]
+    findings: list[Finding]
 
 
 def evaluate_sequential(
@@ -79,7 +79,7 @@ def evaluate_sequential(
     return SequentialReport(estimates, convergence, findings)
 
 
-def history_finding(trajectories: Trajectories) -> list[Reason]:
+def history_finding(trajectories: Trajectories) -> list[Finding]:
     """Flag bandit estimates where the target would bring about other states than the log's, and that matters.
 
     Paired: weighted rewards with and without the ratio of states; the error is that of a bootstrap of shoppers, as
@@ -95,10 +95,10 @@ def history_finding(trajectories: Trajectories) -> list[Reason]:
         f"the target would bring about other states than the log's, which changes its value by {share:+.0%}: "
         "bandit estimates do not see that, read state-marginal and fqe"
     )
-    return [Reason(Level.do_not_use, "history", text)]
+    return [Finding(Level.do_not_use, "history", text)]
 
 
-def within_channel_finding(trajectories: Trajectories) -> list[Reason]:
+def within_channel_finding(trajectories: Trajectories) -> list[Finding]:
     """Flag sequential estimates where the target's messages and delays differ from the log's, and that matters.
 
     Paired: weighted rewards by the whole joint action and by its channel; the error is clustered by shopper. Beyond
@@ -118,7 +118,7 @@ def within_channel_finding(trajectories: Trajectories) -> list[Reason]:
         f"the target's messages or delays within a channel are others than the log's, which changes its value by "
         f"{apart:+.4g} ± {error:.2g}: sequential estimates do not see that, weights of whole joint actions do"
     )
-    return [Reason(Level.caution, "within_channel", text)]
+    return [Finding(Level.caution, "within_channel", text)]
 
 
 def _apart(trajectories: Trajectories, times: FloatArray) -> float:
@@ -134,11 +134,11 @@ def _resamples(count: int, draws: int, seed: int) -> list[FloatArray]:
     return [np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64) for _ in range(draws)]
 
 
-def _of_fit(convergence: Convergence) -> Sequence[Reason]:
+def _of_fit(convergence: Convergence) -> Sequence[Finding]:
     if convergence.is_sound:
         return []
     text = (
         f"the fitted Q is not to be believed: its residual is {convergence.residual_z:+.1f} standard errors, "
         f"and {convergence.rare:.1%} of the target's choices were hardly ever seen"
     )
-    return [Reason(Level.caution, "fqe", text)]
+    return [Finding(Level.caution, "fqe", text)]

@@ -11,7 +11,7 @@ import numpy as np
 from offline_eval.batch import TOLERANCE, FloatArray, IntArray, check_distribution
 from offline_eval.diagnostics.history import FEATURE
 from offline_eval.errors import BadData, NoData, NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.targets import Target, checked
 from policies.catalogue.action_space import JointAction
 
@@ -104,7 +104,7 @@ class Trajectories:
         return places
 
     @classmethod
-    def of_decisions(cls, decisions: Iterable[Decision], target: Target) -> Trajectories:
+    def of_decisions(cls, decisions: Iterable[LoggedDecision], target: Target) -> Trajectories:
         """Make trajectories of a log: the state is the number of recent sends, the action the channel or HOLD.
 
         Weights are those of channels (see `slots`): the value is that of the target's channels with the logging
@@ -154,7 +154,7 @@ class Trajectories:
         return cls(**whole, reward=reward, propensity=propensity, target=target, joint_weight=joint)
 
 
-def _state(decision: Decision, row: int) -> int:
+def _state(decision: LoggedDecision, row: int) -> int:
     sends = decision.context.get(FEATURE)
     if sends is None:
         known = ", ".join(decision.context) or "nothing"

@@ -16,7 +16,7 @@ import msgspec
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
-from policies.learning.reward import Rewarded, rewarded
+from policies.learning.reward import RewardBreakdown, reward_of
 from policies.records.rows import (
     ACTIVATION_GRACE_S,
     FALLBACK,
@@ -62,8 +62,8 @@ class Interaction:
     category: str
     propensity: float
     p_out: float | None
-    result: Rewarded
-    before: Rewarded | None = None
+    result: RewardBreakdown
+    before: RewardBreakdown | None = None
     teaches: bool = True
 
 
@@ -280,13 +280,13 @@ class Attribution:
         now = self._rewarded(decision, [each for at, each in outcomes if at <= position])
         return [self._interaction(decided_at, decision, now, before=before)] if now != before else []
 
-    def _rewarded(self, decision: DecisionRow, outcomes: Iterable[OutcomeRow]) -> Rewarded:
+    def _rewarded(self, decision: DecisionRow, outcomes: Iterable[OutcomeRow]) -> RewardBreakdown:
         catalogue, action = self._catalogues[decision.catalogue_version], _action(decision)
         cost = catalogue.channels[action.channel].cost + catalogue.messages[action.message].cost
-        return rewarded(outcomes, catalogue.reward, cost)
+        return reward_of(outcomes, catalogue.reward, cost)
 
     def _interaction(
-        self, position: int, decision: DecisionRow, result: Rewarded, before: Rewarded | None = None
+        self, position: int, decision: DecisionRow, result: RewardBreakdown, before: RewardBreakdown | None = None
     ) -> Interaction:
         action = _action(decision)
         return Interaction(

@@ -13,7 +13,7 @@ REWARD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Rewarded:
+class RewardBreakdown:
     """What a send brought.
 
     ``reward`` is what we maximise; ``gain`` its part from clicks, opens and orders, before costs and clipped
@@ -32,7 +32,7 @@ class Rewarded:
         return self.gain > 0
 
 
-def rewarded(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> Rewarded:
+def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> RewardBreakdown:
     """Compute the reward of a delivered send.
 
     reward = click·[clicked] + open·[opened] + margin·Σ conversion values - complaint·[complained]
@@ -41,7 +41,7 @@ def rewarded(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> Re
 
     >>> from policies.catalogue.document import Reward
     >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
-    >>> round(rewarded([click, click], Reward(click=0.1), cost=0.02).reward, 9)
+    >>> round(reward_of([click, click], Reward(click=0.1), cost=0.02).reward, 9)
     0.08
     """
     outcomes = list(outcomes)
@@ -51,4 +51,4 @@ def rewarded(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> Re
     loss = weights.complaint * ("complaint" in types)
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
-    return Rewarded(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)
+    return RewardBreakdown(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)

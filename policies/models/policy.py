@@ -105,7 +105,7 @@ def _assess(model: Model, contexts: Sequence[Context], eligibility: Eligibility,
     return Assessment(scores, p_out)
 
 
-def uniform() -> Policy:
+def uniform_policy() -> Policy:
     """Every eligible joint action alike, HOLD included: the baseline that explores most."""
     return Policy("uniform")
 
@@ -123,6 +123,6 @@ class CatalogueOrder:
         return Assessment(np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
 
 
-def rule(epsilon: float = DEFAULT_EPSILON) -> Policy:
+def rule_policy(epsilon: float = DEFAULT_EPSILON) -> Policy:
     """The business rule: see `CatalogueOrder`."""
     return Policy("rule", model=CatalogueOrder(), epsilon=epsilon)

@@ -8,7 +8,7 @@ import msgspec
 
 from policies.catalogue.rulebook import millionths
 from policies.records.rows import ErasureRow, EventRow, ShopperRow
-from policies.shopper.fold import told
+from policies.shopper.fold import apply
 from policies.shopper.state import ShopperState
 
 BudgetDay = tuple[str, int]
@@ -76,4 +76,4 @@ def spent_by(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
         return spending(before, msgspec.structs.replace(before, sends=left))
-    return spending(before, told(before, row))
+    return spending(before, apply(before, row))

@@ -20,7 +20,7 @@ from policies.catalogue.templates import filled_names
 from policies.records.reasons import Reason
 from policies.rules.budget import overdraws, utc_day
 from policies.rules.situation import Situation, Times
-from policies.rules.verdicts import Denials, Row, Rows, Verdicts
+from policies.rules.verdicts import Row, Rows, Verdicts, VerdictTable
 from policies.shopper.retention import MAX_AHEAD
 from policies.shopper.state import ShopperState, counted_sends
 
@@ -265,30 +265,30 @@ class Rule(Generic[Told]):
 
     reason: Reason
     denies: Callable[[Situation], Told]
-    by: Callable[[Denials, int, Told], None]
+    by: Callable[[VerdictTable, int, Told], None]
     binds_critical: bool = False
     asked_again: bool = True
 
 
 RULES = (
-    Rule(Reason.excluded_by_caller, excluded_by_caller, Denials.by_mask, binds_critical=True, asked_again=False),
-    Rule(Reason.no_content, no_content, Denials.by_mask, binds_critical=True, asked_again=False),
-    Rule(Reason.expired, expired, Denials.by_delay, binds_critical=True),
-    Rule(Reason.no_consent, no_consent, Denials.by_channel, binds_critical=True),
-    Rule(Reason.unreachable, unreachable, Denials.by_channel, binds_critical=True),
-    Rule(Reason.preference, muted, Denials.by_category),
-    Rule(Reason.preference, own_quiet_hours, Denials.by_delay),
-    Rule(Reason.preference, own_weekly_maximum, Denials.by_delay),
-    Rule(Reason.holdout, holdout, Denials.by_delay, asked_again=False),
-    Rule(Reason.quiet_hours, quiet_hours, Denials.by_channel),
-    Rule(Reason.suppression_window, suppression_window, Denials.by_category),
-    Rule(Reason.cooldown, cooldown, Denials.by_message),
-    Rule(Reason.min_gap, min_gap, Denials.by_delay),
-    Rule(Reason.cap_message, cap_message, Denials.by_message),
-    Rule(Reason.cap_category, cap_category, Denials.by_category),
-    Rule(Reason.cap_channel, cap_channel, Denials.by_channel),
-    Rule(Reason.cap_global, cap_global, Denials.by_delay),
-    Rule(Reason.budget, budget, Denials.by_mask, asked_again=False),
+    Rule(Reason.excluded_by_caller, excluded_by_caller, VerdictTable.by_mask, binds_critical=True, asked_again=False),
+    Rule(Reason.no_content, no_content, VerdictTable.by_mask, binds_critical=True, asked_again=False),
+    Rule(Reason.expired, expired, VerdictTable.by_delay, binds_critical=True),
+    Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, binds_critical=True),
+    Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, binds_critical=True),
+    Rule(Reason.preference, muted, VerdictTable.by_category),
+    Rule(Reason.preference, own_quiet_hours, VerdictTable.by_delay),
+    Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay),
+    Rule(Reason.holdout, holdout, VerdictTable.by_delay, asked_again=False),
+    Rule(Reason.quiet_hours, quiet_hours, VerdictTable.by_channel),
+    Rule(Reason.suppression_window, suppression_window, VerdictTable.by_category),
+    Rule(Reason.cooldown, cooldown, VerdictTable.by_message),
+    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay),
+    Rule(Reason.cap_message, cap_message, VerdictTable.by_message),
+    Rule(Reason.cap_category, cap_category, VerdictTable.by_category),
+    Rule(Reason.cap_channel, cap_channel, VerdictTable.by_channel),
+    Rule(Reason.cap_global, cap_global, VerdictTable.by_delay),
+    Rule(Reason.budget, budget, VerdictTable.by_mask, asked_again=False),
 )
 """Every rule in the order of the reasons: adding one here is all it takes."""
 
@@ -319,7 +319,7 @@ def _is_offered(situation: Situation, message: str, channel: str) -> bool:
 
 def _judge_slots(situation: Situation, rules: Sequence[Rule[Any]]) -> Verdicts:
     """Ask the rules: verdicts (messages, channels, send times)."""
-    denials, critical = Denials(situation.rulebook.space, len(situation.send_times)), situation.trigger.critical
+    denials, critical = VerdictTable(situation.rulebook.space, len(situation.send_times)), situation.trigger.critical
     for rule in rules:
         if rule.binds_critical or not critical:
             rule.by(denials, rule.reason, rule.denies(situation))

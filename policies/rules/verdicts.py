@@ -1,4 +1,4 @@
-"""Denials: what rules forbid, collected by the slots that each of them looks at."""
+"""VerdictTable: what rules forbid, collected by the slots that each of them looks at."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RANKED = [bytes([_UNDENIED, (reason - 1) % 256]) + bytes(254) for reason in ran
 """By reason: what makes ranks of a row, in which False is the byte 0 and True the byte 1."""
 
 
-class Denials:
+class VerdictTable:
     """The first reason that denies each joint action.
 
     Rules that look at one slot beside the delay fill short rows of ranks, which are laid over the joint actions

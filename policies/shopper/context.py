@@ -32,7 +32,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import Context, Scalar, TriggerRecord
 from policies.shopper.state import HORIZON_S, ShopperState
-from policies.shopper.summaries import Responses, answered, favourite
+from policies.shopper.summaries import Responses, count_responses, favourite
 
 RECENT_S = 7 * 86_400.0
 LAPSED_S = 90 * 86_400.0
@@ -89,8 +89,8 @@ def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
 def _responses(state: ShopperState, now: float) -> dict[str, Scalar]:
     """Tell how the shopper has answered, by channel and by category."""
     left = [send for send in state.sends if send.has_left(now)]
-    by_channel = answered(state.by_channel, ((send.channel, send.clicked) for send in left))
-    by_category = answered(state.by_category, ((send.category, send.clicked) for send in left))
+    by_channel = count_responses(state.by_channel, ((send.channel, send.clicked) for send in left))
+    by_category = count_responses(state.by_category, ((send.category, send.clicked) for send in left))
     sends = sum(each.sends for each in by_channel.values())
     clicks = sum(each.clicks for each in by_channel.values())
     rates = {f"click_rate_{name}": each.rate() for name, each in (by_category | by_channel).items()}

@@ -17,9 +17,9 @@ from policies.records.rows import (
     ShopperRow,
 )
 from policies.sends import bounces, refuses
-from policies.shopper.retention import binding
+from policies.shopper.retention import keep_relevant
 from policies.shopper.state import Purchases, Send, ShopperState
-from policies.shopper.summaries import Affinities, answered, liked
+from policies.shopper.summaries import Affinities, add_affinity, count_responses
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
 """How much an event says about the affinity to the product it is about (judgement)."""
@@ -34,14 +34,14 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
-    after = told(state, row)
+    after = apply(state, row)
     if after is state and isinstance(row, DecisionRow):
         return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
     return after if after.sends is state.sends else _without_old(after, row.at)
 
 
-def told(state: ShopperState, row: ShopperRow) -> ShopperState:
+def apply(state: ShopperState, row: ShopperRow) -> ShopperState:
     """Give the state after what a row says, before anything is forgotten for it."""
     match row:
         case DecisionRow():
@@ -115,7 +115,7 @@ def _acted(state: ShopperState, row: EventRow) -> ShopperState:
 
 
 def _liked(affinities: Affinities, name: object, weight: float) -> Affinities:
-    return liked(affinities, name[:100], weight) if isinstance(name, str) and name and weight else affinities
+    return add_affinity(affinities, name[:100], weight) if isinstance(name, str) and name and weight else affinities
 
 
 def _bought(before: Purchases, row: EventRow) -> Purchases:
@@ -147,7 +147,7 @@ def _preferred(state: ShopperState, row: PreferencesRow) -> ShopperState:
 
 def _without_old(state: ShopperState, at: float) -> ShopperState:
     """Let sends that bind no rule any more become counts; places never used are forgotten."""
-    sends = binding(state.sends)
+    sends = keep_relevant(state.sends)
     if len(sends) == len(state.sends):
         return state
     kept = {send.event_id for send in sends}
@@ -155,6 +155,6 @@ def _without_old(state: ShopperState, at: float) -> ShopperState:
     return msgspec.structs.replace(
         state,
         sends=sends,
-        by_channel=answered(state.by_channel, ((send.channel, send.clicked) for send in used)),
-        by_category=answered(state.by_category, ((send.category, send.clicked) for send in used)),
+        by_channel=count_responses(state.by_channel, ((send.channel, send.clicked) for send in used)),
+        by_category=count_responses(state.by_category, ((send.category, send.clicked) for send in used)),
     )

@@ -31,11 +31,11 @@ REACH_S = HORIZON_S + 15 * 86_400.0
 """How far the sends kept go back from the last but `STRAY`: what rules reach, and the longest delay of that one."""
 
 
-def binding(sends: tuple[Send, ...]) -> tuple[Send, ...]:
+def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
     """Give those of a shopper's sends, given in order of time, that may still bind a rule.
 
     >>> sends = tuple(Send(str(day), day * 86_400.0, "hint", "push", "browse") for day in (0, 40, 50, *range(500, 515)))
-    >>> [send.event_id for send in binding(sends)][:3]
+    >>> [send.event_id for send in keep_relevant(sends)][:3]
     ['40', '50', '500']
     """
     if len(sends) <= STRAY:

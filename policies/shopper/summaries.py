@@ -62,10 +62,10 @@ Affinities = dict[str, float]
 """How much a shopper has to do with products or categories, by name; the strongest are kept."""
 
 
-def liked(affinities: Mapping[str, float], name: str, weight: float) -> Affinities:
+def add_affinity(affinities: Mapping[str, float], name: str, weight: float) -> Affinities:
     """Give affinities after one more event of some weight.
 
-    >>> liked({"shoes": 1.0}, "shoes", 3.0)
+    >>> add_affinity({"shoes": 1.0}, "shoes", 3.0)
     {'shoes': 4.0}
     """
     counted = {**affinities, name: affinities.get(name, 0.0) + weight}
@@ -101,10 +101,10 @@ class Responses(msgspec.Struct, frozen=True, array_like=True):
         return (self.clicks + _PRIOR_SENDS * PRIOR_CLICK_RATE) / (self.sends + _PRIOR_SENDS)
 
 
-def answered(before: Mapping[str, Responses], sends: Iterable[tuple[str, bool]]) -> dict[str, Responses]:
+def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, bool]]) -> dict[str, Responses]:
     """Count more sends, each a name and whether it was clicked; new names only while there are few.
 
-    >>> answered({}, [("push", True), ("push", False)])
+    >>> count_responses({}, [("push", True), ("push", False)])
     {'push': Responses(sends=2.0, clicks=1.0)}
     """
     counted = dict(before)

@@ -15,7 +15,7 @@ from simulators.scenario import Scenario
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import limited_value
 from simulators.world.messages import STANDARD
-from simulators.world.tick import Hour
+from simulators.world.tick import Tick
 from simulators.world.world import World
 
 FloatArray = NDArray[np.float64]
@@ -162,7 +162,7 @@ class Days:
         for _ in range(hours):
             self._hear(self._world.step())
 
-    def _hear(self, hour: Hour) -> None:
+    def _hear(self, hour: Tick) -> None:
         for triggers in hour.triggers:
             if triggers.kind in TRIGGERS:
                 self._triggered_at[triggers.shoppers, TRIGGERS.index(triggers.kind)] = hour.tick

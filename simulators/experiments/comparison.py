@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.document import Catalogue
-from simulators.experiments.decision_log import Record
+from simulators.experiments.decision_log import DecisionOutcomes
 
 WEEK_S = 7 * 86_400.0
 _NORMAL_95 = 1.959963984540054
@@ -40,7 +40,7 @@ class Week:
 class Run:
     """What one shop made of all arrivals, as columns (n,).
 
-    ``rewards`` are realised; ``expected`` are the same from the true probabilities (see `Record`).
+    ``rewards`` are realised; ``expected`` are the same from the true probabilities (see `DecisionOutcomes`).
     """
 
     name: str
@@ -53,7 +53,7 @@ class Run:
     expected: NDArray[np.float64]
 
     @classmethod
-    def of(cls, name: str, records: Sequence[Record], catalogue: Catalogue) -> Run:
+    def of(cls, name: str, records: Sequence[DecisionOutcomes], catalogue: Catalogue) -> Run:
         """Put records into columns."""
         return cls(
             name=name,

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.world.deliveries import Sends
-from simulators.world.messages import Repertoire
-from simulators.world.tick import Hour
+from simulators.world.messages import Messages
+from simulators.world.tick import Tick
 
 COUNTED = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
 
 
-class Tally:
+class Counts:
     """Counts of one run; outcomes are booked to the week and hour in which their send was due.
 
     Attributes
@@ -23,7 +23,7 @@ class Tally:
         (weeks, C, M, 24), value of conversions.
     """
 
-    def __init__(self, weeks: int, repertoire: Repertoire) -> None:
+    def __init__(self, weeks: int, repertoire: Messages) -> None:
         shape = (weeks, len(repertoire.channels.names), len(repertoire.messages), 24)
         self.counts: dict[str, NDArray[np.int64]] = {kind: np.zeros(shape, dtype=np.int64) for kind in COUNTED}
         self.revenue = np.zeros(shape)
@@ -42,7 +42,7 @@ class Tally:
             self._cells = grown
         self._cells[sends.tickets] = cells
 
-    def saw(self, hour: Hour) -> None:
+    def saw(self, hour: Tick) -> None:
         """Count what an hour brought."""
         for outcomes in hour.outcomes:
             cells = self._cells[outcomes.tickets]

@@ -10,19 +10,19 @@ import numpy as np
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.reward import rewarded
+from policies.learning.reward import reward_of
 from policies.records.rows import OutcomeRow
 from simulators.parameters import warmth
-from simulators.shops.base import Arrival, Told
+from simulators.shops.base import Arrival, Outcome
 from simulators.world.deliveries import Sends
-from simulators.world.expected_reward import Worth
-from simulators.world.tick import Hour, Outcomes, Rows
+from simulators.world.expected_reward import ExpectedReward
+from simulators.world.tick import Rows, Tick, TickOutcomes
 from simulators.world.world import World
 from simulators.world.world_state import seconds
 
 
 @dataclass
-class Record:
+class DecisionOutcomes:
     """What became of one decision.
 
     ``reached`` tells whether the send was delivered; ``expected`` is its reward with click, order and opt-out
@@ -33,7 +33,7 @@ class Record:
     at: float
     shopper: str
     action: JointAction | None
-    outcomes: list[Told] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     reached: bool = False
     expected: float = 0.0
 
@@ -43,14 +43,14 @@ class Record:
             return 0.0
         rows = [OutcomeRow(each.at, "", each.type, each.at, each.value) for each in self.outcomes]
         cost = catalogue.channels[self.action.channel].cost + catalogue.messages[self.action.message].cost
-        return rewarded(rows, catalogue.reward, cost).reward
+        return reward_of(rows, catalogue.reward, cost).reward
 
     def had(self, kind: str) -> bool:
         """Tell whether an outcome of a type came."""
         return any(outcome.type == kind for outcome in self.outcomes)
 
 
-class Courier:
+class DecisionLog:
     """Carries sends into a world and outcomes out of it.
 
     Parameters
@@ -64,17 +64,17 @@ class Courier:
         self._messages = {name: number for number, name in enumerate(rulebook.space.messages)}
         self._channels = {name: number for number, name in enumerate(rulebook.space.channels)}
         self._numbers: dict[JointAction | None, int] = {rulebook.space[n]: n for n in range(len(rulebook.space))}
-        self._worth = Worth.of(rulebook)
+        self._worth = ExpectedReward.of(rulebook)
         self._answered = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
-        self.records: list[Record] = []
+        self.records: list[DecisionOutcomes] = []
 
     def send(
         self, arrivals: Sequence[Arrival], actions: Sequence[JointAction | None], shoppers: Sequence[int]
     ) -> Sends | None:
-        """Record decisions and hand the sends to the world; give those, None for none."""
+        """DecisionOutcomes decisions and hand the sends to the world; give those, None for none."""
         first = len(self.records)
         self.records += [
-            Record(arrival.event_id, arrival.at, arrival.shopper_id, action)
+            DecisionOutcomes(arrival.event_id, arrival.at, arrival.shopper_id, action)
             for arrival, action in zip(arrivals, actions, strict=True)
         ]
         drawn = [(first + n, shoppers[n], action) for n, action in enumerate(actions) if action is not None]
@@ -96,7 +96,7 @@ class Courier:
         answered = self._answered[action.message]
         return max((warmth(each.type) for each in arrival.happenings if each.type in answered), default=0.0)
 
-    def outcomes(self, hour: Hour) -> list[Told]:
+    def outcomes(self, hour: Tick) -> list[Outcome]:
         """Give what became known in an hour, in the order of time within each type."""
         told = [each for outcomes in hour.outcomes for each in self._told(outcomes)]
         for tickets, chances in hour.chances:
@@ -110,12 +110,12 @@ class Courier:
         """Give the joint action numbers of sends."""
         return np.array([self._numbers[self.records[ticket].action] for ticket in tickets.tolist()])
 
-    def _told(self, outcomes: Outcomes) -> list[Told]:
+    def _told(self, outcomes: TickOutcomes) -> list[Outcome]:
         values = np.zeros(len(outcomes.tickets)) if outcomes.values is None else outcomes.values
         given = []
         for ticket, at, value in zip(outcomes.tickets.tolist(), outcomes.at.tolist(), values.tolist(), strict=True):
             record = self.records[ticket]
-            told = Told(record.event_id, outcomes.kind, seconds(self._world.scenario, at), value)
+            told = Outcome(record.event_id, outcomes.kind, seconds(self._world.scenario, at), value)
             record.outcomes.append(told)
             if outcomes.kind == "delivered":
                 record.reached = True

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators.scenario import Scenario
 from simulators.shops.broadcast import NoSends, run
-from simulators.world.messages import Repertoire
+from simulators.world.messages import Messages
 from simulators.world.world import World
 
 FloatArray = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Value:
         return float(self.expected.mean())
 
 
-def twin(scenario: Scenario, shoppers: int, seed: int, repertoire: Repertoire) -> World:
+def twin(scenario: Scenario, shoppers: int, seed: int, repertoire: Messages) -> World:
     """Let a world pass to whose shoppers nothing is sent."""
     world = World(scenario, shoppers, seed, repertoire)
     run(world, NoSends())

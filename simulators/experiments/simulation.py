@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
-from simulators.experiments.counts import Tally
-from simulators.experiments.decision_log import Courier, Record
+from simulators.experiments.counts import Counts
+from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.parameters import PRODUCT_CATEGORIES
-from simulators.shops.base import Acted, Arrival, Happening, Shop, Wish, shopper_id
-from simulators.world.tick import Hour
+from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, Trigger, shopper_id
+from simulators.world.tick import Tick
 from simulators.world.world import World
 from simulators.world.world_state import seconds
 
@@ -48,15 +48,15 @@ class Simulation:
         self._world = world
         self._known = frozenset(rulebook.catalogue.triggers)
         self._name = name
-        self._courier = Courier(world, rulebook)
-        self.tally = Tally(world.scenario.weeks, world.repertoire)
+        self._courier = DecisionLog(world, rulebook)
+        self.tally = Counts(world.scenario.weeks, world.repertoire)
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[DecisionOutcomes]:
         """Every decision with what became of it, in order."""
         return self._courier.records
 
-    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[Record]:
+    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
         """Run to the calendar's end; ``progress`` hears of each hour."""
         while self._world.tick < self._world.scenario.hours:
             self.step()
@@ -82,17 +82,17 @@ class Simulation:
             if sends is not None:
                 self.tally.sent(self._world.tick, sends)
 
-    def _wishes(self, hour: Hour) -> list[Wish]:
+    def _wishes(self, hour: Tick) -> list[ConsentChange]:
         names, consent = self._world.repertoire.channels.names, self._world.population.consent
         joined = [
-            Wish(shopper_id(shopper), dict(zip(names, consent[shopper].tolist(), strict=True)))
+            ConsentChange(shopper_id(shopper), dict(zip(names, consent[shopper].tolist(), strict=True)))
             for shopper in hour.joined.tolist()
         ]
         apps = [name for name, own in zip(names, self._world.repertoire.channels.of_app, strict=True) if own]
-        gone = [Wish(shopper_id(shopper), dict.fromkeys(apps, False)) for shopper in hour.uninstalled.tolist()]
+        gone = [ConsentChange(shopper_id(shopper), dict.fromkeys(apps, False)) for shopper in hour.uninstalled.tolist()]
         return joined + gone
 
-    def _acts(self, hour: Hour) -> list[Acted]:
+    def _acts(self, hour: Tick) -> list[ShopperEvent]:
         acts = []
         for events in hour.events:
             for row, (shopper, at) in enumerate(zip(events.shoppers.tolist(), events.at.tolist(), strict=True)):
@@ -101,19 +101,21 @@ class Simulation:
                     attributes["category"] = PRODUCT_CATEGORIES[events.category[row]]
                 if events.values is not None:
                     attributes["value"] = float(events.values[row])
-                acts.append(Acted(shopper_id(shopper), events.kind, seconds(self._world.scenario, at), attributes))
+                acts.append(
+                    ShopperEvent(shopper_id(shopper), events.kind, seconds(self._world.scenario, at), attributes)
+                )
         return acts
 
-    def _happened(self, hour: Hour) -> Mapping[int, list[Happening]]:
-        happened: dict[int, list[Happening]] = defaultdict(list)
+    def _happened(self, hour: Tick) -> Mapping[int, list[Trigger]]:
+        happened: dict[int, list[Trigger]] = defaultdict(list)
         for triggers in hour.triggers:
             if triggers.kind in self._known:
                 for row, shopper in enumerate(triggers.shoppers.tolist()):
                     number = None if triggers.category is None else int(triggers.category[row])
-                    happened[shopper].append(Happening(triggers.kind, _attributes(triggers.kind, number)))
+                    happened[shopper].append(Trigger(triggers.kind, _attributes(triggers.kind, number)))
         return happened
 
-    def _arrival(self, shopper: int, happenings: list[Happening], now: float) -> Arrival:
+    def _arrival(self, shopper: int, happenings: list[Trigger], now: float) -> Arrival:
         # Of two that are alike only the first counts: a request names each trigger once.
         distinct = {each.type: each for each in reversed(happenings)}
         device = "mobile" if self._world.population.mobile[shopper] else "desktop"

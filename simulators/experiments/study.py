@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.comparison import Estimate
-from simulators.experiments.counts import Tally
+from simulators.experiments.counts import Counts
 from simulators.experiments.incremental_value import Value
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.broadcast import NoSends, Sender, run
-from simulators.shops.local import LocalShop, Mind
-from simulators.world.messages import Repertoire
-from simulators.world.tick import Hour
+from simulators.shops.local import LocalShop, PolicySource
+from simulators.world.messages import Messages
+from simulators.world.tick import Tick
 from simulators.world.world import World
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int], None]
-Play = Callable[[World, int, Progress], Tally]
+Play = Callable[[World, int, Progress], Counts]
 """Plays a world of a seed to its end, telling of every hour that passes."""
 
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; beyond, the normal quantile is within 10 %.
@@ -59,7 +59,7 @@ class Result:
     weekly: FloatArray
     realised: float
     reach: float
-    tally: Tally
+    tally: Counts
 
     @property
     def value(self) -> float:
@@ -99,10 +99,10 @@ class Result:
 def sender_contender(name: str, make: Callable[[], Sender]) -> Contender:
     """Let a sender contend: it decides for all shoppers at once, without guardrails."""
 
-    def play(world: World, seed: int, progress: Progress) -> Tally:
-        tally = Tally(world.scenario.weeks, world.repertoire)
+    def play(world: World, seed: int, progress: Progress) -> Counts:
+        tally = Counts(world.scenario.weeks, world.repertoire)
 
-        def watch(hour: Hour) -> None:
+        def watch(hour: Tick) -> None:
             tally.saw(hour)
             progress(1)
 
@@ -115,7 +115,7 @@ def sender_contender(name: str, make: Callable[[], Sender]) -> Contender:
 def shop_contender(name: str, make: Callable[[World, int], Shop], rulebook: Rulebook) -> Contender:
     """Let a shop contend: it decides on triggers, within the guardrails."""
 
-    def play(world: World, seed: int, progress: Progress) -> Tally:
+    def play(world: World, seed: int, progress: Progress) -> Counts:
         simulation = Simulation(make(world, seed), world, rulebook, f"{world.scenario.name}-{seed}")
         simulation.run(progress)
         return simulation.tally
@@ -123,7 +123,7 @@ def shop_contender(name: str, make: Callable[[World, int], Shop], rulebook: Rule
     return Contender(name, play)
 
 
-def mind_contender(name: str, make: Callable[[World], Mind], rulebook: Rulebook) -> Contender:
+def policy_contender(name: str, make: Callable[[World], PolicySource], rulebook: Rulebook) -> Contender:
     """Let a mind contend, in a shop of this process."""
     return shop_contender(name, lambda world, seed: LocalShop(make(world), rulebook, str(seed).encode()), rulebook)
 
@@ -148,11 +148,11 @@ class Study:
             raise ValueError(f"shoppers must be at least 1, not {self.shoppers}")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must name at least one seed of at least 0, each once")
-        Repertoire.of(self.rulebook)  # refuses channels that the world does not know
+        Messages.of(self.rulebook)  # refuses channels that the world does not know
 
     def world(self, seed: int) -> World:
         """Make the world of a seed."""
-        return World(self.scenario, self.shoppers, seed, Repertoire.of(self.rulebook))
+        return World(self.scenario, self.shoppers, seed, Messages.of(self.rulebook))
 
     def compare(self, contenders: Iterable[Contender], progress: Callable[[str, int], None]) -> list[Result]:
         """Let all contenders play all seeds; ``progress`` hears of hours by contender."""
@@ -172,7 +172,7 @@ class Study:
         return results
 
 
-def _result(name: str, seed: int, world: World, twin: World, tally: Tally) -> Result:
+def _result(name: str, seed: int, world: World, twin: World, tally: Counts) -> Result:
     value = Value.of(world, twin)
     initial = world.population.consent
     return Result(

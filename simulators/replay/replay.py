@@ -14,12 +14,12 @@ from itertools import groupby
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
-from simulators.experiments.decision_log import Courier, Record
+from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.replay.pace import Pace
 from simulators.replay.purchases import Purchase
 from simulators.scenario import Scenario
-from simulators.shops.base import Acted, Arrival, Happening, Shop, Wish
-from simulators.world.messages import Repertoire
+from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, Trigger
+from simulators.world.messages import Messages
 from simulators.world.world import World
 
 TICK_S = 3_600.0
@@ -63,8 +63,8 @@ class Replay:
         self._seed = seed
         names = dict.fromkeys(purchase.shopper for purchase in purchases)
         self._numbers = {name: number for number, name in enumerate(names)}
-        self._world = World(scenario or scenario_of(purchases), len(names), seed, Repertoire.of(rulebook))
-        self._courier = Courier(self._world, rulebook)
+        self._world = World(scenario or scenario_of(purchases), len(names), seed, Messages.of(rulebook))
+        self._courier = DecisionLog(self._world, rulebook)
         self._pace = Pace()
         self._known: set[str] = set()
         self._asked = 0
@@ -74,7 +74,7 @@ class Replay:
         """Whose shoppers answer."""
         return self._world
 
-    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[Record]:
+    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
         """Replay all purchases; give the records in their order."""
         for tick, group in groupby(self._purchases, key=lambda purchase: purchase.at // TICK_S):
             while self._world.now < tick * TICK_S:
@@ -102,23 +102,23 @@ class Replay:
             numbers = [self._numbers[arrival.shopper_id] for arrival in arrivals]
             self._courier.send(arrivals, self._shop.decide(arrivals), numbers)
 
-    def _introduce(self, purchases: Sequence[Purchase]) -> list[Wish]:
+    def _introduce(self, purchases: Sequence[Purchase]) -> list[ConsentChange]:
         new = [name for name in dict.fromkeys(each.shopper for each in purchases) if name not in self._known]
-        return [Wish(name, self._consent(self._numbers[name])) for name in new]
+        return [ConsentChange(name, self._consent(self._numbers[name])) for name in new]
 
     def _consent(self, number: int) -> dict[str, bool]:
         names = self._world.repertoire.channels.names
         return dict(zip(names, self._world.population.consent[number].tolist(), strict=True))
 
-    def _gone(self, numbers: Sequence[int]) -> list[Wish]:
+    def _gone(self, numbers: Sequence[int]) -> list[ConsentChange]:
         channels = self._world.repertoire.channels
         apps = [name for name, own in zip(channels.names, channels.of_app, strict=True) if own]
         names = list(self._numbers)
-        return [Wish(names[number], dict.fromkeys(apps, False)) for number in numbers]
+        return [ConsentChange(names[number], dict.fromkeys(apps, False)) for number in numbers]
 
     def _buy(self, purchases: Sequence[Purchase], now: float) -> None:
         acts = [
-            Acted(each.shopper, "purchase", each.at, {"value": max(each.value, 0.0), "invoice": each.invoice})
+            ShopperEvent(each.shopper, "purchase", each.at, {"value": max(each.value, 0.0), "invoice": each.invoice})
             for each in purchases
         ]
         self._shop.saw(acts, now)
@@ -128,13 +128,13 @@ class Replay:
 
     def _arrivals(self, purchases: Sequence[Purchase], now: float) -> list[Arrival]:
         """Ask once for every shopper who bought in this hour, or to whom something is due."""
-        happened: dict[str, list[Happening]] = {}
+        happened: dict[str, list[Trigger]] = {}
         for each in purchases:
             if each.shopper not in happened:
-                happened[each.shopper] = [Happening(self._occasion(each.shopper), {"product": each.product})]
+                happened[each.shopper] = [Trigger(self._occasion(each.shopper), {"product": each.product})]
         for _, shopper, kind in self._pace.due(now):
             if kind in self._catalogue.triggers and shopper not in happened:
-                happened[shopper] = [Happening(kind)]
+                happened[shopper] = [Trigger(kind)]
         return [self._arrival(shopper, happenings, now) for shopper, happenings in happened.items()]
 
     def _occasion(self, shopper: str) -> str:
@@ -143,7 +143,7 @@ class Replay:
         self._known.add(shopper)
         return FIRST_TRIGGERS[len(self._known) % 2]
 
-    def _arrival(self, shopper: str, happenings: list[Happening], now: float) -> Arrival:
+    def _arrival(self, shopper: str, happenings: list[Trigger], now: float) -> Arrival:
         self._asked += 1
         mobile = self._world.population.mobile[self._numbers[shopper]]
         context: dict[str, Scalar] = {"device": "mobile" if mobile else "desktop"}

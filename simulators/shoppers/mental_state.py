@@ -1,4 +1,4 @@
-"""Moods: what notifications, visits and orders leave behind in a shopper, and how it fades.
+"""MentalState: what notifications, visits and orders leave behind in a shopper, and how it fades.
 
 Load, staleness and inattention fade exponentially, so they are kept *inflated*, as if the past had grown
 instead: x(t) = y * f(t) with y only ever added to. No tick touches shoppers to whom nothing happens.
@@ -25,7 +25,7 @@ _LONG_AGO = -1.0e6
 
 
 @dataclass(frozen=True)
-class Mood:
+class MessageMood:
     """What of a shopper's mood bears on one message that is seen; every array broadcasts.
 
     ``overload`` is weighted sends a week over what is tolerated, ``intent`` in [0, 1] that of the moment
@@ -39,7 +39,7 @@ class Mood:
     need: FloatArray
 
 
-class Moods:
+class MentalState:
     """The moods of N shoppers towards M messages.
 
     Parameters
@@ -80,9 +80,9 @@ class Moods:
         """Give how often a message was seen lately."""
         return np.asarray(self._staleness[rows, messages].astype(np.float64) * np.exp(-_STALE_DECAY * tick))
 
-    def at(self, tick: int, rows: Rows, messages: Rows, intent: FloatArray) -> Mood:
+    def at(self, tick: int, rows: Rows, messages: Rows, intent: FloatArray) -> MessageMood:
         """Give the moods of shoppers as they see messages; ``intent`` is the one that the messages carry."""
-        return Mood(
+        return MessageMood(
             intent,
             self.overload(tick, rows),
             self.staleness(tick, rows, messages),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators import parameters as of
 from simulators.parameters import ChannelTable
-from simulators.random_streams import Purpose, Streams
+from simulators.random_streams import Purpose, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
 
@@ -57,7 +57,7 @@ class Population:
     joins: NDArray[np.int32]
 
     @classmethod
-    def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: Streams) -> Population:
+    def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: RandomStreams) -> Population:
         """Draw shoppers."""
         random, count = streams.generator(Purpose.latent), len(channels.names)
         mobile = random.random(shoppers) < of.MOBILE_SHARE

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators import parameters as of
-from simulators.shoppers.mental_state import Mood
+from simulators.shoppers.mental_state import MessageMood
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Chances:
         return np.asarray(clicked * ordered * left)
 
 
-def click(appeal: FloatArray, mood: Mood, triggered: FloatArray) -> FloatArray:
+def click(appeal: FloatArray, mood: MessageMood, triggered: FloatArray) -> FloatArray:
     """Give the probability of a click.
 
     sigmoid(appeal + 1.5 intent * triggered - .35 min(overload, 4) - .5 staleness) * attention
@@ -69,7 +69,7 @@ def click(appeal: FloatArray, mood: Mood, triggered: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> rested = Mood(*(np.array([each]) for each in (0.0, 0.0, 0.0, 1.0, 1.0)))
+    >>> rested = MessageMood(*(np.array([each]) for each in (0.0, 0.0, 0.0, 1.0, 1.0)))
     >>> click(np.array([0.0]), rested, np.array([0.0]))
     array([0.5])
     """

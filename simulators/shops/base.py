@@ -11,7 +11,7 @@ from policies.records.rows import OutcomeType, Scalar
 
 
 @dataclass(frozen=True)
-class Happening:
+class Trigger:
     """A trigger: what happened to a shopper, with what the templates need."""
 
     type: str
@@ -24,13 +24,13 @@ class Arrival:
 
     event_id: str
     shopper_id: str
-    happenings: tuple[Happening, ...]
+    happenings: tuple[Trigger, ...]
     at: float
     context: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """An outcome that the shop is told."""
 
     event_id: str
@@ -40,7 +40,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Acted:
+class ShopperEvent:
     """Something a shopper did, which the shop sees."""
 
     shopper_id: str
@@ -50,7 +50,7 @@ class Acted:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ConsentChange:
     """Consent that a shopper gives or withdraws."""
 
     shopper_id: str
@@ -60,15 +60,15 @@ class Wish:
 class Shop(Protocol):
     """What decides."""
 
-    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
         """Take changes of consent in."""
         ...
 
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
         """Take outcomes in."""
         ...
 
-    def saw(self, acts: Sequence[Acted], now: float) -> None:
+    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
         """Take what shoppers did in."""
         ...
 

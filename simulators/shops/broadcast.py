@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulators.random_streams import Purpose
 from simulators.world.deliveries import Sends
-from simulators.world.tick import Hour, Rows
+from simulators.world.tick import Rows, Tick
 from simulators.world.world import World
 
 DELAYS_H = (0.0, 2.0, 8.0, 11.0, 14.0)
@@ -137,7 +137,7 @@ def run(
     world: World,
     sender: Sender,
     ticks: int | None = None,
-    watch: Callable[[Hour], None] | None = None,
+    watch: Callable[[Tick], None] | None = None,
     note: Callable[[int, Sends], None] | None = None,
 ) -> None:
     """Let a sender act for some hours, to the calendar's end if not said otherwise.

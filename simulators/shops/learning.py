@@ -16,7 +16,7 @@ MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
 """Makes the policy to serve of a model version."""
 
 
-class LearningMind:
+class LearningPolicy:
     """Folds rows as they come and serves a new version at every `reach` after which something was learned.
 
     Parameters

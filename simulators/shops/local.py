@@ -9,7 +9,7 @@ from typing import Protocol
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
-from policies.decision_row import record
+from policies.decision_row import decision_row
 from policies.models.policy import Policy
 from policies.records.request import Request
 from policies.records.rows import (
@@ -24,10 +24,10 @@ from policies.records.rows import (
 from policies.rules.budget import BudgetDay, spent_by
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-from simulators.shops.base import Acted, Arrival, Told, Wish
+from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
 
-class Mind(Protocol):
+class PolicySource(Protocol):
     """What a shop decides by."""
 
     def policy(self, arrival: Arrival) -> Policy:
@@ -43,7 +43,7 @@ class Mind(Protocol):
         ...
 
 
-class FixedMind:
+class FixedPolicy:
     """A policy that never changes."""
 
     def __init__(self, policy: Policy) -> None:
@@ -76,7 +76,7 @@ class LocalShop:
         The application seed of the draws.
     """
 
-    def __init__(self, mind: Mind, rulebook: Rulebook, seed: bytes) -> None:
+    def __init__(self, mind: PolicySource, rulebook: Rulebook, seed: bytes) -> None:
         self._mind = mind
         self._rulebook = rulebook
         self._seed = seed
@@ -91,12 +91,12 @@ class LocalShop:
             self._spent.update(spent_by(row, before))
         self._mind.take(row)
 
-    def wishes(self, wishes: Sequence[Wish], now: float) -> None:
+    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
         """Take changes of consent in."""
         for wish in wishes:
             self._append(PreferencesRow(now, wish.shopper_id, dict(wish.consent)))
 
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
         """Take outcomes in."""
         for told in outcomes:
             decision = self._decisions[told.event_id]
@@ -112,7 +112,7 @@ class LocalShop:
                 )
             )
 
-    def saw(self, acts: Sequence[Acted], now: float) -> None:
+    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
         """Take what shoppers did in."""
         for act in acts:
             self._append(EventRow(now, act.shopper_id, act.type, act.at, dict(act.attributes)))
@@ -125,7 +125,7 @@ class LocalShop:
         request = request_of(arrival, self._rulebook)
         state = self._states.get(arrival.shopper_id, NEW_SHOPPER)
         decision = decide(request, state, self._rulebook, self._mind.policy(arrival), self._seed, self._spent)
-        row = record(decision)
+        row = decision_row(decision)
         self._decisions[row.event_id] = row
         self._append(row)
         return decision.action

@@ -26,7 +26,7 @@ class TrueModel:
         return Assessment(own.reward - self.price * own.out - self.load_price * own.load, own.out)
 
 
-class OracleMind:
+class OraclePolicy:
     """Greedy by the truth: it sees nothing of the future, so it weighs later sends by prices alone.
 
     Parameters

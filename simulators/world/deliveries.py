@@ -1,4 +1,4 @@
-"""Mail: sends on their way, until they are seen or expire."""
+"""Deliveries: sends on their way, until they are seen or expire."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from simulators.parameters import NIGHT_LEVEL
 from simulators.random_streams import FloatArray, Purpose
-from simulators.world.schedule import Agenda
-from simulators.world.tick import Hour, Outcomes, Rows
-from simulators.world.world_state import Society
+from simulators.world.schedule import Schedule
+from simulators.world.tick import Rows, Tick, TickOutcomes
+from simulators.world.world_state import WorldState
 
 _COLUMNS = {
     **{"ticket": np.int64, "shopper": np.int64, "message": np.int64, "channel": np.int64},
@@ -71,13 +71,13 @@ class Seen:
 _STRIDE = 1 << 32
 
 
-class Mail:
+class Deliveries:
     """Carries sends to shoppers: delivered when due, if consent still stands, then seen some time or never."""
 
-    def __init__(self, society: Society) -> None:
+    def __init__(self, society: WorldState) -> None:
         self._society = society
-        self._scheduled = Agenda(_COLUMNS)
-        self._delivered = Agenda({**_COLUMNS, "at_night": np.bool_})
+        self._scheduled = Schedule(_COLUMNS)
+        self._delivered = Schedule({**_COLUMNS, "at_night": np.bool_})
 
     def take(self, tick: int, sends: Sends) -> None:
         """Take sends that were decided at the beginning of a tick."""
@@ -92,7 +92,7 @@ class Mail:
             decided=np.full(len(sends), float(tick)),
         )
 
-    def pass_hour(self, hour: Hour) -> Seen:
+    def pass_hour(self, hour: Tick) -> Seen:
         """Deliver what is due and give what is seen in this tick."""
         due, rows = self._scheduled.pop(hour.tick + 1)
         if len(due):
@@ -100,20 +100,20 @@ class Mail:
         at, seen = self._delivered.pop(hour.tick + 1)
         return Seen(at, **seen)
 
-    def _deliver(self, hour: Hour, due: FloatArray, rows: dict[str, NDArray[Any]]) -> None:
+    def _deliver(self, hour: Tick, due: FloatArray, rows: dict[str, NDArray[Any]]) -> None:
         society = self._society
         shopper, channel = rows["shopper"], rows["channel"]
         standing = society.consent[shopper, channel]
         for name in self._failing(hour.tick):
             lost = standing & (channel == name)
-            hour.outcomes.append(Outcomes("bounce", rows["ticket"][lost], due[lost]))
+            hour.outcomes.append(TickOutcomes("bounce", rows["ticket"][lost], due[lost]))
             standing &= ~lost
         if not standing.all():
             due, rows = due[standing], {name: column[standing] for name, column in rows.items()}
             shopper, channel = rows["shopper"], rows["channel"]
         costs = society.repertoire.costs[rows["message"], channel]
         society.ledger.paid(society.week(hour.tick), shopper, costs)
-        hour.outcomes.append(Outcomes("delivered", rows["ticket"], due))
+        hour.outcomes.append(TickOutcomes("delivered", rows["ticket"], due))
         seen = self._when_seen(hour.tick, due, rows)
         will = np.flatnonzero(np.isfinite(seen))
         rows = {name: column[will] for name, column in rows.items()}

@@ -1,4 +1,4 @@
-"""Worth: what outcomes are worth by a catalogue's reward weights, on average over order values."""
+"""ExpectedReward: what outcomes are worth by a catalogue's reward weights, on average over order values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Worth:
+class ExpectedReward:
     """Mean rewards of the joint actions of a catalogue.
 
     ``seen`` (n, 2, 2, 2) is for a message that is seen, by whether it is clicked, followed by an order, and
@@ -28,7 +28,7 @@ class Worth:
     unseen: FloatArray
 
     @classmethod
-    def of(cls, rulebook: Rulebook) -> Worth:
+    def of(cls, rulebook: Rulebook) -> ExpectedReward:
         """Compute the means by the catalogue's reward weights."""
         weights, space = rulebook.catalogue.reward, rulebook.space
         channels, complaints = space.channels, ChannelTable.of(space.channels).complaints

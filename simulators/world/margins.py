@@ -9,7 +9,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-class Ledger:
+class Margins:
     """Accounts of one world.
 
     Attributes

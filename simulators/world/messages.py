@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.parameters import CATEGORY_SD, MESSAGE_SD, TASTE_DIMENSIONS, ChannelTable
-from simulators.random_streams import FloatArray, Purpose, Streams, normals
+from simulators.random_streams import FloatArray, Purpose, RandomStreams, normals
 
 OFFER = "offer"
 
 
 @dataclass(frozen=True)
-class Repertoire:
+class Messages:
     """Messages with their categories and triggers, the channels they have, and what sending them costs.
 
     Attributes
@@ -40,7 +40,7 @@ class Repertoire:
     costs: FloatArray
 
     @classmethod
-    def of(cls, rulebook: Rulebook) -> Repertoire:
+    def of(cls, rulebook: Rulebook) -> Messages:
         """Take what a catalogue offers; message and channel numbers are those of its action space."""
         space, catalogue = rulebook.space, rulebook.catalogue
         offered = np.zeros((len(space.messages), len(space.channels)), dtype=np.bool_)
@@ -56,7 +56,7 @@ class Repertoire:
         return np.array([category == OFFER for category in self.categories])
 
 
-def _standard() -> Repertoire:
+def _standard() -> Messages:
     table = {
         "cart_reminder": ("cart", ("cart_abandoned",)),
         "cart_offer": ("offer", ("cart_abandoned", "seasonal")),
@@ -68,7 +68,7 @@ def _standard() -> Repertoire:
         "we_miss_you": ("loyalty", ("win_back", "replenishment")),
     }
     channels = ChannelTable.of(("push", "email", "sms", "webpush", "inapp"))
-    return Repertoire(
+    return Messages(
         messages=tuple(table),
         categories=tuple(category for category, _ in table.values()),
         triggers=tuple(triggers for _, triggers in table.values()),
@@ -90,14 +90,14 @@ class Appeal:
     level: FloatArray
 
     @classmethod
-    def of(cls, repertoire: Repertoire, streams: Streams) -> Appeal:
+    def of(cls, repertoire: Messages, streams: RandomStreams) -> Appeal:
         """Draw the appeal of messages; it belongs to their names, so that a new message changes no other."""
         directions = [_by_name(streams, f"category {name}", TASTE_DIMENSIONS) for name in repertoire.categories]
         levels = [_by_name(streams, f"message {name}", 1) for name in repertoire.messages]
         return cls(CATEGORY_SD * np.stack(directions), MESSAGE_SD * np.concatenate(levels))
 
 
-def _by_name(streams: Streams, name: str, count: int) -> FloatArray:
+def _by_name(streams: RandomStreams, name: str, count: int) -> FloatArray:
     position = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "little")
     positions = position + np.arange(count, dtype=np.uint64)
     radius, angle = streams.uniforms(-1, [Purpose.template_radius, Purpose.template_angle], positions)

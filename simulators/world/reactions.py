@@ -1,4 +1,4 @@
-"""Reading: what shoppers do with the messages they see."""
+"""Reactions: what shoppers do with the messages they see."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from simulators.random_streams import FloatArray, Purpose, normals
 from simulators.shoppers.mental_state import faded_intent
 from simulators.shoppers.response import MEAN_VALUE, Chances, click, conversion, opt_out, own_order
 from simulators.world.deliveries import Seen
-from simulators.world.schedule import Agenda
-from simulators.world.tick import Hour, Outcomes, Rows
-from simulators.world.triggers import Occasions
+from simulators.world.schedule import Schedule
+from simulators.world.tick import Rows, Tick, TickOutcomes
+from simulators.world.triggers import TriggerSchedule
 from simulators.world.visits import buy, order_values
-from simulators.world.world_state import Society
+from simulators.world.world_state import WorldState
 
 _PURPOSES = (
     *(Purpose.click, Purpose.opt_out, Purpose.complaint, Purpose.uninstall, Purpose.return_visit),
@@ -25,7 +25,7 @@ _PURPOSES = (
 BoolArray = NDArray[np.bool_]
 
 
-def chances(society: Society, tick: int, seen: Seen) -> Chances:
+def chances(society: WorldState, tick: int, seen: Seen) -> Chances:
     """Give the true probabilities of what comes of messages seen in a tick."""
     intent = faded_intent(seen.intent, tick - seen.decided)
     mood = society.moods.at(tick, seen.shopper, seen.message, intent)
@@ -42,19 +42,19 @@ def chances(society: Society, tick: int, seen: Seen) -> Chances:
     )
 
 
-class Reading:
+class Reactions:
     """Lets shoppers see messages: they click, leave, come back, order later, and tire."""
 
-    def __init__(self, society: Society, occasions: Occasions) -> None:
+    def __init__(self, society: WorldState, occasions: TriggerSchedule) -> None:
         self._society = society
         self._occasions = occasions
         names = society.repertoire.channels.names
         self._email = names.index("email") if "email" in names else -1
         self._per_send = 1.0 / society.repertoire.channels.looked
-        self._visits = Agenda({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
-        self._reports = Agenda({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
+        self._visits = Schedule({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
+        self._reports = Schedule({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
 
-    def pass_hour(self, hour: Hour, seen: Seen) -> None:
+    def pass_hour(self, hour: Tick, seen: Seen) -> None:
         """Let shoppers react to what they see in this tick, and later orders of earlier readers come."""
         if len(seen.ticket):
             self._react(hour, seen)
@@ -64,7 +64,7 @@ class Reading:
         if len(self._reports):
             self._release(hour)
 
-    def _react(self, hour: Hour, seen: Seen) -> None:
+    def _react(self, hour: Tick, seen: Seen) -> None:
         society, tick = self._society, hour.tick
         uniforms = dict(zip(_PURPOSES, society.streams.uniforms(tick, _PURPOSES, seen.positions), strict=True))
         p = chances(society, tick, seen)
@@ -93,7 +93,7 @@ class Reading:
         moods.saw(tick, seen.shopper, seen.message, self._society.repertoire.channels.weight[seen.channel], per_send)
         moods.attended(tick, seen.shopper, np.where(clicked, of.ATTENTION_CLICK, -of.ATTENTION_IGNORE * per_send))
 
-    def _leave(self, hour: Hour, seen: Seen, uniforms: dict[Purpose, FloatArray], hazard: FloatArray) -> None:
+    def _leave(self, hour: Tick, seen: Seen, uniforms: dict[Purpose, FloatArray], hazard: FloatArray) -> None:
         society, channels = self._society, self._society.repertoire.channels
         leaves = (uniforms[Purpose.opt_out] < hazard) & society.consent[seen.shopper, seen.channel]
         if leaves.any():
@@ -101,9 +101,9 @@ class Reading:
             society.leave(seen.shopper[leaves], seen.channel[leaves])
             quiet = leaves & ~complains
             # What ends consent is told at once in every scenario: the law asks for it.
-            hour.outcomes.append(Outcomes("opt_out", seen.ticket[quiet], seen.at[quiet]))
+            hour.outcomes.append(TickOutcomes("opt_out", seen.ticket[quiet], seen.at[quiet]))
             if complains.any():
-                hour.outcomes.append(Outcomes("complaint", seen.ticket[complains], seen.at[complains]))
+                hour.outcomes.append(TickOutcomes("complaint", seen.ticket[complains], seen.at[complains]))
         goes = (uniforms[Purpose.uninstall] < of.UNINSTALL_SHARE * hazard) & channels.of_app[seen.channel]
         if goes.any():
             gone = np.unique(seen.shopper[goes])
@@ -131,7 +131,7 @@ class Reading:
         after_reading = np.minimum(0.2 - np.log1p(-uniform) * of.RETURN_LAG_H, of.ORDER_HORIZON_H)
         return np.where(clicked, after_click, after_reading)
 
-    def _come(self, hour: Hour, due: FloatArray, visits: dict[str, NDArray[Any]]) -> None:
+    def _come(self, hour: Tick, due: FloatArray, visits: dict[str, NDArray[Any]]) -> None:
         society, ticket, shopper, value = self._society, visits["ticket"], visits["shopper"], visits["value"]
         hour.visitors.append(shopper)
         self._occasions.visited(hour.tick, shopper)
@@ -142,11 +142,11 @@ class Reading:
             buy(hour, society, self._occasions, shopper[orders], value[orders])
             self._report(hour, "conversion", ticket[orders], due[orders], value[orders])
 
-    def _report(self, hour: Hour, kind: str, tickets: Rows, at: FloatArray, values: FloatArray | None = None) -> None:
+    def _report(self, hour: Tick, kind: str, tickets: Rows, at: FloatArray, values: FloatArray | None = None) -> None:
         """Tell outcomes, now or as late as the scenario has it."""
         mean = self._society.scenario.report_lag_h
         if mean == 0.0:
-            hour.outcomes.append(Outcomes(kind, tickets, at, values))  # type: ignore[arg-type]
+            hour.outcomes.append(TickOutcomes(kind, tickets, at, values))  # type: ignore[arg-type]
             return
         (uniform,) = self._society.streams.uniforms(hour.tick, [Purpose.report_lag], tickets)
         self._reports.add(
@@ -157,13 +157,13 @@ class Reading:
             value=np.zeros(len(tickets)) if values is None else values,
         )
 
-    def _release(self, hour: Hour) -> None:
+    def _release(self, hour: Tick) -> None:
         _, rows = self._reports.pop(hour.tick + 1)
         for number, kind in enumerate(_LATE):
             own = rows["kind"] == number
             if own.any():
                 values = rows["value"][own] if kind == "conversion" else None
-                hour.outcomes.append(Outcomes(kind, rows["ticket"][own], rows["at"][own], values))  # type: ignore[arg-type]
+                hour.outcomes.append(TickOutcomes(kind, rows["ticket"][own], rows["at"][own], values))  # type: ignore[arg-type]
 
 
 _LATE = ("open", "click", "conversion")

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 _FIRST_CAPACITY = 256
 
 
-class Agenda:
+class Schedule:
     """A table of rows with a due time each; memory follows the rows that wait.
 
     Parameters
@@ -21,7 +21,7 @@ class Agenda:
 
     Examples
     --------
-    >>> agenda = Agenda({"shopper": np.int64})
+    >>> agenda = Schedule({"shopper": np.int64})
     >>> agenda.add(np.array([3.5, 1.2]), shopper=np.array([7, 8]))
     >>> due, rows = agenda.pop(2.0)
     >>> due, rows["shopper"], len(agenda)

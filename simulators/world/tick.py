@@ -15,8 +15,8 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """Outcomes of one type: tickets (the senders' numbers), when they happened (calendar hours), values."""
+class TickOutcomes:
+    """TickOutcomes of one type: tickets (the senders' numbers), when they happened (calendar hours), values."""
 
     kind: OutcomeType
     tickets: Rows
@@ -45,7 +45,7 @@ class Triggers:
 
 
 @dataclass
-class Hour:
+class Tick:
     """What one tick brought.
 
     Attributes
@@ -65,7 +65,7 @@ class Hour:
     """
 
     tick: int
-    outcomes: list[Outcomes] = field(default_factory=list)
+    outcomes: list[TickOutcomes] = field(default_factory=list)
     events: list[Events] = field(default_factory=list)
     triggers: list[Triggers] = field(default_factory=list)
     joined: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Occasions: triggers that come due some time after what a shopper did."""
+"""TriggerSchedule: triggers that come due some time after what a shopper did."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from simulators import parameters as of
 from simulators.random_streams import FloatArray, Purpose
-from simulators.world.tick import Events, Hour, Rows, Triggers
-from simulators.world.world_state import NEVER, Society
+from simulators.world.tick import Events, Rows, Tick, Triggers
+from simulators.world.world_state import NEVER, WorldState
 
 KINDS = (*(kind for kind, _, _ in of.PRODUCT_EVENTS), "review_request", "replenishment", "win_back", "welcome")
 """Triggers that wait for their hour; each shopper has at most one of each ahead."""
@@ -19,17 +19,17 @@ _REVIEW, _REPLENISHMENT, _WIN_BACK, _WELCOME = (
 SEASONAL = "seasonal"
 
 
-class Occasions:
+class TriggerSchedule:
     """Schedules triggers and lets them come due."""
 
-    def __init__(self, society: Society) -> None:
+    def __init__(self, society: WorldState) -> None:
         self._society = society
         self._due = society.occasions
         self._due[_WELCOME] = np.where(society.population.joins > 0, society.population.joins, NEVER)
         self._joins = society.population.joins
         self._begins = {24 * promo.first_day for promo in society.scenario.promos}
 
-    def pass_hour(self, hour: Hour) -> None:
+    def pass_hour(self, hour: Tick) -> None:
         """Let what is due in this tick happen."""
         tick = hour.tick
         hour.joined = np.flatnonzero(self._joins == tick)
@@ -49,7 +49,7 @@ class Occasions:
     def _category(self, shoppers: Rows, kinds: Rows, kind: int) -> NDArray[np.int8]:
         return np.asarray(self._society.population.favourite[shoppers[kinds == kind]])
 
-    def _join(self, tick: int, hour: Hour) -> None:
+    def _join(self, tick: int, hour: Tick) -> None:
         joined = hour.joined
         (first,) = self._society.streams.uniforms(tick, [Purpose.next_visit], joined)
         self._society.plan_visit(tick - 1, joined, first)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
 from simulators import parameters as of
-from simulators.shoppers.mental_state import Mood, faded_intent
+from simulators.shoppers.mental_state import MessageMood, faded_intent
 from simulators.shoppers.response import click, conversion, opt_out, own_order
-from simulators.world.expected_reward import Worth
+from simulators.world.expected_reward import ExpectedReward
 from simulators.world.world import World
-from simulators.world.world_state import Society
+from simulators.world.world_state import WorldState
 
 FloatArray = NDArray[np.float64]
 
@@ -58,14 +58,14 @@ class Truth:
     """
 
     def __init__(self, world: World, rulebook: Rulebook) -> None:
-        self._society: Society = world.society
+        self._society: WorldState = world.society
         self._world = world
         self._rulebook = rulebook
         space = rulebook.space
         self._delays_h = np.asarray(space.delays_s, dtype=np.float64) / 3_600.0
         channels = world.repertoire.channels
         self._ticks = np.arange(math.ceil(self._delays_h.max() + channels.stays_h.max()) + 1)
-        self._worth = Worth.of(rulebook)
+        self._worth = ExpectedReward.of(rulebook)
 
     def prospects(self, shopper: int, warmth: Mapping[int, float]) -> Prospects:
         """Give what joint actions would bring this shopper now.
@@ -134,7 +134,7 @@ class Truth:
         intent = np.maximum(society.moods.intent(self._world.tick, one), warmth)[:, None]
         intent = faded_intent(intent, self._ticks)[:, None, :]  # (M, 1, T)
         stale = society.moods.staleness(hours[:, None], one, messages[None]).T[:, None, :]
-        mood = Mood(
+        mood = MessageMood(
             intent=intent,
             overload=society.moods.overload(hours, one),
             staleness=stale,

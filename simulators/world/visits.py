@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from simulators import parameters as of
 from simulators.random_streams import FloatArray, Purpose, normals
 from simulators.shoppers.response import MEAN_VALUE, own_order
-from simulators.world.tick import Events, Hour, Rows, Triggers
-from simulators.world.triggers import Occasions
-from simulators.world.world_state import Society
+from simulators.world.tick import Events, Rows, Tick, Triggers
+from simulators.world.triggers import TriggerSchedule
+from simulators.world.world_state import WorldState
 
 _PURPOSES = (
     *(Purpose.next_visit, Purpose.browse, Purpose.cart, Purpose.order, Purpose.value_radius, Purpose.value_angle),
@@ -21,11 +21,11 @@ _PURPOSES = (
 class Visits:
     """Own visits: at most one an hour and shopper."""
 
-    def __init__(self, society: Society, occasions: Occasions) -> None:
+    def __init__(self, society: WorldState, occasions: TriggerSchedule) -> None:
         self._society = society
         self._occasions = occasions
 
-    def pass_hour(self, hour: Hour) -> None:
+    def pass_hour(self, hour: Tick) -> None:
         """Let the shoppers come whose next visit falls into this tick."""
         society, tick = self._society, hour.tick
         here = np.flatnonzero(society.next_visit < tick + 1)
@@ -50,7 +50,7 @@ class Visits:
         self._occasions.wished(tick, here[wishes], which[wishes], lag[wishes])
 
     def _order(
-        self, hour: Hour, here: Rows, at: FloatArray, carts: NDArray[np.bool_], uniform: FloatArray, normal: FloatArray
+        self, hour: Tick, here: Rows, at: FloatArray, carts: NDArray[np.bool_], uniform: FloatArray, normal: FloatArray
     ) -> NDArray[np.bool_]:
         society, tick = self._society, hour.tick
         if not society.scenario.own_orders:
@@ -74,7 +74,7 @@ class Visits:
 
     def _tell(
         self,
-        hour: Hour,
+        hour: Tick,
         event: str,
         trigger: str,
         own: NDArray[np.bool_],
@@ -91,7 +91,7 @@ def order_values(normal: FloatArray) -> FloatArray:
     return np.asarray(np.round(np.exp(of.VALUE_LOG_MEAN + of.VALUE_LOG_SD * normal), 2), dtype=np.float64)
 
 
-def buy(hour: Hour, society: Society, occasions: Occasions, shoppers: Rows, values: FloatArray) -> None:
+def buy(hour: Tick, society: WorldState, occasions: TriggerSchedule, shoppers: Rows, values: FloatArray) -> None:
     """Let shoppers order: book it, meet their need, and schedule what follows an order."""
     society.ledger.ordered(society.week(hour.tick), shoppers, of.MARGIN * values)
     society.moods.ordered(hour.tick, shoppers)

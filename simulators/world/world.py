@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from simulators.scenario import Scenario
 from simulators.shoppers.population import Population
-from simulators.world.deliveries import Mail, Sends
-from simulators.world.margins import Ledger
-from simulators.world.messages import STANDARD, Repertoire
-from simulators.world.reactions import Reading
-from simulators.world.tick import Hour, Rows
-from simulators.world.triggers import KINDS, Occasions
+from simulators.world.deliveries import Deliveries, Sends
+from simulators.world.margins import Margins
+from simulators.world.messages import STANDARD, Messages
+from simulators.world.reactions import Reactions
+from simulators.world.tick import Rows, Tick
+from simulators.world.triggers import KINDS, TriggerSchedule
 from simulators.world.visits import Visits
-from simulators.world.world_state import Society, seconds
+from simulators.world.world_state import WorldState, seconds
 
 
 class CalendarEnded(RuntimeError):
@@ -27,7 +27,7 @@ class World:
     """A simulated shop's shoppers.
 
     In each tick sends that are due are delivered and seen, shoppers react, come by themselves, look, leave
-    carts and order; what became known comes back as an `Hour`. Then the shop decides and calls `send`.
+    carts and order; what became known comes back as an `Tick`. Then the shop decides and calls `send`.
 
     Parameters
     ----------
@@ -54,16 +54,16 @@ class World:
     558
     """
 
-    def __init__(self, scenario: Scenario, shoppers: int, seed: int, repertoire: Repertoire = STANDARD) -> None:
+    def __init__(self, scenario: Scenario, shoppers: int, seed: int, repertoire: Messages = STANDARD) -> None:
         if not 1 <= shoppers < 1 << 32:
             raise ValueError(f"shoppers must be at least 1, not {shoppers}")
-        self.society = Society.found(scenario, shoppers, seed, repertoire, len(KINDS))
+        self.society = WorldState.found(scenario, shoppers, seed, repertoire, len(KINDS))
         self.tick = 0
-        occasions = Occasions(self.society)
+        occasions = TriggerSchedule(self.society)
         self._occasions = occasions
-        self._mail = Mail(self.society)
+        self._mail = Deliveries(self.society)
         self._visits = Visits(self.society, occasions)
-        self._reading = Reading(self.society, occasions)
+        self._reading = Reactions(self.society, occasions)
 
     @property
     def scenario(self) -> Scenario:
@@ -76,12 +76,12 @@ class World:
         return self.society.population
 
     @property
-    def repertoire(self) -> Repertoire:
+    def repertoire(self) -> Messages:
         """What can be sent."""
         return self.society.repertoire
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Margins:
         """What orders brought and sends cost."""
         return self.society.ledger
 
@@ -99,7 +99,7 @@ class World:
         """Give the shoppers who have joined."""
         return np.flatnonzero(self.population.joins < max(self.tick, 1))
 
-    def step(self) -> Hour:
+    def step(self) -> Tick:
         """Let an hour pass.
 
         Raises
@@ -109,7 +109,7 @@ class World:
         """
         if self.tick >= self.scenario.hours:
             raise CalendarEnded(f"the calendar of {self.scenario.name!r} ends after {self.scenario.weeks} weeks")
-        hour = Hour(self.tick)
+        hour = Tick(self.tick)
         self._occasions.pass_hour(hour)
         seen = self._mail.pass_hour(hour)
         self._reading.pass_hour(hour, seen)

@@ -8,20 +8,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.random_streams import FloatArray, Purpose, Streams, normals
+from simulators.random_streams import FloatArray, Purpose, RandomStreams, normals
 from simulators.scenario import Scenario
-from simulators.shoppers.mental_state import Moods
+from simulators.shoppers.mental_state import MentalState
 from simulators.shoppers.population import Population
 from simulators.shoppers.presence import Presence
-from simulators.world.margins import Ledger
-from simulators.world.messages import Appeal, Repertoire
+from simulators.world.margins import Margins
+from simulators.world.messages import Appeal, Messages
 from simulators.world.tick import Rows
 
 NEVER = np.iinfo(np.int32).max
 
 
 @dataclass
-class Society:
+class WorldState:
     """Shoppers, their moods, and the calendar that they live in.
 
     Attributes
@@ -36,20 +36,20 @@ class Society:
 
     scenario: Scenario
     population: Population
-    repertoire: Repertoire
+    repertoire: Messages
     appeal: Appeal
-    streams: Streams
+    streams: RandomStreams
     presence: Presence
-    moods: Moods
+    moods: MentalState
     consent: NDArray[np.bool_]
     next_visit: FloatArray
     occasions: NDArray[np.int32]
-    ledger: Ledger
+    ledger: Margins
 
     @classmethod
-    def found(cls, scenario: Scenario, shoppers: int, seed: int, repertoire: Repertoire, kinds: int) -> Society:
+    def found(cls, scenario: Scenario, shoppers: int, seed: int, repertoire: Messages, kinds: int) -> WorldState:
         """Draw a society as it is before the first tick."""
-        streams = Streams(seed)
+        streams = RandomStreams(seed)
         population = Population.draw(scenario, shoppers, repertoire.channels, streams)
         boosts = [(24 * each.first_day, 24 * (each.first_day + each.days), each.presence) for each in scenario.promos]
         return cls(
@@ -59,11 +59,11 @@ class Society:
             appeal=Appeal.of(repertoire, streams),
             streams=streams,
             presence=Presence(scenario.hours, scenario.first_hour, boosts),
-            moods=Moods(population.tolerance, len(repertoire.messages)),
+            moods=MentalState(population.tolerance, len(repertoire.messages)),
             consent=population.consent.copy(),
             next_visit=np.full(shoppers, np.inf),
             occasions=np.full((kinds, shoppers), NEVER, dtype=np.int32),
-            ledger=Ledger(shoppers, scenario.weeks),
+            ledger=Margins(shoppers, scenario.weeks),
         )
 
     @property

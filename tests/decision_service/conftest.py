@@ -15,7 +15,7 @@ import yaml
 from decision_service.api.routes import build_api
 from decision_service.app import LocalFleet, Service, open_learner
 from decision_service.learning.learner import Learner
-from decision_service.learning.serving import Versions
+from decision_service.learning.serving import Serving
 from decision_service.settings import Settings
 from tests.conftest import RealRedis
 
@@ -76,7 +76,7 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
         settings = Settings.load(defaults | options, {})
         learner = open_learner(settings)
 
-        def fleet(versions: Versions) -> LocalFleet:
+        def fleet(versions: Serving) -> LocalFleet:
             return LocalFleet(learner, versions)
 
         service = Service(settings, fleet)

@@ -1,4 +1,4 @@
-"""Rows: bad values are named by row and column."""
+"""LoggedBatch: bad values are named by row and column."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from offline_eval import NAMES, BadData, Rows, Totals, blocks, dense_blocks, evaluate, named
-from offline_eval.logs.decisions import Decision
+from offline_eval import NAMES, BadData, LoggedBatch, Totals, blocks, dense_blocks, evaluate, named
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.targets import Call
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
@@ -43,44 +43,44 @@ def columns(**changes: object) -> dict[str, object]:
 )
 def test_a_bad_value_is_named_by_row_and_column(column: str, values: list[float]) -> None:
     with pytest.raises(BadData, match=rf"row 3, column {column}: is "):
-        Rows.of(**columns(**{column: values}))
+        LoggedBatch.of(**columns(**{column: values}))
 
 
 def test_a_propensity_that_no_weight_can_be_made_of_is_named() -> None:
     with pytest.raises(BadData, match=r"row 2, column propensity: is 9\.999\d*e-321, too small to divide by"):
-        Rows.of(**columns(propensity=[0.5, 1e-320, 0.5]))
+        LoggedBatch.of(**columns(propensity=[0.5, 1e-320, 0.5]))
 
 
 def test_rounding_above_1_is_brought_down_and_more_is_told_with_its_digits() -> None:
-    rows = Rows.of(**columns(propensity=[1.0000001, 0.5, 1.0], target_propensity=[1.0000009, 0.5, 0.5]))
+    rows = LoggedBatch.of(**columns(propensity=[1.0000001, 0.5, 1.0], target_propensity=[1.0000009, 0.5, 0.5]))
     assert rows.weight.tolist() == [1.0, 1.0, 0.5]
     with pytest.raises(
         BadData, match=r"row 1, column target_propensity: is 1\.000002, must be at least 0 and at most 1"
     ):
-        Rows.of(**columns(target_propensity=[1.000002, 0.5, 0.5]))
+        LoggedBatch.of(**columns(target_propensity=[1.000002, 0.5, 0.5]))
 
 
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(BadData, match="column propensity: has 2 values, reward has 3"):
-        Rows.of(**columns(propensity=[0.5, 0.5]))
+        LoggedBatch.of(**columns(propensity=[0.5, 0.5]))
 
 
 @pytest.mark.parametrize("column", ["shoppers", "events", "unsupported", "v_target"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_optional_columns_of_other_lengths_are_refused_too(column: str, count: int) -> None:
     with pytest.raises(BadData, match=f"column {column}: has {count} values, reward has 3"):
-        Rows.of(**columns(**{column: [0.5] * count}))
+        LoggedBatch.of(**columns(**{column: [0.5] * count}))
 
 
 def test_labels_of_another_length_are_refused() -> None:
     with pytest.raises(BadData, match="column channel: has 2 values, reward has 3"):
-        Rows.of(**columns(labels={"channel": ["push", "email"]}))
+        LoggedBatch.of(**columns(labels={"channel": ["push", "email"]}))
 
 
 @pytest.mark.parametrize("column", ["reward", "propensity", "target_propensity"])
 def test_a_column_that_is_missing_is_named(column: str) -> None:
     with pytest.raises(BadData, match=f"column {column}: is missing"):
-        Rows.of(**{name: values for name, values in columns().items() if name != column})
+        LoggedBatch.of(**{name: values for name, values in columns().items() if name != column})
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_column_that_is_missing_is_named(column: str) -> None:
 )
 def test_what_is_no_column_is_named(column: str, values: object, complaint: str) -> None:
     with pytest.raises(BadData, match=re.escape(complaint)):
-        Rows.of(**columns(**{column: values}))
+        LoggedBatch.of(**columns(**{column: values}))
 
 
 def test_shoppers_may_be_any_objects() -> None:
-    rows = Rows.of(**columns(shoppers=np.array(["ann", 1, "ann"], dtype=object)))
+    rows = LoggedBatch.of(**columns(shoppers=np.array(["ann", 1, "ann"], dtype=object)))
     assert rows.shoppers is not None
     assert rows.shoppers.tolist() == ["ann", "1", "ann"]
 
@@ -114,7 +114,7 @@ def test_numbers_of_rows_go_on_over_blocks() -> None:
         list(dense_blocks(reward, np.zeros(count, dtype=np.int64), propensity, target, size=3))
 
 
-def dense(**changes: object) -> list[Rows]:
+def dense(**changes: object) -> list[LoggedBatch]:
     """Seven rows over three joint actions, in blocks of three."""
     sound: dict[str, Any] = {
         "reward": np.ones(7),
@@ -195,7 +195,7 @@ def test_dense_columns_of_another_kind_or_length_are_refused() -> None:
 
 
 def test_blocks_keep_every_column() -> None:
-    rows = Rows.of(**columns(shoppers=["a", "b", "a"], labels={"channel": np.array(["x", "y", "x"])}))
+    rows = LoggedBatch.of(**columns(shoppers=["a", "b", "a"], labels={"channel": np.array(["x", "y", "x"])}))
     again = next(iter(blocks([rows.slice(0, 2), rows.slice(2, 3)])))
     assert again.shoppers is not None
     assert again.shoppers.tolist() == ["a", "b", "a"]
@@ -204,8 +204,8 @@ def test_blocks_keep_every_column() -> None:
     assert rows.slice(1, 3).first == 2
 
 
-def decision(number: int, drawn: int, logged: np.ndarray, reward: float = 0.0) -> Decision:
-    return Decision(f"e-{number}", f"s-{number}", float(number), {}, ACTIONS, logged, drawn, reward)
+def decision(number: int, drawn: int, logged: np.ndarray, reward: float = 0.0) -> LoggedDecision:
+    return LoggedDecision(f"e-{number}", f"s-{number}", float(number), {}, ACTIONS, logged, drawn, reward)
 
 
 @pytest.mark.parametrize("slots", [(), ("channel",)])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from offline_eval.logs.decisions import HOLD, Decision
+from offline_eval.logs.decisions import HOLD, LoggedDecision
 from offline_eval.reward_models import LogModel, cross_fitted, crossed, fold_of
 from policies.catalogue.action_space import JointAction
 
@@ -61,9 +61,9 @@ def test_crossed_features_are_indicators_and_products() -> None:
     assert found.tolist() == [[0, 1, 0, 0, 2, 3]]
 
 
-def decision(number: int, context: str, drawn: int, reward: float) -> Decision:
+def decision(number: int, context: str, drawn: int, reward: float) -> LoggedDecision:
     actions = (JointAction("a", "push", 0), JointAction("b", "email", 3600), HOLD)
-    return Decision(
+    return LoggedDecision(
         f"e-{number}",
         f"s-{number % 97}",
         float(number),

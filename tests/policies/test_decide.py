@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide, draw, still_allowed, unit_number
-from policies.decision_row import LOST_RACE, record
+from policies.decision_row import LOST_RACE, decision_row
 from policies.learning.fold import empty_snapshot
 from policies.models.learned import LearnedModel
-from policies.models.policy import Policy, rule, uniform
+from policies.models.policy import Policy, rule_policy, uniform_policy
 from policies.models.vw import OPTIONS
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, TriggerRecord, decode, encode, unpack
@@ -31,13 +31,13 @@ def default_policy(rulebook: Rulebook) -> Policy:
 
 
 def test_the_same_request_is_decided_the_same(small_rulebook: Rulebook) -> None:
-    first, again = (decide(request(), NEW_SHOPPER, small_rulebook, uniform(), SEED) for _ in range(2))
-    assert encode(record(first)) == encode(record(again))
+    first, again = (decide(request(), NEW_SHOPPER, small_rulebook, uniform_policy(), SEED) for _ in range(2))
+    assert encode(decision_row(first)) == encode(decision_row(again))
 
 
 def test_another_event_id_or_seed_draws_anew(small_rulebook: Rulebook) -> None:
     def drawn(event_id: str, seed: bytes) -> int:
-        return decide(request(event_id=event_id), NEW_SHOPPER, small_rulebook, uniform(), seed).drawn
+        return decide(request(event_id=event_id), NEW_SHOPPER, small_rulebook, uniform_policy(), seed).drawn
 
     assert len({drawn(f"e-{number}", SEED) for number in range(200)}) == 9
     assert [drawn(f"e-{n}", b"a") for n in range(50)] != [drawn(f"e-{n}", b"b") for n in range(50)]
@@ -55,7 +55,7 @@ def test_a_draw_never_has_probability_zero(weights: list[float], unit: float) ->
 @pytest.mark.parametrize("name", ["uniform", "rule", "default"])
 def test_served_frequencies_equal_stated_propensities(small_rulebook: Rulebook, name: str) -> None:
     """Chi-square over 20,000 draws in one state; the false-alarm rate is 1e-5 (the seed is fixed)."""
-    policy = {"uniform": uniform(), "rule": rule(0.3), "default": default_policy(small_rulebook)}[name]
+    policy = {"uniform": uniform_policy(), "rule": rule_policy(0.3), "default": default_policy(small_rulebook)}[name]
     decisions = [
         decide(request(event_id=f"e-{number}"), NEW_SHOPPER, small_rulebook, policy, SEED) for number in range(DRAWS)
     ]
@@ -79,11 +79,11 @@ def test_the_uniform_targets_mean_importance_weight_is_one(example_rulebook: Rul
 
 def test_a_row_tells_everything_that_was_decided_on(small_rulebook: Rulebook) -> None:
     state = ShopperState(consent={"email": False})
-    decision = decide(request(), state, small_rulebook, uniform(), SEED)
-    row = decode(encode(record(decision)))
-    assert row == record(decision)
-    verdicts = unpack(record(decision).verdicts, np.uint8)
-    p = unpack(record(decision).probabilities, np.float64)
+    decision = decide(request(), state, small_rulebook, uniform_policy(), SEED)
+    row = decode(encode(decision_row(decision)))
+    assert row == decision_row(decision)
+    verdicts = unpack(decision_row(decision).verdicts, np.uint8)
+    p = unpack(decision_row(decision).probabilities, np.float64)
     assert (verdicts == Reason.no_consent).sum() == 4
     again = draw(p, unit_number(SEED, "e-1"))
     sends = np.flatnonzero(verdicts == Reason.eligible)
@@ -92,9 +92,9 @@ def test_a_row_tells_everything_that_was_decided_on(small_rulebook: Rulebook) ->
 
 def test_without_an_eligible_send_it_holds_with_certainty(small_rulebook: Rulebook) -> None:
     state = ShopperState(consent={"email": False, "push": False})
-    decision = decide(request(), state, small_rulebook, rule(), SEED)
+    decision = decide(request(), state, small_rulebook, rule_policy(), SEED)
     assert (decision.is_send, decision.propensity, decision.eligibility.size) == (False, 1.0, 1)
-    assert record(decision).hold_reason == "no_eligible_action"
+    assert decision_row(decision).hold_reason == "no_eligible_action"
 
 
 def test_who_is_held_out_holds_for_that_but_from_critical_triggers() -> None:
@@ -103,7 +103,7 @@ def test_who_is_held_out_holds_for_that_but_from_critical_triggers() -> None:
     critical, other = trigger(critical=True), trigger("wishlist")
 
     def row(state: ShopperState, *triggers: TriggerRecord) -> DecisionRow:
-        return record(decide(request(*triggers), state, book, uniform(), SEED))
+        return decision_row(decide(request(*triggers), state, book, uniform_policy(), SEED))
 
     assert row(NEW_SHOPPER, critical, other).is_delivered
     assert row(nowhere, critical).hold_reason == "no_eligible_action"
@@ -112,8 +112,8 @@ def test_who_is_held_out_holds_for_that_but_from_critical_triggers() -> None:
 
 
 def test_a_lost_race_keeps_the_draw_and_delivers_nothing(small_rulebook: Rulebook) -> None:
-    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule(), SEED)
-    row = record(decision, lost_race=True)
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule_policy(), SEED)
+    row = decision_row(decision, lost_race=True)
     assert decision.is_send
     assert (row.drawn, row.propensity, row.hold_reason) == (decision.drawn, decision.propensity, LOST_RACE)
     assert row.send_at is None
@@ -121,7 +121,7 @@ def test_a_lost_race_keeps_the_draw_and_delivers_nothing(small_rulebook: Ruleboo
 
 
 def test_a_drawn_send_is_asked_again_in_a_newer_state(small_rulebook: Rulebook) -> None:
-    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule(), SEED)
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule_policy(), SEED)
     assert decision.action is not None
     assert still_allowed(decision, NEW_SHOPPER)
     assert not still_allowed(decision, ShopperState(consent={decision.action.channel: False}))
@@ -129,9 +129,9 @@ def test_a_drawn_send_is_asked_again_in_a_newer_state(small_rulebook: Rulebook) 
 
 def test_sends_of_the_shopper_are_features(small_rulebook: Rulebook) -> None:
     state = ShopperState(sends=(Send("x", NOW - 3_600, "hint", "push", "browse"),))
-    assert decide(request(), state, small_rulebook, uniform(), SEED).context["recent_sends"] == 1
+    assert decide(request(), state, small_rulebook, uniform_policy(), SEED).context["recent_sends"] == 1
 
 
 def test_the_callers_context_wins(small_rulebook: Rulebook) -> None:
     asked = request(context={"segment": "vip"})
-    assert decide(asked, NEW_SHOPPER, small_rulebook, uniform(), SEED).context["segment"] == "vip"
+    assert decide(asked, NEW_SHOPPER, small_rulebook, uniform_policy(), SEED).context["segment"] == "vip"

@@ -9,8 +9,8 @@ from typing import Any
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
-from policies.decision_row import record
-from policies.models.policy import Policy, uniform
+from policies.decision_row import decision_row
+from policies.models.policy import Policy, uniform_policy
 from policies.records.request import Request
 from policies.records.rows import (
     ActivationRow,
@@ -38,7 +38,7 @@ class Shop:
         self.rows: list[Row] = [CatalogueRow(0.0, 1, self.rulebook.catalogue.to_document())]
         self.states: dict[str, ShopperState] = defaultdict(ShopperState)
         self.decisions: dict[str, DecisionRow] = {}
-        self._policy = policy or uniform()
+        self._policy = policy or uniform_policy()
         self._seed = seed
 
     @property
@@ -77,7 +77,7 @@ class Shop:
         request = Request(event_id, shopper_id, tuple(triggers), now, changes.pop("context", {}), **changes)
         spent = self.spent(now)
         decision = decide(request, self.states[shopper_id], self.rulebook, self._policy, self._seed, spent)
-        row = record(decision)
+        row = decision_row(decision)
         self.decisions[event_id] = row
         self._append(row)
         return row

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from policies.models.policy import rule, uniform
+from policies.models.policy import rule_policy, uniform_policy
 from policies.records.rows import QuietHours
 from tests.reference.auditor import Auditor, audit
 from tests.reference.shop import Shop
@@ -55,7 +55,7 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
 
 @st.composite
 def shops(draw: st.DrawFn) -> Shop:
-    policy = rule(epsilon=0.1) if draw(st.booleans()) else uniform()
+    policy = rule_policy(epsilon=0.1) if draw(st.booleans()) else uniform_policy()
     return Shop(draw(catalogues(draw(rule_sets))), policy, seed=str(draw(st.integers(0, 999))).encode())
 
 

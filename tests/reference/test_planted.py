@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from policies.models.policy import rule
+from policies.models.policy import rule_policy
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
@@ -39,7 +39,7 @@ def shop(epsilon: float = 0.0) -> Shop:
     document = copy.deepcopy(WITHOUT_RULES)
     document["delays_s"] = [0]
     document["channels"]["push"]["cost"] = 0.5
-    return Shop(document, rule(epsilon))
+    return Shop(document, rule_policy(epsilon))
 
 
 def sends(own: Shop, *times: float, shopper_id: str = "s-1") -> Shop:
@@ -250,7 +250,7 @@ def test_a_decision_logged_twice_is_found() -> None:
 
 def test_a_shopper_who_was_held_out_stays_so() -> None:
     document = copy.deepcopy(WITHOUT_RULES) | {"arms": {"holdout": 0.5}}
-    own = Shop(document, rule(epsilon=0.0), b"1")
+    own = Shop(document, rule_policy(epsilon=0.0), b"1")
     names = [f"s-{number}" for number in range(20)]
     for name in names:
         for _ in range(2):

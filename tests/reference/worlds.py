@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline_eval import Rows
+from offline_eval import LoggedBatch
 from offline_eval.sequential.trajectories import Trajectories
 
 Array = np.ndarray
@@ -48,12 +48,12 @@ class World:
         """The largest possible importance weight."""
         return float((self.target / self.logging).max())
 
-    def log(self, count: int, random: np.random.Generator, shoppers: Array | None = None) -> Rows:
+    def log(self, count: int, random: np.random.Generator, shoppers: Array | None = None) -> LoggedBatch:
         """Draw a log."""
         kind = random.integers(0, len(self.chance), count)
         action = drawn(self.logging[kind], random)
         reward = (random.random(count) < self.chance[kind, action]).astype(np.float64)
-        return Rows.of(
+        return LoggedBatch.of(
             reward=reward,
             propensity=self.logging[kind, action],
             target_propensity=self.target[kind, action],
@@ -97,13 +97,13 @@ class Orders:
         mean = float(np.exp(self._VALUE_LOG_MEAN + self._VALUE_LOG_SD**2 / 2))
         return mean * self.chance * (1.0 if self.weight == 1.0 else 0.5 + 0.5 / self.poverty)
 
-    def log(self, count: int, random: np.random.Generator) -> Rows:
+    def log(self, count: int, random: np.random.Generator) -> LoggedBatch:
         """Draw a log."""
         seldom = 0.5 / self.weight
         heavy = random.random(count) < seldom
         orders = random.random(count) < np.where(heavy & (self.weight > 1.0), self.chance / self.poverty, self.chance)
         values = np.exp(self._VALUE_LOG_MEAN + self._VALUE_LOG_SD * random.standard_normal(count))
-        return Rows.of(
+        return LoggedBatch.of(
             reward=np.where(orders, values, 0.0),
             propensity=np.where(heavy, seldom, 1.0 - seldom),
             target_propensity=np.full(count, 0.5),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from decision_service.learning.serving import Serving, fallback
+from decision_service.learning.serving import ServedPolicy, fallback_policy
 from decision_service.schemas.reading_answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
 from policies.shopper.state import ShopperState
 from tests.decision_service.conftest import Replica, Start, decide_body
@@ -101,7 +101,7 @@ async def test_what_did_not_leave_has_no_reward_and_teaches_nothing(replica: Sta
 async def test_what_the_fallback_sent_is_rewarded_and_teaches_nothing(replica: Start) -> None:
     async with replica(small_document()) as service:
         versions = service.service.versions
-        versions._serving = Serving(versions.current().rulebook, fallback())
+        versions._serving = ServedPolicy(versions.current().rulebook, fallback_policy())
         answer = await service.decide(exclude=AT_ONCE)
         assert (answer["decision"], answer["policy"]["mode"]) == ("send", "fallback")
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})

@@ -35,7 +35,7 @@ class GroupAnswer(FiguresAnswer, frozen=True, kw_only=True):
     group: GroupName
 
 
-class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ReportTable(msgspec.Struct, frozen=True, kw_only=True):
     """What the log's rows add up to."""
 
     total: FiguresAnswer
@@ -53,7 +53,7 @@ class TallyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 
-class Tally:
+class Report:
     """Folds rows in position order.
 
     Parameters
@@ -71,7 +71,7 @@ class Tally:
     --------
     >>> from decision_service.state.shopper_keys import Names
     >>> from decision_service.queries.report.grouping import GROUPINGS
-    >>> tally = Tally(Span(), GROUPINGS["arm"], Names(b"secret").key)
+    >>> tally = Report(Span(), GROUPINGS["arm"], Names(b"secret").key)
     >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
     >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
     ('treatment', {'policy': 1})
@@ -111,10 +111,10 @@ class Tally:
         if isinstance(row, EventRow):
             self._orders.add(row)
 
-    def answer(self, now: float) -> TallyAnswer:
+    def answer(self, now: float) -> ReportTable:
         """Give the report as known at a time, the log's latest; may be asked again after more rows."""
         figures = self._decided.figures(now)
-        return TallyAnswer(
+        return ReportTable(
             total=reduce(add, figures.values(), Figures()).answer(),
             shoppers=self._opt_ins.known,
             opt_in_rate=self._opt_ins.rates(),

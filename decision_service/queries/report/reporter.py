@@ -11,14 +11,14 @@ from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
 from decision_service.log.base import EventLog, LogRow
-from decision_service.projection.erased_shoppers import Owners
+from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Tally, TallyAnswer
+from decision_service.queries.report.report import Report, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body, Time
-from decision_service.state.shopper_keys import Names
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import ClockRow, FenceRow, decode
 
 _BATCH = 500
@@ -44,7 +44,7 @@ class ReportQuery(Body):
     by: By | None = Field(None, description="What the rows of the report are; without it there is the total alone.")
 
 
-class ReportAnswer(TallyAnswer, frozen=True, kw_only=True):
+class ReportAnswer(ReportTable, frozen=True, kw_only=True):
     """A report, straight from the log."""
 
     start: Annotated[str | None, Meta(description="As asked.")] = msgspec.field(name="from")
@@ -70,7 +70,7 @@ class Reporter:
         Gives the keys that erased shoppers are known under.
     """
 
-    def __init__(self, log: EventLog, names: Names) -> None:
+    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
         self._log = log
         self._names = names
         self._turn = asyncio.Lock()
@@ -92,7 +92,7 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Tally(_span(query), group, self._names.key, Owners(self._log, self._names).of)
+        tally = Report(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)
@@ -106,7 +106,7 @@ class Reporter:
             "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in answer.rows],
         }
 
-    def _fold(self, tally: Tally, until: int) -> None:
+    def _fold(self, tally: Report, until: int) -> None:
         after = 0
         while after < until and (rows := self._log.read(after, min(_BATCH, until - after))):
             for row in rows:
@@ -114,7 +114,7 @@ class Reporter:
             after = rows[-1].position
 
 
-def _take(tally: Tally, row: LogRow) -> None:
+def _take(tally: Report, row: LogRow) -> None:
     if row.kind in _SILENT:
         return
     if tally.needs(row.kind, row.at):

@@ -37,7 +37,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from offline_eval.errors import BadData, NoData
-from offline_eval.logs.decisions import Decision, Recorded
+from offline_eval.logs.decisions import LoggedDecision, Recorded
 from offline_eval.logs.recorded import actions_of, labels_of
 from offline_eval.logs.tables.plain import Unreadable, check_columns, is_parquet, translated
 from policies.catalogue.document import Catalogue
@@ -78,7 +78,7 @@ class LogEntry:
     row: DecisionRow
     role: str
     delivered: bool
-    decision: Decision | None
+    decision: LoggedDecision | None
 
 
 def write_log(path: Path, entries: Iterable[LogEntry], catalogues: Callable[[], Mapping[int, Catalogue]]) -> int:
@@ -136,7 +136,7 @@ def is_log(path: Path) -> bool:
     return bool(metadata.get(b"format") == FORMAT.encode())
 
 
-def read_log(path: Path, role: str) -> Iterator[Decision]:
+def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
     """Read the decisions of a role, in constant memory.
 
     Raises
@@ -193,7 +193,7 @@ def _rulebooks(path: Path, metadata: Mapping[bytes, bytes]) -> dict[int, Ruleboo
     return {version: Rulebook.of(catalogue, version) for version, catalogue in catalogues.items()}
 
 
-def _decision(record: Mapping[str, Any], rulebooks: Mapping[int, Rulebook], place: int) -> Decision:
+def _decision(record: Mapping[str, Any], rulebooks: Mapping[int, Rulebook], place: int) -> LoggedDecision:
     for name in _NEEDED:
         if record[name] is None:
             raise BadData(name, "is empty", place)
@@ -202,7 +202,7 @@ def _decision(record: Mapping[str, Any], rulebooks: Mapping[int, Rulebook], plac
     if rulebook is None:
         raise BadData("catalogue_version", f"is {version}, of which the file has no document", place)
     recorded = _recorded(record, rulebook, place)
-    decision = Decision(
+    decision = LoggedDecision(
         event_id=record["event_id"],
         shopper_id=record["shopper_id"],
         at=record["at"],

@@ -22,7 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from offline_eval.batch import SCALARS, FloatArray, Labels, Rows
+from offline_eval.batch import SCALARS, FloatArray, Labels, LoggedBatch
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
@@ -78,7 +78,7 @@ class Layout:
         return (*scalars, *self.labels, *mapped)
 
 
-def read_rows(path: Path, layout: Layout | None = None) -> Iterator[Rows]:
+def read_rows(path: Path, layout: Layout | None = None) -> Iterator[LoggedBatch]:
     """Read a plain table as batches of rows, in constant memory.
 
     Raises
@@ -177,14 +177,14 @@ def check_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
             raise BadData(name, "stands twice among the table's columns")
 
 
-def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> Rows:
+def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> LoggedBatch:
     present = set(batch.schema.names)
     scalars: dict[str, Any] = {
         name: _numbers(batch, layout.source(name), first) if layout.source(name) in present else np.zeros(len(batch))
         for name in SCALARS
     }
     own = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in present}
-    rows = Rows(
+    rows = LoggedBatch(
         **scalars,
         shoppers=_codes(batch.column(own[SHOPPER]), codes, own[SHOPPER], first) if SHOPPER in own else None,
         unsupported=_numbers(batch, own[UNSUPPORTED], first) if UNSUPPORTED in own else None,

@@ -16,7 +16,7 @@ import uvicorn
 from decision_service.api.routes import build_api
 from decision_service.app import LocalFleet, Service, open_learner
 from decision_service.cli import replay
-from decision_service.learning.serving import Versions
+from decision_service.learning.serving import Serving
 from decision_service.settings import Settings
 from tests.conftest import RealRedis
 
@@ -63,7 +63,7 @@ async def served(tmp_path: Path, redis: RealRedis, clock: str) -> AsyncIterator[
     settings = Settings.load({"data_dir": tmp_path, "redis_url": redis.url, "clock": clock, "seed": 1}, {})
     learner = open_learner(settings)
 
-    def fleet(versions: Versions) -> LocalFleet:
+    def fleet(versions: Serving) -> LocalFleet:
         return LocalFleet(learner, versions)
 
     server = uvicorn.Server(uvicorn.Config(build_api(Service(settings, fleet)), port=0, log_level="error"))

@@ -13,18 +13,18 @@ import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from offline_eval import Rows, named, values
+from offline_eval import LoggedBatch, named, values
 from tests.reference.worlds import World
 
 COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 
 @pytest.fixture(scope="module")
-def rows() -> Rows:
+def rows() -> LoggedBatch:
     return World.of(1).log(6_000, np.random.default_rng(1), shoppers=np.repeat(np.arange(2_000), 3))
 
 
-def columns(rows: Rows) -> dict[str, list[Any]]:
+def columns(rows: LoggedBatch) -> dict[str, list[Any]]:
     assert rows.shoppers is not None
     found: dict[str, list[Any]] = {name: getattr(rows, name).tolist() for name in COLUMNS}
     return {**found, "shopper": [f"s-{each}" for each in rows.shoppers.tolist()]}
@@ -46,7 +46,7 @@ def evaluate(*arguments: str | Path) -> tuple[int, str, str]:
     return told.exit_code, told.stdout, told.stderr
 
 
-def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Rows) -> None:
+def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: LoggedBatch) -> None:
     file, out = write_csv(tmp_path / "rows.csv", columns(rows)), tmp_path / "out.json"
     code, told, _ = evaluate(
         *(file, "--estimators", "ipw,snipw,dm,dr,sndr,switch-dr,dr-os", "--tau", "5", "--lambda", "5"),
@@ -64,7 +64,7 @@ def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Row
     assert document["diagnostics"]["units"] == 2_000
 
 
-def test_what_has_no_value_is_null(tmp_path: Path, rows: Rows) -> None:
+def test_what_has_no_value_is_null(tmp_path: Path, rows: LoggedBatch) -> None:
     table = columns(rows) | {"target_propensity": [0.0] * len(rows)}
     code, told, _ = evaluate(write_csv(tmp_path / "rows.csv", table), "--json", tmp_path / "out.json")
     assert code == 0
@@ -74,7 +74,7 @@ def test_what_has_no_value_is_null(tmp_path: Path, rows: Rows) -> None:
     assert found["ope.ipw"]["value"] == 0.0
 
 
-def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: Rows) -> None:
+def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: LoggedBatch) -> None:
     results = []
     for file in (write_csv(tmp_path / "a.csv", columns(rows)), write_parquet(tmp_path / "a.parquet", columns(rows))):
         assert evaluate(file, "--json", tmp_path / "out.json")[0] == 0
@@ -82,7 +82,7 @@ def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: Rows) -> No
     assert results[0] == results[1]
 
 
-def test_json_alone_goes_to_standard_output_and_a_page_is_written(tmp_path: Path, rows: Rows) -> None:
+def test_json_alone_goes_to_standard_output_and_a_page_is_written(tmp_path: Path, rows: LoggedBatch) -> None:
     table = {**columns(rows), "channel": ["push", "<email>"] * 3_000}
     file = write_parquet(tmp_path / "rows.parquet", table)
     code, out, _ = evaluate(file, "--by", "channel", "--against", "logging", "--json", "--report", tmp_path / "r.html")
@@ -96,7 +96,7 @@ def test_json_alone_goes_to_standard_output_and_a_page_is_written(tmp_path: Path
     assert "<email>" not in text
 
 
-def test_strict_exits_with_3_where_the_verdict_says_do_not_use(tmp_path: Path, rows: Rows) -> None:
+def test_strict_exits_with_3_where_the_verdict_says_do_not_use(tmp_path: Path, rows: LoggedBatch) -> None:
     few = {name: cells[:30] for name, cells in columns(rows).items()}
     file, out = write_csv(tmp_path / "few.csv", few), tmp_path / "out.json"
     assert evaluate(file)[0] == 0
@@ -107,7 +107,7 @@ def test_strict_exits_with_3_where_the_verdict_says_do_not_use(tmp_path: Path, r
     assert document["results"][0]["value"] is not None
 
 
-def test_columns_of_other_names_are_mapped(tmp_path: Path, rows: Rows) -> None:
+def test_columns_of_other_names_are_mapped(tmp_path: Path, rows: LoggedBatch) -> None:
     table = columns(rows)
     table["clicked"] = table.pop("reward")
     file = write_csv(tmp_path / "own.csv", table)
@@ -115,7 +115,7 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path, rows: Rows) -> None:
     assert "column reward: is missing" in evaluate(file)[2]
 
 
-def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: Rows) -> None:
+def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: LoggedBatch) -> None:
     plain = write_csv(tmp_path / "plain.csv", {name: cells[:200] for name, cells in columns(rows).items()})
     (tmp_path / "spaced.csv").write_text(plain.read_text().replace(",", " , "))
     (tmp_path / "noted.csv").write_text("".join(f'"a, b",{line}\n' for line in plain.read_text().splitlines()))
@@ -126,7 +126,7 @@ def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: Rows) 
     assert found[0] == found[1] == found[2]
 
 
-def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, rows: Rows) -> None:
+def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, rows: LoggedBatch) -> None:
     table, out = columns(rows), tmp_path / "out.json"
     _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
     assert "no column shopper" not in told
@@ -139,7 +139,7 @@ def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, ro
     assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in reasons}.items()
 
 
-def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: Rows) -> None:
+def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: LoggedBatch) -> None:
     file, out = write_csv(tmp_path / "a.csv", columns(rows)), tmp_path / "out.json"
     assert evaluate(file, "--clip", "3", "--reward-range", "0,2", "--max-weight", "9", "--json", out)[0] == 0
     facts = json.loads(out.read_text())["facts"]
@@ -149,7 +149,7 @@ def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: Rows) -> None:
     assert json.loads(out.read_text())["facts"]["clip"] is None
 
 
-def test_brackets_in_labels_are_no_markup(tmp_path: Path, rows: Rows) -> None:
+def test_brackets_in_labels_are_no_markup(tmp_path: Path, rows: LoggedBatch) -> None:
     table = {**columns(rows), "[/kind]": ["[vip]", "[/vip]"] * 3_000}
     code, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--by", "[/kind]")
     assert code == 0
@@ -186,7 +186,7 @@ def test_values_beyond_all_numbers_are_null_in_json(tmp_path: Path) -> None:
     ],
 )
 def test_bad_data_names_row_and_column_and_computes_nothing(
-    tmp_path: Path, rows: Rows, column: str, bad: str, complaint: str
+    tmp_path: Path, rows: LoggedBatch, column: str, bad: str, complaint: str
 ) -> None:
     table = {name: cells[:5] for name, cells in columns(rows).items()}
     table[column][1] = bad
@@ -197,7 +197,7 @@ def test_bad_data_names_row_and_column_and_computes_nothing(
     assert not (tmp_path / "out.json").exists()
 
 
-def test_bad_data_in_parquet_is_named_too(tmp_path: Path, rows: Rows) -> None:
+def test_bad_data_in_parquet_is_named_too(tmp_path: Path, rows: LoggedBatch) -> None:
     table = columns(rows)
     table["propensity"][4_321] = None
     assert "row 4322, column propensity: is empty" in evaluate(write_parquet(tmp_path / "a.parquet", table))[2]
@@ -247,7 +247,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) 
         (["--sequential"], "sequential estimators need a log"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(tmp_path: Path, rows: Rows, options: list[str], complaint: str) -> None:
+def test_what_cannot_be_asked_is_refused(tmp_path: Path, rows: LoggedBatch, options: list[str], complaint: str) -> None:
     file = write_csv(tmp_path / "rows.csv", {name: cells[:50] for name, cells in columns(rows).items()})
     code, _, err = evaluate(file, *options)
     assert code == 1
@@ -265,7 +265,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path, rows: Rows, options: li
         ["--interval", "sequence", "--estimators", "ipw,dr", "--max-weight", "20", "--against", "logging"],
     ],
 )
-def test_every_interval_can_be_asked_for(tmp_path: Path, rows: Rows, options: list[str]) -> None:
+def test_every_interval_can_be_asked_for(tmp_path: Path, rows: LoggedBatch, options: list[str]) -> None:
     file, out = write_csv(tmp_path / "rows.csv", columns(rows)), tmp_path / "out.json"
     code, _, err = evaluate(file, *options, "--json", out)
     assert code == 0, err

@@ -13,13 +13,13 @@ from decision_service.cli import simulate
 from decision_service.cli.remote_shop import RemoteShop
 from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from simulators.experiments.decision_log import Record
+from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
-from simulators.shops.learning import LearningMind
+from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop
-from simulators.world.messages import Repertoire
+from simulators.world.messages import Messages
 from simulators.world.world import World
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import served
@@ -28,8 +28,8 @@ SEED = 1
 BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
 
 
-def played(shop: Shop, rulebook: Rulebook) -> list[Record]:
-    world = World(BUSY, 60, SEED, Repertoire.of(rulebook))
+def played(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
+    world = World(BUSY, 60, SEED, Messages.of(rulebook))
     return Simulation(shop, world, rulebook, "busy-1").run()
 
 
@@ -37,13 +37,13 @@ def played(shop: Shop, rulebook: Rulebook) -> list[Record]:
 async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Path, redis: RealRedis) -> None:
     async with served(tmp_path, redis, "request") as url:
 
-        def over_http() -> tuple[list[Record], Rulebook]:
+        def over_http() -> tuple[list[DecisionOutcomes], Rulebook]:
             with RemoteShop.connect(url) as shop:
                 rulebook = Rulebook.of(shop.catalogue(), 1)
                 return played(shop, rulebook), rulebook
 
         remote, rulebook = await anyio.to_thread.run_sync(over_http)
-    mind = LearningMind(rulebook, learned_policy)
+    mind = LearningPolicy(rulebook, learned_policy)
     local = played(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
     assert [record.action for record in remote] == [record.action for record in local]
     assert remote == local

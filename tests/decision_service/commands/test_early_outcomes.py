@@ -8,12 +8,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decision_service.commands.early_outcomes import joined
-from decision_service.log.row_times import dated
-from decision_service.queries.report.report import Tally, TallyAnswer
+from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.log.row_times import late_row_time
+from decision_service.queries.report.report import Report, ReportTable
 from decision_service.queries.report.span import Span
 from policies.learning.attribution import Attribution
-from policies.learning.reward import Rewarded
+from policies.learning.reward import RewardBreakdown
 from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
@@ -23,7 +23,7 @@ LATER = 99 * HOURS
 
 
 @st.composite
-def early_outcomes(draw: st.DrawFn) -> list[OutcomeRow]:
+def outcomes_before(draw: st.DrawFn) -> list[OutcomeRow]:
     told = draw(st.lists(st.tuples(times, st.sampled_from(TOLD), times), max_size=5))
     return [OutcomeRow(at, "e-0", kind, occurred_at) for at, kind, occurred_at in told]
 
@@ -35,7 +35,7 @@ def reached(*rows: Row) -> float:
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     watermark = reached(other, *early, decided)
-    told = [draft.row for draft in joined(decided, early) if watermark < draft.condition.before]
+    told = [draft.row for draft in early_outcomes(decided, early) if watermark < draft.condition.before]
     return [catalogue(), other, *early, decided, *told, ClockRow(LATER)]
 
 
@@ -46,7 +46,7 @@ def log_in_order(other: DecisionRow, early: Sequence[OutcomeRow], decided: Decis
     told = [
         msgspec.structs.replace(
             row,
-            at=dated(decided.at, decided.window_ends_at, watermark)[0] if row.type == "bounce" else decided.at,
+            at=late_row_time(decided.at, decided.window_ends_at, watermark)[0] if row.type == "bounce" else decided.at,
             shopper_id=decided.shopper_id,
             channel=channel,
         )
@@ -63,14 +63,14 @@ def state(rows: Sequence[Row], shopper_id: str) -> ShopperState:
     return folded
 
 
-def report(rows: Sequence[Row]) -> TallyAnswer:
-    tally = Tally(Span(), None, key_of)
+def report(rows: Sequence[Row]) -> ReportTable:
+    tally = Report(Span(), None, key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(LATER)
 
 
-def learned(rows: Sequence[Row]) -> dict[str, Rewarded]:
+def learned(rows: Sequence[Row]) -> dict[str, RewardBreakdown]:
     """What is known in the end of each send that is learned from."""
 
     def related(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
@@ -82,7 +82,7 @@ def learned(rows: Sequence[Row]) -> dict[str, Rewarded]:
     return {each.event_id: each.result for each in given}
 
 
-@given(early_outcomes(), decisions("e-0"), st.sampled_from(["push", "email"]), times)
+@given(outcomes_before(), decisions("e-0"), st.sampled_from(["push", "email"]), times)
 def test_early_outcomes_bear_as_if_their_decision_had_come_first(
     early: list[OutcomeRow], decided: DecisionRow, channel: str, send_at: float
 ) -> None:
@@ -98,7 +98,7 @@ def test_early_outcomes_bear_as_if_their_decision_had_come_first(
     assert learned(told) == learned(straight)
 
 
-@given(early_outcomes(), decisions("e-0"))
+@given(outcomes_before(), decisions("e-0"))
 def test_however_much_was_said_little_is_told_again(early: list[OutcomeRow], decided: DecisionRow) -> None:
-    told = [draft.row for draft in joined(decided, [*early, *early])]
+    told = [draft.row for draft in early_outcomes(decided, [*early, *early])]
     assert len(told) == len({row.type for row in told if isinstance(row, OutcomeRow)}) <= 3

@@ -13,8 +13,8 @@ from decision_service.log.sql import SqlLog
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
-from policies.decision_row import degraded, record
-from policies.models.policy import Policy, rule
+from policies.decision_row import decision_row, degraded_row
+from policies.models.policy import Policy, rule_policy
 from policies.records.request import Request
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row, encode
 from policies.shopper.state import NEW_SHOPPER
@@ -52,14 +52,14 @@ class SmallLog:
             NOW + number,
             {"device": "mobile" if number % 3 else "desktop", "recent_sends": number % 5},
         )
-        decision = decide(request, NEW_SHOPPER, self.rulebook, policy or rule(epsilon=0.5), b"seed")
-        row = msgspec.structs.replace(record(decision), **changes)
+        decision = decide(request, NEW_SHOPPER, self.rulebook, policy or rule_policy(epsilon=0.5), b"seed")
+        row = msgspec.structs.replace(decision_row(decision), **changes)
         self.append(row, key=f"decision\x1f{row.event_id}")
         return row
 
     def degraded(self, number: int) -> None:
         request = Request(f"e-{number}", "s-d", (trigger(),), NOW + number)
-        self.append(degraded(request, self.rulebook, rule().record, {}, held_out=False))
+        self.append(degraded_row(request, self.rulebook, rule_policy().record, {}, held_out=False))
 
     def outcome(self, row: DecisionRow, kind: str = "click", after: float = 1.0, **changes: Any) -> None:
         at = (row.send_at or row.at) + after

@@ -26,12 +26,12 @@ from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import Entry
 from decision_service.schemas.decision_answer import iso
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue.document import Reward
 from policies.learning.fold import empty_snapshot
-from policies.models.policy import rule
+from policies.models.policy import rule_policy
 from policies.records.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
@@ -63,7 +63,7 @@ def results(document: dict[str, Any]) -> dict[str, float]:
     return {result["name"]: result["value"] for result in document["results"]}
 
 
-def email_at_once(decision: Decision) -> np.ndarray:
+def email_at_once(decision: LoggedDecision) -> np.ndarray:
     """A target in Python: e-mail wherever it is eligible."""
     wanted = np.array([getattr(action, "channel", "") == "email" for action in decision.actions], dtype=np.float64)
     return np.asarray(wanted / wanted.sum())
@@ -298,7 +298,7 @@ def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallL
 @given(st.lists(st.floats(0, 2e9), max_size=6), st.floats(0, 2e9))
 def test_decisions_from_the_time_that_is_told_cannot_have_taught_a_version(times: list[float], at: float) -> None:
     watch = InSample("version:1", at)
-    decisions = [Decision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
+    decisions = [LoggedDecision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
     assert list(watch.watched(decisions)) == decisions
     assert bool(watch.findings()) == any(time <= at for time in times)
     for finding in watch.findings():
@@ -483,7 +483,7 @@ def test_a_bad_row_of_the_database_is_named_by_its_event(
     log = SmallLog(tmp_path)
     for number in range(5):
         log.decide(number)
-    log.decide(5, rule(epsilon=0.0), **changes)
+    log.decide(5, rule_policy(epsilon=0.0), **changes)
     log.clock()
     log.log.close()
     code, out, err = run("evaluate", tmp_path, "--target", "uniform", "--estimators", "ipw")

@@ -11,8 +11,8 @@ import pytest
 from decision_service.commands.erasure import _Anonymous
 from decision_service.evaluation import log_decisions
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
-from decision_service.projection.erased_shoppers import Owners
-from decision_service.state.shopper_keys import Names
+from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.state.shopper_keys import ShopperKeys
 from offline_eval.errors import NoData
 from offline_eval.logs.decisions import HOLD
 from offline_eval.logs.recorded import decision_of
@@ -20,8 +20,8 @@ from offline_eval.logs.tables.log import LogEntry
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
-from policies.decision_row import record
-from policies.models.policy import Policy, rule, uniform
+from policies.decision_row import decision_row
+from policies.models.policy import Policy, rule_policy, uniform_policy
 from policies.records.erasure import anonymous
 from policies.records.request import Request
 from policies.records.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
@@ -46,7 +46,7 @@ def reward(entry: LogEntry) -> float:
     return entry.decision.reward
 
 
-SENDS: Policy = rule(epsilon=0.0)
+SENDS: Policy = rule_policy(epsilon=0.0)
 """Sends the first message on the first channel at once."""
 
 
@@ -79,7 +79,7 @@ def test_a_late_outcome_counts(small: SmallLog) -> None:
 
 
 def test_a_drawn_hold_counts_with_reward_0(small: SmallLog) -> None:
-    number = next(n for n in range(100) if small.decide(n, uniform()).message is None)
+    number = next(n for n in range(100) if small.decide(n, uniform_policy()).message is None)
     small.clock()
     entry = read(small)[f"e-{number}"]
     assert entry.decision is not None
@@ -124,7 +124,7 @@ def test_degraded_and_held_out_do_not_count_and_critical_stand_apart(small: Smal
     small.degraded(1)
     small.decide(2, SENDS, arm="holdout", hold_reason="holdout", send_at=None, window_ends_at=None)
     sent(small, 3, triggers=(trigger(critical=True, expires_at=NOW + 1e7),))
-    small.decide(4, Policy("rule", rule().model, mode="fallback"))
+    small.decide(4, Policy("rule", rule_policy().model, mode="fallback"))
     small.clock()
     roles = {name: entry.role for name, entry in read(small).items()}
     assert roles == {"e-1": NOT_EVALUATED, "e-2": NOT_EVALUATED, "e-3": CRITICAL, "e-4": EVALUATED}
@@ -141,7 +141,7 @@ def test_what_the_fallback_sent_is_evaluated_with_its_reward(small: SmallLog) ->
 def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_earned(small: SmallLog) -> None:
     """The longest delay is an hour, an activation may take another, and the longest window is a day: 26 hours."""
     for number in range(20):
-        small.decide(number, uniform())
+        small.decide(number, uniform_policy())
     small.clock(NOW + 26 * 3_600.0 + 9.0)
     decisions = LogDecisions(small.log)
     assert [entry.row.event_id for entry in decisions] == [f"e-{number}" for number in range(10)]
@@ -164,7 +164,7 @@ def test_a_deferred_send_that_is_activated_after_its_window_still_counts(tmp_pat
 
 def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> None:
     both = (trigger("wishlist", expires_at=NOW + 1e7), trigger("cart_abandoned", expires_at=NOW + 1e7))
-    rows = [small.decide(number, uniform(), triggers=both) for number in range(40)]
+    rows = [small.decide(number, uniform_policy(), triggers=both) for number in range(40)]
     small.clock()
     for row, entry in zip(rows, read(small).values(), strict=True):
         assert entry.decision is not None
@@ -190,7 +190,9 @@ def test_erasure_changes_neither_what_a_send_answers_nor_the_labels() -> None:
     cart = trigger("cart_abandoned", priority=2, expires_at=NOW + 1e7, attributes={"product": "Hat"})
     drawn = set()
     for number in range(30):
-        row = record(decide(Request(f"e-{number}", "s-1", (wish, cart), NOW, {}), NEW, rulebook, uniform(), b"seed"))
+        row = decision_row(
+            decide(Request(f"e-{number}", "s-1", (wish, cart), NOW, {}), NEW, rulebook, uniform_policy(), b"seed")
+        )
         before, after = (decision_of(each, rulebook, 0.0) for each in (row, anonymous(row, "erased:1")))
         assert before.recorded is not None
         assert after.recorded is not None
@@ -219,14 +221,14 @@ def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
 def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one(
     small: SmallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, later = Names(b"salt"), 100_000
+    names, later = ShopperKeys(b"salt"), 100_000
     small.log.fact("salt", "salt")
     sent(small, 1)
     row = sent(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
     small.append(PreferencesRow(row.at + 60, "s-2", {str(row.channel): False}))
     small.flush()
     monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
-    reading = iter(LogDecisions(small.log, Owners.stored(small.log).of))
+    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).of))
     assert next(reading).delivered
     small.log.rewrite("s-2", _Anonymous(names.key("s-2"), row.at + 1_000))
     small.clock()

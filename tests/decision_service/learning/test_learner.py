@@ -19,10 +19,10 @@ from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import Entry, LogRow, LogUnavailable
 from decision_service.log.sql import SqlLog
-from decision_service.projection.erased_shoppers import Owners
-from decision_service.state.shopper_keys import Names
+from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.fold import Learning
-from policies.models.policy import rule
+from policies.models.policy import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode, encode
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.evaluation.small_log import SmallLog
@@ -191,7 +191,7 @@ def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_pat
     for look in itertools.count(1):
         log = Breaking(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"), look)
         registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models-{look}.sqlite")
-        learner = Learner(log, registry, None, Owners.stored(log))
+        learner = Learner(log, registry, None, ErasedShoppers.stored(log))
         with suppress(LogUnavailable):
             learner.catch_up(head)
         learner.catch_up(0)
@@ -211,7 +211,7 @@ def unsubscribing(small: SmallLog) -> None:
     rows = [
         small.decide(
             number,
-            rule(epsilon=0.0),
+            rule_policy(epsilon=0.0),
             shopper_id="s-1",
             send_at=NOW + number + delay_s,
             window_ends_at=NOW + number + delay_s + 4_000.0,
@@ -220,23 +220,23 @@ def unsubscribing(small: SmallLog) -> None:
     ]
     small.outcome(rows[0], "click")
     small.append(PreferencesRow(NOW + 20, "s-1", {str(rows[0].channel): False}))
-    small.decide(4, rule(epsilon=0.0), shopper_id="s-1", send_at=NOW + 700, window_ends_at=NOW + 4_700)
+    small.decide(4, rule_policy(epsilon=0.0), shopper_id="s-1", send_at=NOW + 700, window_ends_at=NOW + 4_700)
     small.outcome(rows[1], "opt_out", after=40.0)
 
 
 @pytest.mark.parametrize("cut", range(9))
 def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: Path, cut: int) -> None:
     """Wherever it was when the rows were rewritten, and whether it goes on from there or starts again."""
-    names, small = Names(b"salt"), SmallLog(tmp_path)
+    names, small = ShopperKeys(b"salt"), SmallLog(tmp_path)
     unsubscribing(small)
     entries, registry = small._waiting, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
     small.log.append(entries[:cut])
-    there = Learner(small.log, registry, None, Owners(small.log, names))
+    there = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
     there.catch_up(cut)
     small.log.append(entries[cut:])
     small.log.rewrite("s-1", _Anonymous(names.key("s-1"), NOW + 1_000))
     small.log.append([Entry("clock", NOW + DAY_S, encode(ClockRow(NOW + DAY_S)))])
-    again = Learner(small.log, registry, None, Owners(small.log, names))
+    again = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
     whole = folded_at_once(small.log)
     assert (len(entries), whole.learned) == (8, 2)
     for learner in (there, again):
@@ -247,13 +247,13 @@ def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: 
 def reopened(directory: Path) -> Learner:
     """Open a learner on the data of a small log, as after a stop: nothing but what was saved is left."""
     log = SqlLog.open(f"sqlite:///{directory}/decisions.sqlite")
-    return Learner(log, SqlRegistry.open(f"sqlite:///{directory}/models.sqlite"), None, Owners.stored(log))
+    return Learner(log, SqlRegistry.open(f"sqlite:///{directory}/models.sqlite"), None, ErasedShoppers.stored(log))
 
 
 @pytest.mark.parametrize("last", ["interaction", "correction"])
 def test_what_was_folded_before_a_stop_is_published_by_the_next_clock(tmp_path: Path, last: str) -> None:
     small, versions = SmallLog(tmp_path), 0
-    row = small.decide(1, rule(epsilon=0.0))
+    row = small.decide(1, rule_policy(epsilon=0.0))
     small.clock(NOW + 3 * DAY_S)
     learner = reopened(tmp_path)
     if last == "correction":
@@ -274,7 +274,7 @@ def test_what_may_not_be_published_may_not_after_a_restart_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = SmallLog(tmp_path)
-    small.decide(1, rule(epsilon=0.0))
+    small.decide(1, rule_policy(epsilon=0.0))
     small.clock()
     head = small.log.head().position
     with monkeypatch.context() as broken:
@@ -289,7 +289,7 @@ def test_what_may_not_be_published_may_not_after_a_restart_either(
 def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_path: Path) -> None:
     """As they were written before steps were counted."""
     small = SmallLog(tmp_path)
-    small.decide(1, rule(epsilon=0.0))
+    small.decide(1, rule_policy(epsilon=0.0))
     small.clock(NOW + 3 * DAY_S)
     before, head = folded_at_once(small.log), small.log.head().position
     saved = msgspec.msgpack.decode(before.to_bytes())
@@ -299,7 +299,7 @@ def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_pat
     registry.save(None, Checkpoint(head, payload), version=before.snapshot().to_bytes(), facts=facts)
     learner = reopened(tmp_path)
     assert learner.catch_up(head) == 1
-    small.decide(2, rule(epsilon=0.0))
+    small.decide(2, rule_policy(epsilon=0.0))
     small.clock(NOW + 6 * DAY_S)
     assert learner.catch_up(small.log.head().position) == 2
     assert registry.load(2).payload == folded_at_once(small.log).snapshot().to_bytes()

@@ -9,12 +9,12 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from decision_service.state.base import (
-    Moved,
-    Overtaken,
+    NoLongerAllowed,
     Projection,
     Reservation,
     Reserved,
-    StateAway,
+    StateChanged,
+    StateUnavailable,
     Step,
     Withdrawal,
 )
@@ -82,7 +82,7 @@ async def test_a_version_gives_one_place_to_one_of_many(open_store: Open) -> Non
     answers = await asyncio.gather(*((one, two)[n % 2].reserve(place(0, f"e-{n}", unique=str(n))) for n in range(100)))
     assert sum(isinstance(answer, Reserved) for answer in answers) == 1
     (taken,) = (await one.read(S)).state.sends
-    moved = next(answer for answer in answers if isinstance(answer, Moved))
+    moved = next(answer for answer in answers if isinstance(answer, StateChanged))
     assert moved.stored.state.sends == (taken,)
     assert isinstance(await two.reserve(place(moved.stored.version, "late")), Reserved)
 
@@ -97,7 +97,7 @@ async def test_with_retries_a_cap_of_three_gives_three_places(open_store: Open) 
             answer = await store.reserve(place(stored.version, f"e-{number}"))
             if isinstance(answer, Reserved):
                 return True
-            assert isinstance(answer, Moved)
+            assert isinstance(answer, StateChanged)
             stored = answer.stored
         return False
 
@@ -111,7 +111,7 @@ async def test_a_place_given_back_is_free_and_moves_the_version(open_store: Open
     await store.release(place(0))
     stored = await store.read(S)
     assert stored.state.sends == ()
-    assert isinstance(await store.reserve(place(0)), Moved)
+    assert isinstance(await store.reserve(place(0)), StateChanged)
 
 
 async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(open_store: Open) -> None:
@@ -121,7 +121,7 @@ async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(ope
     await two.withdraw([withdrawal])
     assert (await one.read(S)).state.consent == {"push": False}
     answer = await one.reserve(place(before.version))
-    assert isinstance(answer, Moved)
+    assert isinstance(answer, StateChanged)
     assert answer.stored.state.consent == {"push": False}
     await one.retract([withdrawal])
     assert (await two.read(S)).state.consent == {}
@@ -148,7 +148,7 @@ async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> 
     one, two = await open_store(), await open_store()
     answers = await asyncio.gather(*((one, two)[n % 2].reserve(paid(n)) for n in range(50)))
     assert sum(isinstance(answer, Reserved) for answer in answers) == 3
-    assert sum(isinstance(answer, Overtaken) for answer in answers) == 47
+    assert sum(isinstance(answer, NoLongerAllowed) for answer in answers) == 47
     assert (await one.read(S, [DAY])).spent == {DAY: 90_000}
     assert isinstance(await one.reserve(paid(100, budget=None)), Reserved)  # a critical send costs, but is not refused
     assert (await two.read(S, [DAY])).spent == {DAY: 120_000}
@@ -185,7 +185,7 @@ async def test_days_long_over_are_forgotten(open_store: Open) -> None:
 async def test_a_decision_under_a_catalogue_that_was_replaced_takes_no_place(open_store: Open) -> None:
     store = await open_store()
     assert await store.apply(Step(0, 1, {}, catalogue=2))
-    assert isinstance(await store.reserve(place(0)), Overtaken)
+    assert isinstance(await store.reserve(place(0)), NoLongerAllowed)
     newer = Reservation(S, 0, "e/1", Send("e", NOW, "m", "push", "c"), catalogue=2)
     assert isinstance(await store.reserve(newer), Reserved)
 
@@ -222,7 +222,7 @@ async def test_another_logs_states_are_another_world(open_store: Open) -> None:
 async def test_an_untrusted_store_answers_nothing(open_store: Open) -> None:
     store = await open_store(trusted=False)
     for call in (store.read(S), store.reserve(place(0)), store.withdraw([Withdrawal.of(S, "push")])):
-        with pytest.raises(StateAway, match="not caught up"):
+        with pytest.raises(StateUnavailable, match="not caught up"):
             await call
 
 
@@ -231,9 +231,9 @@ async def test_an_emptied_server_is_away_for_reads_and_reservations(open_store: 
     client = redis_asyncio.Redis.from_url(redis.url)
     await client.flushall()
     await client.aclose()
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await reader.read(S)
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await writer.reserve(place(0))
     assert reader.incarnation is writer.incarnation is None
 
@@ -242,10 +242,10 @@ async def test_a_killed_server_is_away_and_a_restarted_one_is_not_trusted(open_s
     store = await open_store()
     await store.read(S)
     redis.kill()
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await store.read(S)
     redis.start()
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await store.read(S)
     await store.prepare()
     assert not await store.is_current(1)
@@ -260,7 +260,7 @@ async def test_a_server_restarted_from_an_old_snapshot_is_found_out(open_store: 
     await store.reserve(place(0))
     redis.kill()
     redis.start()
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await store.read(S)
     await store.prepare()
     assert not await store.is_current(1)
@@ -270,7 +270,7 @@ async def test_a_server_that_may_evict_states_is_refused(open_store: Open, redis
     client = redis_asyncio.Redis.from_url(redis.url)
     await client.config_set("maxmemory-policy", "allkeys-lru")
     await client.aclose()
-    with pytest.raises(StateAway, match="noeviction"):
+    with pytest.raises(StateUnavailable, match="noeviction"):
         await open_store()
 
 
@@ -328,7 +328,7 @@ async def test_a_beginning_on_a_server_that_died_is_not_helped(open_store: Open,
         await client.save()
     redis.kill()
     redis.start()
-    with pytest.raises(StateAway):
+    with pytest.raises(StateUnavailable):
         await store.position()
     await store.prepare()
     assert await begun(store) != old

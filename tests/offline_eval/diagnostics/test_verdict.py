@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offline_eval import DM, DR, IPW, SNIPW, Evaluation, Question, Report, Rows, evaluate, named
+from offline_eval import DM, DR, IPW, SNIPW, Evaluation, LoggedBatch, Question, Report, evaluate, named
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates, Repeats
 from offline_eval.diagnostics.history import History
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
 from offline_eval.groups import Groups, findings
-from offline_eval.logs.decisions import HOLD, Decision
+from offline_eval.logs.decisions import HOLD, LoggedDecision
 from offline_eval.reports.html import page
 from offline_eval.targets import Uniform
 from offline_eval.weighing import Weighing
@@ -36,7 +36,7 @@ def codes(report: Report) -> dict[str, Level]:
     return {reason.code: reason.level for reason in report.verdict.reasons}
 
 
-def lean(rows: Rows, **changes: object) -> Report:
+def lean(rows: LoggedBatch, **changes: object) -> Report:
     return evaluate(replace(rows, **changes), Question(estimators=[IPW(), DR()]))  # type: ignore[arg-type]
 
 
@@ -111,15 +111,15 @@ def test_however_often_a_log_with_names_was_loaded_it_is_known(world: World) -> 
     assert (one + two).repeats() == Repeats(0.5, known=True)
 
 
-def sends(shopper: int, recent: NDArray[np.int64], reward: NDArray[np.float64]) -> list[Decision]:
+def sends(shopper: int, recent: NDArray[np.int64], reward: NDArray[np.float64]) -> list[LoggedDecision]:
     actions, evenly = (JointAction("m", "push", 0), HOLD), np.full(2, 0.5)
     return [
-        Decision(f"e-{shopper}-{n}", f"s-{shopper}", 0.0, {"recent_sends": int(x)}, actions, evenly, 0, float(r))
+        LoggedDecision(f"e-{shopper}-{n}", f"s-{shopper}", 0.0, {"recent_sends": int(x)}, actions, evenly, 0, float(r))
         for n, (x, r) in enumerate(zip(recent, reward, strict=True))
     ]
 
 
-def watched(decisions: list[Decision]) -> History:
+def watched(decisions: list[LoggedDecision]) -> History:
     history = History()
     assert sum(1 for _ in history.watched(decisions)) == len(decisions)
     return history
@@ -175,14 +175,16 @@ def test_skewed_rewards_are_told() -> None:
     random = np.random.default_rng(11)
     reward = np.zeros(20_000)
     reward[:4] = 1.0
-    rows = Rows.of(reward=reward, propensity=np.full(20_000, 0.5), target_propensity=random.choice([0.4, 0.6], 20_000))
+    rows = LoggedBatch.of(
+        reward=reward, propensity=np.full(20_000, 0.5), target_propensity=random.choice([0.4, 0.6], 20_000)
+    )
     assert codes(evaluate(rows, Question(estimators=[IPW()])))["skewed_rewards"] is Level.caution
 
 
 def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
     """40 of 20,000 rows are rewarded, none of the 500 that carry half of the weight: the interval knows no better."""
     heavy, last = np.arange(20_000) < 500, np.arange(20_000) >= 19_960
-    rows = Rows.of(
+    rows = LoggedBatch.of(
         reward=last.astype(np.float64),
         propensity=np.where(heavy, 0.025, 0.975),
         target_propensity=np.full(20_000, 0.5),
@@ -201,7 +203,7 @@ def test_common_rewards_of_light_rows_do_not_hide_the_rare_ones_of_heavy_rows(
     for seed in range(10):
         random = np.random.default_rng([20, seed])
         heavy = random.random(20_000) < 0.1
-        rows = Rows.of(
+        rows = LoggedBatch.of(
             reward=random.random(20_000) < np.where(heavy, heavy_chance, light_chance),
             propensity=np.where(heavy, 0.1, 0.9),
             target_propensity=np.where(heavy, 0.98, 0.02),
@@ -212,7 +214,7 @@ def test_common_rewards_of_light_rows_do_not_hide_the_rare_ones_of_heavy_rows(
 
 @pytest.mark.parametrize("reward", [0.0, 1.0])
 def test_an_interval_from_rewards_that_are_all_alike_is_not_trusted(reward: float) -> None:
-    rows = Rows.of(
+    rows = LoggedBatch.of(
         reward=np.full(20_000, reward),
         propensity=np.full(20_000, 0.5),
         target_propensity=np.random.default_rng(21).choice([0.4, 0.6], 20_000),
@@ -224,10 +226,10 @@ def test_an_interval_from_rewards_that_are_all_alike_is_not_trusted(reward: floa
 
 
 def test_a_few_shoppers_who_bring_nearly_all_value_are_told() -> None:
-    """Rows of such a shopper look like many rewards; the interval rests on the three of them."""
+    """LoggedBatch of such a shopper look like many rewards; the interval rests on the three of them."""
     shoppers = np.repeat(np.arange(2_000), 12)
     random = np.random.default_rng(22)
-    rows = Rows.of(
+    rows = LoggedBatch.of(
         reward=np.where(shoppers < 3, 10.0, random.random(24_000) < 0.02),
         propensity=np.full(24_000, 0.5),
         target_propensity=random.choice([0.3, 0.7], 24_000),
@@ -300,7 +302,7 @@ def test_duplicates_are_found_in_constant_memory() -> None:
     ones = np.ones(50_000)
     for number in range(20):
         v = np.random.default_rng(number // 2).random(50_000) if number < 10 else random.random(50_000)
-        duplicates.add(Rows(ones, ones, ones, ones, v))
+        duplicates.add(LoggedBatch(ones, ones, ones, ones, v))
     assert duplicates.repeats().share == pytest.approx(0.25, abs=0.01)
 
 
@@ -321,7 +323,7 @@ def test_served_frequencies_know_a_logged_number_that_was_not_drawn_with() -> No
 def test_frequencies_of_joint_actions_are_tested_within_a_channel() -> None:
     """The log claims an even choice of two push messages, and always serves the first."""
     actions = (JointAction("hint", "push", 0), JointAction("reminder", "push", 0))
-    log = [Decision(f"e-{n}", f"s-{n}", 0.0, {}, actions, np.full(2, 0.5), 0, float(n % 2)) for n in range(3_000)]
+    log = [LoggedDecision(f"e-{n}", f"s-{n}", 0.0, {}, actions, np.full(2, 0.5), 0, float(n % 2)) for n in range(3_000)]
     weighing, evaluation = Weighing(Uniform()), Evaluation(Question([SNIPW()]))
     for rows in weighing.rows(log):
         evaluation.add(rows)
@@ -377,11 +379,11 @@ def test_values_are_given_whatever_the_verdict(world: World) -> None:
     assert all(np.isfinite(each.value) for each in report.estimates)
 
 
-def crowded(sizes: list[int]) -> Rows:
+def crowded(sizes: list[int]) -> LoggedBatch:
     """Shoppers with so many rows each, under a target unlike the log's."""
     shoppers = np.repeat(np.arange(len(sizes)), sizes)
     first = np.random.default_rng(18).random(len(shoppers)) < 0.5
-    return Rows.of(
+    return LoggedBatch.of(
         reward=first, propensity=first * 0 + 0.5, target_propensity=np.where(first, 0.8, 0.2), shoppers=shoppers
     )
 
@@ -432,14 +434,14 @@ def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
     assert codes(evaluate(replace(own, against=own.as_logging()), Question([SNIPW()]))) == {"support": Level.caution}
 
 
-def weightless(**changes: object) -> Rows:
+def weightless(**changes: object) -> LoggedBatch:
     columns: dict[str, object] = {
         "reward": np.arange(200) % 2,
         "propensity": np.full(200, 0.5),
         "target_propensity": np.zeros(200),
         "shoppers": np.arange(200) // 2,
     }
-    return Rows.of(**columns | changes)
+    return LoggedBatch.of(**columns | changes)
 
 
 @pytest.mark.parametrize("interval", ["normal", "bootstrap", "bootstrap-obp"])
@@ -491,12 +493,12 @@ def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
     assert push.value == pytest.approx(own.gain.sum() / own.weight.sum())
 
 
-def split_log(chances: dict[str, float], label: str) -> Rows:
+def split_log(chances: dict[str, float], label: str) -> LoggedBatch:
     """A log that claims even choices everywhere, and chooses the first message with these chances."""
     random = np.random.default_rng(24)
     groups = random.choice(list(chances), 20_000)
     first = random.random(20_000) < np.array([chances[each] for each in groups.tolist()])
-    return Rows.of(
+    return LoggedBatch.of(
         reward=first,
         propensity=np.full(20_000, 0.5),
         target_propensity=np.where(first, 0.9, 0.1),
@@ -539,7 +541,7 @@ def test_many_groups_of_heavy_weights_raise_no_false_alarm(size: int) -> None:
         heavy = random.random(16_000) < 0.03
         days = Groups("day", "moments" if size == 1 else "shoppers")
         days.add(
-            Rows.of(
+            LoggedBatch.of(
                 reward=np.zeros(16_000),
                 propensity=np.where(heavy, 0.03, 0.97),
                 target_propensity=np.full(16_000, 0.5),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offline_eval import DR, IPW, Estimator, Rows, Totals, blocks, dense_blocks, named, values
+from offline_eval import DR, IPW, Estimator, LoggedBatch, Totals, blocks, dense_blocks, named, values
 from offline_eval.intervals import ObpBootstrap
 
 DIRECTORY = Path(__file__).parents[4] / "shared" / "data" / "ope_golden"
@@ -32,19 +32,19 @@ def golden() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def source() -> list[Rows]:
+def source() -> list[LoggedBatch]:
     data = np.load(DIRECTORY / "golden_1k.npz")
     # Uneven blocks on purpose.
     return list(dense_blocks(data["reward"], data["action"], data["pscore"], data["pi_e"], data["q_hat"], size=137))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_values_equal_the_golden_ones(name: str, golden: dict[str, Any], source: list[Rows]) -> None:
+def test_values_equal_the_golden_ones(name: str, golden: dict[str, Any], source: list[LoggedBatch]) -> None:
     estimator = CASES[name]
     assert values([estimator], source)[estimator.name] == pytest.approx(golden[name]["value"], rel=0, abs=1e-9)
 
 
-def test_bootstrap_intervals_equal_the_golden_ones(golden: dict[str, Any], source: list[Rows]) -> None:
+def test_bootstrap_intervals_equal_the_golden_ones(golden: dict[str, Any], source: list[LoggedBatch]) -> None:
     interval = ObpBootstrap(draws=1_000, seed=12345)
     totals = Totals(list(CASES.values()), interval.keep(clustered=False))
     for block in blocks(source):

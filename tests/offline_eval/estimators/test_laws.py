@@ -21,8 +21,8 @@ from offline_eval import (
     Difference,
     Estimator,
     Limits,
+    LoggedBatch,
     NotAvailable,
-    Rows,
     SwitchDR,
     Totals,
     blocks,
@@ -44,14 +44,14 @@ every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 
 @st.composite
-def some_rows(draw: st.DrawFn, least: int = 1) -> Rows:
+def some_rows(draw: st.DrawFn, least: int = 1) -> LoggedBatch:
     count = draw(st.integers(least, 40))
 
     def column(low: float, high: float) -> np.ndarray:
         values = arrays.arrays(np.float64, count, elements=st.floats(low, high, allow_subnormal=False))
         return draw(values)
 
-    return Rows.of(
+    return LoggedBatch.of(
         reward=column(-5, 5),
         propensity=column(0.01, 1),
         target_propensity=np.maximum(column(0, 1), 1e-3),
@@ -61,14 +61,14 @@ def some_rows(draw: st.DrawFn, least: int = 1) -> Rows:
     )
 
 
-def value(estimator: Estimator, rows: Rows) -> float:
+def value(estimator: Estimator, rows: LoggedBatch) -> float:
     return values([estimator], rows)[estimator.name]
 
 
 @every_estimator
 @few
 @given(rows=some_rows(least=2), data=st.data())
-def test_any_chunking_gives_the_same_answer(estimator: Estimator, rows: Rows, data: st.DataObject) -> None:
+def test_any_chunking_gives_the_same_answer(estimator: Estimator, rows: LoggedBatch, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(rows)))
     whole, head, tail = (Totals([estimator], "shoppers") for _ in range(3))
     whole.add(rows)
@@ -85,9 +85,9 @@ def test_any_chunking_gives_the_same_answer(estimator: Estimator, rows: Rows, da
 @few
 @given(rows=some_rows(), size=st.integers(1, 7))
 def test_blocks_of_one_size_make_the_cut_of_the_source_not_matter_to_the_last_bit(
-    estimator: Estimator, rows: Rows, size: int
+    estimator: Estimator, rows: LoggedBatch, size: int
 ) -> None:
-    def total(source: list[Rows]) -> float:
+    def total(source: list[LoggedBatch]) -> float:
         totals = Totals([estimator])
         for block in blocks(source, size=5):
             totals.add(block)
@@ -100,7 +100,7 @@ def test_blocks_of_one_size_make_the_cut_of_the_source_not_matter_to_the_last_bi
 @every_estimator
 @few
 @given(rows=some_rows(least=2), seed=st.integers(0, 99))
-def test_the_order_of_rows_does_not_matter(estimator: Estimator, rows: Rows, seed: int) -> None:
+def test_the_order_of_rows_does_not_matter(estimator: Estimator, rows: LoggedBatch, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(rows))
     columns = {name: getattr(rows, name)[order] for name in ("reward", "propensity", "target_propensity")}
     shuffled = replace(rows, **columns, q_chosen=rows.q_chosen[order], v_target=rows.v_target[order])
@@ -110,7 +110,7 @@ def test_the_order_of_rows_does_not_matter(estimator: Estimator, rows: Rows, see
 @every_estimator
 @few
 @given(rows=some_rows())
-def test_rewards_that_are_all_negative_survive(estimator: Estimator, rows: Rows) -> None:
+def test_rewards_that_are_all_negative_survive(estimator: Estimator, rows: LoggedBatch) -> None:
     """Turning every sign turns the value's sign: nothing starts from a maximum of 0."""
     turned = replace(rows, reward=-rows.reward, q_chosen=-rows.q_chosen, v_target=-rows.v_target)
     assert value(estimator, turned) == pytest.approx(-value(estimator, rows), rel=1e-9, abs=1e-9)
@@ -119,7 +119,7 @@ def test_rewards_that_are_all_negative_survive(estimator: Estimator, rows: Rows)
 @every_estimator
 @few
 @given(rows=some_rows(), factor=st.floats(0.1, 10))
-def test_the_unit_of_reward_does_not_matter(estimator: Estimator, rows: Rows, factor: float) -> None:
+def test_the_unit_of_reward_does_not_matter(estimator: Estimator, rows: LoggedBatch, factor: float) -> None:
     scaled = replace(
         rows, reward=rows.reward * factor, q_chosen=rows.q_chosen * factor, v_target=rows.v_target * factor
     )
@@ -129,14 +129,14 @@ def test_the_unit_of_reward_does_not_matter(estimator: Estimator, rows: Rows, fa
 @pytest.mark.parametrize("estimator", UNCLIPPED, ids=repr)
 @few
 @given(rows=some_rows())
-def test_the_logging_policy_as_target_gives_the_mean_reward(estimator: Estimator, rows: Rows) -> None:
+def test_the_logging_policy_as_target_gives_the_mean_reward(estimator: Estimator, rows: LoggedBatch) -> None:
     assert value(estimator, rows.as_logging()) == pytest.approx(rows.reward.mean(), rel=1e-9, abs=1e-9)
 
 
 @every_estimator
 @few
 @given(rows=some_rows())
-def test_a_policy_does_not_differ_from_itself(estimator: Estimator, rows: Rows) -> None:
+def test_a_policy_does_not_differ_from_itself(estimator: Estimator, rows: LoggedBatch) -> None:
     difference = Difference(estimator)
     assert value(difference, replace(rows, against=rows)) == pytest.approx(0.0, abs=1e-9)
 
@@ -144,7 +144,7 @@ def test_a_policy_does_not_differ_from_itself(estimator: Estimator, rows: Rows) 
 @every_estimator
 @few
 @given(rows=some_rows(least=3))
-def test_the_gradient_is_the_derivative_of_the_value(estimator: Estimator, rows: Rows) -> None:
+def test_the_gradient_is_the_derivative_of_the_value(estimator: Estimator, rows: LoggedBatch) -> None:
     totals = Totals([estimator])
     totals.add(rows)
     means = dict(totals.sample().means)
@@ -158,7 +158,7 @@ def test_the_gradient_is_the_derivative_of_the_value(estimator: Estimator, rows:
 @every_estimator
 @few
 @given(rows=some_rows(least=3))
-def test_the_mean_score_is_the_value(estimator: Estimator, rows: Rows) -> None:
+def test_the_mean_score_is_the_value(estimator: Estimator, rows: LoggedBatch) -> None:
     totals = Totals([estimator])
     totals.add(rows)
     means = totals.sample().means
@@ -168,7 +168,7 @@ def test_the_mean_score_is_the_value(estimator: Estimator, rows: Rows) -> None:
 
 @few
 @given(rows=some_rows(), constant=st.floats(-3, 3))
-def test_self_normalised_estimators_give_back_a_constant_reward(rows: Rows, constant: float) -> None:
+def test_self_normalised_estimators_give_back_a_constant_reward(rows: LoggedBatch, constant: float) -> None:
     fixed = replace(rows, reward=np.full(len(rows), constant))
     assert value(SNIPW(), fixed) == pytest.approx(constant, rel=1e-9, abs=1e-9)
     known = replace(fixed, q_chosen=fixed.reward, v_target=fixed.reward)
@@ -178,7 +178,7 @@ def test_self_normalised_estimators_give_back_a_constant_reward(rows: Rows, cons
 
 @few
 @given(rows=some_rows())
-def test_the_limits_of_switch_and_shrinkage_are_the_direct_method_and_dr(rows: Rows) -> None:
+def test_the_limits_of_switch_and_shrinkage_are_the_direct_method_and_dr(rows: LoggedBatch) -> None:
     for estimator in (SwitchDR(tau=0.0), DROS(shrinkage=0.0)):
         positive = replace(rows, target_propensity=np.maximum(rows.target_propensity, 0.01))
         assert value(estimator, positive) == pytest.approx(value(DM(), positive), abs=1e-9)
@@ -189,7 +189,7 @@ def test_the_limits_of_switch_and_shrinkage_are_the_direct_method_and_dr(rows: R
 @every_estimator
 @few
 @given(rows=some_rows())
-def test_scores_stay_in_their_range(estimator: Estimator, rows: Rows) -> None:
+def test_scores_stay_in_their_range(estimator: Estimator, rows: LoggedBatch) -> None:
     limits = Limits(-5.0, 5.0, max_weight=float(rows.weight.max()))
     if isinstance(estimator, SNIPW | SNDR):
         with pytest.raises(NotAvailable, match="self-normalised"):

@@ -23,9 +23,9 @@ from offline_eval import (
     Estimator,
     Evaluation,
     Limits,
+    LoggedBatch,
     NotAvailable,
     Question,
-    Rows,
     SwitchDR,
     Totals,
     evaluate,
@@ -47,7 +47,12 @@ every_interval = pytest.mark.parametrize(("interval", "estimators"), EVERY, ids=
 
 
 def bounds(
-    interval: Interval, estimators: tuple[Estimator, ...], rows: Rows, alpha: float = 0.05, *, clustered: bool = False
+    interval: Interval,
+    estimators: tuple[Estimator, ...],
+    rows: LoggedBatch,
+    alpha: float = 0.05,
+    *,
+    clustered: bool = False,
 ) -> list[Bounds]:
     totals = Totals(estimators, interval.keep(clustered=clustered))
     totals.add(rows)
@@ -113,7 +118,7 @@ def test_copied_rows_widen_only_a_clustered_interval(world: World) -> None:
     """Ten copies of a row are no news: clustered by shopper, the interval is that of the originals."""
     rows = world.log(300, np.random.default_rng(9), shoppers=np.arange(300))
     ten = np.repeat(np.arange(300), 10)
-    copied = Rows.of(
+    copied = LoggedBatch.of(
         reward=rows.reward[ten],
         propensity=rows.propensity[ten],
         target_propensity=rows.target_propensity[ten],
@@ -138,7 +143,7 @@ def test_bootstrap_does_not_depend_on_chunks(world: World) -> None:
     assert list(one) == pytest.approx(list(two), rel=1e-9)
 
 
-def heavy(rows: Rows) -> Rows:
+def heavy(rows: LoggedBatch) -> LoggedBatch:
     """Let another target weigh the first row a million times."""
     other = rows.as_logging()
     propensity = np.where(np.arange(len(rows)) == 0, 1e-6, 1.0)
@@ -324,7 +329,7 @@ def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
     ],
 )
 def test_what_does_not_exist_is_refused_with_the_reason(
-    make: Callable[[Rows], object], complaint: str, world: World
+    make: Callable[[LoggedBatch], object], complaint: str, world: World
 ) -> None:
     rows = world.log(60, np.random.default_rng(18), shoppers=np.repeat(np.arange(20), 3))
     with pytest.raises(NotAvailable, match=complaint):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_eval import BadData, Question, Rows, evaluate, named
+from offline_eval import BadData, LoggedBatch, Question, evaluate, named
 from offline_eval.logs.tables.plain import Layout, read_rows
 from offline_eval.logs.tables.probabilities import read_probabilities
 
@@ -56,7 +56,7 @@ def write(path: Path, columns: Columns) -> Path:
     return path
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> LoggedBatch:
     (rows,) = read_rows(path, Layout(needs_model=False))
     return rows
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.errors import BadData, NoData, NotAvailable
-from offline_eval.logs.decisions import Decision
+from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import (
     ESTIMATORS,
     SequentialEstimator,
@@ -155,7 +155,9 @@ def of_messages(chances: tuple[float, ...], wanted: np.ndarray, seed: int, logge
         drawn = int(random.choice(4, p=logged))
         reward, context = float(random.random() < chances[drawn]), {"recent_sends": number // 300}
         shopper = f"s-{number % 300}"
-        decisions.append(Decision(f"e-{number}", shopper, float(number), context, MESSAGES, logged, drawn, reward))
+        decisions.append(
+            LoggedDecision(f"e-{number}", shopper, float(number), context, MESSAGES, logged, drawn, reward)
+        )
     return Trajectories.of_decisions(decisions, Call(lambda _: wanted))
 
 
@@ -208,7 +210,7 @@ def test_one_shopper_alone_says_nothing_about_messages() -> None:
     assert within_channel_finding(Trajectories(**{name: values[:6] for name, values in vars(log).items()})) == []
 
 
-def decision(number: int, **changes: Any) -> Decision:
+def decision(number: int, **changes: Any) -> LoggedDecision:
     """Shoppers take turns, so rows of the log are in another order than those of trajectories."""
     actions = (JointAction("m", "push", 0), JointAction("m", "email", 0), "HOLD")
     context = {"recent_sends": number}
@@ -218,10 +220,10 @@ def decision(number: int, **changes: Any) -> Decision:
         "drawn": number % 3,
         "reward": 1.0,
     } | changes
-    return Decision(f"e-{number}", f"s-{number % 2}", float(number), actions=actions, **values)
+    return LoggedDecision(f"e-{number}", f"s-{number % 2}", float(number), actions=actions, **values)
 
 
-def told(**changes: Any) -> list[Decision]:
+def told(**changes: Any) -> list[LoggedDecision]:
     return [decision(number, **(changes if number == 3 else {})) for number in range(8)]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue, Reward
 from policies.learning.attribution import VOID_KEPT_S, Attribution, Interaction
 from policies.learning.fold import Learning
-from policies.learning.reward import rewarded
+from policies.learning.reward import reward_of
 from policies.records.erasure import anonymous
 from policies.records.rows import (
     ActivationRow,
@@ -253,16 +253,16 @@ def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(
 
 def test_all_negative_rewards_survive() -> None:
     complaint = OutcomeRow(NOW, "e", "complaint", NOW)
-    result = rewarded([complaint, complaint], Reward(), cost=0.5)
+    result = reward_of([complaint, complaint], Reward(), cost=0.5)
     assert result.reward == -12.5
-    assert rewarded([complaint], Reward(max=10.0), cost=0.5).reward == -10.0
+    assert reward_of([complaint], Reward(max=10.0), cost=0.5).reward == -10.0
     assert not result.is_positive
 
 
 @given(st.lists(st.floats(0.0, 1e9), max_size=5), st.floats(0.01, 1e3))
 def test_no_order_gains_more_than_a_reward_can_be(values: list[float], most: float) -> None:
     orders = [OutcomeRow(NOW, "e", "conversion", NOW, value=value) for value in values]
-    result = rewarded(orders, Reward(max=most), cost=0.0)
+    result = reward_of(orders, Reward(max=most), cost=0.0)
     assert result.reward == result.gain <= most
 
 

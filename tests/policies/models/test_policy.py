@@ -14,7 +14,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.learning.fold import empty_snapshot
 from policies.models.exploration import Greedy, check_epsilon, with_floor
 from policies.models.learned import LearnedModel
-from policies.models.policy import Assessment, Policy, rule, uniform
+from policies.models.policy import Assessment, Policy, rule_policy, uniform_policy
 from policies.models.vw import OPTIONS
 from policies.rules.arbitration import Eligibility
 from policies.shopper.context import trigger_context
@@ -41,8 +41,8 @@ def learned() -> Policy:
 
 
 POLICIES: dict[str, Callable[[], Policy]] = {
-    "uniform": uniform,
-    "rule": rule,
+    "uniform": uniform_policy,
+    "rule": rule_policy,
     "default, nothing learned": learned,
     "negative scores": lambda: Policy("negative", FixedScores([-1.0] * N)),
     "two best": lambda: Policy("two", FixedScores([1.0, 1.0] + [0.5] * (N - 2))),
@@ -136,7 +136,7 @@ def test_a_fresh_service_sends() -> None:
 
 
 def test_the_rule_takes_the_first_message_channel_and_delay() -> None:
-    p = rule(epsilon=0.0).distribution(CONTEXTS, eligible([3, 5, 6], True), BOOK).probabilities
+    p = rule_policy(epsilon=0.0).distribution(CONTEXTS, eligible([3, 5, 6], True), BOOK).probabilities
     assert p.tolist() == [1.0, 0.0, 0.0, 0.0]
 
 

@@ -15,7 +15,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.rules.rules import judge
 from policies.rules.situation import Situation
-from policies.shopper.retention import KEPT, MAX_AHEAD, binding
+from policies.shopper.retention import KEPT, MAX_AHEAD, keep_relevant
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, request, small_document, trigger
 from tests.strategies import CHANNELS, MESSAGES, catalogues
@@ -67,7 +67,7 @@ def test_what_is_let_go_changes_no_verdict(document: dict[str, Any], most: int, 
         for number in range(5)
     ]
     everything = ordered(*crowd, *ahead, *few)
-    kept = binding(everything)
+    kept = keep_relevant(everything)
     assert len(kept) < len(everything)
     for kind in rulebook.catalogue.triggers:
         assert verdicts(kept, rulebook, kind) == verdicts(everything, rulebook, kind)
@@ -78,7 +78,7 @@ def test_other_sends_hide_neither_the_cooldown_nor_the_cap_of_a_message() -> Non
     document["messages"]["reminder"] |= {"cooldown_s": 2_592_000, "caps": [{"max": 1, "window_s": 2_592_000}]}
     rulebook = Rulebook.of(Catalogue.from_document(document), 1)
     others = [send(number, NOW - number * 60) for number in range(1, 1_000)]
-    kept = binding(ordered(send(0, NOW - 10 * DAY_S, "reminder"), *others))
+    kept = keep_relevant(ordered(send(0, NOW - 10 * DAY_S, "reminder"), *others))
     assert len(kept) == KEPT + 1
     told = verdicts(kept, rulebook, "cart_abandoned")
     reminders = {told[number] for number in range(len(told)) if rulebook.space[number].message == "reminder"}
@@ -87,7 +87,7 @@ def test_other_sends_hide_neither_the_cooldown_nor_the_cap_of_a_message() -> Non
 
 def test_critical_sends_hide_no_others() -> None:
     others = [send(number, NOW + number, critical=True) for number in range(1, 1_000)]
-    assert binding(ordered(send(0, NOW), *others))[0].event_id == "e-0"
+    assert keep_relevant(ordered(send(0, NOW), *others))[0].event_id == "e-0"
 
 
 @pytest.mark.parametrize(("ahead", "denied"), [(MAX_AHEAD - 1, False), (MAX_AHEAD, True)])

@@ -15,7 +15,7 @@ from policies.records.rows import (
     PreferencesRow,
     ShopperRow,
 )
-from policies.sends import fate
+from policies.sends import status_of
 from policies.shopper.context import segment
 from policies.shopper.fold import fold
 from policies.shopper.retention import KEPT, STRAY
@@ -81,7 +81,7 @@ WITH_WINDOW = msgspec.structs.replace(decision(), window_ends_at=NOW + 60)
 )
 def test_what_comes_after_the_window_gives_no_place_back(row: ShopperRow, stays: bool) -> None:
     assert bool(after(WITH_WINDOW, row).sends) is stays
-    assert fate(WITH_WINDOW, [(2, row)], NOW + 100).has_left is stays
+    assert status_of(WITH_WINDOW, [(2, row)], NOW + 100).has_left is stays
 
 
 def test_one_that_waits_is_refused_also_after_its_window() -> None:

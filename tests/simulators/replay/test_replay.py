@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule, uniform
+from policies.models.policy import rule_policy, uniform_policy
 from simulators.experiments.comparison import Run, clustered_mean, difference, realised_difference
-from simulators.experiments.decision_log import Record
+from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.pace import DAY_S, SHORTEST_S, Pace
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay, scenario_of
 from simulators.shops.base import Arrival
-from simulators.shops.local import FixedMind, LocalShop
+from simulators.shops.local import FixedPolicy, LocalShop
 from tests.factories import NOW
 
 
@@ -38,9 +38,9 @@ class Listening(LocalShop):
         return super().decide(arrivals)
 
 
-def replayed(rulebook: Rulebook, *, seed: int = 1, of: str = "rule") -> tuple[list[Record], Listening]:
-    policy = {"rule": rule(epsilon=0.0), "uniform": uniform()}[of]
-    shop = Listening(FixedMind(policy), rulebook, b"draws")
+def replayed(rulebook: Rulebook, *, seed: int = 1, of: str = "rule") -> tuple[list[DecisionOutcomes], Listening]:
+    policy = {"rule": rule_policy(epsilon=0.0), "uniform": uniform_policy()}[of]
+    shop = Listening(FixedPolicy(policy), rulebook, b"draws")
     return Replay(shop, rulebook, purchases(), seed).run(), shop
 
 
@@ -60,7 +60,7 @@ def test_every_purchase_asks_and_shoppers_are_asked_again_at_their_own_pace(exam
 
 
 def test_nobody_is_reached_on_a_channel_after_leaving_it(example_rulebook: Rulebook) -> None:
-    shop = LocalShop(FixedMind(rule(epsilon=0.0)), example_rulebook, b"draws")
+    shop = LocalShop(FixedPolicy(rule_policy(epsilon=0.0)), example_rulebook, b"draws")
     irritable = dataclasses.replace(scenario_of(purchases()), irritability=20.0)
     left: dict[tuple[str, str], float] = {}
     for record in Replay(shop, example_rulebook, purchases(), 5, irritable).run():

@@ -19,7 +19,7 @@ from simulators.shoppers.presence import WEEKDAY_HOURS, WEEKEND_HOURS
 from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, run, three_a_week
 from simulators.world.deliveries import Sends
 from simulators.world.messages import STANDARD
-from simulators.world.tick import Hour
+from simulators.world.tick import Tick
 from simulators.world.world import World
 from tests.chi_square import frequencies_equal
 
@@ -81,7 +81,7 @@ def test_t5_the_hour_curve_is_the_published_one_and_clicks_do_not_depend_on_it()
     world = World(scenario("stationary").lasting(8), 10_000, 2)
     visits = np.zeros(168)
 
-    def watch(hour: Hour) -> None:
+    def watch(hour: Tick) -> None:
         visits[hour.tick % 168] += sum(len(visitors) for visitors in hour.visitors)
 
     run(world, NoSends(), watch=watch)
@@ -128,7 +128,7 @@ def clicks_in_week_12(channel: str, per_week: int) -> float:
     world, clicks = World(scenario("stationary"), 6_000, 1), 0
     initial = world.consent[:, world.repertoire.channels.names.index(channel)].sum()
 
-    def watch(hour: Hour) -> None:
+    def watch(hour: Tick) -> None:
         nonlocal clicks
         if hour.tick >= 11 * 168:
             clicks += sum(len(outcomes.tickets) for outcomes in hour.outcomes if outcomes.kind == "click")
@@ -177,7 +177,7 @@ def test_t9_attributed_value_exceeds_incremental_value() -> None:
 def trace(name: str, seed: int) -> str:
     digest = hashlib.sha256()
 
-    def watch(hour: Hour) -> None:
+    def watch(hour: Tick) -> None:
         columns = [
             *(column for each in hour.outcomes for column in (each.tickets, each.at)),
             *(column for each in hour.events for column in (each.shoppers, each.at)),

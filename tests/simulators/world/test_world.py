@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from simulators.experiments.incremental_value import Value, regret, twin
 from simulators.parameters import Channel, ChannelTable
-from simulators.random_streams import Purpose, Streams, normals
+from simulators.random_streams import Purpose, RandomStreams, normals
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, scenario
 from simulators.shoppers.presence import Presence
 from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, push_daily, run
 from simulators.world.deliveries import Sends
-from simulators.world.expected_reward import Worth
-from simulators.world.schedule import Agenda
-from simulators.world.tick import Hour
+from simulators.world.expected_reward import ExpectedReward
+from simulators.world.schedule import Schedule
+from simulators.world.tick import Tick
 from simulators.world.truth import Truth
 from simulators.world.world import CalendarEnded, World
 from tests.chi_square import frequencies_equal
@@ -42,7 +42,7 @@ def counted(world: World, ticks: int) -> Counter[str]:
     return count([world.step() for _ in range(ticks)])
 
 
-def count(hours: Iterable[Hour]) -> Counter[str]:
+def count(hours: Iterable[Tick]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for hour in hours:
         for outcomes in hour.outcomes:
@@ -52,7 +52,7 @@ def count(hours: Iterable[Hour]) -> Counter[str]:
 
 def test_random_numbers_are_uniform_and_independent_of_what_else_is_drawn() -> None:
     """100,000 numbers each in 20 cells; false-alarm rate 1e-5 per test."""
-    streams, positions = Streams(3), np.arange(100_000)
+    streams, positions = RandomStreams(3), np.arange(100_000)
     one, other = streams.uniforms(5, [Purpose.click, Purpose.opt_out], positions)
     for numbers in (one, other, (one + other) % 1.0, streams.uniforms(6, [Purpose.click], positions)[0]):
         cells = Counter(map(str, (numbers * 20).astype(int).tolist()))
@@ -74,7 +74,7 @@ def test_presence_reached_is_the_inverse_of_presence_passed(start: float, more: 
 
 @given(st.lists(st.tuples(st.floats(0, 50), st.integers(0, 9)), max_size=60), st.lists(st.floats(0, 60), max_size=8))
 def test_the_agenda_gives_every_row_once_when_it_is_due(rows: list[tuple[float, int]], times: list[float]) -> None:
-    agenda, waiting = Agenda({"number": np.int64}), []
+    agenda, waiting = Schedule({"number": np.int64}), []
     for part, until in enumerate([*sorted(times), 61.0]):
         fresh = rows[part::9]
         agenda.add(np.array([due for due, _ in fresh]), number=np.array([n for _, n in fresh], dtype=np.int64))
@@ -90,7 +90,7 @@ def test_the_twin_meets_the_same_visits_whatever_is_sent() -> None:
     visits: dict[str, list[tuple[int, ...]]] = {"world": [], "twin": []}
     for name, sender in (("world", push_daily()), ("twin", NoSends())):
 
-        def watch(hour: Hour, into: list[tuple[int, ...]] = visits[name]) -> None:
+        def watch(hour: Tick, into: list[tuple[int, ...]] = visits[name]) -> None:
             into += [tuple(each.shoppers.tolist()) for each in hour.events if each.kind == "session"]
 
         run(World(SHORT, 300, 4), sender, watch=watch)
@@ -196,10 +196,10 @@ def test_the_truth_is_what_happens(example_rulebook) -> None:  # type: ignore[no
 
     A reward is that of the probabilities at the moment of seeing, which leave out the noise of rare, dear orders.
     """
-    from simulators.world.messages import Repertoire
+    from simulators.world.messages import Messages
 
     shoppers, space, random = 3_000, example_rulebook.space, np.random.default_rng(1)
-    world = World(Scenario("still", weeks=4, own_orders=False), shoppers, 1, Repertoire.of(example_rulebook))
+    world = World(Scenario("still", weeks=4, own_orders=False), shoppers, 1, Messages.of(example_rulebook))
     for _ in range(30):
         world.step()
     world.society.consent[:] = True
@@ -220,7 +220,7 @@ def test_the_truth_is_what_happens(example_rulebook) -> None:  # type: ignore[no
     *probabilities, expected = np.array(rows).T
     for name, chances in zip(("click", "conversion", "opt_out"), probabilities, strict=True):
         assert abs(counts[name] - chances.sum()) < 4.5 * (chances * (1 - chances)).sum() ** 0.5, name
-    worth = Worth.of(example_rulebook)
+    worth = ExpectedReward.of(example_rulebook)
     rewards = worth.unseen[actions]
     for tickets, chances in (each for hour in hours for each in hour.chances):
         rewards[tickets] = (chances.joint() * worth.seen[actions[tickets]]).sum(axis=(1, 2, 3))

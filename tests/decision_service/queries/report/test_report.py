@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Tally, TallyAnswer
+from decision_service.queries.report.report import Report, ReportTable
 from decision_service.queries.report.span import Span
 from policies.records.rows import (
     ActivationRow,
@@ -23,12 +23,12 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends import fate, is_withdrawal
+from policies.sends import is_withdrawal, status_of
 from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, held, key_of, logs, times
 
 
-def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> TallyAnswer:
-    tally = Tally(span or Span(), None if by is None else GROUPINGS[by], key_of)
+def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
+    tally = Report(span or Span(), None if by is None else GROUPINGS[by], key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(max(row.at for row in rows))
@@ -199,7 +199,7 @@ def test_the_fate_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
                 for position, each in enumerate(rows, start=1)
                 if position > number + 1 and (getattr(each, "event_id", None) == row.event_id or is_withdrawal(each))
             ]
-            known = fate(row, later, now)
+            known = status_of(row, later, now)
             stayed = why_it_stayed(rows, number, now)
             assert known.status == (stayed or ("sent" if row.send_at <= now else "scheduled"))
             assert known.has_left == (stayed is None)
@@ -207,7 +207,7 @@ def test_the_fate_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
 
 @given(logs(), st.data())
 def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: st.DataObject) -> None:
-    tally, cut = Tally(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
+    tally, cut = Report(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
     for position, row in enumerate(rows[:cut], start=1):
         tally.add(position, row)
     tally.answer(0.0)

@@ -22,14 +22,14 @@ from decision_service.log.sql import SqlLog
 from decision_service.queries.report import reporter
 from decision_service.queries.report.grouping import GROUPINGS
 from decision_service.queries.report.reporter import ReportAnswer, Reporter, ReportQuery
-from decision_service.state.shopper_keys import Names
+from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import PreferencesRow, Row, encode
-from simulators.experiments.decision_log import Record
+from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
-from simulators.shops.base import Arrival, Told
+from simulators.shops.base import Arrival, Outcome
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import served
 from tests.decision_service.conftest import Start
@@ -38,7 +38,7 @@ from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
-NAMES = Names(b"secret")
+NAMES = ShopperKeys(b"secret")
 PURCHASES = [
     Purchase(f"i{each}", f"s{each * 7 % 40}", NOW + each * 1_200.0, 10.0 + each % 30, "Lantern") for each in range(150)
 ]
@@ -49,7 +49,7 @@ class WatchedShop(RemoteShop):
 
     def __init__(self, client: httpx.Client) -> None:
         super().__init__(client)
-        self.told: list[Told] = []
+        self.told: list[Outcome] = []
         self.arrived: dict[str, Arrival] = {}
 
     def limit(self, sends_per_week: int) -> None:
@@ -58,7 +58,7 @@ class WatchedShop(RemoteShop):
         caps = [{"max": sends_per_week, "window_s": 7 * 86_400}]
         assert self._client.put("/v1/catalog", json=document | {"caps": caps}).status_code == 200
 
-    def tell(self, outcomes: Sequence[Told], now: float) -> None:
+    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
         self.told += outcomes
         super().tell(outcomes, now)
 
@@ -67,7 +67,7 @@ class WatchedShop(RemoteShop):
         return super().decide(arrivals)
 
 
-def true_figures(records: dict[str, Record], told: Sequence[Told]) -> dict[str, Any]:
+def true_figures(records: dict[str, DecisionOutcomes], told: Sequence[Outcome]) -> dict[str, Any]:
     """Count what a run did, from the simulator's own book."""
     left = {event_id for event_id, record in records.items() if record.action is not None and record.reached}
     clicked = {each.event_id for each in told if each.type == "click"} & left
@@ -102,7 +102,7 @@ async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: R
         await anyio.to_thread.run_sync(run)
 
 
-def check(shop: WatchedShop, records: dict[str, Record], client: httpx.Client) -> None:
+def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx.Client) -> None:
     def report(by: str) -> dict[str, Any]:
         answer = client.get("/v1/report", params={"by": by})
         assert answer.status_code == 200, answer.text
