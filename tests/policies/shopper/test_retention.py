@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
-from policies.rules.rules import judge
-from policies.rules.situation import Situation
+from policies.rules.rules import RULES
 from policies.shopper.retention import KEPT, MAX_AHEAD, keep_relevant
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, request, small_document, trigger
@@ -32,8 +31,8 @@ def ordered(*sends: Send) -> tuple[Send, ...]:
 
 def verdicts(sends: tuple[Send, ...], rulebook: Rulebook, kind: str) -> list[int]:
     asked = trigger(kind)
-    situation = Situation.of(request(asked, event_id="asked"), asked, ShopperState(sends=sends), rulebook)
-    return [int(each) for each in judge(situation)]
+    situation = RULES.situation_of(request(asked, event_id="asked"), asked, ShopperState(sends=sends), rulebook)
+    return [int(verdict) for verdict in RULES.judge(situation)]
 
 
 def lowered(document: dict[str, Any], most: int) -> dict[str, Any]:
@@ -47,12 +46,17 @@ def lowered(document: dict[str, Any], most: int) -> dict[str, Any]:
     return document
 
 
-RULES = frozenset({"suppression", "cooldown", "min_gap", "cap_message", "cap_category", "cap_channel", "cap_global"})
+WITH_SENDS = frozenset(
+    {"suppression", "cooldown", "min_gap", "cap_message", "cap_category", "cap_channel", "cap_global"}
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    catalogues(RULES), st.sampled_from((1, 250, 256)), st.integers(0, 10**6), st.sampled_from((60.0, 900.0, 7_200.0))
+    catalogues(WITH_SENDS),
+    st.sampled_from((1, 250, 256)),
+    st.integers(0, 10**6),
+    st.sampled_from((60.0, 900.0, 7_200.0)),
 )
 def test_what_is_let_go_changes_no_verdict(document: dict[str, Any], most: int, seed: int, apart_s: float) -> None:
     """Many sends of one kind, and a few of others long before them: what binds is found as in all of them."""
