@@ -15,9 +15,9 @@ from decision_service.catalogues.file import CatalogueFileError, example, load
 from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.simulation_page import page
-from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule_policy, uniform_policy
+from policies.models.policy import PolicyFactory
+from policies.models.registry import BASELINES, POLICIES, policy_without_floor
 from simulators.experiments.study import (
     Contender,
     Result,
@@ -30,9 +30,10 @@ from simulators.experiments.study import (
 from simulators.scenario import scenario
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import FixedPolicy
+from simulators.shops.local import FixedPolicy, PolicySource
 from simulators.shops.oracle import OraclePolicy
 from simulators.world.truth import Truth
+from simulators.world.world import World
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """Prices of an opt-out and of load that the oracle weighs the future by; judgement, close to the best of a few."""
@@ -119,12 +120,8 @@ def _study(options: Options, shop: RemoteShop | None) -> Study:
 
 def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
-    minds = {
-        "default": policy_contender("default", lambda world: LearningPolicy(rulebook, learned_policy), rulebook),
-        "rule": policy_contender("rule", lambda world: FixedPolicy(rule_policy(epsilon=0.0)), rulebook),
-        "random": policy_contender("random", lambda world: FixedPolicy(uniform_policy()), rulebook),
-        "oracle": policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
-    }
+    minds = {name: policy_contender(name, _source(factory, rulebook), rulebook) for name, factory in POLICIES.items()}
+    minds["oracle"] = policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook)
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
     elif options.policy in minds:
@@ -138,8 +135,16 @@ def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list
         sender_contender("push daily", push_daily),
         sender_contender("3 per week", three_a_week),
     ]
-    others = [contender for name, contender in minds.items() if name != "default"]
+    others = [minds[name] for name in (*BASELINES, "oracle") if name in minds]
     return [first, *fixed, *others]
+
+
+def _source(factory: PolicyFactory, rulebook: Rulebook) -> Callable[[World], PolicySource]:
+    """Return what makes the policy of a simulated world: one that learns in this world, or a fixed baseline."""
+    make_version = factory.make_version
+    if make_version is not None:
+        return lambda world: LearningPolicy(rulebook, make_version)
+    return lambda world: FixedPolicy(policy_without_floor(factory, rulebook))
 
 
 def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from offline_eval.errors import BadData
 from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, Recorded
+from policies.arrays import BoolArray
 from policies.catalogue.action_space import ActionSpace, JointAction
-from policies.catalogue.rulebook import BoolArray, Rulebook
+from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.templates import filled_names
 from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason

@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from policies.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from policies.catalogue.document import Catalogue
-
-IndexArray = NDArray[np.int64]
 
 
 class JointAction(NamedTuple):
@@ -37,9 +36,9 @@ class ActionSpace:
     categories: tuple[str, ...]  # of each message
     channels: tuple[str, ...]
     delays_s: tuple[int, ...]
-    message_of: IndexArray
-    channel_of: IndexArray
-    delay_of: IndexArray
+    message_of: IntArray
+    channel_of: IntArray
+    delay_of: IntArray
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ActionSpace:
@@ -78,7 +77,7 @@ class ActionSpace:
         )
 
     @cached_property
-    def delay_seconds(self) -> NDArray[np.float64]:
+    def delay_seconds(self) -> FloatArray:
         """Delay of every joint action, shape (n,), seconds."""
         return np.asarray(self.delays_s, dtype=np.float64)[self.delay_of]
 
@@ -108,12 +107,12 @@ class ActionSpace:
         return _numbered(self.channels)
 
     @cached_property
-    def cells(self) -> IndexArray:
+    def cells(self) -> IntArray:
         """Where each joint action (n,) lies in a flattened array over (messages, channels, delays)."""
         return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
 
     @cached_property
-    def slots(self) -> IndexArray:
+    def slots(self) -> IntArray:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)
 

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
 from policies.models.features import (
     HOUR_BUCKETS,
@@ -30,8 +31,6 @@ from policies.models.features import (
     shared_tokens,
 )
 from policies.records.rows import Context
-
-FloatArray = NDArray[np.float64]
 
 _FNV_PRIME = 16_777_619
 _MOST_CACHED = 20_000

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from policies.arrays import FloatArray, IntArray
 
 _SLOT_PAIRS = ((0, 1), (0, 2), (1, 2))
 

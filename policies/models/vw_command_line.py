@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from vowpal_wabbit_next import DSJsonFormatParser, PredictionType, TextFormatParser, Workspace
 
-from policies.models.exploration import FloatArray
+from policies.arrays import FloatArray
 
 
 class VwRefused(ValueError):

@@ -108,7 +108,7 @@ class RuleTable:
         rulebook = situation.rulebook
         ranks = self._ranks(situation, self._ranked)
         ranks &= rulebook.candidates[situation.trigger.type]  # rank 0, before all rules, for what is no candidate
-        return self._reasons[ranks.take(rulebook.space.cells)]
+        return self._reasons.take(ranks.take(rulebook.space.cells))
 
     def judge_again(self, situation: Situation, message: str, channel: str) -> Reason:
         """Return the verdict of the activation gate on one send, at the situation's only send time."""

@@ -41,7 +41,7 @@ WRONG = [
     ("redis_url", "redis://", "must look like redis://"),
     ("catalog", "/nowhere/catalog.yaml", "there is no file /nowhere/catalog.yaml"),
     ("clock", "sundial", "must be 'wall' or 'request', not 'sundial'"),
-    ("policy", "best", "must be 'uniform', 'rule' or 'default', not 'best'"),
+    ("policy", "best", "must be 'default', 'rule' or 'uniform', not 'best'"),
     ("seed", "-1", "must be greater than or equal to 0, not '-1'"),
 ]
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from vowpal_wabbit_next import TextFormatParser, Workspace
 
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import empty_snapshot
 from policies.models.compiled import (
     CompiledModel,
     ModelMismatch,
@@ -21,6 +20,7 @@ from policies.models.compiled import (
     token_hash,
 )
 from policies.models.features import HOUR_BUCKETS, clean, example_text, hour_bucket, shared_tokens
+from policies.models.learned import empty_snapshot
 from policies.models.vw import BITS, OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 from policies.records.rows import Scalar
 
