@@ -23,10 +23,10 @@ import yaml
 
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.sql import SqlLog
-from decision_service.runtime import orphans
+from decision_service.runtime import leftovers
 from policies.records.rows import DecisionRow, OutcomeRow, decode
 from tests.decision_service.learning.test_learner import folded_at_once
-from tests.decision_service.runtime.started import Started, left_of
+from tests.decision_service.runtime.started import Started, processes_of
 from tests.factories import DAY_S, small_document
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service"), pytest.mark.anyio]
@@ -50,7 +50,7 @@ class House(Started):
 
     def kill(self) -> None:
         """Kill every process of the tree at once, as a power cut would."""
-        doomed = [*orphans.marked(self.run().token), psutil.Process(self.process.pid)]
+        doomed = [*leftovers.find_processes(self.run().token), psutil.Process(self.process.pid)]
         for process in doomed:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -225,7 +225,7 @@ async def test_through_the_ingress_caps_ids_and_limits_hold_and_a_stop_leaves_no
         assert f'decision_service_decisions_total{{decision="send",hold_reason=""}} {CAP + 1}.0' in metrics
         assert (await client.get("/readyz")).json()["fresh"] is False
     assert house.signal_group(signal.SIGTERM) == 0
-    assert left_of(run) == []
+    assert processes_of(run) == []
     left = sorted(path.name for path in house.data.path.iterdir() if path.is_file())
     assert {"decisions.sqlite", "models.sqlite"} <= set(left)
     assert not [name for name in left if name.endswith(("-wal", "-shm"))], "a database was not closed"

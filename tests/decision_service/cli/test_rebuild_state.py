@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.cli import rebuild_state
-from decision_service.runtime.data_directory import DataDirectory, Run
+from decision_service.runtime.data_directory import DataDirectory, RunRecord
 from decision_service.settings import Settings, option, variable
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
@@ -204,9 +204,9 @@ async def test_a_running_services_embedded_redis_is_found(
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide()
         data = DataDirectory(tmp_path)
-        hold = data.hold()
-        assert hold is not None
-        run = Run(
+        lock = data.lock()
+        assert lock is not None
+        run = RunRecord(
             token="token",
             home=data.identity,
             runtime=str(redis.socket.parent),
@@ -214,16 +214,16 @@ async def test_a_running_services_embedded_redis_is_found(
             started_at=psutil.Process().create_time(),
             url="http://here",
         )
-        hold.write(run)
+        lock.write_record(run)
         options = {"data_dir": str(tmp_path)}
         code = await anyio.to_thread.run_sync(lambda: rebuild_state.run(options, verify=True))
         assert code == 0
         assert capsys.readouterr().out.startswith("The embedded Redis of the service at http://here:\n")
-        hold.write(msgspec.structs.replace(run, runtime=str(tmp_path / "elsewhere")))
+        lock.write_record(msgspec.structs.replace(run, runtime=str(tmp_path / "elsewhere")))
         code = await anyio.to_thread.run_sync(lambda: rebuild_state.run(options, verify=True))
         assert code == 2
         assert "uses a Redis of yours" in capsys.readouterr().err
-        hold.release()
+        lock.release()
 
 
 @pytest.mark.parametrize(
