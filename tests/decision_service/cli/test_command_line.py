@@ -32,11 +32,11 @@ def decision_service(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_names_every_option_its_default_and_its_variable() -> None:
-    told = decision_service("serve", "--help")
-    assert told.returncode == 0
+    done = decision_service("serve", "--help")
+    assert done.returncode == 0
     for option in OPTIONS:
-        assert option in told.stdout
-        assert f"DECISION_SERVICE_{option[2:].replace('-', '_').upper()}" in told.stdout
+        assert option in done.stdout
+        assert f"DECISION_SERVICE_{option[2:].replace('-', '_').upper()}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_help_names_every_option_its_default_and_its_variable() -> None:
         (["replay", "nowhere.csv", "--url", "http://127.0.0.1:1"], "nowhere.csv: cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_name(arguments: list[str], complaint: str) -> None:
-    told = decision_service(*arguments)
-    assert told.returncode != 0
-    assert complaint in told.stderr
-    assert "Traceback" not in told.stderr
+def test_a_bad_option_is_refused_by_name(arguments: list[str], complaint: str) -> None:
+    done = decision_service(*arguments)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @asynccontextmanager
