@@ -22,29 +22,29 @@ from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
 from simulators.world.world import World
 from tests.conftest import RealRedis
-from tests.decision_service.cli.test_command_line import served
+from tests.decision_service.cli.test_command_line import run_replica
 
 SEED = 1
 BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
 
 
-def played(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
+def run_busy_world(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
     world = World(BUSY, 60, SEED, Messages.of(rulebook))
     return Simulation(shop, world, rulebook, "busy-1").run()
 
 
 @pytest.mark.anyio
 async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Path, redis: RealRedis) -> None:
-    async with served(tmp_path, redis, "request") as url:
+    async with run_replica(tmp_path, redis, "request") as url:
 
         def over_http() -> tuple[list[DecisionOutcomes], Rulebook]:
             with RemoteShop.connect(url) as shop:
                 rulebook = Rulebook.of(shop.catalogue(), 1)
-                return played(shop, rulebook), rulebook
+                return run_busy_world(shop, rulebook), rulebook
 
         remote, rulebook = await anyio.to_thread.run_sync(over_http)
     mind = LearningPolicy(rulebook, learned_policy)
-    local = played(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
+    local = run_busy_world(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
     assert [record.action for record in remote] == [record.action for record in local]
     assert remote == local
     assert mind.learned > 100, "nothing was learned: the two could not have differed"
@@ -91,7 +91,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
 async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
     tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with served(tmp_path, redis, "request") as url:
+    async with run_replica(tmp_path, redis, "request") as url:
         chosen = options(tmp_path, url=url, seeds=1, shoppers=15, weeks=1, baselines=False)
         assert await anyio.to_thread.run_sync(simulate.run, chosen) == 0
         names = {result["name"] for result in json.loads((tmp_path / "out.json").read_text())["results"]}
