@@ -69,7 +69,7 @@ class Report:
 
     Examples
     --------
-    >>> from decision_service.state.shopper_keys import Names
+    >>> from decision_service.state.shopper_keys import ShopperKeys
     >>> from decision_service.queries.report.grouping import GROUPINGS
     >>> tally = Report(Span(), GROUPINGS["arm"], Names(b"secret").key)
     >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
