@@ -18,15 +18,18 @@ import asyncio
 import gzip
 import hashlib
 import json
+import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
@@ -88,6 +91,25 @@ def _settings(directory: Path) -> Settings:
 # -- what counts as the same ----------------------------------------------------------------------
 
 
+def arithmetic() -> str:
+    """Return a digest of what this processor's exponentials and logarithms are, to the last bit.
+
+    NumPy and the C library have several versions of both and choose by the processor.
+    """
+    numbers = np.linspace(0.001, 5.0, 2_000)
+    plain = np.array([math.exp(-number) + math.log(number) for number in numbers])
+    parts = (np.exp(-numbers), np.log(numbers), np.log1p(numbers), plain)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+@cache
+def rounds_as_recorded() -> bool:
+    """Return whether this processor rounds as the one of the recording: then numbers are compared to the last bit."""
+    expected = Path(__file__).parents[1] / "fixtures" / "previous_version" / "expected.json.gz"
+    recorded: str = json.loads(gzip.decompress(expected.read_bytes()))["arithmetic"]
+    return recorded == arithmetic()
+
+
 def canonical(bodies: Sequence[bytes]) -> list[bytes]:
     """Number the pseudonyms of erased shoppers, which are random, in the order in which they appear."""
     numbers: dict[str, str] = {}
@@ -116,7 +138,14 @@ def differences(recorded: Any, found: Any, path: str = "") -> list[str]:
             for number, (old, new) in enumerate(zip(recorded, found, strict=True))
             for each in differences(old, new, f"{path}.{number}")
         ]
-    return [] if (type(recorded), recorded) == (type(found), found) else [f"{path}: was {recorded!r}, is {found!r}"]
+    return [] if is_same(recorded, found) else [f"{path}: was {recorded!r}, is {found!r}"]
+
+
+def is_same(recorded: Any, found: Any) -> bool:
+    """Return whether two values are equal, floats up to rounding where the processor rounds in another way."""
+    if isinstance(recorded, float) and isinstance(found, float) and not rounds_as_recorded():
+        return math.isclose(recorded, found, rel_tol=1e-9, abs_tol=1e-12)
+    return bool((type(recorded), recorded) == (type(found), found))
 
 
 def body_differences(recorded: bytes, found: bytes) -> list[str]:
@@ -124,7 +153,7 @@ def body_differences(recorded: bytes, found: bytes) -> list[str]:
     if without_rules_version(recorded) == without_rules_version(found):
         return []
     named = differences(_decoded(recorded), _decoded(found))
-    return named or [f"the bytes: was {recorded!r}, is {found!r}"]
+    return named or ([f"the bytes: was {recorded!r}, is {found!r}"] if rounds_as_recorded() else [])
 
 
 def _decoded(body: bytes) -> Any:
@@ -279,7 +308,8 @@ def published(registry: Path) -> Told:
 
 
 def _digest(payload: bytes) -> Told:
-    return {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+    digest = hashlib.sha256(payload).hexdigest() if rounds_as_recorded() else None
+    return {"bytes": len(payload), "sha256": digest}
 
 
 def folded(directory: Path, log: Path, positions: Sequence[int]) -> Told:
