@@ -29,6 +29,6 @@ def describe_policies() -> str:
     """Return the names of all policies with their descriptions, for help texts.
 
     >>> describe_policies()
-    'default (the learned policy), rule (the business rule), uniform (random legal choice)'
+    'default (the learned policy), rule (the business rule), uniform (uniform choice)'
     """
     return ", ".join(f"{factory.name} ({factory.description})" for factory in POLICIES.values())

@@ -14,4 +14,4 @@ def uniform_policy() -> Policy:
     return Policy("uniform")
 
 
-UNIFORM = PolicyFactory("uniform", "random legal choice", lambda rulebook: uniform_policy())
+UNIFORM = PolicyFactory("uniform", "uniform choice", lambda rulebook: uniform_policy())
