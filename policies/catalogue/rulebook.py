@@ -92,17 +92,17 @@ class Rulebook:
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:
         """The frequency caps by channel, the smallest first; names without caps are absent."""
-        return _ordered({name: channel.caps for name, channel in self.catalogue.channels.items()})
+        return _smallest_first({name: channel.caps for name, channel in self.catalogue.channels.items()})
 
     @cached_property
     def message_caps(self) -> dict[str, tuple[Cap, ...]]:
         """The frequency caps by message, the smallest first; names without caps are absent."""
-        return _ordered({name: message.caps for name, message in self.catalogue.messages.items()})
+        return _smallest_first({name: message.caps for name, message in self.catalogue.messages.items()})
 
     @cached_property
     def category_caps(self) -> dict[str, tuple[Cap, ...]]:
         """The frequency caps by category, the smallest first; names without caps are absent."""
-        return _ordered({name: category.caps for name, category in self.catalogue.categories.items()})
+        return _smallest_first({name: category.caps for name, category in self.catalogue.categories.items()})
 
     @cached_property
     def cooldowns(self) -> dict[str, int]:
@@ -127,7 +127,7 @@ class Rulebook:
         return {name: millionths(budget) - millionths(self.dearest[name]) for name, budget in self.budgets.items()}
 
 
-def _ordered(caps: Mapping[str, Sequence[Cap]]) -> dict[str, tuple[Cap, ...]]:
+def _smallest_first(caps: Mapping[str, Sequence[Cap]]) -> dict[str, tuple[Cap, ...]]:
     return {name: tuple(sorted(own_caps, key=lambda cap: cap.max)) for name, own_caps in caps.items() if own_caps}
 
 

@@ -51,7 +51,7 @@ def arbitrate(
     """
     situations = [RULES.situation_of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
     if len(situations) == 1:
-        return _unopposed(situations[0])
+        return _judge_alone(situations[0])
     verdicts = np.stack([RULES.judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
     urgencies = [urgency_of(trigger) for trigger in request.triggers]
@@ -71,7 +71,7 @@ def arbitrate(
     )
 
 
-def _unopposed(situation: Situation) -> Eligibility:
+def _judge_alone(situation: Situation) -> Eligibility:
     """Return the eligibility under a single trigger, the usual case: nothing can outrank it."""
     verdicts = RULES.judge(situation)
     eligible = verdicts == _ELIGIBLE

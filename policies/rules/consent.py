@@ -31,7 +31,7 @@ def unreachable(situation: Situation) -> DelayMasks:
     return {channel: situation.always for channel, reached in situation.state.reachable.items() if not reached}
 
 
-def muted(situation: Situation) -> DelayMasks:
+def muted_categories(situation: Situation) -> DelayMasks:
     """Deny the categories that the shopper has muted."""
     return dict.fromkeys(situation.state.muted_categories, situation.always)
 
@@ -64,7 +64,7 @@ def holdout(situation: Situation) -> DelayMask:
 RULES = (
     Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, no_sends, binds_critical=True),
     Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, no_sends, binds_critical=True),
-    Rule(Reason.preference, muted, VerdictTable.by_category, no_sends),
+    Rule(Reason.preference, muted_categories, VerdictTable.by_category, no_sends),
     Rule(Reason.preference, own_quiet_hours, VerdictTable.by_delay, no_sends),
     Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week),
     Rule(Reason.holdout, holdout, VerdictTable.by_delay, no_sends, asked_again=False),

@@ -14,7 +14,7 @@ from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, VerdictTable
 
 
-def excluded_by_caller(situation: Situation) -> BoolArray | None:
+def caller_exclusions(situation: Situation) -> BoolArray | None:
     """Deny what the request's patterns name."""
     if not situation.request.exclude:
         return None
@@ -39,7 +39,7 @@ def no_content(situation: Situation) -> BoolArray | None:
     return situation.rulebook.without_content(situation.locale, filled_names(situation.trigger.attributes))
 
 
-def expired(situation: Situation) -> DelayMask:
+def expiry(situation: Situation) -> DelayMask:
     """Deny sends that would come after the trigger's expiry."""
     expires_at = situation.trigger.expires_at
     return [at > expires_at for at in situation.send_times]
@@ -48,12 +48,12 @@ def expired(situation: Situation) -> DelayMask:
 RULES = (
     Rule(
         Reason.excluded_by_caller,
-        excluded_by_caller,
+        caller_exclusions,
         VerdictTable.by_slots,
         no_sends,
         binds_critical=True,
         asked_again=False,
     ),
     Rule(Reason.no_content, no_content, VerdictTable.by_slots, no_sends, binds_critical=True, asked_again=False),
-    Rule(Reason.expired, expired, VerdictTable.by_delay, no_sends, binds_critical=True),
+    Rule(Reason.expired, expiry, VerdictTable.by_delay, no_sends, binds_critical=True),
 )

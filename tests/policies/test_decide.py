@@ -32,11 +32,11 @@ def test_the_same_request_is_decided_the_same(small_rulebook: Rulebook) -> None:
 
 
 def test_another_event_id_or_seed_draws_anew(small_rulebook: Rulebook) -> None:
-    def drawn(event_id: str, seed: bytes) -> int:
+    def draw_of(event_id: str, seed: bytes) -> int:
         return decide(request(event_id=event_id), NEW_SHOPPER, small_rulebook, uniform_policy(), seed).drawn
 
-    assert len({drawn(f"e-{number}", SEED) for number in range(200)}) == 9
-    assert [drawn(f"e-{n}", b"a") for n in range(50)] != [drawn(f"e-{n}", b"b") for n in range(50)]
+    assert len({draw_of(f"e-{number}", SEED) for number in range(200)}) == 9
+    assert [draw_of(f"e-{n}", b"a") for n in range(50)] != [draw_of(f"e-{n}", b"b") for n in range(50)]
 
 
 @given(

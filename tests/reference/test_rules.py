@@ -1,4 +1,4 @@
-"""The rules against an evaluator written from their text, one joint action at a time."""
+"""The rules against the reference rules, which are written from the text of the contract, action by action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
-from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
+from policies.records.rows import DecisionRow, TriggerRecord
 from policies.rules.activation import refusal
 from policies.rules.arbitration import NO_TRIGGER, arbitrate
 from policies.rules.rule import Rule
@@ -25,6 +25,7 @@ from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.rules.verdicts import VerdictTable
 from policies.shopper.state import HORIZON_S, Send, ShopperState
+from tests.factories import decision_row
 from tests.reference.draw import joint_actions
 from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, broken
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
@@ -77,7 +78,7 @@ class World:
         return Case(
             document=self.document,
             wishes=wishes_of(self.state),
-            taken=counted(self.state, self.request),
+            taken=places_that_count(self.state, self.request),
             trigger=trigger,
             message=message,
             channel=channel,
@@ -87,8 +88,8 @@ class World:
             spent=Decimal(self.surroundings.spent.get((channel, int(send_at // 86_400)), 0)) / 1_000_000,
             held_out=self.surroundings.held_out,
             exclude=[
-                {"message": each.message, "channel": each.channel, "delay_s": each.delay_s}
-                for each in self.request.exclude
+                {"message": pattern.message, "channel": pattern.channel, "delay_s": pattern.delay_s}
+                for pattern in self.request.exclude
             ],
         )
 
@@ -107,7 +108,7 @@ def wishes_of(state: ShopperState) -> Wishes:
     )
 
 
-def counted(state: ShopperState, request: Request) -> list[Place]:
+def places_that_count(state: ShopperState, request: Request) -> list[Place]:
     places = [
         Place(send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred)
         for send in state.sends
@@ -172,10 +173,10 @@ def test_every_verdict_is_the_first_reason_that_the_text_gives(world: World) -> 
 def test_every_rule_alone_is_judged_as_the_text_says(rule: str) -> None:
     @settings(max_examples=40)
     @given(worlds(frozenset({rule})))
-    def judged(world: World) -> None:
+    def compare(world: World) -> None:
         assert_judged_by_the_text(world)
 
-    judged()
+    compare()
 
 
 @settings(max_examples=60)
@@ -183,7 +184,7 @@ def test_every_rule_alone_is_judged_as_the_text_says(rule: str) -> None:
 def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
     """A rule that sees every send that the state keeps denies nothing more than one that sees what it asks for."""
 
-    def denied(rule: Rule[Any], reach_s: float) -> list[int]:
+    def ranks_of(rule: Rule[Any], reach_s: float) -> list[int]:
         table = VerdictTable(world.rulebook.space, len(situation.send_times))
         rule.by(table, 0, rule.denies(replace(situation, reach_s=reach_s)))
         ranks: list[int] = table.ranks().ravel().tolist()
@@ -191,8 +192,8 @@ def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
 
     situation = world.situation(world.request.triggers[0])
     for rule in RULES.rules:
-        own_reach_s = rule.looks_back_s(world.rulebook.catalogue)
-        assert denied(rule, own_reach_s) == denied(rule, HORIZON_S), rule.reason
+        reach_s = rule.looks_back_s(world.rulebook.catalogue)
+        assert ranks_of(rule, reach_s) == ranks_of(rule, HORIZON_S), rule.reason
 
 
 @settings(max_examples=60)
@@ -201,17 +202,17 @@ def test_the_eligible_set_is_the_one_that_the_text_gives(world: World) -> None:
     eligibility = arbitrate(world.request, world.state, world.rulebook, world.surroundings)
     asked, actions = world.request.triggers, joint_actions(world.document)
     reasons = [[world.by_the_text(trigger, action) for action in actions] for trigger in asked]
-    left = [position for position, own in enumerate(reasons) if "eligible" in own]
+    left = [position for position, codes in enumerate(reasons) if "eligible" in codes]
     heard = most_urgent(asked, left)
     for number in range(len(actions)):
-        given_ = [own[number] for own in reasons]
-        answers = [position for position in heard if given_[position] == "eligible"]
+        by_trigger = [codes[number] for codes in reasons]
+        answers = [position for position in heard if by_trigger[position] == "eligible"]
         verdict = Reason(eligibility.verdicts[number]).name
         if answers:
             assert (verdict, eligibility.trigger_of[number]) == ("eligible", answers[0])
         else:
             assert eligibility.trigger_of[number] == NO_TRIGGER
-            assert verdict == "outranked" if "eligible" in given_ else verdict in given_
+            assert verdict == "outranked" if "eligible" in by_trigger else verdict in by_trigger
     eligible = {int(number) for number in eligibility.sends}
     assert eligible == {int(number) for number in np.flatnonzero(eligibility.verdicts == 0)}
     assert eligibility.hold == (not any(asked[position].critical for position in left))
@@ -220,42 +221,39 @@ def test_the_eligible_set_is_the_one_that_the_text_gives(world: World) -> None:
 @settings(max_examples=60)
 @given(worlds(), st.integers(0, 8), st.booleans(), st.data())
 def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred: bool, data: st.DataObject) -> None:
-    """At the send time or now, its own place left out; what it answers with is the first reason that is asked again."""
+    """The gate judges at the send time or now, without the send itself, and answers with the first reason."""
     (trigger,) = world.request.triggers
     action = data.draw(st.sampled_from(joint_actions(world.document)))
     now, send_at = world.request.now + quarters * QUARTER_S, world.request.now + action[2]
     category = MESSAGES[action[0]]
-    own = Send(world.request.event_id, send_at, action[0], action[1], category, trigger.critical, deferred=deferred)
-    state = world.state.with_send(own)
+    reserved = Send(
+        world.request.event_id, send_at, action[0], action[1], category, trigger.critical, deferred=deferred
+    )
+    state = world.state.with_send(reserved)
     later = replace(world, request=replace(world.request, now=now), state=state)
     case = replace(later.case(trigger, action), send_at=max(now, send_at), held_out=False)
     asked = [code for code in broken(case) if code in ASKED_AGAIN]
     if trigger.type not in world.document["messages"][action[0]]["triggers"]:
         asked = ["no_content"]  # decided under another catalogue
     expected = "expired" if now > send_at + 3_600 else next(iter(asked), None)
-    refused = refusal(decided(world.request, own, action), state, world.rulebook, now)
+    refused = refusal(row_of(world.request, reserved, action), state, world.rulebook, now)
     event(str(expected))
     assert (refused.name if refused is not None else None) == expected
 
 
-def decided(request: Request, send: Send, action: tuple[str, str, int]) -> DecisionRow:
-    return DecisionRow(
+def row_of(request: Request, send: Send, action: tuple[str, str, int]) -> DecisionRow:
+    message, channel, delay_s = action
+    return decision_row(
         at=request.now,
         event_id=request.event_id,
         shopper_id=request.shopper_id,
-        fingerprint="",
         triggers=request.triggers,
         context=dict(request.context),
-        catalogue_version=1,
-        rules_version=1,
-        policy=PolicyRecord("rule", 0, "frozen"),
-        arm="treatment",
-        answer="",
         drawn_trigger=0,
-        message=action[0],
-        channel=action[1],
+        message=message,
+        channel=channel,
         category=send.category,
-        delay_s=action[2],
+        delay_s=delay_s,
         send_at=send.send_at,
         deferred=send.deferred,
     )
@@ -292,10 +290,10 @@ def more_rules(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-def added(document: Any, more: Any) -> Any:
+def add(document: Any, more: Any) -> Any:
     """Add rules where there are none: lists grow, other values only fill in."""
     if isinstance(document, dict) and isinstance(more, dict):
-        return document | {key: added(document.get(key), value) for key, value in more.items()}
+        return document | {key: add(document.get(key), value) for key, value in more.items()}
     if isinstance(more, list):
         return [*(document or []), *more]
     return more if document is None or more is False else document
@@ -305,7 +303,7 @@ def added(document: Any, more: Any) -> Any:
 @given(worlds(), more_rules())
 def test_one_more_rule_never_enlarges_the_eligible_set(world: World, more: dict[str, Any]) -> None:
     before = arbitrate(world.request, world.state, world.rulebook, world.surroundings)
-    stricter = World(added(world.document, more), world.request, world.state, world.surroundings)
+    stricter = World(add(world.document, more), world.request, world.state, world.surroundings)
     after = arbitrate(stricter.request, stricter.state, stricter.rulebook, stricter.surroundings)
     assert set(after.sends) <= set(before.sends)
     assert before.hold or world.request.triggers[0].critical

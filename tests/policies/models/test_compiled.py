@@ -116,9 +116,9 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 
 def test_crossed_features_of_the_example_do_not_collide(example_rulebook: Rulebook) -> None:
     chance = random.Random(3)
-    tokens = {token for _ in range(300) for own in shared_tokens(some_context(chance)).values() for token in own} | {
-        f"t_{trigger}" for trigger in example_rulebook.catalogue.triggers
-    }
+    contexts = [some_context(chance) for _ in range(300)]
+    tokens = {token for context in contexts for names in shared_tokens(context).values() for token in names}
+    tokens |= {f"t_{trigger}" for trigger in example_rulebook.catalogue.triggers}
     assert collisions(example_rulebook.space, sorted(tokens), BITS) == 0
     assert collisions(example_rulebook.space, sorted(tokens), 14) > 0
 

@@ -34,8 +34,8 @@ def test_a_channel_without_consent_is_denied() -> None:
 def test_consent_defaults_to_the_catalogue() -> None:
     book = rulebook(defaults={"consent": {"push": False, "email": True}})
     assert arbitrate(request(), NEW_SHOPPER, book).verdicts.tolist().count(Reason.no_consent) == 4
-    told = ShopperState(consent={"push": True})
-    assert Reason.no_consent not in arbitrate(request(), told, book).verdicts
+    consenting = ShopperState(consent={"push": True})
+    assert Reason.no_consent not in arbitrate(request(), consenting, book).verdicts
 
 
 def test_a_send_after_the_expiry_is_denied_and_one_at_it_is_not() -> None:
@@ -75,11 +75,11 @@ def test_a_reservation_ahead_fills_a_cap_like_a_send_behind() -> None:
     assert {book.space[int(n)].delay_s for n in arbitrate(request(), far, book).sends} == {0, 3_600}
 
 
-def test_the_decisions_own_place_does_not_count_against_it() -> None:
+def test_the_decisions_own_reservation_does_not_count_against_it() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    own = ShopperState(sends=(Send("e-1", NOW, "hint", "push", "browse"),))
-    assert len(arbitrate(request(event_id="e-1"), own, book).sends) == 8
-    assert len(arbitrate(request(event_id="e-2"), own, book).sends) == 0
+    reserved = ShopperState(sends=(Send("e-1", NOW, "hint", "push", "browse"),))
+    assert len(arbitrate(request(event_id="e-1"), reserved, book).sends) == 8
+    assert len(arbitrate(request(event_id="e-2"), reserved, book).sends) == 0
 
 
 def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() -> None:
@@ -92,7 +92,7 @@ def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() 
     assert arbitrate(request(trigger(critical=True)), nothing, book).hold
 
 
-def test_critical_sends_take_no_place() -> None:
+def test_critical_sends_count_under_no_cap() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
     state = ShopperState(sends=(Send("other", NOW, "hint", "push", "browse", critical=True),))
     assert len(arbitrate(request(), state, book).sends) == 8
@@ -173,8 +173,8 @@ def test_nothing_outside_the_rules_is_ever_eligible(state: ShopperState, some: l
         assert state.consent.get(action.channel, True)
         counted = [send.send_at for send in state.sends if not send.critical]
         for cap in some:
-            own = [time for time in counted if abs(time - NOW - action.delay_s) < cap["window_s"]]
-            spans = [*own, NOW + action.delay_s]
+            near = [time for time in counted if abs(time - NOW - action.delay_s) < cap["window_s"]]
+            spans = [*near, NOW + action.delay_s]
             containing = [first for first in spans if first <= NOW + action.delay_s < first + cap["window_s"]]
             assert all(
                 sum(first <= time < first + cap["window_s"] for time in spans) <= cap["max"] for first in containing

@@ -50,15 +50,15 @@ def denials(delays: int) -> st.SearchStrategy[list[Denial]]:
     )
     ranks = st.integers(0, NOT_DENIED - 1)
 
-    def named(by: str, names: tuple[str, ...]) -> st.SearchStrategy[Denial]:
+    def by_name(by: str, names: tuple[str, ...]) -> st.SearchStrategy[Denial]:
         return st.tuples(st.just(by), ranks, st.dictionaries(st.sampled_from((*names, "unknown")), masks))
 
     return st.lists(
         st.one_of(
             st.tuples(st.just("by_delay"), ranks, masks),
-            named("by_message", SPACE.messages),
-            named("by_category", SPACE.categories),
-            named("by_channel", SPACE.channels),
+            by_name("by_message", SPACE.messages),
+            by_name("by_category", SPACE.categories),
+            by_name("by_channel", SPACE.channels),
             st.tuples(st.just("by_slots"), ranks, st.none() | arrays),
         ),
         max_size=8,
@@ -68,8 +68,8 @@ def denials(delays: int) -> st.SearchStrategy[list[Denial]]:
 @pytest.mark.parametrize("delays", [DELAYS, 1])
 @given(data=st.data())
 def test_the_table_holds_what_its_specification_says(delays: int, data: st.DataObject) -> None:
-    given_denials, table = data.draw(denials(delays)), VerdictTable(SPACE, delays)
-    for by, rank, denied in given_denials:
+    drawn_denials, table = data.draw(denials(delays)), VerdictTable(SPACE, delays)
+    for by, rank, denied in drawn_denials:
         getattr(table, by)(rank, denied)
     assert table.ranks().shape == (MESSAGES, CHANNELS, delays)
-    assert table.ranks().ravel().tolist() == plain_ranks(given_denials, delays)
+    assert table.ranks().ravel().tolist() == plain_ranks(drawn_denials, delays)
