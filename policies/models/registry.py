@@ -28,7 +28,7 @@ def policy_without_floor(factory: PolicyFactory, rulebook: Rulebook) -> Policy:
 def describe_policies() -> str:
     """Return the names of all policies with their descriptions, for help texts.
 
-    >>> describe_policies()
-    'default (the learned policy), rule (the business rule), uniform (uniform choice)'
+    >>> "rule (the business rule)" in describe_policies()
+    True
     """
     return ", ".join(f"{factory.name} ({factory.description})" for factory in POLICIES.values())
