@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -190,6 +191,8 @@ def _print(contenders: list[Contender], results: list[Result]) -> None:
     table = Table(
         title="Simulated shoppers",
         caption="value: expected incremental margin per shopper against the same shoppers without any send",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # narrow, so that a column for each policy fits into 80 characters
     )
     table.add_column("", no_wrap=True)
     for contender in contenders:
