@@ -87,9 +87,9 @@ def split(command: str) -> tuple[str, str | None]:
     ('--cb_explore_adf --epsilon 0.1', 'best.vw')
     """
     arguments = shlex.split(command)
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         if argument in ("-i", "--initial_regressor"):
-            if place + 1 == len(arguments):
+            if index + 1 == len(arguments):
                 raise VwRefused(f"{argument} needs a file")
-            return shlex.join([*arguments[:place], *arguments[place + 2 :]]), arguments[place + 1]
+            return shlex.join([*arguments[:index], *arguments[index + 2 :]]), arguments[index + 1]
     return shlex.join(arguments), None
