@@ -124,22 +124,22 @@ class Service:
         facts = agree(self.log, settings)
         told = load(settings.catalog) if settings.catalog is not None else None
         rulebook = catalogue_at_start(self.log, told, self._time())
-        self.names = names = ShopperKeys(facts.salt)
+        self.shopper_keys = shopper_keys = ShopperKeys(facts.salt)
         self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
-        self.projector = Projector(self.store, self.log, names)
-        self.journal = LogWriter(self.log, GroupCommit(self.log), self.projector)
-        self.keeper = StateRecovery(self.store, self.journal, self.projector, self._time)
+        self.projector = Projector(self.store, self.log, shopper_keys)
+        self.log_writer = LogWriter(self.log, GroupCommit(self.log), self.projector)
+        self.recovery = StateRecovery(self.store, self.log_writer, self.projector, self._time)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
-        self.decider = Decider(self.versions.current, self.store, self.journal, facts.seed, names)
+        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys)
         wall = settings.clock == "wall"
-        self.feedback = Feedback(self.store, self.journal, names, checks_future=wall)
-        self.shoppers = Shoppers(self.store, self.journal, self.feedback, names, checks_future=wall)
-        self.deliveries = Activations(self.store, self.journal, names, self._rulebook)
-        self.eraser = Erasure(self.store, self.journal, names, self._rulebook)
+        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, checks_future=wall)
+        self.shoppers = Shoppers(self.store, self.log_writer, self.feedback, shopper_keys, checks_future=wall)
+        self.deliveries = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
+        self.eraser = Erasure(self.store, self.log_writer, shopper_keys, self._rulebook)
         self.inspector = Inspector(self.log, self.registry)
         self.timeline = Timeline(self.log)
-        self.export = Export(self.log, self.store, names)
-        self.reporter = Reporter(self.log, names)
+        self.export = Export(self.log, self.store, shopper_keys)
+        self.reporter = Reporter(self.log, shopper_keys)
         self._fleet = fleet(self.versions)
 
     @property
@@ -156,16 +156,16 @@ class Service:
 
     async def start(self) -> None:
         """Bring the state store up, serve the latest model, and follow both."""
-        await self.keeper.restore()
+        await self.recovery.restore()
         await self.versions.refresh()
-        self.keeper.start()
+        self.recovery.start()
         self.versions.start()
 
     async def stop(self) -> None:
         """Write what is queued and let go of everything."""
-        await self.keeper.stop()
+        await self.recovery.stop()
         await self.versions.stop()
-        await self.journal.close()
+        await self.log_writer.close()
         await self.store.close()
         self.log.close()
         self.registry.close()
@@ -193,7 +193,7 @@ class Service:
         """Let time reach a moment: what was logged before is folded, published and served everywhere."""
         head = await asyncio.to_thread(self.log.head)
         if now > head.watermark:
-            await self.journal.append(Draft(ClockRow(at=now)))
+            await self.log_writer.append(Draft(ClockRow(at=now)))
             head = await asyncio.to_thread(self.log.head)
         return await self._fleet.publish(head.position)
 
@@ -211,12 +211,12 @@ class Service:
         version = await asyncio.to_thread(enter_catalogue, self.log, catalogue, self._time(), "api")
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)
-        await self.journal.contained(head.position)
+        await self.log_writer.contained(head.position)
         return version
 
     async def is_ready(self) -> dict[str, bool]:
         """Ask the parts that a decision needs which of them are at hand; a model always is."""
-        return {"state": await self.keeper.is_whole(), "log": await asyncio.to_thread(self._has_log), "model": True}
+        return {"state": await self.recovery.is_whole(), "log": await asyncio.to_thread(self._has_log), "model": True}
 
     def _has_log(self) -> bool:
         try:

@@ -43,10 +43,10 @@ class Proof:
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
-    rows, names = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
-    found = audit(rows, concurrent=True, key_of=names.key)
+    rows, shopper_keys = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
+    found = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = max(row.at for _, row in rows)
-    folded = _folded([row for _, row in rows], names)
+    folded = _folded([row for _, row in rows], shopper_keys)
     store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
     try:
         stored = {key: each.state for key, each in (await store.folded(folded)).items()}
@@ -62,7 +62,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
         places=sum(map(len, found.places(now).values())),
         violations=Counter(violation.code for violation in found.violations),
         reasons=_reasons(decisions),
-        places_that_differ=_places_that_differ(found, stored, names, now),
+        places_that_differ=_places_that_differ(found, stored, shopper_keys, now),
         states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
         budgets_that_differ=budgets,
     )
@@ -76,23 +76,23 @@ def rows_of(log: EventLog) -> list[tuple[int, Row]]:
     return rows
 
 
-def _folded(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
+def _folded(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey, ShopperState]:
     """Fold every shopper's state from the log; one who was erased begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
         if isinstance(row, ErasureRow):
             states[ShopperKey(row.key)] = fold(NEW_SHOPPER, row)
         elif isinstance(row, SHOPPER_ROWS) and row.shopper_id and not is_pseudonym(row.shopper_id):
-            key = names.key(row.shopper_id)
+            key = shopper_keys.key(row.shopper_id)
             states[key] = fold(states[key], row)
     return states
 
 
 def _places_that_differ(
-    found: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
+    found: Auditor, stored: dict[ShopperKey, ShopperState], shopper_keys: ShopperKeys, now: float
 ) -> list[str]:
     replayed = {
-        names.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
+        shopper_keys.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
         for shopper_id, places in found.places(now).items()
     }
     kept = {

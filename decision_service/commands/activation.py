@@ -45,20 +45,20 @@ class Activations:
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     rulebook
         Gives the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._rulebook = rulebook
 
     async def activate(self, event_id: str, now: float) -> Permission:
@@ -86,14 +86,14 @@ class Activations:
                 unless=frozenset({CancellationRow.kind}),
                 before=before,
                 since=stored.position,
-                shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
+                shoppers=(decision.shopper_id, self._shopper_keys.key(decision.shopper_id)),
                 kinds=CROSSING,
             )
-            draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
-            result = await self._journal.append(draft)
+            draft = Draft(row, activation_key(event_id), self._log_writer.incarnation, condition)
+            result = await self._log_writer.append(draft)
             if isinstance(result, Fenced):
                 raise Unavailable("the state store began anew meanwhile")
-            await self._journal.contained(result.position if isinstance(result, Precluded) else 0)
+            await self._log_writer.contained(result.position if isinstance(result, Precluded) else 0)
             if not isinstance(result, Precluded | Known):
                 return permission
 
@@ -117,14 +117,14 @@ class Activations:
             row = CancellationRow(now, event_id, decision.shopper_id)
             ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
             condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
-            result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
+            result = await self._log_writer.append(Draft(row, cancellation_key(event_id), condition=condition))
         if isinstance(result, Precluded):
             raise Conflict("an outcome is known already, or the attribution window is over")
-        await self._journal.contained()
+        await self._log_writer.contained()
 
     async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
         """Give a decision that sent something, and all rows about it."""
-        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
+        found = await asyncio.to_thread(self._log_writer.log.of_events, [event_id])
         rows = [decode(row.body) for row in found]
         decision = next((row for row in rows if isinstance(row, DecisionRow)), None)
         if decision is None:
@@ -137,12 +137,12 @@ class Activations:
         """Date the gate's answer: a refusal may come when what did not wait for it was learned from."""
         if permission.deliver or decision.deferred:
             return now, inf
-        head = await asyncio.to_thread(self._journal.log.head)
+        head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 
     async def _read(self, decision: DecisionRow) -> Stored:
         try:
-            return await self._store.read(self._names.key(decision.shopper_id))
+            return await self._store.read(self._shopper_keys.key(decision.shopper_id))
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 

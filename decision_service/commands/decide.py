@@ -66,11 +66,11 @@ class Decider:
     ----------
     serving
         Gives what to decide with; asked once per decision.
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
     seed
         The application seed stored with the data.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     """
 
@@ -78,15 +78,15 @@ class Decider:
         self,
         serving: Callable[[], ServedPolicy],
         store: StateStore,
-        journal: LogWriter,
+        log_writer: LogWriter,
         seed: bytes,
-        names: ShopperKeys,
+        shopper_keys: ShopperKeys,
     ) -> None:
         self._serving = serving
         self._store = store
-        self._journal = journal
+        self._log_writer = log_writer
         self._seed = seed
-        self._names = names
+        self._shopper_keys = shopper_keys
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
         """Answer a request; what was answered is in the log.
@@ -130,7 +130,7 @@ class Decider:
         if not fingerprint:
             return None
         try:
-            found = await asyncio.to_thread(self._journal.log.find_all, [decision_key(event_id)])
+            found = await asyncio.to_thread(self._log_writer.log.find_all, [decision_key(event_id)])
         except LogUnavailable:
             return None
         return _replay(Conflict(found[0]), fingerprint) if found else None
@@ -142,7 +142,7 @@ class Decider:
             return False
         days = sorted({day for at in times for day in budget_days(rulebook, at)})
         try:
-            spent = (await self._store.read(self._names.key(""), days)).spent
+            spent = (await self._store.read(self._shopper_keys.key(""), days)).spent
         except StateUnavailable:
             return False  # nothing will be sent
         return any(
@@ -152,7 +152,7 @@ class Decider:
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
-        return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))
+        return await self._store.read(self._shopper_keys.key(request.shopper_id), budget_days(rulebook, request.now))
 
     async def _drawn(self, request: Request, serving: ServedPolicy) -> tuple[Decision, Stored]:
         stored = await self._read(request, serving.rulebook)
@@ -178,7 +178,7 @@ class Decider:
         Precluded only where the shopper was erased.
         """
         shopper_id, since = decision.request.shopper_id, stored.position
-        shoppers = (shopper_id, self._names.key(shopper_id))
+        shoppers = (shopper_id, self._shopper_keys.key(shopper_id))
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
@@ -196,7 +196,7 @@ class Decider:
             result = await self._append(row, told, condition, place)
             if not isinstance(result, Precluded):
                 return result
-            await self._journal.contained(result.position)
+            await self._log_writer.contained(result.position)
             if result.erased:
                 return result
             stored = await self._read(decision.request, decision.rulebook)
@@ -209,14 +209,14 @@ class Decider:
             return None
         budget = None if send.critical else rulebook.budgets.get(send.channel)
         reservation = Reservation(
-            shopper=self._names.key(decision.request.shopper_id),
+            shopper=self._shopper_keys.key(decision.request.shopper_id),
             version=stored.version,
             attempt=f"{send.event_id}/{ULID()}",
             send=send,
             catalogue=rulebook.version,
             budget=None if budget is None else millionths(budget),
         )
-        incarnation, until = self._journal.incarnation, self._journal.log.now() + RESERVED_FOR_S
+        incarnation, until = self._log_writer.incarnation, self._log_writer.log.now() + RESERVED_FOR_S
         while isinstance(taken := await self._store.reserve(reservation), StateChanged):
             if not still_allowed(decision, taken.stored.state):
                 return None
@@ -232,7 +232,7 @@ class Decider:
         row = msgspec.structs.replace(row, answer=body.decode())
         fence = None if place is None else place.incarnation
         try:
-            result = await self._journal.append(
+            result = await self._log_writer.append(
                 Draft(row, decision_key(row.event_id), fence, condition, partial(early_outcomes, row))
             )
         except Uncertain:
@@ -242,11 +242,11 @@ class Decider:
             raise
         if isinstance(result, Appended):
             if result.followed:  # by withdrawals, perhaps: the next decision is to know them
-                await self._journal.contained()
+                await self._log_writer.contained()
             _count(told)
             return DecisionResponse(body)
         await self._give_back(place)
-        if isinstance(result, Precluded) and self._journal.log.now() > condition.until:
+        if isinstance(result, Precluded) and self._log_writer.log.now() > condition.until:
             raise Unavailable("the reservation took too long")
         return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
 

@@ -26,20 +26,20 @@ class Erasure:
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     rulebook
         Gives the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._rulebook = rulebook
 
     async def erase(self, shopper_id: str, now: float) -> None:
@@ -50,15 +50,15 @@ class Erasure:
         Unavailable
             When the log is away: nothing was erased.
         """
-        key = self._names.key(shopper_id)
+        key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
         with suppress(StateUnavailable):  # its row alone precludes a decide that is running
             await self._store.withdraw(withdrawals)
         try:
-            row = await asyncio.to_thread(self._journal.log.rewrite, shopper_id, _Anonymous(key, now))
+            row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, _Anonymous(key, now))
         except LogUnavailable as error:
             raise Unavailable("the log cannot be written") from error
-        await self._journal.contained(row.position)
+        await self._log_writer.contained(row.position)
 
 
 @dataclass(frozen=True)

@@ -46,18 +46,20 @@ class Feedback:
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
     checks_future
         Whether an outcome dated well ahead of the clock is refused (wall clock only).
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, journal: LogWriter, names: ShopperKeys, *, checks_future: bool) -> None:
+    def __init__(
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, *, checks_future: bool
+    ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._checks_future = checks_future
 
     async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
@@ -90,10 +92,10 @@ class Feedback:
         """
         with suppress(StateUnavailable):
             await self._store.withdraw([each for own in withdrawals.values() for each in own])
-        results = await self._journal.append_all(drafts)
+        results = await self._log_writer.append_all(drafts)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
         await self._retract([each for number in repeated for each in withdrawals[number]])
-        await self._journal.contained()
+        await self._log_writer.contained()
         return results
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
@@ -112,7 +114,7 @@ class Feedback:
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
-        found = await asyncio.to_thread(self._journal.log.find_all, keys)
+        found = await asyncio.to_thread(self._log_writer.log.find_all, keys)
         decisions = (decode(row.body) for row in found)
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
@@ -121,7 +123,7 @@ class Feedback:
         watermark = await self._watermark(rows.values())
         drafts = [_draft(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
-            number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
+            number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
             if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
         }
@@ -136,7 +138,7 @@ class Feedback:
         """Tell how far the log's time is, where rows depend on it."""
         if not any(row.type == "bounce" for row in rows):
             return -inf
-        return (await asyncio.to_thread(self._journal.log.head)).watermark
+        return (await asyncio.to_thread(self._log_writer.log.head)).watermark
 
 
 def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:

@@ -24,22 +24,28 @@ class Shoppers:
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
     feedback
         Knows how consent is withdrawn.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, feedback: Feedback, names: ShopperKeys, *, checks_future: bool
+        self,
+        store: StateStore,
+        log_writer: LogWriter,
+        feedback: Feedback,
+        shopper_keys: ShopperKeys,
+        *,
+        checks_future: bool,
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._feedback = feedback
         self._checks_future = checks_future
 
@@ -50,8 +56,8 @@ class Shoppers:
         drafts = [
             Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
         ]
-        results = await self._journal.append_all(drafts)
-        await self._journal.contained()
+        results = await self._log_writer.append_all(drafts)
+        await self._log_writer.contained()
         statuses = refused | {
             number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED
             for number, result in zip(rows, results, strict=True)
@@ -78,7 +84,7 @@ class Shoppers:
         """
         _check_preferences(body, catalogue)
         row = _preferences(shopper_id, body, now)
-        key = self._names.key(shopper_id)
+        key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
         await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
         return await self.preferences(shopper_id, catalogue)
@@ -92,7 +98,7 @@ class Shoppers:
             When the state store is away.
         """
         try:
-            state = (await self._store.read(self._names.key(shopper_id))).state
+            state = (await self._store.read(self._shopper_keys.key(shopper_id))).state
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
         return preferences_of(state, catalogue)

@@ -59,17 +59,17 @@ class Learner:
     wall_clock
         The clock in wall mode: versions are then published by themselves, and time passes for open
         windows although nothing arrives. None in request mode, where `catch_up` publishes.
-    owners
+    erased_shoppers
         Tells to whom rows belong: some may have been folded before an erasure rewrites the rest.
     """
 
     def __init__(
-        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: ErasedShoppers
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, erased_shoppers: ErasedShoppers
     ) -> None:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
-        self._owner = owners.of
+        self._owner = erased_shoppers.of
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None

@@ -26,13 +26,13 @@ class ErasedShoppers:
     ----------
     log
         Where erasures are found: an erasure is committed with the rows that it rewrites.
-    names
+    shopper_keys
         Gives the keys of shoppers.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._names = names
+        self._shopper_keys = shopper_keys
         self._erasures: dict[str, tuple[int, ShopperKey]] = {}
         self._read_up_to = 0
 
@@ -71,4 +71,4 @@ class ErasedShoppers:
         if not self.knows([shopper_id]):
             self.look()
         erased_at, key = self._erasures.get(shopper_id, (0, None))
-        return key if key is not None and position <= erased_at else self._names.key(shopper_id)
+        return key if key is not None and position <= erased_at else self._shopper_keys.key(shopper_id)

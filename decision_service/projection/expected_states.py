@@ -27,13 +27,13 @@ class ExpectedStates:
     ----------
     log
         What is folded.
-    names
+    shopper_keys
         Gives the keys of shoppers.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._owners = ErasedShoppers(log, names)
+        self._erased_shoppers = ErasedShoppers(log, shopper_keys)
         self._called: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()
@@ -66,7 +66,7 @@ class ExpectedStates:
             self.position = rows[-1].position if rows else position
 
     def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
-        key = self._owners.of(position, shopper_id)
+        key = self._erased_shoppers.of(position, shopper_id)
         if isinstance(row, ErasureRow):
             self._called.pop(key, None)
         elif not is_pseudonym(shopper_id):

@@ -47,14 +47,14 @@ class Projector:
         What is brought forward.
     log
         Where rows are read that are not at hand; in a thread.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, store: StateStore, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._store = store
         self._log = log
-        self._owners = ErasedShoppers(log, names)
+        self._erased_shoppers = ErasedShoppers(log, shopper_keys)
         self._recent: dict[int, Row] = {}
         self._turn = asyncio.Lock()
         self._applied = 0
@@ -100,9 +100,9 @@ class Projector:
 
     async def _apply(self, before: int, rows: Sequence[Positioned]) -> bool:
         told = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
-        if not self._owners.knows(row.shopper_id or "" for _, row in told):
-            await asyncio.to_thread(self._owners.look)
-        concerned = [(row, self._owners.of(position, row.shopper_id or "")) for position, row in told]
+        if not self._erased_shoppers.knows(row.shopper_id or "" for _, row in told):
+            await asyncio.to_thread(self._erased_shoppers.look)
+        concerned = [(row, self._erased_shoppers.of(position, row.shopper_id or "")) for position, row in told]
         work = _Work(await self._store.folded({key for _, key in concerned}))
         for row, key in concerned:
             work.fold(row, key)

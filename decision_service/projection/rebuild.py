@@ -36,7 +36,7 @@ class StateRebuild:
 
     log: EventLog
     store: RedisStateStore
-    keeper: StateRecovery
+    recovery: StateRecovery
     verification: Verification
 
     @classmethod
@@ -56,18 +56,20 @@ class StateRebuild:
         if log_id is None or salt is None:
             log.close()
             raise NoLog("no service was ever started on this log")
-        names = ShopperKeys(salt.encode())
+        shopper_keys = ShopperKeys(salt.encode())
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
 
         def clock() -> float:
             return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
 
-        projector = Projector(store, log, names)
-        journal = LogWriter(log, GroupCommit(log), projector)
+        projector = Projector(store, log, shopper_keys)
+        log_writer = LogWriter(log, GroupCommit(log), projector)
         try:
-            yield cls(log, store, StateRecovery(store, journal, projector, clock), Verification(log, store, names))
+            yield cls(
+                log, store, StateRecovery(store, log_writer, projector, clock), Verification(log, store, shopper_keys)
+            )
         finally:
-            await journal.close()
+            await log_writer.close()
             await store.close()
             log.close()
 
@@ -83,5 +85,5 @@ class StateRebuild:
         """
         await self.store.prepare()
         await self.store.begin(await self.store.stored_incarnation(), anew=True)
-        await self.keeper.restore()
+        await self.recovery.restore()
         return await self.store.position()

@@ -39,10 +39,10 @@ class StateRecovery:
     """
 
     def __init__(
-        self, store: RedisStateStore, journal: LogWriter, projector: Projector, clock: Callable[[], float]
+        self, store: RedisStateStore, log_writer: LogWriter, projector: Projector, clock: Callable[[], float]
     ) -> None:
         self._store = store
-        self._journal = journal
+        self._log_writer = log_writer
         self._projector = projector
         self._clock = clock
         self._pulse = PeriodicTask(self._watch, _LOOK_EVERY_S)
@@ -80,24 +80,24 @@ class StateRecovery:
 
     async def _restored(self) -> bool:
         """Trust a store that is whole, or make it so; False when another keeper came in between: look again."""
-        log, store = self._journal.log, self._store
+        log, store = self._log_writer.log, self._store
         self._projector.forget()  # whoever came in between may have begun from nothing
         seen = await store.stored_incarnation()
         head = await asyncio.to_thread(log.head)
         if head.incarnation and await store.is_current(head.incarnation):
             await self._projector.advance(head.position)
             await store.trust(head.incarnation)
-            self._journal.incarnation = head.incarnation
+            self._log_writer.incarnation = head.incarnation
             return True
         begun = await store.begin(seen)
         if begun is None:
             return False
-        await self._journal.append(Draft(FenceRow(at=self._clock()), fence_key(begun)))
+        await self._log_writer.append(Draft(FenceRow(at=self._clock()), fence_key(begun)))
         (fence,) = await asyncio.to_thread(log.find_all, [fence_key(begun)])
         await self._projector.advance(max(fence.position, head.position))
         if not await store.complete(begun, fence.incarnation):
             return False
-        self._journal.incarnation = fence.incarnation
+        self._log_writer.incarnation = fence.incarnation
         _logger.info("the state store contains the log up to position %s", fence.position)
         return True
 
@@ -113,7 +113,7 @@ class StateRecovery:
             self._store.distrust()
             await self.restore()
             return
-        head = await asyncio.to_thread(self._journal.log.head)
+        head = await asyncio.to_thread(self._log_writer.log.head)
         if head.incarnation != self._store.incarnation:
             self._store.distrust()
             return

@@ -40,14 +40,14 @@ class Verification:
     ----------
     log, store
         What is compared.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: RedisStateStore, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, store: RedisStateStore, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._store = store
-        self._ledger = ExpectedStates(log, names)
+        self._ledger = ExpectedStates(log, shopper_keys)
 
     async def run(self, patience_s: float = 2.0) -> Verified:
         """Compare everything; a store that does not come up to the log in time differs.

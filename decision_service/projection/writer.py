@@ -1,4 +1,4 @@
-"""The journal: rows in, durable and in order; the state store is brought forward behind them."""
+"""The log writer: rows in, durable and in order; the state store is brought forward behind them."""
 
 from __future__ import annotations
 

@@ -33,14 +33,14 @@ class Export:
     ----------
     log, store
         Where rows and states are.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: StateStore, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, store: StateStore, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._store = store
-        self._names = names
+        self._shopper_keys = shopper_keys
 
     async def of(self, shopper_id: str, rulebook: Rulebook, now: float) -> AsyncIterator[bytes]:
         """Give the document as of a time, part by part, so that a long history needs little memory.
@@ -53,7 +53,7 @@ class Export:
             When the log cannot be read.
         """
         try:
-            state = (await self._store.read(self._names.key(shopper_id))).state
+            state = (await self._store.read(self._shopper_keys.key(shopper_id))).state
         except StateUnavailable as away:
             raise Unavailable("the shopper's state is away") from away
         head = {

@@ -25,8 +25,8 @@ class ShopperKeys:
 
     Examples
     --------
-    >>> names = ShopperKeys(b"secret")
-    >>> names.key("s-1") == names.key("s-1") != ShopperKeys(b"other").key("s-1")
+    >>> shopper_keys = ShopperKeys(b"secret")
+    >>> shopper_keys.key("s-1") == shopper_keys.key("s-1") != ShopperKeys(b"other").key("s-1")
     True
     """
 

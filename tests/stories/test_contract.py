@@ -90,8 +90,8 @@ async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start)
         document["triggers"][trigger]["expires_s"] = 864_000
     async with replica(document, policy="uniform") as service:
         assert (await service.decide(event_id="e-1", now="2026-11-21T17:00:00Z"))["decision"] == "send"
-        await service.service.journal.contained()
-        shopper = service.service.names.key("s-1")
+        await service.service.log_writer.contained()
+        shopper = service.service.shopper_keys.key("s-1")
         stored = await service.service.store.read(shopper)
         (place,) = stored.state.sends
         later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
@@ -369,7 +369,7 @@ async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
         monkeypatch.setattr(log, "append", append_in_doubt)
         channel = (await service.decide())["action"]["channel"]
         assert (await service.decide())["action"]["channel"] == channel
-        await service.service.journal.contained(service.rows())
+        await service.service.log_writer.contained(service.rows())
         told = (await service.client.get("/v1/decisions/e-1")).json()
         assert (told["status"], [each["type"] for each in told["outcomes"]]) == (status, [kind])
         preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()

@@ -66,13 +66,13 @@ class Reporter:
     ----------
     log
         Where the rows are.
-    names
+    shopper_keys
         Gives the keys that erased shoppers are known under.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._names = names
+        self._shopper_keys = shopper_keys
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Report(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
+        tally = Report(_span(query), group, self._shopper_keys.key, ErasedShoppers(self._log, self._shopper_keys).of)
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)

@@ -77,7 +77,7 @@ async def test_what_the_shopper_wants_meanwhile_counts(replica: Start, change: d
         now = "2026-11-21T17:00:00Z"
         await service.client.put("/v1/shoppers/s-1/preferences", json={**change, "now": now})
         assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
-        state = await service.service.store.read(service.service.names.key("s-1"))
+        state = await service.service.store.read(service.service.shopper_keys.key("s-1"))
         assert state.state.sends == ()
         assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
 
@@ -164,11 +164,13 @@ async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replic
         told = (await service.client.get("/v1/decisions/e-1")).json()
         assert (told["status"], told["learned"]["status"], told["reward"]["value"]) == ("sent", "learned", -0.4)
         parts = service.service
-        assert [send.event_id for send in (await parts.store.read(parts.names.key("s-1"))).state.sends] == ["e-1"]
+        assert [send.event_id for send in (await parts.store.read(parts.shopper_keys.key("s-1"))).state.sends] == [
+            "e-1"
+        ]
         assert list((await parts.store.spent()).values()) == [400_000]
         report = (await service.client.get("/v1/report")).json()
         assert (report["total"]["delivered"], report["total"]["undelivered"]) == (1, {})
-        verified = await Verification(parts.log, parts.store, parts.names).run()
+        verified = await Verification(parts.log, parts.store, parts.shopper_keys).run()
         assert verified.differences == ()
 
 
@@ -182,7 +184,7 @@ async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
 
         async def look_and_be_overtaken(rows: Any) -> float:
             seen = await look(rows)
-            await service.service.journal.append(Draft(ClockRow(NOW + 14_400)))
+            await service.service.log_writer.append(Draft(ClockRow(NOW + 14_400)))
             return seen
 
         monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
@@ -231,8 +233,8 @@ async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
     document = small_document(delays_s=[0], min_gap_s=3_600)
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
-        store, journal = service.service.store, service.service.journal
-        reserve, append = store.reserve, journal.append
+        store, log_writer = service.service.store, service.service.log_writer
+        reserve, append = store.reserve, log_writer.append
 
         async def reserve_and_be_overtaken(reservation: Any) -> Any:
             taken = await reserve(reservation)
@@ -252,7 +254,7 @@ async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
     """Its claim may have been dropped, and the place given to another."""
     async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
         log, store = service.service.log, service.service.store
-        key = service.service.names.key("s-1")
+        key = service.service.shopper_keys.key("s-1")
         holder = sqlite3.connect(tmp_path / "decisions.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         one = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-1")))
@@ -367,9 +369,9 @@ async def test_a_row_of_a_distant_date_gives_no_budget_back(replica: Start) -> N
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1", **by_push)
         await service.post("/v1/events", {"shopper_id": "s-9", "type": "session", "now": "2026-12-31T17:00:00Z"})
-        keeper = service.service.keeper
-        keeper._beats = 0  # it tidies up at the first look
-        await keeper._look()
+        recovery = service.service.recovery
+        recovery._beats = 0  # it tidies up at the first look
+        await recovery._look()
         assert not await sends(service, "e-2", shopper_id="s-2", **by_push)
 
 

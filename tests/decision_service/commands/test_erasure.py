@@ -108,13 +108,13 @@ async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_
     async with replica(document, policy="rule") as service:
         sent = await service.decide()
         store, log = service.service.store, service.service.log
-        await service.service.journal.contained()
+        await service.service.log_writer.contained()
         assert sum((await store.spent()).values()) == 500_000
         bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
         log.append([Entry(bounce.kind, NOW, encode(bounce), bounce.event_id, bounce.shopper_id)])  # not folded yet
         await erase(service, "s-1")
         assert await store.spent() == {}
-        verified = await Verification(log, store, service.service.names).run()
+        verified = await Verification(log, store, service.service.shopper_keys).run()
         assert verified.differences == ()
 
 
@@ -255,16 +255,16 @@ async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
     """The shopper is erased as soon as the decision is written."""
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
-        journal = service.service.journal
-        append = journal.append
+        log_writer = service.service.log_writer
+        append = log_writer.append
 
         async def append_and_erase(draft: Draft) -> Any:
             result = await append(draft)
-            monkeypatch.setattr(journal, "append", append)
+            monkeypatch.setattr(log_writer, "append", append)
             await erase(service)
             return result
 
-        monkeypatch.setattr(journal, "append", append_and_erase)
+        monkeypatch.setattr(log_writer, "append", append_and_erase)
         await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert service.service.log.of_shopper(PERSONAL, 10) == []
         preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()

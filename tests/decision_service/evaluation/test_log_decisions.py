@@ -221,7 +221,7 @@ def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
 def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one(
     small: SmallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, later = ShopperKeys(b"salt"), 100_000
+    shopper_keys, later = ShopperKeys(b"salt"), 100_000
     small.log.fact("salt", "salt")
     sent(small, 1)
     row = sent(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
@@ -230,7 +230,7 @@ def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one
     monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
     reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).of))
     assert next(reading).delivered
-    small.log.rewrite("s-2", _Anonymous(names.key("s-2"), row.at + 1_000))
+    small.log.rewrite("s-2", _Anonymous(shopper_keys.key("s-2"), row.at + 1_000))
     small.clock()
     (withdrawn,) = reading
     assert (withdrawn.row.event_id, withdrawn.delivered) == (row.event_id, False)

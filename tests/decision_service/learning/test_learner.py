@@ -227,16 +227,16 @@ def unsubscribing(small: SmallLog) -> None:
 @pytest.mark.parametrize("cut", range(9))
 def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: Path, cut: int) -> None:
     """Wherever it was when the rows were rewritten, and whether it goes on from there or starts again."""
-    names, small = ShopperKeys(b"salt"), SmallLog(tmp_path)
+    shopper_keys, small = ShopperKeys(b"salt"), SmallLog(tmp_path)
     unsubscribing(small)
     entries, registry = small._waiting, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
     small.log.append(entries[:cut])
-    there = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
+    there = Learner(small.log, registry, None, ErasedShoppers(small.log, shopper_keys))
     there.catch_up(cut)
     small.log.append(entries[cut:])
-    small.log.rewrite("s-1", _Anonymous(names.key("s-1"), NOW + 1_000))
+    small.log.rewrite("s-1", _Anonymous(shopper_keys.key("s-1"), NOW + 1_000))
     small.log.append([Entry("clock", NOW + DAY_S, encode(ClockRow(NOW + DAY_S)))])
-    again = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
+    again = Learner(small.log, registry, None, ErasedShoppers(small.log, shopper_keys))
     whole = folded_at_once(small.log)
     assert (len(entries), whole.learned) == (8, 2)
     for learner in (there, again):
