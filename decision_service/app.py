@@ -21,13 +21,13 @@ from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.learning.serving import Serving
-from decision_service.log.base import EventLog, LogUnavailable
+from decision_service.log.base import EventLog, LogUnavailable, NewRow
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
@@ -84,18 +84,18 @@ def agree(log: EventLog, settings: Settings) -> Facts:
     SettingsConflict
         Naming the option and what the data were made with.
     """
-    clock = log.fact("clock", settings.clock)
+    clock = log.store_fact("clock", settings.clock)
     if clock != settings.clock:
         raise SettingsConflict(f"--clock: these data were made with the {clock} clock, not {settings.clock}")
     wanted = str(settings.seed if settings.seed is not None else secrets.randbits(63))
-    seed = log.fact("seed", wanted)
+    seed = log.store_fact("seed", wanted)
     if settings.seed is not None and seed != wanted:
         raise SettingsConflict(f"--seed: these data were made with seed {seed}, not {settings.seed}")
-    return Facts(log.fact("log_id", secrets.token_hex(8)), seed.encode(), _salt(log))
+    return Facts(log.store_fact("log_id", secrets.token_hex(8)), seed.encode(), _salt(log))
 
 
 def _salt(log: EventLog) -> bytes:
-    return log.fact("salt", secrets.token_hex(16)).encode()
+    return log.store_fact("salt", secrets.token_hex(16)).encode()
 
 
 def open_learner(settings: Settings) -> Learner:
@@ -193,7 +193,7 @@ class Service:
         """Let time reach a moment: what was logged before is folded, published and served everywhere."""
         head = await asyncio.to_thread(self.log.head)
         if now > head.watermark:
-            await self.log_writer.append(Draft(ClockRow(at=now)))
+            await self.log_writer.append(NewRow(ClockRow(at=now)))
             head = await asyncio.to_thread(self.log.head)
         return await self._fleet.publish(head.position)
 
@@ -211,7 +211,7 @@ class Service:
         version = await asyncio.to_thread(enter_catalogue, self.log, catalogue, self._time(), "api")
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)
-        await self.log_writer.contained(head.position)
+        await self.log_writer.wait_until_contained(head.position)
         return version
 
     async def is_ready(self) -> dict[str, bool]:
@@ -228,7 +228,7 @@ class Service:
     def is_fresh(self) -> bool:
         """Tell whether nothing has been asked or told yet: the log holds no more than what a start writes."""
         kinds = ("decision", "outcome", "event", "preferences", "clock")
-        return all(self.log.last_of_kind(kind) is None for kind in kinds)
+        return all(self.log.find_last(kind) is None for kind in kinds)
 
 
 class LocalFleet:

@@ -9,15 +9,14 @@ from decimal import Decimal
 import numpy as np
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
-from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
+from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, unpack
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.reference.auditor import Auditor, audit
-
-_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,11 @@ class Proof:
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
-    rows, shopper_keys = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
+    rows, shopper_keys = rows_of(log), ShopperKeys((log.read_fact("salt") or "").encode())
     found = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = max(row.at for _, row in rows)
     folded = _folded([row for _, row in rows], shopper_keys)
-    store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
+    store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:
         stored = {key: each.state for key, each in (await store.folded(folded)).items()}
         reached = await store.position()
@@ -70,10 +69,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
 
 def rows_of(log: EventLog) -> list[tuple[int, Row]]:
     """Read the whole log."""
-    rows: list[tuple[int, Row]] = []
-    while some := log.read(rows[-1][0] if rows else 0, _AT_ONCE):
-        rows += [(row.position, decode(row.body)) for row in some]
-    return rows
+    return [(stored.position, stored.row) for stored in read_rows(log)]
 
 
 def _folded(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey, ShopperState]:

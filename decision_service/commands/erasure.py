@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from decision_service.log.base import Entry, LogRow, LogUnavailable, Rewritten
-from decision_service.log.row_times import row_encoder
+from decision_service.log.base import LogUnavailable, NewRow, Replacement, StoredRow
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.catalogue.rulebook import Rulebook
 from policies.records.erasure import anonymous, erasure
-from policies.records.rows import SHOPPER_ROWS, EventRow, decode, encode
+from policies.records.rows import SHOPPER_ROWS, EventRow
 
 
 class Erasure:
@@ -55,29 +54,26 @@ class Erasure:
         with suppress(StateUnavailable):  # its row alone precludes a decide that is running
             await self._store.withdraw(withdrawals)
         try:
-            row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, _Anonymous(key, now))
+            row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
         except LogUnavailable as error:
             raise Unavailable("the log cannot be written") from error
-        await self._log_writer.contained(row.position)
+        await self._log_writer.wait_until_contained(row.position)
 
 
 @dataclass(frozen=True)
-class _Anonymous:
+class AnonymousRows:
     """Takes a shopper out of rows."""
 
     key: ShopperKey
     at: float
     pseudonym: str = field(default_factory=pseudonym)
 
-    def rewritten(self, row: LogRow) -> Rewritten:
-        """Give a row without its shopper; the key of a shopper event is made of what it said."""
-        known = decode(row.body)
-        if not isinstance(known, SHOPPER_ROWS):
+    def rewrite(self, row: StoredRow) -> Replacement:
+        """Return a row without its shopper; the key of a shopper event, which contains what it says, is dropped."""
+        if not isinstance(row.row, SHOPPER_ROWS):
             raise TypeError(f"row {row.position} is about no shopper")
-        body = encode(anonymous(known, self.pseudonym))
-        return Rewritten(self.pseudonym, body, keyless=isinstance(known, EventRow))
+        return Replacement(anonymous(row.row, self.pseudonym), keeps_key=not isinstance(row.row, EventRow))
 
-    def last_word(self, rows: Sequence[LogRow]) -> Entry:
-        """Say that the shopper was erased; found by the key, never by the id."""
-        row = erasure((decode(row.body) for row in rows), self.at, self.pseudonym, self.key)
-        return Entry(row.kind, row.at, encode(row), shopper_id=self.key, dated=row_encoder(row))
+    def final_row(self, rows: Sequence[StoredRow]) -> NewRow:
+        """Return the row that says that the shopper was erased."""
+        return NewRow(erasure((row.row for row in rows), self.at, self.pseudonym, self.key))

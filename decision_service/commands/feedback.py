@@ -10,10 +10,11 @@ from math import inf
 
 import msgspec
 
-from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
+from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
+from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.keys import decision_key, outcome_key
 from decision_service.log.row_times import late_row_time
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.problems import FieldError
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
@@ -76,8 +77,8 @@ class Feedback:
         return await self._log(rows, decisions)
 
     async def log_withdrawing(
-        self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
-    ) -> list[Result]:
+        self, rows: Sequence[NewRow], withdrawals: Mapping[int, Sequence[Withdrawal]]
+    ) -> list[AppendResult]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
         With the state store away the rows alone do: a decision that was made without knowing of them is
@@ -85,17 +86,17 @@ class Feedback:
 
         Parameters
         ----------
-        drafts
-            The rows.
+        rows
+            The rows to be logged.
         withdrawals
-            What the rows withdraw, by their number.
+            The withdrawals by the number of their row.
         """
         with suppress(StateUnavailable):
             await self._store.withdraw([each for own in withdrawals.values() for each in own])
-        results = await self._log_writer.append_all(drafts)
+        results = await self._log_writer.append_all(rows)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
         await self._retract([each for number in repeated for each in withdrawals[number]])
-        await self._log_writer.contained()
+        await self._log_writer.wait_until_contained()
         return results
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
@@ -114,24 +115,24 @@ class Feedback:
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
-        found = await asyncio.to_thread(self._log_writer.log.find_all, keys)
+        found = await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
         decisions = (decode(row.body) for row in found)
         return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         """Log outcomes, but those whose shopper was erased since their decision was read, or whose window closed."""
         watermark = await self._watermark(rows.values())
-        drafts = [_draft(row, decisions.get(row.event_id), watermark) for row in rows.values()]
+        new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
             number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
             if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
         }
-        results = await self.log_withdrawing(drafts, withdrawals)
+        results = await self.log_withdrawing(new_rows, withdrawals)
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)
-            if not isinstance(result, Precluded)
+            if not isinstance(result, ConditionFailed)
         }
 
     async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
@@ -154,20 +155,21 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
     )
 
 
-def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:
-    """Make an outcome's row tell by itself whether it knew its decision, and whether a bounce came in time."""
+def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> NewRow:
+    """Return the row to be logged: it shows by itself whether its decision was known and whether a bounce was late."""
     key = outcome_key(row)
     if decision is None:
-        return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
+        decided = Query((DecisionRow.kind,), event_id=row.event_id)
+        return NewRow(row, key, AppendCondition(fail_if=(decided,)))
     if row.type != "bounce":
-        return Draft(row, key, condition=Condition(owner=row.shopper_id))
-    at, before = late_row_time(row.at, decision.window_ends_at, watermark)
-    condition = Condition(owner=row.shopper_id, before=before)
-    return Draft(msgspec.structs.replace(row, at=at), key, condition=condition)
+        return NewRow(row, key, AppendCondition(event_owner=row.shopper_id))
+    at, watermark_below = late_row_time(row.at, decision.window_ends_at, watermark)
+    condition = AppendCondition(event_owner=row.shopper_id, watermark_below=watermark_below)
+    return NewRow(msgspec.structs.replace(row, at=at), key, condition)
 
 
-def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:
-    if isinstance(result, Conflict):
+def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
+    if isinstance(result, DuplicateKey):
         return DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN

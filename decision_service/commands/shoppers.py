@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
-from decision_service.log.base import Conflict
+from decision_service.log.base import DuplicateKey, NewRow
 from decision_service.log.keys import event_key
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.preferences import preferences_of
 from decision_service.schemas.problems import Invalid, Unavailable
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
@@ -53,13 +53,13 @@ class Shoppers:
         """Log shopper events; the next decision knows them."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        drafts = [
-            Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
+        new_rows = [
+            NewRow(row, event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
         ]
-        results = await self._log_writer.append_all(drafts)
-        await self._log_writer.contained()
+        results = await self._log_writer.append_all(new_rows)
+        await self._log_writer.wait_until_contained()
         statuses = refused | {
-            number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED
+            number: DUPLICATE if isinstance(result, DuplicateKey) else ACCEPTED
             for number, result in zip(rows, results, strict=True)
         }
         return [statuses[number] for number in range(len(bodies))]
@@ -86,7 +86,7 @@ class Shoppers:
         row = _preferences(shopper_id, body, now)
         key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
-        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
+        await self._feedback.log_withdrawing([NewRow(row)], {0: withdrawals})
         return await self.preferences(shopper_id, catalogue)
 
     async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
-from policies.records.rows import ErasureRow, decode
-
-_BATCH = 500
+from policies.records.rows import ErasureRow
 
 
 class ErasedShoppers:
@@ -39,7 +38,7 @@ class ErasedShoppers:
     @classmethod
     def stored(cls, log: EventLog) -> ErasedShoppers:
         """Tell them of a log that is only read; one that was never served has no erasures."""
-        return cls(log, ShopperKeys((log.stored_fact("salt") or "").encode()))
+        return cls(log, ShopperKeys((log.read_fact("salt") or "").encode()))
 
     def knows(self, shopper_ids: Iterable[str]) -> bool:
         """Tell whether these can be told without reading the log."""
@@ -53,12 +52,10 @@ class ErasedShoppers:
         LogUnavailable
             When the log cannot be read.
         """
-        while rows := self._log.read(self._read_up_to, _BATCH, (ErasureRow.kind,)):
-            for stored in rows:
-                row = decode(stored.body)
-                if isinstance(row, ErasureRow):
-                    self._erasures[row.shopper_id] = stored.position, ShopperKey(row.key)
-            self._read_up_to = rows[-1].position
+        for stored in read_rows(self._log, self._read_up_to, kinds=(ErasureRow.kind,)):
+            if isinstance(stored.row, ErasureRow):
+                self._erasures[stored.row.shopper_id] = stored.position, ShopperKey(stored.row.key)
+            self._read_up_to = stored.position
 
     def of(self, position: int, shopper_id: str) -> ShopperKey:
         """Give the key under which a row at a position is folded.

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import Counter
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
-from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow, decode
+from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
 from policies.rules.budget import BudgetDay, spent_by
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-
-_BATCH = 1_000
 
 Spending = dict[BudgetDay, int]
 
@@ -57,13 +56,10 @@ class ExpectedStates:
 
     def fold_up_to(self, position: int) -> None:
         """Fold the rows of the log up to a position."""
-        while self.position < position:
-            rows = self._log.read(self.position, min(_BATCH, position - self.position))
-            for row in rows:
-                known = decode(row.body)
-                if isinstance(known, SHOPPER_ROWS) and known.shopper_id:
-                    self._fold(row.position, known, known.shopper_id)
-            self.position = rows[-1].position if rows else position
+        for stored in read_rows(self._log, self.position, position):
+            if isinstance(stored.row, SHOPPER_ROWS) and stored.row.shopper_id:
+                self._fold(stored.position, stored.row, stored.row.shopper_id)
+        self.position = max(self.position, position)
 
     def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
         key = self._erased_shoppers.of(position, shopper_id)

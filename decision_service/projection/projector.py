@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.state.base import Folded, Projection, StateStore, Step
+from decision_service.state.base import FoldedState, Projection, StateStore, Step
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.rows import (
     SHOPPER_ROWS,
@@ -26,7 +26,6 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
     ShopperRow,
-    decode,
 )
 from policies.rules.budget import BudgetDay, spent_by
 from policies.shopper.fold import fold
@@ -95,8 +94,8 @@ class Projector:
             rows.append((before + 1 + len(rows), row))
         if rows:
             return rows
-        found = await asyncio.to_thread(self._log.read, before, _BATCH)
-        return [(row.position, decode(row.body)) for row in found]
+        stored = await asyncio.to_thread(self._log.read, before, _BATCH)
+        return [(row.position, row.row) for row in stored]
 
     async def _apply(self, before: int, rows: Sequence[Positioned]) -> bool:
         told = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
@@ -113,7 +112,7 @@ class Projector:
 class _Work:
     """What a batch of rows makes of the states it concerns, row by row."""
 
-    def __init__(self, stored: Mapping[ShopperKey, Folded]) -> None:
+    def __init__(self, stored: Mapping[ShopperKey, FoldedState]) -> None:
         self._stored = stored
         self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
         self._settled: dict[ShopperKey, set[str]] = defaultdict(set)

@@ -52,7 +52,7 @@ class StateRebuild:
             When it cannot be opened.
         """
         log = SqlLog.open(settings.database_url)
-        log_id, salt = log.stored_fact("log_id"), log.stored_fact("salt")
+        log_id, salt = log.read_fact("log_id"), log.read_fact("salt")
         if log_id is None or salt is None:
             log.close()
             raise NoLog("no service was ever started on this log")
@@ -60,7 +60,7 @@ class StateRebuild:
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
 
         def clock() -> float:
-            return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
+            return time.time() if log.read_fact("clock") == "wall" else max(log.head().watermark, 0.0)
 
         projector = Projector(store, log, shopper_keys)
         log_writer = LogWriter(log, GroupCommit(log), projector)

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from decision_service.log.base import LogUnavailable
+from decision_service.log.base import LogUnavailable, NewRow
 from decision_service.log.keys import fence_key
 from decision_service.periodic import PeriodicTask
 from decision_service.projection.projector import Projector
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import RESERVED_FOR_S, StateUnavailable
 from decision_service.state.redis import RedisStateStore
@@ -92,8 +92,8 @@ class StateRecovery:
         begun = await store.begin(seen)
         if begun is None:
             return False
-        await self._log_writer.append(Draft(FenceRow(at=self._clock()), fence_key(begun)))
-        (fence,) = await asyncio.to_thread(log.find_all, [fence_key(begun)])
+        await self._log_writer.append(NewRow(FenceRow(at=self._clock()), fence_key(begun)))
+        (fence,) = await asyncio.to_thread(log.find_by_key, [fence_key(begun)])
         await self._projector.advance(max(fence.position, head.position))
         if not await store.complete(begun, fence.incarnation):
             return False

@@ -37,7 +37,7 @@ class StateUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredState:
     """A shopper's state as stored, and the version that a reservation must name.
 
     ``state`` already counts the claims: reserved places are among its sends, withdrawn channels have no
@@ -75,7 +75,7 @@ class Reserved:
 class StateChanged:
     """The shopper's state moved meanwhile; nothing was taken."""
 
-    stored: Stored
+    stored: StoredState
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedState:
     """A shopper's folded state (claims apart) and the claims upon it, by their field names."""
 
     state: ShopperState
@@ -134,7 +134,7 @@ class Folded:
 class StateStore(Protocol):
     """Where the shoppers' states are kept. Every call may raise `StateUnavailable`."""
 
-    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         """Give a shopper's state; a shopper never seen has the empty one."""
         ...
 
@@ -158,7 +158,7 @@ class StateStore(Protocol):
         """Give the log position up to which every row is contained."""
         ...
 
-    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
+    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
         """Give the folded states that a batch of rows is to be applied to."""
         ...
 

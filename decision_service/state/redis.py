@@ -29,14 +29,14 @@ from ulid import ULID
 
 from decision_service.state import scripts
 from decision_service.state.base import (
-    Folded,
+    FoldedState,
     NoLongerAllowed,
     Reservation,
     Reserved,
     StateChanged,
     StateUnavailable,
     Step,
-    Stored,
+    StoredState,
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
@@ -81,7 +81,7 @@ class RedisStateStore:
         self._claimed = f"{self._prefix}claimed"
         self._incarnation: int | None = None
         self._run_id: str | None = None
-        self._reads: Coalescer[_Read, Stored] = Coalescer(self._read_many)
+        self._reads: Coalescer[_Read, StoredState] = Coalescer(self._read_many)
         self._reserves: Coalescer[Reservation, Reserved | StateChanged | NoLongerAllowed] = Coalescer(
             self._reserve_many
         )
@@ -108,11 +108,11 @@ class RedisStateStore:
 
     # -- deciding ---------------------------------------------------------------------------------
 
-    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         """Give a shopper's state, claims counted."""
         return await self._reads((shopper, tuple(budget_days)))
 
-    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[Stored]:
+    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[StoredState]:
         incarnation = self._trusted()
         days = list(dict.fromkeys(day for _, budget_days in reads for day in budget_days))
         with self._away_on_error():
@@ -191,7 +191,7 @@ class RedisStateStore:
         with self._away_on_error():
             return int(await cast(Awaitable[bytes | None], self._client.hget(self._meta, "position")) or 0)
 
-    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
+    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
         """Give the folded states that a batch of rows is to be applied to."""
         names = list(shoppers)
         with self._away_on_error():
@@ -199,7 +199,7 @@ class RedisStateStore:
             for shopper in names:
                 pipeline.hgetall(self._key(shopper))
             hashes = await pipeline.execute()
-        return {name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)}
+        return {name: FoldedState(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)}
 
     async def apply(self, step: Step) -> bool:
         """Write what a batch of rows makes of the store, unless others did already."""
@@ -419,11 +419,11 @@ def _claims(fields: Hash) -> Iterator[tuple[str, bytes]]:
     return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
 
 
-def _stored(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> Stored:
+def _stored(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> StoredState:
     state = _folded(fields)
     for name, value in _claims(fields):
         if name.startswith(_PLACE):
             state = state.with_claim(_decode_send(value))
         else:
             state = state.without_consent(value.decode())
-    return Stored(state, int(fields.get(b"v", 0)), position, spent)
+    return StoredState(state, int(fields.get(b"v", 0)), position, spent)

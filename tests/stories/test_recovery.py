@@ -51,7 +51,7 @@ def folded_from_the_log(service: Replica) -> dict[str, ShopperState]:
 
 
 async def assert_state_is_the_logs_fold(service: Replica) -> None:
-    await service.service.log_writer.contained(service.rows())
+    await service.service.log_writer.wait_until_contained(service.rows())
     states = folded_from_the_log(service)
     assert states
     for shopper_id, state in states.items():

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from decision_service.log.base import NewRow
 from decision_service.log.keys import activation_key
 from decision_service.projection.verification import Verification
-from decision_service.projection.writer import Draft
 from decision_service.state.base import RESERVED_FOR_S
 from policies.records.rows import ActivationRow, ClockRow, decode
 from tests.decision_service.conftest import Replica, Start, decide_body
@@ -184,7 +184,7 @@ async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
 
         async def look_and_be_overtaken(rows: Any) -> float:
             seen = await look(rows)
-            await service.service.log_writer.append(Draft(ClockRow(NOW + 14_400)))
+            await service.service.log_writer.append(NewRow(ClockRow(NOW + 14_400)))
             return seen
 
         monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
@@ -240,7 +240,7 @@ async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
             taken = await reserve(reservation)
             monkeypatch.setattr(store, "reserve", reserve)
             row = ActivationRow(NOW + 3_000, "e-1", "s-1", deliver=True)
-            await append(Draft(row, activation_key("e-1")))
+            await append(NewRow(row, activation_key("e-1")))
             return taken
 
         monkeypatch.setattr(store, "reserve", reserve_and_be_overtaken)
@@ -270,7 +270,7 @@ async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
         late, in_time = await asyncio.gather(one, two)
         assert (late.status_code, late.headers["Retry-After"]) == (503, "1")
         assert (in_time.status_code, in_time.json()["decision"]) == (200, "send")
-        assert [row.kind for row in log.of_events(["e-1"])] == []
+        assert [row.kind for row in log.find_by_event(["e-1"])] == []
         assert not await sends(service, "e-1"), "the place is taken"
 
 
@@ -280,7 +280,7 @@ async def test_the_learner_writes_expiries_down(replica: Start) -> None:
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:00Z"})
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:01Z"})
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:02Z"})
-        rows = [decode(row.body) for row in service.service.log.of_events(["e-1"])]
+        rows = [decode(row.body) for row in service.service.log.find_by_event(["e-1"])]
         expiries = [row for row in rows if isinstance(row, ActivationRow)]
         assert [(row.deliver, row.reason) for row in expiries] == [(False, "expired")]
         assert await activate(service, now="2026-11-21T17:00:00Z") == {"deliver": False, "reason": "expired"}

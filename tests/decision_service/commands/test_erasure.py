@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from decision_service.app import open_learner
-from decision_service.log.base import Entry
+from decision_service.log.base import NewRow
 from decision_service.projection.verification import Verification
-from decision_service.projection.writer import Draft
 from decision_service.state.base import Reservation
-from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode, encode
+from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 from tests.factories import NOW, small_document
@@ -54,7 +53,7 @@ async def test_nothing_stored_names_the_shopper_any_more(replica: Start, tmp_pat
         await live(service)
         assert PERSONAL.encode() in everything_stored(tmp_path)
         await erase(service)
-        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         rows = [decode(row.body) for row in service.service.log.read(0, 1_000)]
         decisions = [row for row in rows if isinstance(row, DecisionRow)]
         assert all(row.answer == "" and row.triggers[0].attributes == {} for row in decisions)
@@ -108,10 +107,10 @@ async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_
     async with replica(document, policy="rule") as service:
         sent = await service.decide()
         store, log = service.service.store, service.service.log
-        await service.service.log_writer.contained()
+        await service.service.log_writer.wait_until_contained()
         assert sum((await store.spent()).values()) == 500_000
         bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
-        log.append([Entry(bounce.kind, NOW, encode(bounce), bounce.event_id, bounce.shopper_id)])  # not folded yet
+        log.append([NewRow(bounce)])  # not folded yet
         await erase(service, "s-1")
         assert await store.spent() == {}
         verified = await Verification(log, store, service.service.shopper_keys).run()
@@ -214,7 +213,7 @@ class ErasingAs:
 
 
 async def names_of(service: Replica, event_id: str) -> set[str]:
-    rows = service.service.log.of_events([event_id])
+    rows = service.service.log.find_by_event([event_id])
     return {(row.shopper_id or "").split(":")[0] for row in rows}
 
 
@@ -222,16 +221,16 @@ async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document()) as service:
-        for event_id, reads in (("e-1", "find_all"), ("e-2", "of_events")):
+        for event_id, reads in (("e-1", "find_by_key"), ("e-2", "find_by_event")):
             await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
             assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
             ErasingAs(service, monkeypatch).it_reads(reads)
-            if reads == "find_all":
+            if reads == "find_by_key":
                 told = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
                 assert (told.status_code, told.json()["results"][0]["status"]) == (202, "accepted")
             else:
                 assert (await service.post(f"/v1/decisions/{event_id}/cancel", {})).status_code == 200
-            assert len(service.service.log.of_events([event_id])) == 2
+            assert len(service.service.log.find_by_event([event_id])) == 2
             assert await names_of(service, event_id) == {"erased"}
 
 
@@ -244,7 +243,7 @@ async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
         ErasingAs(service, monkeypatch).it_reserves()
         held = await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert held["hold_reason"] == "no_eligible_action"
-        (row,) = (decode(each.body) for each in service.service.log.of_events(["e-1"]))
+        (row,) = (decode(each.body) for each in service.service.log.find_by_event(["e-1"]))
         assert isinstance(row, DecisionRow)
         assert "health" not in row.context.values()
 
@@ -258,15 +257,15 @@ async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
         log_writer = service.service.log_writer
         append = log_writer.append
 
-        async def append_and_erase(draft: Draft) -> Any:
-            result = await append(draft)
+        async def append_and_erase(row: NewRow) -> Any:
+            result = await append(row)
             monkeypatch.setattr(log_writer, "append", append)
             await erase(service)
             return result
 
         monkeypatch.setattr(log_writer, "append", append_and_erase)
         await service.decide(event_id="e-1", shopper_id=PERSONAL)
-        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()
         assert preferences["consent"] == {"push": False, "email": False}
 

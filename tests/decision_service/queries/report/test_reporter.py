@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from decision_service.cli.remote_shop import RemoteShop
-from decision_service.commands.erasure import _Anonymous
-from decision_service.log.base import Entry, EventLog, LogRow
+from decision_service.commands.erasure import AnonymousRows
+from decision_service.log.base import EventLog, NewRow, StoredRow
 from decision_service.log.sql import SqlLog
 from decision_service.queries.report import reporter
 from decision_service.queries.report.grouping import GROUPINGS
@@ -25,7 +25,7 @@ from decision_service.queries.report.reporter import ReportAnswer, Reporter, Rep
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.records.rows import PreferencesRow, Row, encode
+from policies.records.rows import PreferencesRow, Row
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
@@ -141,12 +141,8 @@ def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx
 
 def log_of(path: Path, rows: Sequence[Row]) -> SqlLog:
     log = SqlLog.open(f"sqlite:///{path / 'log.sqlite'}")
-    entries = [
-        Entry(row.kind, row.at, encode(row), getattr(row, "event_id", None), getattr(row, "shopper_id", None))
-        for row in rows
-    ]
-    for first in range(0, len(entries), 2_000):
-        log.append(entries[first : first + 2_000])
+    for first in range(0, len(rows), 2_000):
+        log.append([NewRow(row) for row in rows[first : first + 2_000]])
     return log
 
 
@@ -201,7 +197,7 @@ class GatedLog(SqlLog):
 
     gate = threading.Event()
 
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         assert self.gate.wait(60)
         return super().read(after, limit, kinds)
 
@@ -248,11 +244,11 @@ class OvertakenLog(SqlLog):
 
     is_erased = False
 
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         rows = super().read(after, limit, kinds)
         if not self.is_erased:
             self.is_erased = True
-            self.rewrite("s-1", _Anonymous(SHOPPER_KEYS.key("s-1"), 8 * HOURS))
+            self.rewrite("s-1", AnonymousRows(SHOPPER_KEYS.key("s-1"), 8 * HOURS))
         return rows
 
 
@@ -264,6 +260,6 @@ async def test_a_report_that_an_erasure_overtakes_knows_what_was_withdrawn(
     log = OvertakenLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
     monkeypatch.setattr(reporter, "_BATCH", 2)  # up to the send
     report = await Reporter(log, SHOPPER_KEYS).report(ReportQuery())
-    assert log.of_shopper("s-1", 9) == []
+    assert log.find_by_shopper("s-1", 9) == []
     assert (report["total"].delivered, report["total"].undelivered) == (0, {"voided": 1})
     log.close()
