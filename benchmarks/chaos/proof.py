@@ -10,6 +10,7 @@ import numpy as np
 
 from decision_service.log.base import EventLog
 from decision_service.log.reading import read_rows
+from decision_service.state.base import StateStore
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
@@ -48,7 +49,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     folded = _folded([row for _, row in rows], shopper_keys)
     store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:
-        stored = {key: each.state for key, each in (await store.folded(folded)).items()}
+        stored = {key: each.state for key, each in (await store.read_folded(folded)).items()}
         reached = await store.position()
         budgets = await _budgets_that_differ(store, found, log, now)
     finally:
@@ -102,7 +103,7 @@ def _places_that_differ(
     return [key for key in {*replayed, *kept} if replayed.get(key, set()) != kept.get(key, set())]
 
 
-async def _budgets_that_differ(store: RedisStateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
+async def _budgets_that_differ(store: StateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
     await store.trust(log.head().incarnation)
     costs = found.costs(now)
     spent = (await store.read(ShopperKey("nobody"), list(costs))).spent

@@ -71,7 +71,7 @@ class Learner:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
-        self._owner = erased_shoppers.of
+        self._owner = erased_shoppers.key_of
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None

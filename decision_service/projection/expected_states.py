@@ -1,4 +1,4 @@
-"""The ledger: every shopper's state folded from the log in memory, to hold a state store against.
+"""Every shopper's state folded from the log in memory, to compare a state store with.
 
 It shares the fold with the service and nothing else: neither the projector's batches nor its store.
 """
@@ -20,39 +20,39 @@ Spending = dict[BudgetDay, int]
 
 
 class ExpectedStates:
-    """The states that the log comes to, as far as it was folded; grows with the number of shoppers.
+    """The states that the log folds to, up to a position; memory grows with the number of shoppers.
 
     Parameters
     ----------
     log
-        What is folded.
+        The log to be folded.
     shopper_keys
-        Gives the keys of shoppers.
+        The keys of shoppers.
     """
 
     def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._erased_shoppers = ErasedShoppers(log, shopper_keys)
-        self._called: dict[ShopperKey, str] = {}
+        self._names: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()
         self.states: dict[ShopperKey, ShopperState] = {}
         self.spendings: list[Spending] = []
-        """What was spent after each change since the last `forget`."""
+        """What was spent by then, after each change since the last `forget`."""
         self.position = 0
 
     def name(self, key: ShopperKey) -> str:
-        """Name a shopper; by the key alone where the log knows no name (any more)."""
-        return self._called.get(key, f"key {key}")
+        """Return a shopper's id, or the key where the log has no id, or no longer has one."""
+        return self._names.get(key, f"key {key}")
 
     def versions(self, key: ShopperKey) -> list[ShopperState]:
-        """Give the states that a shopper has had since the last `forget`, this one first."""
+        """Return the states that a shopper has had since the last `forget`, the current one first."""
         return [self.states.get(key, NEW_SHOPPER), *self._versions.get(key, ())]
 
     def forget(self) -> None:
-        """Remember from now on what states were before they changed."""
+        """Forget former states; those that change from now on are remembered."""
         self._versions = {}
-        self.spendings = [self._known_spending()]
+        self.spendings = [self._spending()]
 
     def fold_up_to(self, position: int) -> None:
         """Fold the rows of the log up to a position."""
@@ -62,25 +62,25 @@ class ExpectedStates:
         self.position = max(self.position, position)
 
     def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
-        key = self._erased_shoppers.of(position, shopper_id)
+        key = self._erased_shoppers.key_of(position, shopper_id)
         if isinstance(row, ErasureRow):
-            self._called.pop(key, None)
+            self._names.pop(key, None)
         elif not is_pseudonym(shopper_id):
-            self._called[key] = shopper_id
+            self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
         self.states[key] = fold(before, row)
         self._versions.setdefault(key, []).append(before)
         cost = spent_by(row, before)
         if any(cost.values()):
             self._spent.update(cost)
-            self.spendings.append(self._known_spending())
+            self.spendings.append(self._spending())
 
-    def _known_spending(self) -> Spending:
+    def _spending(self) -> Spending:
         return {day: cost for day, cost in self._spent.items() if cost}
 
 
 def differing(state: ShopperState, other: ShopperState) -> list[str]:
-    """Name the fields in which two states differ.
+    """Return the names of the fields in which two states differ.
 
     >>> differing(ShopperState(locale="es"), ShopperState(locale="en", max_per_week=1))
     ['max_per_week', 'locale']

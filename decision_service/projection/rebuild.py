@@ -1,4 +1,4 @@
-"""StateRebuild: the state store's projection of the log, made anew or verified by hand."""
+"""Making the state store's projection of the log anew, or verifying it, by hand."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.settings import Settings
+from decision_service.state.base import StateStore
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 
 _TIMEOUT_S = 60.0
-"""For Redis to forget everything at once; a decision would not wait as long."""
+"""Redis may take so long to forget all states at once; a decision would not wait as long."""
 
 
 class NoLog(LogUnavailable):
@@ -30,12 +31,12 @@ class NoLog(LogUnavailable):
 class StateRebuild:
     """A log and the state store that is to contain it.
 
-    Services may run on both: while the states are made anew their decisions hold with ``degraded``, and
-    nothing that was reserved before can be sent unguarded, since the log's incarnation moves on.
+    Services may run on both. While the states are made anew their decisions hold with ``degraded``, and the log refuses
+    what was reserved before, because it is in another incarnation.
     """
 
     log: EventLog
-    store: RedisStateStore
+    store: StateStore
     recovery: StateRecovery
     verification: Verification
 
@@ -74,11 +75,11 @@ class StateRebuild:
             log.close()
 
     async def restore(self) -> int:
-        """Forget what is stored and fold the log into the store again; give the position it then contains.
+        """Forget all states and fold the log into the store again; return the position that it then contains.
 
         Raises
         ------
-        StateAway
+        StateUnavailable
             When the store cannot be reached.
         Unavailable
             When the log cannot be written.

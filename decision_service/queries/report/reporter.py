@@ -93,7 +93,9 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Report(_span(query), group, self._shopper_keys.key, ErasedShoppers(self._log, self._shopper_keys).of)
+        tally = Report(
+            _span(query), group, self._shopper_keys.key, ErasedShoppers(self._log, self._shopper_keys).key_of
+        )
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)

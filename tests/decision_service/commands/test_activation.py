@@ -261,7 +261,7 @@ async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
         while not (await store.read(key)).state.sends:
             await asyncio.sleep(0.01)
         monkeypatch.setattr(log, "_clock", lambda: time.time() + 2 * RESERVED_FOR_S)
-        await store.drop_stale_claims(0)
+        await store.drop_pending(0)
         two = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-2")))
         while not (await store.read(key)).state.sends:
             await asyncio.sleep(0.01)
@@ -370,8 +370,8 @@ async def test_a_row_of_a_distant_date_gives_no_budget_back(replica: Start) -> N
         assert await sends(service, "e-1", **by_push)
         await service.post("/v1/events", {"shopper_id": "s-9", "type": "session", "now": "2026-12-31T17:00:00Z"})
         recovery = service.service.recovery
-        recovery._beats = 0  # it tidies up at the first look
-        await recovery._look()
+        recovery._checks = 0  # it tidies up at the first check
+        await recovery._check()
         assert not await sends(service, "e-2", shopper_id="s-2", **by_push)
 
 

@@ -228,7 +228,7 @@ def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one
     small.append(PreferencesRow(row.at + 60, "s-2", {str(row.channel): False}))
     small.flush()
     monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
-    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).of))
+    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).key_of))
     assert next(reading).delivered
     small.log.rewrite("s-2", AnonymousRows(shopper_keys.key("s-2"), row.at + 1_000))
     small.clock()
