@@ -97,7 +97,7 @@ sends = st.builds(
 )
 calls = st.one_of(
     st.tuples(
-        st.just(Caller.reserve), shoppers, sends, st.integers(1, 2), st.sampled_from([None, 60_000]), st.booleans()
+        st.just(Caller.reserve), shoppers, sends, st.integers(1, 2), st.sampled_from([None, 30_000, 60_000]), st.booleans()
     ),
     st.tuples(st.just(Caller.release), st.integers(0, 3)),
     st.tuples(st.just(Caller.withdraw), shoppers, st.sampled_from(["sms", "push"])),
