@@ -1,4 +1,4 @@
-"""Versions of the catalogue: each is a row of the log, and the latest is in force."""
+"""Versions of the catalogue. Each version is a row of the log, and the latest one is in force."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from policies.records.rows import CatalogueRow
 
 
 def latest_catalogue(log: EventLog) -> CatalogueRow | None:
-    """Give the version in force."""
+    """Return the version in force, or None in a new log."""
     stored = log.find_last(CatalogueRow.kind)
     row = stored.row if stored is not None else None
     return row if isinstance(row, CatalogueRow) else None
 
 
-def checked(document: Mapping[str, Any]) -> Catalogue:
-    """Validate a catalogue that came over HTTP.
+def validate_catalogue(document: Mapping[str, Any]) -> Catalogue:
+    """Return the catalogue in a document that came over HTTP.
 
     Raises
     ------
     Invalid
-        Naming every mistake by its path.
+        When the document is no valid catalogue; names every mistake by its path.
     """
     try:
         catalogue = Catalogue.from_document(document)
@@ -43,35 +43,35 @@ def checked(document: Mapping[str, Any]) -> Catalogue:
     return catalogue
 
 
-def enter_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Literal["file", "api"]) -> int:
-    """Log a catalogue as a new version unless it is the latest already; give its version."""
+def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Literal["file", "api"]) -> int:
+    """Append a catalogue to the log unless it equals the latest version, and return its version."""
     while True:
-        known = latest_catalogue(log)
-        if known is not None and Catalogue.from_document(known.document) == catalogue:
-            return known.version
-        row = CatalogueRow(at, (known.version if known else 0) + 1, catalogue.to_document(), source)
+        latest = latest_catalogue(log)
+        if latest is not None and Catalogue.from_document(latest.document) == catalogue:
+            return latest.version
+        row = CatalogueRow(at, (latest.version if latest else 0) + 1, catalogue.to_document(), source)
         (result,) = log.append([NewRow(row, catalogue_key(row.version))])
         if not isinstance(result, DuplicateKey):
             return row.version
 
 
-def catalogue_at_start(log: EventLog, told: Catalogue | None, at: float) -> Rulebook:
-    """Give the catalogue that a service starts with.
+def catalogue_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> Rulebook:
+    """Return the rulebook of the catalogue that a service starts with.
 
-    Without a file it is the latest in the log, or the example. A file that changed since it was last read
-    comes into force; an unchanged one does not undo what was put over HTTP since.
+    Without a file this is the latest catalogue in the log, or the example. A file that has changed since it was last
+    read comes into force as a new version. An unchanged file does not, so a catalogue put over HTTP stays in force.
     """
-    known = latest_catalogue(log)
-    if known is None or (told is not None and told != _last_file(log)):
-        enter_catalogue(log, told if told is not None else example(), at, "file")
-        known = latest_catalogue(log)
-    if known is None:
+    latest = latest_catalogue(log)
+    if latest is None or (from_file is not None and from_file != _last_from_file(log)):
+        append_catalogue(log, from_file if from_file is not None else example(), at, "file")
+        latest = latest_catalogue(log)
+    if latest is None:
         raise LookupError("the log has lost its catalogue")
-    return Rulebook.of(Catalogue.from_document(known.document), known.version)
+    return Rulebook.of(Catalogue.from_document(latest.document), latest.version)
 
 
-def _last_file(log: EventLog) -> Catalogue | None:
-    """Give the catalogue that last came from a file."""
+def _last_from_file(log: EventLog) -> Catalogue | None:
+    """Return the latest catalogue that came from a file."""
     rows = (stored.row for stored in read_rows(log, kinds=[CatalogueRow.kind]))
     documents = [row.document for row in rows if isinstance(row, CatalogueRow) and row.source == "file"]
     return Catalogue.from_document(documents[-1]) if documents else None

@@ -1,8 +1,8 @@
 """Under which key a row of the log is folded, although an erasure may rewrite it at the same time.
 
-Erasure rewrites a shopper's rows under a pseudonym while others fold them. Some rows of one shopper may have been folded
-as they were, and the rest come rewritten. All of them must be folded into one state: otherwise a row that takes a send
-back would not find the send.
+Erasure rewrites a shopper's rows under a pseudonym while others fold them. Some rows of one shopper may have been
+folded as they were, and the rest come rewritten. All of them must be folded into one state: otherwise a row that takes
+a send back would not find the send.
 """
 
 from __future__ import annotations

@@ -10,7 +10,15 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decision_service.state.base import FoldedState, Pending, Reservation, ShopperUpdate, StateStore, StateUpdate, Withdrawal
+from decision_service.state.base import (
+    FoldedState,
+    Pending,
+    Reservation,
+    ShopperUpdate,
+    StateStore,
+    StateUpdate,
+    Withdrawal,
+)
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import BudgetDay, utc_day
@@ -97,7 +105,12 @@ sends = st.builds(
 )
 calls = st.one_of(
     st.tuples(
-        st.just(Caller.reserve), shoppers, sends, st.integers(1, 2), st.sampled_from([None, 30_000, 60_000]), st.booleans()
+        st.just(Caller.reserve),
+        shoppers,
+        sends,
+        st.integers(1, 2),
+        st.sampled_from([None, 30_000, 60_000]),
+        st.booleans(),
     ),
     st.tuples(st.just(Caller.release), st.integers(0, 3)),
     st.tuples(st.just(Caller.withdraw), shoppers, st.sampled_from(["sms", "push"])),
