@@ -1,4 +1,4 @@
-"""Erasure of a shopper: out of the state at once, out of the log's rows in the same transaction that says so."""
+"""Erasure of a shopper: from the state at once, from the log in the transaction that appends the erasure row."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from policies.records.rows import SHOPPER_ROWS, EventRow
 class Erasure:
     """Erases shoppers.
 
-    What stays is the salted hash of the id, which withholds consent on every channel until preferences are
-    put again, and rows under a random pseudonym. Erasing again, or a shopper never seen, is fine.
+    Two things stay: the salted hash of the id, which withholds consent for every channel until preferences are put
+    again, and the rows, under a random pseudonym. A shopper may be erased again, or without ever having been seen.
 
     Parameters
     ----------
     store, log_writer
         The shoppers' states and the log.
     shopper_keys
-        Gives the keys that states are kept under.
+        The keys that states are kept under.
     rulebook
-        Gives the catalogue in force.
+        Returns the catalogue in force.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Erasure:
         self._rulebook = rulebook
 
     async def erase(self, shopper_id: str, now: float) -> None:
-        """Erase a shopper; the next decision knows nobody of this id, and sends nothing.
+        """Erase a shopper; the next decision finds an empty state, and sends nothing.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Erasure:
         """
         key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
-        with suppress(StateUnavailable):  # its row alone precludes a decide that is running
+        with suppress(StateUnavailable):  # the erasure row alone stops a decision that is under way
             await self._store.withdraw(withdrawals)
         try:
             row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
@@ -62,7 +62,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class AnonymousRows:
-    """Takes a shopper out of rows."""
+    """Puts a pseudonym in place of a shopper."""
 
     key: ShopperKey
     at: float

@@ -1,4 +1,4 @@
-"""Shoppers: what they do and what they want."""
+"""Shopper events and preferences."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from policies.records.rows import EventRow, PreferencesRow, QuietHours
 
 
 class Shoppers:
-    """Takes shopper events and preferences in.
+    """Records shopper events and preferences.
 
     Parameters
     ----------
     store, log_writer
         The shoppers' states and the log.
     feedback
-        Knows how consent is withdrawn.
+        Logs rows that withdraw consent.
     shopper_keys
-        Gives the keys that states are kept under.
+        The keys that states are kept under.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
@@ -49,8 +49,8 @@ class Shoppers:
         self._feedback = feedback
         self._checks_future = checks_future
 
-    async def saw(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
-        """Log shopper events; the next decision knows them."""
+    async def record_events(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
+        """Log shopper events; the next decision knows them. Return the status of each."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
         new_rows = [
@@ -72,10 +72,10 @@ class Shoppers:
             return invalid("attributes.value", "must be a number of at least 0")
         return None
 
-    async def prefer(
+    async def change_preferences(
         self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
     ) -> dict[str, object]:
-        """Change preferences and give them all as they are then.
+        """Change preferences, and return all of them.
 
         Raises
         ------
@@ -87,10 +87,10 @@ class Shoppers:
         key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
         await self._feedback.log_withdrawing([NewRow(row)], {0: withdrawals})
-        return await self.preferences(shopper_id, catalogue)
+        return await self.read_preferences(shopper_id, catalogue)
 
-    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
-        """Give a shopper's preferences, the catalogue's defaults where the shopper has said nothing.
+    async def read_preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
+        """Return a shopper's preferences, with the catalogue's defaults where the shopper has stated none.
 
         Raises
         ------
@@ -105,17 +105,17 @@ class Shoppers:
 
 
 def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:
-    """Write down what a body says; what it does not mention stays as it is."""
+    """Return the row of a body: what the body does not mention stays as it is."""
     quiet = body.quiet_hours
-    said = {
+    values = {
         "time_zone": body.time_zone,
         "locale": body.locale,
         "muted_categories": tuple(body.muted_categories or ()),
         "max_per_week": body.max_per_week,
         "quiet_hours": None if quiet is None else QuietHours(minute_of_day(quiet.start), minute_of_day(quiet.end)),
     }
-    told: dict[str, Any] = {name: value for name, value in said.items() if name in body.model_fields_set}
-    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **told)
+    changes: dict[str, Any] = {name: value for name, value in values.items() if name in body.model_fields_set}
+    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **changes)
 
 
 def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from decision_service.log.base import EventLog, LogUnavailable
+from decision_service.log.clock import ServiceClock
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
@@ -59,16 +59,12 @@ class StateRebuild:
             raise NoLog("no service was ever started on this log")
         shopper_keys = ShopperKeys(salt.encode())
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
-
-        def clock() -> float:
-            return time.time() if log.read_fact("clock") == "wall" else max(log.head().watermark, 0.0)
-
+        clock = ServiceClock(log.read_fact("clock"), log)
         projector = Projector(store, log, shopper_keys)
         log_writer = LogWriter(log, GroupCommit(log), projector)
         try:
-            yield cls(
-                log, store, StateRecovery(store, log_writer, projector, clock), Verification(log, store, shopper_keys)
-            )
+            recovery = StateRecovery(store, log_writer, projector, clock.now)
+            yield cls(log, store, recovery, Verification(log, store, shopper_keys))
         finally:
             await log_writer.close()
             await store.close()

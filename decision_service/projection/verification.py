@@ -81,18 +81,18 @@ class Verification:
     async def _compare(self, keys: Sequence[ShopperKey]) -> list[str]:
         await self._fold_up_to(await self._store.position())
         self._expected.forget()
-        stored = await self._stored(keys)
+        stored = await self._read_states(keys)
         await self._fold_up_to(await self._store.position())
         return [text for key in keys if (text := self._difference(key, stored[key])) is not None]
 
-    async def _stored(self, keys: Sequence[ShopperKey]) -> dict[ShopperKey, ShopperState | None]:
+    async def _read_states(self, keys: Sequence[ShopperKey]) -> dict[ShopperKey, ShopperState | None]:
         """Return the stored states without pending facts, None where what is stored is no state."""
         try:
             return {key: folded.state for key, folded in (await self._store.read_folded(keys)).items()}
         except UnreadableState:
             if len(keys) == 1:
                 return {keys[0]: None}
-            return {key: state for one in keys for key, state in (await self._stored([one])).items()}
+            return {key: state for one in keys for key, state in (await self._read_states([one])).items()}
 
     def _difference(self, key: ShopperKey, stored: ShopperState | None) -> str | None:
         versions = self._expected.versions(key)
@@ -110,7 +110,7 @@ class Verification:
     async def _compare_spending(self, since: int) -> list[str]:
         await self._fold_up_to(await self._store.position())
         self._expected.forget()
-        stored = _recent(await self._store.spent(), since)
+        stored = _recent(await self._store.spending(), since)
         await self._fold_up_to(await self._store.position())
         if any(_recent(known, since) == stored for known in self._expected.spendings):
             return []

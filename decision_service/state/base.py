@@ -300,7 +300,7 @@ class InspectableStates(Protocol):
         """
         ...
 
-    async def spent(self) -> dict[BudgetDay, int]:
+    async def spending(self) -> dict[BudgetDay, int]:
         """Return what the sends of the contained log cost by channel and UTC day, in millionths."""
         ...
 

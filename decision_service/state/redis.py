@@ -122,7 +122,7 @@ class RedisStateStore:
         return await self._reads((shopper, tuple(budget_days)))
 
     async def _read_many(self, reads: Sequence[_Read]) -> Sequence[StoredState]:
-        incarnation = self._trusted()
+        incarnation = self._require_trust()
         days = list(dict.fromkeys(day for _, budget_days in reads for day in budget_days))
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
@@ -146,7 +146,7 @@ class RedisStateStore:
     async def _reserve_many(
         self, reservations: Sequence[Reservation]
     ) -> Sequence[Reserved | StateChanged | NoLongerAllowed]:
-        incarnation = self._trusted()
+        incarnation = self._require_trust()
         calls = [self._reserve_call(incarnation, reservation) for reservation in reservations]
         return [_reserve_result(answer) for answer in await self._call(scripts.RESERVE, calls)]
 
@@ -169,7 +169,7 @@ class RedisStateStore:
         await self._drop([(reservation.shopper, _RESERVED + reservation.attempt)])
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
-        incarnation = self._trusted()
+        incarnation = self._require_trust()
         await self._call(scripts.WITHDRAW, [self._withdraw_call(incarnation, withdrawal) for withdrawal in withdrawals])
 
     def _withdraw_call(self, incarnation: int, withdrawal: Withdrawal) -> tuple[list[str], list[Any]]:
@@ -218,7 +218,7 @@ class RedisStateStore:
             async for key in self._client.scan_iter(match=f"{prefix}*", count=1_000):
                 yield ShopperKey(key.decode().removeprefix(prefix))
 
-    async def spent(self) -> dict[BudgetDay, int]:
+    async def spending(self) -> dict[BudgetDay, int]:
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=True)
             pipeline.hgetall(self._spent)
@@ -319,7 +319,7 @@ class RedisStateStore:
     def _key(self, shopper: ShopperKey) -> str:
         return f"{self._prefix}s:{shopper}"
 
-    def _trusted(self) -> int:
+    def _require_trust(self) -> int:
         if self._incarnation is None:
             raise StateUnavailable("the state store has not caught up with the log")
         return self._incarnation

@@ -167,7 +167,7 @@ async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replic
         assert [send.event_id for send in (await parts.store.read(parts.shopper_keys.key("s-1"))).state.sends] == [
             "e-1"
         ]
-        assert list((await parts.store.spent()).values()) == [400_000]
+        assert list((await parts.store.spending()).values()) == [400_000]
         report = (await service.client.get("/v1/report")).json()
         assert (report["total"]["delivered"], report["total"]["undelivered"]) == (1, {})
         verified = await Verification(parts.log, parts.store, parts.shopper_keys).run()
@@ -214,16 +214,16 @@ async def test_a_late_activation_and_a_decision_that_cross_see_each_other(
     document = small_document(delays_s=[0], min_gap_s=3_600)
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
-        deliveries, late = service.service.deliveries, "2026-11-21T17:50:00Z"
-        read, other = deliveries._read, "2026-11-21T18:00:00Z"
+        activations, late = service.service.activations, "2026-11-21T17:50:00Z"
+        read, other = activations._read, "2026-11-21T18:00:00Z"
 
         async def read_and_be_overtaken(decision: Any) -> Any:
             stored = await read(decision)
-            monkeypatch.setattr(deliveries, "_read", read)
+            monkeypatch.setattr(activations, "_read", read)
             assert await sends(service, "e-2", now=other)
             return stored
 
-        monkeypatch.setattr(deliveries, "_read", read_and_be_overtaken)
+        monkeypatch.setattr(activations, "_read", read_and_be_overtaken)
         assert await activate(service, now=late) == {"deliver": False, "reason": "min_gap"}
 
 

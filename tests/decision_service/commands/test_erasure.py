@@ -108,11 +108,11 @@ async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_
         sent = await service.decide()
         store, log = service.service.store, service.service.log
         await service.service.log_writer.wait_until_contained()
-        assert sum((await store.spent()).values()) == 500_000
+        assert sum((await store.spending()).values()) == 500_000
         bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
         log.append([NewRow(bounce)])  # not folded yet
         await erase(service, "s-1")
-        assert await store.spent() == {}
+        assert await store.spending() == {}
         verified = await Verification(log, store, service.service.shopper_keys).run()
         assert verified.differences == ()
 
@@ -142,10 +142,10 @@ async def test_an_erasure_that_the_logs_time_overtakes_takes_back_nothing_learne
         assert (await service.decide(exclude=[{"channel": "email"}]))["decision"] == "send"
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 1
-        await service.service.eraser.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
+        await service.service.erasure.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
         told = (await service.client.get("/v1/decisions/e-1")).json()
         assert (told["status"], told["learned"]["status"]) == ("sent", "learned")
-        assert list((await service.service.store.spent()).values()) == [400_000]
+        assert list((await service.service.store.spending()).values()) == [400_000]
 
 
 async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:

@@ -42,7 +42,7 @@ Batches = list[list[NewRow]]
 
 
 @contextmanager
-def opened(opener: Opener) -> Iterator[EventLog]:
+def new_log(opener: Opener) -> Iterator[EventLog]:
     """A new log that is closed and removed afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         log = opener(Path(directory))
@@ -52,7 +52,7 @@ def opened(opener: Opener) -> Iterator[EventLog]:
             log.close()
 
 
-def filled(log: EventLog, groups: Batches) -> ListLog:
+def fill(log: EventLog, groups: Batches) -> ListLog:
     model = ListLog()
     for group in groups:
         log.append(group)
@@ -66,7 +66,7 @@ def filled(log: EventLog, groups: Batches) -> ListLog:
 @given(groups=batches)
 def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, groups: Batches) -> None:
     model = ListLog()
-    with opened(opener) as log:
+    with new_log(opener) as log:
         for group in groups:
             assert log.append(group) == [model.append(new) for new in group]
         assert log.read(0, 1_000) == model.rows
@@ -77,7 +77,7 @@ def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, grou
 @given(groups=batches)
 def test_how_rows_are_grouped_changes_nothing(opener: Opener, groups: Batches) -> None:
     together = [new for group in groups for new in group]
-    with opened(opener) as one, opened(opener) as other:
+    with new_log(opener) as one, new_log(opener) as other:
         assert one.append(together) == [result for new in together for result in other.append([new])]
         assert one.read(0, 1_000) == other.read(0, 1_000)
 
@@ -88,8 +88,8 @@ def test_how_rows_are_grouped_changes_nothing(opener: Opener, groups: Batches) -
 def test_an_append_fails_exactly_if_a_row_matches_one_of_its_queries(
     opener: Opener, groups: Batches, asked: list[Query]
 ) -> None:
-    with opened(opener) as log:
-        model = filled(log, groups)
+    with new_log(opener) as log:
+        model = fill(log, groups)
         for query in asked:
             matches = model.matches(query)
             (result,) = log.append([NewRow(ClockRow(0.0), condition=AppendCondition((query,)))])
@@ -106,8 +106,8 @@ def test_an_append_fails_exactly_if_a_row_matches_one_of_its_queries(
 def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
     opener: Opener, groups: Batches, size: int, kinds: set[str], until: int
 ) -> None:
-    with opened(opener) as log:
-        model = filled(log, groups)
+    with new_log(opener) as log:
+        model = fill(log, groups)
         rows = model.rows
         pages = [page for start in range(0, len(rows) + 1, size) for page in log.read(start, size)]
         assert pages == rows
@@ -137,7 +137,7 @@ def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
 
 @every_log
 def test_rows_that_are_appended_while_the_log_is_read_are_read_too(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append([NewRow(ClockRow(1.0)), NewRow(ClockRow(2.0))])
         positions = []
         for row in read_rows(log, batch=1):
@@ -151,7 +151,7 @@ def test_rows_that_are_appended_while_the_log_is_read_are_read_too(opener: Opene
 def test_more_names_than_one_statement_takes_are_found(opener: Opener) -> None:
     names = [f"e{number}" for number in range(1_201)]
     rows = [NewRow(decision(1.0, name), name) for name in names]
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append(rows)
         assert [row.event_id for row in log.find_by_event(names)] == names
         assert [row.event_id for row in log.find_by_key(names[::-1])] == names
@@ -161,7 +161,7 @@ def test_more_names_than_one_statement_takes_are_found(opener: Opener) -> None:
 @every_log
 def test_a_query_about_more_shoppers_than_one_statement_takes_finds_them(opener: Opener) -> None:
     names = tuple(f"s{number}" for number in range(1_201))
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append([NewRow(EventRow(1.0, names[-1], "product_view", 1.0))])
         condition = AppendCondition((Query(("event",), names),))
         assert log.append([NewRow(ClockRow(2.0), condition=condition)]) == [ConditionFailed(1)]
@@ -169,7 +169,7 @@ def test_a_query_about_more_shoppers_than_one_statement_takes_finds_them(opener:
 
 @every_log
 def test_a_key_is_in_use_whatever_event_it_came_with(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append([NewRow(outcome(1.0, "e1"), "k")])
         (first,) = log.read(0, 1)
         others = [NewRow(outcome(2.0, "e2"), "k"), NewRow(ClockRow(2.0), "k"), NewRow(outcome(2.0, "e1"))]
@@ -178,7 +178,7 @@ def test_a_key_is_in_use_whatever_event_it_came_with(opener: Opener) -> None:
 
 @every_log
 def test_a_fence_makes_the_incarnation_before_it_stale(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         before = NewRow(decision(1.0, "e1"), condition=AppendCondition(incarnation=0))
         fence = NewRow(FenceRow(2.0), condition=AppendCondition(incarnation=0))
         after = NewRow(decision(3.0, "e2"), condition=AppendCondition(incarnation=1))
@@ -196,7 +196,7 @@ def test_a_fence_makes_the_incarnation_before_it_stale(opener: Opener) -> None:
 
 @every_log
 def test_a_row_past_its_deadline_is_not_written(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         assert log.now() == TIME
         rows = [NewRow(ClockRow(1.0), condition=AppendCondition(deadline=TIME + more)) for more in (-1, 0, 1)]
         assert log.append(rows) == [ConditionFailed(0), Appended(1, 1.0), Appended(2, 1.0)]
@@ -204,12 +204,12 @@ def test_a_row_past_its_deadline_is_not_written(opener: Opener) -> None:
 
 @every_log
 def test_follow_ups_are_written_directly_after_their_row_or_not_at_all(opener: Opener) -> None:
-    def decided(event_id: str, watermark_below: float) -> NewRow:
+    def decide(event_id: str, watermark_below: float) -> NewRow:
         return NewRow(decision(2.0, event_id, "s1"), event_id, follow_up=Repeat(2.0, watermark_below))
 
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append([NewRow(outcome(1.0, name)) for name in ("e1", "e2")])
-        results = log.append([decided("e1", float("inf")), decided("e1", float("inf")), decided("e2", 2.0)])
+        results = log.append([decide("e1", float("inf")), decide("e1", float("inf")), decide("e2", 2.0)])
         rows = log.read(2, 10)
         assert results == [Appended(3, 2.0, follow_ups=1), DuplicateKey(rows[0]), Appended(5, 2.0)]
         assert [(row.kind, row.event_id, row.shopper_id) for row in rows] == [
@@ -221,7 +221,7 @@ def test_follow_ups_are_written_directly_after_their_row_or_not_at_all(opener: O
 
 @every_log
 def test_an_erasure_is_found_by_the_key_of_the_erased_shopper(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         log.append([NewRow(ErasureRow(1.0, "erased:1", "key"))])
         assert [row.kind for row in log.find_by_shopper("key", 1)] == ["erasure"]
         assert log.find_by_shopper("erased:1", 1) == []
@@ -229,7 +229,7 @@ def test_an_erasure_is_found_by_the_key_of_the_erased_shopper(opener: Opener) ->
 
 @every_log
 def test_a_fact_is_stored_once_and_stays(opener: Opener) -> None:
-    with opened(opener) as log:
+    with new_log(opener) as log:
         assert log.read_fact("seed") is None
         assert [log.store_fact("seed", value) for value in ("7", "8")] == ["7", "7"]
         assert log.read_fact("seed") == "7"
@@ -283,8 +283,8 @@ class Anonymous:
 @settings(max_examples=25, deadline=None)
 @given(groups=batches)
 def test_rewriting_changes_the_rows_of_one_shopper_and_nothing_else(opener: Opener, groups: Batches) -> None:
-    with opened(opener) as log:
-        model = filled(log, groups)
+    with new_log(opener) as log:
+        model = fill(log, groups)
         of_shopper = [row for row in model.rows if row.shopper_id == "s1"]
         final = log.rewrite("s1", Anonymous())
         assert isinstance(final.row, OutcomeRow)

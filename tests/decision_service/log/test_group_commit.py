@@ -47,16 +47,16 @@ def front(log: GatedLog, *, most_per_flush: int = 512, most_waiting: int = 20_00
     return GroupCommit(port, most_per_flush=most_per_flush, most_waiting=most_waiting)
 
 
-async def started(commits: GroupCommit, *names: str) -> asyncio.Task[list[AppendResult]]:
+async def start(commits: GroupCommit, *names: str) -> asyncio.Task[list[AppendResult]]:
     """Begin an append and return once it stands in the queue."""
     task = asyncio.create_task(commits.append([new_row(name) for name in names]))
     await asyncio.sleep(0)
     return task
 
 
-async def held(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task[list[AppendResult]]:
+async def start_flush(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task[list[AppendResult]]:
     """Begin an append and return once its flush stands at the gate."""
-    task = await started(commits, *names)
+    task = await start(commits, *names)
     await asyncio.to_thread(log.entered.acquire)
     return task
 
@@ -64,10 +64,10 @@ async def held(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task
 def test_what_arrives_during_a_flush_goes_together_into_the_next() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c", "d")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b"), await start(commits, "c", "d")]
         log.open_gate()
         results = await asyncio.gather(*tasks)
-        assert [[result.position for result in own if isinstance(result, Appended)] for own in results] == [
+        assert [[result.position for result in of_caller if isinstance(result, Appended)] for of_caller in results] == [
             [1],
             [2],
             [3, 4],
@@ -83,9 +83,9 @@ def test_what_arrives_during_a_flush_goes_together_into_the_next() -> None:
 def test_a_flush_is_bounded_but_never_parts_the_rows_of_one_caller() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log, most_per_flush=3)
-        tasks = [await held(commits, log, "a")]
+        tasks = [await start_flush(commits, log, "a")]
         for names in ("bc", "de", "fghij", "k"):
-            tasks.append(await started(commits, *names))
+            tasks.append(await start(commits, *names))
         log.open_gate()
         await asyncio.gather(*tasks)
         await commits.close()
@@ -98,7 +98,7 @@ def test_a_flush_is_bounded_but_never_parts_the_rows_of_one_caller() -> None:
 def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log, most_waiting=2)
-        tasks = [await held(commits, log, "a"), await started(commits, "b", "c")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b", "c")]
         with pytest.raises(LogBusy, match="2 rows are waiting"):
             await commits.append([new_row("refused")])
         log.open_gate()
@@ -115,11 +115,11 @@ def test_a_failed_flush_fails_exactly_those_who_waited_for_it() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
         log.failing = {"b"}
-        first = await held(commits, log, "a")
-        failing = [await started(commits, "b"), await started(commits, "c")]
+        first = await start_flush(commits, log, "a")
+        failing = [await start(commits, "b"), await start(commits, "c")]
         log.gate.release()
         await asyncio.to_thread(log.entered.acquire)  # the second flush is on its way
-        after = await started(commits, "d")
+        after = await start(commits, "d")
         log.open_gate()
         outcomes = await asyncio.gather(first, *failing, after, return_exceptions=True)
         assert [isinstance(outcome, LogUnavailable) for outcome in outcomes] == [False, True, True, False]
@@ -134,7 +134,7 @@ def test_a_failed_flush_fails_exactly_those_who_waited_for_it() -> None:
 def test_a_cancelled_waiter_neither_loses_nor_repeats_rows_nor_harms_others(cancelled: int) -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b"), await start(commits, "c")]
         tasks[cancelled].cancel()
         log.open_gate()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -151,7 +151,7 @@ def test_a_cancelled_waiter_neither_loses_nor_repeats_rows_nor_harms_others(canc
 def test_close_writes_what_waits_and_refuses_what_comes_after() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b")]
         closing = asyncio.create_task(commits.close())
         await asyncio.sleep(0)
         with pytest.raises(LogUnavailable, match="closed"):
@@ -170,13 +170,13 @@ def test_close_writes_what_waits_and_refuses_what_comes_after() -> None:
 def test_a_close_that_is_cancelled_leaves_the_rows_on_their_way() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b")]
         closing = asyncio.create_task(commits.close())
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
         log.open_gate()
-        assert [len(own) for own in await asyncio.gather(*tasks)] == [1, 1]
+        assert [len(results) for results in await asyncio.gather(*tasks)] == [1, 1]
         await commits.close()
 
     log = GatedLog()

@@ -149,7 +149,7 @@ def write_until_killed(url: str, acknowledged: Connection) -> None:
     asyncio.run(work())
 
 
-def received(source: Connection, limit: int) -> list[str]:
+def receive(source: Connection, limit: int) -> list[str]:
     names: list[str] = []
     try:
         while len(names) < limit:
@@ -166,11 +166,11 @@ def test_what_was_acknowledged_survives_a_kill_and_no_group_is_torn(path: Path, 
     writer = SPAWN.Process(target=write_until_killed, args=(url, sink))
     writer.start()
     sink.close()
-    names = received(source, acknowledgements)
+    names = receive(source, acknowledgements)
     assert writer.pid is not None
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
-    names += received(source, 1_000_000)
+    names += receive(source, 1_000_000)
     source.close()
     log = SqlLog.open(url)
     rows = log.read(0, 1_000_000)
@@ -234,8 +234,8 @@ def test_another_dialect_is_refused(url: str) -> None:
 
 def test_the_database_is_in_wal_mode_and_waits_for_the_disk(log: SqlLog) -> None:
     with log._engine.connect() as connection:
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
-    assert found == ["wal", 2]
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert values == ["wal", 2]
 
 
 @pytest.fixture

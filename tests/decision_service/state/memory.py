@@ -51,7 +51,7 @@ class Memory:
         if self.pending.pop((shopper, attempt), None) is not None:
             self.versions[shopper] += 1
 
-    def committed_and_reserved(self, day: BudgetDay) -> int:
+    def spending_of(self, day: BudgetDay) -> int:
         sends = [pending.send for pending, _ in self.pending.values() if isinstance(pending, Reservation)]
         return self.spent[day] + sum(millionths(send.cost) for send in sends if _day(send) == day)
 
@@ -72,7 +72,7 @@ class MemoryStateStore:
             self.distrust()
             raise StateUnavailable("the state store began anew")
 
-    def _stored(self, shopper: ShopperKey, position: int, days: Sequence[BudgetDay]) -> StoredState:
+    def _read(self, shopper: ShopperKey, position: int, days: Sequence[BudgetDay]) -> StoredState:
         memory = self._memory
         state = memory.states.get(shopper, ShopperState())
         for pending in memory.of(shopper):
@@ -80,12 +80,12 @@ class MemoryStateStore:
                 state = state.with_claim(pending.send)
             else:
                 state = state.without_consent(pending.channel)
-        spent = {day: memory.committed_and_reserved(day) for day in days}
+        spent = {day: memory.spending_of(day) for day in days}
         return StoredState(state, memory.versions[shopper], position, spent)
 
     async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         self._check_trusted()
-        return self._stored(shopper, self._memory.position or 0, budget_days)
+        return self._read(shopper, self._memory.position or 0, budget_days)
 
     async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
         self._check_trusted()
@@ -93,8 +93,8 @@ class MemoryStateStore:
         if reservation.catalogue < memory.catalogue:
             return NoLongerAllowed()
         if reservation.version != memory.versions[reservation.shopper]:
-            return StateChanged(self._stored(reservation.shopper, 0, ()))
-        cost, spent = millionths(send.cost), memory.committed_and_reserved(_day(send))
+            return StateChanged(self._read(reservation.shopper, 0, ()))
+        cost, spent = millionths(send.cost), memory.spending_of(_day(send))
         if cost and reservation.budget is not None and spent + cost > reservation.budget:
             return NoLongerAllowed()
         memory.add(reservation)
@@ -149,7 +149,7 @@ class MemoryStateStore:
         for shopper in {*self._memory.states, *(key for key, _ in self._memory.pending)}:
             yield shopper
 
-    async def spent(self) -> dict[BudgetDay, int]:
+    async def spending(self) -> dict[BudgetDay, int]:
         return {day: cost for day, cost in self._memory.spent.items() if cost}
 
     async def prepare(self) -> None:

@@ -16,18 +16,18 @@ S = ShopperKey("s")
 DAY = ("sms", utc_day(NOW))
 
 
-async def begun(store: StateStore, *, anew: bool = False) -> str:
+async def begin(store: StateStore, *, anew: bool = False) -> str:
     token = await store.begin(await store.stored_incarnation(), anew=anew)
     assert token is not None
     return token
 
 
-async def made_ready(store: StateStore, *, trusted: bool = True) -> StateStore:
+async def make_ready(store: StateStore, *, trusted: bool = True) -> StateStore:
     """Prepare a store, and trust it in the first incarnation unless said otherwise."""
     await store.prepare()
     if trusted:
         if not await store.is_current(1):
-            assert await store.complete(await begun(store), 1)
+            assert await store.complete(await begin(store), 1)
         await store.trust(1)
     return store
 
@@ -36,7 +36,7 @@ def reservation(version: int, event_id: str = "e", *, unique: str = "1", shopper
     return Reservation(shopper, version, f"{event_id}/{unique}", Send(event_id, NOW, "m", "push", "c"), catalogue=1)
 
 
-def paid(number: int, *, budget: int | None = 100_000) -> Reservation:
+def paid_reservation(number: int, *, budget: int | None = 100_000) -> Reservation:
     """A text message of 0.03; each number is another shopper, on the same day."""
     send = Send(f"e-{number}", NOW, "m", "sms", "c", cost=0.03)
     return Reservation(ShopperKey(f"s-{number}"), 0, f"e-{number}/1", send, catalogue=1, budget=budget)

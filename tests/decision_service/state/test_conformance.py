@@ -28,7 +28,16 @@ from decision_service.state.shopper_keys import ShopperKey
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.memory import Memory, MemoryStateStore
-from tests.decision_service.state.stores import DAY, Open, S, apply_one, begun, made_ready, paid, reservation
+from tests.decision_service.state.stores import (
+    DAY,
+    Open,
+    S,
+    apply_one,
+    begin,
+    make_ready,
+    paid_reservation,
+    reservation,
+)
 from tests.factories import NOW
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +52,7 @@ async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
 
     async def open_one(log: str = "log", *, trusted: bool = True) -> StateStore:
         opened.append(MemoryStateStore(memories[log]) if redis is None else RedisStateStore.connect(redis.url, log))
-        return await made_ready(opened[-1], trusted=trusted)
+        return await make_ready(opened[-1], trusted=trusted)
 
     yield open_one
     for store in opened:
@@ -126,24 +135,26 @@ async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(o
 
 async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
-    answers = await asyncio.gather(*((one, two)[n % 2].reserve(paid(n)) for n in range(50)))
+    answers = await asyncio.gather(*((one, two)[n % 2].reserve(paid_reservation(n)) for n in range(50)))
     assert sum(isinstance(answer, Reserved) for answer in answers) == 3
     assert sum(isinstance(answer, NoLongerAllowed) for answer in answers) == 47
     assert (await one.read(S, [DAY])).spent == {DAY: 90_000}
-    assert isinstance(await one.reserve(paid(100, budget=None)), Reserved)  # a critical send costs, but is not refused
+    assert isinstance(
+        await one.reserve(paid_reservation(100, budget=None)), Reserved
+    )  # a critical send costs, but is not refused
     assert (await two.read(S, [DAY])).spent == {DAY: 120_000}
 
 
 async def test_a_released_reservation_is_refunded_once(open_store: Open) -> None:
     store = await open_store()
-    await store.reserve(paid(1))
-    await store.release(paid(1))
-    await store.release(paid(1))
+    await store.reserve(paid_reservation(1))
+    await store.release(paid_reservation(1))
+    await store.release(paid_reservation(1))
     assert (await store.read(S, [DAY])).spent == {DAY: 0}
 
 
 async def test_a_settled_reservation_costs_what_its_row_says_and_no_more(open_store: Open) -> None:
-    store, reserved = await open_store(), paid(1)
+    store, reserved = await open_store(), paid_reservation(1)
     await store.reserve(reserved)
     pending = (await store.read_folded([reserved.shopper]))[reserved.shopper].pending
     change = ShopperUpdate(ShopperState().with_send(reserved.send), pending)
@@ -195,7 +206,7 @@ async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
     one, other = await open_store("log"), await open_store("other")
     await one.reserve(reservation(0))
     assert (await other.read(S)).state.sends == ()
-    await begun(other)
+    await begin(other)
     assert len((await one.read(S)).state.sends) == 1
 
 
@@ -210,16 +221,16 @@ async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open)
     """A replica that begins after another one has applied rows must not forget them."""
     one, two = await open_store(), await open_store()
     assert await apply_one(one, 0)
-    await begun(one, anew=True)
+    await begin(one, anew=True)
     assert await one.position() == 0
     assert await apply_one(one, 0)
-    await begun(two)
+    await begin(two)
     assert (await two.position(), (await two.read_folded([S]))[S].state.locale) == (1, "es")
 
 
 async def test_replicas_that_begin_at_once_complete_one_beginning(open_store: Open) -> None:
     one, two = await open_store(trusted=False), await open_store(trusted=False)
-    first, second = await asyncio.gather(begun(one), begun(two))
+    first, second = await asyncio.gather(begin(one), begin(two))
     assert first == second
     assert await one.complete(first, 1)
     assert isinstance(await one.reserve(reservation(0)), Reserved)
@@ -230,7 +241,7 @@ async def test_replicas_that_begin_at_once_complete_one_beginning(open_store: Op
 async def test_who_looked_before_another_completed_must_look_again(open_store: Open) -> None:
     one, two = await open_store(trusted=False), await open_store(trusted=False)
     seen = await two.stored_incarnation()
-    assert await one.complete(await begun(one), 1)
+    assert await one.complete(await begin(one), 1)
     assert isinstance(await one.reserve(reservation(0)), Reserved)
     assert await two.begin(seen) is None
     assert len((await one.read(S)).state.sends) == 1
@@ -239,5 +250,5 @@ async def test_who_looked_before_another_completed_must_look_again(open_store: O
 async def test_what_was_spent_does_not_contain_reservations(open_store: Open) -> None:
     store = await open_store()
     assert await apply_one(store, 0)
-    assert isinstance(await store.reserve(paid(1)), Reserved)
-    assert await store.spent() == {DAY: 30_000}
+    assert isinstance(await store.reserve(paid_reservation(1)), Reserved)
+    assert await store.spending() == {DAY: 30_000}

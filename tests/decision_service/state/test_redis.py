@@ -15,7 +15,7 @@ from decision_service.state.base import (
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
 from tests.conftest import RealRedis
-from tests.decision_service.state.stores import Open, S, apply_one, begun, made_ready, reservation
+from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation
 
 SHOPPERS = [S, ShopperKey("other")]
 
@@ -28,7 +28,7 @@ async def open_store(redis: RealRedis) -> AsyncIterator[Open]:
     async def open_one(log: str = "log", *, trusted: bool = True) -> StateStore:
         store = RedisStateStore.connect(redis.url, log)
         opened.append(store)
-        return await made_ready(store, trusted=trusted)
+        return await make_ready(store, trusted=trusted)
 
     yield open_one
     for store in opened:
@@ -92,19 +92,19 @@ async def test_beginning_forgets_what_nobody_knows_the_position_of(open_store: O
     store, other = await open_store(), await open_store("another log")
     assert await apply_one(store, 0)
     assert await apply_one(other, 0)
-    await begun(store)
+    await begin(store)
     assert (await store.position(), [key async for key in store.shoppers()]) == (1, [S])
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hdel("ds:log:meta", "position")
-    await begun(store)
-    assert (await store.position(), [key async for key in store.shoppers()], await store.spent()) == (0, [], {})
+    await begin(store)
+    assert (await store.position(), [key async for key in store.shoppers()], await store.spending()) == (0, [], {})
     assert [key async for key in other.shoppers()] == [S]
 
 
 @pytest.mark.anyio
 async def test_a_beginning_on_a_server_that_died_is_not_helped(open_store: Open, redis: RealRedis) -> None:
     store = await open_store(trusted=False)
-    old = await begun(store)
+    old = await begin(store)
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.save()
     redis.kill()
@@ -112,11 +112,11 @@ async def test_a_beginning_on_a_server_that_died_is_not_helped(open_store: Open,
     with pytest.raises(StateUnavailable):
         await store.position()
     await store.prepare()
-    assert await begun(store) != old
+    assert await begin(store) != old
 
 
 @pytest.mark.anyio
-async def test_what_is_no_state_is_told_from_an_empty_one(open_store: Open, redis: RealRedis) -> None:
+async def test_what_is_no_state_differs_from_an_empty_one(open_store: Open, redis: RealRedis) -> None:
     store = await open_store()
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hset("ds:log:s:s", "b", b"no state")

@@ -25,7 +25,7 @@ from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.memory import Memory, MemoryStateStore
-from tests.decision_service.state.stores import begun, made_ready
+from tests.decision_service.state.stores import begin, make_ready
 from tests.factories import NOW
 
 SHOPPERS = [ShopperKey("s-1"), ShopperKey("s-2")]
@@ -75,7 +75,7 @@ class Caller:
 
     async def begin_and_complete(self, anew: bool) -> bool:
         incarnation = (await self.store.stored_incarnation() or 0) + 1
-        return await self.store.complete(await begun(self.store, anew=anew), incarnation)
+        return await self.store.complete(await begin(self.store, anew=anew), incarnation)
 
     async def content(self) -> object:
         """Return everything that the store holds; versions are its own affair."""
@@ -86,7 +86,7 @@ class Caller:
         listed = {shopper async for shopper in self.store.shoppers()}
         kept = {shopper for shopper in SHOPPERS if folded[shopper] != FoldedState(ShopperState())}
         assert kept <= listed
-        return reads, states, pending, await self.store.spent(), await self.store.position()
+        return reads, states, pending, await self.store.spending(), await self.store.position()
 
 
 def _by_attempt(pending: Pending) -> str:
@@ -135,7 +135,7 @@ def test_after_any_calls_redis_holds_what_the_specification_holds(
 ) -> None:
     async def scenario() -> None:
         in_redis = RedisStateStore.connect(redis.url, f"log-{next(namespaces)}")
-        callers = [Caller(await made_ready(store)) for store in (in_redis, MemoryStateStore(Memory()))]
+        callers = [Caller(await make_ready(store)) for store in (in_redis, MemoryStateStore(Memory()))]
         try:
             for call, *arguments in sequence:
                 answers = [await call(caller, *arguments) for caller in callers]  # type: ignore[misc]
