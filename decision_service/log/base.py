@@ -28,7 +28,7 @@ class LogUnavailable(Exception):
 
 
 class LogBusy(LogUnavailable):
-    """Too many appends are waiting already: this one was not taken."""
+    """Too many appends are waiting already: nothing was written."""
 
 
 class LogCorrupt(LogUnavailable):

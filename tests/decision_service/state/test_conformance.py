@@ -139,9 +139,8 @@ async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> 
     assert sum(isinstance(answer, Reserved) for answer in answers) == 3
     assert sum(isinstance(answer, NoLongerAllowed) for answer in answers) == 47
     assert (await one.read(S, [DAY])).spent == {DAY: 90_000}
-    assert isinstance(
-        await one.reserve(paid_reservation(100, budget=None)), Reserved
-    )  # a critical send costs, but is not refused
+    # A critical send has no budget: it costs, but is not refused.
+    assert isinstance(await one.reserve(paid_reservation(100, budget=None)), Reserved)
     assert (await two.read(S, [DAY])).spent == {DAY: 120_000}
 
 
