@@ -75,7 +75,7 @@ async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replic
         await erase(one, "s-1")
         held = await two.decide(event_id="e-2")
         assert held["hold_reason"] == "no_eligible_action"
-        assert {each["reason"] for each in held["excluded"]} == {"no_consent"}
+        assert {excluded["reason"] for excluded in held["excluded"]} == {"no_consent"}
         preferences = (await two.client.get("/v1/shoppers/s-1/preferences")).json()
         assert preferences["consent"] == {"push": False, "email": False}
         report = (await two.client.get("/v1/report")).json()
@@ -142,9 +142,9 @@ async def test_an_erasure_that_the_logs_time_overtakes_takes_back_nothing_learne
         assert (await service.decide(exclude=[{"channel": "email"}]))["decision"] == "send"
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 1
-        await service.service.erasure.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], told["learned"]["status"]) == ("sent", "learned")
+        await service.service.erasure.erase("s-1", NOW + 60)  # it read the clock before the clock row was written
+        explanation = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (explanation["status"], explanation["learned"]["status"]) == ("sent", "learned")
         assert list((await service.service.store.spending()).values()) == [400_000]
 
 
@@ -180,36 +180,36 @@ async def test_late_news_of_an_erased_decision_is_taken_and_joined(replica: Star
         assert answer.json()["results"] == [{"status": "accepted"}]
 
 
-class ErasingAs:
-    """Erases the shopper in the middle of another call: as that one first reads the decision, or takes a place."""
+class EraseDuring:
+    """Erases the shopper in the middle of another call."""
 
     def __init__(self, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
         self._service, self._patch, self._loop = service, monkeypatch, asyncio.get_running_loop()
 
-    def it_reads(self, name: str) -> None:
-        """Erase after the log was read by a method, in another thread."""
+    def read(self, name: str) -> None:
+        """Erase directly after a method has read the log, in another thread."""
         log = self._service.service.log
         reading = getattr(log, name)
 
-        def read(*asked: Any) -> Any:
-            found = reading(*asked)
+        def read_and_erase(*arguments: Any) -> Any:
+            rows = reading(*arguments)
             self._patch.setattr(log, name, reading)
             asyncio.run_coroutine_threadsafe(erase(self._service), self._loop).result(10)
-            return found
+            return rows
 
-        self._patch.setattr(log, name, read)
+        self._patch.setattr(log, name, read_and_erase)
 
-    def it_reserves(self) -> None:
-        """Erase before a place is taken."""
+    def reserve(self) -> None:
+        """Erase directly before a send is reserved."""
         store = self._service.service.store
         reserving = store.reserve
 
-        async def reserve(reservation: Reservation) -> Any:
+        async def erase_and_reserve(reservation: Reservation) -> Any:
             self._patch.setattr(store, "reserve", reserving)
             await erase(self._service)
             return await reserving(reservation)
 
-        self._patch.setattr(store, "reserve", reserve)
+        self._patch.setattr(store, "reserve", erase_and_reserve)
 
 
 async def names_of(service: Replica, event_id: str) -> set[str]:
@@ -221,36 +221,34 @@ async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document()) as service:
-        for event_id, reads in (("e-1", "find_by_key"), ("e-2", "find_by_event")):
+        for event_id, method in (("e-1", "find_by_key"), ("e-2", "find_by_event")):
             await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
             assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
-            ErasingAs(service, monkeypatch).it_reads(reads)
-            if reads == "find_by_key":
-                told = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
-                assert (told.status_code, told.json()["results"][0]["status"]) == (202, "accepted")
+            EraseDuring(service, monkeypatch).read(method)
+            if method == "find_by_key":
+                answer = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
+                assert (answer.status_code, answer.json()["results"][0]["status"]) == (202, "accepted")
             else:
                 assert (await service.post(f"/v1/decisions/{event_id}/cancel", {})).status_code == 200
             assert len(service.service.log.find_by_event([event_id])) == 2
             assert await names_of(service, event_id) == {"erased"}
 
 
-async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
+async def test_a_decision_that_an_erasure_overtakes_knows_nothing_any_more(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document(), policy="rule") as service:
         view = {"shopper_id": PERSONAL, "type": "product_view", "attributes": {"category": "health"}}
         await service.post("/v1/events", {"events": [view], "now": "2026-11-21T17:00:00Z"})
-        ErasingAs(service, monkeypatch).it_reserves()
+        EraseDuring(service, monkeypatch).reserve()
         held = await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert held["hold_reason"] == "no_eligible_action"
-        (row,) = (decode(each.body) for each in service.service.log.find_by_event(["e-1"]))
+        (row,) = (stored.row for stored in service.service.log.find_by_event(["e-1"]))
         assert isinstance(row, DecisionRow)
         assert "health" not in row.context.values()
 
 
-async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
-    replica: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_early_opt_out_does_not_bring_the_id_back(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shopper is erased as soon as the decision is written."""
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
