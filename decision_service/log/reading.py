@@ -45,8 +45,11 @@ def read_rows(
         Rows held in memory at once.
     """
     while after < until and (rows := log.read(after, int(min(batch, until - after)), kinds)):
-        yield from (row for row in rows if row.position <= until)
         after = rows[-1].position
+        rows.reverse()
+        while rows:  # a row is let go with its decoded body as soon as the next one is read
+            if (row := rows.pop()).position <= until:
+                yield row
 
 
 def find_events(log: FindsEvents, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
