@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from decision_service.catalogues.file import example
+from decision_service.errors import FieldError, Invalid
 from decision_service.log.base import Conflict, Entry, EventLog
 from decision_service.log.keys import catalogue_key
-from decision_service.schemas.problems import FieldError, Invalid
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue, CatalogueError
 from policies.catalogue.rulebook import Rulebook

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from decision_service.log.base import CROSSING, Condition, Fenced, Precluded, Result
-from decision_service.log.base import Conflict as Known
+from decision_service.errors import DecisionConflict, NotFound, Unavailable
+from decision_service.log.base import CROSSING, Condition, Conflict, Fenced, Precluded, Result
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import Draft, LogWriter
-from decision_service.schemas.problems import Conflict, NotFound, Unavailable
 from decision_service.state.base import StateStore, StateUnavailable, Stored
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
@@ -30,14 +29,6 @@ class Permission:
 
     deliver: bool
     reason: str | None = None
-
-    def document(self) -> dict[str, object]:
-        """Give the answer on the wire.
-
-        >>> Permission(True).document()
-        {'deliver': True}
-        """
-        return {"deliver": True} if self.deliver else {"deliver": False, "reason": self.reason}
 
 
 class Activations:
@@ -68,7 +59,7 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing.
         Unavailable
             When log or state store are away.
@@ -94,7 +85,7 @@ class Activations:
             if isinstance(result, Fenced):
                 raise Unavailable("the state store began anew meanwhile")
             await self._journal.contained(result.position if isinstance(result, Precluded) else 0)
-            if not isinstance(result, Precluded | Known):
+            if not isinstance(result, Precluded | Conflict):
                 return permission
 
     async def cancel(self, event_id: str, now: float) -> None:
@@ -104,7 +95,7 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing, an outcome is known already, or its attribution window is over.
         Unavailable
             When the log is away.
@@ -119,7 +110,7 @@ class Activations:
             condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
             result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
         if isinstance(result, Precluded):
-            raise Conflict("an outcome is known already, or the attribution window is over")
+            raise DecisionConflict("an outcome is known already, or the attribution window is over")
         await self._journal.contained()
 
     async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
@@ -130,7 +121,7 @@ class Activations:
         if decision is None:
             raise NotFound(f"there is no decision {event_id!r}")
         if not decision.is_delivered:
-            raise Conflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
+            raise DecisionConflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
         return decision, rows
 
     async def _dated(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:

@@ -15,12 +15,12 @@ from ulid import ULID
 
 from decision_service import metrics
 from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.errors import Erased, Invalid, Unavailable, Uncertain
 from decision_service.learning.serving import ServedPolicy
 from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import Draft, LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
-from decision_service.schemas.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import (
     RESERVED_FOR_S,
@@ -95,7 +95,7 @@ class Decider:
         ------
         Invalid
             When the trigger is unknown, or the event id was used with another body.
-        Gone
+        Erased
             When the event id was used by a shopper who was erased.
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
@@ -293,7 +293,7 @@ def _count(told: Answer) -> None:
 def _replay(conflict: Conflict, fingerprint: str) -> DecisionResponse:
     winner = decode(conflict.row.body)
     if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
-        raise Gone("this decision's shopper was erased")
+        raise Erased("this decision's shopper was erased")
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()

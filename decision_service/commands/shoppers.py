@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
+from decision_service.errors import Invalid, Unavailable
 from decision_service.log.base import Conflict
 from decision_service.log.keys import event_key
 from decision_service.projection.writer import Draft, LogWriter
-from decision_service.schemas.preferences import preferences_of
-from decision_service.schemas.problems import Invalid, Unavailable
+from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
@@ -68,7 +68,7 @@ class Shoppers:
 
     async def prefer(
         self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
-    ) -> dict[str, object]:
+    ) -> PreferencesAnswer:
         """Change preferences and give them all as they are then.
 
         Raises
@@ -83,7 +83,7 @@ class Shoppers:
         await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
         return await self.preferences(shopper_id, catalogue)
 
-    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
+    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> PreferencesAnswer:
         """Give a shopper's preferences, the catalogue's defaults where the shopper has said nothing.
 
         Raises

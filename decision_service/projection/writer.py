@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from decision_service.errors import Unavailable, Uncertain
 from decision_service.log.base import (
     UNCONDITIONAL,
     Appended,
@@ -20,7 +21,6 @@ from decision_service.log.base import (
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.row_times import at_watermark, row_encoder
 from decision_service.projection.projector import Projector
-from decision_service.schemas.problems import Unavailable, Uncertain
 from decision_service.state.base import StateUnavailable
 from policies.records.rows import Row, decode, encode
 

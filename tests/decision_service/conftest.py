@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from decision_service.api.routes import build_api
+from decision_service.api.application import build_api
 from decision_service.app import LocalFleet, Service, open_learner
 from decision_service.learning.learner import Learner
 from decision_service.learning.serving import Serving

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
+from decision_service.errors import Invalid
 from decision_service.log.base import EventLog, LogRow
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import Report, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
-from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import ClockRow, FenceRow, decode
