@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fastapi.dependencies.models
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -23,12 +23,12 @@ from tests.conftest import RealRedis
 class Replica:
     """A running replica and a client of it."""
 
-    def __init__(self, service: Service, client: httpx.AsyncClient, learner: Learner) -> None:
+    def __init__(self, service: Service, client: httpx2.AsyncClient, learner: Learner) -> None:
         self.service = service
         self.client = client
         self.learner = learner
 
-    async def post(self, path: str, body: Any) -> httpx.Response:
+    async def post(self, path: str, body: Any) -> httpx2.Response:
         return await self.client.post(path, json=body)
 
     async def decide(self, **body: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
         try:
             async with (
                 app.router.lifespan_context(app),
-                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+                httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service") as client,
             ):
                 yield Replica(service, client, learner)
         finally:
