@@ -27,7 +27,7 @@ router = APIRouter(route_class=ServiceRoute, tags=["Operate"])
         answer=ClockAnswer,
         errors=(Invalid, NotFound, Unavailable),
         example={"now": "2026-11-22T17:00:00Z"},
-        answer_example={"now": "2026-11-22T17:00:00Z", "version": 1},
+        answer_example={"now": "2026-11-22T17:00:00Z", "version": 0},
     ),
 )
 async def advance_clock(request: Request, service: ServiceOf) -> Response:
@@ -65,7 +65,7 @@ async def check_alive() -> Response:
             "state": True,
             "log": True,
             "model": True,
-            "clock": "request",
+            "clock": "wall",
             "fresh": False,
         },
     ),

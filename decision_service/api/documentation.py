@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -131,6 +132,11 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     }
     document["security"] = [{}, {"key": []}]
     return document
+
+
+def openapi_text(app: FastAPI) -> str:
+    """Write the OpenAPI document as it is kept in ``docs/openapi.json``."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Respon
         answer=PreferencesAnswer,
         errors=(Invalid, Unavailable),
         example={
-            "consent": {"sms": False},
+            "consent": {"email": False},
             "quiet_hours": {"from": "22:00", "to": "07:00"},
             "time_zone": "Europe/Madrid",
             "locale": "es",

@@ -51,7 +51,7 @@ class CancellationAnswer(msgspec.Struct, frozen=True):
     """The send was taken back."""
 
     event_id: str
-    cancelled: Literal[True] = True
+    cancelled: bool = True
 
 
 class CatalogueVersionAnswer(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from decision_service.learning.learner import Learner
 from decision_service.learning.serving import Serving
 from decision_service.settings import Settings
 from tests.conftest import RealRedis
+from tests.decision_service import documented
 
 
 class Replica:
@@ -84,7 +85,11 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
         try:
             async with (
                 app.router.lifespan_context(app),
-                httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service") as client,
+                httpx2.AsyncClient(
+                    transport=httpx2.ASGITransport(app),
+                    base_url="http://service",
+                    event_hooks={"response": [documented.check]},
+                ) as client,
             ):
                 yield Replica(service, client, learner)
         finally:

@@ -296,24 +296,6 @@ def undocumented(told: Any, known: Any) -> set[str]:
     return set()
 
 
-async def test_the_documentation_names_parameters_and_answers(replica: Start) -> None:
-    async with replica(small_document()) as service:
-        paths = (await get(service, "/openapi.json"))["paths"]
-        report = paths["/v1/report"]["get"]
-        assert [each["name"] for each in report["parameters"]] == ["from", "to", "by"]
-        choices = report["parameters"][2]["schema"]["anyOf"][0]["enum"]
-        assert "segment" in choices
-        figures = report["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["total"]
-        assert "ctr" in figures["properties"]
-        assert "dated in [from, to)" in report["description"]
-        timeline = paths["/v1/shoppers/{shopper_id}/timeline"]["get"]
-        assert [(each["name"], each["in"]) for each in timeline["parameters"]] == [
-            ("shopper_id", "path"),
-            ("limit", "query"),
-            ("before", "query"),
-        ]
-
-
 async def test_reading_is_told_when_the_state_is_away(replica: Start, redis: Any) -> None:
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/decide", decide_body())
