@@ -23,7 +23,7 @@ class Api(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(title=TITLE, version=VERSION, **options)
         for router in _ROUTERS:
-            # Included routers would be asked one after the other for every request: 14 us of a decide's time.
+            # In one list, so that a wrong method is answered with the methods of all routes that share the path.
             self.router.routes.extend(router.routes)
         self.add_exception_handler(HTTPException, framework_problem)
 

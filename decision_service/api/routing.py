@@ -102,7 +102,7 @@ async def read_body(request: Request, model: type[BodyType], limit: int = SINGLE
     """Read and validate a body.
 
     FastAPI would validate the Python objects that it makes of JSON. Bodies are validated as JSON, where a time is
-    text and text is never a number: see decision record 0011.
+    text and text is never a number: see decision record 0012.
     """
     return parse(model, await read(request, limit))
 

@@ -34,8 +34,8 @@ async def test_a_running_service_tells_the_same(replica: Start) -> None:
 
 def references(node: Any) -> list[str]:
     if isinstance(node, dict):
-        own = [node["$ref"]] if "$ref" in node else []
-        return own + [name for part in node.values() for name in references(part)]
+        here = [node["$ref"]] if "$ref" in node else []
+        return here + [name for part in node.values() for name in references(part)]
     return [name for part in node for name in references(part)] if isinstance(node, list) else []
 
 
