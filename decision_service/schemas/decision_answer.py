@@ -130,7 +130,7 @@ def optional_iso(at: float | None) -> str | None:
 def answer(decision: Decision, row: DecisionRow) -> Answer:
     """Write the answer to a decision; ``row`` says whether a send leaves."""
     if not row.is_delivered or decision.action is None or decision.trigger is None:
-        return _hold(row, decision.eligibility.size, _excluded(decision))
+        return _hold(row, decision.eligibility.size, _count_excluded(decision))
     return SendAnswer(
         event_id=row.event_id,
         decision="send",
@@ -143,7 +143,7 @@ def answer(decision: Decision, row: DecisionRow) -> Answer:
         policy=row.policy,
         arm=row.arm,
         eligible=decision.eligibility.size,
-        excluded=_excluded(decision),
+        excluded=_count_excluded(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
     )
 
@@ -179,7 +179,7 @@ def _content(decision: Decision, action: JointAction, trigger: TriggerRecord) ->
     return {**template.render(trigger.attributes), "data": data}
 
 
-def _excluded(decision: Decision) -> list[ExcludedAnswer]:
+def _count_excluded(decision: Decision) -> list[ExcludedAnswer]:
     """Count every excluded joint action once, under its first reason."""
     verdicts, space = decision.eligibility.verdicts, decision.rulebook.space
     out = (verdicts != Reason.eligible) & (verdicts != Reason.not_a_candidate)

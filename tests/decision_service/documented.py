@@ -74,19 +74,32 @@ def operations() -> tuple[Operation, ...]:
 
 
 @cache
+def _closed_schemas() -> dict[str, Any]:
+    """Return the named schemas so that a field which they do not name is a mistake.
+
+    The document itself leaves answers open: a later version may add fields.
+    """
+    schemas: dict[str, dict[str, Any]] = document()["components"]["schemas"]
+    return {
+        name: {"additionalProperties": False, **schema} if "properties" in schema else schema
+        for name, schema in schemas.items()
+    }
+
+
+@cache
 def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator({"components": document()["components"], **json.loads(schema)})
+    return Draft202012Validator({"components": {"schemas": _closed_schemas()}, **json.loads(schema)})
 
 
 def mistakes(content: object, schema: dict[str, Any]) -> list[str]:
-    """Name what a content has that its schema forbids."""
+    """Name what a content has that its schema forbids or does not name."""
     return [f"{error.json_path}: {error.message}" for error in _validator(json.dumps(schema)).iter_errors(content)]
 
 
 async def check(response: httpx2.Response) -> None:
     """Fail when an answer is not as documented; paths and methods that no operation has are the framework's."""
     request = response.request
-    operation = next((each for each in operations() if each.matches(request.method, request.url.path)), None)
+    operation = next((one for one in operations() if one.matches(request.method, request.url.path)), None)
     if operation is None:
         return
     answers, status = operation.description["responses"], str(response.status_code)

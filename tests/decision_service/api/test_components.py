@@ -10,8 +10,8 @@ from decision_service.api.components import NAMES, component_schemas, simplify
 
 def parts(node: Any) -> list[dict[str, Any]]:
     if isinstance(node, list):
-        return [part for each in node for part in parts(each)]
-    return [node, *(part for each in node.values() for part in parts(each))] if isinstance(node, dict) else []
+        return [part for child in node for part in parts(child)]
+    return [node, *(part for child in node.values() for part in parts(child))] if isinstance(node, dict) else []
 
 
 def test_public_names_are_given_once() -> None:

@@ -22,14 +22,14 @@ def test_the_committed_document_is_what_the_service_says() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == openapi_text(Api()), "run `make openapi` and read the difference"
 
 
-async def served(start: Start) -> Any:
+async def read_document(start: Start) -> Any:
     async with start(small_document()) as service:
         return (await service.client.get("/openapi.json")).json()
 
 
 @pytest.mark.anyio
 async def test_a_running_service_tells_the_same(replica: Start) -> None:
-    assert await served(replica) == json.loads(COMMITTED.read_text(encoding="utf-8"))
+    assert await read_document(replica) == json.loads(COMMITTED.read_text(encoding="utf-8"))
 
 
 def references(node: Any) -> list[str]:
@@ -62,7 +62,7 @@ def test_every_operation_says_what_it_answers(operation: Operation) -> None:
         assert "Retry-After" in operation.description["responses"]["503"]["headers"]
 
 
-def test_a_decision_is_told_apart_by_one_field() -> None:
+def test_one_field_says_which_kind_of_decision_an_answer_is() -> None:
     decision = document()["components"]["schemas"]["Decision"]
     assert decision["discriminator"]["propertyName"] == "decision"
     assert set(decision["discriminator"]["mapping"]) == {"send", "hold"}
@@ -107,4 +107,7 @@ def test_an_answer_that_is_not_documented_is_found() -> None:
     """The check of the answers can fail."""
     decision = {"$ref": "#/components/schemas/Decision"}
     assert mistakes({"decision": "send"}, decision) != []
-    assert mistakes({"deliver": "yes"}, {"$ref": "#/components/schemas/Permission"}) != []
+    permission = {"$ref": "#/components/schemas/Permission"}
+    assert mistakes({"deliver": True}, permission) == []
+    assert mistakes({"deliver": "yes"}, permission) != []
+    assert mistakes({"deliver": True, "colour": "red"}, permission) != []

@@ -15,7 +15,7 @@ from tests.factories import small_document
 pytestmark = pytest.mark.anyio
 
 
-def padded(body: Any, size: int) -> bytes:
+def pad(body: Any, size: int) -> bytes:
     raw = json.dumps(body).encode()
     return raw + b" " * (size - len(raw))
 
@@ -30,9 +30,9 @@ def padded(body: Any, size: int) -> bytes:
 )
 async def test_a_body_may_have_as_many_bytes_as_the_limit(replica: Start, path: str, body: Any, limit: int) -> None:
     async with replica(small_document()) as service:
-        fits = await service.client.post(path, content=padded(body, limit))
+        fits = await service.client.post(path, content=pad(body, limit))
         assert fits.is_success, fits.text
-        refused = await service.client.post(path, content=padded(body, limit + 1))
+        refused = await service.client.post(path, content=pad(body, limit + 1))
         assert refused.status_code == 413
         assert refused.json()["detail"] == f"the body has {limit + 1} bytes; at most {limit} are read"
 
@@ -84,10 +84,10 @@ async def test_every_request_is_measured_under_the_name_of_its_route(replica: St
     async with replica(small_document()) as service:
         count = 'decision_service_request_seconds_count{endpoint="put_preferences"}'
 
-        async def measured() -> float:
+        async def count_requests() -> float:
             lines = (await service.client.get("/metrics")).text.splitlines()
             return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(count))
 
-        before = await measured()
+        before = await count_requests()
         await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"fax": True}})
-        assert await measured() == before + 1
+        assert await count_requests() == before + 1
