@@ -1,4 +1,4 @@
-"""Errors of the service: what a caller did wrong, or must wait for. They know no HTTP: `api.problems` has the statuses.
+"""Errors that a caller sees: mistakes in the call, and parts that are away. `api.problems` has their HTTP statuses.
 
 ServiceError                 the service itself failed
 ├── Malformed                the body cannot be read
@@ -19,14 +19,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldError:
-    """A field, by its path, and what is wrong with it."""
+    """A wrong field, by its path, with the reason."""
 
     field: str
     message: str
 
 
 class ServiceError(Exception):
-    """An error that the caller learns of, in one sentence."""
+    """An error of the service itself, and the base of all errors that a caller sees."""
 
     errors: Sequence[FieldError] = ()
     retry_after_s: int | None = None

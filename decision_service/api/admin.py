@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from decision_service import metrics
-from decision_service.api.documentation import describe
+from decision_service.api.documentation import Answers, Reads, describe
 from decision_service.api.routing import SINGLE_LIMIT, ServiceOf, ServiceRoute, json_response, read
 from decision_service.errors import Invalid, NotFound, Unavailable
 from decision_service.schemas.command_answers import AliveAnswer, ClockAnswer, ReadyAnswer
@@ -23,15 +23,13 @@ router = APIRouter(route_class=ServiceRoute, tags=["Operate"])
     **describe(
         "advanceClock",
         "Let time pass (request clock only)",
-        body=ClockBody,
-        answer=ClockAnswer,
+        Answers(ClockAnswer, example={"now": "2026-11-22T17:00:00Z", "version": 0}),
+        reads=Reads(ClockBody, {"now": "2026-11-22T17:00:00Z"}),
         errors=(Invalid, NotFound, Unavailable),
-        example={"now": "2026-11-22T17:00:00Z"},
-        answer_example={"now": "2026-11-22T17:00:00Z", "version": 0},
     ),
 )
 async def advance_clock(request: Request, service: ServiceOf) -> Response:
-    """Answers once everything that was logged before is learned from, and every replica serves the model version.
+    """The answer comes once all earlier rows are learned from and every replica serves the new model version.
 
     A time in the past changes nothing.
     """
@@ -45,10 +43,10 @@ async def advance_clock(request: Request, service: ServiceOf) -> Response:
 @router.get(
     "/healthz",
     name="healthz",
-    **describe("checkAlive", "Alive", answer=AliveAnswer, answer_example={"status": "alive"}),
+    **describe("checkAlive", "Check that the process answers", Answers(AliveAnswer, example={"status": "alive"})),
 )
 async def check_alive() -> Response:
-    """The process answers."""
+    """The answer says nothing about the parts that a decision needs: see `/readyz`."""
     return json_response(AliveAnswer())
 
 
@@ -57,21 +55,23 @@ async def check_alive() -> Response:
     name="readyz",
     **describe(
         "checkReady",
-        "Can decide: state, log and model are at hand",
-        answer=ReadyAnswer,
+        "Check that the service can decide",
+        Answers(
+            ReadyAnswer,
+            example={
+                "status": "ready",
+                "state": True,
+                "log": True,
+                "model": True,
+                "clock": "wall",
+                "fresh": False,
+            },
+        ),
         errors=(Unavailable,),
-        answer_example={
-            "status": "ready",
-            "state": True,
-            "log": True,
-            "model": True,
-            "clock": "wall",
-            "fresh": False,
-        },
     ),
 )
 async def check_ready(service: ServiceOf) -> Response:
-    """The problem names the parts that are away."""
+    """A decision needs the state, the log and a model. The problem names the parts that are away."""
     parts = await service.is_ready()
     if not all(parts.values()):
         away = ", ".join(name for name, at_hand in parts.items() if not at_hand)
@@ -84,10 +84,12 @@ async def check_ready(service: ServiceOf) -> Response:
 
 
 @router.get(
-    "/metrics", name="metrics", **describe("getMetrics", "Return the metrics for Prometheus", text="text/plain")
+    "/metrics",
+    name="metrics",
+    **describe("getMetrics", "Return the metrics for Prometheus", Answers(media_type="text/plain")),
 )
 async def get_metrics(request: Request, service: ServiceOf) -> Response:
-    """The metrics of all replicas, whichever of them is asked."""
+    """The numbers of all replicas are added up, whichever replica answers."""
     metrics.MODEL_VERSION.set(service.versions.current().policy.version)
     metrics.STATE_TRUSTED.set(service.store.incarnation is not None)
     text = await asyncio.to_thread(metrics.exposition, request.app.state.multiprocess_dir)

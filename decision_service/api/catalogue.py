@@ -1,10 +1,10 @@
-"""The catalogue: what may be sent, and under which rules."""
+"""The catalogue: the messages that may be sent, and the rules for them."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from decision_service.api.documentation import CATALOGUE_VERSION, describe
+from decision_service.api.documentation import CATALOGUE_VERSION, Answers, Reads, describe
 from decision_service.api.routing import LIST_LIMIT, ServiceOf, ServiceRoute, json_response, read
 from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
@@ -22,8 +22,7 @@ _TEMPLATES = {"push": {"en": {"title": "Still yours", "body": "{{ product | defa
     **describe(
         "getCatalogue",
         "Return the catalogue in force",
-        answer=Catalogue,
-        headers=CATALOGUE_VERSION,
+        Answers(Catalogue, headers=CATALOGUE_VERSION),
         errors=(Unavailable,),
     ),
 )
@@ -38,23 +37,24 @@ async def get_catalogue(service: ServiceOf) -> Response:
     name="put_catalog",
     **describe(
         "putCatalogue",
-        "Let another catalogue come into force on every replica",
-        body=Catalogue,
-        answer=CatalogueVersionAnswer,
-        errors=(Invalid, Unavailable),
-        example={
-            "delays_s": [0, 3600],
-            "channels": {"push": {"attribution_window_s": 14_400, "caps": [{"max": 3, "window_s": 604_800}]}},
-            "messages": {
-                "cart_reminder": {"category": "cart", "triggers": ["cart_abandoned"], "templates": _TEMPLATES}
+        "Replace the catalogue on every replica",
+        Answers(CatalogueVersionAnswer, example={"version": 2}),
+        reads=Reads(
+            Catalogue,
+            {
+                "delays_s": [0, 3600],
+                "channels": {"push": {"attribution_window_s": 14_400, "caps": [{"max": 3, "window_s": 604_800}]}},
+                "messages": {
+                    "cart_reminder": {"category": "cart", "triggers": ["cart_abandoned"], "templates": _TEMPLATES}
+                },
+                "triggers": {"cart_abandoned": {"priority": 2, "expires_s": 172_800}},
             },
-            "triggers": {"cart_abandoned": {"priority": 2, "expires_s": 172_800}},
-        },
-        answer_example={"version": 2},
+        ),
+        errors=(Invalid, Unavailable),
     ),
 )
 async def put_catalogue(request: Request, service: ServiceOf) -> Response:
-    """Validated as a whole, every mistake named by its path; a catalogue that is refused changes nothing."""
+    """The catalogue is validated as a whole, and every mistake is named by its path. A refused one changes nothing."""
     document = parse_json(await read(request, LIST_LIMIT))
     if not isinstance(document, dict):
         raise Malformed("the body is no JSON object")

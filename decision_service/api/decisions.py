@@ -1,4 +1,4 @@
-"""Decisions: decide, ask the gate before a send leaves, cancel, explain."""
+"""Decisions: decide, activate or cancel a send, explain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import UNSET
 
 from decision_service.api.components import BATCH_RESULTS, DECISION
-from decision_service.api.documentation import REPLAYED, describe
+from decision_service.api.documentation import REPLAYED, Answers, Reads, describe
 from decision_service.api.problems import problem_of
 from decision_service.api.routing import (
     LIST_LIMIT,
@@ -47,15 +47,13 @@ _REQUEST = {
     **describe(
         "decide",
         "Decide which notification to send, or none",
-        body=DecideBody,
-        answer=DECISION,
-        headers=REPLAYED,
+        Answers(DECISION, headers=REPLAYED),
+        reads=Reads(DecideBody, _REQUEST),
         errors=(Invalid, Erased, Unavailable),
-        example=_REQUEST,
     ),
 )
 async def decide(request: Request, service: ServiceOf) -> Response:
-    """What was answered is in the log. The same `event_id` with the same body gets the same bytes again."""
+    """The decision is in the log before the answer is sent. A repeat of the `event_id` gets the same bytes again."""
     body = await read_body(request, DecideBody)
     decided = await service.decider.decide(body, await service.now(body, required=True))
     headers = {"Idempotent-Replay": "true"} if decided.replayed else None
@@ -68,16 +66,15 @@ async def decide(request: Request, service: ServiceOf) -> Response:
     **describe(
         "decideBatch",
         "Decide up to 1,000 requests in order",
-        body=BatchBody,
-        answer=BATCH_RESULTS,
+        Answers(BATCH_RESULTS),
+        reads=Reads(BatchBody, {"decisions": [_REQUEST]}),
         errors=(Invalid, Unavailable),
-        example={"decisions": [_REQUEST]},
     ),
 )
 async def decide_many(request: Request, service: ServiceOf) -> Response:
-    """Each result is the answer that a single call would get; a request that fails has its problem as `error`.
+    """Each result is the answer of a single call; where a request fails, `error` holds its problem.
 
-    Requests of one shopper see each other, in the order of the list.
+    Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
     """
     batch = await read_body(request, BatchBody, LIST_LIMIT)
 
@@ -105,22 +102,19 @@ def _result(result: DecisionResponse | ServiceError) -> object:
     name="activate",
     **describe(
         "activateDecision",
-        "Ask once more, because the send is about to leave",
-        body=MomentBody,
-        body_is_optional=True,
-        answer=PermissionAnswer,
+        "Ask whether a send may leave now",
+        Answers(PermissionAnswer, example={"deliver": True}),
+        reads=Reads(MomentBody, {}, optional=True),
         errors=(Invalid, NotFound, DecisionConflict, Unavailable),
-        example={},
-        answer_example={"deliver": True},
     ),
 )
 async def activate(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
     """The first answer stands.
 
-    Delivered after its send time, a send counts from that moment under caps, gaps, windows and the day's budget,
-    which is not asked again. More than an hour after its send time the answer is `expired`, whether activation was
-    deferred or not. A send that was not deferred counts as sent once its attribution window is over, also where the
-    answer is no after that.
+    A send that leaves after its send time counts from that moment under caps, gaps, windows and the budget of the
+    day; the budget is not checked again. More than an hour after the send time the answer is `expired`, whether the
+    activation was deferred or not. A send that was not deferred counts as sent once its attribution window is over,
+    even if the answer is no after that.
     """
     now = await service.now(await read_moment(request))
     permission = await service.deliveries.activate(event_id, now)
@@ -132,13 +126,10 @@ async def activate(event_id: EventPath, request: Request, service: ServiceOf) ->
     name="cancel",
     **describe(
         "cancelDecision",
-        "Take a send back that will not leave",
-        body=MomentBody,
-        body_is_optional=True,
-        answer=CancellationAnswer,
+        "Cancel a send that will not leave",
+        Answers(CancellationAnswer, example={"event_id": "cart-88213-1", "cancelled": True}),
+        reads=Reads(MomentBody, {}, optional=True),
         errors=(Invalid, NotFound, DecisionConflict, Unavailable),
-        example={},
-        answer_example={"event_id": "cart-88213-1", "cancelled": True},
     ),
 )
 async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
@@ -150,12 +141,12 @@ async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> R
 @router.get(
     "/v1/decisions/{event_id:path}",
     name="decision",
-    **describe("getDecision", "Explain a decision", answer=DecisionAnswer, errors=(NotFound, Unavailable)),
+    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(NotFound, Unavailable)),
 )
 async def explain(event_id: EventPath, service: ServiceOf) -> Response:
-    """Everything that the log knows of a decision.
+    """Return all that the log knows about a decision.
 
-    The context, every excluded joint action with its reason, the distribution, the draw, versions, what became of
-    the send, outcomes, reward, and what was learned.
+    The context, every excluded joint action with its reason, the distribution, the draw, the versions, the status of
+    the send, outcomes, the reward, and what was learned.
     """
     return json_response(await service.inspector.explain(event_id, await service.now(MomentBody())))

@@ -1,10 +1,11 @@
-"""The OpenAPI document: what stands beside each route, with the named schemas, for readers and client generators."""
+"""The OpenAPI document, made from the routes and the named schemas, for readers and client generators."""
 
 from __future__ import annotations
 
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -17,81 +18,107 @@ from decision_service.schemas.problems import Problem
 
 TITLE, VERSION = "Notification decision service", "1"
 
-_DESCRIPTION = """Decides which notification a shopper gets, on which channel and when, or that none is sent.
+_DESCRIPTION = """The service decides which notification a shopper gets, on which channel and when, or sends none.
 
-Times are ISO 8601 with a zone; answers are in UTC. Durations are seconds and end with `_s`. Unknown fields are \
-refused by name. Every error is a problem document (RFC 9457)."""
+Times are ISO 8601 with a zone; answers are in UTC. Durations are in seconds, and their names end with `_s`. Unknown \
+fields are refused by name. Every error is a problem document (RFC 9457)."""
 
 _TAGS = {
-    "Decisions": "Decide, ask again before a send leaves, take a send back, explain a decision.",
-    "Feedback": "What became of the notifications that were sent.",
-    "Shoppers": "What shoppers do and want, what was decided about them, their data.",
-    "Catalogue": "What may be sent, and under which rules.",
-    "Report": "What was decided and what came of it.",
+    "Decisions": "Decide, activate or cancel a send, explain a decision.",
+    "Feedback": "Outcomes of the notifications that were sent.",
+    "Shoppers": "Events, preferences and data of shoppers, and the decisions about them.",
+    "Catalogue": "The messages that may be sent, and the rules for them.",
+    "Report": "Decisions and their outcomes in numbers.",
     "Operate": "Probes, metrics, and the clock of simulations.",
 }
 
 REPLAYED = {
     "Idempotent-Replay": {
-        "description": "`true`: this event id was decided before, and these are the bytes of the first answer.",
+        "description": "`true`: the event id was decided before, and the answer has the bytes of the first answer.",
         "schema": {"type": "string", "enum": ["true"]},
     }
 }
 CATALOGUE_VERSION = {"Catalog-Version": {"description": "The version of the catalogue.", "schema": {"type": "integer"}}}
-_RETRY_AFTER = {"Retry-After": {"description": "After how many seconds to try again.", "schema": {"type": "integer"}}}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "The seconds to wait before the next try.", "schema": {"type": "integer"}}
+}
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The body that an operation reads: its type, an example, and whether it may be absent."""
+
+    body: type
+    example: object
+    optional: bool = False
+
+    def request_body(self) -> dict[str, Any]:
+        """Describe the body for OpenAPI."""
+        content = {"schema": reference(self.body), "example": self.example}
+        return {"required": not self.optional, "content": {"application/json": content}}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answer of an operation that succeeds.
+
+    Parameters
+    ----------
+    schema
+        A type or a union of `components`; None: a text, or nothing.
+    example
+        An answer as it comes when the examples of all operations are sent to a new service.
+    status, headers, media_type
+        Of the answer; without a media type it has no content.
+    """
+
+    schema: type | str | None = None
+    example: object = None
+    status: int = 200
+    headers: Mapping[str, Any] | None = None
+    media_type: str | None = "application/json"
+
+    def response(self) -> dict[str, Any]:
+        """Describe the answer for OpenAPI."""
+        content: dict[str, Any] = {"schema": {"type": "string"} if self.schema is None else reference(self.schema)}
+        if self.example is not None:
+            content["example"] = self.example
+        response: dict[str, Any] = {"description": "Success"}
+        if self.media_type is not None:
+            response["content"] = {self.media_type: content}
+        if self.headers is not None:
+            response["headers"] = self.headers
+        return response
 
 
 def describe(
     operation_id: str,
     summary: str,
+    answers: Answers,
     *,
-    answer: type | str | None = None,
-    text: str | None = None,
-    status: int = 200,
-    body: type | None = None,
-    body_is_optional: bool = False,
+    reads: Reads | None = None,
     errors: Sequence[type[ServiceError]] = (),
-    headers: Mapping[str, Any] | None = None,
-    example: object = None,
-    answer_example: object = None,
 ) -> dict[str, Any]:
-    """Describe a route: the arguments of its decorator.
+    """Make the arguments of a route's decorator that document the route.
 
     Parameters
     ----------
     operation_id, summary
-        What client generators call it, and one line of what it does.
-    answer, text, status, headers, answer_example
-        The successful answer: its type (or the name of a union) in `components`, or the media type of a plain text;
-        its status and headers, and an example.
-    body, body_is_optional, example
-        What is read, and an example.
+        The name of the operation in generated clients, and one line about it.
+    answers, reads
+        The successful answer, and the body.
     errors
-        What may go wrong beside a body that cannot be read.
+        The errors that the operation raises, beside those of a body that cannot be read.
     """
-    raised = {*errors, *((Malformed, TooLarge) if body is not None else ())}
-    success: dict[str, Any] = {"description": "Success"}
-    if answer is not None:
-        success["content"] = {"application/json": _content(answer, answer_example)}
-    if text is not None:
-        success["content"] = {text: {"schema": {"type": "string"}}}
-    if headers is not None:
-        success["headers"] = headers
-    described: dict[str, Any] = {
+    raised = {*errors, *((Malformed, TooLarge) if reads is not None else ())}
+    return {
         "operation_id": operation_id,
         "summary": summary,
-        "status_code": status,
+        "status_code": answers.status,
         "response_class": Response,
-        "responses": {status: success, **_problems(raised)},
+        "responses": {answers.status: answers.response(), **_problems(raised)},
+        "openapi_extra": None if reads is None else {"requestBody": reads.request_body()},
     }
-    if body is not None:
-        content = {"application/json": _content(body, example)}
-        described["openapi_extra"] = {"requestBody": {"required": not body_is_optional, "content": content}}
-    return described
-
-
-def _content(kind: type | str, example: object) -> dict[str, Any]:
-    return {"schema": reference(kind), **({} if example is None else {"example": example})}
 
 
 def _problems(errors: set[type[ServiceError]]) -> dict[int | str, Any]:
@@ -107,7 +134,7 @@ def _problems(errors: set[type[ServiceError]]) -> dict[int | str, Any]:
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """Make the OpenAPI document of an application: its routes, and the schemas that they refer to."""
+    """Make the OpenAPI document of an application: its routes and the schemas of their bodies and answers."""
     document = get_openapi(
         title=TITLE,
         version=VERSION,
@@ -126,7 +153,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             "key": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "Not asked for yet: the service answers without a key.",
+                "description": "Reserved for later: the service does not ask for a key yet.",
             }
         },
     }

@@ -1,4 +1,4 @@
-"""Feedback: what became of decisions."""
+"""Feedback: the outcomes of decisions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from decision_service.api.documentation import describe
+from decision_service.api.documentation import Answers, Reads, describe
 from decision_service.api.items import read_items, take_items
 from decision_service.api.routing import ServiceOf, ServiceRoute
 from decision_service.errors import Invalid, Unavailable
@@ -22,17 +22,21 @@ router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
     **describe(
         "sendFeedback",
         "Send outcomes of decisions, up to 1,000",
-        body=OutcomesBody,
-        answer=ItemsAnswer,
-        status=202,
+        Answers(
+            ItemsAnswer,
+            example={"accepted": 2, "results": [{"status": "accepted"}, {"status": "accepted"}]},
+            status=202,
+        ),
+        reads=Reads(
+            OutcomesBody,
+            {
+                "events": [
+                    {"event_id": "cart-88213-1", "feedback_id": "f-1", "type": "click"},
+                    {"event_id": "cart-88213-1", "feedback_id": "f-2", "type": "conversion", "value": 59.9},
+                ]
+            },
+        ),
         errors=(Invalid, Unavailable),
-        example={
-            "events": [
-                {"event_id": "cart-88213-1", "feedback_id": "f-1", "type": "click"},
-                {"event_id": "cart-88213-1", "feedback_id": "f-2", "type": "conversion", "value": 59.9},
-            ]
-        },
-        answer_example={"accepted": 2, "results": [{"status": "accepted"}, {"status": "accepted"}]},
     ),
 )
 async def send_feedback(request: Request, service: ServiceOf) -> Response:

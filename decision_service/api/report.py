@@ -1,4 +1,4 @@
-"""The report: what was decided, and what came of it."""
+"""The report: decisions and their outcomes in numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from decision_service.api.documentation import describe
+from decision_service.api.documentation import Answers, describe
 from decision_service.api.routing import ServiceOf, ServiceRoute, json_response, refuse_repeated_names
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.report.reporter import ReportAnswer, ReportQuery
@@ -20,15 +20,15 @@ router = APIRouter(route_class=ServiceRoute, tags=["Report"])
     dependencies=[Depends(refuse_repeated_names)],
     **describe(
         "getReport",
-        "Report what was decided and what came of it, straight from the log",
-        answer=ReportAnswer,
+        "Report decisions and their outcomes, straight from the log",
+        Answers(ReportAnswer),
         errors=(Invalid, Unavailable),
     ),
 )
 async def get_report(query: Annotated[ReportQuery, Query()], service: ServiceOf) -> Response:
-    """Decisions dated in [from, to) are counted by the group they belong to.
+    """Decisions dated in [from, to) are counted in their groups.
 
-    Everything that the log knows of them by now is counted, however late it came. Purchases are those dated in
-    [from, to). Consent is what it was at `to`.
+    An outcome of these decisions counts however late it came. Purchases count if they are dated in [from, to). Consent
+    is the consent at `to`.
     """
     return json_response(await service.reporter.report(query))

@@ -1,4 +1,4 @@
-"""What every route shares: time and problems of a request, the service behind it, the body, the JSON answer."""
+"""Parts that all routes share: measuring, problems, the service, reading a body, answering with JSON."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ServiceRoute(APIRoute):
 
 
 def _service_error(error: Exception, name: str) -> ServiceError:
-    """Turn any error into one that the caller may see; what is behind it goes to the service's own log."""
+    """Turn any error into one that the caller may see; the cause goes to the log of the process."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, RequestValidationError):

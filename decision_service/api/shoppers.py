@@ -1,4 +1,4 @@
-"""Shoppers: what they do and want, what was decided about them, their data."""
+"""Shoppers: their events, preferences and data, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from decision_service.api.documentation import describe
+from decision_service.api.documentation import Answers, Reads, describe
 from decision_service.api.items import read_items, take_items
 from decision_service.api.routing import (
     ServiceOf,
@@ -33,22 +33,26 @@ router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
     name="events",
     **describe(
         "sendShopperEvents",
-        "Send what shoppers did, up to 1,000 events",
-        body=ShopperEventsBody,
-        answer=ItemsAnswer,
-        status=202,
+        "Send events of shoppers, up to 1,000",
+        Answers(
+            ItemsAnswer,
+            example={"accepted": 2, "results": [{"status": "accepted"}, {"status": "accepted"}]},
+            status=202,
+        ),
+        reads=Reads(
+            ShopperEventsBody,
+            {
+                "events": [
+                    {"shopper_id": "s-42", "type": "product_view", "attributes": {"category": "shoes"}},
+                    {"shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
+                ]
+            },
+        ),
         errors=(Invalid, Unavailable),
-        example={
-            "events": [
-                {"shopper_id": "s-42", "type": "product_view", "attributes": {"category": "shoes"}},
-                {"shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
-            ]
-        },
-        answer_example={"accepted": 2, "results": [{"status": "accepted"}, {"status": "accepted"}]},
     ),
 )
 async def send_events(request: Request, service: ServiceOf) -> Response:
-    """The next decision about a shopper knows the events.
+    """The next decision about the shopper knows the event.
 
     One event by itself is accepted as well, with `now` among its fields.
     """
@@ -63,7 +67,7 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
     **describe(
         "getPreferences",
         "Return the preferences of a shopper",
-        answer=PreferencesAnswer,
+        Answers(PreferencesAnswer),
         errors=(Invalid, Unavailable),
     ),
 )
@@ -78,19 +82,21 @@ async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Respon
     **describe(
         "putPreferences",
         "Change the preferences of a shopper",
-        body=PreferencesBody,
-        answer=PreferencesAnswer,
+        Answers(PreferencesAnswer),
+        reads=Reads(
+            PreferencesBody,
+            {
+                "consent": {"email": False},
+                "quiet_hours": {"from": "22:00", "to": "07:00"},
+                "time_zone": "Europe/Madrid",
+                "locale": "es",
+            },
+        ),
         errors=(Invalid, Unavailable),
-        example={
-            "consent": {"email": False},
-            "quiet_hours": {"from": "22:00", "to": "07:00"},
-            "time_zone": "Europe/Madrid",
-            "locale": "es",
-        },
     ),
 )
 async def put_preferences(shopper_id: ShopperPath, request: Request, service: ServiceOf) -> Response:
-    """What is absent keeps its value; null goes back to the catalogue's default. Answers all preferences."""
+    """An absent field keeps its value; null goes back to the catalogue's default. The answer has all preferences."""
     body = await read_body(request, PreferencesBody)
     now = await service.now(body)
     return json_response(await service.shoppers.prefer(shopper_id, body, now, service.rulebook.catalogue))
@@ -103,16 +109,16 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
     **describe(
         "getTimeline",
         "Return every decision about a shopper with its reason, the latest first",
-        answer=TimelineAnswer,
+        Answers(TimelineAnswer),
         errors=(Invalid, Unavailable),
     ),
 )
 async def get_timeline(
     shopper_id: ShopperPath, query: Annotated[TimelineQuery, Query()], service: ServiceOf
 ) -> Response:
-    """What was evaluated, sent or held and why, whether a send left, and its outcomes.
+    """Each decision has its reason, the status of its send, and its outcomes.
 
-    The next page is asked for with `before` = `next_before`, until that is null. A shopper never seen has no
+    To get the next page, ask with `before` = `next_before`, until `next_before` is null. An unknown shopper has no
     decisions.
     """
     return json_response(await service.timeline.of(shopper_id, query, await service.now(MomentBody())))
@@ -125,15 +131,15 @@ async def get_timeline(
     **describe(
         "exportShopper",
         "Export all that is stored about a shopper",
-        answer=ShopperAnswer,
+        Answers(ShopperAnswer),
         errors=(Invalid, Unavailable),
     ),
 )
 async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
-    """The shopper's preferences, the state that decisions rest on, the features made of it, and every row of the log.
+    """The preferences, the state that decisions use, the features computed from the state, and all rows of the log.
 
-    The rows are those about the shopper as they are stored, the latest first. An outcome that came before its
-    decision was known follows that decision.
+    The rows are those about the shopper, as they are stored, the latest first. An outcome that was logged before its
+    decision follows the decision.
     """
     parts = await service.export.of(shopper_id, service.rulebook, await service.now(MomentBody()))
     return StreamingResponse(parts, media_type="application/json")
@@ -142,12 +148,12 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
 @router.delete(
     "/v1/shoppers/{shopper_id:path}",
     name="erase",
-    **describe("eraseShopper", "Erase a shopper", status=204, errors=(Invalid, Unavailable)),
+    **describe("eraseShopper", "Erase a shopper", Answers(status=204, media_type=None), errors=(Invalid, Unavailable)),
 )
 async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
-    """The state goes at once; rows of the log get a pseudonym and lose attributes and content.
+    """The state is deleted at once; the rows of the log get a pseudonym and lose attributes and content.
 
-    Nothing is sent to the shopper until preferences grant a channel again.
+    Nothing is sent to the shopper until new preferences grant a channel again.
     """
     await service.eraser.erase(shopper_id, await service.now(MomentBody()))
     return Response(status_code=204)

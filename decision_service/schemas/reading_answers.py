@@ -1,4 +1,4 @@
-"""What the reading endpoints answer, for the documentation: the shapes that inspector, timeline and export give."""
+"""Answers of the inspector, the timeline and the export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from policies.sends import Status
 
 
 class ActivationAnswer(msgspec.Struct):
-    """What the activation gate said."""
+    """The answer of the activation gate."""
 
     at: Instant
     deliver: bool
@@ -22,7 +22,7 @@ class ActivationAnswer(msgspec.Struct):
 
 
 class VoidedAnswer(msgspec.Struct):
-    """What withdrew consent before the send time."""
+    """The withdrawal of consent before the send time."""
 
     at: Instant
     by: Annotated[
@@ -89,7 +89,7 @@ class TimelineAnswer(msgspec.Struct):
 
 
 class TriggerAnswer(msgspec.Struct):
-    """What happened to the shopper."""
+    """A trigger, with the catalogue's defaults filled in."""
 
     type: str
     priority: int
@@ -137,7 +137,7 @@ class LearnedAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class DecisionAnswer(_Fated, kw_only=True):
-    """Everything there is to know about one decision."""
+    """One decision: context, distribution, draw, status, outcomes, reward, learning."""
 
     event_id: str
     shopper_id: str

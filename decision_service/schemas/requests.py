@@ -67,13 +67,13 @@ Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
 
 
 class Body(BaseModel):
-    """What all bodies share: strict types, no unknown field."""
+    """The base of all bodies: strict types, no unknown field."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TriggerBody(Body):
-    """Something that happened; what is absent comes from the catalogue."""
+    """Something that happened to the shopper; an absent field comes from the catalogue."""
 
     type: Name
     priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
@@ -83,7 +83,7 @@ class TriggerBody(Body):
 
 
 class ExclusionBody(Body):
-    """A pattern: a joint action that matches every field given is not eligible."""
+    """A pattern: a joint action that matches all its fields is not eligible."""
 
     message: Name | None = None
     channel: Name | None = None
@@ -110,7 +110,7 @@ class BatchBody(Body):
 
 
 class OutcomeBody(Body):
-    """A later fact about a decision."""
+    """An outcome of a decision."""
 
     event_id: Identifier
     type: OutcomeType
