@@ -27,6 +27,7 @@ TESTED_BY: dict[str, str] = {
     "decision_service.commands.feedback": "tests/stories/test_contract.py",
     "decision_service.commands.shoppers": "tests/stories/test_contract.py",
     "decision_service.database": "tests/decision_service/log/test_sql.py",
+    "decision_service.errors": "tests/decision_service/api/test_problems.py",
     "decision_service.evaluation": "tests/decision_service/evaluation/test_evaluate_log.py",
     "decision_service.learning.fleet": "tests/stories/test_recovery.py",
     "decision_service.learning.registry": "tests/decision_service/learning/registry/test_sql.py",
