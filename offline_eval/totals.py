@@ -44,13 +44,15 @@ class Sample:
         return np.array([self.means[name] for name in self.names])
 
     def variance(self, slopes: dict[str, float]) -> float:
-        """Give the variance of the mean of a combination of terms, clustered where there are clusters.
+        """Return the variance of the mean of a combination of terms, clustered where there are clusters.
 
-        With U units: U/(U - 1) · Σ (own total - own size · mean)² ÷ rows².
+        With U units: U/(U - 1) · Σ (total of the unit - size of the unit · mean)² ÷ rows².
         """
         direction = self.direction(slopes)
         if self.units is None:
-            return float(direction @ self.covariance @ direction) / self.rows
+            # Where terms cancel each other (self-normalised weights of a constant reward), the variance is 0, and the
+            # rounding of the sum can be below it. The order of the arguments keeps NaN.
+            return max(float(direction @ self.covariance @ direction) / self.rows, 0.0)
         deviations = self.deviations(slopes)
         count = len(deviations)
         if count < 2:

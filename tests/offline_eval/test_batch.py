@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -139,6 +139,7 @@ NUMBERS = [np.bool_, np.int8, np.int32, np.int64, np.float16, np.float32, np.flo
     st.sampled_from(NUMBERS),
     st.booleans(),
 )
+@example(np.ones(7), np.array([0.5, *[0.25] * 6], dtype=np.float16), np.bool_, False)
 def test_the_type_of_numbers_does_not_matter(
     reward: np.ndarray, propensity: np.ndarray, kind: type[np.generic], positions: bool
 ) -> None:
