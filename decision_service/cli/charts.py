@@ -1,4 +1,4 @@
-"""Pictures: plots as SVG text. The only door to matplotlib."""
+"""Charts: plots as SVG text. The only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
 }
 
-# Okabe and Ito (2008): told apart by all kinds of colour vision; the one under test is black.
+# The palette of Okabe and Ito (2008), for all kinds of colour vision; the policy that the page is about is black.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 
 Series = Mapping[str, Sequence[Estimate]]
@@ -33,7 +33,7 @@ _WIDTH = 9.0
 
 
 def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: str = "week", height: float = 3.8) -> str:
-    """Draw one line per name over 1, 2, …; the first one's interval as a band, for more would hide each other."""
+    """Draw one line per name over 1, 2, …; only the first line has its interval as a band, because bands overlap."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
@@ -72,7 +72,7 @@ def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, y
 
 
 def _around(series: Series) -> tuple[float, float]:
-    """Give the limits of an axis by the values: with few seeds intervals are wide, and would hide them."""
+    """Return the limits of an axis from the values alone: with few seeds the intervals are much wider."""
     values = [each.value for estimates in series.values() for each in estimates]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.25 * (high - low) or 1.0
@@ -87,12 +87,12 @@ def _label(axes: Axes, labels: Sequence[str], ylabel: str) -> None:
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """Give each name its colour, the same in every plot."""
+    """Return the colour of each name, the same in every plot."""
     return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    drawn = text.getvalue()
-    return drawn[drawn.index("<svg") :]
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

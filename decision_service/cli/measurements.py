@@ -1,4 +1,4 @@
-"""Measurements: the one form in which commands write results, with the facts of the machine."""
+"""Measurements: the format in which all commands write results, with facts about the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("notification-decision-service", "ray", "vowpal-wabbit-next", "nump
 
 @dataclass(frozen=True)
 class Measured:
-    """A named value with its interval, where it has one; names are dotted and stable."""
+    """A value with a name, and an interval where it has one; names are dotted and stable."""
 
     name: str
     value: float
@@ -26,15 +26,15 @@ class Measured:
     unit: str = ""
 
 
-def facts(**own: Any) -> dict[str, Any]:
-    """Give what a reader needs to judge a number: interpreter, processor, versions, commit, and ``own``."""
+def facts(**further: Any) -> dict[str, Any]:
+    """Return what a reader needs to judge a number: interpreter, processor, versions, commit, and ``further`` facts."""
     return {
         "python": platform.python_version(),
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
-        **own,
+        **further,
     }
 
 
@@ -60,9 +60,9 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Give the commit of the checkout that this code runs from, if it is one."""
+    """Return the commit of the checkout that this code runs from; None outside a checkout."""
     try:
-        found = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
             capture_output=True,
             text=True,
@@ -70,4 +70,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

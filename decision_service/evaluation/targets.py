@@ -13,7 +13,7 @@ from decision_service.learning.serving import learned_policy
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
-from offline_eval.targets import Call, Logging, OfPolicy, Table, Target, Uniform
+from offline_eval.targets import CallableTarget, LoggingTarget, PolicyTarget, TableTarget, Target, UniformTarget
 from offline_eval.vw_target import VwTarget
 from policies.models.compiled import ModelMismatch, ModelSnapshot
 from policies.models.policy import Policy, rule_policy
@@ -35,7 +35,7 @@ class Targets:
         self.learned_at: dict[str, float] = {}
         """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
 
-    def named(self, name: str) -> Target:
+    def make(self, name: str) -> Target:
         """Make a target; ``rule_policy`` and ``version:N`` may end in ``@ε`` for another floor than the default.
 
         Raises
@@ -51,12 +51,12 @@ class Targets:
                 number, floor = _floored(rest)
                 version = self._version(number)
                 self.learned_at[name] = float(version.facts["at"])
-                return OfPolicy(_compiled(version, floor))
+                return PolicyTarget(_compiled(version, floor))
             case "table":
-                return Table(read_probabilities(Path(rest)))
+                return TableTarget(read_probabilities(Path(rest)))
             case "call":
                 _see_current_directory()
-                return Call.named(rest)
+                return CallableTarget.from_name(rest)
             case "vw":
                 return VwTarget(rest)
         raise _unknown(name)
@@ -65,12 +65,12 @@ class Targets:
     def _plain(name: str, floor: float | None) -> Target:
         if name == "rule":
             policy = _with_floor(rule_policy(), floor)
-            return OfPolicy(lambda decision: policy)
+            return PolicyTarget(lambda decision: policy)
         if name not in ("logging", "uniform"):
             raise _unknown(name)
         if floor is not None:
             raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
-        return Logging() if name == "logging" else Uniform()
+        return LoggingTarget() if name == "logging" else UniformTarget()
 
     def _version(self, text: str) -> Version:
         if self._registry_url is None:
@@ -98,9 +98,9 @@ def _compiled(version: Version, floor: float | None) -> Callable[[LoggedDecision
     policies: dict[int, Policy] = {}
 
     def make(decision: LoggedDecision) -> Policy:
-        if decision.recorded is None:
+        if decision.policy_inputs is None:
             raise NotAvailable("a model version needs a log of the service, with its catalogue and masks")
-        rulebook = decision.recorded.rulebook
+        rulebook = decision.policy_inputs.rulebook
         if rulebook.version not in policies:
             try:
                 policies[rulebook.version] = _with_floor(learned_policy(snapshot, rulebook, number), floor)

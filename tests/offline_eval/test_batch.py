@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from offline_eval import NAMES, BadData, LoggedBatch, Totals, blocks, dense_blocks, evaluate, named
+from offline_eval import BadData, LoggedBatch, Totals, cut_blocks, dense_blocks, evaluate, make_estimators
 from offline_eval.logs.decisions import LoggedDecision
-from offline_eval.targets import Call
+from offline_eval.targets import CallableTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 
@@ -197,7 +197,7 @@ def test_dense_columns_of_another_kind_or_length_are_refused() -> None:
 
 def test_blocks_keep_every_column() -> None:
     rows = LoggedBatch.of(**columns(shoppers=["a", "b", "a"], labels={"channel": np.array(["x", "y", "x"])}))
-    again = next(iter(blocks([rows.slice(0, 2), rows.slice(2, 3)])))
+    again = next(iter(cut_blocks([rows.slice(0, 2), rows.slice(2, 3)])))
     assert again.shoppers is not None
     assert again.shoppers.tolist() == ["a", "b", "a"]
     assert again.labels["channel"].tolist() == ["x", "y", "x"]
@@ -216,14 +216,13 @@ def test_weights_by_slots_are_unbiased_with_every_estimator_that_is(
 ) -> None:
     """Rewards depend on the channel alone, the reward model's mistakes do not; each row as often as it is drawn."""
     wanted, reward = np.array([0.1, 0.6, 0.1, 0.2]), np.array([1.0, 1.0, 0.25, 0.25])
-    weighing = Weighing(Call(lambda _: wanted), predict=lambda _: np.array([0.9, 0.1, 0.3, 0.8]), slots=slots)
+    weighing = Weighing(CallableTarget(lambda _: wanted), predict=lambda _: np.array([0.9, 0.1, 0.3, 0.8]), slots=slots)
     times = np.repeat(np.arange(4), (np.array(logged) * 10).astype(int))
     log = [decision(number, drawn, np.array(logged), reward[drawn]) for number, drawn in enumerate(times.tolist())]
-    estimators = named(set(NAMES) - {"dm", "switch-dr", "dr-os"}) + named(
-        ["switch-dr", "dr-os"], tau=99, shrinkage=1e12
-    )
+    unbiased = [estimator for estimator in make_estimators() if not estimator.trusts_model]
+    estimators = unbiased + make_estimators(["switch-dr", "dr-os"], tau=99, shrinkage=1e12)
     totals = Totals(estimators)
-    (rows,) = weighing.rows(log)
+    (rows,) = weighing.batches(log)
     totals.add(rows)
     supported = bool(slots) or min(logged) > 0
     for estimator in estimators if supported else ():
@@ -235,8 +234,8 @@ def test_weights_by_slots_are_unbiased_with_every_estimator_that_is(
 def test_a_slot_value_that_is_never_logged_is_without_support() -> None:
     wanted, logged = np.array([0.5, 0.0, 0.1, 0.4]), np.array([0.5, 0.5, 0.0, 0.0])
     predicted = np.array([0.2, 0.4, 1.0, 0.5])
-    weighing = Weighing(Call(lambda _: wanted), predict=lambda _: predicted, slots=("channel",))
-    (rows,) = weighing.rows([decision(1, 0, logged)])
+    weighing = Weighing(CallableTarget(lambda _: wanted), predict=lambda _: predicted, slots=("channel",))
+    (rows,) = weighing.batches([decision(1, 0, logged)])
     assert rows.unsupported is not None
     assert rows.unsupported[0] == pytest.approx(0.5)
     assert rows.q_chosen[0] == pytest.approx(0.3)

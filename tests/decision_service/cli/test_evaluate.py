@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from offline_eval import LoggedBatch, named, values
+from offline_eval import LoggedBatch, estimate_values, make_estimators
 from tests.reference.worlds import World
 
+GUIDE = ("ipw", "snipw", "dm", "dr", "sndr", "switch-dr", "dr-os")
+"""The estimators of the command in the guide."""
 COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 
@@ -56,7 +58,7 @@ def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Log
     assert "verdict" in told
     document = json.loads(out.read_text())
     found = {result["name"]: result for result in document["results"]}
-    for name, value in values(named(), rows).items():
+    for name, value in estimate_values(make_estimators(GUIDE), rows).items():
         assert found[f"ope.{name}"]["value"] == pytest.approx(value, abs=1e-12)
         assert found[f"ope.{name}"]["low"] < value < found[f"ope.{name}"]["high"]
     assert {"python", "cpu", "cores", "versions", "commit", "seed"} <= document["facts"].keys()
@@ -135,8 +137,8 @@ def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, ro
     _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
     assert "the table has no column shopper: rows are taken as independent" in told
     assert json.loads(out.read_text())["facts"]["clustered"] is False
-    reasons = json.loads(out.read_text())["verdict"]["reasons"]
-    assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in reasons}.items()
+    findings = json.loads(out.read_text())["verdict"]["reasons"]
+    assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in findings}.items()
 
 
 def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: LoggedBatch) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from decision_service.evaluation.in_sample import InSample
+from decision_service.evaluation.in_sample import InSampleCheck
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader
 from decision_service.evaluation.targets import Targets
@@ -204,16 +204,18 @@ def test_a_function_of_the_current_directory_is_a_target(tmp_path: Path, monkeyp
     assert results(evaluate(events, *asked))["ope.ipw"] == 1.0
 
 
-@pytest.mark.parametrize(("named", "clustered"), [(0, False), (2, True), (3, True)])
-def test_events_that_name_no_shopper_are_said_not_to_be_clustered(tmp_path: Path, named: int, clustered: bool) -> None:
-    events = ({"shopper": "ann"} if number < named else {} for number in range(3))
+@pytest.mark.parametrize(("with_shopper", "clustered"), [(0, False), (2, True), (3, True)])
+def test_events_that_name_no_shopper_are_said_not_to_be_clustered(
+    tmp_path: Path, with_shopper: int, clustered: bool
+) -> None:
+    events = ({"shopper": "ann"} if number < with_shopper else {} for number in range(3))
     file = write_events(tmp_path / "a.dsjson", *events)
     document = evaluate(file, "--target", "uniform", "--estimators", "ipw")
     assert document["facts"]["clustered"] is clustered
-    assert document["diagnostics"]["units"] == min(1, named) + 3 - named
-    told = [reason["text"] for code, reason in reasons(document).items() if code == "not_clustered"]
-    apart = f"{3 - named} of 3 decisions name no shopper: they are taken as independent of all others"
-    assert told == ([apart] if named < 3 else [])
+    assert document["diagnostics"]["units"] == min(1, with_shopper) + 3 - with_shopper
+    told = [reason["text"] for code, reason in findings(document).items() if code == "not_clustered"]
+    apart = f"{3 - with_shopper} of 3 decisions name no shopper: they are taken as independent of all others"
+    assert told == ([apart] if with_shopper < 3 else [])
 
 
 def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
@@ -266,7 +268,7 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
-def reasons(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+def findings(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {reason["code"]: reason for reason in document["verdict"]["reasons"]}
 
 
@@ -282,24 +284,24 @@ def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallL
         registry.save(number - 1 or None, Checkpoint(number, b""), version=payload, facts=facts)
     registry.close()
     asked = ("--against", "version:2@0.5", "--estimators", "snipw", "--registry", url)
-    found = reasons(evaluate(small.directory, "--target", "version:1", *asked))
+    found = findings(evaluate(small.directory, "--target", "version:1", *asked))
     for code, name, count in (("in_sample", "version:1", "400"), ("against.in_sample", "version:2@0.5", "800")):
         assert found[code]["level"] == "caution"
         assert f"{count} of 1,200 decisions were made before {name} was learned" in found[code]["text"]
     after = found["in_sample"]["text"].split("--from ")[1].rstrip(")")
     later = evaluate(small.directory, "--target", "version:1", *asked, "--from", after)
     assert rows_of(later) == COUNT - 400
-    assert "in_sample" not in reasons(later)
-    assert "400 of 800 decisions" in reasons(later)["against.in_sample"]["text"]
+    assert "in_sample" not in findings(later)
+    assert "400 of 800 decisions" in findings(later)["against.in_sample"]["text"]
     for other in ("rule", "uniform", "logging"):
-        assert "in_sample" not in reasons(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
+        assert "in_sample" not in findings(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
 
 
 @given(st.lists(st.floats(0, 2e9), max_size=6), st.floats(0, 2e9))
 def test_decisions_from_the_time_that_is_told_cannot_have_taught_a_version(times: list[float], at: float) -> None:
-    watch = InSample("version:1", at)
+    watch = InSampleCheck("version:1", at)
     decisions = [LoggedDecision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
-    assert list(watch.watched(decisions)) == decisions
+    assert list(watch.watch(decisions)) == decisions
     assert bool(watch.findings()) == any(time <= at for time in times)
     for finding in watch.findings():
         after = datetime.fromisoformat(finding.text.split("--from ")[1].rstrip(")")).timestamp()
@@ -390,7 +392,7 @@ def test_draws_and_seed_are_those_of_sequential_estimators_too(small: SmallLog) 
     asked = ("--target", "uniform", "--estimators", "ipw", "--sequential", "--seed", "1", "--draws")
     document = evaluate(small.directory, *asked, "5")
     found = {each["name"]: each for each in document["results"]}
-    target = Targets(None).named("uniform")
+    target = Targets(None).make("uniform")
     log = Trajectories.of_decisions(
         DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)(), target
     )
@@ -508,4 +510,4 @@ def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
             log.outcome(row)
     log.clock()
     log.log.close()
-    assert "history" in reasons(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))
+    assert "history" in findings(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))

@@ -15,7 +15,7 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from offline_eval.errors import NoData
 from offline_eval.logs.decisions import HOLD
-from offline_eval.logs.recorded import decision_of
+from offline_eval.logs.service_rows import decode_decision
 from offline_eval.logs.tables.log import LogEntry
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
@@ -168,13 +168,15 @@ def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> 
     small.clock()
     for row, entry in zip(rows, read(small).values(), strict=True):
         assert entry.decision is not None
-        recorded = entry.decision.recorded
-        assert recorded is not None
+        policy_inputs = entry.decision.policy_inputs
+        assert policy_inputs is not None
         # hint answers the first trigger that allows it, the wishlist; reminder only the cart.
         space = small.rulebook.space
-        named = [space.messages[space.message_of[n]] for n in recorded.numbers[:-1]]
-        assert recorded.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in named] + [-1]
-        assert recorded.trigger_of[entry.decision.drawn] == (-1 if row.drawn_trigger is None else row.drawn_trigger)
+        names = [space.messages[space.message_of[n]] for n in policy_inputs.numbers[:-1]]
+        assert policy_inputs.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in names] + [-1]
+        assert policy_inputs.trigger_of[entry.decision.drawn] == (
+            -1 if row.drawn_trigger is None else row.drawn_trigger
+        )
         np.testing.assert_array_equal(entry.decision.probabilities, np.full(9, 1 / 9))
 
 
@@ -193,10 +195,10 @@ def test_erasure_changes_neither_what_a_send_answers_nor_the_labels() -> None:
         row = decision_row(
             decide(Request(f"e-{number}", "s-1", (wish, cart), NOW, {}), NEW, rulebook, uniform_policy(), b"seed")
         )
-        before, after = (decision_of(each, rulebook, 0.0) for each in (row, anonymous(row, "erased:1")))
-        assert before.recorded is not None
-        assert after.recorded is not None
-        assert before.recorded.trigger_of.tolist() == after.recorded.trigger_of.tolist() == [1] * 8 + [-1]
+        before, after = (decode_decision(each, rulebook, 0.0) for each in (row, anonymous(row, "erased:1")))
+        assert before.policy_inputs is not None
+        assert after.policy_inputs is not None
+        assert before.policy_inputs.trigger_of.tolist() == after.policy_inputs.trigger_of.tolist() == [1] * 8 + [-1]
         assert before.labels == after.labels
         assert after.labels["trigger"] == "cart_abandoned"
         drawn.add(after.action)

@@ -9,16 +9,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offline_eval import DM, DR, IPW, SNIPW, Evaluation, LoggedBatch, Question, Report, evaluate, named
+from offline_eval import (
+    DM,
+    DR,
+    IPW,
+    SNIPW,
+    Evaluation,
+    EvaluationReport,
+    LoggedBatch,
+    Question,
+    evaluate,
+    make_estimators,
+)
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates, Repeats
-from offline_eval.diagnostics.history import History
+from offline_eval.diagnostics.history import HistoryCheck
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
-from offline_eval.groups import Groups, findings
+from offline_eval.groups import Groups, find_bad_groups
 from offline_eval.logs.decisions import HOLD, LoggedDecision
-from offline_eval.reports.html import page
-from offline_eval.targets import Uniform
+from offline_eval.reports.html import render_page
+from offline_eval.targets import UniformTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 from tests.reference.worlds import World
@@ -32,18 +43,18 @@ def world() -> World:
 SKEWED_UNITS = {"skewed_units": Level.caution}
 
 
-def codes(report: Report) -> dict[str, Level]:
-    return {reason.code: reason.level for reason in report.verdict.reasons}
+def codes(report: EvaluationReport) -> dict[str, Level]:
+    return {reason.code: reason.level for reason in report.verdict.findings}
 
 
-def lean(rows: LoggedBatch, **changes: object) -> Report:
+def lean(rows: LoggedBatch, **changes: object) -> EvaluationReport:
     return evaluate(replace(rows, **changes), Question(estimators=[IPW(), DR()]))  # type: ignore[arg-type]
 
 
 def test_a_sound_log_is_trusted(world: World) -> None:
     report = lean(world.log(20_000, np.random.default_rng(1)))
     assert report.verdict.level is Level.trust, report.verdict
-    assert report.verdict.reasons == ()
+    assert report.verdict.findings == ()
 
 
 def test_few_effective_rows_are_no_ground(world: World) -> None:
@@ -119,9 +130,9 @@ def sends(shopper: int, recent: NDArray[np.int64], reward: NDArray[np.float64]) 
     ]
 
 
-def watched(decisions: list[LoggedDecision]) -> History:
-    history = History()
-    assert sum(1 for _ in history.watched(decisions)) == len(decisions)
+def watch(decisions: list[LoggedDecision]) -> HistoryCheck:
+    history = HistoryCheck()
+    assert sum(1 for _ in history.watch(decisions)) == len(decisions)
     return history
 
 
@@ -136,7 +147,7 @@ def test_history_is_flagged_by_chance_only_although_shoppers_differ() -> None:
         for shopper in range(100):
             recent, rate = np.full(20, random.integers(0, 7)), random.random()
             log += sends(shopper, recent, (random.random(20) < rate).astype(np.float64))
-        flagged += bool(watched(log).findings(is_logging=False))
+        flagged += bool(watch(log).findings(is_logging=False))
     assert flagged <= 1
 
 
@@ -145,11 +156,11 @@ def test_history_that_matters_is_flagged_and_merges() -> None:
     for shopper in range(150):
         recent = random.integers(0, 7, 20)
         log += sends(shopper, recent, (random.random(20) < 0.5 - 0.05 * recent).astype(np.float64))
-    (whole,) = watched(log).findings(is_logging=False)
-    (merged,) = (watched(log[:1_010]) + watched(log[1_010:])).findings(is_logging=False)
+    (whole,) = watch(log).findings(is_logging=False)
+    (merged,) = (watch(log[:1_010]) + watch(log[1_010:])).findings(is_logging=False)
     assert whole == merged
     assert "a send earns -0.05" in whole.text
-    assert watched(log).findings(is_logging=True) == []
+    assert watch(log).findings(is_logging=True) == []
 
 
 def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
@@ -162,7 +173,7 @@ def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> Non
 
 def test_a_biased_reward_model_warns_of_the_direct_method_only(world: World) -> None:
     rows = world.log(20_000, np.random.default_rng(9))
-    assert "reward_model" in codes(evaluate(rows, Question(estimators=named(["dm", "dr"]))))
+    assert "reward_model" in codes(evaluate(rows, Question(estimators=make_estimators(["dm", "dr"]))))
     assert "reward_model" not in codes(evaluate(rows, Question(estimators=[DR()])))
 
 
@@ -240,7 +251,7 @@ def test_a_few_shoppers_who_bring_nearly_all_value_are_told() -> None:
     assert codes(evaluate(even, Question([SNIPW()]))) == {}
 
 
-def test_the_foreseen_skewness_is_that_of_independent_weights_and_rewards() -> None:
+def test_the_expected_skewness_is_that_of_independent_weights_and_rewards() -> None:
     random = np.random.default_rng(17)
     weights = random.choice([0.5, 5.0], 1_000_000, p=[0.9, 0.1])
     rewards = np.where(random.random(1_000_000) < 0.05, 2.0, 0.0)
@@ -324,12 +335,12 @@ def test_frequencies_of_joint_actions_are_tested_within_a_channel() -> None:
     """The log claims an even choice of two push messages, and always serves the first."""
     actions = (JointAction("hint", "push", 0), JointAction("reminder", "push", 0))
     log = [LoggedDecision(f"e-{n}", f"s-{n}", 0.0, {}, actions, np.full(2, 0.5), 0, float(n % 2)) for n in range(3_000)]
-    weighing, evaluation = Weighing(Uniform()), Evaluation(Question([SNIPW()]))
-    for rows in weighing.rows(log):
+    weighing, evaluation = Weighing(UniformTarget()), Evaluation(Question([SNIPW()]))
+    for rows in weighing.batches(log):
         evaluation.add(rows)
     report = evaluation.report(served=weighing.served)
     assert codes(report) == {"propensity_calibration": Level.do_not_use}
-    assert "hint/push/0 was drawn 3,000 times, 1,500.0 were expected" in report.verdict.reasons[0].text
+    assert "hint/push/0 was drawn 3,000 times, 1,500.0 were expected" in report.verdict.findings[0].text
     assert [(each.label, each.drawn) for each in report.diagnostics.served] == [("push", 3_000)]
 
 
@@ -422,10 +433,10 @@ def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
     assert codes(report)["against.largest_weight"] is Level.do_not_use
     assert codes(report)["against.support"] is Level.caution
     assert all(code.startswith("against.") for code in codes(report))
-    assert all(reason.text.startswith("of the other policy: ") for reason in report.verdict.reasons)
+    assert all(reason.text.startswith("of the other policy: ") for reason in report.verdict.findings)
     assert report.diagnostics.against is not None
     assert report.diagnostics.against.weights.effective_sample_size < 20
-    assert "other policy: effective rows" in page("two", report, {})
+    assert "other policy: effective rows" in render_page("two", report, {})
 
 
 def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
@@ -454,9 +465,9 @@ def test_a_target_that_was_never_followed_has_no_self_normalised_value(interval:
         assert np.isnan([found[name].value, found[name].low, found[name].high]).all()
     assert found["ipw"].value == 0.0
     assert codes(report)["no_value"] is Level.do_not_use
-    assert "no value came out for snipw, sndr" in " ".join(reason.text for reason in report.verdict.reasons)
+    assert "no value came out for snipw, sndr" in " ".join(finding.text for finding in report.verdict.findings)
     json.dumps(report.document(), allow_nan=False)
-    assert "<svg" in page("none", report, {})
+    assert "<svg" in render_page("none", report, {})
 
 
 def test_resamples_without_weight_do_not_count() -> None:
@@ -479,7 +490,7 @@ def test_numbers_too_large_to_add_up_are_not_to_be_used(changes: dict[str, objec
     report = evaluate(replace(rows, against=rows.as_logging()), Question())
     assert report.verdict.level is Level.do_not_use
     json.dumps(report.document(), allow_nan=False)
-    assert "<svg" in page("huge", report, {})
+    assert "<svg" in render_page("huge", report, {})
 
 
 def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
@@ -513,15 +524,15 @@ def test_errors_that_cancel_over_all_are_found_by_segment() -> None:
     assert codes(evaluate(rows, Question([SNIPW()]))) == {}
     report = evaluate(rows, question)
     assert codes(report) == {"group_mean_weight": Level.do_not_use}
-    assert "where segment is loyal the mean weight is 0." in report.verdict.reasons[0].text
-    assert "(2 such groups)" in report.verdict.reasons[0].text
+    assert "where segment is loyal the mean weight is 0." in report.verdict.findings[0].text
+    assert "(2 such groups)" in report.verdict.findings[0].text
     found = {each.label: each for each in report.groups["segment"]}
     own = rows.where(rows.labels["segment"] == "new")
     totals = np.bincount(np.arange(20_000) // 2, np.where(rows.labels["segment"] == "new", rows.weight, 0.0))
     assert found["new"].mean_weight == pytest.approx(own.weight.mean())
     assert found["new"].mean_weight_error == pytest.approx(totals.std() * len(totals) ** 0.5 / len(own), rel=0.5)
     assert abs(found["other"].mean_weight_z) < 4
-    assert f"{found['new'].mean_weight:.3f} ± " in page("groups", report, {})
+    assert f"{found['new'].mean_weight:.3f} ± " in render_page("groups", report, {})
     assert report.document()["groups"]["segment"][0]["mean_weight"] == found["loyal"].mean_weight
 
 
@@ -549,5 +560,5 @@ def test_many_groups_of_heavy_weights_raise_no_false_alarm(size: int) -> None:
                 labels={"day": np.arange(16_000) // 800},
             )
         )
-        flagged += bool(findings({"day": days.groups(0.05)}, ["day"]))
+        flagged += bool(find_bad_groups({"day": days.groups(0.05)}, ["day"]))
     assert flagged <= 3

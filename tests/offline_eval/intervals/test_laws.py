@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from offline_eval import (
-    DM,
     DR,
-    DROS,
     IPW,
     SNDR,
     SNIPW,
@@ -26,21 +24,36 @@ from offline_eval import (
     LoggedBatch,
     NotAvailable,
     Question,
-    SwitchDR,
     Totals,
     evaluate,
+    make_estimators,
 )
-from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal, ObpBootstrap, named
+from offline_eval.intervals import (
+    Bernstein,
+    Bootstrap,
+    Bounds,
+    ClopperPearson,
+    Interval,
+    Normal,
+    ObpBootstrap,
+    make_interval,
+)
 from offline_eval.intervals.sequence import ConfidenceSequence
 from tests.reference.worlds import World
 
 LIMITS = Limits(0.0, 1.0, max_weight=8.0)
+
+
+def has_score_range(estimator: Estimator) -> bool:
+    return type(estimator).score_range is not Estimator.score_range
+
+
 PAIRABLE = Question([IPW()], "clopper-pearson", limits=LIMITS)
 EVERY: tuple[tuple[Interval, tuple[Estimator, ...]], ...] = (
-    (Normal(), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (Bootstrap(draws=200), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (ObpBootstrap(draws=200), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (Bernstein(LIMITS), (IPW(), DM(), DR(), SwitchDR(), DROS())),
+    (Normal(), tuple(make_estimators())),
+    (Bootstrap(draws=200), tuple(make_estimators())),
+    (ObpBootstrap(draws=200), tuple(make_estimators())),
+    (Bernstein(LIMITS), tuple(each for each in make_estimators() if has_score_range(each))),
     (ClopperPearson(LIMITS), (IPW(),)),
 )
 every_interval = pytest.mark.parametrize(("interval", "estimators"), EVERY, ids=[each.name for each, _ in EVERY])
@@ -195,7 +208,7 @@ def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimat
     limits = Limits(0.0, 1.0, world.max_weight)
 
     def make(random: np.random.Generator) -> Bounds:
-        return bounds(named(interval, limits=limits), (estimator,), world.log(40, random))[0]
+        return bounds(make_interval(interval, limits=limits), (estimator,), world.log(40, random))[0]
 
     assert hits(make, world.truth, 400) >= 400 * 0.95 - 3 * np.sqrt(400 * 0.05 * 0.95)
 
@@ -325,7 +338,7 @@ def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
         (lambda rows: Question([DR()], "sequence"), "largest possible weight"),
         (lambda rows: Evaluation(PAIRABLE).add(replace(rows, against=rows.as_logging())), "not for ipw.difference"),
         (lambda rows: Bootstrap(draws=1), "at least 2 draws"),
-        (lambda rows: named("bayes", limits=LIMITS), "known are normal"),
+        (lambda rows: make_interval("bayes", limits=LIMITS), "known are normal"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_the_reason(

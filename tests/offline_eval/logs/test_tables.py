@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_eval import BadData, LoggedBatch, Question, evaluate, named
-from offline_eval.logs.tables.plain import Layout, read_rows
+from offline_eval import BadData, LoggedBatch, Question, evaluate, make_estimators
+from offline_eval.logs.tables.plain import TableLayout, read_batches
 from offline_eval.logs.tables.probabilities import read_probabilities
 
 ROWS = 4
-QUESTION = Question(named(["ipw"]))
+QUESTION = Question(make_estimators(["ipw"]))
 SOUND = {"reward": [1.0, 0.0] * 2, "propensity": [0.5] * ROWS, "target_propensity": [0.5] * ROWS}
 OPTIONAL = ("q_chosen", "v_target", "shopper", "unsupported", "event_id")
 AWKWARD: dict[str, Any] = {
@@ -57,7 +57,7 @@ def write(path: Path, columns: Columns) -> Path:
 
 
 def read(path: Path) -> LoggedBatch:
-    (rows,) = read_rows(path, Layout(needs_model=False))
+    (rows,) = read_batches(path, TableLayout(needs_model=False))
     return rows
 
 
@@ -78,7 +78,7 @@ def test_every_table_is_evaluated_or_refused_by_name(file: Path, changes: list[t
 def refused(path: Path) -> str | None:
     """Tell which column a file is refused for."""
     try:
-        evaluate(read_rows(path, Layout(needs_model=False)), QUESTION)
+        evaluate(read_batches(path, TableLayout(needs_model=False)), QUESTION)
     except BadData as refusal:
         return refusal.column
     return None
@@ -128,7 +128,7 @@ def test_an_empty_category_is_named_by_its_row_in_any_batch(tmp_path: Path) -> N
     numbers = [(name, np.full(count, 0.5)) for name in SOUND]
     category = ("shopper", pyarrow.DictionaryArray.from_arrays(places, ["a", ""]))
     with pytest.raises(BadData, match="row 139999, column shopper: is empty"):
-        list(read_rows(write(tmp_path / "rows", [*numbers, category]), Layout(needs_model=False)))
+        list(read_batches(write(tmp_path / "rows", [*numbers, category]), TableLayout(needs_model=False)))
 
 
 @pytest.mark.parametrize("kind", ["list", "struct"])
