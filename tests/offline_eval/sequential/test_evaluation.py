@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offline_eval.diagnostics.verdict import Level
-from offline_eval.errors import BadData, NoData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import (
     SEQUENTIAL_ESTIMATORS,
@@ -21,11 +19,11 @@ from offline_eval.sequential.evaluation import (
     find_history,
     find_within_channel,
 )
-from offline_eval.sequential.fitted_q import FittedQ, check_fit
+from offline_eval.sequential.fitted_q import FittedQ
 from offline_eval.sequential.per_decision import PerDecision, cumulate_weights
 from offline_eval.sequential.state_marginal import StateMarginal
 from offline_eval.sequential.trajectories import Trajectories
-from offline_eval.targets import CallableTarget, UniformTarget
+from offline_eval.targets import CallableTarget
 from policies.catalogue.action_space import JointAction
 from tests.reference.worlds import Fatigue
 
@@ -128,21 +126,6 @@ def test_intervals_by_shopper_hold_the_truth() -> None:
     assert "history" in {finding.code for finding in report.findings}
 
 
-def test_a_state_that_hides_the_past_is_found_by_the_residual() -> None:
-    """With one state for all, Q is the log's average: the residual along the target's states shows it."""
-    log = WORLD.log(4_000, np.random.default_rng(8))
-    hidden = replace(log, state=np.zeros(len(log), dtype=np.int64))
-    assert check_fit(log).is_sound
-    assert value(FittedQ(), hidden) > 1.2 * WORLD.truth(WORLD.wanted)
-
-
-def test_actions_hardly_ever_tried_are_found() -> None:
-    rare = replace(WORLD, logged=0.002).log(300, np.random.default_rng(9))
-    found = check_fit(rare)
-    assert found.rare > 0.05
-    assert not found.is_sound
-
-
 MESSAGES = (JointAction("good", "push", 0), JointAction("bad", "push", 0), JointAction("any", "email", 0), "HOLD")
 MIX = np.array([0.3, 0.3, 0.2, 0.2])
 
@@ -210,62 +193,6 @@ def test_one_shopper_alone_says_nothing_about_messages() -> None:
     assert find_within_channel(Trajectories(**{name: values[:6] for name, values in vars(log).items()})) == []
 
 
-def decision(number: int, **changes: Any) -> LoggedDecision:
-    """Shoppers take turns, so rows of the log are in another order than those of trajectories."""
-    actions = (JointAction("m", "push", 0), JointAction("m", "email", 0), "HOLD")
-    context = {"recent_sends": number}
-    values: dict[str, Any] = {
-        "context": context,
-        "probabilities": np.full(3, 1 / 3),
-        "drawn": number % 3,
-        "reward": 1.0,
-    } | changes
-    return LoggedDecision(f"e-{number}", f"s-{number % 2}", float(number), actions=actions, **values)
-
-
-def told(**changes: Any) -> list[LoggedDecision]:
-    return [decision(number, **(changes if number == 3 else {})) for number in range(8)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"probabilities": np.full(3, 0.3)}, "row 4, column probabilities: sums to 0.9"),
-        ({"probabilities": np.full(2, 0.5)}, "row 4, column probabilities: has 2 values for 3"),
-        ({"drawn": 7}, "row 4, column drawn: the logged joint action"),
-        ({"reward": np.nan}, "row 4, column reward: is nan"),
-        ({"context": {"recent_sends": "two"}}, "row 4, column recent_sends: is 'two', must be a number of sends"),
-        ({"context": {"recent_sends": np.nan}}, "row 4, column recent_sends: is nan, must be a number of sends"),
-    ],
-)
-def test_bad_decisions_are_named_by_their_row_in_the_log(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(BadData, match=re.escape(complaint)):
-        Trajectories.of_decisions(told(**changes), UniformTarget())
-
-
-@pytest.mark.parametrize(
-    ("answer", "complaint"),
-    [
-        (0.5, "row 4, event 'e-3', column target distribution: has the shape () for 3"),
-        (None, "row 4, event 'e-3', column target distribution: has the shape () for 3"),
-        ([0.5, 0.5], "row 4, event 'e-3', column target distribution: has the shape (2,) for 3"),
-        ([0.3, 0.3, 0.3], "row 4, event 'e-3', column target distribution: sums to 0.9"),
-        ([np.nan] * 3, "row 4, event 'e-3', column target distribution: holds a value that is no probability"),
-        ([2.0, -1.0, 0.0], "row 4, event 'e-3', column target distribution: holds a value that is no probability"),
-        ("often", "event 'e-3', column target distribution: is 'often', no array of probabilities"),
-    ],
-)
-def test_a_bad_answer_of_a_target_is_named_by_its_decision(answer: Any, complaint: str) -> None:
-    target = CallableTarget(lambda decision: answer if decision.event_id == "e-3" else np.full(3, 1 / 3))
-    with pytest.raises(BadData, match=re.escape(complaint)):
-        Trajectories.of_decisions(told(), target)
-
-
-def test_a_log_without_the_number_of_recent_sends_has_no_trajectories() -> None:
-    with pytest.raises(NotAvailable, match=r"need recent_sends in the context.*event 'e-3' tells device"):
-        Trajectories.of_decisions(told(context={"device": "mobile"}), UniformTarget())
-
-
 def test_trajectories_of_other_lengths_are_fine() -> None:
     log = WORLD.log(100, np.random.default_rng(10))
     kept = log.step < np.repeat(np.arange(100) % 12 + 1, 12)
@@ -273,23 +200,3 @@ def test_trajectories_of_other_lengths_are_fine() -> None:
     short = Trajectories(**columns)
     for estimator in SEQUENTIAL_ESTIMATORS:
         assert np.isfinite(value(estimator, short))
-
-
-def test_bad_trajectories_are_named() -> None:
-    log = WORLD.log(5, np.random.default_rng(11))
-    propensity = log.propensity.copy()
-    propensity[7] = 0.0
-    with pytest.raises(BadData, match="row 8, column propensity: is 0"):
-        replace(log, propensity=propensity)
-    with pytest.raises(BadData, match="row 4, column target: sums to 2"):
-        replace(log, target=np.where(np.arange(len(log))[:, None] == 3, 1.0, log.target))
-    with pytest.raises(BadData, match="row 4, column target: holds a value that is no probability"):
-        replace(log, target=np.where(np.arange(len(log))[:, None] == 3, np.nan, log.target))
-    with pytest.raises(BadData, match="row 4, column reward: is nan"):
-        replace(log, reward=np.where(np.arange(len(log)) == 3, np.nan, log.reward))
-    step = log.step.copy()
-    step[5] = 9
-    with pytest.raises(BadData, match="row 6, column step: is 9, 5 would follow"):
-        replace(log, step=step)
-    with pytest.raises(NoData):
-        Trajectories(**{name: values[:0] for name, values in vars(log).items() if values is not None})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from offline_eval import BadData, LoggedBatch, Question, evaluate, make_estimators
 from offline_eval.logs.tables.plain import TableLayout, read_batches
-from offline_eval.logs.tables.probabilities import read_probabilities
+from tests.offline_eval.logs.tables.writers import Write, every_format, write
 
 ROWS = 4
 QUESTION = Question(make_estimators(["ipw"]))
@@ -47,15 +46,6 @@ AWKWARD: dict[str, Any] = {
 several = settings(max_examples=200, deadline=None)
 
 
-Columns = list[tuple[str, Any]]
-
-
-def write(path: Path, columns: Columns) -> Path:
-    names, arrays = [name for name, _ in columns], [pyarrow.array(values) for _, values in columns]
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=names), path)
-    return path
-
-
 def read(path: Path) -> LoggedBatch:
     (rows,) = read_batches(path, TableLayout(needs_model=False))
     return rows
@@ -82,16 +72,6 @@ def refused(path: Path) -> str | None:
     except BadData as refusal:
         return refusal.column
     return None
-
-
-def write_csv(path: Path, columns: Columns) -> Path:
-    lines = [[name for name, _ in columns], *zip(*(values for _, values in columns), strict=True)]
-    path.write_text("".join(",".join(map(str, cells)) + "\n" for cells in lines))
-    return path
-
-
-Write = Callable[[Path, Columns], Path]
-every_format = pytest.mark.parametrize("written", [write, write_csv])
 
 
 @every_format
@@ -143,25 +123,3 @@ def test_shoppers_of_no_name_are_refused(tmp_path: Path, kind: str) -> None:
 def test_whole_numbers_are_rewards_however_large(file: Path, rewards: list[int]) -> None:
     columns = {name: [0.5] * len(rewards) for name in SOUND} | {"reward": rewards}
     assert read(write(file, [*columns.items()])).reward.tolist() == [float(each) for each in rewards]
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"event_id": ["e", None]}, "row 2, column event_id: is empty"),
-        ({"action": [None, "HOLD"]}, "row 1, column action: is empty"),
-        ({"probability": [1.0, None]}, "row 2, column probability: is None, no number"),
-    ],
-)
-def test_a_table_of_probabilities_names_what_it_lacks(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
-    columns = {"event_id": ["e", "f"], "action": ["HOLD", "HOLD"], "probability": [1.0, 1.0]} | changes
-    with pytest.raises(BadData, match=complaint):
-        read_probabilities(write(tmp_path / "p", [*columns.items()]))
-
-
-@every_format
-@pytest.mark.parametrize("name", ["event_id", "action", "probability"])
-def test_a_column_of_probabilities_that_stands_twice_is_refused(tmp_path: Path, name: str, written: Write) -> None:
-    columns = [("event_id", ["e"]), ("action", ["HOLD"]), ("probability", [1.0]), (name, [0.5])]
-    with pytest.raises(BadData, match=f"column {name}: stands twice"):
-        read_probabilities(written(tmp_path / "p", columns))
