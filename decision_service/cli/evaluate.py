@@ -44,15 +44,18 @@ _STYLES = {Level.trust: "green", Level.caution: "yellow", Level.do_not_use: "red
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class _OptionalFile(TyperCommand):
-    """Accepts ``--json`` without a file: the document then goes to standard output."""
+class _JsonToStandardOutput(TyperCommand):
+    """A command whose option ``--json`` may stand without a file: the document then goes to standard output.
+
+    Click has options with an optional value (``flag_value``); Typer refuses them.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Insert a dash after ``--json`` without a file."""
-        for place, argument in enumerate(args):
-            if argument == "--json" and (place + 1 == len(args) or args[place + 1].startswith("--")):
-                args = [*args[: place + 1], str(STDOUT), *args[place + 1 :]]
-                break
+        """Insert ``-`` after a ``--json`` that no file follows."""
+        if "--json" in args:
+            after = args.index("--json") + 1
+            if after == len(args) or args[after].startswith("--"):
+                args = [*args[:after], str(STDOUT), *args[after:]]
         return super().parse_args(ctx, args)
 
 
@@ -99,7 +102,7 @@ def _argument(name: str, hint: Any, declared: Any, default: Any) -> Argument:
 
 
 _evaluate.__signature__ = _signature()  # type: ignore[attr-defined]
-app.command(name="evaluate", cls=_OptionalFile)(_evaluate)
+app.command(name="evaluate", cls=_JsonToStandardOutput)(_evaluate)
 
 
 def run(options: EvaluateOptions) -> int:

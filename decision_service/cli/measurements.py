@@ -1,4 +1,4 @@
-"""Measurements: the format in which all commands write results, with facts about the machine."""
+"""Measurements: the form in which all commands write their results, with the facts of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("notification-decision-service", "ray", "vowpal-wabbit-next", "nump
 
 @dataclass(frozen=True)
 class Measured:
-    """A value with a name, and an interval where it has one; names are dotted and stable."""
+    """A named value, with its interval if it has one. Names have dots, and do not change between versions."""
 
     name: str
     value: float
@@ -26,15 +26,15 @@ class Measured:
     unit: str = ""
 
 
-def facts(**further: Any) -> dict[str, Any]:
-    """Return what a reader needs to judge a number: interpreter, processor, versions, commit, and ``further`` facts."""
+def facts(**of_the_run: Any) -> dict[str, Any]:
+    """Return the facts behind a number: Python, processor, versions, commit, and those of the run itself."""
     return {
         "python": platform.python_version(),
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
-        **further,
+        **of_the_run,
     }
 
 
@@ -60,7 +60,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the commit of the checkout that this code runs from; None outside a checkout."""
+    """Return the commit of the checkout that this code runs from, or None without a checkout."""
     try:
         done = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],

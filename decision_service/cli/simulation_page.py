@@ -74,7 +74,7 @@ def _summarise(policy: str, by_name: Results) -> str:
         return over_seeds([result.last_weeks for result in by_name[name]]).value
 
     parts = []
-    for name, words in (("rule", "the business rule"), ("random", "random legal choice"), ("oracle", "the oracle")):
+    for name, words in (("rule", "the business rule"), ("uniform", "uniform choice"), ("oracle", "the oracle")):
         if name in by_name and name != policy and last(name) > 0:
             parts.append(f"{last(policy) / last(name):.0%} of {words}")
     compared = f": {', '.join(parts)}" if parts else ""
