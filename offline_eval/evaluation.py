@@ -177,7 +177,7 @@ class Evaluation:
             repeats=self._duplicates.repeats(),
             reward_bins=self._calibration.bins(),
             model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
-            served=served.served(),
+            served=served.frequencies(),
             served_worst=served.worst(),
             served_chance=served.chance(),
         )

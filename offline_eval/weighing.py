@@ -76,7 +76,8 @@ class Weighing:
         return replace(batch, against=self._weigh(decisions, self.against, first))
 
     def _weigh(self, decisions: list[LoggedDecision], target: Target, first: int) -> LoggedBatch:
-        numbers = np.array([self._numbers(each, target, row) for row, each in enumerate(decisions, start=first)])
+        rows = range(first, first + len(decisions))
+        numbers = np.array([self._numbers(*pair, target) for pair in zip(decisions, rows, strict=True)])
         propensity, target_propensity, q_chosen, v_target, unsupported = numbers.T.copy()
         batch = LoggedBatch(
             reward=np.array([decision.reward for decision in decisions]),
@@ -93,7 +94,7 @@ class Weighing:
         batch.check()
         return batch
 
-    def _numbers(self, decision: LoggedDecision, target: Target, row: int) -> tuple[float, float, float, float, float]:
+    def _numbers(self, decision: LoggedDecision, row: int, target: Target) -> tuple[float, float, float, float, float]:
         """Return propensity, target propensity, q_chosen, v_target and the mass without support."""
         wanted = ask_target(target, decision, row)
         logged, drawn = decision.probabilities, decision.drawn

@@ -169,9 +169,9 @@ def _show_progress(total: int | None, console: Console) -> Iterator[Callable[[in
 
 def _write_json(path: Path, report: EvaluationReport, about: dict[str, object]) -> None:
     results: list[dict[str, object]] = [
-        asdict(_measured(f"ope.{estimate.name}", estimate)) for estimate in (*report.estimates, *report.differences)
+        asdict(_to_measured(f"ope.{estimate.name}", estimate)) for estimate in (*report.estimates, *report.differences)
     ]
-    results.append(asdict(_measured("ope.mean_reward", report.mean_reward)))
+    results.append(asdict(_to_measured("ope.mean_reward", report.mean_reward)))
     results.append(asdict(Measured("ope.effective_sample_size", report.diagnostics.weights.effective_sample_size)))
     document = {"facts": about, "results": to_json(results), **report.document()}
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
@@ -181,7 +181,7 @@ def _write_json(path: Path, report: EvaluationReport, about: dict[str, object]) 
         path.write_text(text, encoding="utf-8")
 
 
-def _measured(name: str, estimate: ValueEstimate) -> Measured:
+def _to_measured(name: str, estimate: ValueEstimate) -> Measured:
     return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision")
 
 

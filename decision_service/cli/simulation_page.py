@@ -88,8 +88,8 @@ def _summarise(policy: str, by_name: Results) -> str:
 
 def _cell(values: Sequence[float], form: str) -> tuple[str, str]:
     """Return a mean over seeds, and half of its 95 % interval; "" for the latter with a single seed."""
-    found = over_seeds(values)
-    return f"{found.value:{form}}", "" if len(values) < 2 else f"{(found.high - found.low) / 2:{form}}"
+    mean = over_seeds(values)
+    return f"{mean.value:{form}}", "" if len(values) < 2 else f"{(mean.high - mean.low) / 2:{form}}"
 
 
 def _curves(by_name: Results) -> list[_Section]:

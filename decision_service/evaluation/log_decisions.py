@@ -60,7 +60,7 @@ class LogDecisions:
         self._log = log
         self._rulebooks: dict[int, Rulebook] = {}
         self._related_now: dict[str, list[tuple[int, Row]]] = {}
-        self._attribution = Attribution(self._related, owner=owner)
+        self._attribution = Attribution(self._read_related, owner=owner)
         self._queue: deque[_Waiting] = deque()
         self._open: dict[str, _Waiting] = {}
         self.counts: Counter[str] = Counter()
@@ -104,7 +104,7 @@ class LogDecisions:
         """The catalogues that have been read from the log, by version."""
         return {version: rulebook.catalogue for version, rulebook in self._rulebooks.items()}
 
-    def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+    def _read_related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         related: dict[str, list[tuple[int, Row]]] = {}
         for row in self._log.of_events(event_ids):
             related.setdefault(row.event_id or "", []).append((row.position, _read(row)))

@@ -95,8 +95,8 @@ class EvaluateOptions:
     sequential: Annotated[
         bool,
         Option(
-            f"Of a log, also {', '.join(each.name for each in SEQUENTIAL_ESTIMATORS)}: all in memory. They value the "
-            "target's channels with the log's messages and delays."
+            f"Of a log, also {', '.join(estimator.name for estimator in SEQUENTIAL_ESTIMATORS)}: all in memory. "
+            "They value the target's channels with the log's messages and delays."
         ),
     ] = False
     strict: Annotated[bool, Option("Exit with 3 when the verdict is 'do not use'.", is_fact=False)] = False
@@ -164,7 +164,7 @@ class EvaluateOptions:
 
     def options_of_log(self) -> list[str]:
         """Return the options that were set and that only a log takes."""
-        defaults = {each.name: each.default for each in fields(self)}
+        defaults = {entry.name: entry.default for entry in fields(self)}
         return [
             f"--{option.name or name}"
             for name, option in find_options()
@@ -186,9 +186,9 @@ class EvaluateOptions:
 def find_options() -> Iterator[tuple[str, Option]]:
     """Yield the name of each field with its `Option`, in order."""
     hints = get_type_hints(EvaluateOptions, include_extras=True)
-    for each in fields(EvaluateOptions):
-        for option in getattr(hints[each.name], "__metadata__", ()):
-            yield each.name, option
+    for entry in fields(EvaluateOptions):
+        for option in getattr(hints[entry.name], "__metadata__", ()):
+            yield entry.name, option
 
 
 def _parse_time(option: str, text: str | None) -> float | None:

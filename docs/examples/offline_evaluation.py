@@ -27,11 +27,11 @@ OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
 
 def show(report: EvaluationReport) -> None:
     """Print estimates and verdict."""
-    for each in report.estimates:
-        say(f"  {each.name:12} {each.value:8.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for estimate in report.estimates:
+        say(f"  {estimate.name:12} {estimate.value:8.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
     say(f"  verdict: {report.verdict.level.text}")
-    for reason in report.verdict.findings:
-        say(f"    {reason.level.text}: {reason.text}")
+    for finding in report.verdict.findings:
+        say(f"    {finding.level.text}: {finding.text}")
 
 
 def say(line: str) -> None:
@@ -85,15 +85,15 @@ _COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target",
 def open_bandit_sample() -> None:
     """Evaluate uniform choice on the women's log of a learning policy."""
     say("3. Open Bandit sample, women")
-    found = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
-    if found is None:
+    directory = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
+    if directory is None:
         say("  the sample is not unpacked: make parity")
         return
-    show(open_bandit.report_of(found, "women"))
+    show(open_bandit.report_of(directory, "women"))
 
 
 # %% 4. A simulated log: the truth is known
-def simulated() -> None:
+def simulated_log() -> None:
     """Compare with the truth, once where history does not matter and once where sends tire."""
     world = World.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
@@ -105,8 +105,8 @@ def simulated() -> None:
     trajectories = tiring.log(2_000, np.random.default_rng(3))
     say(f"  a bandit estimate says {float((trajectories.weight * trajectories.reward).mean()):.4f}")
     report = evaluate_sequential(trajectories, draws=50)
-    for each in report.estimates:
-        say(f"  {each.name:16} {each.value:.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for estimate in report.estimates:
+        say(f"  {estimate.name:16} {estimate.value:.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
     for finding in report.findings:
         say(f"    {finding.level.text}: {finding.text}")
 
@@ -115,4 +115,4 @@ if __name__ == "__main__":
     own_csv()
     randomised_offers()
     open_bandit_sample()
-    simulated()
+    simulated_log()

@@ -92,7 +92,7 @@ class ServedFrequencies:
     >>> served = ServedFrequencies()
     >>> for position in (0, 1, 0, 0):
     ...     served.add(["push", "email"], np.array([0.75, 0.25]), position)
-    >>> [(frequency.label, frequency.drawn, frequency.expected) for frequency in served.served()]
+    >>> [(frequency.label, frequency.drawn, frequency.expected) for frequency in served.frequencies()]
     [('push', 3, 3.0), ('email', 1, 1.0)]
 
     References
@@ -137,18 +137,18 @@ class ServedFrequencies:
             merged._channels.merge(part._channels)
         return merged
 
-    def served(self) -> list[ServedFrequency]:
+    def frequencies(self) -> list[ServedFrequency]:
         """Return the frequency of every channel."""
-        return self._channels.served()
+        return self._channels.frequencies()
 
     def worst(self) -> ServedFrequency | None:
         """Return the frequency with the least chance, of a joint action or a channel; None without decisions."""
-        frequencies = [*self._actions.served(), *self._channels.served()]
+        frequencies = [*self._actions.frequencies(), *self._channels.frequencies()]
         return min(frequencies, key=lambda frequency: frequency.chance, default=None)
 
     def chance(self) -> float:
         """Return a bound on the probability that any frequency differs so much, on either side (Bonferroni)."""
-        chances = [frequency.chance for frequency in (*self._actions.served(), *self._channels.served())]
+        chances = [frequency.chance for frequency in (*self._actions.frequencies(), *self._channels.frequencies())]
         return min(1.0, 2 * len(chances) * min(chances)) if chances else 1.0
 
 
@@ -176,7 +176,7 @@ class _Counts:
         for source, place in enumerate([0, *map(self.place, other.places)]):
             self._sums[:, place] += other._sums[:, source]
 
-    def served(self) -> list[ServedFrequency]:
+    def frequencies(self) -> list[ServedFrequency]:
         """Return the frequency of every name."""
         labels = [("(others)", 0)] if self._sums[1, 0] else []
         labels += [(action_label(name), place) for name, place in self.places.items()]

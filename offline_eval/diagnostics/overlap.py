@@ -80,4 +80,4 @@ def _summarise_units(units: Units, names: tuple[str, ...], term: str) -> tuple[f
         return 0.0, 0.0, 0.0
     skewness = Skewness()
     skewness.add(weight, reward / units.sizes)
-    return total * total / squares, float(weight.max()) / total, skewness.expected()
+    return total * total / squares, float(weight.max()) / total, skewness.value()

@@ -22,7 +22,7 @@ class Skewness:
     --------
     >>> skewness = Skewness()
     >>> skewness.add(weight=np.array([1.0, 1.0, 2.0]), reward=np.array([0.0, 1.0, 1.0]))
-    >>> round(skewness.expected(), 3)
+    >>> round(skewness.value(), 3)
     -2.108
     """
 
@@ -46,7 +46,7 @@ class Skewness:
         merged._cubes = self._cubes + other._cubes
         return merged
 
-    def expected(self) -> float:
+    def value(self) -> float:
         """Return the skewness; infinite where all rows with weight have the same reward, 0 where no row has weight."""
         count, squares = float(self._plain[0]), float(self._weighted[0])
         if squares <= 0:

@@ -111,7 +111,7 @@ class Weights:
             largest_share=float(largest[0] / total) if total > 0 else 0.0,
             heaviest_share=float(heaviest.sum() / total) if total > 0 else 0.0,
             tail_index=_tail_index(largest, self._rows),
-            skewness=self._skewness.expected(),
+            skewness=self._skewness.value(),
             zeros=self._zeros,
             histogram=tuple(self._histogram.tolist()),
         )

@@ -76,8 +76,8 @@ def find_parameters() -> dict[str, tuple[Parameter, list[str]]]:
     >>> [(name, estimators) for name, (_, estimators) in find_parameters().items()]
     [('clip', ['ipw', 'dr']), ('tau', ['switch-dr']), ('shrinkage', ['dr-os'])]
     """
-    found: dict[str, tuple[Parameter, list[str]]] = {}
+    by_name: dict[str, tuple[Parameter, list[str]]] = {}
     for name, estimator in ESTIMATORS.items():
         for parameter in estimator.parameters:
-            found.setdefault(parameter.name, (parameter, []))[1].append(name)
-    return found
+            by_name.setdefault(parameter.name, (parameter, []))[1].append(name)
+    return by_name

@@ -116,9 +116,13 @@ class ConfidenceSequences:
     """
 
     def __init__(self, estimators: Sequence[Estimator], limits: Limits) -> None:
-        self._of_target = {each.name: ConfidenceSequence(limits, robust=each.needs_model) for each in estimators}
-        self._of_other = {each.name: ConfidenceSequence(limits, robust=each.needs_model) for each in estimators}
+        self._of_target = self._start(estimators, limits)
+        self._of_other = self._start(estimators, limits)
         self._of_mean_reward = ConfidenceSequence(limits)
+
+    @staticmethod
+    def _start(estimators: Sequence[Estimator], limits: Limits) -> dict[str, ConfidenceSequence]:
+        return {estimator.name: ConfidenceSequence(limits, robust=estimator.needs_model) for estimator in estimators}
 
     def update(self, batch: LoggedBatch) -> None:
         """Add rows, in the order of time."""

@@ -135,7 +135,7 @@ def _trigger_of(row: DecisionRow, rulebook: Rulebook, sends: NDArray[np.int64], 
     if len(row.triggers) == 1:
         trigger_of[: len(sends)] = 0
         return trigger_of
-    allowed = np.stack([_allowed(row, trigger, rulebook)[sends] for trigger in row.triggers])
+    allowed = np.stack([_find_allowed(row, trigger, rulebook)[sends] for trigger in row.triggers])
     surviving = allowed & _most_urgent(row, allowed)[:, None]
     trigger_of[: len(sends)] = surviving.argmax(axis=0)
     if row.drawn_trigger is not None:
@@ -155,7 +155,7 @@ def _most_urgent(row: DecisionRow, allowed: BoolArray) -> BoolArray:
     return np.array([urgency == best for urgency in urgencies])
 
 
-def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> BoolArray:
+def _find_allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> BoolArray:
     """Return whether a trigger can have allowed each joint action (n,), by the rules that depend on the trigger."""
     space = rulebook.space
     logged_locale = row.context.get("locale")

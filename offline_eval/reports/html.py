@@ -49,7 +49,7 @@ class _Scale:
     @classmethod
     def of(cls, results: Iterable[ValueEstimate | Group]) -> _Scale:
         """Make a scale for values with their intervals."""
-        values = [value for each in results for value in (each.low, each.value, each.high)]
+        values = [value for result in results for value in (result.low, result.value, result.high)]
         finite = [value for value in values if isfinite(value)]
         return cls(min(finite, default=0.0), max(finite, default=1.0))
 
@@ -84,30 +84,32 @@ def _sort_by_drawn(served: Sequence[object]) -> list[object]:
 
 
 def _describe_diagnostics(report: EvaluationReport) -> dict[str, str]:
-    found, weights = report.diagnostics, report.diagnostics.weights
+    diagnostics, weights = report.diagnostics, report.diagnostics.weights
     lines: dict[str, str] = {
-        "independent units": f"{found.units:,}",
-        "effective units": f"{found.effective_units:,.1f}",
-        "share of the heaviest unit": f"{found.largest_unit:.2%}",
-        "mean weight": f"{weights.mean:.4f} ± {found.mean_weight_error:.4f} (standard error; must be 1)",
+        "independent units": f"{diagnostics.units:,}",
+        "effective units": f"{diagnostics.effective_units:,.1f}",
+        "share of the heaviest unit": f"{diagnostics.largest_unit:.2%}",
+        "mean weight": f"{weights.mean:.4f} ± {diagnostics.mean_weight_error:.4f} (standard error; must be 1)",
         "share of the largest weight": f"{weights.largest_share:.2%}",
         "share of the heaviest rows (1 in 1,000)": f"{weights.heaviest_share:.2%}",
         "tail index of the weights": f"{weights.tail_index:.2f}",
-        "weight clipped away": f"{found.clipped:.2%}",
-        "target mass without support": f"{found.unsupported:.2%}",
-        "repeated rows": f"{found.repeats.share:.2%}" if found.repeats.known else "cannot be told apart",
-        "reward model against rewards": f"{found.model_z:+.1f} standard errors",
+        "weight clipped away": f"{diagnostics.clipped:.2%}",
+        "target mass without support": f"{diagnostics.unsupported:.2%}",
+        "repeated rows": f"{diagnostics.repeats.share:.2%}" if diagnostics.repeats.known else "cannot be told apart",
+        "reward model against rewards": f"{diagnostics.model_z:+.1f} standard errors",
     }
-    if found.against is not None:
-        other = found.against
+    if diagnostics.against is not None:
+        other = diagnostics.against
         lines |= {
             "other policy: effective rows": f"{other.weights.effective_sample_size:,.1f}",
             "other policy: mean weight": f"{other.weights.mean:.4f} ± {other.mean_weight_error:.4f}",
             "other policy: mass without support": f"{other.unsupported:.2%}",
         }
-    if (worst := found.served_worst) is not None:
+    if (worst := diagnostics.served_worst) is not None:
         furthest = f"{worst.label} drawn {worst.drawn:,} times, {worst.expected:,.1f} expected"
-        lines["served frequencies against propensities"] = f"chance {found.served_chance:.2g}; furthest: {furthest}"
+        lines["served frequencies against propensities"] = (
+            f"chance {diagnostics.served_chance:.2g}; furthest: {furthest}"
+        )
     return lines
 
 

@@ -41,7 +41,7 @@ def test_a_propensity_that_no_weight_can_be_made_of_is_named() -> None:
         LoggedBatch.of(**columns(propensity=[0.5, 1e-320, 0.5]))
 
 
-def test_rounding_above_1_is_brought_down_and_more_is_told_with_its_digits() -> None:
+def test_rounding_above_1_is_brought_down_and_more_is_refused_with_its_digits() -> None:
     rows = LoggedBatch.of(**columns(propensity=[1.0000001, 0.5, 1.0], target_propensity=[1.0000009, 0.5, 0.5]))
     assert rows.weight.tolist() == [1.0, 1.0, 0.5]
     with pytest.raises(

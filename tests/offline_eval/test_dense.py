@@ -36,7 +36,7 @@ def dense(**changes: object) -> list[LoggedBatch]:
 
 def test_dense_rows_keep_their_shoppers() -> None:
     shoppers = [rows.shoppers for rows in dense(shoppers=np.array(list("aabbccd")))]
-    assert [each.tolist() for each in shoppers if each is not None] == [["a", "a", "b"], ["b", "c", "c"], ["d"]]
+    assert [names.tolist() for names in shoppers if names is not None] == [["a", "a", "b"], ["b", "c", "c"], ["d"]]
 
 
 NUMBERS = [np.bool_, np.int8, np.int32, np.int64, np.float16, np.float32, np.float64]

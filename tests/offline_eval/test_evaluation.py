@@ -25,7 +25,7 @@ from tests.reference.worlds import World
 def test_values_are_given_whatever_the_verdict(world: World) -> None:
     report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
     assert report.verdict.level is Level.do_not_use
-    assert all(np.isfinite(each.value) for each in report.estimates)
+    assert all(np.isfinite(estimate.value) for estimate in report.estimates)
 
 
 def weightless(**changes: object) -> LoggedBatch:
@@ -43,10 +43,10 @@ def test_a_target_that_was_never_followed_has_no_self_normalised_value(interval:
     report = evaluate(
         weightless(labels={"day": np.arange(200) % 3}), Question(interval=interval, by=("day",), draws=20)
     )
-    found = {each.name: each for each in report.estimates}
+    values = {estimate.name: estimate for estimate in report.estimates}
     for name in ("snipw", "sndr"):
-        assert np.isnan([found[name].value, found[name].low, found[name].high]).all()
-    assert found["ipw"].value == 0.0
+        assert np.isnan([values[name].value, values[name].low, values[name].high]).all()
+    assert values["ipw"].value == 0.0
     assert codes(report)["no_value"] is Level.do_not_use
     assert "no value came out for snipw, sndr" in " ".join(finding.text for finding in report.verdict.findings)
     json.dumps(report.document(), allow_nan=False)

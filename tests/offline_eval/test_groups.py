@@ -28,15 +28,15 @@ def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
     email, push = report.groups["channel"]
     assert (email.label, push.label, email.rows, push.rows) == ("email", "push", 3_000, 1_000)
     assert email.share_target + push.share_target == pytest.approx(1.0)
-    own = rows.where(labels == "push")
-    assert push.value == pytest.approx(own.gain.sum() / own.weight.sum())
+    members = rows.where(labels == "push")
+    assert push.value == pytest.approx(members.gain.sum() / members.weight.sum())
 
 
 def split_log(chances: dict[str, float], label: str) -> LoggedBatch:
     """A log that claims even choices everywhere, and chooses the first message with these chances."""
     random = np.random.default_rng(24)
     groups = random.choice(list(chances), 20_000)
-    first = random.random(20_000) < np.array([chances[each] for each in groups.tolist()])
+    first = random.random(20_000) < np.array([chances[group] for group in groups.tolist()])
     return LoggedBatch.of(
         reward=first,
         propensity=np.full(20_000, 0.5),
@@ -54,21 +54,21 @@ def test_errors_that_cancel_over_all_are_found_by_segment() -> None:
     assert codes(report) == {"group_mean_weight": Level.do_not_use}
     assert "where segment is loyal the mean weight is 0." in report.verdict.findings[0].text
     assert "(2 such groups)" in report.verdict.findings[0].text
-    found = {each.label: each for each in report.groups["segment"]}
-    own = rows.where(rows.labels["segment"] == "new")
+    by_label = {group.label: group for group in report.groups["segment"]}
+    members = rows.where(rows.labels["segment"] == "new")
     totals = np.bincount(np.arange(20_000) // 2, np.where(rows.labels["segment"] == "new", rows.weight, 0.0))
-    assert found["new"].mean_weight == pytest.approx(own.weight.mean())
-    assert found["new"].mean_weight_error == pytest.approx(totals.std() * len(totals) ** 0.5 / len(own), rel=0.5)
-    assert abs(found["other"].mean_weight_z) < 4
-    assert f"{found['new'].mean_weight:.3f} ± " in render_page("groups", report, {})
-    assert report.document()["groups"]["segment"][0]["mean_weight"] == found["loyal"].mean_weight
+    assert by_label["new"].mean_weight == pytest.approx(members.weight.mean())
+    assert by_label["new"].mean_weight_error == pytest.approx(totals.std() * len(totals) ** 0.5 / len(members), rel=0.5)
+    assert abs(by_label["other"].mean_weight_z) < 4
+    assert f"{by_label['new'].mean_weight:.3f} ± " in render_page("groups", report, {})
+    assert report.document()["groups"]["segment"][0]["mean_weight"] == by_label["loyal"].mean_weight
 
 
 def test_what_the_draw_decides_need_not_have_a_mean_weight_of_1() -> None:
     rows = split_log({"push": 0.9, "email": 0.1}, "channel")
     assert codes(evaluate(rows, Question([SNIPW()], by=("channel",)))) == {}
-    told = Question([SNIPW()], by=("channel",), known_before=("channel",))
-    assert codes(evaluate(rows, told)) == {"group_mean_weight": Level.do_not_use}
+    text = Question([SNIPW()], by=("channel",), known_before=("channel",))
+    assert codes(evaluate(rows, text)) == {"group_mean_weight": Level.do_not_use}
 
 
 @pytest.mark.parametrize("size", [1, 4])

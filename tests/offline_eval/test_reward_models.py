@@ -32,9 +32,9 @@ def test_no_shopper_is_predicted_by_a_model_that_knows_it() -> None:
     context, action = np.ones((120, 1)), np.zeros(120, dtype=np.int64)
     cross_fit(context, action, shoppers.astype(np.float64), 2, shoppers=shoppers, model=Remembering)
     for fold, (_, rewards) in enumerate(Remembering.seen):
-        own = {float(each) for each in range(30) if fold_of(each, 3) == fold}
-        assert rewards.isdisjoint(own)
-        assert rewards | own == set(map(float, range(30)))
+        inside = {float(shopper) for shopper in range(30) if fold_of(shopper, 3) == fold}
+        assert rewards.isdisjoint(inside)
+        assert rewards | inside == set(map(float, range(30)))
 
 
 def test_the_default_learns_how_context_and_action_go_together() -> None:
@@ -57,8 +57,8 @@ def test_rewards_that_are_no_clicks_are_regressed() -> None:
 
 
 def test_crossed_features_are_indicators_and_products() -> None:
-    found = cross_features(np.array([[2.0, 3.0]]), np.array([1]), 2).toarray()
-    assert found.tolist() == [[0, 1, 0, 0, 2, 3]]
+    features = cross_features(np.array([[2.0, 3.0]]), np.array([1]), 2).toarray()
+    assert features.tolist() == [[0, 1, 0, 0, 2, 3]]
 
 
 def decision(number: int, context: str, drawn: int, reward: float) -> LoggedDecision:

@@ -115,7 +115,7 @@ def read_table(path: Path, layout: TableLayout) -> Iterator[Any]:
     with translate_errors(path):
         if is_parquet(path):
             file = pyarrow.parquet.ParquetFile(path)
-            wanted = _wanted(file.schema_arrow.names, layout)
+            wanted = _wanted_columns(file.schema_arrow.names, layout)
             yield from file.iter_batches(_BATCH, columns=wanted)
         else:
             yield from _read_csv(path, layout)
@@ -123,7 +123,7 @@ def read_table(path: Path, layout: TableLayout) -> Iterator[Any]:
 
 def _read_csv(path: Path, layout: TableLayout) -> Iterator[Any]:
     names = csv_names(path)
-    yield from csv_batches(path, names, _wanted(names, layout))
+    yield from csv_batches(path, names, _wanted_columns(names, layout))
 
 
 def csv_names(path: Path) -> list[str]:
@@ -156,7 +156,7 @@ def csv_batches(path: Path, names: Sequence[str], wanted: Sequence[str]) -> Iter
         yield pyarrow.RecordBatch.from_arrays(trimmed, schema=batch.schema)
 
 
-def _wanted(names: Sequence[str], layout: TableLayout) -> list[str]:
+def _wanted_columns(names: Sequence[str], layout: TableLayout) -> list[str]:
     optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
     wanted = list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
     check_columns(names, wanted)

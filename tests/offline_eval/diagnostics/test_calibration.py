@@ -29,7 +29,7 @@ def test_served_frequencies_know_a_logged_number_that_was_not_drawn_with() -> No
         wrong.add(["a", "b"], np.array([0.6, 0.4]), position)
     assert honest.chance() > 1e-3
     assert wrong.chance() < 1e-6
-    assert (honest + honest).served()[0].drawn == 2 * honest.served()[0].drawn
+    assert (honest + honest).frequencies()[0].drawn == 2 * honest.frequencies()[0].drawn
     assert ServedFrequencies().chance() == 1.0
 
 
@@ -43,7 +43,7 @@ def test_frequencies_of_joint_actions_are_tested_within_a_channel() -> None:
     report = evaluation.report(served=weighing.served)
     assert codes(report) == {"propensity_calibration": Level.do_not_use}
     assert "hint/push/0 was drawn 3,000 times, 1,500.0 were expected" in report.verdict.findings[0].text
-    assert [(each.label, each.drawn) for each in report.diagnostics.served] == [("push", 3_000)]
+    assert [(frequency.label, frequency.drawn) for frequency in report.diagnostics.served] == [("push", 3_000)]
 
 
 def test_rare_joint_actions_raise_no_false_alarm() -> None:
@@ -58,7 +58,7 @@ def test_rare_joint_actions_raise_no_false_alarm() -> None:
         for position in random.choice(300, 400, p=probabilities).tolist():
             served.add(names, probabilities, position)
         chances.append(served.chance())
-        surprises.append(max(each.z for each in served.served()))
+        surprises.append(max(frequency.z for frequency in served.frequencies()))
     assert min(chances) > 1e-3
     assert max(surprises) > 5
 
@@ -76,11 +76,11 @@ def test_frequencies_are_counted_in_bounded_memory_and_merge() -> None:
         names = ["common", f"rare-{number}"]
         for served in (whole, parts[number // 1_500]):
             served.add(names, np.array([0.5, 0.5]), number % 2)
-    found = {each.label: each for each in whole.served()}
-    merged = {each.label: each for each in (parts[0] + parts[1]).served()}
-    assert len(found) == 1_001
-    assert (found["common"].drawn, found["(others)"].drawn) == (1_500, 1_001)
-    assert sum(each.expected for each in found.values()) == pytest.approx(3_000)
-    assert merged["common"] == found["common"]
-    assert sum(each.drawn for each in merged.values()) == 3_000
+    frequencies = {frequency.label: frequency for frequency in whole.frequencies()}
+    merged = {frequency.label: frequency for frequency in (parts[0] + parts[1]).frequencies()}
+    assert len(frequencies) == 1_001
+    assert (frequencies["common"].drawn, frequencies["(others)"].drawn) == (1_500, 1_001)
+    assert sum(frequency.expected for frequency in frequencies.values()) == pytest.approx(3_000)
+    assert merged["common"] == frequencies["common"]
+    assert sum(frequency.drawn for frequency in merged.values()) == 3_000
     assert whole.chance() == pytest.approx(1.0)

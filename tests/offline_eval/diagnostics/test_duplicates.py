@@ -53,8 +53,8 @@ def test_however_often_a_log_with_names_was_loaded_it_is_known(world: World) -> 
 def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
     """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
     random = np.random.default_rng(19)
-    own = random.random(1_500)[np.repeat(np.arange(1_500), 4)]
-    rows = replace(world.log(6_000, random), v_target=own)
+    batch = random.random(1_500)[np.repeat(np.arange(1_500), 4)]
+    rows = replace(world.log(6_000, random), v_target=batch)
     assert not evaluate(rows, Question(estimators=[DR()])).diagnostics.repeats.known
 
 

@@ -61,7 +61,7 @@ def test_one_tiny_propensity_is_fatal(world: World) -> None:
     assert report.diagnostics.weights.effective_sample_size < 3
 
 
-def test_unsupported_mass_is_told(world: World) -> None:
+def test_unsupported_mass_is_reported(world: World) -> None:
     rows = world.log(20_000, np.random.default_rng(7))
     assert codes(report_of(rows, unsupported=np.full(len(rows), 0.005)))["support"] is Level.caution
     assert codes(report_of(rows, unsupported=np.full(len(rows), 0.05)))["support"] is Level.do_not_use
@@ -73,12 +73,12 @@ def test_a_biased_reward_model_warns_of_the_direct_method_only(world: World) -> 
     assert "reward_model" not in codes(evaluate(rows, Question(estimators=[DR()])))
 
 
-def test_clipped_mass_is_told(world: World) -> None:
+def test_clipped_mass_is_reported(world: World) -> None:
     rows = world.log(20_000, np.random.default_rng(10))
     assert "clipped_mass" in codes(evaluate(rows, Question(estimators=[IPW(max_weight=1.0)])))
 
 
-def test_skewed_rewards_are_told() -> None:
+def test_skewed_rewards_are_reported() -> None:
     random = np.random.default_rng(11)
     reward = np.zeros(20_000)
     reward[:4] = 1.0
@@ -88,7 +88,7 @@ def test_skewed_rewards_are_told() -> None:
     assert codes(evaluate(rows, Question(estimators=[IPW()])))["skewed_rewards"] is Level.caution
 
 
-def test_rare_rewards_are_told_also_where_the_heavy_rows_hold_none() -> None:
+def test_rare_rewards_are_reported_also_where_the_heavy_rows_hold_none() -> None:
     """40 of 20,000 rows are rewarded, none of the 500 that carry half of the weight: the interval knows no better."""
     heavy, last = np.arange(20_000) < 500, np.arange(20_000) >= 19_960
     rows = LoggedBatch.of(
@@ -106,7 +106,7 @@ def test_common_rewards_of_light_rows_do_not_hide_the_rare_ones_of_heavy_rows(
     heavy_chance: float, light_chance: float
 ) -> None:
     """A tenth of the rows has nearly all weight, and a reward or two: such intervals held the truth in 77 to 87 %."""
-    told = []
+    is_reported = []
     for seed in range(10):
         random = np.random.default_rng([20, seed])
         heavy = random.random(20_000) < 0.1
@@ -115,8 +115,8 @@ def test_common_rewards_of_light_rows_do_not_hide_the_rare_ones_of_heavy_rows(
             propensity=np.where(heavy, 0.1, 0.9),
             target_propensity=np.where(heavy, 0.98, 0.02),
         )
-        told.append("skewed_rewards" in codes(evaluate(rows, Question([SNIPW()]))))
-    assert sum(told) >= 8
+        is_reported.append("skewed_rewards" in codes(evaluate(rows, Question([SNIPW()]))))
+    assert sum(is_reported) >= 8
 
 
 @pytest.mark.parametrize("reward", [0.0, 1.0])
@@ -132,7 +132,7 @@ def test_an_interval_from_rewards_that_are_all_alike_is_not_trusted(reward: floa
     assert codes(evaluate(elsewhere, Question([SNIPW()]))) == {"same_rewards": Level.caution}
 
 
-def test_a_few_shoppers_who_bring_nearly_all_value_are_told() -> None:
+def test_a_few_shoppers_who_bring_nearly_all_value_are_reported() -> None:
     """LoggedBatch of such a shopper look like many rewards; the interval rests on the three of them."""
     shoppers = np.repeat(np.arange(2_000), 12)
     random = np.random.default_rng(22)
@@ -151,8 +151,8 @@ def test_summaries_merge(world: World) -> None:
     rows = world.log(3_000, np.random.default_rng(13))
     head, tail = rows.slice(0, 700), rows.slice(700, 3_000)
     whole, one, two = Weights(), Weights(), Weights()
-    for each, part in ((whole, rows), (one, head), (two, tail)):
-        each.add(part.weight, part.reward)
+    for weights, part in ((whole, rows), (one, head), (two, tail)):
+        weights.add(part.weight, part.reward)
     apart, merged = whole.summary(), (one + two).summary()
     assert merged.histogram == apart.histogram
     for name in ("rows", "mean", "effective_sample_size", "largest", "tail_index", "skewness", "zeros"):
@@ -167,7 +167,7 @@ def test_summaries_merge(world: World) -> None:
         assert vars(ours) == pytest.approx(vars(theirs))
 
 
-def crowded(sizes: list[int]) -> LoggedBatch:
+def make_crowd(sizes: list[int]) -> LoggedBatch:
     """Shoppers with so many rows each, under a target unlike the log's."""
     shoppers = np.repeat(np.arange(len(sizes)), sizes)
     first = np.random.default_rng(18).random(len(shoppers)) < 0.5
@@ -190,9 +190,9 @@ def crowded(sizes: list[int]) -> LoggedBatch:
         ([40] * 90, {"effective_units": Level.caution, "few_units": Level.caution}),
     ],
 )
-def test_a_shopper_with_many_rows_is_one_unit(sizes: list[int], found: dict[str, Level]) -> None:
-    rows = crowded(sizes)
-    assert codes(evaluate(rows, Question([SNIPW()]))) == found
+def test_a_shopper_with_many_rows_is_one_unit(sizes: list[int], expected: dict[str, Level]) -> None:
+    rows = make_crowd(sizes)
+    assert codes(evaluate(rows, Question([SNIPW()]))) == expected
     assert codes(evaluate(rows, Question([SNIPW()], clustered=False))) == {}
     totals = np.bincount(rows.shoppers, rows.weight) if rows.shoppers is not None else np.zeros(0)
     diagnostics = evaluate(rows, Question([SNIPW()])).diagnostics
@@ -218,5 +218,7 @@ def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
 
 def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
     rows = world.log(20_000, np.random.default_rng(22))
-    own = replace(rows, unsupported=np.full(20_000, 0.005))
-    assert codes(evaluate(replace(own, against=own.as_logging()), Question([SNIPW()]))) == {"support": Level.caution}
+    batch = replace(rows, unsupported=np.full(20_000, 0.005))
+    assert codes(evaluate(replace(batch, against=batch.as_logging()), Question([SNIPW()]))) == {
+        "support": Level.caution
+    }

@@ -16,9 +16,9 @@ def test_a_heavy_tail_has_a_high_index_and_a_bounded_one_a_low_one() -> None:
         (random.random(50_000), -1.5, 0.2),
         (random.choice([0.5, 1.5], 50_000), 0.0, 0.0),
     ):
-        found = Weights()
-        found.add(weights, np.ones(50_000))
-        assert low <= found.summary().tail_index <= high
+        index = Weights()
+        index.add(weights, np.ones(50_000))
+        assert low <= index.summary().tail_index <= high
 
 
 @pytest.mark.parametrize(("rows", "chance", "wanted"), [(20_000, 0.0025, 0.125), (50_000, 0.005, 0.1)])
@@ -28,6 +28,6 @@ def test_a_step_between_two_levels_of_weights_is_no_tail(rows: int, chance: floa
         random = np.random.default_rng([23, seed])
         logged, target = (level * np.exp(random.normal(0, 0.01, rows)) for level in (chance, wanted))
         rare = random.random(rows) < logged
-        found = Weights()
-        found.add(np.where(rare, target / logged, (1 - target) / (1 - logged)), random.random(rows))
-        assert found.summary().tail_index < 0.5
+        index = Weights()
+        index.add(np.where(rare, target / logged, (1 - target) / (1 - logged)), random.random(rows))
+        assert index.summary().tail_index < 0.5

@@ -65,6 +65,6 @@ def test_bootstrap_intervals_equal_the_golden_ones(golden: dict[str, Any], sourc
     totals = Totals(list(CASES.values()), interval.keep(clustered=False))
     for block in cut_blocks(source):
         totals.add(block)
-    found = interval.bounds(list(CASES.values()), totals.sample(), alpha=0.05)
-    for name, bounds in zip(CASES, found, strict=True):
+    intervals = interval.bounds(list(CASES.values()), totals.sample(), alpha=0.05)
+    for name, bounds in zip(CASES, intervals, strict=True):
         assert list(bounds) == pytest.approx(golden[name]["ci"], rel=0, abs=1e-9), name

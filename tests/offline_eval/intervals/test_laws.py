@@ -51,10 +51,12 @@ EVERY: tuple[tuple[Interval, tuple[Estimator, ...]], ...] = (
     (Normal(), tuple(make_estimators())),
     (Bootstrap(draws=200), tuple(make_estimators())),
     (ObpBootstrap(draws=200), tuple(make_estimators())),
-    (Bernstein(LIMITS), tuple(each for each in make_estimators() if has_score_range(each))),
+    (Bernstein(LIMITS), tuple(estimator for estimator in make_estimators() if has_score_range(estimator))),
     (ClopperPearson(LIMITS), (IPW(),)),
 )
-every_interval = pytest.mark.parametrize(("interval", "estimators"), EVERY, ids=[each.name for each, _ in EVERY])
+every_interval = pytest.mark.parametrize(
+    ("interval", "estimators"), EVERY, ids=[interval.name for interval, _ in EVERY]
+)
 
 
 @every_interval
@@ -148,7 +150,7 @@ def hits(make: Callable[[np.random.Generator], Bounds], truth: float, repetition
     return sum(low <= truth <= high for low, high in (make(random) for _ in range(repetitions)))
 
 
-@pytest.mark.parametrize("estimator", [IPW(), SNIPW(), DR(), SNDR(), Difference(DR())], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [IPW(), SNIPW(), DR(), SNDR(), Difference(DR())], ids=repr)
 def test_normal_intervals_cover(estimator: Estimator, world: World) -> None:
     """Of 400 the 95 % interval misses some 20; fewer than 7 or more than 37 has a chance below 1 in 2,000."""
     truth = world.truth
@@ -189,13 +191,13 @@ def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimat
     assert hits(make, world.truth, 400) >= 400 * 0.95 - 3 * np.sqrt(400 * 0.05 * 0.95)
 
 
-@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=repr)
 def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimator, world: World) -> None:
     rows = world.log(4_000, np.random.default_rng(19))
-    (own,) = bounds(Bernstein(LIMITS), (estimator,), rows)
+    (single,) = bounds(Bernstein(LIMITS), (estimator,), rows)
     (apart,) = bounds(Bernstein(LIMITS), (Difference(estimator),), replace(rows, against=rows.as_logging()))
     assert apart.low < world.truth - world.logged_truth < apart.high
-    assert apart.high - apart.low < 4 * (own.high - own.low)
+    assert apart.high - apart.low < 4 * (single.high - single.low)
 
 
 def test_rounding_breaks_no_promise(world: World) -> None:

@@ -45,7 +45,7 @@ def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not
     assert peeked > 13
 
 
-@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=repr)
 def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
     estimator: Estimator, world: World
 ) -> None:

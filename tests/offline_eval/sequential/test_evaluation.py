@@ -28,7 +28,7 @@ from policies.catalogue.action_space import JointAction
 from tests.reference.worlds import Fatigue
 
 WORLD = Fatigue()
-every_estimator = pytest.mark.parametrize("estimator", SEQUENTIAL_ESTIMATORS, ids=lambda each: each.name)
+every_estimator = pytest.mark.parametrize("estimator", SEQUENTIAL_ESTIMATORS, ids=lambda estimator: estimator.name)
 
 
 def value(estimator: SequentialEstimator, trajectories: Trajectories) -> float:
@@ -45,7 +45,7 @@ def logs() -> list[Trajectories]:
     return [WORLD.log(2_000, random) for _ in range(40)]
 
 
-@pytest.mark.parametrize("estimator", [StateMarginal(), FittedQ()], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [StateMarginal(), FittedQ()], ids=lambda estimator: estimator.name)
 def test_the_mean_over_logs_is_within_3_percent_of_the_truth(
     estimator: SequentialEstimator, logs: list[Trajectories]
 ) -> None:
@@ -149,11 +149,11 @@ def test_a_better_message_on_the_same_channel_is_what_sequential_estimates_do_no
     log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=12)
     report = evaluate_sequential(log, draws=40)
     assert all(estimate.high < 0.3 for estimate in report.estimates if estimate.name in ("state-marginal", "fqe"))
-    (finding,) = (each for each in report.findings if each.code == "within_channel")
+    (finding,) = (estimator for estimator in report.findings if estimator.code == "within_channel")
     assert finding.level is Level.caution
-    told = re.search(r"changes its value by (\S+) ± (\S+): ", finding.text)
-    assert told is not None
-    assert float(told[1]) == pytest.approx(0.1, abs=4 * float(told[2]))
+    findings = re.search(r"changes its value by (\S+) ± (\S+): ", finding.text)
+    assert findings is not None
+    assert float(findings[1]) == pytest.approx(0.1, abs=4 * float(findings[2]))
 
 
 @given(

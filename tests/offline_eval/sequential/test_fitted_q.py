@@ -22,6 +22,6 @@ def test_a_state_that_hides_the_past_is_found_by_the_residual() -> None:
 
 def test_actions_hardly_ever_tried_are_found() -> None:
     rare = replace(WORLD, logged=0.002).log(300, np.random.default_rng(9))
-    found = check_fit(rare)
-    assert found.rare > 0.05
-    assert not found.is_sound
+    convergence = check_fit(rare)
+    assert convergence.rare > 0.05
+    assert not convergence.is_sound

@@ -32,7 +32,7 @@ def decision(number: int, **changes: Any) -> LoggedDecision:
     return LoggedDecision(f"e-{number}", f"s-{number % 2}", float(number), actions=actions, **values)
 
 
-def told(**changes: Any) -> list[LoggedDecision]:
+def make_log(**changes: Any) -> list[LoggedDecision]:
     return [decision(number, **(changes if number == 3 else {})) for number in range(8)]
 
 
@@ -49,7 +49,7 @@ def told(**changes: Any) -> list[LoggedDecision]:
 )
 def test_bad_decisions_are_named_by_their_row_in_the_log(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(BadData, match=re.escape(complaint)):
-        Trajectories.of_decisions(told(**changes), UniformTarget())
+        Trajectories.of_decisions(make_log(**changes), UniformTarget())
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_bad_decisions_are_named_by_their_row_in_the_log(changes: dict[str, Any]
 def test_a_bad_answer_of_a_target_is_named_by_its_decision(answer: Any, complaint: str) -> None:
     target = CallableTarget(lambda decision: answer if decision.event_id == "e-3" else np.full(3, 1 / 3))
     with pytest.raises(BadData, match=re.escape(complaint)):
-        Trajectories.of_decisions(told(), target)
+        Trajectories.of_decisions(make_log(), target)
 
 
 def test_a_log_without_the_number_of_recent_sends_has_no_trajectories() -> None:
     with pytest.raises(NotAvailable, match=r"need recent_sends in the context.*event 'e-3' tells device"):
-        Trajectories.of_decisions(told(context={"device": "mobile"}), UniformTarget())
+        Trajectories.of_decisions(make_log(context={"device": "mobile"}), UniformTarget())
 
 
 def test_bad_trajectories_are_named() -> None:

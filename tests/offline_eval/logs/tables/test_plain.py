@@ -62,11 +62,11 @@ def test_every_table_is_evaluated_or_refused_by_name(file: Path, changes: list[t
     """Columns of any type, left as they are, replaced, added, or there twice."""
     kept = [(name, values) for name, values in SOUND.items() if name not in dict(changes)]
     write(file, [*kept, *((name, AWKWARD[kind]) for name, kind in changes)])
-    assert refused(file) in {None, *dict(changes)}
+    assert find_refused_column(file) in {None, *dict(changes)}
 
 
-def refused(path: Path) -> str | None:
-    """Tell which column a file is refused for."""
+def find_refused_column(path: Path) -> str | None:
+    """Return the column for which a file is refused."""
     try:
         evaluate(read_batches(path, TableLayout(needs_model=False)), QUESTION)
     except BadData as refusal:
@@ -79,7 +79,7 @@ def refused(path: Path) -> str | None:
 def test_a_column_that_stands_twice_is_refused_even_where_it_may_be_absent(
     tmp_path: Path, name: str, written: Write
 ) -> None:
-    others = [(own, values) for own, values in SOUND.items() if own != name]
+    others = [(column, values) for column, values in SOUND.items() if column != name]
     path = written(tmp_path / "rows", [*others, *[(name, [0.5] * ROWS)] * 2])
     with pytest.raises(BadData, match=f"column {name}: stands twice"):
         read(path)
@@ -94,12 +94,12 @@ def test_a_column_that_nobody_reads_may_stand_twice(tmp_path: Path, written: Wri
 @several
 def test_a_category_that_no_row_has_changes_nothing(file: Path, shoppers: list[str], names: list[str]) -> None:
     numbers = [(name, [0.5] * len(shoppers)) for name in SOUND]
-    category = pyarrow.DictionaryArray.from_arrays([names.index(each) for each in shoppers], names)
-    found, plain = (read(write(file, [*numbers, ("shopper", column)])).shoppers for column in (category, shoppers))
-    assert found is not None
+    category = pyarrow.DictionaryArray.from_arrays([names.index(value) for value in shoppers], names)
+    numbered, plain = (read(write(file, [*numbers, ("shopper", column)])).shoppers for column in (category, shoppers))
+    assert numbered is not None
     assert plain is not None
     # Numbers differ, who is whom does not.
-    assert len({*zip(found.tolist(), plain.tolist(), strict=True)}) == len({*shoppers}) == len({*found.tolist()})
+    assert len({*zip(numbered.tolist(), plain.tolist(), strict=True)}) == len({*shoppers}) == len({*numbered.tolist()})
 
 
 def test_an_empty_category_is_named_by_its_row_in_any_batch(tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_shoppers_of_no_name_are_refused(tmp_path: Path, kind: str) -> None:
 @several
 def test_whole_numbers_are_rewards_however_large(file: Path, rewards: list[int]) -> None:
     columns = {name: [0.5] * len(rewards) for name in SOUND} | {"reward": rewards}
-    assert read(write(file, [*columns.items()])).reward.tolist() == [float(each) for each in rewards]
+    assert read(write(file, [*columns.items()])).reward.tolist() == [float(value) for value in rewards]
