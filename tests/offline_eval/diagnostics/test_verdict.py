@@ -177,7 +177,7 @@ def make_crowd(sizes: list[int]) -> LoggedBatch:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "found"),
+    ("sizes", "expected"),
     [
         ([12] * 500, {}),
         ([12] * 500 + [200], {}),
