@@ -66,7 +66,8 @@ class Question:
             return
         for estimator in self.estimators:
             if not estimator.has_sequence:
-                raise NotAvailable(f"a confidence sequence exists for ipw and dr unclipped, not for {estimator!r}")
+                known = " and ".join(other.name for other in make_estimators() if other.has_sequence)
+                raise NotAvailable(f"a confidence sequence exists for {known} unclipped, not for {estimator!r}")
         self.make_sequences()
 
     def make_interval(self) -> Interval:

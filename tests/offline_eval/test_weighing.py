@@ -28,8 +28,8 @@ def test_weights_by_slots_are_unbiased_with_every_estimator_that_is(
     weighing = Weighing(CallableTarget(lambda _: wanted), predict=lambda _: np.array([0.9, 0.1, 0.3, 0.8]), slots=slots)
     times = np.repeat(np.arange(4), (np.array(logged) * 10).astype(int))
     log = [decision(number, drawn, np.array(logged), reward[drawn]) for number, drawn in enumerate(times.tolist())]
-    unbiased = [estimator for estimator in make_estimators() if not estimator.trusts_model]
-    estimators = unbiased + make_estimators(["switch-dr", "dr-os"], tau=99, shrinkage=1e12)
+    names = ["ipw", "snipw", "dr", "sndr", "switch-dr", "dr-os"]
+    estimators = make_estimators(names, tau=99, shrinkage=1e12)
     totals = Totals(estimators)
     (rows,) = weighing.batches(log)
     totals.add(rows)
