@@ -16,6 +16,7 @@ from offline_eval import (
     DROS,
     ESTIMATORS,
     IPW,
+    SNDR,
     SNIPW,
     Difference,
     Estimator,
