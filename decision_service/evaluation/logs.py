@@ -130,7 +130,7 @@ class LogSource:
         return Trajectories.of_decisions(self._decisions(), self._targets.make(self._target))
 
     def findings(self) -> list[Finding]:
-        """Return whether history matters, whether a target was learned from the log, and which decisions are apart."""
+        """Return findings on history, on targets learned from the log, and on decisions left out or without shopper."""
         young = self._read.young if isinstance(self._read, DatabaseReader) else 0
         left_out = f"{young} decisions are left out, as an eligible send could still earn something"
         without, total = self._have_shopper[False], self._have_shopper.total()

@@ -1,4 +1,4 @@
-"""Sources: what is evaluated, as batches of rows."""
+"""Sources of batches: a plain table, or a log with a target."""
 
 from __future__ import annotations
 

@@ -73,8 +73,9 @@ def _make(name: str, parameters: Mapping[str, float]) -> Estimator:
 def find_parameters() -> dict[str, tuple[Parameter, list[str]]]:
     """Return all parameters by name, each with the names of the estimators that take it.
 
-    >>> [(name, estimators) for name, (_, estimators) in find_parameters().items()]
-    [('clip', ['ipw', 'dr']), ('tau', ['switch-dr']), ('shrinkage', ['dr-os'])]
+    >>> parameter, estimators = find_parameters()["tau"]
+    >>> parameter.default, estimators
+    (5.0, ['switch-dr'])
     """
     by_name: dict[str, tuple[Parameter, list[str]]] = {}
     for name, estimator in ESTIMATORS.items():
