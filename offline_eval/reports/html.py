@@ -7,6 +7,7 @@ from math import isfinite, log10
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from offline_eval.diagnostics.calibration import ServedFrequency
 from offline_eval.diagnostics.weights import EDGES, WeightSummary
 from offline_eval.reports.report import DAY, EvaluationReport, Group, ValueEstimate
 
@@ -79,8 +80,8 @@ def _list_weight_bars(weights: WeightSummary) -> list[tuple[str, int]]:
     return zeros + list(zip(labels[first : last + 1], weights.histogram[first : last + 1], strict=True))
 
 
-def _sort_by_drawn(served: Sequence[object]) -> list[object]:
-    return sorted(served, key=lambda frequency: -frequency.drawn)  # type: ignore[attr-defined]
+def _sort_by_drawn(served: Sequence[ServedFrequency]) -> list[ServedFrequency]:
+    return sorted(served, key=lambda frequency: -frequency.drawn)
 
 
 def _describe_diagnostics(report: EvaluationReport) -> dict[str, str]:
