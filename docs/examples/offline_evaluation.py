@@ -70,8 +70,8 @@ def randomised_offers() -> None:
     chosen = offers.learned(train)(test.contexts)
     rows = offers.rows_for(test, chosen)
     channels = np.array([test.space[arm].channel for arm in test.arms.tolist()])
-    fill_labels = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
-    report = evaluate(fill_labels, Question(make_estimators(["ipw", "snipw", "dr"]), by=("channel",)))
+    labelled = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
+    report = evaluate(labelled, Question(make_estimators(["ipw", "snipw", "dr"]), by=("channel",)))
     say(f"  uniform completes {test.completed.mean():.3f}; the learned policy:")
     show(report)
     for group in report.groups["channel"]:
