@@ -11,12 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
+from policies.models.registry import POLICIES
 from simulators.experiments.comparison import Estimate
 from simulators.experiments.study import Result, Study, over_seeds
 
 Numbers = NDArray[np.float64]
 Results = Mapping[str, Sequence[Result]]
 """The results of each contender, one per seed, by its name."""
+
+_ORACLE = ("oracle", "the oracle")
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("decision_service", "cli"),
@@ -74,9 +77,9 @@ def _summarise(policy: str, by_name: Results) -> str:
         return over_seeds([result.last_weeks for result in by_name[name]]).value
 
     parts = []
-    for name, words in (("rule", "the business rule"), ("uniform", "uniform choice"), ("oracle", "the oracle")):
+    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
         if name in by_name and name != policy and last(name) > 0:
-            parts.append(f"{last(policy) / last(name):.0%} of {words}")
+            parts.append(f"{last(policy) / last(name):.0%} of {description}")
     compared = f": {', '.join(parts)}" if parts else ""
     left = over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
     reach = over_seeds([result.reach for result in by_name[policy]]).value

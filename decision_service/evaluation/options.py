@@ -57,7 +57,13 @@ class EvaluateOptions:
             is_fact=False,
         ),
     ]
-    target: Annotated[str | None, Option(f"The policy to evaluate on a log: {KNOWN}.", of_log=True)] = None
+    target: Annotated[
+        str | None,
+        Option(
+            f"The policy to evaluate on a log: {KNOWN}. A policy that scores can end in a floor, such as rule@0.1.",
+            of_log=True,
+        ),
+    ] = None
     against: Annotated[str | None, Option("Another target: also the paired difference to it.")] = None
     estimators: Annotated[
         str | None, Option(f"Names, with commas between; default: {', '.join(ESTIMATORS)}.", is_fact=False)

@@ -9,16 +9,23 @@ from pathlib import Path
 
 from decision_service.learning.registry.base import RegistryUnavailable, Version
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.learning.serving import learned_policy
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
 from offline_eval.targets import CallableTarget, LoggingTarget, PolicyTarget, TableTarget, Target, UniformTarget
 from offline_eval.vw_target import VwTarget
+from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelMismatch, ModelSnapshot
-from policies.models.policy import Policy, rule_policy
+from policies.models.exploration import check_epsilon
+from policies.models.learned import learned_policy
+from policies.models.policy import DEFAULT_EPSILON, Policy
+from policies.models.registry import BASELINES
 
-KNOWN = "version:N, rule (both also with @FLOOR), uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
+KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
+
+
+_OF_ANY_LOG: dict[str, Target] = {"logging": LoggingTarget(), "uniform": UniformTarget()}
+"""Targets that need no catalogue, so that they evaluate on foreign logs too."""
 
 
 class Targets:
@@ -27,16 +34,16 @@ class Targets:
     Parameters
     ----------
     registry_url
-        Where model versions are; None where that is not known.
+        The registry with the model versions; None where it is not known.
     """
 
     def __init__(self, registry_url: str | None) -> None:
         self._registry_url = registry_url
         self.learned_at: dict[str, float] = {}
-        """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
+        """By the name of a target that was learned: the latest time in the data that it was learned from."""
 
     def make(self, name: str) -> Target:
-        """Make a target; ``rule_policy`` and ``version:N`` may end in ``@ε`` for another floor than the default.
+        """Make a target; the name of a policy that scores may end in ``@ε`` for another floor than the default.
 
         Raises
         ------
@@ -45,13 +52,13 @@ class Targets:
         """
         kind, colon, rest = name.partition(":")
         if not colon:
-            return self._plain(*_floored(name))
+            return self._plain(*_split_floor(name))
         match kind:
             case "version":
-                number, floor = _floored(rest)
+                number, floor = _split_floor(rest)
                 version = self._version(number)
                 self.learned_at[name] = float(version.facts["at"])
-                return PolicyTarget(_compiled(version, floor))
+                return PolicyTarget(_compile_model(version, floor))
             case "table":
                 return TableTarget(read_probabilities(Path(rest)))
             case "call":
@@ -63,14 +70,15 @@ class Targets:
 
     @staticmethod
     def _plain(name: str, floor: float | None) -> Target:
-        if name == "rule":
-            policy = _with_floor(rule_policy(), floor)
-            return PolicyTarget(lambda decision: policy)
-        if name not in ("logging", "uniform"):
+        if name in _OF_ANY_LOG:
+            if floor is not None:
+                raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
+            return _OF_ANY_LOG[name]
+        if name not in BASELINES:
             raise _unknown(name)
-        if floor is not None:
-            raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
-        return LoggingTarget() if name == "logging" else UniformTarget()
+        factory = BASELINES[name]
+        _check(floor)
+        return PolicyTarget(_once_per_catalogue(lambda rulebook: _with_floor(factory.make(rulebook), floor)))
 
     def _version(self, text: str) -> Version:
         if self._registry_url is None:
@@ -89,26 +97,34 @@ class Targets:
             raise NotAvailable(f"the registry has no model version {text}") from None
 
 
-def _compiled(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
-    """Compile the model once for each catalogue version that the log goes through."""
+def _compile_model(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
     number = version.number
     if version.payload is None:
         raise NotAvailable(f"the bytes of model version {number} were pruned")
     snapshot = ModelSnapshot.from_bytes(version.payload)
+
+    def make(rulebook: Rulebook) -> Policy:
+        try:
+            return _with_floor(learned_policy(snapshot, rulebook, number), floor)
+        except ModelMismatch as error:
+            raise NotAvailable(f"model version {number}: {error}") from error
+
+    return _once_per_catalogue(make)
+
+
+def _once_per_catalogue(make: Callable[[Rulebook], Policy]) -> Callable[[LoggedDecision], Policy]:
+    """Make the policy once for each catalogue version that the log goes through."""
     policies: dict[int, Policy] = {}
 
-    def make(decision: LoggedDecision) -> Policy:
+    def policy_of(decision: LoggedDecision) -> Policy:
         if decision.policy_inputs is None:
-            raise NotAvailable("a model version needs a log of the service, with its catalogue and masks")
+            raise NotAvailable("a policy needs a log of the service, with its catalogue and masks")
         rulebook = decision.policy_inputs.rulebook
         if rulebook.version not in policies:
-            try:
-                policies[rulebook.version] = _with_floor(learned_policy(snapshot, rulebook, number), floor)
-            except ModelMismatch as error:
-                raise NotAvailable(f"model version {number}: {error}") from error
+            policies[rulebook.version] = make(rulebook)
         return policies[rulebook.version]
 
-    return make
+    return policy_of
 
 
 def _see_current_directory() -> None:
@@ -122,8 +138,8 @@ def _unknown(name: str) -> NotAvailable:
     return NotAvailable(f"there is no target {name!r}; known are {KNOWN}")
 
 
-def _floored(name: str) -> tuple[str, float | None]:
-    """Part a name from its floor, None where it has none."""
+def _split_floor(name: str) -> tuple[str, float | None]:
+    """Return a name and its floor; None where the name has no floor."""
     name, at, floor = name.partition("@")
     if not at:
         return name, None
@@ -131,6 +147,13 @@ def _floored(name: str) -> tuple[str, float | None]:
         return name, float(floor)
     except ValueError:
         raise NotAvailable(f"a floor is a number, not {floor!r}") from None
+
+
+def _check(floor: float | None) -> None:
+    try:
+        check_epsilon(DEFAULT_EPSILON if floor is None else floor, learns=False)
+    except ValueError as error:
+        raise NotAvailable(str(error)) from None
 
 
 def _with_floor(policy: Policy, floor: float | None) -> Policy:
