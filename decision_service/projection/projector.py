@@ -33,7 +33,7 @@ from policies.records.rows import (
     Row,
     ShopperRow,
 )
-from policies.rules.budget import BudgetDay, spent_by
+from policies.rules.budget import BudgetDay, spending_of
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -128,7 +128,7 @@ class _BatchFold:
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
         self._states[key] = fold(before, row)
-        self._spent.update(spent_by(row, before))
+        self._spent.update(spending_of(row, before))
         self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))
 
     def update(self, before: int, after: int, catalogue: int | None) -> StateUpdate:
