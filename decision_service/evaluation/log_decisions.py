@@ -20,6 +20,7 @@ from policies.learning.attribution import Attribution, Owner, by_name
 from policies.learning.reward import reward_of
 from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row
 
+_ROWS_AT_ONCE = 2_000
 YOUNG = "young"
 """The count of decisions that could still earn something."""
 
@@ -78,7 +79,7 @@ class LogDecisions:
         LogUnavailable
             When the log cannot be read.
         """
-        for stored in read_rows(self._log):
+        for stored in read_rows(self._log, batch=_ROWS_AT_ONCE):
             self._fold(stored.position, _read(stored))
             yield from self._ready()
         self.counts[YOUNG] = len(self._queue)
