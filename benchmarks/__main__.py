@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import markdown
+from benchmarks.page import markdown
 from decision_service.cli.measurements import Measured, facts, write
 
 app = typer.Typer(

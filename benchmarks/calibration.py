@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from simulators.world.tick import Tick
 
 from decision_service.cli.measurements import Measured
-from simulators.parameters import CHANNELS, Channel, ChannelTable
-from simulators.scenario import scenario
-from simulators.shops.broadcast import Broadcast, run
+from simulators.parameters import CHANNELS, ChannelTable
+from simulators.scenario import find_scenario
+from simulators.shops.broadcast import Broadcast, run_sender
 from simulators.world.messages import STANDARD
-from simulators.world.tick import Tick
 from simulators.world.world import World
 
 TARGETS: dict[str, tuple[float, float]] = {
@@ -28,7 +28,7 @@ TARGETS: dict[str, tuple[float, float]] = {
     "sms": (0.075, 0.010),
     "webpush": (0.036, 0.003),
 }
-"""Channel → clicks and opt-outs per send of a weekly broadcast: the research note, section 6, which lies in the
+"""ChannelTraits → clicks and opt-outs per send of a weekly broadcast: the research note, section 6, which lies in the
 bands of section 3. In-app has no published rates and is seen by definition: its intercepts are judgement."""
 
 _ROUNDS = 5
@@ -39,7 +39,7 @@ class Fit:
     """A channel as fitted, and the rates per send that it then shows, with standard errors."""
 
     channel: str
-    traits: Channel
+    traits: ChannelTraits
     clicks: float
     clicks_error: float
     opt_outs: float
@@ -63,17 +63,17 @@ def _fit(name: str, clicks: float, opt_outs: float, shoppers: int, seed: int) ->
     return rates(name, traits, shoppers, seed)
 
 
-def rates(name: str, traits: Channel, shoppers: int, seed: int) -> Fit:
+def rates(name: str, traits: ChannelTraits, shoppers: int, seed: int) -> Fit:
     """Measure the rates per send of a weekly broadcast on one channel."""
     channels = ChannelTable((name,), (replace(traits, consent=1.0),))
     repertoire = replace(STANDARD, channels=channels, offered=STANDARD.offered[:, :1], costs=STANDARD.costs[:, :1])
-    world, counts = World(scenario("stationary"), shoppers, seed, repertoire), Counter[str]()
+    world, counts = World(find_scenario("stationary"), shoppers, seed, repertoire), Counter[str]()
 
-    def watch(hour: Tick) -> None:
-        for outcomes in hour.outcomes:
+    def on_tick(tick: Tick) -> None:
+        for outcomes in tick.outcomes:
             counts[outcomes.kind] += len(outcomes.tickets)
 
-    run(world, Broadcast(1, (name,)), watch=watch)
+    run_sender(world, Broadcast(1, (name,)), on_tick=on_tick)
     sends, left = counts["delivered"], counts["opt_out"] + counts["complaint"]
     click, out = counts["click"] / sends, left / sends
     return Fit(name, traits, click, _error(click, sends), out, _error(out, sends))

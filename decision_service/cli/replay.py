@@ -15,7 +15,12 @@ from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import rule_policy, uniform_policy
-from simulators.experiments.comparison import Estimate, Run, difference, realised_difference
+from simulators.experiments.comparison import (
+    MeanEstimate,
+    ShopRun,
+    estimate_difference,
+    estimate_realised_difference,
+)
 from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
 from simulators.replay.replay import Replay
 from simulators.shops.base import Shop
@@ -67,7 +72,7 @@ def _check(catalogue: Catalogue) -> None:
 
 def _runs(
     service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
-) -> list[Run]:
+) -> list[ShopRun]:
     """Let the service, the rule and uniform meet the same arrivals; the baselines act without a floor."""
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
     shops: list[tuple[str, Shop]] = [
@@ -80,11 +85,12 @@ def _runs(
         tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
         advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
         return [
-            Run.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue) for name, shop in shops
+            ShopRun.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue)
+            for name, shop in shops
         ]
 
 
-def _results(runs: list[Run]) -> list[Measured]:
+def _results(runs: list[ShopRun]) -> list[Measured]:
     service, *others = runs
     part = service.last_quarter()
     per_decision = [
@@ -107,16 +113,16 @@ def _results(runs: list[Run]) -> list[Measured]:
     differences = [
         _measured(f"replay.{name}service_minus_{run.name}", estimate(service, run, part))
         for run in others
-        for name, estimate in (("", difference), ("realised.", realised_difference))
+        for name, estimate in (("", estimate_difference), ("realised.", estimate_realised_difference))
     ]
     return per_decision + differences + totals
 
 
-def _measured(name: str, estimate: Estimate) -> Measured:
+def _measured(name: str, estimate: MeanEstimate) -> Measured:
     return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
 
 
-def _show(runs: list[Run], results: list[Measured]) -> None:
+def _show(runs: list[ShopRun], results: list[Measured]) -> None:
     console = Console()
     table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
     headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))

@@ -22,12 +22,12 @@ from simulators.experiments.study import (
     Contender,
     Result,
     Study,
-    over_seeds,
+    estimate_over_seeds,
     policy_contender,
     sender_contender,
     shop_contender,
 )
-from simulators.scenario import scenario
+from simulators.scenario import find_scenario
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy
@@ -110,16 +110,16 @@ def _study(options: Options, shop: RemoteShop | None) -> Study:
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else load(options.catalog)
-    world = scenario(options.scenario)
+    world = find_scenario(options.scenario)
     if options.weeks != world.weeks:
-        world = world.lasting(options.weeks)
+        world = world.with_weeks(options.weeks)
     seeds = range(options.seed, options.seed + options.seeds)
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
 
 def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
-    minds = {
+    policies = {
         "default": policy_contender("default", lambda world: LearningPolicy(rulebook, learned_policy), rulebook),
         "rule": policy_contender("rule", lambda world: FixedPolicy(rule_policy(epsilon=0.0)), rulebook),
         "random": policy_contender("random", lambda world: FixedPolicy(uniform_policy()), rulebook),
@@ -127,10 +127,10 @@ def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list
     }
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
-    elif options.policy in minds:
-        first = minds.pop(options.policy)
+    elif options.policy in policies:
+        first = policies.pop(options.policy)
     else:
-        raise ValueError(f"policy must be one of {', '.join(minds)}, not {options.policy!r}")
+        raise ValueError(f"policy must be one of {', '.join(policies)}, not {options.policy!r}")
     if not options.baselines:
         return [first]
     fixed = [
@@ -138,7 +138,7 @@ def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list
         sender_contender("push daily", push_daily),
         sender_contender("3 per week", three_a_week),
     ]
-    others = [contender for name, contender in minds.items() if name != "default"]
+    others = [contender for name, contender in policies.items() if name != "default"]
     return [first, *fixed, *others]
 
 
@@ -173,7 +173,7 @@ def measurements(results: list[Result]) -> list[Measured]:
     for name in dict.fromkeys(result.contender for result in results):
         own = [result for result in results if result.contender == name]
         for key, _, unit, of in _COLUMNS:
-            found = over_seeds([of(result) for result in own])
+            found = estimate_over_seeds([of(result) for result in own])
             low, high = (found.low, found.high) if len(own) > 1 else (None, None)
             measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", found.value, low, high, unit))
     return measured
@@ -189,7 +189,7 @@ def _show(contenders: list[Contender], results: list[Result]) -> None:
         table.add_column(contender.name, justify="right")
     for _, heading, _, of in _COLUMNS:
         cells = (
-            over_seeds([of(result) for result in results if result.contender == contender.name]).value
+            estimate_over_seeds([of(result) for result in results if result.contender == contender.name]).value
             for contender in contenders
         )
         table.add_row(heading, *(f"{cell:.3f}" for cell in cells))

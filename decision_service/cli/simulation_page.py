@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
-from simulators.experiments.comparison import Estimate
-from simulators.experiments.study import Result, Study, over_seeds
+from simulators.experiments.comparison import MeanEstimate
+from simulators.experiments.study import Result, Study, estimate_over_seeds
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
@@ -53,15 +53,15 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], about: M
 
 def _verdict(policy: str, by_name: Mapping[str, Sequence[Result]]) -> str:
     def last(name: str) -> float:
-        return over_seeds([result.last_weeks for result in by_name[name]]).value
+        return estimate_over_seeds([result.last_weeks for result in by_name[name]]).value
 
     own, parts = last(policy), []
     for name, words in (("rule", "the business rule"), ("random", "random legal choice"), ("oracle", "the oracle")):
         if name in by_name and name != policy and last(name) > 0:
             parts.append(f"{own / last(name):.0%} of {words}")
     compared = f": {', '.join(parts)}" if parts else ""
-    left = over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
-    reach = over_seeds([result.reach for result in by_name[policy]]).value
+    left = estimate_over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
+    reach = estimate_over_seeds([result.reach for result in by_name[policy]]).value
     return (
         f"In the last third of the run it earns {own:.3f} of margin per shopper beyond what comes without any "
         f"notification{compared}. It costs {left:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents are left."
@@ -99,7 +99,7 @@ def _table(by_name: Mapping[str, Sequence[Result]]) -> str:
 
 
 def _cell(values: Sequence[float], form: str) -> str:
-    found = over_seeds(values)
+    found = estimate_over_seeds(values)
     spread = "" if len(values) < 2 else f"<br><small>± {(found.high - found.low) / 2:{form}}</small>"
     return f"{found.value:{form}}{spread}"
 
@@ -128,27 +128,27 @@ def _curves(by_name: Mapping[str, Sequence[Result]]) -> list[str]:
     ]
 
 
-def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[Estimate]:
+def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[MeanEstimate]:
     columns = np.stack([of(result) for result in results])
-    return [over_seeds(column.tolist()) for column in columns.T]
+    return [estimate_over_seeds(column.tolist()) for column in columns.T]
 
 
 def _rate(result: Result, kind: str, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.counts[kind].sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.outcomes[kind].sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _sends(result: Result) -> Numbers:
-    return np.asarray(result.tally.counts["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
+    return np.asarray(result.counts.outcomes["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
 
 
 def _outs(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.withdrawals.sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.withdrawals.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _share(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
     return np.asarray(sends / max(1, sends.sum()))
 
 
@@ -186,8 +186,8 @@ def _split(
 
 
 def _revenue(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.revenue.sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.revenue.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _clicks(result: Result, axes: tuple[int, ...]) -> Numbers:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from benchmarks.chaos.crowd import Crowd
-from benchmarks.chaos.proof import Proof, prove
 from benchmarks.chaos.run import BEGIN
-from benchmarks.chaos.shop import DAY_S, document
+
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
+from tests.reference.chaos.catalogue import DAY_S, document
+from tests.reference.chaos.crowd import Crowd
+from tests.reference.chaos.proof import Proof, prove
 from tests.stories.test_recovery import until_ready
 
 pytestmark = pytest.mark.anyio

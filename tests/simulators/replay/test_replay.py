@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import rule_policy, uniform_policy
-from simulators.experiments.comparison import Run, clustered_mean, difference, realised_difference
+from simulators.experiments.comparison import (
+    ShopRun,
+    estimate_clustered_mean,
+    estimate_difference,
+    estimate_realised_difference,
+)
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.pace import DAY_S, SHORTEST_S, Pace
 from simulators.replay.purchases import Purchase
@@ -51,7 +56,7 @@ def test_a_seed_gives_the_same_replay_and_another_one_another(example_rulebook: 
 
 def test_every_purchase_asks_and_shoppers_are_asked_again_at_their_own_pace(example_rulebook: Rulebook) -> None:
     records, shop = replayed(example_rulebook)
-    kinds = [happening.type for arrival in shop.arrivals for happening in arrival.happenings]
+    kinds = [trigger.type for arrival in shop.arrivals for trigger in arrival.triggers]
     assert {"welcome", "first_order", "post_purchase", "replenishment"} <= set(kinds)
     assert sum(kind in {"welcome", "first_order"} for kind in kinds) == len({each.shopper for each in purchases()})
     assert len(records) == len(shop.arrivals) >= len(purchases())
@@ -67,7 +72,7 @@ def test_nobody_is_reached_on_a_channel_after_leaving_it(example_rulebook: Ruleb
         if record.action is None:
             continue
         key, send_at = (record.shopper, record.action.channel), record.at + record.action.delay_s
-        if record.reached:
+        if record.delivered:
             assert send_at < left.get(key, np.inf) + 3_600.0  # the hour in which somebody leaves counts as one
         for outcome in record.outcomes:
             if outcome.type in {"opt_out", "complaint"}:
@@ -86,19 +91,19 @@ def test_shops_meet_the_same_arrivals(example_rulebook: Rulebook) -> None:
 def test_what_is_due_comes_after_the_order_and_only_if_no_other_order_came(times: list[float]) -> None:
     pace = Pace()
     for at in times:
-        before = pace.due(at)
+        before = pace.pop_due(at)
         assert all(when < at for when, _, _ in before)
-        pace.ordered("s", at)
-    due = pace.due(np.inf)
+        pace.record_order("s", at)
+    due = pace.pop_due(np.inf)
     assert [kind for _, _, kind in due] in (["replenishment", "win_back"], ["win_back"], [])
     assert all(when >= times[0] + SHORTEST_S for when, _, _ in due)
 
 
 def test_a_run_against_itself_differs_by_nothing(example_rulebook: Rulebook) -> None:
-    run = Run.of("rule", replayed(example_rulebook)[0], example_rulebook.catalogue)
+    run = ShopRun.of("rule", replayed(example_rulebook)[0], example_rulebook.catalogue)
     for estimate in (
-        difference(run, run, run.last_quarter()),
-        realised_difference(run, run, run.last_quarter()),
+        estimate_difference(run, run, run.last_quarter()),
+        estimate_realised_difference(run, run, run.last_quarter()),
     ):
         assert (estimate.value, estimate.low, estimate.high) == (0.0, 0.0, 0.0)
     assert sum(week.decisions for week in run.weeks()) == len(run.rewards)
@@ -108,7 +113,7 @@ def test_expected_rewards_have_the_mean_of_the_realised_ones(example_rulebook: R
     """Realised minus expected over ten replays of 300 purchases: |t| < 5.5, false-alarm rate 4e-4."""
     gaps = []
     for seed in range(10):
-        run = Run.of("u", replayed(example_rulebook, seed=seed, of="uniform")[0], example_rulebook.catalogue)
+        run = ShopRun.of("u", replayed(example_rulebook, seed=seed, of="uniform")[0], example_rulebook.catalogue)
         gaps.append(float((run.rewards - run.expected).mean()))
     assert abs(np.mean(gaps)) < 5.5 * np.std(gaps, ddof=1) / len(gaps) ** 0.5
 
@@ -120,6 +125,6 @@ def test_the_interval_covers_the_mean_of_clustered_values_at_its_rate() -> None:
     covered = 0
     for _ in range(2_000):
         values = np.repeat(random.normal(size=200), 5) + random.normal(size=1_000)
-        estimate = clustered_mean(values, clusters)
+        estimate = estimate_clustered_mean(values, clusters)
         covered += estimate.low <= 0.0 <= estimate.high
     assert covered / 2_000 == pytest.approx(0.95, abs=0.02)

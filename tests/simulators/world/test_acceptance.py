@@ -12,14 +12,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from simulators.world.tick import Tick
 
 from simulators.parameters import VISITS_SHAPE
-from simulators.scenario import SCENARIOS, Scenario, scenario
+from simulators.scenario import SCENARIOS, Scenario, find_scenario
 from simulators.shoppers.presence import WEEKDAY_HOURS, WEEKEND_HOURS
-from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, run, three_a_week
+from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, run_sender, three_a_week
 from simulators.world.deliveries import Sends
 from simulators.world.messages import STANDARD
-from simulators.world.tick import Tick
 from simulators.world.world import World
 from tests.chi_square import frequencies_equal
 
@@ -50,12 +50,12 @@ def arm(*, mailed: bool) -> tuple[float, float, float]:
     reached = np.flatnonzero(world.consent[:, EMAIL])
     if mailed:
         one_email(world, reached)
-    visited, before = np.zeros(200_000, dtype=bool), world.ledger.realised.copy()
+    visited, before = np.zeros(200_000, dtype=bool), world.margins.realised.copy()
     for _ in range(TWO_WEEKS):
-        hour = world.step()
-        for visitors in hour.visitors:
+        tick = world.step()
+        for visitors in tick.visitors:
             visited[visitors] = True
-    margin = world.ledger.realised - before
+    margin = world.margins.realised - before
     bought = margin > 0.5  # an order's margin is above any cost of one e-mail
     return float(visited[reached].mean()), float(bought[reached].mean()), float(margin[reached].mean() / 0.3)
 
@@ -78,13 +78,13 @@ def test_t5_the_hour_curve_is_the_published_one_and_clicks_do_not_depend_on_it()
 
     False-alarm rate of the chi-square tests 1e-5 each.
     """
-    world = World(scenario("stationary").lasting(8), 10_000, 2)
+    world = World(find_scenario("stationary").with_weeks(8), 10_000, 2)
     visits = np.zeros(168)
 
-    def watch(hour: Tick) -> None:
-        visits[hour.tick % 168] += sum(len(visitors) for visitors in hour.visitors)
+    def on_tick(tick: Tick) -> None:
+        visits[tick.hour % 168] += sum(len(visitors) for visitors in tick.visitors)
 
-    run(world, NoSends(), watch=watch)
+    run_sender(world, NoSends(), on_tick=on_tick)
     by_day = visits.reshape(7, 24)
     for published, own in ((WEEKDAY_HOURS, by_day[:5]), (WEEKEND_HOURS, by_day[5:])):
         assert np.corrcoef(published, own.sum(axis=0))[0, 1] >= 0.98
@@ -125,15 +125,15 @@ def seen_and_clicked_by_block() -> tuple[Counter[str], Counter[str]]:
 
 @cache
 def clicks_in_week_12(channel: str, per_week: int) -> float:
-    world, clicks = World(scenario("stationary"), 6_000, 1), 0
-    initial = world.consent[:, world.repertoire.channels.names.index(channel)].sum()
+    world, clicks = World(find_scenario("stationary"), 6_000, 1), 0
+    initial = world.consent[:, world.messages.channels.names.index(channel)].sum()
 
-    def watch(hour: Tick) -> None:
+    def on_tick(tick: Tick) -> None:
         nonlocal clicks
-        if hour.tick >= 11 * 168:
-            clicks += sum(len(outcomes.tickets) for outcomes in hour.outcomes if outcomes.kind == "click")
+        if tick.hour >= 11 * 168:
+            clicks += sum(len(outcomes.tickets) for outcomes in tick.outcomes if outcomes.kind == "click")
 
-    run(world, Broadcast(per_week, (channel,)), watch=watch)
+    run_sender(world, Broadcast(per_week, (channel,)), on_tick=on_tick)
     return float(clicks / initial)
 
 
@@ -166,27 +166,27 @@ def test_t9_attributed_value_exceeds_incremental_value() -> None:
     The difference per shopper is the orders that notifications displaced. Over seeds 1 to 4 its mean lies 3.5 to
     4.8 standard errors above zero at 40,000 shoppers: false-alarm rate below 5e-4.
     """
-    world, twin = (World(scenario("stationary"), 40_000, 1, FREE) for _ in range(2))
-    run(world, three_a_week())
-    run(twin, NoSends())
-    displaced = world.ledger.attributed - (world.ledger.realised - twin.ledger.realised)
+    world, twin = (World(find_scenario("stationary"), 40_000, 1, FREE) for _ in range(2))
+    run_sender(world, three_a_week())
+    run_sender(twin, NoSends())
+    displaced = world.margins.attributed - (world.margins.realised - twin.margins.realised)
     assert displaced.mean() > 0.0
-    assert world.ledger.attributed_orders > world.ledger.orders - twin.ledger.orders > 0
+    assert world.margins.attributed_orders > world.margins.orders - twin.margins.orders > 0
 
 
 def trace(name: str, seed: int) -> str:
     digest = hashlib.sha256()
 
-    def watch(hour: Tick) -> None:
+    def on_tick(tick: Tick) -> None:
         columns = [
-            *(column for each in hour.outcomes for column in (each.tickets, each.at)),
-            *(column for each in hour.events for column in (each.shoppers, each.at)),
-            *(each.shoppers for each in hour.triggers),
+            *(column for each in tick.outcomes for column in (each.tickets, each.at)),
+            *(column for each in tick.events for column in (each.shoppers, each.at)),
+            *(each.shoppers for each in tick.triggers),
         ]
         for column in columns:
             digest.update(column.tobytes())
 
-    run(World(SCENARIOS[name], 300, seed), RandomSender(), ticks=500, watch=watch)
+    run_sender(World(SCENARIOS[name], 300, seed), RandomSender(), ticks=500, on_tick=on_tick)
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import markdown
+from benchmarks.page import markdown
 from decision_service.cli.measurements import Measured, facts, write
 from offline_eval import Limits, LoggedBatch, Totals, blocks, dense_blocks, named, values
 from offline_eval.estimators import NAMES

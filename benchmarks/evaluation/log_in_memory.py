@@ -44,7 +44,7 @@ class RowsLog:
 
 
 def learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
-    """Make a mind that learns as the service does, with a floor of its own."""
+    """Make a policy_source that learns as the service does, with a floor of its own."""
 
     def make(snapshot: ModelSnapshot, own: Rulebook, version: int) -> Policy:
         return replace(learned_policy(snapshot, own, version), epsilon=epsilon)
@@ -52,24 +52,24 @@ def learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
     return LearningPolicy(rulebook, make)
 
 
-class LoggedMind:
-    """A mind whose rows are kept as a log."""
+class LoggedPolicySource:
+    """A policy_source whose rows are kept as a log."""
 
     def __init__(self, inner: PolicySource, rulebook: Rulebook) -> None:
         self._inner = inner
         self.log = RowsLog()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the inner mind's policy."""
-        return self._inner.policy(arrival)
+    def policy_for(self, arrival: Arrival) -> Policy:
+        """Give the inner policy_source's policy."""
+        return self._inner.policy_for(arrival)
 
-    def take(self, row: Row) -> None:
+    def fold(self, row: Row) -> None:
         """Keep the row, and pass it on."""
         self.log.add(row)
-        self._inner.take(row)
+        self._inner.fold(row)
 
-    def reach(self, now: float) -> None:
+    def advance_clock(self, now: float) -> None:
         """Let time pass, in the log too."""
         self.log.add(ClockRow(now))
-        self._inner.reach(now)
+        self._inner.advance_clock(now)

@@ -23,8 +23,8 @@ from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import rule_policy
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import scenario
-from simulators.shops.broadcast import RandomSender, run
+from simulators.scenario import find_scenario
+from simulators.shops.broadcast import RandomSender, run_sender
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from simulators.world.messages import Messages
@@ -58,9 +58,9 @@ def _speed(shoppers: int, rounds: int, seed: int) -> Measured:
 
 
 def _rate(shoppers: int, ticks: int, seed: int) -> float:
-    world, sender = World(scenario("stationary"), shoppers, seed), RandomSender(3.0)
+    world, sender = World(find_scenario("stationary"), shoppers, seed), RandomSender(3.0)
     began = time.process_time()
-    run(world, sender, ticks)
+    run_sender(world, sender, ticks)
     return shoppers * ticks / (time.process_time() - began)
 
 
@@ -76,7 +76,7 @@ def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> 
     mind: PolicySource = (
         LearningPolicy(rulebook, learned_policy) if policy == "default" else FixedPolicy(rule_policy(epsilon=0.0))
     )
-    world = World(scenario("stationary").lasting(4), shoppers, seed, Messages.of(rulebook))
+    world = World(find_scenario("stationary").with_weeks(4), shoppers, seed, Messages.of(rulebook))
     simulation = Simulation(LocalShop(mind, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
     began = time.process_time()
     simulation.run()
@@ -98,8 +98,8 @@ _PARTS = {
 
 def _profile(seed: int) -> list[Measured]:
     """Give the share of each mechanism in the time of a run, and of the random numbers in all of them."""
-    world, profile = World(scenario("stationary"), 10_000, seed), cProfile.Profile()
-    profile.runcall(run, world, RandomSender(3.0), 1_008)
+    world, profile = World(find_scenario("stationary"), 10_000, seed), cProfile.Profile()
+    profile.runcall(run_sender, world, RandomSender(3.0), 1_008)
     found = pstats.Stats(profile).get_stats_profile()
     seconds: dict[str, float] = defaultdict(float)
     for (file, _, function), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
@@ -124,14 +124,14 @@ def _memory(seed: int) -> list[Measured]:
 
 
 def _peak(shoppers: int, seed: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.simulator", str(shoppers), str(seed)]
+    command = [sys.executable, "-m", "benchmarks.speed.simulator", str(shoppers), str(seed)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(told.stdout) * 1_024.0
 
 
 def _hold(shoppers: int, seed: int) -> int:
     """Run a world for a week and give this process's peak memory in KiB."""
-    run(World(scenario("stationary"), shoppers, seed), RandomSender(3.0), _MEMORY_TICKS)
+    run_sender(World(find_scenario("stationary"), shoppers, seed), RandomSender(3.0), _MEMORY_TICKS)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.rows_log import LoggedMind, learner
+from benchmarks.evaluation.log_in_memory import LoggedPolicySource, learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
@@ -34,7 +34,7 @@ from offline_eval.weighing import Weighing
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Policy, rule_policy, uniform_policy
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import scenario
+from simulators.scenario import find_scenario
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from simulators.world.messages import Messages
 from simulators.world.world import World
@@ -73,10 +73,10 @@ class Judged:
         return next(each.value for each in self.estimates if each.name == estimator) / self.truth - 1
 
 
-def deployed(mind: PolicySource, world: World, seed: int) -> tuple[list[LoggedDecision], float]:
-    """Let a mind decide in a world: the decisions that are evaluated, and their mean expected reward."""
+def deployed(policy_source: PolicySource, world: World, seed: int) -> tuple[list[LoggedDecision], float]:
+    """Let a policy_source decide in a world: the decisions that are evaluated, and their mean expected reward."""
     rulebook = Rulebook.of(example(), 1)
-    logged = LoggedMind(mind, rulebook)
+    logged = LoggedPolicySource(policy_source, rulebook)
     records = Simulation(LocalShop(logged, rulebook, f"deployed {seed}".encode()), world, rulebook, f"d{seed}").run()
     source = LogDecisions(logged.log)  # type: ignore[arg-type]  # it only reads
     decisions = [each.decision for each in source if each.role == EVALUATED and each.decision is not None]
@@ -88,7 +88,7 @@ def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
     """Judge the targets on one log of a scenario, and deploy them in its world."""
 
     def world() -> World:
-        return World(scenario(name).lasting(plan.weeks), plan.shoppers, seed, Messages.of(rulebook))
+        return World(find_scenario(name).with_weeks(plan.weeks), plan.shoppers, seed, Messages.of(rulebook))
 
     rulebook = Rulebook.of(example(), 1)
     decisions, _ = deployed(learner(rulebook, EPSILON), world(), seed)

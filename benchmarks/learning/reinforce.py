@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decision_service.cli.measurements import Measured
-from simulators.envs.reinforce import RandomAgent, train, value
+from simulators.envs.reinforce import UniformAgent, evaluate, train
 
 _SHOPPERS, _WEEKS = 2_000, 4
 _NORMAL = 1.959963984540054
@@ -15,7 +15,7 @@ _NORMAL = 1.959963984540054
 def measure(*, episodes: int, seed: int) -> list[Measured]:
     """Train, and give the value per shopper of both and of their paired difference, with 95 % intervals."""
     agent = train(episodes=episodes, seed=seed)
-    own, random = (value(each, shoppers=_SHOPPERS, weeks=_WEEKS, seed=1_000 + seed) for each in (agent, RandomAgent()))
+    own, random = (evaluate(each, shoppers=_SHOPPERS, weeks=_WEEKS, seed=1_000 + seed) for each in (agent, UniformAgent()))
     return [
         _measured("reinforce.value", own),
         _measured("reinforce.random.value", random),

@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx
 import yaml
 
-from benchmarks.chaos.crowd import Crowd
-from benchmarks.chaos.proof import Proof, prove
-from benchmarks.chaos.shop import document
-from benchmarks.running import running
+from benchmarks.running_service import running
 from decision_service.cli.measurements import Measured
 from decision_service.log.sql import SqlLog
 from decision_service.runtime.embedded_redis import EmbeddedRedis
+from tests.reference.chaos.catalogue import document
+from tests.reference.chaos.crowd import Crowd
+from tests.reference.chaos.proof import Proof, prove
 
 BEGIN = 1_795_280_400.0
 """2026-11-21T17:00:00Z."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import hypot
 from pathlib import Path
 
-from benchmarks.running import running
+from benchmarks.running_service import running
 from decision_service.cli import replay
 from decision_service.cli.measurements import Measured
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.chaos.shop import CHANNELS, LONGEST_DELAY_S, TRIGGERS
 from decision_service.schemas.decision_answer import iso
+from tests.reference.chaos.catalogue import CHANNELS, LONGEST_DELAY_S, TRIGGERS
 
 STEP_S = 14_400
 """What time jumps by between two rounds: longest while nothing runs, so that rows of a round are near in time."""

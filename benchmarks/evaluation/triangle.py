@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows_log import LoggedMind, learner
+from benchmarks.evaluation.log_in_memory import LoggedPolicySource, learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
@@ -43,7 +43,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Policy, rule_policy
 from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import scenario
+from simulators.scenario import find_scenario
 from simulators.shops.base import Arrival, ConsentChange, Outcome, Shop, ShopperEvent
 from simulators.shops.local import LocalShop, PolicySource
 from simulators.shops.oracle import OraclePolicy
@@ -62,8 +62,8 @@ SHOPPERS = 12_000
 """So many that 20,000 decisions have a choice within three weeks."""
 
 
-class WatchedMind:
-    """A mind beside the truth at each of its decisions."""
+class WatchedPolicySource:
+    """A policy_source beside the truth at each of its decisions."""
 
     def __init__(self, inner: PolicySource, oracle: OraclePolicy, rulebook: Rulebook) -> None:
         self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
@@ -72,21 +72,21 @@ class WatchedMind:
         self.choices = 0
         """Decisions that had more than one joint action to choose from."""
 
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the inner mind's policy, and write down what everything would earn."""
-        model = self._oracle.policy(arrival).model
+    def policy_for(self, arrival: Arrival) -> Policy:
+        """Give the inner policy_source's policy, and write down what everything would earn."""
+        model = self._oracle.policy_for(arrival).model
         if model is not None:
             self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
-        return self._inner.policy(arrival)
+        return self._inner.policy_for(arrival)
 
-    def take(self, row: Row) -> None:
+    def fold(self, row: Row) -> None:
         """Learn."""
         self.choices += isinstance(row, DecisionRow) and len(unpack(row.probabilities, np.float64)) > 1
-        self._inner.take(row)
+        self._inner.fold(row)
 
-    def reach(self, now: float) -> None:
+    def advance_clock(self, now: float) -> None:
         """Let time pass."""
-        self._inner.reach(now)
+        self._inner.advance_clock(now)
 
 
 class Enough:
@@ -95,33 +95,33 @@ class Enough:
     Orders come up to a week after a click: a log that ended with its last decision would know too few of them.
     """
 
-    def __init__(self, inner: Shop, mind: WatchedMind) -> None:
-        self._inner, self._mind = inner, mind
+    def __init__(self, inner: Shop, policy_source: WatchedPolicySource) -> None:
+        self._inner, self._policy_source = inner, policy_source
 
     @property
     def _done(self) -> bool:
-        return self._mind.choices >= DECISIONS
+        return self._policy_source.choices >= DECISIONS
 
-    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
+    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
         """Take changes of consent in."""
-        self._inner.wishes(wishes, now)
+        self._inner.change_consent(changes, now)
 
-    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
         """Take outcomes in."""
-        self._inner.tell(outcomes, now)
+        self._inner.record_outcomes(outcomes, now)
 
-    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
+    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
         """Take in what shoppers did, as long as a decision may need it."""
         if not self._done:
-            self._inner.saw(acts, now)
+            self._inner.record_events(events, now)
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         """Decide for each arrival; in the end hold, without a row."""
         return [None] * len(arrivals) if self._done else self._inner.decide(arrivals)
 
-    def reach(self, now: float) -> None:
+    def advance_clock(self, now: float) -> None:
         """Let time pass."""
-        self._inner.reach(now)
+        self._inner.advance_clock(now)
 
 
 @dataclass(frozen=True)
@@ -170,13 +170,13 @@ class Log:
 def logged(log: Log) -> tuple[list[LoggedDecision], dict[str, Array]]:
     """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
     rulebook = Rulebook.of(example(), 1)
-    world = World(scenario("stationary").lasting(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
+    world = World(find_scenario("stationary").with_weeks(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
     oracle = OraclePolicy(Truth(world, rulebook), rulebook)
-    watched = WatchedMind(learner(rulebook, log.epsilon), oracle, rulebook)
-    mind = LoggedMind(watched, rulebook)
-    shop = Enough(LocalShop(mind, rulebook, f"triangle {log.seed}".encode()), watched)
+    watched = WatchedPolicySource(learner(rulebook, log.epsilon), oracle, rulebook)
+    policy_source = LoggedPolicySource(watched, rulebook)
+    shop = Enough(LocalShop(policy_source, rulebook, f"triangle {log.seed}".encode()), watched)
     Simulation(shop, world, rulebook, f"t{log.seed}").run()
-    source = LogDecisions(mind.log)  # type: ignore[arg-type]  # it only reads
+    source = LogDecisions(policy_source.log)  # type: ignore[arg-type]  # it only reads
     found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
     return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), watched.expected
 

@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks import busy
+from benchmarks.speed import busy_shop
 from decision_service.cli.measurements import Measured
 from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
@@ -54,15 +54,15 @@ def additions() -> int:
 
 def rules_call() -> Call:
     """Judge and arbitrate one request: 10 messages on 5 channels with 5 delays."""
-    book = busy.rulebook(messages=10, channels=5)
-    state, request, surroundings = busy.shopper(book), busy.request(), busy.surroundings(book)
+    book = busy_shop.rulebook(messages=10, channels=5)
+    state, request, surroundings = busy_shop.shopper(book), busy_shop.request(), busy_shop.surroundings(book)
     return lambda: arbitrate(request, state, book, surroundings)
 
 
 def policy_call() -> Call:
     """Ask the default policy of one request: 12 messages on 4 channels with 5 delays, all eligible."""
-    book = busy.rulebook(messages=12, channels=4)
-    state, request = busy.shopper(book), busy.request()
+    book = busy_shop.rulebook(messages=12, channels=4)
+    state, request = busy_shop.shopper(book), busy_shop.request()
     default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
     contexts = [trigger_context(shared_context(request, state, book), each) for each in request.triggers]
     eligibility = _everything(book)
