@@ -34,7 +34,7 @@ parity: ## Compare with pinned peers in an environment of their own (build/parit
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/parity-requirements.txt
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python obp==0.5.7
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.parity $(PARITY_ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.evaluation.parity $(PARITY_ARGS)
 
 coverage: install ## Measure how often intervals hold the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)

@@ -1,4 +1,4 @@
-"""The stress run on the real stack: many clients, then the same while Redis is killed; then the proof."""
+"""A stress run on the real service: many clients, then the same while Redis is killed; then an audit of the log."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from pathlib import Path
 import httpx
 import yaml
 
-from benchmarks.running_service import running
+from benchmarks.running_service import run_service
 from decision_service.cli.measurements import Measured
 from decision_service.log.sql import SqlLog
 from decision_service.runtime.embedded_redis import EmbeddedRedis
-from tests.reference.chaos.catalogue import document
+from tests.reference.chaos.catalogue import BEGIN, document
 from tests.reference.chaos.crowd import Crowd
 from tests.reference.chaos.proof import Proof, prove
-
-BEGIN = 1_795_280_400.0
-"""2026-11-21T17:00:00Z."""
 
 _DECIDES_A_ROUND = 1_000
 _AWAY_S = 1.0
@@ -31,7 +28,7 @@ _AWAY_S = 1.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything."""
+    """The size of a run."""
 
     decides: int
     shoppers: int
@@ -43,20 +40,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What was measured, and every promise that was broken, with what broke it."""
+class ChaosResult:
+    """The measurements, and every broken promise with its cause."""
 
     results: list[Measured]
     broken: dict[str, object]
 
 
-def measure(plan: Plan, data_dir: Path | None = None) -> Ran:
-    """Run it and prove it; ``data_dir`` keeps the log, for a look at what went wrong."""
+def measure(plan: Plan, data_dir: Path | None = None) -> ChaosResult:
+    """Run, and audit the log; ``data_dir`` keeps the log, so that a failure can be examined."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
-        return asyncio.run(_measure(plan, Path(directory), data_dir or Path(directory) / "data"))
+        return asyncio.run(_run(plan, Path(directory), data_dir or Path(directory) / "data"))
 
 
-async def _measure(plan: Plan, directory: Path, data_dir: Path) -> Ran:
+async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
     catalogue = directory / "catalogue.yaml"
     catalogue.write_text(yaml.safe_dump(document()), encoding="utf-8")
     with EmbeddedRedis(directory / "r.sock", directory / "redis.log") as redis:
@@ -69,54 +66,54 @@ async def _measure(plan: Plan, directory: Path, data_dir: Path) -> Ran:
             "redis-url": redis.url,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        with running(*words, data_dir=data_dir) as url:
+        with run_service(*words, data_dir=data_dir) as url:
             async with AsyncExitStack() as stack:
                 clients = [await stack.enter_async_context(_client(url)) for _ in range(plan.at_once)]
                 crowd = Crowd(clients, begin=BEGIN, shoppers=plan.shoppers, at_once=plan.at_once, seed=plan.seed)
-                calm = await _calm(crowd, plan)
-                stormy = await _storm(crowd, clients[0], redis, plan)
+                calm = await _measure_calm(crowd, plan)
+                stormy = await _measure_storm(crowd, clients[0], redis, plan)
         log = SqlLog.open(f"sqlite:///{data_dir}/decisions.sqlite")
         try:
             proof = await prove(log, redis.url)
         finally:
             log.close()
-    return Ran([*calm, *stormy, *_proven(proof)], _broken(crowd, proof))
+    return ChaosResult([*calm, *stormy, *_proof_measurements(proof)], _broken(crowd, proof))
 
 
 def _client(url: str) -> httpx.AsyncClient:
-    """Make a client with a pool of its own: one pool of hundreds of connections spends its time searching itself."""
+    """Return a client with one connection: a pool of hundreds of connections wastes time with searching the pool."""
     return httpx.AsyncClient(base_url=url, timeout=120.0, verify=False)  # plain HTTP on this machine
 
 
-async def _calm(crowd: Crowd, plan: Plan) -> list[Measured]:
+async def _measure_calm(crowd: Crowd, plan: Plan) -> list[Measured]:
     for _ in range(-(-plan.decides // _DECIDES_A_ROUND)):
         await crowd.round(_DECIDES_A_ROUND)
-        await crowd.reach()
-    tally = crowd.tally
-    made = sum(tally.decides.values())
+        await crowd.advance_clock()
+    answers = crowd.answers
+    made = sum(answers.decides.values())
     return [
         Measured("chaos.decides", made, unit="decides"),
-        Measured("chaos.decides_per_s", made / tally.seconds, unit=f"decides/s with {plan.at_once} clients"),
-        Measured("chaos.calls", sum(tally.calls.values()), unit="calls"),
-        *(Measured(f"chaos.decides.{name}", count, unit="decides") for name, count in sorted(tally.decides.items())),
+        Measured("chaos.decides_per_s", made / answers.seconds, unit=f"decides/s with {plan.at_once} clients"),
+        Measured("chaos.calls", sum(answers.calls.values()), unit="calls"),
+        *(Measured(f"chaos.decides.{name}", count, unit="decides") for name, count in sorted(answers.decides.items())),
         *(
             Measured(f"chaos.calls.{name}.{status}", count, unit="calls")
-            for (name, status), count in sorted(tally.calls.items())
+            for (name, status), count in sorted(answers.calls.items())
         ),
     ]
 
 
-async def _storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
-    """Kill Redis in the middle of rounds; each time wait until the service is ready by itself."""
-    before = crowd.tally.decides.copy()
+async def _measure_storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
+    """Kill Redis in the middle of rounds, and wait each time until the service has recovered by itself."""
+    before = crowd.answers.decides.copy()
     resumed = []
     for _ in range(plan.kills):
-        round_ = asyncio.create_task(crowd.round(2 * _DECIDES_A_ROUND))
-        resumed.append(await kill(redis_pid=redis.pid, revive=redis.revive, is_ready=_ready(client)))
-        await round_
+        under_load = asyncio.create_task(crowd.round(2 * _DECIDES_A_ROUND))
+        resumed.append(await kill(redis_pid=redis.pid, revive=redis.revive, is_ready=_make_ready(client)))
+        await under_load
         await crowd.round(_DECIDES_A_ROUND)
-        await crowd.reach()
-    during = crowd.tally.decides - before
+        await crowd.advance_clock()
+    during = crowd.answers.decides - before
     return [
         Measured("chaos.redis.kills", plan.kills, unit="kills"),
         Measured("chaos.redis.decides", sum(during.values()), unit="decides"),
@@ -126,7 +123,7 @@ async def _storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, 
 
 
 async def kill(redis_pid: int | None, revive: Callable[[], bool], is_ready: Callable[[], Awaitable[bool]]) -> float:
-    """Kill Redis under load, start it again a moment later, and give how long the service needed from then on."""
+    """Kill Redis under load and start it again; return the seconds from the start until the service is ready."""
     await asyncio.sleep(_AWAY_S)
     if redis_pid is not None:
         os.kill(redis_pid, signal.SIGKILL)
@@ -139,14 +136,14 @@ async def kill(redis_pid: int | None, revive: Callable[[], bool], is_ready: Call
     return clock() - begin
 
 
-def _ready(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+def _make_ready(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         return (await client.get("/readyz")).status_code == 200
 
     return ready
 
 
-def _proven(proof: Proof) -> list[Measured]:
+def _proof_measurements(proof: Proof) -> list[Measured]:
     return [
         Measured("chaos.rows", proof.rows, unit="rows in the log"),
         Measured("chaos.sends", proof.sends, unit="sends"),
@@ -163,13 +160,13 @@ def _proven(proof: Proof) -> list[Measured]:
 
 
 def _broken(crowd: Crowd, proof: Proof) -> dict[str, object]:
-    fine = {200, 202, 204, 404, 409, 410, 503}
+    allowed = {200, 202, 204, 404, 409, 410, 503}
     promises: dict[str, object] = {
         "violations": dict(proof.violations),
         "places": proof.places_that_differ,
         "states": proof.states_that_differ,
         "budgets": proof.budgets_that_differ,
-        "repeats": crowd.tally.differing_repeats,
-        "statuses": {call: count for call, count in crowd.tally.calls.items() if call[1] not in fine},
+        "repeats": crowd.answers.differing_repeats,
+        "statuses": {call: count for call, count in crowd.answers.calls.items() if call[1] not in allowed},
     }
-    return {name: found for name, found in promises.items() if found}
+    return {name: cause for name, cause in promises.items() if cause}

@@ -1,4 +1,4 @@
-"""The report of a benchmark: its results as a Markdown page that can be committed."""
+"""The results of a benchmark as a Markdown page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decision_service.cli.measurements import Measured
 
 
 def markdown(title: str, command: str, results: Sequence[Measured], about: Mapping[str, Any]) -> str:
-    """Write results as a page: what was run, on what, and a table.
+    """Return results as a page: the command, the facts of the machine, and a table.
 
     >>> print(markdown("Speed", "make speed", [Measured("a.b", 2.0, 1.5, 2.5, "ratio")], {"cores": 2}))
     # Speed
@@ -25,8 +25,10 @@ def markdown(title: str, command: str, results: Sequence[Measured], about: Mappi
     | `a.b` | 2 | 1.5 to 2.5 | ratio |
     <BLANKLINE>
     """
-    facts = [f"| {name} | {_shown(value)} |" for name, value in about.items()]
-    rows = [f"| `{each.name}` | {_number(each.value)} | {_interval(each)} | {each.unit} |" for each in results]
+    facts = [f"| {name} | {_fact(value)} |" for name, value in about.items()]
+    rows = [
+        f"| `{result.name}` | {_number(result.value)} | {_interval(result)} | {result.unit} |" for result in results
+    ]
     return "\n".join(
         [
             f"# {title}",
@@ -43,9 +45,9 @@ def markdown(title: str, command: str, results: Sequence[Measured], about: Mappi
     )
 
 
-def _shown(value: object) -> str:
+def _fact(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
+        return ", ".join(f"{name} {part}" for name, part in value.items())
     return str(value)
 
 
@@ -54,7 +56,7 @@ def _interval(result: Measured) -> str:
 
 
 def _number(value: float) -> str:
-    """Write a number with four digits that count.
+    """Return a number with four significant digits.
 
     >>> _number(0.123456), _number(14812.0)
     ('0.1235', '14,812')

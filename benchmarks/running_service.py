@@ -1,4 +1,4 @@
-"""A running service of a benchmark's own: started as a user starts it, on new data, stopped cleanly."""
+"""Start a service as a user does, on new data, and stop it cleanly."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _STOPS_WITHIN_S = 60
 
 
 class NotStarted(RuntimeError):
-    """The service did not start; the text is what it said."""
+    """The service did not start; the text is its output."""
 
 
 @contextmanager
-def running(*options: str, data_dir: Path | None = None) -> Iterator[str]:
-    """Run ``decision-service serve`` with options on a free port; give its URL.
+def run_service(*options: str, data_dir: Path | None = None) -> Iterator[str]:
+    """Run ``decision-service serve`` with options on a free port; the value is its URL.
 
-    Its data are new, and gone afterwards unless ``data_dir`` says where to keep them.
+    The data directory is temporary unless ``data_dir`` names one.
 
     Raises
     ------
     NotStarted
-        When it ends before it is ready.
+        When the service ends before it is ready.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         data = data_dir or Path(directory) / "data"
@@ -44,15 +44,15 @@ def running(*options: str, data_dir: Path | None = None) -> Iterator[str]:
 
 
 def _await_url(process: subprocess.Popen[str]) -> str:
-    said: list[str] = []
+    output: list[str] = []
     for line in process.stdout or ():
-        said.append(line)
+        output.append(line)
         if line.startswith(_API):
             return line.split()[-1]
-    raise NotStarted("".join(said))
+    raise NotStarted("".join(output))
 
 
 def _drain(process: subprocess.Popen[str]) -> None:
-    """Read on, so that a service with much to say is never stopped by a full pipe."""
+    """Read the output to its end: a full pipe would stop the service."""
     for _ in process.stdout or ():
         pass

@@ -37,7 +37,7 @@ DOORS: dict[str, set[str]] = {
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
     "jinja2": {"policies.catalogue.templates"},
     "fastapi": {"decision_service.api", "decision_service.runtime"},
-    "pyarrow": {"offline_eval.logs.tables", "benchmarks.scale"},
+    "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},
     "gymnasium": {"simulators.envs.notification_env", "simulators.envs.reinforce"},
@@ -144,3 +144,13 @@ def test_the_world_needs_no_gymnasium() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_no_test_imports_benchmarks() -> None:
+    """Tests run the commands of the benchmarks as a user does; what both need is in tests/reference/."""
+    importers = [
+        module
+        for module, tree in modules("tests")
+        if any(name.partition(".")[0] == "benchmarks" for name in imported(tree))
+    ]
+    assert importers == []

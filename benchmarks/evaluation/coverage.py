@@ -1,4 +1,4 @@
-"""How often intervals hold the truth, by simulation: worlds whose truth is known, thousands of logs each."""
+"""How often intervals contain the truth: thousands of simulated logs from worlds with known truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ASYMPTOTIC: tuple[Estimator, ...] = (IPW(), SNIPW(), DR(), SNDR())
 
 
 def measure(repetitions: int, seed: int, progress: Callable[[str], None]) -> list[Measured]:
-    """Measure the coverage of nominal 95 % intervals; each share comes with its own 95 % interval."""
+    """Measure the coverage of nominal 95 % intervals; each share has its own 95 % interval."""
     world = World.of(seed)
     return [result for part in _PARTS for result in part(world, repetitions, seed, progress)]
 
@@ -63,10 +63,10 @@ def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[st
 
 
 def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> LoggedBatch:
-    """Draw a log of shoppers who differ in how they take everything."""
+    """Draw a log in which every shopper has an effect on all rewards."""
     rows = world.log(len(shoppers), random, shoppers=shoppers)
-    mood = random.normal(0, 0.4, int(shoppers.max()) + 1)
-    return replace(rows, reward=rows.reward + mood[shoppers])
+    effect = random.normal(0, 0.4, int(shoppers.max()) + 1)
+    return replace(rows, reward=rows.reward + effect[shoppers])
 
 
 def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
@@ -123,7 +123,7 @@ def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[st
 
 
 def _unequal(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
-    """Tell how often `snipw` holds the truth, by the verdict, where one shopper has many rows."""
+    """Measure by verdict how often `snipw` contains the truth if one shopper has many rows."""
     for heaviest in (12, 180, 280, 420, 6_000):
         shoppers = np.repeat(np.arange(301), [heaviest, *[12] * 300])
         name = f"heaviest_{heaviest}_of_{len(shoppers)}"
@@ -133,7 +133,7 @@ def _unequal(world: World, repetitions: int, seed: int, progress: Callable[[str]
 
 
 def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
-    """Tell how often `snipw` holds the truth, by the verdict, where rewards are rare."""
+    """Measure by verdict how often `snipw` contains the truth if rewards are rare."""
     for chance, (weight, poverty), rows in product((0.01, 0.05, 0.2), _OVERLAPS, (5_000, 20_000)):
         orders = Orders(chance, weight, poverty)
         name = f"orders_{chance:g}.weight_{weight:g}.poverty_{poverty:g}.rows_{rows}"
@@ -143,12 +143,12 @@ def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str]
 
 
 def _by_verdict(name: str, log: Callable[[], LoggedBatch], truth: float, repetitions: int) -> Iterator[Measured]:
-    held = {True: [0, 0], False: [0, 0]}  # trusted or not: held, all
+    held = {True: [0, 0], False: [0, 0]}  # by trust: intervals that contain the truth, all intervals
     for _ in range(repetitions):
         report = evaluate(log(), Question([SNIPW()]))
-        own = held[report.verdict.level is Level.trust]
-        own[0] += report.estimates[0].low <= truth <= report.estimates[0].high
-        own[1] += 1
+        counts = held[report.verdict.level is Level.trust]
+        counts[0] += report.estimates[0].low <= truth <= report.estimates[0].high
+        counts[1] += 1
     for trusted, (count, logs) in held.items():
         if logs:
             verdict = "trusted" if trusted else "not_trusted"
@@ -156,7 +156,7 @@ def _by_verdict(name: str, log: Callable[[], LoggedBatch], truth: float, repetit
 
 
 _OVERLAPS = ((1.0, 1.0), (4.0, 1.0), (4.0, 10.0), (20.0, 1.0), (20.0, 10.0))
-"""Larger weights, and by how much rarer rewards are in their rows."""
+"""The larger weight, and the factor by which rewards are rarer in its rows."""
 
 _PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _unequal, _trusted)
 
@@ -172,7 +172,7 @@ def _holds(bounds: Bounds, truth: float) -> bool:
 
 
 def _share(name: str, count: int, repetitions: int, what: str = "logs") -> Measured:
-    """Give a share with its normal interval, at least 1/repetitions wide."""
+    """Return a share with its normal interval, at least 1/repetitions wide."""
     share = count / repetitions
     reach = 1.96 * sqrt(max(share * (1 - share), 1 / repetitions) / repetitions)
     return Measured(name, share, max(0.0, share - reach), min(1.0, share + reach), f"of {repetitions} {what}")

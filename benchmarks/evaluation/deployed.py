@@ -1,8 +1,8 @@
-"""The full simulator: what offline evaluation says a policy would earn, what it earns there, and what the verdict says.
+"""Offline estimates and verdicts against the reward that a policy earns when it is deployed in the full simulator.
 
-The triangle asks what a target would earn at the decisions that were logged, one step. Here it makes its own
-decisions, and what one earns depends on those before and after it: the truth of a target is what it earns per
-decision when it decides in the same world itself, by the true probabilities of its sends.
+The triangle benchmark asks about single decisions: the reward of a target at the logged decisions. Here the target
+makes all decisions itself, and the reward of one decision depends on the decisions before and after. The truth of a
+target is its mean reward per decision when it decides in the same world, by the true probabilities of its sends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.evaluation.log_in_memory import LoggedPolicySource, learner
+from benchmarks.evaluation.log_in_memory import LoggedPolicySource, make_learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
@@ -46,7 +46,7 @@ _ESTIMATORS = ("snipw", "sndr")
 
 @dataclass(frozen=True)
 class Plan:
-    """The worlds: how many, how large, and how long."""
+    """How many worlds, how many shoppers in each, and how many weeks."""
 
     logs: int
     first_seed: int
@@ -55,8 +55,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What was said of one target on one log, and what it earned."""
+class Judgement:
+    """The estimates and the verdict for one target on one log, and the true reward of the target."""
 
     case: str
     truth: float
@@ -64,47 +64,49 @@ class Judged:
     level: Level
     reasons: frozenset[str]
 
-    def held(self, estimator: str) -> bool:
-        """Tell whether an estimator's interval holds what was earned."""
-        return any(each.low <= self.truth <= each.high for each in self.estimates if each.name == estimator)
+    def contains_truth(self, estimator: str) -> bool:
+        """Return whether an estimator's interval contains the truth."""
+        return any(one.low <= self.truth <= one.high for one in self.estimates if one.name == estimator)
 
-    def off(self, estimator: str) -> float:
-        """Give an estimate's error relative to the truth."""
-        return next(each.value for each in self.estimates if each.name == estimator) / self.truth - 1
+    def error(self, estimator: str) -> float:
+        """Return an estimate's error relative to the truth."""
+        return next(one.value for one in self.estimates if one.name == estimator) / self.truth - 1
 
 
-def deployed(policy_source: PolicySource, world: World, seed: int) -> tuple[list[LoggedDecision], float]:
-    """Let a policy_source decide in a world: the decisions that are evaluated, and their mean expected reward."""
+def deploy(policy_source: PolicySource, world: World, seed: int) -> tuple[list[LoggedDecision], float]:
+    """Let a policy source decide in a world; return the evaluated decisions, and their mean expected reward."""
     rulebook = Rulebook.of(example(), 1)
     logged = LoggedPolicySource(policy_source, rulebook)
     records = Simulation(LocalShop(logged, rulebook, f"deployed {seed}".encode()), world, rulebook, f"d{seed}").run()
     source = LogDecisions(logged.log)  # type: ignore[arg-type]  # it only reads
-    decisions = [each.decision for each in source if each.role == EVALUATED and each.decision is not None]
+    decisions = [entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None]
     expected = {record.event_id: record.expected for record in records}
     return decisions, float(np.mean([expected[decision.event_id] for decision in decisions]))
 
 
-def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
+def judge(name: str, seed: int, plan: Plan) -> list[Judgement]:
     """Judge the targets on one log of a scenario, and deploy them in its world."""
 
     def world() -> World:
         return World(find_scenario(name).with_weeks(plan.weeks), plan.shoppers, seed, Messages.of(rulebook))
 
     rulebook = Rulebook.of(example(), 1)
-    decisions, _ = deployed(learner(rulebook, EPSILON), world(), seed)
+    decisions, _ = deploy(make_learner(rulebook, EPSILON), world(), seed)
     model, floored = LogModel().fit(decisions), rule_policy(EPSILON)
-    asked: dict[str, tuple[Target, Policy]] = {
+    targets: dict[str, tuple[Target, Policy]] = {
         "uniform": (Uniform(), uniform_policy()),
         "rule_with_floor": (OfPolicy(lambda decision: floored), floored),
     }
-    found = []
-    for kind, (target, policy) in asked.items():
-        _, truth = deployed(FixedPolicy(policy), world(), seed)
-        found.append(_judged(f"{name}.{kind}", truth, decisions, target, model))
-    return found
+    judgements = []
+    for kind, (target, policy) in targets.items():
+        _, truth = deploy(FixedPolicy(policy), world(), seed)
+        judgements.append(_judge_target(f"{name}.{kind}", truth, decisions, target, model))
+    return judgements
 
 
-def _judged(case: str, truth: float, decisions: Sequence[LoggedDecision], target: Target, model: LogModel) -> Judged:
+def _judge_target(
+    case: str, truth: float, decisions: Sequence[LoggedDecision], target: Target, model: LogModel
+) -> Judgement:
     """Evaluate as ``decision-service evaluate --sequential`` does."""
     evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
     weighing = Weighing(target, predict=model.predict)
@@ -114,36 +116,40 @@ def _judged(case: str, truth: float, decisions: Sequence[LoggedDecision], target
     findings = [*history.findings(is_logging=False), *sequel.findings]
     report = evaluation.report(findings, weighing.served)
     reasons = frozenset(reason.code for reason in report.verdict.reasons)
-    return Judged(case, truth, (*report.estimates, *sequel.estimates), report.verdict.level, reasons)
+    return Judgement(case, truth, (*report.estimates, *sequel.estimates), report.verdict.level, reasons)
 
 
 def measure(plan: Plan, workers: int, progress: Callable[[str], None]) -> list[Measured]:
-    """Measure how often intervals hold what a target earns once deployed, by verdict."""
-    found: dict[str, list[Judged]] = {}
+    """Measure by verdict how often intervals contain the reward of the deployed target."""
+    judgements: dict[str, list[Judgement]] = {}
     seeds = range(plan.first_seed, plan.first_seed + plan.logs)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(judged, name, seed, plan) for name in SCENARIOS for seed in seeds]
+        running = [pool.submit(judge, name, seed, plan) for name in SCENARIOS for seed in seeds]
         for number, finished in enumerate(as_completed(running), start=1):
-            for each in finished.result():
-                found.setdefault(each.case, []).append(each)
+            for judgement in finished.result():
+                judgements.setdefault(judgement.case, []).append(judgement)
             progress(f"{number} of {len(running)} logs")
-    return [result for case in sorted(found) for result in _summed(case, found[case])]
+    return [result for case in sorted(judgements) for result in _summarise(case, judgements[case])]
 
 
-def _summed(case: str, found: Sequence[Judged]) -> Iterator[Measured]:
-    of = f"of {len(found)} logs"
-    yield Measured(f"deployed.{case}.truth", float(np.mean([each.truth for each in found])), unit="reward per decision")
+def _summarise(case: str, judgements: Sequence[Judgement]) -> Iterator[Measured]:
+    of = f"of {len(judgements)} logs"
+    yield Measured(
+        f"deployed.{case}.truth", float(np.mean([one.truth for one in judgements])), unit="reward per decision"
+    )
     for level in Level:
-        verdict, count = level.text.replace(" ", "_"), sum(each.level is level for each in found)
+        verdict, count = level.text.replace(" ", "_"), sum(one.level is level for one in judgements)
         yield Measured(f"deployed.{case}.verdict.{verdict}", float(count), unit=of)
-    for code, count in sorted(Counter(code for each in found for code in each.reasons).items()):
+    for code, count in sorted(Counter(code for one in judgements for code in one.reasons).items()):
         yield Measured(f"deployed.{case}.reason.{code}", float(count), unit=of)
-    for name in [each.name for each in found[0].estimates]:
-        yield Measured(f"deployed.{case}.{name}.held", float(sum(each.held(name) for each in found)), unit=of)
-        yield _off(f"deployed.{case}.{name}.off", np.array([each.off(name) for each in found]))
+    for name in [estimate.name for estimate in judgements[0].estimates]:
+        yield Measured(
+            f"deployed.{case}.{name}.held", float(sum(one.contains_truth(name) for one in judgements)), unit=of
+        )
+        yield _mean_error(f"deployed.{case}.{name}.off", np.array([one.error(name) for one in judgements]))
 
 
-def _off(name: str, errors: np.ndarray) -> Measured:
+def _mean_error(name: str, errors: np.ndarray) -> Measured:
     middle = float(errors.mean())
     reach = 1.96 * float(errors.std(ddof=1)) / len(errors) ** 0.5 if len(errors) > 1 else float("nan")
     return Measured(name, middle, middle - reach, middle + reach, "of the truth, mean over the logs")

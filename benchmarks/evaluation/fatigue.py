@@ -1,4 +1,4 @@
-"""Sends that tire: sequential estimators beside a bandit one, against the exact truth of ``fatigue_small``."""
+"""Sends that tire: the bias of sequential estimators and of a bandit estimator, by the exact truth."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from simulators.envs.fatigue_small import FatigueSmall
 def measure(repetitions: int, seed: int) -> list[Measured]:
     """Measure bias relative to the truth, with its 95 % interval, and how often the bandit estimate is flagged."""
     world = FatigueSmall()
-    found: dict[str, list[float]] = {"bandit_ips": [], **{each.name: [] for each in ESTIMATORS}}
+    values: dict[str, list[float]] = {"bandit_ips": [], **{estimator.name: [] for estimator in ESTIMATORS}}
     flagged = 0
     for number in range(repetitions):
-        log = logged(world, seed * 1_000_000 + number)
-        found["bandit_ips"].append(_bandit(log))
+        log = draw_log(world, seed * 1_000_000 + number)
+        values["bandit_ips"].append(_bandit_ips(log))
         for estimator in ESTIMATORS:
-            found[estimator.name].append(estimator.value(log, np.ones(log.shoppers)))
+            values[estimator.name].append(estimator.value(log, np.ones(log.shoppers)))
         flagged += bool(history_finding(log))
     truth = world.value(world.target())
     return [
         Measured("fatigue.truth.target", truth, unit="reward per decision"),
         Measured("fatigue.truth.logging", world.value(world.logging()), unit="reward per decision"),
-        *(_bias(name, np.array(values), truth) for name, values in found.items()),
+        *(_bias(name, np.array(of_logs), truth) for name, of_logs in values.items()),
         Measured("fatigue.bandit_ips.flagged", flagged / repetitions, unit=f"of {repetitions} logs"),
     ]
 
 
-def logged(world: FatigueSmall, seed: int) -> Trajectories:
+def draw_log(world: FatigueSmall, seed: int) -> Trajectories:
     """Draw a log under the world's logging policy, with its target policy as target."""
     log = world.sample(world.logging(), seed)
     users, slots = log.states.shape
@@ -48,7 +48,7 @@ def logged(world: FatigueSmall, seed: int) -> Trajectories:
     )
 
 
-def _bandit(log: Trajectories) -> float:
+def _bandit_ips(log: Trajectories) -> float:
     return float((log.weight * log.reward).mean())
 
 

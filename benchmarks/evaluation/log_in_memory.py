@@ -1,4 +1,4 @@
-"""A log in memory: the rows of a simulated shop that learns, read as the service's log is."""
+"""A log in memory: the rows of a simulated shop, with the reading methods of the service's log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from simulators.shops.local import PolicySource
 
 
 @dataclass
-class RowsLog:
-    """Rows in memory, read as the service's log is."""
+class LogInMemory:
+    """Rows in memory, with the reading methods of the service's log."""
 
     rows: list[LogRow] = field(default_factory=list)
     _by_event: dict[str, list[LogRow]] = field(default_factory=dict)
     _watermark: float = float("-inf")
 
     def add(self, row: Row) -> None:
-        """Append a row."""
         self._watermark = max(self._watermark, row.at)
         event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
         position = len(self.rows) + 1
@@ -35,41 +34,36 @@ class RowsLog:
             self._by_event.setdefault(event_id, []).append(stored)
 
     def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
-        """Give rows in order."""
         return [row for row in self.rows[after : after + limit] if kinds is None or row.kind in kinds]
 
     def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
-        """Give the rows of events."""
         return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
 
 
-def learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
-    """Make a policy_source that learns as the service does, with a floor of its own."""
+def make_learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
+    """Return a policy source that learns as the service does, with another floor ε."""
 
-    def make(snapshot: ModelSnapshot, own: Rulebook, version: int) -> Policy:
-        return replace(learned_policy(snapshot, own, version), epsilon=epsilon)
+    def make_policy(snapshot: ModelSnapshot, rulebook: Rulebook, version: int) -> Policy:
+        return replace(learned_policy(snapshot, rulebook, version), epsilon=epsilon)
 
-    return LearningPolicy(rulebook, make)
+    return LearningPolicy(rulebook, make_policy)
 
 
 class LoggedPolicySource:
-    """A policy_source whose rows are kept as a log."""
+    """Passes everything on to another policy source, and keeps the rows as a log."""
 
     def __init__(self, inner: PolicySource, rulebook: Rulebook) -> None:
         self._inner = inner
-        self.log = RowsLog()
+        self.log = LogInMemory()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
     def policy_for(self, arrival: Arrival) -> Policy:
-        """Give the inner policy_source's policy."""
         return self._inner.policy_for(arrival)
 
     def fold(self, row: Row) -> None:
-        """Keep the row, and pass it on."""
         self.log.add(row)
         self._inner.fold(row)
 
     def advance_clock(self, now: float) -> None:
-        """Let time pass, in the log too."""
         self.log.add(ClockRow(now))
         self._inner.advance_clock(now)

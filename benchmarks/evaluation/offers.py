@@ -1,7 +1,7 @@
-"""Randomised offers: a policy learned on one half of the customers by our own learner, evaluated on the other.
+"""Randomised offers: the project's learner learns a policy on one half of the customers; the other half evaluates it.
 
-The log has 76,277 offers, each of ten arms drawn with probability .1 whatever the customer, and whether it was
-completed.
+The log has 76,277 offers, with the reward 1 for a completed offer. Each of the ten arms was drawn with probability
+.1, independently of the customer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CHANNELS = ("web", "mobile", "social")
 
 @dataclass(frozen=True)
 class Offers:
-    """The log as columns (n,); ``features`` (n, d) are the customer's, for the reward model."""
+    """The log as columns (n,); ``features`` (n, d) describe the customer for the reward model."""
 
     customers: np.ndarray
     arms: np.ndarray
@@ -40,15 +40,15 @@ class Offers:
     space: ActionSpace
 
     def part(self, mask: np.ndarray) -> Offers:
-        """Give some of the offers."""
-        own = np.flatnonzero(mask)
-        contexts = [self.contexts[place] for place in own.tolist()]
-        arrays = (self.customers[own], self.arms[own], self.completed[own])
-        return Offers(*arrays, contexts, self.features[own], self.space)
+        """Return the offers at which the mask (n,) is true."""
+        chosen = np.flatnonzero(mask)
+        contexts = [self.contexts[number] for number in chosen.tolist()]
+        arrays = (self.customers[chosen], self.arms[chosen], self.completed[chosen])
+        return Offers(*arrays, contexts, self.features[chosen], self.space)
 
 
 def read_offers(path: Path) -> Offers:
-    """Read the log, in the order of time."""
+    """Read the log, in time order."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         records = sorted(csv.DictReader(file), key=lambda record: float(record["t_hours"]))
     first = {record["offer_id"]: record for record in records}
@@ -66,7 +66,7 @@ def read_offers(path: Path) -> Offers:
 
 
 def _document(arms: dict[str, dict[str, str]]) -> dict[str, object]:
-    """Write the arms as a catalogue: a message each, on the channels that it goes out on together."""
+    """Return the arms as a catalogue: one message for each arm, on one channel that stands for all its channels."""
     groups = {
         arm: "_".join(["email", *(name for name in _CHANNELS if record[f"ch_{name}"] in ("1", "1.0", "True"))])
         for arm, record in arms.items()
@@ -105,8 +105,8 @@ def _features(record: dict[str, str]) -> list[float]:
     return [unknown, (1 - unknown) * age / 100, income / 100_000, tenure, *genders]
 
 
-def learned(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
-    """Learn with our own learner, in the order of time; give the greedy arm by context."""
+def learn_greedy_arms(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
+    """Learn with the project's learner, in time order; return a function from contexts to greedy arms."""
     heads, space = TwoHeads(), offers.space
     categories = {space[number]: space.categories[space.message_of[number]] for number in range(len(space))}
     for context, arm, completed in zip(offers.contexts, offers.arms.tolist(), offers.completed.tolist(), strict=True):
@@ -122,11 +122,11 @@ def learned(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
         0.0,
     )
     compiled = CompiledModel(snapshot, space, OPTIONS)
-    return lambda contexts: np.array([int(compiled.predict(each).p_positive.argmax()) for each in contexts])
+    return lambda contexts: np.array([int(compiled.predict(context).p_positive.argmax()) for context in contexts])
 
 
-def rows_for(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
-    """Weigh offers for a target that chooses an arm for each; the reward model is cross-fitted by customer."""
+def weigh(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
+    """Return the offers as a batch for a target that chooses one arm for each; cross-fits the reward model."""
     predicted = cross_fitted(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
     every = np.arange(len(offers.arms))
     return LoggedBatch.of(
@@ -139,29 +139,31 @@ def rows_for(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
     )
 
 
-def half(offers: Offers, seed: int) -> tuple[Offers, Offers]:
-    """Part the customers into two random halves."""
+def split_customers(offers: Offers, seed: int) -> tuple[Offers, Offers]:
+    """Split the customers into two random halves."""
     names = np.unique(offers.customers)
     chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
     mask = np.isin(offers.customers, chosen)
     return offers.part(mask), offers.part(~mask)
 
 
-def evaluated(offers: Offers, seed: int) -> Report:
-    """Learn on one half, evaluate on the other."""
-    train, test = half(offers, seed)
-    chosen = learned(train)(test.contexts)
-    return evaluate(rows_for(test, chosen), Question(estimators=named(["ipw", "snipw", "dr"])))
+def evaluate_half(offers: Offers, seed: int) -> Report:
+    """Learn on one half of the customers, and evaluate on the other."""
+    train, test = split_customers(offers, seed)
+    chosen = learn_greedy_arms(train)(test.contexts)
+    return evaluate(weigh(test, chosen), Question(estimators=named(["ipw", "snipw", "dr"])))
 
 
 def measure(path: Path, halves: int) -> list[Measured]:
-    """Measure the learned policy over seeded random halves, and what one arm for all and uniform choice complete."""
+    """Measure the completions of the learned policy over random halves, the best single arm and uniform choice."""
     offers = read_offers(path)
-    reports = [evaluated(offers, seed) for seed in range(halves)]
-    found = [(seed, {each.name: each for each in report.estimates}) for seed, report in enumerate(reports)]
+    reports = [evaluate_half(offers, seed) for seed in range(halves)]
+    estimates = [{estimate.name: estimate for estimate in report.estimates} for report in reports]
     single = [float(offers.completed[offers.arms == arm].mean()) for arm in range(10)]
     results = [
-        Measured(f"offers.learned.{name}", float(np.mean([own[name].value for _, own in found])), unit="completion")
+        Measured(
+            f"offers.learned.{name}", float(np.mean([by_name[name].value for by_name in estimates])), unit="completion"
+        )
         for name in ("ipw", "snipw", "dr")
     ]
     results += [
@@ -171,8 +173,7 @@ def measure(path: Path, halves: int) -> list[Measured]:
             "offers.verdict_trust", float(np.mean([r.verdict.level == 0 for r in reports])), unit=f"of {halves} halves"
         ),
     ]
-    for seed, own in found:
-        results.append(
-            Measured(f"offers.learned.dr.half_{seed}", own["dr"].value, own["dr"].low, own["dr"].high, "completion")
-        )
+    for seed, by_name in enumerate(estimates):
+        dr = by_name["dr"]
+        results.append(Measured(f"offers.learned.dr.half_{seed}", dr.value, dr.low, dr.high, "completion"))
     return results

@@ -1,4 +1,4 @@
-"""The Open Bandit sample: logs of a learning policy, evaluated for the uniform one, which really ran beside it."""
+"""The Open Bandit sample: evaluate the uniform policy on logs of a learning policy. Both policies really ran."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAMPAIGNS = {"all": 80, "men": 34, "women": 46}
 """Campaign → number of items."""
 
 
-def rows_of(directory: Path, campaign: str) -> LoggedBatch:
+def read_batch(directory: Path, campaign: str) -> LoggedBatch:
     """Read a campaign's log of Bernoulli Thompson sampling, with the uniform policy as target."""
     clicks, propensities = _columns(directory, "bts", campaign)
     target = np.full(len(clicks), 1.0 / CAMPAIGNS[campaign])
@@ -28,16 +28,16 @@ def _columns(directory: Path, policy: str, campaign: str) -> tuple[np.ndarray, n
     return columns[:, 0], columns[:, 1]
 
 
-def report_of(directory: Path, campaign: str) -> Report:
-    """Evaluate the uniform policy on the log of the learning one."""
-    return evaluate(rows_of(directory, campaign), Question(estimators=named(["ipw", "snipw"])))
+def evaluate_uniform(directory: Path, campaign: str) -> Report:
+    """Evaluate the uniform policy on the log of the learning policy."""
+    return evaluate(read_batch(directory, campaign), Question(estimators=named(["ipw", "snipw"])))
 
 
 def measure(directory: Path) -> list[Measured]:
-    """Measure all campaigns; the verdict is 0 for trust, 1 for caution, 2 for do not use, its reasons as unit."""
+    """Measure all campaigns. The verdict is 0 for trust, 1 for caution, 2 for do not use; its unit is the text."""
     results = []
     for campaign in CAMPAIGNS:
-        report = report_of(directory, campaign)
+        report = evaluate_uniform(directory, campaign)
         truth = float(_columns(directory, "random", campaign)[0].mean())
         name = f"open_bandit.{campaign}"
         size = report.diagnostics.weights.effective_sample_size
@@ -45,10 +45,10 @@ def measure(directory: Path) -> list[Measured]:
             *(Measured(f"{name}.{each.name}", each.value, each.low, each.high, "clicks") for each in report.estimates),
             Measured(f"{name}.on_policy", truth, unit="clicks, the uniform policy's own log"),
             Measured(f"{name}.effective_sample_size", size, unit="of 10,000 rows"),
-            Measured(f"{name}.verdict", float(report.verdict.level), unit=_told(report)),
+            Measured(f"{name}.verdict", float(report.verdict.level), unit=_verdict_text(report)),
         ]
     return results
 
 
-def _told(report: Report) -> str:
+def _verdict_text(report: Report) -> str:
     return "; ".join([report.verdict.level.text, *(reason.text for reason in report.verdict.reasons)])

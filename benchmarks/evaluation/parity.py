@@ -1,7 +1,7 @@
-"""The peers, side by side on fresh random data: the same numbers, and how long they take.
+"""Compare with other libraries on random data: whether the numbers are equal, and how long both sides take.
 
-Runs in the environment that `make parity` makes, in one process, with one thread, interleaved, by CPU time: both
-sides then see the same load of the machine.
+Runs in the environment that `make parity` makes, in one process with one thread. Both sides run in turns, and the
+time is CPU time, so that other load of the machine affects both sides alike.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ _ACTIONS = 10
 
 
 class ParityBroken(AssertionError):
-    """Two libraries give other numbers for the same data."""
+    """Two libraries compute different numbers from the same data."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """A log as both libraries take it: ``feedback`` is the peer's own form."""
+    """A log in the form of both libraries; ``feedback`` is the form of the Open Bandit Pipeline."""
 
     feedback: dict[str, Any]
     target: np.ndarray
     q_hat: np.ndarray
 
     def blocks(self) -> Any:
-        """Give the log as ours."""
+        """Return the log in the form of `offline_eval`."""
         feedback = self.feedback
         return dense_blocks(feedback["reward"], feedback["action"], feedback["pscore"], self.target, self.q_hat)
 
 
 def load_obp() -> ModuleType:
-    """Import the Open Bandit Pipeline, with an empty stand-in for torch.
+    """Import the Open Bandit Pipeline with an empty module in place of torch.
 
-    It imports torch (gigabytes) for learning policies, which is not compared here.
+    The pipeline imports torch (gigabytes) for learning policies, which are not compared here.
     """
 
     class Anything(type):
@@ -75,7 +75,7 @@ def load_obp() -> ModuleType:
 
 
 def make_data(obp: Any, count: int, seed: int) -> Data:
-    """Draw a log of the peer's own synthetic world; the reward model is wrong on purpose."""
+    """Draw a log from the pipeline's synthetic world; the reward model is wrong on purpose."""
     dataset = obp.dataset.SyntheticBanditDataset(
         n_actions=_ACTIONS,
         dim_context=5,
@@ -92,7 +92,7 @@ def make_data(obp: Any, count: int, seed: int) -> Data:
 
 
 def obp_evaluation(obp: Any, data: Data) -> Any:
-    """Make the peer's evaluation with the seven estimators."""
+    """Return the pipeline's evaluation with the seven estimators."""
     ope = obp.ope
     estimators = [
         ope.InverseProbabilityWeighting(),
@@ -106,27 +106,27 @@ def obp_evaluation(obp: Any, data: Data) -> Any:
     return ope.OffPolicyEvaluation(bandit_feedback=data.feedback, ope_estimators=estimators)
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Give the CPU seconds of this process, and the result."""
+def time_call(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the CPU seconds of a call in this process, and its result."""
     begin = time.process_time()
     result = work()
     return time.process_time() - begin, result
 
 
-def interleaved(theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int) -> tuple[float, float, Any, Any]:
-    """Run both in turn; give the medians of their CPU seconds, and their last results."""
+def run_interleaved(theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int) -> tuple[float, float, Any, Any]:
+    """Run both in turns; return the medians of their CPU seconds, and their last results."""
     times: list[tuple[float, float]] = []
-    found: tuple[Any, Any] = (None, None)
+    results: tuple[Any, Any] = (None, None)
     for _ in range(rounds):
-        (their_time, their_result), (our_time, our_result) = timed(theirs), timed(ours)
+        (their_time, their_result), (our_time, our_result) = time_call(theirs), time_call(ours)
         times.append((their_time, our_time))
-        found = (their_result, our_result)
+        results = (their_result, our_result)
     medians = np.median(np.array(times), axis=0)
-    return float(medians[0]), float(medians[1]), *found
+    return float(medians[0]), float(medians[1]), *results
 
 
-def intervals(data: Data, interval: Interval) -> list[Bounds]:
-    """Give our seven intervals."""
+def compute_intervals(data: Data, interval: Interval) -> list[Bounds]:
+    """Return the seven intervals of `offline_eval`."""
     estimators = named()
     totals = Totals(estimators, interval.keep(clustered=False))
     for block in blocks(data.blocks()):
@@ -135,16 +135,16 @@ def intervals(data: Data, interval: Interval) -> list[Bounds]:
 
 
 def compare_values(obp: Any, data: Data, rounds: int) -> list[Measured]:
-    """Compare the seven values, and the time that they take."""
+    """Compare the seven values and their computing time."""
     evaluation, shaped = obp_evaluation(obp, data), data.target[:, :, None]
     rewards = data.q_hat[:, :, None]
-    their_time, our_time, theirs, ours = interleaved(
+    their_time, our_time, theirs, ours = run_interleaved(
         lambda: evaluation.estimate_policy_values(action_dist=shaped, estimated_rewards_by_reg_model=rewards),
         lambda: values(named(), data.blocks()),
         rounds,
     )
     apart = max(abs(a - b) for a, b in zip(theirs.values(), ours.values(), strict=True))
-    _check("seven values", apart)
+    _require_close("seven values", apart)
     return [
         Measured("ope.values_1m.ratio_to_obp", their_time / our_time, unit="ratio of CPU time"),
         Measured("ope.values_1m.obp_s", their_time, unit="CPU s"),
@@ -154,10 +154,10 @@ def compare_values(obp: Any, data: Data, rounds: int) -> list[Measured]:
 
 
 def compare_bootstrap(obp: Any, data: Data, draws: int, rounds: int) -> list[Measured]:
-    """Compare the seven bootstrap intervals, and what closed-form ones take."""
+    """Compare the seven bootstrap intervals and their computing time, also with closed-form intervals."""
     evaluation, shaped = obp_evaluation(obp, data), data.target[:, :, None]
     rewards = data.q_hat[:, :, None]
-    their_time, our_time, theirs, ours = interleaved(
+    their_time, our_time, theirs, ours = run_interleaved(
         lambda: evaluation.estimate_intervals(
             action_dist=shaped,
             estimated_rewards_by_reg_model=rewards,
@@ -165,13 +165,13 @@ def compare_bootstrap(obp: Any, data: Data, draws: int, rounds: int) -> list[Mea
             n_bootstrap_samples=draws,
             random_state=12345,
         ),
-        lambda: intervals(data, ObpBootstrap(draws, 12345)),
+        lambda: compute_intervals(data, ObpBootstrap(draws, 12345)),
         rounds,
     )
-    bounds = [(each["95.0% CI (lower)"], each["95.0% CI (upper)"]) for each in theirs.values()]
+    bounds = [(interval["95.0% CI (lower)"], interval["95.0% CI (upper)"]) for interval in theirs.values()]
     apart = float(np.abs(np.array(bounds) - np.array(ours)).max())
-    _check("seven bootstrap intervals", apart)
-    closed = float(np.median([timed(lambda: intervals(data, Normal()))[0] for _ in range(max(3, rounds))]))
+    _require_close("seven bootstrap intervals", apart)
+    closed = float(np.median([time_call(lambda: compute_intervals(data, Normal()))[0] for _ in range(max(3, rounds))]))
     return [
         Measured("ope.bootstrap_1m.ratio_to_obp", their_time / our_time, unit="ratio of CPU time"),
         Measured("ope.bootstrap_1m.obp_s", their_time, unit=f"CPU s, {draws} draws"),
@@ -187,7 +187,7 @@ def compare_bootstrap(obp: Any, data: Data, draws: int, rounds: int) -> list[Mea
 
 
 def compare_streaming(data: Data, count: int) -> list[Measured]:
-    """Compare with vw-estimators, row by row: values, and the confidence sequence (ρ = 1, IPS)."""
+    """Compare values and the confidence sequence (ρ = 1, IPS) with vw-estimators, row by row."""
     from estimators.bandits import cs, ips, snips
 
     rows = LoggedBatch.of(**{name: getattr(block, name) for block in [next(iter(data.blocks()))] for name in _SCALARS})
@@ -198,7 +198,7 @@ def compare_streaming(data: Data, count: int) -> list[Measured]:
             peer.add_example(*row)
     ours = values(named(["ipw", "snipw"]), rows)
     apart = max(abs(ours["ipw"] - peers[0].get()), abs(ours["snipw"] - peers[1].get()))
-    _check("ips and snips of vw-estimators", apart)
+    _require_close("ips and snips of vw-estimators", apart)
     sequence = ConfidenceSequence(Limits(0.0, 1.0), rho=1.0)
     sequence.update(rows)
     widths = [high - low for low, high in (peers[2].get(alpha=0.05), sequence.bounds(0.05))]
@@ -211,13 +211,12 @@ def compare_streaming(data: Data, count: int) -> list[Measured]:
 _SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 
-def _check(what: str, apart: float) -> None:
+def _require_close(what: str, apart: float) -> None:
     if not apart <= _TOLERANCE:
         raise ParityBroken(f"{what} differ by {apart:.3g}, allowed is {_TOLERANCE}")
 
 
 def main() -> None:
-    """Run the comparison."""
     parser = argparse.ArgumentParser(description="Compares with pinned peers on fresh random data.")
     parser.add_argument("--rounds", type=int, default=1_000_000, help="rounds of the log")
     parser.add_argument("--draws", type=int, default=100, help="bootstrap draws; both sides' times go with them")

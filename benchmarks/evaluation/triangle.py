@@ -1,12 +1,14 @@
 """The triangle: the simulator knows the truth, the shop logs propensities, offline evaluation estimates the truth.
 
-A learning shop with a floor decides among simulated shoppers. At each decision the simulator's own probabilities say
-what every eligible joint action would earn now (one step): the truth of a target is their mean under its
-distribution, over the very decisions that were logged. Intervals must hold it, and where they do not, the verdict
-must not say `trust`. The logging policy is a target too: its truth beside what it earned checks the simulator.
+A shop that learns and has a floor decides for simulated shoppers. At each decision the simulator's probabilities give
+the expected reward of every eligible joint action (one step). The truth of a target is the mean of these rewards under
+the target's distribution, over the logged decisions. Intervals must contain the truth; where they do not, the verdict
+must not be `trust`. The logging policy is a target too: comparing its truth with its realised reward checks the
+simulator.
 
-The verdict is the one that the command gives, but for its warning of history: that is about what a target would earn in
-the contexts that it brings about itself, which one step does not ask (`benchmarks.deployed` does). It is counted apart.
+The verdict is that of `decision-service evaluate` without the warning of history. The warning is about contexts that
+the target itself would cause, and single decisions have none (`benchmarks.evaluation.deployed` measures them). It is
+counted separately.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.log_in_memory import LoggedPolicySource, learner
+from benchmarks.evaluation.log_in_memory import LoggedPolicySource, make_learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
@@ -54,45 +56,44 @@ from simulators.world.world import World
 Array = NDArray[np.float64]
 
 DECISIONS = 20_000
+"""Decisions with a choice in each log."""
+
 WIDE, THIN = 0.2, 0.02
 """Floors ε of the logs."""
 
 _ESTIMATORS = ("ipw", "snipw", "dr", "sndr")
 SHOPPERS = 12_000
-"""So many that 20,000 decisions have a choice within three weeks."""
+"""Enough shoppers for 20,000 decisions with a choice within three weeks."""
 
 
 class WatchedPolicySource:
-    """A policy_source beside the truth at each of its decisions."""
+    """Passes everything on to another policy source, and keeps the true expected rewards of each decision."""
 
     def __init__(self, inner: PolicySource, oracle: OraclePolicy, rulebook: Rulebook) -> None:
         self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
         self.choices = 0
-        """Decisions that had more than one joint action to choose from."""
+        """The number of decisions with more than one eligible joint action."""
 
     def policy_for(self, arrival: Arrival) -> Policy:
-        """Give the inner policy_source's policy, and write down what everything would earn."""
         model = self._oracle.policy_for(arrival).model
         if model is not None:
             self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
         return self._inner.policy_for(arrival)
 
     def fold(self, row: Row) -> None:
-        """Learn."""
         self.choices += isinstance(row, DecisionRow) and len(unpack(row.probabilities, np.float64)) > 1
         self._inner.fold(row)
 
     def advance_clock(self, now: float) -> None:
-        """Let time pass."""
         self._inner.advance_clock(now)
 
 
-class Enough:
-    """A shop that decides until `DECISIONS` had a choice, and then only listens.
+class StopAfterEnough:
+    """A shop that decides until `DECISIONS` decisions had a choice, and afterwards only records outcomes.
 
-    Orders come up to a week after a click: a log that ended with its last decision would know too few of them.
+    Orders come up to a week after a click, so a log that ends with its last decision lacks the last orders.
     """
 
     def __init__(self, inner: Shop, policy_source: WatchedPolicySource) -> None:
@@ -103,32 +104,28 @@ class Enough:
         return self._policy_source.choices >= DECISIONS
 
     def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
-        """Take changes of consent in."""
         self._inner.change_consent(changes, now)
 
     def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Take outcomes in."""
         self._inner.record_outcomes(outcomes, now)
 
     def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
-        """Take in what shoppers did, as long as a decision may need it."""
         if not self._done:
             self._inner.record_events(events, now)
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for each arrival; in the end hold, without a row."""
+        # After the last decision: HOLD without a row in the log.
         return [None] * len(arrivals) if self._done else self._inner.decide(arrivals)
 
     def advance_clock(self, now: float) -> None:
-        """Let time pass."""
         self._inner.advance_clock(now)
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """One log as one target weighs it: all that a verdict is given on, beside the truth.
+class WeighedLog:
+    """One log with the importance weights of one target, and the truth of the target.
 
-    ``truth`` is the target's expected reward per decision; ``warned`` tells of a warning of history.
+    ``truth`` is the target's expected reward per decision; ``warned`` is whether there is a warning of history.
     """
 
     target: str
@@ -139,10 +136,10 @@ class Weighed:
 
 
 @dataclass(frozen=True)
-class LogOutcome:
-    """What one log gave for one target: verdict, and which estimators' intervals hold the truth.
+class Judgement:
+    """The verdict for one target on one log, and whether each estimator's interval contains the truth.
 
-    ``earned`` is what the logging policy earned per decision.
+    ``earned`` is the realised reward of the logging policy per decision.
     """
 
     target: str
@@ -155,8 +152,8 @@ class LogOutcome:
 
 
 @dataclass(frozen=True)
-class Log:
-    """Which log: its seed and floor, and how long it is listened to how many shoppers."""
+class SimulatedLog:
+    """Which log: its seed and floor, its number of weeks and of shoppers."""
 
     seed: int
     epsilon: float
@@ -167,70 +164,71 @@ class Log:
         return f"seed-{self.seed}-floor-{self.epsilon:g}-weeks-{self.weeks}-shoppers-{self.shoppers}"
 
 
-def logged(log: Log) -> tuple[list[LoggedDecision], dict[str, Array]]:
-    """Simulate a log: its decisions with a choice and their rewards, and the expected rewards at each."""
+def simulate(log: SimulatedLog) -> tuple[list[LoggedDecision], dict[str, Array]]:
+    """Simulate a log; return its decisions with a choice, and the expected rewards of each by event id."""
     rulebook = Rulebook.of(example(), 1)
     world = World(find_scenario("stationary").with_weeks(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
     oracle = OraclePolicy(Truth(world, rulebook), rulebook)
-    watched = WatchedPolicySource(learner(rulebook, log.epsilon), oracle, rulebook)
+    watched = WatchedPolicySource(make_learner(rulebook, log.epsilon), oracle, rulebook)
     policy_source = LoggedPolicySource(watched, rulebook)
-    shop = Enough(LocalShop(policy_source, rulebook, f"triangle {log.seed}".encode()), watched)
+    shop = StopAfterEnough(LocalShop(policy_source, rulebook, f"triangle {log.seed}".encode()), watched)
     Simulation(shop, world, rulebook, f"t{log.seed}").run()
     source = LogDecisions(policy_source.log)  # type: ignore[arg-type]  # it only reads
-    found = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
-    return list(islice((each for each in found if len(each.actions) > 1), DECISIONS)), watched.expected
+    decisions = (entry.decision for entry in source if entry.role == EVALUATED and entry.decision is not None)
+    return list(islice((decision for decision in decisions if len(decision.actions) > 1), DECISIONS)), watched.expected
 
 
-class Remembered:
-    """A target or a reward model asked once per decision: truth and estimates both want its answer."""
+class CachedAnswers:
+    """Keeps the answers of a target or a reward model by decision: truth and estimates need the same answers."""
 
     def __init__(self, answer: Callable[[LoggedDecision], Array]) -> None:
         self._answer = answer
         self._known: dict[str, Array] = {}
 
     def distribution(self, decision: LoggedDecision) -> Array:
-        """Answer."""
         known = self._known.get(decision.event_id)
         if known is None:
             known = self._known[decision.event_id] = self._answer(decision)
         return known
 
 
-def truth_of(decisions: Iterable[LoggedDecision], target: Target, expected: dict[str, Array]) -> float:
-    """Give the target's expected reward per decision at the logged decisions."""
-    return float(np.mean([_one(each, target, expected[each.event_id]) for each in decisions]))
+def compute_truth(decisions: Iterable[LoggedDecision], target: Target, expected: dict[str, Array]) -> float:
+    """Return the target's expected reward per decision at the logged decisions."""
+    return float(np.mean([_expected_reward(one, target, expected[one.event_id]) for one in decisions]))
 
 
-def _one(decision: LoggedDecision, target: Target, expected: Array) -> float:
+def _expected_reward(decision: LoggedDecision, target: Target, expected: Array) -> float:
     if decision.recorded is None:
         raise ValueError(f"decision {decision.event_id!r} was not recorded by the service")
     return float(target.distribution(decision) @ expected[decision.recorded.numbers])
 
 
-def weighed(log: Log, names: Sequence[str]) -> list[Weighed]:
-    """Simulate a log, and weigh it for targets."""
-    decisions, expected = logged(log)
-    model = Remembered(LogModel().fit(decisions).predict)
-    return [_weighed(name, decisions, expected, model) for name in names]
+def simulate_and_weigh(log: SimulatedLog, names: Sequence[str]) -> list[WeighedLog]:
+    """Simulate a log, and compute the importance weights of targets."""
+    decisions, expected = simulate(log)
+    model = CachedAnswers(LogModel().fit(decisions).predict)
+    return [_weigh(name, decisions, expected, model) for name in names]
 
 
-def _weighed(name: str, decisions: Sequence[LoggedDecision], expected: dict[str, Array], model: Remembered) -> Weighed:
-    target, history = Remembered(_targets()[name].distribution), History()
-    truth = truth_of(decisions, target, expected)
+def _weigh(
+    name: str, decisions: Sequence[LoggedDecision], expected: dict[str, Array], model: CachedAnswers
+) -> WeighedLog:
+    target, history = CachedAnswers(_targets()[name].distribution), History()
+    truth = compute_truth(decisions, target, expected)
     weighing = Weighing(target, predict=model.distribution)
     rows = list(weighing.rows(history.watched(decisions)))
-    return Weighed(name, truth, bool(history.findings(is_logging=name == "logging")), rows, weighing.served)
+    return WeighedLog(name, truth, bool(history.findings(is_logging=name == "logging")), rows, weighing.served)
 
 
-def judged(weighed: Weighed) -> LogOutcome:
-    """Give verdict and intervals on a log."""
+def judge(weighed: WeighedLog) -> Judgement:
+    """Return the verdict on a log, and whether intervals contain the truth."""
     evaluation = Evaluation(Question(named(_ESTIMATORS)))
     for rows in weighed.rows:
         evaluation.add(rows)
     report = evaluation.report(served=weighed.served)
-    held = {each.name: each.low <= weighed.truth <= each.high for each in report.estimates}
+    held = {one.name: one.low <= weighed.truth <= one.high for one in report.estimates}
     earned, count = report.mean_reward.value, sum(map(len, weighed.rows))
-    return LogOutcome(weighed.target, report.verdict.level, count, weighed.truth, earned, weighed.warned, held)
+    return Judgement(weighed.target, report.verdict.level, count, weighed.truth, earned, weighed.warned, held)
 
 
 def _targets() -> dict[str, Target]:
@@ -245,92 +243,101 @@ def _targets() -> dict[str, Target]:
 
 @dataclass(frozen=True)
 class Plan:
-    """The logs: how many, from which seed on, how long, and how many are made at once."""
+    """How many logs, from which seed on, their weeks and shoppers, and how many are made at once."""
 
     logs: int
     first_seed: int
     weeks: int
     workers: int
+    shoppers: int = SHOPPERS
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Logs that were simulated and weighed already, a file each: a run of an hour may be cut off and go on.
+    """Simulated logs with their weights, one file for each, so that an interrupted run can continue.
 
-    They are to be thrown away when policies, simulators or weighing change. Intervals and verdicts are no part of them:
-    what has changed there is measured on the same logs within minutes.
+    Delete the files when policies, simulators or weighing change. Intervals and verdicts are not in the files, so a
+    change of intervals or verdicts is measured on the same logs within minutes.
 
     Parameters
     ----------
     directory
-        Where they are kept; None keeps nothing.
+        The directory of the files; None keeps no file.
     """
 
     directory: Path | None
 
-    def weighed(self, log: Log, names: Sequence[str]) -> list[Weighed]:
-        """Give a log as targets weigh it, simulated where it is not known."""
+    def read_or_simulate(self, log: SimulatedLog, names: Sequence[str]) -> list[WeighedLog]:
+        """Return a log with the weights of targets; simulate the log if its file does not exist."""
         if self.directory is None:
-            return weighed(log, names)
+            return simulate_and_weigh(log, names)
         path = self.directory / f"{log}.pickle.gz"
         if not path.exists():
-            self._keep(path, weighed(log, names))
-        with gzip.open(path) as known:
-            found: list[Weighed] = pickle.load(known)  # written below
-        return found
+            self._write(path, simulate_and_weigh(log, names))
+        with gzip.open(path) as file:
+            weighed: list[WeighedLog] = pickle.load(file)  # written below
+        return weighed
 
-    def _keep(self, path: Path, found: list[Weighed]) -> None:
-        """Write a file that is there as a whole or not at all."""
+    def _write(self, path: Path, weighed: list[WeighedLog]) -> None:
+        """Write a file completely or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        with gzip.open(part, "wb", compresslevel=1) as kept:
-            pickle.dump(found, kept)
+        with gzip.open(part, "wb", compresslevel=1) as file:
+            pickle.dump(weighed, file)
         part.rename(path)
 
 
-def outcomes(archive: Archive, log: Log, names: Sequence[str]) -> list[LogOutcome]:
-    """Judge targets on one log."""
-    return list(map(judged, archive.weighed(log, names)))
+def judge_log(archive: Archive, log: SimulatedLog, names: Sequence[str]) -> list[Judgement]:
+    """Judge all targets on one log."""
+    return list(map(judge, archive.read_or_simulate(log, names)))
 
 
 def measure(plan: Plan, archive: Archive, progress: Callable[[str], None]) -> list[Measured]:
-    """Measure how often intervals hold the truth where the verdict is `trust`, and what it says of a thin log."""
-    seeds = range(plan.first_seed, plan.first_seed + plan.logs)
-    wide_logs = [Log(seed, WIDE, plan.weeks, SHOPPERS) for seed in seeds]
-    asked = [(Log(plan.first_seed, THIN, plan.weeks, SHOPPERS), ["rule"]), *((log, [*_targets()]) for log in wide_logs)]
+    """Measure by verdict how often intervals contain the truth, and the verdict on a log with a small floor."""
+    jobs = _jobs(plan)
     # A log is a million small objects that all stay: collecting garbage among them takes a seventh of the time.
     with ProcessPoolExecutor(plan.workers, get_context("spawn"), gc.disable, max_tasks_per_child=1) as pool:
-        running = [pool.submit(outcomes, archive, *each) for each in asked]
+        running = [pool.submit(judge_log, archive, log, names) for log, names in jobs]
         for number, _ in enumerate(as_completed(running), start=1):
-            progress(f"{number} of {len(asked)} logs")
-    (thin,), *found = [each.result() for each in running]
-    wide = [outcome for of_log in found for outcome in of_log]
+            progress(f"{number} of {len(jobs)} logs")
+    (thin,), *of_wide_logs = [job.result() for job in running]
+    wide = [judgement for judgements in of_wide_logs for judgement in judgements]
+    by_target = {name: [one for one in wide if one.target == name] for name in _targets()}
     return [
-        Measured("triangle.decisions", min(each.decisions for each in wide), unit="in the shortest log"),
-        _truth_to_earned([each for each in wide if each.target == "logging"]),
-        *(result for name in _targets() for result in _summed(name, [each for each in wide if each.target == name])),
+        Measured("triangle.decisions", min(one.decisions for one in wide), unit="in the shortest log"),
+        _ratio_of_truth_to_earned(by_target["logging"]),
+        *(result for name, judgements in by_target.items() for result in _summarise(name, judgements)),
         Measured("triangle.thin.rule.verdict", float(thin.level), unit=f"{thin.level.text}, at ε = {THIN:g}"),
     ]
 
 
-def _truth_to_earned(found: list[LogOutcome]) -> Measured:
-    """Give the ratio of the mean truth to mean earnings, with its 95 % interval over logs (delta method)."""
-    truths, earned = np.array([(each.truth, each.earned) for each in found]).T
+def _jobs(plan: Plan) -> list[tuple[SimulatedLog, list[str]]]:
+    """Return the logs with the names of their targets: the log with the small floor first."""
+    seeds = range(plan.first_seed, plan.first_seed + plan.logs)
+    thin = SimulatedLog(plan.first_seed, THIN, plan.weeks, plan.shoppers)
+    return [
+        (thin, ["rule"]),
+        *((SimulatedLog(seed, WIDE, plan.weeks, plan.shoppers), [*_targets()]) for seed in seeds),
+    ]
+
+
+def _ratio_of_truth_to_earned(judgements: list[Judgement]) -> Measured:
+    """Return the mean truth divided by the mean earned reward, with a 95 % interval over logs (delta method)."""
+    truths, earned = np.array([(one.truth, one.earned) for one in judgements]).T
     ratio = float(truths.mean() / earned.mean())
-    reach = 1.96 * float((truths - ratio * earned).std(ddof=1)) / (earned.mean() * len(found) ** 0.5)
+    reach = 1.96 * float((truths - ratio * earned).std(ddof=1)) / (earned.mean() * len(judgements) ** 0.5)
     return Measured("triangle.logging.truth_to_earned", ratio, ratio - reach, ratio + reach, "mean of the logs")
 
 
-def _summed(name: str, found: list[LogOutcome]) -> Iterator[Measured]:
-    yield Measured(f"triangle.{name}.warned_of_history", float(sum(each.warned for each in found)), unit=_of(found))
+def _summarise(name: str, judgements: list[Judgement]) -> Iterator[Measured]:
+    unit = f"of {len(judgements)} logs"
+    yield Measured(f"triangle.{name}.warned_of_history", float(sum(one.warned for one in judgements)), unit=unit)
     for level in Level:
-        own = [each for each in found if each.level is level]
+        of_level = [one for one in judgements if one.level is level]
         verdict = level.text.replace(" ", "_")
-        yield Measured(f"triangle.{name}.{verdict}", float(len(own)), unit=_of(found))
-        for estimator in _ESTIMATORS if own else ():
-            held, unit = sum(each.held[estimator] for each in own), f"of the {len(own)} logs"
-            yield Measured(f"triangle.{name}.{verdict}.{estimator}.held", float(held), unit=unit)
-
-
-def _of(found: list[LogOutcome]) -> str:
-    return f"of {len(found)} logs"
+        yield Measured(f"triangle.{name}.{verdict}", float(len(of_level)), unit=unit)
+        for estimator in _ESTIMATORS if of_level else ():
+            held = sum(one.held[estimator] for one in of_level)
+            yield Measured(
+                f"triangle.{name}.{verdict}.{estimator}.held", float(held), unit=f"of the {len(of_level)} logs"
+            )

@@ -1,4 +1,4 @@
-"""Does the environment teach? The example agent against random choice, on shoppers that it was not trained on."""
+"""Whether an agent can learn in the environment: the example agent against random choice, on new shoppers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ _NORMAL = 1.959963984540054
 
 
 def measure(*, episodes: int, seed: int) -> list[Measured]:
-    """Train, and give the value per shopper of both and of their paired difference, with 95 % intervals."""
+    """Train the agent; measure the value per shopper of both, and of their paired difference."""
     agent = train(episodes=episodes, seed=seed)
-    own, random = (evaluate(each, shoppers=_SHOPPERS, weeks=_WEEKS, seed=1_000 + seed) for each in (agent, UniformAgent()))
+    trained, random = (
+        evaluate(player, shoppers=_SHOPPERS, weeks=_WEEKS, seed=1_000 + seed) for player in (agent, UniformAgent())
+    )
     return [
-        _measured("reinforce.value", own),
-        _measured("reinforce.random.value", random),
-        _measured("reinforce.value_minus_random", own - random),
+        _mean("reinforce.value", trained),
+        _mean("reinforce.random.value", random),
+        _mean("reinforce.value_minus_random", trained - random),
     ]
 
 
-def _measured(name: str, values: NDArray[np.float64]) -> Measured:
+def _mean(name: str, values: NDArray[np.float64]) -> Measured:
+    """Return the mean with its 95 % interval."""
     mean, error = float(values.mean()), _NORMAL * float(values.std(ddof=1)) / len(values) ** 0.5
     return Measured(name, mean, mean - error, mean + error, f"expected reward per shopper in {_WEEKS} weeks")

@@ -1,4 +1,4 @@
-"""A busy shop for timing decisions: every rule on, a shopper who has been sent to, and what they ask."""
+"""A busy shop for timing decisions: a catalogue with every rule, a shopper with many sends, and a request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _DAY_S = 86_400
 _CATEGORIES = ("cart", "price", "browse", "service", "loyalty")
 _CHANNELS = ("push", "email", "sms", "webpush", "inapp")
 _SENT_DAYS = (-20.1, -16.4, -13.2, -11.9, -9.3, -8.8, -6.5, -5.2, -3.7, -2.1, 0.3, 1.6)
-"""When the shopper was, or will be, sent something: five a week."""
+"""Days from now of the shopper's past and future sends: five per week."""
 
 
 def rulebook(messages: int, channels: int) -> Rulebook:
-    """Make a catalogue of so many messages on so many channels with five delays, under every rule."""
+    """Return a catalogue with so many messages and channels, five delays, and every rule."""
     names = _CHANNELS[:channels]
     document: dict[str, Any] = {
         "defaults": {"time_zone": "Europe/Madrid", "locale": "en"},
@@ -63,7 +63,7 @@ def _message(number: int, channels: tuple[str, ...]) -> dict[str, Any]:
 
 
 def shopper(book: Rulebook) -> ShopperState:
-    """A shopper with preferences and a realistic number of sends."""
+    """Return a shopper with preferences and a realistic number of sends."""
     messages, channels = book.space.messages, book.space.channels
     sends = []
     for number, days in enumerate(_SENT_DAYS):
@@ -84,12 +84,12 @@ def shopper(book: Rulebook) -> ShopperState:
 
 
 def request() -> Request:
-    """An abandoned cart."""
+    """Return a request about an abandoned cart."""
     trigger = TriggerRecord("cart_abandoned", 2, NOW + 2 * _DAY_S, attributes={"product": "Runner 3", "price": 59.9})
     return Request("e-now", "s-1", (trigger,), NOW, {"device": "mobile", "cart_value": 59.9})
 
 
 def surroundings(book: Rulebook) -> Surroundings:
-    """What the channels have spent today."""
+    """Return the money that the channels have spent today."""
     today = int(NOW // _DAY_S)
     return Surroundings({(name, day): 12_000_000 for name in book.space.channels for day in (today, today + 1)})

@@ -1,4 +1,4 @@
-"""Ten million rows from Parquet: memory, time, and whether the result equals that of memory."""
+"""Evaluate ten million rows of Parquet: memory, time, and whether streaming and memory give equal results."""
 
 from __future__ import annotations
 
@@ -16,31 +16,13 @@ from tests.reference.worlds import World
 
 _CHUNK = 500_000
 
-_MEASURED = """
-import json, resource, sys, time
-from pathlib import Path
-from offline_eval import Question, evaluate
-from offline_eval.batch import joined
-from offline_eval.logs.tables.plain import read_rows
-source = read_rows(Path(sys.argv[1]))
-if sys.argv[2] == "memory":
-    source = joined(list(source))
-begin = time.process_time()
-report = evaluate(source, Question())
-print(json.dumps({
-    "cpu_s": time.process_time() - begin,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    "estimates": [[each.name, each.value, each.low, each.high] for each in report.estimates],
-}))
-"""
-
 
 class NotEqual(AssertionError):
     """Streamed and in-memory results differ."""
 
 
 def write_rows(path: Path, rows: int, shoppers: int, seed: int) -> None:
-    """Write a log of a small world as Parquet, chunk by chunk; shoppers come back all along it."""
+    """Write a log of a small world as Parquet, chunk by chunk; a shopper's rows are spread over the log."""
     import pyarrow
     import pyarrow.parquet
 
@@ -57,7 +39,7 @@ def write_rows(path: Path, rows: int, shoppers: int, seed: int) -> None:
 
 
 def measure(rows: int, shoppers: int, seed: int) -> list[Measured]:
-    """Evaluate the same file streamed and from memory, each in a process of its own.
+    """Evaluate the same file streamed and from memory, each in its own process.
 
     Raises
     ------
@@ -83,6 +65,7 @@ def measure(rows: int, shoppers: int, seed: int) -> list[Measured]:
 
 
 def _run(path: Path, how: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-c", _MEASURED, path, how], capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    command = [sys.executable, "-m", "benchmarks.speed.evaluate_rows", str(path), how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

@@ -1,8 +1,8 @@
-"""How fast is the world? Shopper-hours per second on one core, and memory per shopper.
+"""The speed of the simulated world: shopper-hours per second on one core, and memory per shopper.
 
-Every mechanism is on, and a vectorised sender sends three random messages a week to everybody. Time is the
-processor's, so that other work on the machine counts for little; each size runs several rounds, of which the
-median is given. Memory is measured in a process of its own.
+Every mechanism is on, and a sender sends three random messages per week to every shopper. The time is CPU time, so
+that other work on the machine has little effect. Each size runs several rounds, and the result is their median. The
+memory is measured in a separate process.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def measure(*, rounds: int, seed: int) -> list[Measured]:
 
 def _speed(shoppers: int, rounds: int, seed: int) -> Measured:
     ticks = 2_016 if shoppers <= 10_000 else 336
-    rates = [_rate(shoppers, ticks, seed + each) for each in range(rounds)]
+    rates = [_rate(shoppers, ticks, seed + number) for number in range(rounds)]
     name = "simulator.shopper_hours_per_s"
     name += "" if shoppers == 10_000 else f".{shoppers}"
-    return _measured(name, rates, f"shopper-hours/s on one core, {shoppers:,} shoppers")
+    return _median(name, rates, f"shopper-hours/s on one core, {shoppers:,} shoppers")
 
 
 def _rate(shoppers: int, ticks: int, seed: int) -> float:
@@ -66,47 +66,49 @@ def _rate(shoppers: int, ticks: int, seed: int) -> float:
 
 def _with_decide(policy: str, rounds: int, seed: int) -> Measured:
     rulebook = Rulebook.of(example(), 1)
-    rates = [_decided_rate(rulebook, policy, 1_000, seed + each) for each in range(rounds)]
-    return _measured(
+    rates = [_rate_with_decide(rulebook, policy, 1_000, seed + number) for number in range(rounds)]
+    return _median(
         f"simulator.with_decide.{policy}.shopper_hours_per_s", rates, "shopper-hours/s on one core, 1,000 shoppers"
     )
 
 
-def _decided_rate(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
-    mind: PolicySource = (
+def _rate_with_decide(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
+    policy_source: PolicySource = (
         LearningPolicy(rulebook, learned_policy) if policy == "default" else FixedPolicy(rule_policy(epsilon=0.0))
     )
     world = World(find_scenario("stationary").with_weeks(4), shoppers, seed, Messages.of(rulebook))
-    simulation = Simulation(LocalShop(mind, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
+    simulation = Simulation(LocalShop(policy_source, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
     began = time.process_time()
     simulation.run()
     return shoppers * world.scenario.hours / (time.process_time() - began)
 
 
-def _measured(name: str, rates: Sequence[float], unit: str) -> Measured:
+def _median(name: str, rates: Sequence[float], unit: str) -> Measured:
     return Measured(name, statistics.median(rates), min(rates), max(rates), f"{unit}; interval: all rounds")
 
 
 _PARTS = {
-    "sender": ("senders.py", "sends"),
-    "mail": ("mail.py", "pass_hour"),
-    "reading": ("reading.py", "pass_hour"),
-    "visits": ("visits.py", "pass_hour"),
-    "occasions": ("occasions.py", "pass_hour"),
+    "sender": ("shops/broadcast.py", "choose"),
+    "mail": ("world/deliveries.py", "advance"),
+    "reading": ("world/reactions.py", "advance"),
+    "visits": ("world/visits.py", "advance"),
+    "occasions": ("world/triggers.py", "advance"),
+    "random numbers": ("random_streams.py", "uniforms"),
 }
+"""Name in the results → module and function of a mechanism."""
 
 
 def _profile(seed: int) -> list[Measured]:
-    """Give the share of each mechanism in the time of a run, and of the random numbers in all of them."""
+    """Measure the share of each mechanism in the time of a run; that of random numbers is part of the others."""
     world, profile = World(find_scenario("stationary"), 10_000, seed), cProfile.Profile()
     profile.runcall(run_sender, world, RandomSender(3.0), 1_008)
-    found = pstats.Stats(profile).get_stats_profile()
+    total = pstats.Stats(profile).get_stats_profile().total_tt
     seconds: dict[str, float] = defaultdict(float)
     for (file, _, function), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
-        for part, (module, name) in {**_PARTS, "random numbers": ("streams.py", "uniforms")}.items():
+        for part, (module, name) in _PARTS.items():
             if file.endswith(f"simulators/{module}") and function == name:
                 seconds[part] += row[3]
-    shares = {part: spent / found.total_tt for part, spent in seconds.items()}
+    shares = {part: spent / total for part, spent in seconds.items()}
     return [
         Measured(f"simulator.share.{part.replace(' ', '_')}", share, unit="of the time at 10,000 shoppers, profiled")
         for part, share in shares.items()
@@ -125,12 +127,12 @@ def _memory(seed: int) -> list[Measured]:
 
 def _peak(shoppers: int, seed: int) -> float:
     command = [sys.executable, "-m", "benchmarks.speed.simulator", str(shoppers), str(seed)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(told.stdout) * 1_024.0
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout) * 1_024.0
 
 
 def _hold(shoppers: int, seed: int) -> int:
-    """Run a world for a week and give this process's peak memory in KiB."""
+    """Run a world for a week, and return the peak memory of this process in KiB."""
     run_sender(World(find_scenario("stationary"), shoppers, seed), RandomSender(3.0), _MEMORY_TICKS)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -1,4 +1,4 @@
-"""What the stages of a decision cost: the guardrails beside the policy call, interleaved, in time of the core."""
+"""The CPU time of the stages of a decision: guardrails and policy call, measured in turns."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from policies.shopper.context import shared_context, trigger_context
 Call = Callable[[], object]
 
 _CALLS = 100
-"""Calls timed together: a clock's own cost is then nothing beside them."""
+"""Calls per measurement, so that the cost of reading the clock is negligible."""
 
 
 def guardrails(*, rounds: int) -> list[Measured]:
-    """Time all rules and the arbitration over 250 joint actions; compare with the policy call, and plain Python."""
-    rules, beside, plain = _times([rules_call(), policy_call(), additions], rounds)
+    """Time all rules and the arbitration over 250 joint actions; compare with the policy call and plain Python."""
+    rules, beside, plain = _times([make_rules_call(), make_policy_call(), add_thousand], rounds)
     return [
         _median("guardrails.250.us", rules, "us"),
         Measured(
@@ -40,42 +40,42 @@ def guardrails(*, rounds: int) -> list[Measured]:
 
 def policy(*, rounds: int) -> list[Measured]:
     """Time the default policy's distribution over 240 joint actions."""
-    (times,) = _times([policy_call()], rounds)
+    (times,) = _times([make_policy_call()], rounds)
     return [_median("policy.default.240.us_per_decide", times, "us")]
 
 
-def additions() -> int:
-    """Add a thousand numbers in plain Python: what the core is worth at this moment."""
+def add_thousand() -> int:
+    """Add a thousand numbers in plain Python: a measure of the speed of the core at this moment."""
     total = 0
     for number in range(1_000):
         total += number
     return total
 
 
-def rules_call() -> Call:
-    """Judge and arbitrate one request: 10 messages on 5 channels with 5 delays."""
+def make_rules_call() -> Call:
+    """Return a call that judges and arbitrates one request: 10 messages on 5 channels with 5 delays."""
     book = busy_shop.rulebook(messages=10, channels=5)
     state, request, surroundings = busy_shop.shopper(book), busy_shop.request(), busy_shop.surroundings(book)
     return lambda: arbitrate(request, state, book, surroundings)
 
 
-def policy_call() -> Call:
-    """Ask the default policy of one request: 12 messages on 4 channels with 5 delays, all eligible."""
+def make_policy_call() -> Call:
+    """Return a call of the default policy for one request: 12 messages on 4 channels with 5 delays, all eligible."""
     book = busy_shop.rulebook(messages=12, channels=4)
     state, request = busy_shop.shopper(book), busy_shop.request()
     default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
-    contexts = [trigger_context(shared_context(request, state, book), each) for each in request.triggers]
-    eligibility = _everything(book)
+    contexts = [trigger_context(shared_context(request, state, book), trigger) for trigger in request.triggers]
+    eligibility = _all_eligible(book)
     return lambda: default.distribution(contexts, eligibility, book)
 
 
-def _everything(book: Rulebook) -> Eligibility:
+def _all_eligible(book: Rulebook) -> Eligibility:
     sends = np.arange(len(book.space))
     return Eligibility(np.zeros(len(sends), np.uint8), np.zeros(len(sends), np.int64), sends, True, "en")
 
 
 def _times(calls: Sequence[Call], rounds: int) -> FloatArray:
-    """Time calls in turns, so that what the machine does meanwhile meets all of them: (calls, rounds) in µs."""
+    """Time calls in turns, so that other load of the machine affects all of them; µs, (calls, rounds)."""
     for call in calls:
         _time(call)
     return np.array([[_time(call) for call in calls] for _ in range(rounds)]).T
@@ -89,7 +89,7 @@ def _time(call: Call) -> float:
 
 
 def _median(name: str, values: FloatArray, unit: str) -> Measured:
-    """Give the median over rounds with the interval that order statistics give it (95 %)."""
+    """Return the median over rounds with its 95 % interval by order statistics."""
     ordered, middle, reach = np.sort(values), len(values) / 2, 0.98 * sqrt(len(values))
     low, high = max(0, int(middle - reach)), min(len(values) - 1, int(middle + reach))
     return Measured(name, float(np.median(values)), float(ordered[low]), float(ordered[high]), unit)

@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # for the worlds and readers in benchmarks/, which are not installed
+sys.path.insert(0, str(ROOT))  # for benchmarks/ and tests/, which are not installed
 
 import numpy as np  # noqa: E402
 
-from benchmarks import offers, open_bandit  # noqa: E402
+from benchmarks.evaluation import offers, open_bandit  # noqa: E402
 from offline_eval import Question, Report, evaluate, named, values  # noqa: E402
 from offline_eval.logs.tables.plain import Layout, read_rows  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
@@ -61,9 +61,9 @@ def randomised_offers() -> None:
     if not OFFERS.exists():
         say(f"  {OFFERS.name} is not beside the checkout")
         return
-    train, test = offers.half(offers.read_offers(OFFERS), seed=0)
-    chosen = offers.learned(train)(test.contexts)
-    rows = offers.rows_for(test, chosen)
+    train, test = offers.split_customers(offers.read_offers(OFFERS), seed=0)
+    chosen = offers.learn_greedy_arms(train)(test.contexts)
+    rows = offers.weigh(test, chosen)
     channels = np.array([test.space[arm].channel for arm in test.arms.tolist()])
     labelled = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
     report = evaluate(labelled, Question(named(["ipw", "snipw", "dr"]), by=("channel",)))
@@ -84,7 +84,7 @@ def open_bandit_sample() -> None:
     if found is None:
         say("  the sample is not unpacked: make parity")
         return
-    show(open_bandit.report_of(found, "women"))
+    show(open_bandit.evaluate_uniform(found, "women"))
 
 
 # %% 4. A simulated log: the truth is known

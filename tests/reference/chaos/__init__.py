@@ -1,1 +1,1 @@
-"""Chaos: many clients at once on few shoppers, under every rule, and the state store killed under their hands."""
+"""A stress run: many clients on few shoppers under every rule, and an audit of the log afterwards."""

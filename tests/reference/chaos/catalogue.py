@@ -1,8 +1,11 @@
-"""The catalogue of the stress run: every key that a rule can have, tight enough that each binds."""
+"""The catalogue of the stress run: it has every kind of rule, and every rule is tight enough to exclude sends."""
 
 from __future__ import annotations
 
 from typing import Any
+
+BEGIN = 1_795_280_400.0
+"""Begin of a stress run: 2026-11-21T17:00:00Z."""
 
 DAY_S = 86_400
 CHANNELS = ("push", "email", "sms")
@@ -12,7 +15,6 @@ LONGEST_DELAY_S = 43_200
 
 
 def document(sms_budget: float = 2.0) -> dict[str, Any]:
-    """Give the document."""
     return {
         "defaults": {"consent": dict.fromkeys(CHANNELS, True), "time_zone": "Europe/Madrid", "locale": "en"},
         "delays_s": [0, 900, 3_600, 14_400, LONGEST_DELAY_S],
@@ -56,8 +58,13 @@ def document(sms_budget: float = 2.0) -> dict[str, Any]:
 def _channel(
     cost: float, cap: dict[str, Any], quiet: dict[str, str] | None, budget: float | None = None
 ) -> dict[str, Any]:
-    own = {"cost": cost, "attribution_window_s": 14_400, "caps": [cap], "quiet_hours": quiet}
-    return {**own, "daily_budget": budget}
+    return {
+        "cost": cost,
+        "attribution_window_s": 14_400,
+        "caps": [cap],
+        "quiet_hours": quiet,
+        "daily_budget": budget,
+    }
 
 
 def _message(category: str, triggers: list[str], *, body: str = "Hello", **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A crowd of clients that decide, answer, change their minds and take back, all at once."""
+"""A crowd of clients that decide, send feedback, change preferences and cancel, all at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from decision_service.schemas.decision_answer import iso
 from tests.reference.chaos.catalogue import CHANNELS, LONGEST_DELAY_S, TRIGGERS
 
 STEP_S = 14_400
-"""What time jumps by between two rounds: longest while nothing runs, so that rows of a round are near in time."""
+"""Seconds between the beginnings of two rounds. Most of them pass while nothing runs."""
 
 ROUND_S = 600
-"""How far apart the clocks of the clients of one round may be."""
+"""Largest difference between the clocks of two clients in one round."""
 
-WISHES: tuple[dict[str, Any], ...] = (
+PREFERENCES: tuple[dict[str, Any], ...] = (
     {"consent": {"push": False}},
     {"consent": {"sms": False, "email": False}},
     *({"consent": dict.fromkeys(CHANNELS, True)},) * 4,
@@ -39,24 +39,33 @@ WISHES: tuple[dict[str, Any], ...] = (
     ),
 )
 OUTCOMES = {"click": 5, "open": 3, "delivered": 3, "conversion": 1, "bounce": 1, "opt_out": 0.4, "complaint": 0.1}
-AFTERWARDS = {"nothing": 60, "tell": 15, "activate": 12, "cancel": 6, "prefer": 4, "act": 4, "repeat": 1, "erase": 0.05}
+AFTERWARDS = {
+    "nothing": 60,
+    "feedback": 15,
+    "activate": 12,
+    "cancel": 6,
+    "prefer": 4,
+    "act": 4,
+    "repeat": 1,
+    "erase": 0.05,
+}
 
 
 @dataclass
-class Tally:
-    """What the crowd was answered."""
+class Answers:
+    """The answers that the crowd got."""
 
     decides: Counter[str] = field(default_factory=Counter)
-    """By hold reason, ``send`` for sends; critical decides that were told to come again as ``come_again``."""
+    """By hold reason; ``send`` for sends, ``come_again`` for critical decides that were answered with 503."""
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """By path and status."""
+    """By name of the call, and status."""
     differing_repeats: int = 0
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A send that the crowd knows of."""
+    """A send that the crowd got as an answer."""
 
     event_id: str
     shopper_id: str
@@ -65,14 +74,14 @@ class Sent:
 
 
 class Crowd:
-    """So many clients at once on few shoppers.
+    """Many clients at once on few shoppers.
 
     Parameters
     ----------
     clients
         Connections to the replicas; each call takes one of them.
     begin
-        Where time starts.
+        The time at the beginning of the first round.
     """
 
     def __init__(
@@ -85,40 +94,40 @@ class Crowd:
         self._sent: list[Sent] = []
         self._count = 0
         self.begin = begin
-        self.tally = Tally()
+        self.answers = Answers()
 
     @property
     def now(self) -> float:
-        """The end of the round."""
+        """The time at the end of the round."""
         return self.begin + ROUND_S
 
     async def round(self, decides: int) -> None:
-        """Decide so often, with everything else in between; then let time jump to the next round."""
+        """Make so many decides, with all other calls in between."""
         started, left = asyncio.get_running_loop().time(), iter(range(decides))
 
         async def client() -> None:
             for _ in left:
-                await self._one()
+                await self._decide()
 
         await asyncio.gather(*(client() for _ in range(self._at_once)))
-        self.tally.seconds += asyncio.get_running_loop().time() - started
-        self._sent = [each for each in self._sent if each.send_at > self.begin - 2 * LONGEST_DELAY_S]
+        self.answers.seconds += asyncio.get_running_loop().time() - started
+        self._sent = [send for send in self._sent if send.send_at > self.begin - 2 * LONGEST_DELAY_S]
 
-    async def reach(self) -> None:
-        """Let time pass while nothing else runs."""
+    async def advance_clock(self) -> None:
+        """Let time pass to the beginning of the next round, while nothing else runs."""
         await self._post("/v1/clock", {"now": iso(self.now)})
         self.begin += STEP_S
 
-    async def _one(self) -> None:
+    async def _decide(self) -> None:
         body = self._decide_body()
         answer = await self._post("/v1/decide", body)
         if answer.status_code != 200:
-            self.tally.decides["come_again" if answer.status_code == 503 else "refused"] += 1
+            self.answers.decides["come_again" if answer.status_code == 503 else "refused"] += 1
             return
-        told = answer.json()
-        self.tally.decides[told["hold_reason"] or "send"] += 1
-        if told["decision"] == "send":
-            send_at = _seconds(told["send_at"])
+        decision = answer.json()
+        self.answers.decides[decision["hold_reason"] or "send"] += 1
+        if decision["decision"] == "send":
+            send_at = _epoch_seconds(decision["send_at"])
             self._sent.append(Sent(body["event_id"], body["shopper_id"], send_at, body["defer_activation"]))
         await self._afterwards(body, answer)
 
@@ -141,20 +150,20 @@ class Crowd:
         shopper_id = self._chance.choice(self._shoppers)
         if what == "repeat":
             again = await self._post("/v1/decide", body)
-            self.tally.differing_repeats += again.status_code == 200 and again.content != answer.content
+            self.answers.differing_repeats += again.status_code == 200 and again.content != answer.content
         elif what == "prefer":
-            wish = {**self._chance.choice(WISHES), "now": self._time()}
-            await self._call("PUT", f"/v1/shoppers/{shopper_id}/preferences", wish, "preferences")
+            change = {**self._chance.choice(PREFERENCES), "now": self._time()}
+            await self._call("PUT", f"/v1/shoppers/{shopper_id}/preferences", change, "preferences")
         elif what == "act":
             event = {"shopper_id": shopper_id, "type": "purchase", "attributes": {"value": 20.0, "category": "shoes"}}
             await self._post("/v1/events", {"events": [event], "now": self._time()})
         elif what == "erase":
             await self._call("DELETE", f"/v1/shoppers/{shopper_id}", None, "erase")
         elif what != "nothing" and self._sent:
-            await self._about(what, self._chance.choice(self._sent[-4 * self._at_once :]))
+            await self._call_about(what, self._chance.choice(self._sent[-4 * self._at_once :]))
 
-    async def _about(self, what: str, send: Sent) -> None:
-        if what == "tell":
+    async def _call_about(self, what: str, send: Sent) -> None:
+        if what == "feedback":
             kind = self._chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
             value = {"value": 30.0} if kind == "conversion" else {}
             await self._post("/v1/feedback", {"event_id": send.event_id, "type": kind, "now": self._time()} | value)
@@ -162,7 +171,7 @@ class Crowd:
             await self._call("POST", f"/v1/decisions/{send.event_id}/{what}", {"now": self._time()}, what)
 
     def _may_activate(self, send: Sent) -> bool:
-        """Leave alone what expires within the round: its clients do not agree yet whether it has."""
+        """Return whether to activate a send: not if it expires within the round, as clocks differ within the round."""
         return not self.begin - ROUND_S <= send.send_at + 3_600 <= self.now
 
     def _time(self) -> str:
@@ -174,9 +183,9 @@ class Crowd:
     async def _call(self, method: str, path: str, body: dict[str, Any] | None, name: str) -> httpx.Response:
         client = self._chance.choice(self._clients)
         answer = await client.request(method, path, json=body)
-        self.tally.calls[name, answer.status_code] += 1
+        self.answers.calls[name, answer.status_code] += 1
         return answer
 
 
-def _seconds(time: str) -> float:
+def _epoch_seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()

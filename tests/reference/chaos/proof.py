@@ -1,4 +1,4 @@
-"""What must hold afterwards: the log keeps every rule, and the state store holds what the log says."""
+"""Audit a log after a run: it must keep every rule, and the state store must agree with it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Proof:
-    """What the log and the state store say after a run."""
+    """What the audit found in the log and the state store."""
 
     rows: int
     sends: int
     places: int
     violations: Counter[str]
     reasons: Counter[str]
-    """How many joint actions were excluded, by reason."""
+    """Number of excluded joint actions, by reason."""
     places_that_differ: list[str]
     states_that_differ: list[str]
     budgets_that_differ: list[str]
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found."""
         found = (self.violations, self.places_that_differ, self.states_that_differ, self.budgets_that_differ)
         return not any(found)
 
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
-    """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
-    rows, names = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
+    """Audit a log to which nothing is written any more, and compare it with the states in Redis."""
+    rows, names = read_rows(log), ShopperKeys((log.stored_fact("salt") or "").encode())
     found = audit(rows, concurrent=True, key_of=names.key)
     now = max(row.at for _, row in rows)
-    folded = _folded([row for _, row in rows], names)
+    folded = _fold_states([row for _, row in rows], names)
     store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
     try:
         stored = {key: each.state for key, each in (await store.folded(folded)).items()}
@@ -68,7 +67,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     )
 
 
-def rows_of(log: EventLog) -> list[tuple[int, Row]]:
+def read_rows(log: EventLog) -> list[tuple[int, Row]]:
     """Read the whole log."""
     rows: list[tuple[int, Row]] = []
     while some := log.read(rows[-1][0] if rows else 0, _AT_ONCE):
@@ -76,8 +75,8 @@ def rows_of(log: EventLog) -> list[tuple[int, Row]]:
     return rows
 
 
-def _folded(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
-    """Fold every shopper's state from the log; one who was erased begins anew."""
+def _fold_states(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
+    """Fold every shopper's state from the log; after an erasure the state begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
         if isinstance(row, ErasureRow):

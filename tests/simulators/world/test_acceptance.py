@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from simulators.world.tick import Tick
 
 from simulators.parameters import VISITS_SHAPE
 from simulators.scenario import SCENARIOS, Scenario, find_scenario
@@ -20,6 +19,7 @@ from simulators.shoppers.presence import WEEKDAY_HOURS, WEEKEND_HOURS
 from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, run_sender, three_a_week
 from simulators.world.deliveries import Sends
 from simulators.world.messages import STANDARD
+from simulators.world.tick import Tick
 from simulators.world.world import World
 from tests.chi_square import frequencies_equal
 

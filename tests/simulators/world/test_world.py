@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulators.world.tick import Tick
 
 from simulators.experiments.incremental_value import IncrementalValue, regret, run_twin
 from simulators.parameters import ChannelTable, ChannelTraits
@@ -20,6 +19,7 @@ from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, push_da
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.schedule import Schedule
+from simulators.world.tick import Tick
 from simulators.world.truth import Truth
 from simulators.world.world import CalendarEnded, World
 from tests.chi_square import frequencies_equal
