@@ -24,8 +24,8 @@ from policies.rules.rules import judge
 from policies.rules.situation import Situation, Surroundings
 from policies.shopper.state import Send, ShopperState
 from tests.reference.draw import joint_actions
-from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, RULES, Case, broken
-from tests.reference.shopper import Place, Wishes
+from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, RULES, Case, find_broken_rules
+from tests.reference.shopper import Preferences, Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -64,15 +64,15 @@ class World:
         """Judge one send by the words of the contract."""
         if trigger.type not in self.document["messages"][action[0]]["triggers"]:
             return "not_a_candidate"
-        return next(iter(broken(self.case(trigger, action))), "eligible")
+        return next(iter(find_broken_rules(self.case(trigger, action))), "eligible")
 
     def case(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> Case:
         message, channel, delay_s = action
         send_at = self.request.now + delay_s
         return Case(
             document=self.document,
-            wishes=wishes_of(self.state),
-            taken=counted(self.state, self.request),
+            preferences=wishes_of(self.state),
+            reservations=counted(self.state, self.request),
             trigger=trigger,
             message=message,
             channel=channel,
@@ -88,9 +88,9 @@ class World:
         )
 
 
-def wishes_of(state: ShopperState) -> Wishes:
+def wishes_of(state: ShopperState) -> Preferences:
     quiet = state.quiet_hours
-    return Wishes(
+    return Preferences(
         consent=state.consent,
         reachable=state.reachable,
         muted=state.muted_categories,
@@ -102,9 +102,11 @@ def wishes_of(state: ShopperState) -> Wishes:
     )
 
 
-def counted(state: ShopperState, request: Request) -> list[Place]:
+def counted(state: ShopperState, request: Request) -> list[Reservation]:
     places = [
-        Place(send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred)
+        Reservation(
+            send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred
+        )
         for send in state.sends
     ]
     return [
@@ -207,7 +209,7 @@ def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred:
     state = world.state.with_send(own)
     later = replace(world, request=replace(world.request, now=now), state=state)
     case = replace(later.case(trigger, action), send_at=max(now, send_at), held_out=False)
-    asked = [code for code in broken(case) if code in ASKED_AGAIN]
+    asked = [code for code in find_broken_rules(case) if code in ASKED_AGAIN]
     if trigger.type not in world.document["messages"][action[0]]["triggers"]:
         asked = ["no_content"]  # decided under another catalogue
     expected = "expired" if now > send_at + 3_600 else next(iter(asked), None)
@@ -291,7 +293,7 @@ def test_one_more_rule_never_enlarges_the_eligible_set(world: World, more: dict[
 
 
 def test_the_evaluator_knows_every_reason_of_the_contract() -> None:
-    named = [rule.__name__ for rule in RULES]
+    named = list(RULES)
     apart = {"eligible", "outranked", "not_a_candidate"}
     assert named == [reason.name for reason in Reason if reason.name not in apart]
     assert set(named) >= OF_CRITICAL

@@ -22,7 +22,7 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Proof:
-    """What the audit found in the log and the state store."""
+    """What the audit auditor in the log and the state store."""
 
     rows: int
     sends: int
@@ -36,21 +36,21 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        found = (self.violations, self.places_that_differ, self.states_that_differ, self.budgets_that_differ)
-        return not any(found)
+        auditor = (self.violations, self.places_that_differ, self.states_that_differ, self.budgets_that_differ)
+        return not any(auditor)
 
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log to which nothing is written any more, and compare it with the states in Redis."""
     rows, names = read_rows(log), ShopperKeys((log.stored_fact("salt") or "").encode())
-    found = audit(rows, concurrent=True, key_of=names.key)
+    auditor = audit(rows, concurrent=True, key_of=names.key)
     now = max(row.at for _, row in rows)
     folded = _fold_states([row for _, row in rows], names)
     store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
     try:
-        stored = {key: each.state for key, each in (await store.folded(folded)).items()}
+        stored = {key: folded_state.state for key, folded_state in (await store.folded(folded)).items()}
         reached = await store.position()
-        budgets = await _budgets_that_differ(store, found, log, now)
+        budgets = await _budgets_that_differ(store, auditor, log, now)
     finally:
         await store.close()
     states: list[str] = [key for key, state in folded.items() if stored[key] != state]
@@ -58,10 +58,10 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     return Proof(
         rows=len(rows),
         sends=sum(row.is_delivered for row in decisions),
-        places=sum(map(len, found.places(now).values())),
-        violations=Counter(violation.code for violation in found.violations),
+        places=sum(map(len, auditor.reservations(now).values())),
+        violations=Counter(violation.code for violation in auditor.violations),
         reasons=_reasons(decisions),
-        places_that_differ=_places_that_differ(found, stored, names, now),
+        places_that_differ=_places_that_differ(auditor, stored, names, now),
         states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
         budgets_that_differ=budgets,
     )
@@ -88,11 +88,11 @@ def _fold_states(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, Shoppe
 
 
 def _places_that_differ(
-    found: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
+    auditor: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
 ) -> list[str]:
     replayed = {
-        names.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
-        for shopper_id, places in found.places(now).items()
+        names.key(shopper_id): {(one.event_id, one.send_at, one.channel, one.waits) for one in reservations}
+        for shopper_id, reservations in auditor.reservations(now).items()
     }
     kept = {
         key: {
@@ -105,9 +105,9 @@ def _places_that_differ(
     return [key for key in {*replayed, *kept} if replayed.get(key, set()) != kept.get(key, set())]
 
 
-async def _budgets_that_differ(store: RedisStateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
+async def _budgets_that_differ(store: RedisStateStore, auditor: Auditor, log: EventLog, now: float) -> list[str]:
     await store.trust(log.head().incarnation)
-    costs = found.costs(now)
+    costs = auditor.costs(now)
     spent = (await store.read(ShopperKey("nobody"), list(costs))).spent
     return [f"{day}: {spent[day]} not {cost}" for day, cost in costs.items() if Decimal(spent[day]) != cost * 1_000_000]
 
