@@ -248,8 +248,8 @@ def triangle(
     _publish("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 
 
-@app.command()
-def deployed(
+@app.command("deployed")
+def deploy(
     logs: Annotated[int, typer.Option(min=2, help="Simulated logs of each scenario.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
     shoppers: Annotated[int, typer.Option(min=100)] = 3_000,

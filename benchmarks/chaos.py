@@ -77,7 +77,7 @@ async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
             proof = await prove(log, redis.url)
         finally:
             log.close()
-    return ChaosResult([*calm, *stormy, *_proof_measurements(proof)], _broken(crowd, proof))
+    return ChaosResult([*calm, *stormy, *_proof_measurements(proof)], _find_broken_promises(crowd, proof))
 
 
 def _client(url: str) -> httpx.AsyncClient:
@@ -147,9 +147,9 @@ def _proof_measurements(proof: Proof) -> list[Measured]:
     return [
         Measured("chaos.rows", proof.rows, unit="rows in the log"),
         Measured("chaos.sends", proof.sends, unit="sends"),
-        Measured("chaos.places", proof.places, unit="places taken at the end"),
+        Measured("chaos.places", proof.reservations, unit="places taken at the end"),
         Measured("chaos.violations", sum(proof.violations.values()), unit="found by the audit"),
-        Measured("chaos.places_that_differ", len(proof.places_that_differ), unit="shoppers, log and state store"),
+        Measured("chaos.places_that_differ", len(proof.reservations_that_differ), unit="shoppers, log and state store"),
         Measured("chaos.states_that_differ", len(proof.states_that_differ), unit="shoppers, fold and state store"),
         Measured("chaos.budgets_that_differ", len(proof.budgets_that_differ), unit="budget days"),
         *(
@@ -159,11 +159,11 @@ def _proof_measurements(proof: Proof) -> list[Measured]:
     ]
 
 
-def _broken(crowd: Crowd, proof: Proof) -> dict[str, object]:
+def _find_broken_promises(crowd: Crowd, proof: Proof) -> dict[str, object]:
     allowed = {200, 202, 204, 404, 409, 410, 503}
     promises: dict[str, object] = {
         "violations": dict(proof.violations),
-        "places": proof.places_that_differ,
+        "reservations": proof.reservations_that_differ,
         "states": proof.states_that_differ,
         "budgets": proof.budgets_that_differ,
         "repeats": crowd.answers.differing_repeats,

@@ -29,12 +29,16 @@ def measure(repetitions: int, seed: int, progress: Callable[[str], None]) -> lis
     return [result for part in _PARTS for result in part(world, repetitions, seed, progress)]
 
 
-def _asymptotic(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_independent(
+    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     progress("normal intervals of independent rows")
     random = np.random.default_rng([seed, 1])
     estimators = (*_ASYMPTOTIC, Difference(DR()))
-    truth = {each.name: world.truth for each in _ASYMPTOTIC} | {"dr.difference": world.truth - world.logged_truth}
-    held, size = {each.name: 0 for each in estimators}, 0.0
+    truth = {estimator.name: world.truth for estimator in _ASYMPTOTIC} | {
+        "dr.difference": world.truth - world.logged_truth
+    }
+    held, size = {estimator.name: 0 for estimator in estimators}, 0.0
     for _ in range(repetitions):
         rows = world.log(3_000, random)
         rows = replace(rows, against=rows.as_logging())
@@ -46,11 +50,11 @@ def _asymptotic(world: World, repetitions: int, seed: int, progress: Callable[[s
         yield _share(f"coverage.normal.{name}", count, repetitions)
 
 
-def _clustered(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_clustered(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
     progress("intervals clustered by shopper")
     random = np.random.default_rng([seed, 2])
     shoppers = np.repeat(np.arange(500), 8)
-    held = {each.name: 0 for each in _ASYMPTOTIC}
+    held = {estimator.name: 0 for estimator in _ASYMPTOTIC}
     naive = 0
     for _ in range(repetitions):
         rows = _crowd(world, shoppers, random)
@@ -69,7 +73,7 @@ def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> Logged
     return replace(rows, reward=rows.reward + effect[shoppers])
 
 
-def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
     progress("bootstrap by cluster")
     random = np.random.default_rng([seed, 3])
     shoppers = np.repeat(np.arange(500), 8)
@@ -80,7 +84,7 @@ def _bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[st
     yield _share("coverage.bootstrap.snipw", held, repetitions)
 
 
-def _finite(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_finite(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
     progress("finite-sample intervals")
     limits = Limits(0.0, 1.0, world.max_weight)
     cases: tuple[tuple[Interval, Estimator], ...] = (
@@ -99,7 +103,7 @@ def _finite(world: World, repetitions: int, seed: int, progress: Callable[[str],
             yield _share(f"coverage.{interval.name}.{estimator.name}.rows_{rows}", count, repetitions)
 
 
-def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_sequences(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
     progress(f"confidence sequences, looked at {_LOOKS} times each")
     random = np.random.default_rng([seed, 5])
     limits = Limits(0.0, 1.0, world.max_weight)
@@ -109,8 +113,8 @@ def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[st
         ever = dict.fromkeys(missed, False)
         for _ in range(_LOOKS):
             rows = world.log(_ROWS_A_LOOK, random)
-            for each in (plain, robust):
-                each.update(rows)
+            for sequence in (plain, robust):
+                sequence.update(rows)
             totals.add(rows)
             ever["sequence.ipw"] |= not _holds(plain.bounds(_ALPHA), world.truth)
             ever["sequence.dr"] |= not _holds(robust.bounds(_ALPHA), world.truth)
@@ -122,7 +126,9 @@ def _sequences(world: World, repetitions: int, seed: int, progress: Callable[[st
         yield _share(f"coverage.{name}.ever_missed", count, repetitions)
 
 
-def _unequal(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_unequal_shoppers(
+    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     """Measure by verdict how often `snipw` contains the truth if one shopper has many rows."""
     for heaviest in (12, 180, 280, 420, 6_000):
         shoppers = np.repeat(np.arange(301), [heaviest, *[12] * 300])
@@ -132,7 +138,9 @@ def _unequal(world: World, repetitions: int, seed: int, progress: Callable[[str]
         yield from _by_verdict(name, log, world.truth, max(1, repetitions // 4))
 
 
-def _trusted(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_rare_rewards(
+    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     """Measure by verdict how often `snipw` contains the truth if rewards are rare."""
     for chance, (weight, poverty), rows in product((0.01, 0.05, 0.2), _OVERLAPS, (5_000, 20_000)):
         orders = Orders(chance, weight, poverty)
@@ -158,7 +166,15 @@ def _by_verdict(name: str, log: Callable[[], LoggedBatch], truth: float, repetit
 _OVERLAPS = ((1.0, 1.0), (4.0, 1.0), (4.0, 10.0), (20.0, 1.0), (20.0, 10.0))
 """The larger weight, and the factor by which rewards are rarer in its rows."""
 
-_PARTS = (_asymptotic, _clustered, _bootstrap, _finite, _sequences, _unequal, _trusted)
+_PARTS = (
+    _cover_independent,
+    _cover_clustered,
+    _cover_bootstrap,
+    _cover_finite,
+    _cover_sequences,
+    _cover_unequal_shoppers,
+    _cover_rare_rewards,
+)
 
 
 def _bounds(interval: Interval, estimators: tuple[Estimator, ...], rows: LoggedBatch) -> list[Bounds]:

@@ -42,7 +42,7 @@ def measure(directory: Path) -> list[Measured]:
         name = f"open_bandit.{campaign}"
         size = report.diagnostics.weights.effective_sample_size
         results += [
-            *(Measured(f"{name}.{each.name}", each.value, each.low, each.high, "clicks") for each in report.estimates),
+            *(Measured(f"{name}.{one.name}", one.value, one.low, one.high, "clicks") for one in report.estimates),
             Measured(f"{name}.on_policy", truth, unit="clicks, the uniform policy's own log"),
             Measured(f"{name}.effective_sample_size", size, unit="of 10,000 rows"),
             Measured(f"{name}.verdict", float(report.verdict.level), unit=_verdict_text(report)),

@@ -27,8 +27,8 @@ OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
 
 def show(report: Report) -> None:
     """Print estimates and verdict."""
-    for each in report.estimates:
-        say(f"  {each.name:12} {each.value:8.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for one in report.estimates:
+        say(f"  {one.name:12} {one.value:8.4f}   [{one.low:.4f}, {one.high:.4f}]")
     say(f"  verdict: {report.verdict.level.text}")
     for reason in report.verdict.reasons:
         say(f"    {reason.level.text}: {reason.text}")
@@ -40,7 +40,7 @@ def say(line: str) -> None:
 
 
 # %% 1. A CSV of one's own: other column names are mapped
-def own_csv() -> None:
+def evaluate_csv() -> None:
     """Write a small CSV as a shop might have it, and evaluate it."""
     users = np.repeat(np.arange(1_000), 3)
     rows = World.of(1).log(3_000, np.random.default_rng(1))
@@ -55,7 +55,7 @@ def own_csv() -> None:
 
 
 # %% 2. Randomised offers: learn on one half of the customers, evaluate on the other
-def randomised_offers() -> None:
+def evaluate_offers() -> None:
     """Evaluate what our own learner makes of half the log, beside one arm for all."""
     say("2. Randomised offers")
     if not OFFERS.exists():
@@ -77,18 +77,18 @@ _COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target",
 
 
 # %% 3. Open Bandit: a log that hardly overlaps with the target
-def open_bandit_sample() -> None:
+def evaluate_open_bandit() -> None:
     """Evaluate uniform choice on the women's log of a learning policy."""
     say("3. Open Bandit sample, women")
-    found = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
-    if found is None:
+    sample = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
+    if sample is None:
         say("  the sample is not unpacked: make parity")
         return
-    show(open_bandit.evaluate_uniform(found, "women"))
+    show(open_bandit.evaluate_uniform(sample, "women"))
 
 
 # %% 4. A simulated log: the truth is known
-def simulated() -> None:
+def simulate_logs() -> None:
     """Compare with the truth, once where history does not matter and once where sends tire."""
     world = World.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
@@ -100,14 +100,14 @@ def simulated() -> None:
     trajectories = tiring.log(2_000, np.random.default_rng(3))
     say(f"  a bandit estimate says {float((trajectories.weight * trajectories.reward).mean()):.4f}")
     report = evaluate_sequential(trajectories, draws=50)
-    for each in report.estimates:
-        say(f"  {each.name:16} {each.value:.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for one in report.estimates:
+        say(f"  {one.name:16} {one.value:.4f}   [{one.low:.4f}, {one.high:.4f}]")
     for finding in report.findings:
         say(f"    {finding.level.text}: {finding.text}")
 
 
 if __name__ == "__main__":
-    own_csv()
-    randomised_offers()
-    open_bandit_sample()
-    simulated()
+    evaluate_csv()
+    evaluate_offers()
+    evaluate_open_bandit()
+    simulate_logs()

@@ -50,7 +50,7 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
     action sends nothing, like HOLD, and `info["illegal"]` is then 1.
 
     ## Observation space
-    `Box(28)`, float32: what a shop can know about the shopper.
+    `Box(28)`, float32: facts that a shop can know about the shopper.
 
     | index | observation | unit | min | max |
     |---|---|---|---|---|

@@ -28,7 +28,7 @@ from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
 
 class PolicySource(Protocol):
-    """Gives a shop the policy of each decision, and sees every row of the shop's log."""
+    """The source of a shop's policies: it folds the rows of the shop's log, and returns a policy for each decision."""
 
     def policy_for(self, arrival: Arrival) -> Policy:
         """Return the policy that decides for an arrival."""
@@ -69,7 +69,7 @@ class LocalShop:
     Parameters
     ----------
     policy_source
-        Gives the policy of each decision.
+        Returns the policy of each decision.
     rulebook
         The catalogue.
     seed

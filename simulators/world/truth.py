@@ -81,7 +81,7 @@ class Truth:
         space, messages = self._space, np.array([*warmth], dtype=np.int64)
         row_of_message = np.zeros(space.shape[0], dtype=np.int64)
         row_of_message[messages] = np.arange(len(messages))
-        seen_in_hour, out_in_hour = self._seen_and_out(shopper)
+        seen_in_hour, out_in_hour = self._probabilities_by_hour(shopper)
         by_slot = self._integrate(self._reactions(shopper, messages, warmth), seen_in_hour, out_in_hour)
         integrals = by_slot[space.channel_of, row_of_message[space.message_of], space.delay_of]  # (n, 4, 2)
         probabilities = _joint_probabilities(integrals.reshape(-1, 2, 2, 2))
@@ -106,7 +106,7 @@ class Truth:
         sums = np.matmul(by_channel, weights.transpose(0, 2, 1)).reshape(channels, 4, -1, 2, delays)
         return np.moveaxis(sums, (1, 3), (3, 4))
 
-    def _seen_and_out(self, shopper: int) -> tuple[FloatArray, FloatArray]:
+    def _probabilities_by_hour(self, shopper: int) -> tuple[FloatArray, FloatArray]:
         """Return the probabilities that a message is seen in each hour, and seen and answered with an opt-out.
 
         Both by channel, delay and hour, (C, D, T); the opt-out is that of a shopper who does not click.

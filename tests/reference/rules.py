@@ -77,7 +77,7 @@ def lacks_content(case: Case) -> bool:
 def find_attributes(text: str) -> set[str]:
     """Return the names of the attributes that a text needs.
 
-    >>> sorted(find_attributes("{{ a }} {{ b | d(0) }} {{ c | money }} {% if e is defined %}{{ e }} {{ f }}{% endif %}"))
+    >>> sorted(find_attributes("{{ a }} {{ b | d(0) }} {{ c | money }}{% if e is defined %}{{ e }}{{ f }}{% endif %}"))
     ['a', 'c', 'f']
     """
     inner = re.compile(r"{% *if (\w+) is defined *%}(.*?)(?:{% *else *%}(.*?))?{% *endif *%}", re.S)
@@ -279,7 +279,7 @@ OF_CRITICAL = frozenset({"excluded_by_caller", "no_content", "expired", "no_cons
 """The only rules that bind critical triggers."""
 
 ASKED_AGAIN = frozenset(RULES) - {"excluded_by_caller", "no_content", "holdout", "budget"}
-"""What is checked again when a send is activated: consent, preferences, caps, quiet hours."""
+"""Rules that an activation checks again: consent, preferences, caps, quiet hours."""
 
 
 def find_broken_rules(case: Case) -> list[str]:

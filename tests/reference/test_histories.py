@@ -1,4 +1,4 @@
-"""Random histories of a shop: whatever happens, the audit of its log finds nothing."""
+"""Random histories of a shop: the audit of its log finds no violation."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ TIGHT = document(sms_budget=0.15)
 
 
 def crowd_of(*replicas: Replica, shoppers: int = 12) -> Crowd:
-    return Crowd([each.client for each in replicas], begin=BEGIN, shoppers=shoppers, at_once=40, seed=1)
+    return Crowd([replica.client for replica in replicas], begin=BEGIN, shoppers=shoppers, at_once=40, seed=1)
 
 
-async def proven(one: Replica, redis: RealRedis) -> Proof:
+async def wait_and_prove(one: Replica, redis: RealRedis) -> Proof:
     await until_ready(one)
     async with asyncio.timeout(30):
         while await one.service.store.position() < one.rows():
@@ -31,13 +31,13 @@ async def proven(one: Replica, redis: RealRedis) -> Proof:
     return await prove(one.service.log, redis.url)
 
 
-async def test_no_rule_breaks_and_the_places_taken_are_the_logs(replica: Start, redis: RealRedis) -> None:
+async def test_no_rule_breaks_and_log_and_state_store_agree(replica: Start, redis: RealRedis) -> None:
     async with replica(TIGHT, policy="uniform") as one, replica(policy="uniform") as two:
         crowd = crowd_of(one, two)
         for _ in range(8):
             await crowd.round(150)
             await crowd.advance_clock()
-        proof = await proven(one, redis)
+        proof = await wait_and_prove(one, redis)
     assert proof.holds, proof
     assert proof.sends > 100
     assert crowd.answers.differing_repeats == 0
@@ -66,6 +66,6 @@ async def test_redis_killed_under_load_nothing_is_sent_unguarded(replica: Start,
             while crowd.answers.decides["send"] < sent + 20:  # by themselves, once all replicas agree that it is back
                 await crowd.round(40)
         await crowd.advance_clock()
-        proof = await proven(two, redis)
+        proof = await wait_and_prove(two, redis)
     assert proof.holds, proof
     assert degraded > 0

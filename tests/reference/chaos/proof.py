@@ -22,22 +22,23 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Proof:
-    """What the audit auditor in the log and the state store."""
+    """The results of an audit of the log and the state store."""
 
     rows: int
     sends: int
-    places: int
+    reservations: int
     violations: Counter[str]
     reasons: Counter[str]
     """Number of excluded joint actions, by reason."""
-    places_that_differ: list[str]
+    reservations_that_differ: list[str]
     states_that_differ: list[str]
     budgets_that_differ: list[str]
 
     @property
     def holds(self) -> bool:
-        auditor = (self.violations, self.places_that_differ, self.states_that_differ, self.budgets_that_differ)
-        return not any(auditor)
+        return not any(
+            (self.violations, self.reservations_that_differ, self.states_that_differ, self.budgets_that_differ)
+        )
 
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
@@ -58,10 +59,10 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     return Proof(
         rows=len(rows),
         sends=sum(row.is_delivered for row in decisions),
-        places=sum(map(len, auditor.reservations(now).values())),
+        reservations=sum(map(len, auditor.reservations(now).values())),
         violations=Counter(violation.code for violation in auditor.violations),
         reasons=_reasons(decisions),
-        places_that_differ=_places_that_differ(auditor, stored, names, now),
+        reservations_that_differ=_reservations_that_differ(auditor, stored, names, now),
         states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
         budgets_that_differ=budgets,
     )
@@ -87,7 +88,7 @@ def _fold_states(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, Shoppe
     return states
 
 
-def _places_that_differ(
+def _reservations_that_differ(
     auditor: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
 ) -> list[str]:
     replayed = {

@@ -1,4 +1,4 @@
-"""Reading real transactions: what a purchase is, and what is wrong with a file that is refused."""
+"""Real transactions: how they become purchases, and the texts of refused files."""
 
 from __future__ import annotations
 
