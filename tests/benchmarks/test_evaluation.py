@@ -56,7 +56,7 @@ def test_the_womens_log_is_not_to_be_used(run_benchmark: RunBenchmark) -> None:
     assert "one row has" in verdict.unit
 
 
-TRIANGLE = ("triangle", "--logs", "2", "--weeks", "2", "--workers", "1", "--shoppers", "60", "--keep")
+TRIANGLE = ("triangle", "--logs", "2", "--weeks", "2", "--workers", "2", "--shoppers", "60", "--keep")
 
 
 @pytest.fixture(scope="module")
