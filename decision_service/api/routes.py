@@ -204,11 +204,11 @@ class _Endpoints:
 
     async def feedback(self, request: Request) -> Response:
         items, now = await self._items(request, ("event_id", "type"))
-        return await self._accept("outcome", OutcomeBody, items, now, self._service.feedback.take)
+        return await self._accept("outcome", OutcomeBody, items, now, self._service.feedback.record)
 
     async def events(self, request: Request) -> Response:
         items, now = await self._items(request, ("shopper_id", "type"))
-        return await self._accept("event", ShopperEventBody, items, now, self._service.shoppers.saw)
+        return await self._accept("event", ShopperEventBody, items, now, self._service.shoppers.record_events)
 
     async def _items(self, request: Request, single: tuple[str, ...]) -> tuple[list[dict[str, Any]], float]:
         """Read a list of items, or one item by itself."""
@@ -245,11 +245,11 @@ class _Endpoints:
 
     async def activate(self, request: Request) -> Response:
         event_id, now = await self._moment(request)
-        return _json((await self._service.deliveries.activate(event_id, now)).document())
+        return _json((await self._service.activations.activate(event_id, now)).document())
 
     async def cancel(self, request: Request) -> Response:
         event_id, now = await self._moment(request)
-        await self._service.deliveries.cancel(event_id, now)
+        await self._service.activations.cancel(event_id, now)
         return _json({"event_id": event_id, "cancelled": True})
 
     async def _moment(self, request: Request) -> tuple[str, float]:
@@ -276,17 +276,17 @@ class _Endpoints:
 
     async def preferences(self, request: Request) -> Response:
         shopper_id, catalogue = _shopper(request), self._service.rulebook.catalogue
-        return _json(await self._service.shoppers.preferences(shopper_id, catalogue))
+        return _json(await self._service.shoppers.read_preferences(shopper_id, catalogue))
 
     async def put_preferences(self, request: Request) -> Response:
         shopper_id, catalogue = _shopper(request), self._service.rulebook.catalogue
         body = parse(PreferencesBody, await _read(request, SINGLE_LIMIT))
         now = await self._service.now(body)
-        return _json(await self._service.shoppers.prefer(shopper_id, body, now, catalogue))
+        return _json(await self._service.shoppers.change_preferences(shopper_id, body, now, catalogue))
 
     async def erase(self, request: Request) -> Response:
         shopper_id = _shopper(request)
-        await self._service.eraser.erase(shopper_id, await self._service.now(MomentBody()))
+        await self._service.erasure.erase(shopper_id, await self._service.now(MomentBody()))
         return Response(status_code=204)
 
     async def put_catalog(self, request: Request) -> Response:

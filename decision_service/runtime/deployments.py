@@ -18,7 +18,8 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from decision_service.api.routes import build_api
-from decision_service.app import Fleet, Service, open_learner
+from decision_service.app import Service, open_learner
+from decision_service.learning.fleet import Fleet
 from decision_service.learning.serving import ServedVersions, Serving
 from decision_service.runtime.ray_cluster import CPU_SHARE
 from decision_service.schemas.problems import Unavailable

@@ -9,15 +9,15 @@ from decimal import Decimal
 import numpy as np
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
+from decision_service.state.base import StateStore
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
-from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
+from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, unpack
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.reference.auditor import Auditor, audit
-
-_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Proof:
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log to which nothing is written any more, and compare it with the states in Redis."""
-    rows, names = read_rows(log), ShopperKeys((log.stored_fact("salt") or "").encode())
-    auditor = audit(rows, concurrent=True, key_of=names.key)
+    rows, shopper_keys = _read_log(log), ShopperKeys((log.read_fact("salt") or "").encode())
+    auditor = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = max(row.at for _, row in rows)
-    folded = _fold_states([row for _, row in rows], names)
-    store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
+    folded = _fold_states([row for _, row in rows], shopper_keys)
+    store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:
-        stored = {key: folded_state.state for key, folded_state in (await store.folded(folded)).items()}
+        stored = {key: folded_state.state for key, folded_state in (await store.read_folded(folded)).items()}
         reached = await store.position()
         budgets = await _budgets_that_differ(store, auditor, log, now)
     finally:
@@ -62,37 +62,33 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
         reservations=sum(map(len, auditor.reservations(now).values())),
         violations=Counter(violation.code for violation in auditor.violations),
         reasons=_reasons(decisions),
-        reservations_that_differ=_reservations_that_differ(auditor, stored, names, now),
+        reservations_that_differ=_reservations_that_differ(auditor, stored, shopper_keys, now),
         states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
         budgets_that_differ=budgets,
     )
 
 
-def read_rows(log: EventLog) -> list[tuple[int, Row]]:
-    """Read the whole log."""
-    rows: list[tuple[int, Row]] = []
-    while some := log.read(rows[-1][0] if rows else 0, _AT_ONCE):
-        rows += [(row.position, decode(row.body)) for row in some]
-    return rows
+def _read_log(log: EventLog) -> list[tuple[int, Row]]:
+    return [(stored.position, stored.row) for stored in read_rows(log)]
 
 
-def _fold_states(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
+def _fold_states(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey, ShopperState]:
     """Fold every shopper's state from the log; after an erasure the state begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
         if isinstance(row, ErasureRow):
             states[ShopperKey(row.key)] = fold(NEW_SHOPPER, row)
         elif isinstance(row, SHOPPER_ROWS) and row.shopper_id and not is_pseudonym(row.shopper_id):
-            key = names.key(row.shopper_id)
+            key = shopper_keys.key(row.shopper_id)
             states[key] = fold(states[key], row)
     return states
 
 
 def _reservations_that_differ(
-    auditor: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
+    auditor: Auditor, stored: dict[ShopperKey, ShopperState], shopper_keys: ShopperKeys, now: float
 ) -> list[str]:
     replayed = {
-        names.key(shopper_id): {(one.event_id, one.send_at, one.channel, one.waits) for one in reservations}
+        shopper_keys.key(shopper_id): {(one.event_id, one.send_at, one.channel, one.waits) for one in reservations}
         for shopper_id, reservations in auditor.reservations(now).items()
     }
     kept = {
@@ -106,7 +102,7 @@ def _reservations_that_differ(
     return [key for key in {*replayed, *kept} if replayed.get(key, set()) != kept.get(key, set())]
 
 
-async def _budgets_that_differ(store: RedisStateStore, auditor: Auditor, log: EventLog, now: float) -> list[str]:
+async def _budgets_that_differ(store: StateStore, auditor: Auditor, log: EventLog, now: float) -> list[str]:
     await store.trust(log.head().incarnation)
     costs = auditor.costs(now)
     spent = (await store.read(ShopperKey("nobody"), list(costs))).spent

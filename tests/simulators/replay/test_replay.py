@@ -10,7 +10,9 @@ import pytest
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Policy, rule_policy, uniform_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from simulators.experiments.comparison import ShopRun
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
