@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import yaml
 
 from benchmarks.running_service import run_service
@@ -80,9 +80,9 @@ async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
     return ChaosResult([*calm, *stormy, *_proof_measurements(proof)], _find_broken_promises(crowd, proof))
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _client(url: str) -> httpx2.AsyncClient:
     """Return a client with one connection: a pool of hundreds of connections wastes time with searching the pool."""
-    return httpx.AsyncClient(base_url=url, timeout=120.0, verify=False)  # plain HTTP on this machine
+    return httpx2.AsyncClient(base_url=url, timeout=120.0, verify=False)  # plain HTTP on this machine
 
 
 async def _measure_calm(crowd: Crowd, plan: Plan) -> list[Measured]:
@@ -103,7 +103,7 @@ async def _measure_calm(crowd: Crowd, plan: Plan) -> list[Measured]:
     ]
 
 
-async def _measure_storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
+async def _measure_storm(crowd: Crowd, client: httpx2.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
     """Kill Redis in the middle of rounds, and wait each time until the service has recovered by itself."""
     before = crowd.answers.decides.copy()
     resumed = []
@@ -136,7 +136,7 @@ async def kill(redis_pid: int | None, revive: Callable[[], bool], is_ready: Call
     return clock() - begin
 
 
-def _make_ready(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+def _make_ready(client: httpx2.AsyncClient) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         return (await client.get("/readyz")).status_code == 200
 

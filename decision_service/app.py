@@ -15,6 +15,7 @@ from decision_service.commands.decide import Decider
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.shoppers import Shoppers
+from decision_service.errors import Invalid
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
@@ -33,7 +34,6 @@ from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
 from decision_service.queries.timeline import Timeline
-from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
 from decision_service.state.base import StateStore

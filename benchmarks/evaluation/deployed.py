@@ -19,17 +19,17 @@ from benchmarks.evaluation.log_in_memory import LoggedPolicySource, make_learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from offline_eval import named
-from offline_eval.diagnostics.history import History
+from offline_eval import make_estimators
+from offline_eval.diagnostics.history import HistoryCheck
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.question import Question
-from offline_eval.reports.report import Estimate
+from offline_eval.reports.report import ValueEstimate
 from offline_eval.reward_models import LogModel
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
-from offline_eval.targets import OfPolicy, Target, Uniform
+from offline_eval.targets import PolicyTarget, Target, UniformTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Policy
@@ -62,9 +62,9 @@ class Judgement:
 
     case: str
     truth: float
-    estimates: tuple[Estimate, ...]
+    estimates: tuple[ValueEstimate, ...]
     level: Level
-    reasons: frozenset[str]
+    codes: frozenset[str]
 
     def contains_truth(self, estimator: str) -> bool:
         """Return whether an estimator's interval contains the truth."""
@@ -96,8 +96,8 @@ def judge(name: str, seed: int, plan: Plan) -> list[Judgement]:
     decisions, _ = deploy(make_learner(rulebook, EPSILON), world(), seed)
     model, floored = LogModel().fit(decisions), rule_policy(EPSILON)
     targets: dict[str, tuple[Target, Policy]] = {
-        "uniform": (Uniform(), uniform_policy()),
-        "rule_with_floor": (OfPolicy(lambda decision: floored), floored),
+        "uniform": (UniformTarget(), uniform_policy()),
+        "rule_with_floor": (PolicyTarget(lambda decision: floored), floored),
     }
     judgements = []
     for kind, (target, policy) in targets.items():
@@ -110,14 +110,14 @@ def _judge_target(
     case: str, truth: float, decisions: Sequence[LoggedDecision], target: Target, model: LogModel
 ) -> Judgement:
     """Evaluate as ``decision-service evaluate --sequential`` does."""
-    evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
+    evaluation, history = Evaluation(Question(make_estimators(_ESTIMATORS))), HistoryCheck()
     weighing = Weighing(target, predict=model.predict)
-    for rows in weighing.rows(history.watched(decisions)):
+    for rows in weighing.batches(history.watch(decisions)):
         evaluation.add(rows)
     sequel = evaluate_sequential(Trajectories.of_decisions(decisions, target))
     findings = [*history.findings(is_logging=False), *sequel.findings]
     report = evaluation.report(findings, weighing.served)
-    reasons = frozenset(reason.code for reason in report.verdict.reasons)
+    reasons = frozenset(reason.code for reason in report.verdict.findings)
     return Judgement(case, truth, (*report.estimates, *sequel.estimates), report.verdict.level, reasons)
 
 
@@ -142,7 +142,7 @@ def _summarise(case: str, judgements: Sequence[Judgement]) -> Iterator[Measured]
     for level in Level:
         verdict, count = level.text.replace(" ", "_"), sum(one.level is level for one in judgements)
         yield Measured(f"deployed.{case}.verdict.{verdict}", float(count), unit=of)
-    for code, count in sorted(Counter(code for one in judgements for code in one.reasons).items()):
+    for code, count in sorted(Counter(code for one in judgements for code in one.codes).items()):
         yield Measured(f"deployed.{case}.reason.{code}", float(count), unit=of)
     for name in [estimate.name for estimate in judgements[0].estimates]:
         yield Measured(

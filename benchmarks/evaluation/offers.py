@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import LoggedBatch, Question, Report, evaluate, named
-from offline_eval.reward_models import cross_fitted
+from offline_eval import EvaluationReport, LoggedBatch, Question, evaluate, make_estimators
+from offline_eval.reward_models import cross_fit
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Catalogue
 from policies.models.compiled import CompiledModel, ModelSnapshot
@@ -127,7 +127,7 @@ def learn_greedy_arms(offers: Offers) -> Callable[[Iterable[Context]], np.ndarra
 
 def weigh(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
     """Return the offers as a batch for a target that chooses one arm for each; cross-fits the reward model."""
-    predicted = cross_fitted(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
+    predicted = cross_fit(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
     every = np.arange(len(offers.arms))
     return LoggedBatch.of(
         reward=offers.completed,
@@ -147,11 +147,11 @@ def split_customers(offers: Offers, seed: int) -> tuple[Offers, Offers]:
     return offers.part(mask), offers.part(~mask)
 
 
-def evaluate_half(offers: Offers, seed: int) -> Report:
+def evaluate_half(offers: Offers, seed: int) -> EvaluationReport:
     """Learn on one half of the customers, and evaluate on the other."""
     train, test = split_customers(offers, seed)
     chosen = learn_greedy_arms(train)(test.contexts)
-    return evaluate(weigh(test, chosen), Question(estimators=named(["ipw", "snipw", "dr"])))
+    return evaluate(weigh(test, chosen), Question(estimators=make_estimators(["ipw", "snipw", "dr"])))
 
 
 def measure(path: Path, halves: int) -> list[Measured]:

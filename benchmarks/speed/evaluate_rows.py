@@ -11,11 +11,11 @@ from pathlib import Path
 
 from offline_eval import LoggedBatch, Question, evaluate
 from offline_eval.batch import concatenate
-from offline_eval.logs.tables.plain import read_rows
+from offline_eval.logs.tables.plain import read_batches
 
 
 def main(path: str, how: str) -> None:
-    rows = read_rows(Path(path))
+    rows = read_batches(Path(path))
     source: LoggedBatch | Iterable[LoggedBatch] = concatenate(list(rows)) if how == "memory" else rows
     begin = time.process_time()
     report = evaluate(source, Question())

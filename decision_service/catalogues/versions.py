@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from decision_service.catalogues.file import example
+from decision_service.errors import FieldError, Invalid
 from decision_service.log.base import DuplicateKey, EventLog, NewRow
 from decision_service.log.keys import catalogue_key
 from decision_service.log.reading import read_rows
-from decision_service.schemas.problems import FieldError, Invalid
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError

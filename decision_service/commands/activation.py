@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.problems import Conflict, NotFound, Unavailable
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
@@ -30,14 +30,6 @@ class Permission:
 
     deliver: bool
     reason: str | None = None
-
-    def document(self) -> dict[str, object]:
-        """Give the answer on the wire.
-
-        >>> Permission(True).document()
-        {'deliver': True}
-        """
-        return {"deliver": True} if self.deliver else {"deliver": False, "reason": self.reason}
 
 
 class Activations:
@@ -68,7 +60,7 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing.
         Unavailable
             When log or state store are away.
@@ -106,7 +98,7 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing, an outcome is known already, or its attribution window is over.
         Unavailable
             When the log is away.
@@ -125,7 +117,7 @@ class Activations:
             )
             result = await self._log_writer.append(NewRow(row, cancellation_key(event_id), condition))
         if isinstance(result, ConditionFailed):
-            raise Conflict("an outcome is known already, or the attribution window is over")
+            raise DecisionConflict("an outcome is known already, or the attribution window is over")
         await self._log_writer.wait_until_contained()
 
     async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
@@ -136,7 +128,7 @@ class Activations:
         if decision is None:
             raise NotFound(f"there is no decision {event_id!r}")
         if not decision.is_delivered:
-            raise Conflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
+            raise DecisionConflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
         return decision, rows
 
     async def _dated(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from ulid import ULID
 
 from decision_service import metrics
 from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.errors import Erased, Invalid, Unavailable, Uncertain
 from decision_service.learning.serving import ServedPolicy
 from decision_service.log.base import (
     Appended,
@@ -28,7 +29,6 @@ from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, 
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
-from decision_service.schemas.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import (
     RESERVED_FOR_S,
@@ -103,7 +103,7 @@ class Decider:
         ------
         Invalid
             When the trigger is unknown, or the event id was used with another body.
-        Gone
+        Erased
             When the event id was used by a shopper who was erased.
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
@@ -304,7 +304,7 @@ def _replay(stored: StoredRow, fingerprint: str) -> DecisionResponse:
     """Return the response of a decision that is in the log already."""
     winner = stored.row
     if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
-        raise Gone("this decision's shopper was erased")
+        raise Erased("this decision's shopper was erased")
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from decision_service.errors import Unavailable
 from decision_service.log.base import LogUnavailable, NewRow, Replacement, StoredRow
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.catalogue.rulebook import Rulebook

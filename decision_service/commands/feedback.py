@@ -10,12 +10,12 @@ from math import inf
 
 import msgspec
 
+from decision_service.errors import FieldError
 from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
 from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.keys import decision_key, outcome_key
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.problems import FieldError
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys

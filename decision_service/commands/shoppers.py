@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
+from decision_service.errors import Invalid, Unavailable
 from decision_service.log.base import DuplicateKey, NewRow
 from decision_service.log.keys import event_key
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.preferences import preferences_of
-from decision_service.schemas.problems import Invalid, Unavailable
+from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
@@ -74,7 +74,7 @@ class Shoppers:
 
     async def change_preferences(
         self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
-    ) -> dict[str, object]:
+    ) -> PreferencesAnswer:
         """Change preferences, and return all of them.
 
         Raises
@@ -89,7 +89,7 @@ class Shoppers:
         await self._feedback.log_withdrawing([NewRow(row)], {0: withdrawals})
         return await self.read_preferences(shopper_id, catalogue)
 
-    async def read_preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
+    async def read_preferences(self, shopper_id: str, catalogue: Catalogue) -> PreferencesAnswer:
         """Return a shopper's preferences, with the catalogue's defaults where the shopper has stated none.
 
         Raises

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from decision_service.errors import Unavailable
 from decision_service.log.base import LogUnavailable, NewRow
 from decision_service.log.keys import fence_key
 from decision_service.periodic import PeriodicTask
 from decision_service.projection.projector import Projector
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import RESERVED_FOR_S, RecoverableStates, StateUnavailable
 from policies.records.rows import FenceRow
 from policies.rules.budget import utc_day

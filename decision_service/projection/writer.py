@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from decision_service.errors import Unavailable, Uncertain
 from decision_service.log.base import Appended, AppendResult, EventLog, LogBusy, LogUnavailable, NewRow
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.row_times import at_watermark
 from decision_service.projection.projector import Projector
-from decision_service.schemas.problems import Unavailable, Uncertain
 from decision_service.state.base import StateUnavailable
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from decision_service.errors import NotFound, Unavailable
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.keys import catalogue_key
 from decision_service.queries.decision_history import DecisionHistory, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
-from decision_service.schemas.problems import NotFound, Unavailable
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import REWARD_VERSION, reward_of

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from decision_service.errors import Unavailable
 from decision_service.log.base import EventLog, StoredRow
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.preferences import preferences_of
-from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateStore, StateUnavailable
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook

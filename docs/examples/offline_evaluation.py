@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT))  # for benchmarks/ and tests/, which are not insta
 import numpy as np  # noqa: E402
 
 from benchmarks.evaluation import offers, open_bandit  # noqa: E402
-from offline_eval import Question, Report, evaluate, named, values  # noqa: E402
-from offline_eval.logs.tables.plain import Layout, read_rows  # noqa: E402
+from offline_eval import EvaluationReport, Question, estimate_values, evaluate, make_estimators  # noqa: E402
+from offline_eval.logs.tables.plain import TableLayout, read_batches  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
 from tests.reference.worlds import Fatigue, World  # noqa: E402
 
@@ -25,13 +25,13 @@ OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offer
 OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
 
 
-def show(report: Report) -> None:
+def show(report: EvaluationReport) -> None:
     """Print estimates and verdict."""
     for one in report.estimates:
         say(f"  {one.name:12} {one.value:8.4f}   [{one.low:.4f}, {one.high:.4f}]")
     say(f"  verdict: {report.verdict.level.text}")
-    for reason in report.verdict.reasons:
-        say(f"    {reason.level.text}: {reason.text}")
+    for finding in report.verdict.findings:
+        say(f"    {finding.level.text}: {finding.text}")
 
 
 def say(line: str) -> None:
@@ -51,7 +51,12 @@ def evaluate_csv() -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         names = {"reward": "clicked", "propensity": "p_logged", "target_propensity": "p_new", "shopper": "user"}
         say("1. A CSV of one's own")
-        show(evaluate(read_rows(path, Layout(needs_model=False, columns=names)), Question(named(["ipw", "snipw"]))))
+        show(
+            evaluate(
+                read_batches(path, TableLayout(needs_model=False, columns=names)),
+                Question(make_estimators(["ipw", "snipw"])),
+            )
+        )
 
 
 # %% 2. Randomised offers: learn on one half of the customers, evaluate on the other
@@ -66,7 +71,7 @@ def evaluate_offers() -> None:
     rows = offers.weigh(test, chosen)
     channels = np.array([test.space[arm].channel for arm in test.arms.tolist()])
     labelled = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
-    report = evaluate(labelled, Question(named(["ipw", "snipw", "dr"]), by=("channel",)))
+    report = evaluate(labelled, Question(make_estimators(["ipw", "snipw", "dr"]), by=("channel",)))
     say(f"  uniform completes {test.completed.mean():.3f}; the learned policy:")
     show(report)
     for group in report.groups["channel"]:
@@ -93,7 +98,7 @@ def simulate_logs() -> None:
     world = World.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
     log = world.log(20_000, np.random.default_rng(2))
-    say("  " + ", ".join(f"{name} {value:.4f}" for name, value in values(named(), log).items()))
+    say("  " + ", ".join(f"{name} {value:.4f}" for name, value in estimate_values(make_estimators(), log).items()))
     tiring = Fatigue()
     target, logged = tiring.truth(tiring.wanted), tiring.truth(tiring.logged)
     say(f"  where sends tire the target earns {target:.4f}, the log {logged:.4f}")

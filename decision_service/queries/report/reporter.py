@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
+from decision_service.errors import Invalid
 from decision_service.log.base import EventLog, StoredRow
 from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
@@ -17,7 +18,6 @@ from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import Report, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
-from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import ClockRow, FenceRow

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -47,7 +47,7 @@ PURCHASES = [
 class WatchedShop(RemoteShop):
     """Keeps a book of what it told the service: the truth that reports are held against."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         super().__init__(client)
         self.told: list[Outcome] = []
         self.arrived: dict[str, Arrival] = {}
@@ -96,13 +96,13 @@ async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: R
                 assert isinstance(shop, WatchedShop)
                 shop.limit(sends_per_week=3)
                 records = Replay(shop, Rulebook.of(shop.catalogue(), 1), PURCHASES, seed=5).run()
-                with httpx.Client(base_url=url, timeout=60.0) as client:
+                with httpx2.Client(base_url=url, timeout=60.0) as client:
                     check(shop, {record.event_id: record for record in records}, client)
 
         await anyio.to_thread.run_sync(run)
 
 
-def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx.Client) -> None:
+def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx2.Client) -> None:
     def report(by: str) -> dict[str, Any]:
         answer = client.get("/v1/report", params={"by": by})
         assert answer.status_code == 200, answer.text
