@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
-from policies.records.rows import Scalar, TriggerRecord
+from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
 from policies.rules.arbitration import Eligibility
 
 NOW = 1_795_280_400.0
@@ -47,6 +47,24 @@ def trigger(kind: str = "cart_abandoned", **changes: Any) -> TriggerRecord:
 def request(*triggers: TriggerRecord, event_id: str = "e-1", **changes: Any) -> Request:
     context: dict[str, Scalar] = changes.pop("context", {})
     return Request(event_id, "s-1", triggers or (trigger(),), changes.pop("now", NOW), context, **changes)
+
+
+def decision_row(**changes: Any) -> DecisionRow:
+    """The row of a decision of the business rule for `request`; it sent nothing unless ``changes`` say so."""
+    values: dict[str, Any] = {
+        "at": NOW,
+        "event_id": "e-1",
+        "shopper_id": "s-1",
+        "fingerprint": "",
+        "triggers": (trigger(),),
+        "context": {},
+        "catalogue_version": 1,
+        "rules_version": 1,
+        "policy": PolicyRecord("rule", 0, "frozen"),
+        "arm": "treatment",
+        "answer": "",
+    }
+    return DecisionRow(**(values | changes))
 
 
 def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | None = None) -> Eligibility:

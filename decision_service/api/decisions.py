@@ -117,7 +117,7 @@ async def activate(event_id: EventPath, request: Request, service: ServiceOf) ->
     even if the answer is no after that.
     """
     now = await service.now(await read_moment(request))
-    permission = await service.deliveries.activate(event_id, now)
+    permission = await service.activations.activate(event_id, now)
     return json_response(PermissionAnswer(permission.deliver, permission.reason or UNSET))
 
 
@@ -134,7 +134,7 @@ async def activate(event_id: EventPath, request: Request, service: ServiceOf) ->
 )
 async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
     """The place of the send under the caps is free again, and nothing is learned from the send."""
-    await service.deliveries.cancel(event_id, await service.now(await read_moment(request)))
+    await service.activations.cancel(event_id, await service.now(await read_moment(request)))
     return json_response(CancellationAnswer(event_id))
 
 

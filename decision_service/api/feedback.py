@@ -46,4 +46,4 @@ async def send_feedback(request: Request, service: ServiceOf) -> Response:
     """
     body = await read_items(request, ("event_id", "type"))
     now = await service.now(body)
-    return await take_items("outcome", OutcomeBody, body.events, partial(service.feedback.take, now=now))
+    return await take_items("outcome", OutcomeBody, body.events, partial(service.feedback.record, now=now))

@@ -58,7 +58,7 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
     """
     body = await read_items(request, ("shopper_id", "type"))
     now = await service.now(body)
-    return await take_items("event", ShopperEventBody, body.events, partial(service.shoppers.saw, now=now))
+    return await take_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
 
 
 @router.get(
@@ -73,7 +73,7 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
 )
 async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
     """The catalogue's defaults stand where the shopper has said nothing."""
-    return json_response(await service.shoppers.preferences(shopper_id, service.rulebook.catalogue))
+    return json_response(await service.shoppers.read_preferences(shopper_id, service.rulebook.catalogue))
 
 
 @router.put(
@@ -99,7 +99,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
     """An absent field keeps its value; null goes back to the catalogue's default. The answer has all preferences."""
     body = await read_body(request, PreferencesBody)
     now = await service.now(body)
-    return json_response(await service.shoppers.prefer(shopper_id, body, now, service.rulebook.catalogue))
+    return json_response(await service.shoppers.change_preferences(shopper_id, body, now, service.rulebook.catalogue))
 
 
 @router.get(
@@ -155,5 +155,5 @@ async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response
 
     Nothing is sent to the shopper until new preferences grant a channel again.
     """
-    await service.eraser.erase(shopper_id, await service.now(MomentBody()))
+    await service.erasure.erase(shopper_id, await service.now(MomentBody()))
     return Response(status_code=204)

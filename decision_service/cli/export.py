@@ -25,7 +25,7 @@ def run(source: str, file: Path) -> int:
         if url is None:
             raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
         with opened(url) as log:
-            decisions = LogDecisions(log, ErasedShoppers.stored(log).of)
+            decisions = LogDecisions(log, ErasedShoppers.stored(log).key_of)
             count = _write(file, decisions, errors)
     except (EvaluationError, OSError) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)

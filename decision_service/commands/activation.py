@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from math import inf
 
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
-from decision_service.log.base import CROSSING, Condition, Conflict, Fenced, Precluded, Result
+from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
+from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
-from decision_service.projection.writer import Draft, LogWriter
-from decision_service.state.base import StateStore, StateUnavailable, Stored
+from decision_service.projection.writer import LogWriter
+from decision_service.state.base import StateStore, StateUnavailable, StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
@@ -36,20 +37,20 @@ class Activations:
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
-    names
+    shopper_keys
         Gives the keys that states are kept under.
     rulebook
         Gives the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._rulebook = rulebook
 
     async def activate(self, event_id: str, now: float) -> Permission:
@@ -73,19 +74,21 @@ class Activations:
             permission = Permission(reason is None, reason.name if reason is not None else None)
             at, before = await self._dated(decision, permission, now)
             row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
-            condition = Condition(
-                unless=frozenset({CancellationRow.kind}),
-                before=before,
-                since=stored.position,
-                shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
-                kinds=CROSSING,
+            shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
+            condition = AppendCondition(
+                fail_if=(
+                    Query((CancellationRow.kind,), event_id=event_id),
+                    # An activation may move its send and reserves nothing, so no decision may come in between either.
+                    Query((*STATE_CHANGING_KINDS, DecisionRow.kind), shoppers, after=stored.position),
+                ),
+                watermark_below=before,
+                incarnation=self._log_writer.incarnation,
             )
-            draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
-            result = await self._journal.append(draft)
-            if isinstance(result, Fenced):
+            result = await self._log_writer.append(NewRow(row, activation_key(event_id), condition))
+            if isinstance(result, StaleIncarnation):
                 raise Unavailable("the state store began anew meanwhile")
-            await self._journal.contained(result.position if isinstance(result, Precluded) else 0)
-            if not isinstance(result, Precluded | Conflict):
+            await self._log_writer.wait_until_contained(result.position if isinstance(result, ConditionFailed) else 0)
+            if not isinstance(result, ConditionFailed | DuplicateKey):
                 return permission
 
     async def cancel(self, event_id: str, now: float) -> None:
@@ -100,22 +103,26 @@ class Activations:
         Unavailable
             When the log is away.
         """
-        result: Result | None = None
-        while result is None or (isinstance(result, Precluded) and result.erased):
+        result: AppendResult | None = None
+        while result is None or (isinstance(result, ConditionFailed) and result.shopper_erased):
             decision, rows = await self._send(event_id)
             if any(isinstance(row, CancellationRow) for row in rows):
                 return
             row = CancellationRow(now, event_id, decision.shopper_id)
             ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
-            condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
-            result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
-        if isinstance(result, Precluded):
+            condition = AppendCondition(
+                fail_if=(Query((OutcomeRow.kind,), event_id=event_id),),
+                event_owner=decision.shopper_id,
+                watermark_below=ends_at,
+            )
+            result = await self._log_writer.append(NewRow(row, cancellation_key(event_id), condition))
+        if isinstance(result, ConditionFailed):
             raise DecisionConflict("an outcome is known already, or the attribution window is over")
-        await self._journal.contained()
+        await self._log_writer.wait_until_contained()
 
     async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
         """Give a decision that sent something, and all rows about it."""
-        found = await asyncio.to_thread(self._journal.log.of_events, [event_id])
+        found = await asyncio.to_thread(self._log_writer.log.find_by_event, [event_id])
         rows = [decode(row.body) for row in found]
         decision = next((row for row in rows if isinstance(row, DecisionRow)), None)
         if decision is None:
@@ -128,12 +135,12 @@ class Activations:
         """Date the gate's answer: a refusal may come when what did not wait for it was learned from."""
         if permission.deliver or decision.deferred:
             return now, inf
-        head = await asyncio.to_thread(self._journal.log.head)
+        head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 
-    async def _read(self, decision: DecisionRow) -> Stored:
+    async def _read(self, decision: DecisionRow) -> StoredState:
         try:
-            return await self._store.read(self._names.key(decision.shopper_id))
+            return await self._store.read(self._shopper_keys.key(decision.shopper_id))
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from decision_service.log.base import EventLog, LogRow
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.reading import read_rows
 from offline_eval.errors import BadData, NoData
 from offline_eval.logs.recorded import check_row, decision_of, place_of
 from offline_eval.logs.tables.log import LogEntry
@@ -17,9 +18,8 @@ from policies.catalogue.rulebook import Rulebook
 from policies.decision_row import DEGRADED, HOLDOUT
 from policies.learning.attribution import Attribution, Owner, by_name
 from policies.learning.reward import reward_of
-from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row, decode
+from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row
 
-_ROWS_AT_ONCE = 2_000
 YOUNG = "young"
 """What decisions are counted under that could still earn something."""
 
@@ -77,12 +77,9 @@ class LogDecisions:
         LogUnavailable
             When it cannot be read.
         """
-        after = 0
-        while rows := self._log.read(after, _ROWS_AT_ONCE):
-            for stored in rows:
-                self._fold(stored.position, _read(stored))
-                yield from self._ready()
-            after = rows[-1].position
+        for stored in read_rows(self._log):
+            self._fold(stored.position, _read(stored))
+            yield from self._ready()
         self.counts[YOUNG] = len(self._queue)
         if not sum(self.counts.values()):
             raise NoData("the log holds no decision")
@@ -105,7 +102,7 @@ class LogDecisions:
 
     def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         found: dict[str, list[tuple[int, Row]]] = {}
-        for row in self._log.of_events(event_ids):
+        for row in self._log.find_by_event(event_ids):
             found.setdefault(row.event_id or "", []).append((row.position, _read(row)))
         self._related_now.update(found)
         return found
@@ -158,9 +155,9 @@ class LogDecisions:
         return LogEntry(row, role, waiting.delivered, decision_of(row, rulebook, waiting.reward))
 
 
-def _read(stored: LogRow) -> Row:
+def _read(stored: StoredRow) -> Row:
     try:
-        return decode(stored.body)
+        return stored.row
     except msgspec.MsgspecError as error:
         raise BadData("body", f"is no row: {error}", f"log position {stored.position}") from None
 

@@ -219,7 +219,7 @@ class DatabaseReader:
     def __call__(self) -> Iterator[LoggedDecision]:
         """Read the decisions of the role from the beginning."""
         with opened(self._url) as log:
-            source = LogDecisions(log, ErasedShoppers.stored(log).of)
+            source = LogDecisions(log, ErasedShoppers.stored(log).key_of)
             for entry in source:
                 if entry.role == self._role and entry.decision is not None:
                     yield entry.decision

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from decision_service.log.base import WILL, EventLog
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.condition import CONSENT_KINDS
 from decision_service.log.keys import outcome_key
+from decision_service.log.reading import read_rows
 from decision_service.schemas.decision_answer import iso
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.records.rows import (
@@ -16,41 +18,28 @@ from policies.records.rows import (
     DecisionRow,
     ErasureRow,
     OutcomeRow,
-    Row,
-    decode,
 )
 from policies.sends import SendStatus, is_late, is_withdrawal, status_of
 
 _BATCH = 500
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A row with its position in the log and the log's watermark there."""
-
-    position: int
-    watermark: float
-    row: Row
-
-
-def withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
+def withdrawals(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
     """Give the rows after a position that may keep back sends of a shopper, in position order."""
     return [*_own_withdrawals(log, shopper_id, after), *(_erasures(log, after) if is_pseudonym(shopper_id) else ())]
 
 
-def _erasures(log: EventLog, after: int) -> Iterator[Logged]:
+def _erasures(log: EventLog, after: int) -> Iterator[StoredRow]:
     """Give erasures: they are filed under the erased shopper's key, and name the decisions that they end."""
-    while rows := log.read(after, _BATCH, (ErasureRow.kind,)):
-        yield from (Logged(row.position, row.watermark, decode(row.body)) for row in rows)
-        after = rows[-1].position
+    return read_rows(log, after, kinds=(ErasureRow.kind,))
 
 
-def _own_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
-    found: list[Logged] = []
+def _own_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
+    found: list[StoredRow] = []
     before: int | None = None
     while True:
-        rows = log.of_shopper(shopper_id, _BATCH, before, WILL)
-        later = [Logged(row.position, row.watermark, decode(row.body)) for row in rows if row.position > after]
+        rows = log.find_by_shopper(shopper_id, _BATCH, before, CONSENT_KINDS)
+        later = [row for row in rows if row.position > after]
         found += (each for each in later if is_withdrawal(each.row))
         if len(later) < _BATCH:
             return found[::-1]
@@ -67,8 +56,8 @@ class DecisionHistory:
 
     position: int
     decision: DecisionRow
-    own: Sequence[Logged]
-    withdrawing: Sequence[Logged] = ()
+    own: Sequence[StoredRow]
+    withdrawing: Sequence[StoredRow] = ()
 
     def status(self, now: float) -> SendStatus:
         """Tell what has become of it by a time."""

@@ -11,13 +11,14 @@ import numpy as np
 from decision_service.errors import NotFound, Unavailable
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
-from decision_service.queries.decision_history import DecisionHistory, Logged, withdrawals
+from decision_service.log.keys import catalogue_key
+from decision_service.queries.decision_history import DecisionHistory, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import REWARD_VERSION, reward_of
 from policies.records.reasons import Reason
-from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, OutcomeRow, decode, unpack
+from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, OutcomeRow, unpack
 from policies.sends import SendStatus
 
 
@@ -82,7 +83,7 @@ class Inspector:
         }
 
     def _account(self, event_id: str) -> DecisionHistory:
-        rows = [Logged(row.position, row.watermark, decode(row.body)) for row in self._log.of_events([event_id])]
+        rows = self._log.find_by_event([event_id])
         for each in rows:
             if isinstance(each.row, DecisionRow):
                 later = withdrawals(self._log, each.row.shopper_id, each.position) if each.row.is_delivered else []
@@ -91,10 +92,9 @@ class Inspector:
 
     def _rulebook(self, version: int) -> Rulebook:
         if version not in self._rulebooks:
-            for row in self._log.find_all([f"catalogue\x1f{version}"]):
-                catalogue = decode(row.body)
-                if isinstance(catalogue, CatalogueRow):
-                    self._rulebooks[version] = Rulebook.of(Catalogue.from_document(catalogue.document), version)
+            for row in self._log.find_by_key([catalogue_key(version)]):
+                if isinstance(row.row, CatalogueRow):
+                    self._rulebooks[version] = Rulebook.of(Catalogue.from_document(row.row.document), version)
         return self._rulebooks[version]
 
     def _reward(
@@ -117,7 +117,7 @@ class Inspector:
         if counts_from is None:
             waits = status.status == "waiting"
             return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": status.status}
-        reached = self._log.first_reaching(ends_at)
+        reached = self._log.find_first_reaching(ends_at)
         closed_at = None if reached is None else max(reached, counts_from)
         if status.position is not None and (closed_at is None or status.position < closed_at):
             return {"status": "never", "reason": status.status}

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from decision_service.log.base import EventLog, LogRow
-from decision_service.queries.decision_history import DecisionHistory, Logged, withdrawals
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.queries.decision_history import DecisionHistory, withdrawals
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, decode, unpack
+from policies.records.rows import DecisionRow, unpack
 
 _NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
 
@@ -51,7 +51,7 @@ class Timeline:
         return await asyncio.to_thread(self._of, shopper_id, query, now)
 
     def _of(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
-        rows = self._log.of_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
+        rows = self._log.find_by_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
         page = rows[: query.limit]
         return {
             "shopper_id": shopper_id,
@@ -59,12 +59,12 @@ class Timeline:
             "next_before": page[-1].position if len(rows) > len(page) else None,
         }
 
-    def _accounts(self, shopper_id: str, page: list[LogRow]) -> list[DecisionHistory]:
+    def _accounts(self, shopper_id: str, page: list[StoredRow]) -> list[DecisionHistory]:
         if not page:
             return []
-        own: dict[str, list[Logged]] = defaultdict(list)
-        for row in self._log.of_events([row.event_id for row in page if row.event_id is not None]):
-            own[row.event_id or ""].append(Logged(row.position, row.watermark, decode(row.body)))
+        own: dict[str, list[StoredRow]] = defaultdict(list)
+        for row in self._log.find_by_event([row.event_id for row in page if row.event_id is not None]):
+            own[row.event_id or ""].append(row)
         withdrawing = withdrawals(self._log, shopper_id, page[-1].position)
         return [
             DecisionHistory(each.position, each.row, rows, withdrawing)

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from policies.catalogue.document import Catalogue
 from policies.records.rows import QuietHours
-from policies.rules.rules import consents
+from policies.rules.consent import consents
 from policies.shopper.state import ShopperState
 
 

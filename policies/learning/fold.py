@@ -6,7 +6,6 @@ saved and taken up again in between.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
 import msgspec
@@ -15,7 +14,8 @@ from policies.catalogue.document import Reward
 from policies.learning.attribution import Attribution, AttributionState, Interaction, Owner, Related, by_name
 from policies.models.compiled import ModelSnapshot
 from policies.models.features import example_text
-from policies.models.vw import OPTIONS, OUT_START, POSITIVE_START, TwoHeads
+from policies.models.learned import unlearned_worth
+from policies.models.vw import OPTIONS, TwoHeads
 from policies.records.rows import CatalogueRow, Context, Row, Scalar
 
 _PRIOR_GAINS = 10.0
@@ -23,9 +23,6 @@ _PRIOR_GAINS = 10.0
 
 _PROOFS = 2
 """Contexts on which a version is proven before it is published."""
-
-_OPTIMISM = 2.0
-"""How far an unlearned send's expected gain lies above what its opt-outs would cost."""
 
 
 class Mean(msgspec.Struct, frozen=True, array_like=True):
@@ -53,15 +50,6 @@ class _Saved(msgspec.Struct):
     heads: bytes
     steps: int = 0
     contexts: list[dict[str, Scalar]] = []
-
-
-def unlearned_worth(reward: Reward) -> float:
-    """Give the prior worth of a positive outcome: enough that a fresh service sends.
-
-    At the start biases a send's gain is then `_OPTIMISM` times what its opt-outs cost.
-    """
-    odds = (1 + math.exp(-POSITIVE_START)) / (1 + math.exp(-OUT_START))
-    return max(reward.click, _OPTIMISM * reward.consent_value * odds)
 
 
 class Learning:
@@ -185,8 +173,3 @@ def _plain(value: object) -> object:
 
 def _rich(wanted: type, value: object) -> object:
     return Reward.model_validate(value) if wanted is Reward else value
-
-
-def empty_snapshot(reward: Reward) -> ModelSnapshot:
-    """Give the model of a service that has learned nothing: start biases only."""
-    return ModelSnapshot(OPTIONS, 0, (b"", b""), (b"", b""), {"": unlearned_worth(reward)}, 0.0)

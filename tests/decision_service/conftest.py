@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from decision_service.api.application import build_api
-from decision_service.app import LocalFleet, Service, open_learner
+from decision_service.app import Service, open_learner
+from decision_service.learning.fleet import LocalFleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.serving import Serving
 from decision_service.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from decision_service.log.base import Entry, LogUnavailable, Result
+from decision_service.log.base import AppendResult, LogUnavailable, NewRow
 from decision_service.state.base import Reservation, Reserved
 from policies.records.rows import DecisionRow, OutcomeRow, decode
 from tests.conftest import RealRedis
@@ -90,8 +90,8 @@ async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start)
         document["triggers"][trigger]["expires_s"] = 864_000
     async with replica(document, policy="uniform") as service:
         assert (await service.decide(event_id="e-1", now="2026-11-21T17:00:00Z"))["decision"] == "send"
-        await service.service.journal.contained()
-        shopper = service.service.names.key("s-1")
+        await service.service.log_writer.wait_until_contained()
+        shopper = service.service.shopper_keys.key("s-1")
         stored = await service.service.store.read(shopper)
         (place,) = stored.state.sends
         later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
@@ -109,10 +109,10 @@ async def test_a_place_stays_taken_while_nobody_knows_whether_its_decision_was_l
     async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}])) as service:
         append = service.service.log.append
 
-        def failing(entries: Sequence[Entry]) -> list[Result]:
+        def failing(rows: Sequence[NewRow]) -> list[AppendResult]:
             monkeypatch.setattr(service.service.log, "append", append)
             if written:
-                append(entries)
+                append(rows)
             raise LogUnavailable("the connection was lost")
 
         monkeypatch.setattr(service.service.log, "append", failing)
@@ -363,17 +363,17 @@ async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
         log = service.service.log
         append = log.append
 
-        def append_in_doubt(entries: Sequence[Entry]) -> list[Result]:
-            if log.of_events(["e-1"])[-1].kind == OutcomeRow.kind:
-                append(entries)
+        def append_in_doubt(rows: Sequence[NewRow]) -> list[AppendResult]:
+            if log.find_by_event(["e-1"])[-1].kind == OutcomeRow.kind:
+                append(rows)
             raise LogUnavailable("in doubt")
 
         monkeypatch.setattr(log, "append", append_in_doubt)
         channel = (await service.decide())["action"]["channel"]
         assert (await service.decide())["action"]["channel"] == channel
-        await service.service.journal.contained(service.rows())
-        explained = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (explained["status"], [entry["type"] for entry in explained["outcomes"]]) == (status, [kind])
+        await service.service.log_writer.wait_until_contained(service.rows())
+        told = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (told["status"], [each["type"] for each in told["outcomes"]]) == (status, [kind])
         preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
         assert preferences["consent"][channel] is (kind == "bounce")
 

@@ -11,7 +11,8 @@ from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
 from decision_service.errors import Invalid
-from decision_service.log.base import EventLog, LogRow
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import Report, ReportTable
@@ -19,7 +20,7 @@ from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import ClockRow, FenceRow, decode
+from policies.records.rows import ClockRow, FenceRow
 
 _BATCH = 500
 _SILENT = (ClockRow.kind, FenceRow.kind)
@@ -66,13 +67,13 @@ class Reporter:
     ----------
     log
         Where the rows are.
-    names
+    shopper_keys
         Gives the keys that erased shoppers are known under.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._names = names
+        self._shopper_keys = shopper_keys
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
@@ -92,7 +93,9 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Report(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
+        tally = Report(
+            _span(query), group, self._shopper_keys.key, ErasedShoppers(self._log, self._shopper_keys).key_of
+        )
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)
@@ -107,18 +110,15 @@ class Reporter:
         }
 
     def _fold(self, tally: Report, until: int) -> None:
-        after = 0
-        while after < until and (rows := self._log.read(after, min(_BATCH, until - after))):
-            for row in rows:
-                _take(tally, row)
-            after = rows[-1].position
+        for row in read_rows(self._log, until=until, batch=_BATCH):
+            _take(tally, row)
 
 
-def _take(tally: Report, row: LogRow) -> None:
+def _take(tally: Report, row: StoredRow) -> None:
     if row.kind in _SILENT:
         return
     if tally.needs(row.kind, row.at):
-        tally.add(row.position, decode(row.body))
+        tally.add(row.position, row.row)
     else:  # a decision of another time is not worth decoding
         tally.meet(row.shopper_id, row.at)
 

@@ -35,7 +35,7 @@ def reached(*rows: Row) -> float:
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     watermark = reached(other, *early, decided)
-    told = [draft.row for draft in early_outcomes(decided, early) if watermark < draft.condition.before]
+    told = [new.row for new in early_outcomes(decided, early) if watermark < new.condition.watermark_below]
     return [catalogue(), other, *early, decided, *told, ClockRow(LATER)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,14 +25,13 @@ from decision_service.evaluation.logs import DatabaseReader
 from decision_service.evaluation.targets import Targets
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.log.base import Entry
 from decision_service.schemas.decision_answer import iso
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue.document import Reward
-from policies.learning.fold import empty_snapshot
-from policies.models.policy import rule_policy
+from policies.models.learned import empty_snapshot
+from policies.models.rule import rule_policy
 from policies.records.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
@@ -493,9 +493,11 @@ def test_a_bad_row_of_the_database_is_named_by_its_event(
 
 def test_a_row_of_the_database_that_cannot_be_read_is_named_by_its_position(tmp_path: Path) -> None:
     log = SmallLog(tmp_path)
+    log.decide(0)
     log.flush()
-    log.log.append([Entry("decision", NOW, b'{"row":"decision"}', "e-0", "s-0")])
     log.log.close()
+    with sqlite3.connect(tmp_path / "decisions.sqlite") as connection:
+        connection.execute("UPDATE log SET body = ? WHERE position = 2", (b'{"row":"decision"}',))
     assert "log position 2, column body: is no row" in run("evaluate", tmp_path, "--target", "uniform")[2]
 
 

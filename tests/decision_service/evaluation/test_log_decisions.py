@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decision_service.commands.erasure import _Anonymous
+from decision_service.commands.erasure import AnonymousRows
 from decision_service.evaluation import log_decisions
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
 from decision_service.projection.erased_shoppers import ErasedShoppers
@@ -21,7 +21,9 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
 from policies.decision_row import decision_row
-from policies.models.policy import Policy, rule_policy, uniform_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from policies.records.erasure import anonymous
 from policies.records.request import Request
 from policies.records.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow
@@ -221,16 +223,16 @@ def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
 def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one(
     small: SmallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, later = ShopperKeys(b"salt"), 100_000
-    small.log.fact("salt", "salt")
+    shopper_keys, later = ShopperKeys(b"salt"), 100_000
+    small.log.store_fact("salt", "salt")
     sent(small, 1)
     row = sent(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
     small.append(PreferencesRow(row.at + 60, "s-2", {str(row.channel): False}))
     small.flush()
     monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
-    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).of))
+    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).key_of))
     assert next(reading).delivered
-    small.log.rewrite("s-2", _Anonymous(names.key("s-2"), row.at + 1_000))
+    small.log.rewrite("s-2", AnonymousRows(shopper_keys.key("s-2"), row.at + 1_000))
     small.clock()
     (withdrawn,) = reading
     assert (withdrawn.row.event_id, withdrawn.delivered) == (row.event_id, False)

@@ -17,7 +17,7 @@ from decision_service.schemas.decision_answer import (
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
 from policies.decision_row import decision_row, degraded_row
-from policies.models.policy import rule_policy
+from policies.models.rule import rule_policy
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion
 from policies.records.rows import PolicyRecord
