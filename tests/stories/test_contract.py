@@ -372,8 +372,8 @@ async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
         channel = (await service.decide())["action"]["channel"]
         assert (await service.decide())["action"]["channel"] == channel
         await service.service.log_writer.wait_until_contained(service.rows())
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], [each["type"] for each in told["outcomes"]]) == (status, [kind])
+        explained = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (explained["status"], [entry["type"] for entry in explained["outcomes"]]) == (status, [kind])
         preferences = (await service.client.get("/v1/shoppers/s-1/preferences")).json()
         assert preferences["consent"][channel] is (kind == "bounce")
 

@@ -57,7 +57,7 @@ class SmallLog:
         self.append(row, key=f"decision\x1f{row.event_id}")
         return row
 
-    def degraded(self, number: int) -> None:
+    def write_degraded(self, number: int) -> None:
         request = Request(f"e-{number}", "s-d", (trigger(),), NOW + number)
         self.append(degraded_row(request, self.rulebook, rule_policy().record, {}, held_out=False))
 
