@@ -1,7 +1,8 @@
-"""A replica in this process: the real application on a real Redis and a real SQLite, without Ray."""
+"""Replicas for tests: the real application with a real Redis and a real SQLite, in this process and without Ray."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.decision_service import documented
 
 
 class Replica:
-    """A running replica and a client of it."""
+    """A running replica, its learner, and an HTTP client that is connected to it."""
 
     def __init__(self, service: Service, client: httpx2.AsyncClient, learner: Learner) -> None:
         self.service = service
@@ -40,10 +41,18 @@ class Replica:
         return content
 
     def rows(self) -> int:
+        """Return how many rows the log has."""
         return self.service.log.head().position
+
+    async def wait_until_ready(self) -> None:
+        """Wait until the replica can send, after a start or after Redis came back."""
+        async with asyncio.timeout(60):
+            while (await self.client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.02)
 
 
 def decide_body(**changes: Any) -> dict[str, Any]:
+    """The body of a decide request; a field that is changed to None is absent."""
     body: dict[str, Any] = {
         "event_id": "e-1",
         "shopper_id": "s-1",
@@ -58,7 +67,7 @@ Start = Callable[..., AbstractAsyncContextManager[Replica]]
 
 @pytest.fixture(autouse=True)
 def _no_replica_stays() -> Iterator[None]:
-    """Free a test's replicas: FastAPI caches every endpoint that it has inspected, with megabytes of weights."""
+    """Clear FastAPI's caches: they keep the endpoints of every replica alive, and with them megabytes of weights."""
     yield
     for value in vars(fastapi.dependencies.models).values():
         if hasattr(value, "cache_clear"):
@@ -67,7 +76,7 @@ def _no_replica_stays() -> Iterator[None]:
 
 @pytest.fixture
 def replica(tmp_path: Path, redis: RealRedis) -> Start:
-    """Start a replica on the test's own data; several may run on the same data at once."""
+    """Return a function that starts a replica. All replicas of a test use the same data directory and Redis."""
 
     @asynccontextmanager
     async def start(catalogue: Mapping[str, Any] | None = None, **options: Any) -> AsyncIterator[Replica]:

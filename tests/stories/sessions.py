@@ -1,15 +1,16 @@
-"""Sessions: recorded requests played again, and all that can be read back of what they left.
+"""Play a recorded session, read the data that the session leaves, and compare the data with the recorded data.
 
 A session is a list of steps, each a JSON object:
 
-- ``{"start": {...settings}, "catalogue": {...}, "loses": "model"}``: the replica starts, anew on the same data where
-  it ran already; with ``loses`` as long as it runs the latest model's bytes are gone.
-- ``{"method": ..., "path": ..., "body": ...}``: a request; with ``text`` its body is no JSON.
-- ``{"together": [request, ...]}``: requests that run at the same time.
-- ``{"redis": "away"}`` and ``{"redis": "back"}``: the state store dies, and lives again.
+- ``{"start": {...settings}, "catalogue": {...}, "loses": "model"}``: start the replica. A later start uses the data
+  of the earlier ones. With ``loses``, the registry has no bytes of the latest model while this replica runs.
+- ``{"method": ..., "path": ..., "body": ...}``: send a request. ``text`` instead of ``body`` is sent as it stands, for
+  bodies that are not JSON.
+- ``{"together": [request, ...]}``: send these requests at the same time.
+- ``{"redis": "away"}`` and ``{"redis": "back"}``: kill Redis, and start it again.
 
-Data are read with ``sqlite3`` and everything else over HTTP, so that a session does not depend on how the code is
-arranged.
+The log and the registry are read with ``sqlite3`` and everything else over HTTP, so that a recorded session does not
+depend on the structure of the code.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 
 Step = Mapping[str, Any]
-Told = dict[str, Any]
+JsonObject = dict[str, Any]
 
 LOG, REGISTRY = "decisions.sqlite", "models.sqlite"
 COLUMNS = ("position", "kind", "at", "watermark", "incarnation", "event_id", "shopper_id", "key", "body")
@@ -57,30 +58,30 @@ def read_lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def write_lines(path: Path, each: Iterable[Any]) -> None:
-    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in each)
+def write_lines(path: Path, documents: Iterable[Any]) -> None:
+    text = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path)) as database, database:
         yield database
 
 
-def log_rows(path: Path) -> list[Told]:
-    """Give the rows of a log as they are stored."""
-    with opened(path) as database:
-        found = database.execute(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY position").fetchall()
-    return [dict(zip(COLUMNS, values, strict=True)) for values in found]
+def read_log(path: Path) -> list[JsonObject]:
+    """Return the stored rows of a log, by column name."""
+    with open_database(path) as database:
+        rows = database.execute(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY position").fetchall()
+    return [dict(zip(COLUMNS, values, strict=True)) for values in rows]
 
 
-def same_facts(directory: Path, source: Path) -> None:
-    """Make an empty log with the facts of another one: its identity, its seed and the salt of its shoppers' keys."""
+def create_empty_log(directory: Path, source: Path) -> None:
+    """Create a log without rows that has the facts of the source: identity, seed, and salt of the shopper keys."""
     open_learner(_settings(directory)).stop()
-    with opened(source) as database:
+    with open_database(source) as database:
         facts = database.execute("SELECT name, value FROM facts").fetchall()
-    with opened(directory / LOG) as database:
+    with open_database(directory / LOG) as database:
         database.executemany("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", facts)
 
 
@@ -88,13 +89,13 @@ def _settings(directory: Path) -> Settings:
     return Settings.load({"data_dir": directory, "clock": "request", "seed": 1}, {})
 
 
-# -- what counts as the same ----------------------------------------------------------------------
+# -- comparing ------------------------------------------------------------------------------------
 
 
-def arithmetic() -> str:
-    """Return a digest of what this processor's exponentials and logarithms are, to the last bit.
+def digest_arithmetic() -> str:
+    """Return a digest of exponentials and logarithms as this processor computes them, to the last bit.
 
-    NumPy and the C library have several versions of both and choose by the processor.
+    NumPy and the C library each have several implementations of both and choose one by the processor.
     """
     numbers = np.linspace(0.001, 5.0, 2_000)
     plain = np.array([math.exp(-number) + math.log(number) for number in numbers])
@@ -104,104 +105,104 @@ def arithmetic() -> str:
 
 @cache
 def rounds_as_recorded() -> bool:
-    """Return whether this processor rounds as the one of the recording: then numbers are compared to the last bit."""
+    """Return whether this processor rounds like the recording's processor; only then must floats be equal."""
     expected = Path(__file__).parents[1] / "fixtures" / "previous_version" / "expected.json.gz"
     recorded: str = json.loads(gzip.decompress(expected.read_bytes()))["arithmetic"]
-    return recorded == arithmetic()
+    return recorded == digest_arithmetic()
 
 
-def canonical(bodies: Sequence[bytes]) -> list[bytes]:
-    """Number the pseudonyms of erased shoppers, which are random, in the order in which they appear."""
+def number_pseudonyms(bodies: Sequence[bytes]) -> list[bytes]:
+    """Replace the random pseudonyms of erased shoppers by numbers, in the order of their first appearance."""
     numbers: dict[str, str] = {}
 
-    def numbered(found: re.Match[str]) -> str:
-        return numbers.setdefault(found[0], f"erased:{len(numbers) + 1}")
+    def number(pseudonym: re.Match[str]) -> str:
+        return numbers.setdefault(pseudonym[0], f"erased:{len(numbers) + 1}")
 
-    return [_PSEUDONYM.sub(numbered, body.decode()).encode() for body in bodies]
+    return [_PSEUDONYM.sub(number, body.decode()).encode() for body in bodies]
 
 
-def without_rules_version(body: bytes) -> bytes:
-    """Blank the one field that may differ between versions of the code; everything else stays as it is written."""
+def blank_rules_version(body: bytes) -> bytes:
+    """Set the one field to 0 that may differ between versions of the code, and leave all other bytes unchanged."""
     return re.sub(rb'"rules_version":\d+', b'"rules_version":0', body)
 
 
-def differences(recorded: Any, found: Any, path: str = "") -> list[str]:
-    """Name the places in which two documents differ."""
-    if isinstance(recorded, dict) and isinstance(found, dict):
-        names = dict.fromkeys([*recorded, *found])
-        pairs = [(f"{path}.{name}", recorded.get(name, "absent"), found.get(name, "absent")) for name in names]
-        named = [each for at, old, new in pairs for each in differences(old, new, at)]
-        return named or ([] if list(recorded) == list(found) else [f"{path}: the order of the fields"])
-    if isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
+def compare(recorded: Any, current: Any, path: str = "") -> list[str]:
+    """Return the differences between two documents, each with its path and both values."""
+    if isinstance(recorded, dict) and isinstance(current, dict):
+        names = dict.fromkeys([*recorded, *current])
+        pairs = [(f"{path}.{name}", recorded.get(name, "absent"), current.get(name, "absent")) for name in names]
+        differences = [difference for place, old, new in pairs for difference in compare(old, new, place)]
+        return differences or ([] if list(recorded) == list(current) else [f"{path}: the order of the fields"])
+    if isinstance(recorded, list) and isinstance(current, list) and len(recorded) == len(current):
         return [
-            each
-            for number, (old, new) in enumerate(zip(recorded, found, strict=True))
-            for each in differences(old, new, f"{path}.{number}")
+            difference
+            for number, (old, new) in enumerate(zip(recorded, current, strict=True))
+            for difference in compare(old, new, f"{path}.{number}")
         ]
-    return [] if is_same(recorded, found) else [f"{path}: was {recorded!r}, is {found!r}"]
+    return [] if is_same(recorded, current) else [f"{path}: was {recorded!r}, is {current!r}"]
 
 
-def is_same(recorded: Any, found: Any) -> bool:
-    """Return whether two values are equal, floats up to rounding where the processor rounds in another way."""
-    if isinstance(recorded, float) and isinstance(found, float) and not rounds_as_recorded():
-        return math.isclose(recorded, found, rel_tol=1e-9, abs_tol=1e-12)
-    return bool((type(recorded), recorded) == (type(found), found))
+def is_same(recorded: Any, current: Any) -> bool:
+    """Return whether two values are equal, floats up to rounding errors if this processor rounds differently."""
+    if isinstance(recorded, float) and isinstance(current, float) and not rounds_as_recorded():
+        return math.isclose(recorded, current, rel_tol=1e-9, abs_tol=1e-12)
+    return bool((type(recorded), recorded) == (type(current), current))
 
 
-def body_differences(recorded: bytes, found: bytes) -> list[str]:
-    """Name the fields in which two JSON bodies differ; their bytes where no field does."""
-    if without_rules_version(recorded) == without_rules_version(found):
+def compare_bodies(recorded: bytes, current: bytes) -> list[str]:
+    """Return the differing fields of two JSON bodies, or the bodies themselves if only their bytes differ."""
+    if blank_rules_version(recorded) == blank_rules_version(current):
         return []
-    named = differences(_decoded(recorded), _decoded(found))
-    return named or ([f"the bytes: was {recorded!r}, is {found!r}"] if rounds_as_recorded() else [])
+    differences = compare(_decode(recorded), _decode(current))
+    return differences or ([f"the bytes: was {recorded!r}, is {current!r}"] if rounds_as_recorded() else [])
 
 
-def _decoded(body: bytes) -> Any:
+def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
         return body
 
 
-def row_differences(recorded: Sequence[Told], found: Sequence[Told]) -> list[str]:
-    """Name the rows and their fields in which two logs differ."""
-    named = [] if len(recorded) == len(found) else [f"rows: were {len(recorded)}, are {len(found)}"]
-    for old, new in zip(_comparable(recorded), _comparable(found), strict=False):
-        where = f"row {old['position']} ({old['kind']})"
-        body = body_differences(old.pop("body"), new.pop("body"))
-        named += [f"{where}{each}" for each in [*differences(old, new), *body]]
-    return named
+def compare_logs(recorded: Sequence[JsonObject], current: Sequence[JsonObject]) -> list[str]:
+    """Return the differences between two logs, each with its row and field."""
+    differences = [] if len(recorded) == len(current) else [f"rows: were {len(recorded)}, are {len(current)}"]
+    for old, new in zip(_without_random_values(recorded), _without_random_values(current), strict=False):
+        row = f"row {old['position']} ({old['kind']})"
+        body_differences = compare_bodies(old.pop("body"), new.pop("body"))
+        differences += [f"{row}{difference}" for difference in [*compare(old, new), *body_differences]]
+    return differences
 
 
-def _comparable(rows: Sequence[Told]) -> list[Told]:
-    """Leave out what is random: pseudonyms, and the name of a fence's incarnation of Redis."""
-    texts = canonical([text for row in rows for text in (str(row["shopper_id"]).encode(), row["body"])])
+def _without_random_values(rows: Sequence[JsonObject]) -> list[JsonObject]:
+    """Number the pseudonyms, and remove the key of a fence, which is the name of an incarnation of Redis."""
+    texts = number_pseudonyms([text for row in rows for text in (str(row["shopper_id"]).encode(), row["body"])])
     return [
         row | {"shopper_id": shopper.decode(), "body": body} | ({"key": None} if row["kind"] == "fence" else {})
         for row, shopper, body in zip(rows, texts[::2], texts[1::2], strict=True)
     ]
 
 
-def answer_differences(recorded: Told, found: Told) -> list[str]:
-    """Name what differs between two answers."""
-    old, new = dict(recorded), dict(found)
-    (was,), (is_,) = (canonical([each.pop("text").encode()]) for each in (old, new))
-    return [*differences(old, new), *body_differences(was, is_)]
+def compare_answers(recorded: JsonObject, current: JsonObject) -> list[str]:
+    """Return the differences between two answers."""
+    old, new = dict(recorded), dict(current)
+    (old_body,), (new_body,) = (number_pseudonyms([answer.pop("text").encode()]) for answer in (old, new))
+    return [*compare(old, new), *compare_bodies(old_body, new_body)]
 
 
 # -- playing --------------------------------------------------------------------------------------
 
 
 class Player:
-    """Plays steps and gives the answer to every request, in order."""
+    """Plays the steps of a session and keeps the answers in the order of the requests."""
 
     def __init__(self, start: Start, redis: RealRedis, directory: Path) -> None:
         self._start, self._redis, self._directory = start, redis, directory
         self._replica: Replica | None = None
-        self.answers: list[Told] = []
+        self.answers: list[JsonObject] = []
 
-    async def play(self, steps: Sequence[Step]) -> list[Told]:
-        """Play a whole session; its first step starts the replica."""
+    async def play(self, steps: Sequence[Step]) -> list[JsonObject]:
+        """Play a session, which must begin with a start, and return the answers."""
         starts = [number for number, step in enumerate(steps) if "start" in step]
         for first, end in zip(starts, [*starts[1:], len(steps)], strict=True):
             await self._run(steps[first], steps[first + 1 : end])
@@ -209,73 +210,61 @@ class Player:
 
     async def _run(self, start: Step, steps: Sequence[Step]) -> None:
         registry = self._directory / REGISTRY
-        with lost_model(registry) if start.get("loses") == "model" else open_as_is():
+        with hide_latest_model(registry) if start.get("loses") else nullcontext():
             async with self._start(start.get("catalogue"), data_dir=self._directory, **start["start"]) as replica:
                 for step in steps:
-                    self.answers += await played(replica, self._redis, step)
+                    self.answers += await play_step(replica, self._redis, step)
 
 
-async def played(replica: Replica, redis: RealRedis, step: Step) -> list[Told]:
-    """Play a step; give the answers to its requests."""
+async def play_step(replica: Replica, redis: RealRedis, step: Step) -> list[JsonObject]:
+    """Play a step and return the answers to its requests."""
     if step.get("redis") == "away":
         redis.kill()
         return []
     if step.get("redis") == "back":
         redis.start()
-        await ready(replica)
+        await replica.wait_until_ready()
         return []
     requests = step.get("together", [step])
-    return list(await asyncio.gather(*(asked(replica, request) for request in requests)))
+    return list(await asyncio.gather(*(send_request(replica, request) for request in requests)))
 
 
-async def asked(replica: Replica, request: Step) -> Told:
-    """Send a request; give status, headers and body of the answer."""
+async def send_request(replica: Replica, request: Step) -> JsonObject:
     content = json.dumps(request["body"]) if "body" in request else request.get("text")
-    answer = await replica.client.request(request["method"], request["path"], content=content)
-    return told(answer)
+    return read_answer(await replica.client.request(request["method"], request["path"], content=content))
 
 
-def told(answer: httpx2.Response) -> Told:
-    headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
-    return {"status": answer.status_code, "headers": headers, "text": answer.text}
-
-
-async def ready(replica: Replica) -> None:
-    """Return once the replica has brought the state store up again."""
-    async with asyncio.timeout(30):
-        while (await replica.client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.02)
+def read_answer(response: httpx2.Response) -> JsonObject:
+    """Return the parts of an answer that are compared: status, some headers and the body."""
+    headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+    return {"status": response.status_code, "headers": headers, "text": response.text}
 
 
 @contextmanager
-def open_as_is() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def lost_model(registry: Path) -> Iterator[None]:
-    """Take the bytes of the latest model away for a while."""
-    with opened(registry) as database:
+def hide_latest_model(registry: Path) -> Iterator[None]:
+    """Remove the bytes of the latest model from the registry, and put them back at the end."""
+    with open_database(registry) as database:
         number, payload = database.execute(
             "SELECT number, payload FROM versions ORDER BY number DESC LIMIT 1"
         ).fetchone()
         database.execute("UPDATE versions SET payload = NULL WHERE number = ?", [number])
     yield
-    with opened(registry) as database:
+    with open_database(registry) as database:
         database.execute("UPDATE versions SET payload = ? WHERE number = ?", [payload, number])
 
 
 # -- reading back ---------------------------------------------------------------------------------
 
 
-def questions(steps: Iterable[Step]) -> list[str]:
-    """Name the paths that tell everything about the decisions and shoppers of a session."""
+def list_paths(steps: Iterable[Step]) -> list[str]:
+    """Return every path under which something about the session's decisions and shoppers can be read."""
     requests = [request for step in steps for request in step.get("together", [step]) if "path" in request]
-    bodies = [item for request in requests if request["path"].startswith("/v1/decide") for item in _items(request)]
-    paths = [request["path"] for request in requests if request["method"] in ("PUT", "DELETE")]
-    named = [path.split("/")[3] for path in paths if path.startswith("/v1/shoppers/")]
+    bodies = [body for request in requests if request["path"].startswith("/v1/decide") for body in _bodies(request)]
+    changed_paths = [request["path"] for request in requests if request["method"] in ("PUT", "DELETE")]
+    changed_shoppers = [path.split("/")[3] for path in changed_paths if path.startswith("/v1/shoppers/")]
     decisions = dict.fromkeys(str(body["event_id"]) for body in bodies if "event_id" in body)
-    shoppers = dict.fromkeys([*(str(body["shopper_id"]) for body in bodies if "shopper_id" in body), *named])
+    deciding_shoppers = [str(body["shopper_id"]) for body in bodies if "shopper_id" in body]
+    shoppers = dict.fromkeys([*deciding_shoppers, *changed_shoppers])
     return [
         *(f"/v1/decisions/{event_id}" for event_id in decisions),
         *(f"/v1/shoppers/{shopper}{part}" for shopper in shoppers for part in ("", "/timeline", "/preferences")),
@@ -284,38 +273,39 @@ def questions(steps: Iterable[Step]) -> list[str]:
     ]
 
 
-def _items(request: Step) -> list[Told]:
+def _bodies(request: Step) -> list[JsonObject]:
+    """Return the bodies of the decisions that a request asks for; a batch has several."""
     body = request.get("body")
     items = body.get("decisions", [body]) if isinstance(body, dict) else []
     return [item for item in items if isinstance(item, dict)]
 
 
-async def read_back(replica: Replica, paths: Sequence[str]) -> dict[str, Told]:
-    """Ask for paths; give the answers by path."""
-    return {path: told(await replica.client.get(path)) for path in paths}
+async def read_paths(replica: Replica, paths: Sequence[str]) -> dict[str, JsonObject]:
+    """Read several paths and return the answers by path."""
+    return {path: read_answer(await replica.client.get(path)) for path in paths}
 
 
-def published(registry: Path) -> Told:
-    """Tell of every model version, and of the learner's checkpoint, with digests for their bytes."""
-    with opened(registry) as database:
+def read_registry(registry: Path) -> JsonObject:
+    """Return all model versions and the learner's checkpoint, with a digest in the place of their bytes."""
+    with open_database(registry) as database:
         versions = database.execute("SELECT number, position, at, facts, payload FROM versions ORDER BY number")
-        kept = [
+        documents = [
             {"number": number, "position": position, "at": at, "facts": json.loads(facts), **_digest(payload)}
             for number, position, at, facts, payload in versions.fetchall()
         ]
         position, payload = database.execute("SELECT position, payload FROM checkpoint").fetchone()
-    return {"versions": kept, "checkpoint": {"position": position, **_digest(payload)}}
+    return {"versions": documents, "checkpoint": {"position": position, **_digest(payload)}}
 
 
-def _digest(payload: bytes) -> Told:
+def _digest(payload: bytes) -> JsonObject:
     digest = hashlib.sha256(payload).hexdigest() if rounds_as_recorded() else None
     return {"bytes": len(payload), "sha256": digest}
 
 
-def folded(directory: Path, log: Path, positions: Sequence[int]) -> Told:
-    """Fold a log from its start with a learner that publishes at some positions; tell what it published."""
-    rows, before = log_rows(log), 0
-    same_facts(directory, log)
+def fold_log(directory: Path, log: Path, positions: Sequence[int]) -> JsonObject:
+    """Let a learner read a log from its start and publish at these positions; return the registry that it leaves."""
+    rows, before = read_log(log), 0
+    create_empty_log(directory, log)
     learner = open_learner(_settings(directory))
     for position in positions:
         _append(directory / LOG, rows[before:position])
@@ -323,19 +313,19 @@ def folded(directory: Path, log: Path, positions: Sequence[int]) -> Told:
         before = position
     _append(directory / LOG, rows[before:])
     learner.stop()
-    return published(directory / REGISTRY)
+    return read_registry(directory / REGISTRY)
 
 
-def _append(log: Path, rows: Sequence[Told]) -> None:
-    places = ", ".join(f":{name}" for name in COLUMNS)
-    with opened(log) as database:
-        database.executemany(f"INSERT INTO log ({', '.join(COLUMNS)}) VALUES ({places})", rows)
+def _append(log: Path, rows: Sequence[JsonObject]) -> None:
+    placeholders = ", ".join(f":{name}" for name in COLUMNS)
+    with open_database(log) as database:
+        database.executemany(f"INSERT INTO log ({', '.join(COLUMNS)}) VALUES ({placeholders})", rows)
 
 
-def evaluated(directory: Path, target: str) -> Told:
-    """Evaluate a target on the log in a data directory as the command line does, without facts about the machine."""
-    found = CliRunner().invoke(app, ["evaluate", str(directory), "--target", target, "--json"])
-    assert found.exit_code == 0, found.stderr
-    document: Told = json.loads(found.stdout)
+def evaluate(directory: Path, target: str) -> JsonObject:
+    """Return the JSON of the ``evaluate`` command for a data directory, without its facts about the machine."""
+    result = CliRunner().invoke(app, ["evaluate", str(directory), "--target", target, "--json"])
+    assert result.exit_code == 0, result.stderr
+    document: JsonObject = json.loads(result.stdout)
     del document["facts"]
     return document

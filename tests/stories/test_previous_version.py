@@ -1,6 +1,6 @@
-"""What the previous version answered, logged and learned, the code of today answers, logs and learns to the byte.
+"""Today's code answers, logs and learns the same as the previous version, byte for byte.
 
-The session was recorded by `tests/fixtures/previous_version/record.py`, which tells its stories.
+`tests/fixtures/previous_version/record.py` recorded the session of the previous version and contains its stories.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from policies.records import rows
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start
 from tests.stories import sessions
-from tests.stories.sessions import LOG, REGISTRY, TARGETS, Step, Told
+from tests.stories.sessions import LOG, REGISTRY, TARGETS, JsonObject, Step
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
 _SHOWN = 10
-"""Differences that a failure shows of each part; the first ones are the telling ones."""
+"""How many differences of each part a failure shows. Later differences often follow from the first ones."""
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,14 @@ def steps() -> list[Step]:
 
 
 @pytest.fixture(scope="module")
-def expected() -> Told:
-    document: Told = json.loads(gzip.decompress((FIXTURE / "expected.json.gz").read_bytes()))
+def recording() -> JsonObject:
+    document: JsonObject = json.loads(gzip.decompress((FIXTURE / "expected.json.gz").read_bytes()))
     return document
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data directory that the previous version left; tests work on copies."""
+    """The data directory of the previous version. Tests read it and write only to copies."""
     directory = tmp_path_factory.mktemp("previous")
     for name in (LOG, REGISTRY):
         (directory / name).write_bytes(gzip.decompress((FIXTURE / f"{name}.gz").read_bytes()))
@@ -58,145 +58,149 @@ def data(old: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def empty(old: Path, tmp_path: Path) -> Path:
-    """A data directory in which nothing has happened, with the seed and the salt of the old one."""
+    """A data directory with an empty log that has the seed and the salt of the old log."""
     directory = tmp_path / "empty"
     directory.mkdir()
-    sessions.same_facts(directory, old / LOG)
+    sessions.create_empty_log(directory, old / LOG)
     return directory
 
 
-def nothing_differs(**parts: list[str]) -> None:
+def assert_no_differences(**parts: list[str]) -> None:
     """Fail with the first differences of every part."""
-    told = [
-        "\n  ".join([f"{len(found)} differences in the {part}:", *(each[:500] for each in found[:_SHOWN])])
-        for part, found in parts.items()
-        if found
+    messages = [
+        "\n  ".join([f"{len(differences)} differences in the {part}:", *(line[:500] for line in differences[:_SHOWN])])
+        for part, differences in parts.items()
+        if differences
     ]
-    if told:
-        pytest.fail("\n".join(told), pytrace=False)
+    if messages:
+        pytest.fail("\n".join(messages), pytrace=False)
 
 
 def requests_of(steps: list[Step]) -> list[Step]:
     return [request for step in steps for request in step.get("together", [step]) if "path" in request]
 
 
-def named(steps: list[Step], recorded: list[Told], found: list[Told]) -> list[str]:
-    """Name what differs between answers, with the requests that were answered."""
+def compare_by_request(steps: list[Step], recorded: list[JsonObject], current: list[JsonObject]) -> list[str]:
+    """Return the differences between the answers to a session, each with its request."""
     return [
-        f"{number}: {request['method']} {request['path']} {each}"
-        for number, (request, was, is_) in enumerate(zip(requests_of(steps), recorded, found, strict=True))
-        for each in sessions.answer_differences(was, is_)
+        f"{number}: {request['method']} {request['path']} {difference}"
+        for number, (request, old, new) in enumerate(zip(requests_of(steps), recorded, current, strict=True))
+        for difference in sessions.compare_answers(old, new)
     ]
 
 
-def learned(expected: Told) -> Told:
-    """Return what was published; without digests of floats where the processor rounds in another way."""
-    versions, checkpoint = expected["versions"], expected["checkpoint"]
+def compare_by_path(recorded: dict[str, JsonObject], current: dict[str, JsonObject]) -> list[str]:
+    return [
+        f"{path} {difference}"
+        for path, old in recorded.items()
+        for difference in sessions.compare_answers(old, current[path])
+    ]
+
+
+def registry_of(recording: JsonObject) -> JsonObject:
+    """Return the recorded registry, without digests of floats if this processor rounds differently."""
+    versions, checkpoint = recording["versions"], recording["checkpoint"]
     if not sessions.rounds_as_recorded():
         versions = [version | {"sha256": None} for version in versions]
         checkpoint = checkpoint | {"sha256": None}
     return {"versions": versions, "checkpoint": checkpoint}
 
 
-def of_paths(recorded: dict[str, Told], found: dict[str, Told]) -> list[str]:
-    return [
-        f"{path} {each}" for path, was in recorded.items() for each in sessions.answer_differences(was, found[path])
-    ]
-
-
 @pytest.mark.anyio
 async def test_the_same_requests_get_the_same_answers_and_leave_the_same_log(
-    replica: Start, redis: RealRedis, empty: Path, old: Path, steps: list[Step], expected: Told
+    replica: Start, redis: RealRedis, empty: Path, old: Path, steps: list[Step], recording: JsonObject
 ) -> None:
     answers = await sessions.Player(replica, redis, empty).play(steps)
-    nothing_differs(
-        answers=named(steps, expected["answers"], answers),
-        log=sessions.row_differences(sessions.log_rows(old / LOG), sessions.log_rows(empty / LOG)),
-        registry=sessions.differences(learned(expected), sessions.published(empty / REGISTRY)),
+    assert_no_differences(
+        answers=compare_by_request(steps, recording["answers"], answers),
+        log=sessions.compare_logs(sessions.read_log(old / LOG), sessions.read_log(empty / LOG)),
+        registry=sessions.compare(registry_of(recording), sessions.read_registry(empty / REGISTRY)),
     )
 
 
 @pytest.mark.anyio
-async def test_an_old_data_directory_opens_and_tells_the_same(replica: Start, data: Path, expected: Told) -> None:
-    """Redis is empty: the shoppers' states are folded from the first row of the old log."""
+async def test_an_old_data_directory_opens_and_gives_the_same_answers(
+    replica: Start, data: Path, recording: JsonObject
+) -> None:
+    """Redis is empty, so the service rebuilds the shoppers' states from the whole old log."""
     async with replica(data_dir=data) as service:
-        found = await sessions.read_back(service, list(expected["read_back"]))
-    nothing_differs(answers=of_paths(expected["read_back"], found))
+        answers = await sessions.read_paths(service, list(recording["read_back"]))
+    assert_no_differences(answers=compare_by_path(recording["read_back"], answers))
 
 
 @pytest.mark.anyio
 async def test_a_retry_of_an_old_decision_gets_the_old_bytes_and_no_second_row(
-    replica: Start, data: Path, steps: list[Step], expected: Told
+    replica: Start, data: Path, steps: list[Step], recording: JsonObject
 ) -> None:
-    decided = dict(decisions(steps, expected["answers"]))
-    assert len(decided) > 100
+    answers_by_request = dict(logged_decisions(steps, recording["answers"]))
+    assert len(answers_by_request) > 100
     async with replica(data_dir=data) as service:
         before = service.rows()
-        for body, text in decided.items():
-            again = await service.client.post("/v1/decide", content=body)
-            assert (again.status_code, again.text) == (200, text)
-            assert again.headers["idempotent-replay"] == "true"
+        for request, answer in answers_by_request.items():
+            retry = await service.client.post("/v1/decide", content=request)
+            assert (retry.status_code, retry.text) == (200, answer)
+            assert retry.headers["idempotent-replay"] == "true"
         assert service.rows() == before
 
 
-def decisions(steps: list[Step], answers: list[Told]) -> Iterator[tuple[str, str]]:
-    """Give the bodies of the decisions that are in the log under their shopper's name, and what was answered."""
+def logged_decisions(steps: list[Step], answers: list[JsonObject]) -> Iterator[tuple[str, str]]:
+    """Return the request and the answer of each decision that the log contains for a shopper who was never erased."""
     requests = requests_of(steps)
-    erased = [each["path"].rpartition("/")[2] for each in requests if each["method"] == "DELETE"]
+    erased_shoppers = [request["path"].rpartition("/")[2] for request in requests if request["method"] == "DELETE"]
     for request, answer in zip(requests, answers, strict=True):
         body: Any = request.get("body")
         is_logged = (request["path"], answer["status"]) == ("/v1/decide", 200) and not body.get("dry_run")
-        if is_logged and body["shopper_id"] not in erased:
+        if is_logged and body["shopper_id"] not in erased_shoppers:
             yield json.dumps(body), answer["text"]
 
 
 def test_the_old_log_folded_from_its_start_gives_the_same_models_and_the_same_checkpoint(
-    empty: Path, old: Path, expected: Told
+    empty: Path, old: Path, recording: JsonObject
 ) -> None:
-    positions = [version["position"] for version in expected["versions"]]
-    found = sessions.folded(empty, old / LOG, positions)
-    nothing_differs(registry=sessions.differences(learned(expected), found))
+    positions = [version["position"] for version in recording["versions"]]
+    registry = sessions.fold_log(empty, old / LOG, positions)
+    assert_no_differences(registry=sessions.compare(registry_of(recording), registry))
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_evaluation_of_the_old_log_gives_the_same_numbers(data: Path, expected: Told, target: str) -> None:
-    recorded, found = leaves(expected["evaluated"][target]), leaves(sessions.evaluated(data, target))
-    assert list(recorded) == list(found)
-    differing = [name for name, value in recorded.items() if not is_near(value, found[name])]
-    nothing_differs(numbers=[f"{name}: was {recorded[name]}, is {found[name]}" for name in differing])
+def test_an_evaluation_of_the_old_log_gives_the_same_numbers(data: Path, recording: JsonObject, target: str) -> None:
+    recorded, current = leaves(recording["evaluated"][target]), leaves(sessions.evaluate(data, target))
+    assert list(recorded) == list(current)
+    differing = [name for name, value in recorded.items() if not is_close(value, current[name])]
+    assert_no_differences(numbers=[f"{name}: was {recorded[name]}, is {current[name]}" for name in differing])
 
 
 def leaves(document: Any, path: str = "") -> dict[str, Any]:
-    """Give every value of a document by its path."""
+    """Return every value of a document that is neither a dict nor a list, by its path."""
     if not isinstance(document, dict | list):
         return {path: document}
     parts = document.items() if isinstance(document, dict) else enumerate(document)
-    return {name: each for key, part in parts for name, each in leaves(part, f"{path}.{key}").items()}
+    return {name: leaf for key, part in parts for name, leaf in leaves(part, f"{path}.{key}").items()}
 
 
-def is_near(was: Any, is_: Any) -> bool:
-    """Tell whether two values are equal; sums may be added in another order on another processor."""
-    if isinstance(was, float) and isinstance(is_, float):
-        return math.isclose(was, is_, rel_tol=1e-9, abs_tol=1e-12)
-    return bool(was == is_)
+def is_close(recorded: Any, current: Any) -> bool:
+    """Return whether two values are equal, floats up to rounding errors: processors may add in different orders."""
+    if isinstance(recorded, float) and isinstance(current, float):
+        return math.isclose(recorded, current, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(recorded == current)
 
 
 def test_every_kind_of_row_occurs_in_the_old_log(old: Path) -> None:
-    known = {each.kind for each in get_args(rows.Row)}
-    stored = sessions.log_rows(old / LOG)
-    assert {row["kind"] for row in stored} == {msgspec.json.decode(row["body"])["row"] for row in stored} == known
+    all_kinds = {row_class.kind for row_class in get_args(rows.Row)}
+    log = sessions.read_log(old / LOG)
+    assert {row["kind"] for row in log} == {msgspec.json.decode(row["body"])["row"] for row in log} == all_kinds
 
 
 def test_a_difference_is_named_by_row_and_field(old: Path) -> None:
-    recorded = sessions.log_rows(old / LOG)
+    recorded = sessions.read_log(old / LOG)
     number = next(n for n, row in enumerate(recorded) if row["kind"] == "decision")
     body = recorded[number]["body"]
-    for old_text, new_text, told in (
+    for old_text, new_text, differences in (
         (b'"arm":"treatment"', b'"arm":"random"', [".arm: was 'treatment', is 'random'"]),
         (b'"rules_version":', b'"rules_version":9', []),
     ):
         changed = [dict(row) for row in recorded]
         changed[number]["body"] = body.replace(old_text, new_text)
         assert changed[number]["body"] != body
-        where = f"row {recorded[number]['position']} (decision)"
-        assert sessions.row_differences(recorded, changed) == [f"{where}{each}" for each in told]
+        row = f"row {recorded[number]['position']} (decision)"
+        assert sessions.compare_logs(recorded, changed) == [f"{row}{difference}" for difference in differences]

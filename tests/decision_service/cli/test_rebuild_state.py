@@ -25,7 +25,7 @@ from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.learning.test_learner import iso, live
 from tests.factories import small_document
-from tests.stories.test_recovery import folded_from_the_log, until_ready
+from tests.stories.test_recovery import fold_of_the_log
 
 pytestmark = pytest.mark.anyio
 
@@ -94,7 +94,7 @@ async def test_lost_states_are_rebuilt_from_the_log(replica: Start, redis: RealR
         assert client.get("somebody else's") == b"stays"
     assert (await command(verify=True))[0] == 0
     async with replica(CATALOGUE, policy="rule") as service:
-        states = folded_from_the_log(service)
+        states = fold_of_the_log(service)
         assert len(states) > 12
         for shopper_id, state in states.items():
             stored = await service.service.store.read(service.service.shopper_keys.key(shopper_id))
@@ -174,8 +174,8 @@ async def test_services_go_on_after_a_rebuild(replica: Start, redis: RealRedis, 
                     code, _, err = await command(verify=True)
                     assert (code, err) == (0, "")
                     assert (await command())[0] == 0
-                    await until_ready(one)
-                    await until_ready(two)
+                    await one.wait_until_ready()
+                    await two.wait_until_ready()
             finally:
                 done.set()
 
