@@ -1,4 +1,4 @@
-"""The HTTP contract, on the real application with a real Redis and a real SQLite."""
+"""The HTTP contract, tested on the real application with a real Redis and a real SQLite."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_the_same_id_gives_the_same_bytes_and_one_row(replica: Start) -> N
         assert service.rows() == rows
 
 
-async def test_what_is_equal_is_the_same_body(replica: Start) -> None:
+async def test_bodies_with_equal_values_are_the_same_request(replica: Start) -> None:
     async with replica() as service:
         first = await service.post("/v1/decide", decide_body(context={"cart_value": 1}))
         for same in ({"context": {"cart_value": 1.0}}, {"now": "2026-11-21T18:00:00+01:00"}):
@@ -82,8 +82,8 @@ async def test_the_same_id_gives_the_same_bytes_whatever_has_changed(replica: St
         assert (await service.post("/v1/decide", decide_body())).content == first.content
 
 
-async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start) -> None:
-    """It would draw a send days ahead, and a third call see the place of today free."""
+async def test_a_repeated_decision_does_not_replace_its_reservation(replica: Start) -> None:
+    """Otherwise the repeat could move the place to a later day, and a third call would find today's place free."""
     document = small_document(delays_s=[0, 259_200], caps=[{"max": 1, "window_s": 86_400}])
     for message, trigger, delay_s in (("reminder", "cart_abandoned", 0), ("hint", "wishlist", 259_200)):
         document["messages"][message] |= {"triggers": [trigger], "delays_s": [delay_s]}
@@ -95,8 +95,8 @@ async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start)
         stored = await service.service.store.read(shopper)
         (place,) = stored.state.sends
         later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
-        claim = Reservation(shopper, stored.version, "e-1/repeat", later, catalogue=1)
-        assert isinstance(await service.service.store.reserve(claim), Reserved)
+        reservation = Reservation(shopper, stored.version, "e-1/repeat", later, catalogue=1)
+        assert isinstance(await service.service.store.reserve(reservation), Reserved)
         held = await service.decide(event_id="e-2", now="2026-11-21T17:02:00Z")
         assert held["hold_reason"] == "no_eligible_action"
 
@@ -105,17 +105,17 @@ async def test_a_repeat_lays_no_place_over_the_one_that_is_taken(replica: Start)
 async def test_a_place_stays_taken_while_nobody_knows_whether_its_decision_was_logged(
     replica: Start, monkeypatch: pytest.MonkeyPatch, written: bool
 ) -> None:
-    """The database fails as it commits: once after it has, once before."""
+    """The database fails during a commit: after it has written the row, or before."""
     async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}])) as service:
         append = service.service.log.append
 
-        def failing(rows: Sequence[NewRow]) -> list[AppendResult]:
+        def fail_once(rows: Sequence[NewRow]) -> list[AppendResult]:
             monkeypatch.setattr(service.service.log, "append", append)
             if written:
                 append(rows)
             raise LogUnavailable("the connection was lost")
 
-        monkeypatch.setattr(service.service.log, "append", failing)
+        monkeypatch.setattr(service.service.log, "append", fail_once)
         first = await service.post("/v1/decide", decide_body())
         assert first.status_code == (200 if written else 503)
         assert (await service.decide(event_id="e-2"))["hold_reason"] == "no_eligible_action"
@@ -175,7 +175,7 @@ async def test_a_batch_answers_like_single_calls_and_one_bad_item_fails_alone(re
         assert await service.decide() == results[0]
 
 
-async def test_a_server_made_id_is_given(replica: Start) -> None:
+async def test_a_request_without_an_id_gets_one(replica: Start) -> None:
     async with replica() as service:
         answer = await service.decide(event_id=None)
         assert len(answer["event_id"]) == 26
@@ -187,10 +187,9 @@ async def test_holds_say_why(replica: Start) -> None:
         answer = await service.decide(exclude=everything)
         assert (answer["decision"], answer["hold_reason"], answer["eligible"]) == ("hold", "no_eligible_action", 1)
         assert answer["propensity"] == 1.0
-        assert [answer[name] for name in ("action", "send_at", "content", "attribution_ends_at", "trigger")] == [
-            None
-        ] * 5
-        assert {(entry["reason"]) for entry in answer["excluded"]} == {"excluded_by_caller"}
+        for name in ("action", "send_at", "content", "attribution_ends_at", "trigger"):
+            assert answer[name] is None, name
+        assert {entry["reason"] for entry in answer["excluded"]} == {"excluded_by_caller"}
         assert sum(entry["count"] for entry in answer["excluded"]) == 50
 
 
@@ -203,7 +202,7 @@ GARBAGE: list[tuple[str, bytes, int, str | None]] = [
     ("long id", json.dumps(decide_body(event_id="x" * 256)).encode(), 422, "event_id"),
     ("control character", json.dumps(decide_body(event_id="a\x00b")).encode(), 422, "event_id"),
     ("unknown field", json.dumps(decide_body(colour="red")).encode(), 422, "colour"),
-    ("deferred how", json.dumps(decide_body(defer_activation="yes")).encode(), 422, "defer_activation"),
+    ("wrong type of a flag", json.dumps(decide_body(defer_activation="yes")).encode(), 422, "defer_activation"),
     ("unknown trigger", json.dumps(decide_body(triggers=[{"type": "nope"}])).encode(), 422, "triggers.0.type"),
     ("no trigger", json.dumps(decide_body(triggers=[])).encode(), 422, "triggers"),
     ("too many triggers", json.dumps(decide_body(triggers=[{"type": "welcome"}] * 21)).encode(), 422, "triggers"),
@@ -273,9 +272,9 @@ async def test_every_outcome_has_a_status_of_its_own(replica: Start) -> None:
             {"event_id": "e-1", "type": "click", "value": 3},
             {"event_id": "e-1", "type": "conversion", "value": -1},
         ]
-        answer2 = await service.post("/v1/feedback", {"events": items})
-        assert answer2.status_code == 202
-        body = answer2.json()
+        response = await service.post("/v1/feedback", {"events": items})
+        assert response.status_code == 202
+        body = response.json()
         assert [entry["status"] for entry in body["results"]] == [
             *("accepted", "duplicate", "late", "unknown", "invalid", "invalid", "invalid")
         ]
@@ -285,7 +284,7 @@ async def test_every_outcome_has_a_status_of_its_own(replica: Start) -> None:
         assert again.json()["results"] == [{"status": "duplicate"}]
 
 
-async def test_feedback_without_an_id_is_known_by_what_it_says(replica: Start) -> None:
+async def test_feedback_without_an_id_is_recognised_by_its_content(replica: Start) -> None:
     async with replica() as service:
         await service.decide()
         same = {"event_id": "e-1", "type": "open", "at": "2026-11-21T18:00:00Z"}
@@ -295,7 +294,7 @@ async def test_feedback_without_an_id_is_known_by_what_it_says(replica: Start) -
 
 
 @pytest.mark.parametrize("kind", ["opt_out", "complaint"])
-async def test_an_opt_out_holds_for_the_very_next_decide_on_any_replica(replica: Start, kind: str) -> None:
+async def test_an_opt_out_applies_to_the_next_decision_on_any_replica(replica: Start, kind: str) -> None:
     async with replica(policy="rule") as one, replica(policy="rule") as two:
         channel = (await one.decide())["action"]["channel"]
         await one.post("/v1/feedback", {"event_id": "e-1", "type": kind})
@@ -305,7 +304,7 @@ async def test_an_opt_out_holds_for_the_very_next_decide_on_any_replica(replica:
             assert withdrawn["channel"] == channel
 
 
-async def test_a_repeated_opt_out_does_not_withdraw_what_was_granted_since(replica: Start) -> None:
+async def test_a_repeated_opt_out_does_not_withdraw_a_consent_given_after_it(replica: Start) -> None:
     async with replica(policy="rule") as service:
         channel = (await service.decide())["action"]["channel"]
         opt_out = {"event_id": "e-1", "feedback_id": "f", "type": "opt_out"}
@@ -317,7 +316,7 @@ async def test_a_repeated_opt_out_does_not_withdraw_what_was_granted_since(repli
         assert "no_consent" not in {entry["reason"] for entry in answer["excluded"]}
 
 
-async def test_an_opt_out_before_its_decision_withdraws_when_the_decision_shows_up(replica: Start) -> None:
+async def test_an_opt_out_before_its_decision_withdraws_consent_when_the_decision_arrives(replica: Start) -> None:
     async with replica(policy="rule") as service:
         first = await service.post(
             "/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"}
@@ -328,7 +327,7 @@ async def test_an_opt_out_before_its_decision_withdraws_when_the_decision_shows_
         assert preferences["consent"][channel] is False
 
 
-async def test_a_bounce_before_its_decision_takes_the_send_back_when_the_decision_shows_up(replica: Start) -> None:
+async def test_a_bounce_before_its_decision_frees_the_place_when_the_decision_arrives(replica: Start) -> None:
     bounce = {"event_id": "e-1", "type": "bounce", "now": "2026-11-21T17:00:00Z"}
     document = small_document(delays_s=[0], caps=[{"max": 1, "window_s": 86_400}])
     async with replica(document, policy="rule") as service:
@@ -344,7 +343,7 @@ async def test_a_bounce_before_its_decision_takes_the_send_back_when_the_decisio
         assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "duplicate"}]
 
 
-async def test_a_bounce_dated_after_the_window_of_a_decision_that_shows_up_is_reported_only(replica: Start) -> None:
+async def test_a_bounce_before_its_decision_and_dated_after_its_window_is_only_reported(replica: Start) -> None:
     bounce = {"event_id": "e-1", "type": "bounce", "at": "2026-11-29T17:00:00Z", "now": "2026-11-21T17:00:00Z"}
     async with replica(small_document(delays_s=[0]), policy="rule") as service:
         await service.post("/v1/feedback", bounce)
@@ -354,21 +353,21 @@ async def test_a_bounce_dated_after_the_window_of_a_decision_that_shows_up_is_re
 
 
 @pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent"), ("complaint", "sent")])
-async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
+async def test_an_outcome_before_its_decision_is_joined_even_if_the_database_fails_next(
     replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
 ) -> None:
-    """The decision's commit is in doubt, and nothing can be written after it."""
+    """The commit of the decision may or may not have happened, and every later write fails."""
     async with replica(small_document(delays_s=[0]), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"})
         log = service.service.log
         append = log.append
 
-        def append_in_doubt(rows: Sequence[NewRow]) -> list[AppendResult]:
+        def append_and_fail(rows: Sequence[NewRow]) -> list[AppendResult]:
             if log.find_by_event(["e-1"])[-1].kind == OutcomeRow.kind:
                 append(rows)
             raise LogUnavailable("in doubt")
 
-        monkeypatch.setattr(log, "append", append_in_doubt)
+        monkeypatch.setattr(log, "append", append_and_fail)
         channel = (await service.decide())["action"]["channel"]
         assert (await service.decide())["action"]["channel"] == channel
         await service.service.log_writer.wait_until_contained(service.rows())
@@ -379,20 +378,20 @@ async def test_what_came_before_its_decision_is_joined_whatever_happens_next(
 
 
 @pytest.mark.parametrize(("kind", "status"), [("bounce", "bounced"), ("opt_out", "sent")])
-async def test_an_outcome_that_its_decision_overtakes_knows_it(
+async def test_an_outcome_is_joined_to_a_decision_that_is_logged_while_it_is_handled(
     replica: Start, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
 ) -> None:
     async with replica(small_document(delays_s=[0]), policy="rule") as service:
         feedback = service.service.feedback
-        look = feedback._decisions
+        find_decisions = feedback._decisions
 
-        async def look_and_be_overtaken(event_ids: set[str]) -> Any:
-            seen = await look(event_ids)
-            monkeypatch.setattr(feedback, "_decisions", look)
+        async def find_decisions_too_early(event_ids: set[str]) -> Any:
+            decisions = await find_decisions(event_ids)
+            monkeypatch.setattr(feedback, "_decisions", find_decisions)
             await service.decide()
-            return seen
+            return decisions
 
-        monkeypatch.setattr(feedback, "_decisions", look_and_be_overtaken)
+        monkeypatch.setattr(feedback, "_decisions", find_decisions_too_early)
         outcome = {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"}
         assert (await service.post("/v1/feedback", outcome)).json()["results"] == [{"status": "accepted"}]
         assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == status
@@ -400,7 +399,7 @@ async def test_an_outcome_that_its_decision_overtakes_knows_it(
         assert list(preferences["consent"].values()).count(False) == (kind == "opt_out")
 
 
-async def test_preferences_keep_what_is_absent(replica: Start) -> None:
+async def test_a_change_of_preferences_keeps_the_fields_that_are_absent(replica: Start) -> None:
     async with replica() as service:
         path = "/v1/shoppers/s-1/preferences"
         before = (await service.client.get(path)).json()
@@ -519,7 +518,7 @@ async def test_the_clock_answers_in_utc(replica: Start) -> None:
         assert reached.json()["now"] == "2026-11-21T17:00:00.250000Z"
 
 
-async def test_operators_can_look(replica: Start) -> None:
+async def test_health_metrics_and_catalogue_can_be_read(replica: Start) -> None:
     async with replica() as service:
         await service.decide()
         assert (await service.client.get("/healthz")).json() == {"status": "alive"}

@@ -1,4 +1,4 @@
-"""The researcher's guide: its script runs, and the files and commands that it names exist."""
+"""The guide to offline evaluation: its script runs, and the files and options that it names exist."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GUIDE = (ROOT / "docs" / "offline-evaluation.md").read_text(encoding="utf-8")
 
 def test_the_script_runs() -> None:
     script = ROOT / "docs" / "examples" / "offline_evaluation.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "1. A CSV of one's own" in done.stdout
-    assert "bandit estimates do not see that" in done.stdout
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "1. A CSV of one's own" in result.stdout
+    assert "bandit estimates do not see that" in result.stdout
 
 
 def test_what_the_guide_links_to_exists() -> None:
@@ -27,7 +27,7 @@ def test_what_the_guide_links_to_exists() -> None:
 
 
 def test_the_options_of_the_guide_exist() -> None:
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "decision_service", "evaluate", "--help"],
         capture_output=True,
         text=True,
@@ -35,4 +35,4 @@ def test_the_options_of_the_guide_exist() -> None:
         env={"COLUMNS": "250", "PATH": ""},
     )
     for option in set(re.findall(r"(--[a-z][a-z-]*)", GUIDE)) - {"--cb_explore_adf", "--cb", "--epsilon"}:
-        assert option in told.stdout, option
+        assert option in result.stdout, option

@@ -1,4 +1,4 @@
-"""Reading back: inspector, timeline and export tell what happened, over HTTP."""
+"""Inspector, timeline, export and report show what happened, over HTTP."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tests.factories import small_document
 pytestmark = pytest.mark.anyio
 
 PUSH_ONLY = [{"channel": "email"}]
-AT_ONCE = [{"delay_s": 3600}]
-LATER = [{"delay_s": 0}]
+NO_DELAY = [{"delay_s": 3600}]
+DELAYED = [{"delay_s": 0}]
+"""Each pattern excludes the other channel or the other delay of the small catalogue."""
 
 
 async def get(service: Replica, path: str) -> Any:
@@ -26,25 +27,23 @@ async def get(service: Replica, path: str) -> Any:
 
 
 async def status(service: Replica, event_id: str) -> str:
+    """Return the status of a decision; fail unless inspector and timeline agree about the send."""
     explained = await get(service, f"/v1/decisions/{event_id}")
-    (entry,) = [
-        entry
-        for entry in (await get(service, f"/v1/shoppers/{explained['shopper_id']}/timeline"))["decisions"]
-        if entry["event_id"] == event_id
-    ]
-    fated = ("status", "deferred", "activation", "cancelled_at", "voided", "outcomes")
-    assert {name: explained[name] for name in fated} == {name: entry[name] for name in fated}
+    timeline = await get(service, f"/v1/shoppers/{explained['shopper_id']}/timeline")
+    (entry,) = [entry for entry in timeline["decisions"] if entry["event_id"] == event_id]
+    for name in ("status", "deferred", "activation", "cancelled_at", "voided", "outcomes"):
+        assert explained[name] == entry[name], name
     return str(explained["status"])
 
 
 async def test_every_status_of_a_send_is_read_back(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
 
-        async def send(event_id: str, *, exclude: list[Any] = PUSH_ONLY + AT_ONCE, **more: Any) -> None:
+        async def send(event_id: str, *, exclude: list[Any] = PUSH_ONLY + NO_DELAY, **more: Any) -> None:
             assert (await service.decide(event_id=event_id, exclude=exclude, **more))["decision"] == "send"
 
         await send("sent")
-        await send("ahead", exclude=PUSH_ONLY + LATER)
+        await send("ahead", exclude=PUSH_ONLY + DELAYED)
         await send("waiting", defer_activation=True)
         await send("refused", defer_activation=True)
         await send("activated", defer_activation=True)
@@ -68,8 +67,7 @@ async def test_every_status_of_a_send_is_read_back(replica: Start) -> None:
         assert await status(service, "bounced") == "bounced"
         assert await status(service, "held") == "held"
 
-        refused_entry = await get(service, "/v1/decisions/refused")
-        assert refused_entry["activation"]["reason"] == "no_consent"
+        assert (await get(service, "/v1/decisions/refused"))["activation"]["reason"] == "no_consent"
         assert (await get(service, "/v1/decisions/activated"))["activation"]["deliver"] is True
         assert (await get(service, "/v1/decisions/cancelled"))["cancelled_at"] == "2026-11-21T17:00:00Z"
         assert (await get(service, "/v1/decisions/ahead"))["voided"]["by"] == "preferences"
@@ -79,11 +77,11 @@ async def test_every_status_of_a_send_is_read_back(replica: Start) -> None:
         assert await status(service, "waiting") == "expired"
 
 
-async def test_what_did_not_leave_has_no_reward_and_teaches_nothing(replica: Start) -> None:
+async def test_a_send_that_was_never_sent_has_no_reward_and_is_not_learned(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
         for event_id in ("left", "cancelled"):
-            await service.decide(event_id=event_id, exclude=AT_ONCE)
-        await service.decide(event_id="waiting", exclude=AT_ONCE, defer_activation=True)
+            await service.decide(event_id=event_id, exclude=NO_DELAY)
+        await service.decide(event_id="waiting", exclude=NO_DELAY, defer_activation=True)
         await service.post("/v1/decisions/cancelled/cancel", {})
         await service.post("/v1/feedback", {"event_id": "left", "type": "click"})
         waiting = await get(service, "/v1/decisions/waiting")
@@ -97,11 +95,11 @@ async def test_what_did_not_leave_has_no_reward_and_teaches_nothing(replica: Sta
         assert (waiting["learned"], waiting["reward"]) == ({"status": "never", "reason": "expired"}, None)
 
 
-async def test_what_the_fallback_sent_is_rewarded_and_teaches_nothing(replica: Start) -> None:
+async def test_a_send_of_the_fallback_has_a_reward_and_is_not_learned(replica: Start) -> None:
     async with replica(small_document()) as service:
         versions = service.service.versions
         versions._serving = ServedPolicy(versions.current().rulebook, fallback_policy())
-        answer = await service.decide(exclude=AT_ONCE)
+        answer = await service.decide(exclude=NO_DELAY)
         assert (answer["decision"], answer["policy"]["mode"]) == ("send", "fallback")
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
         reached = await service.post("/v1/clock", {"now": "2026-11-25T00:00:00Z"})
@@ -113,7 +111,7 @@ async def test_what_the_fallback_sent_is_rewarded_and_teaches_nothing(replica: S
 
 async def test_the_inspector_names_every_exclusion_and_the_whole_distribution(replica: Start) -> None:
     async with replica(small_document(min_gap_s=3600), policy="rule") as service:
-        await service.decide(event_id="first", exclude=AT_ONCE)
+        await service.decide(event_id="first", exclude=NO_DELAY)
         answer = await service.decide(event_id="second", exclude=[{"message": "hint"}])
         explained = await get(service, "/v1/decisions/second")
         assert explained["cost"] in (0.0, 0.001)
@@ -154,20 +152,20 @@ async def test_a_timeline_has_every_decision_page_by_page(replica: Start) -> Non
         }
 
 
-async def test_an_opt_out_about_one_send_voids_the_one_ahead(replica: Start) -> None:
+async def test_an_opt_out_about_one_send_voids_a_scheduled_one(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
-        await service.decide(event_id="ahead", exclude=PUSH_ONLY + LATER)
-        await service.decide(event_id="answered", exclude=PUSH_ONLY + AT_ONCE)
+        await service.decide(event_id="ahead", exclude=PUSH_ONLY + DELAYED)
+        await service.decide(event_id="answered", exclude=PUSH_ONLY + NO_DELAY)
         await service.post("/v1/feedback", {"event_id": "answered", "type": "opt_out"})
         explained = await get(service, "/v1/decisions/ahead")
         assert (explained["status"], explained["voided"]["by"]) == ("voided", "opt_out")
         assert await status(service, "answered") == "sent"
 
 
-async def test_an_erased_shopper_has_no_timeline_and_the_decisions_keep_their_fate(replica: Start) -> None:
+async def test_an_erased_shopper_has_no_timeline_and_the_decisions_keep_their_status(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
-        await service.decide(event_id="ahead", exclude=PUSH_ONLY + LATER)
-        await service.decide(event_id="left", exclude=PUSH_ONLY + AT_ONCE)
+        await service.decide(event_id="ahead", exclude=PUSH_ONLY + DELAYED)
+        await service.decide(event_id="left", exclude=PUSH_ONLY + NO_DELAY)
         assert (await service.client.delete("/v1/shoppers/s-1")).status_code == 204
         assert (await get(service, "/v1/shoppers/s-1/timeline"))["decisions"] == []
         ahead, left = [await get(service, f"/v1/decisions/{event_id}") for event_id in ("ahead", "left")]
@@ -198,10 +196,10 @@ async def test_an_export_holds_every_row_about_the_shopper(replica: Start) -> No
         await service.client.put("/v1/shoppers/s-1/preferences", json={"muted_categories": ["browse"]})
         export = await get(service, "/v1/shoppers/s-1")
         rows = service.service.log.read(0, 1_000)
-        about = [row for row in rows if row.shopper_id == "s-1" or (row.event_id or "").startswith("e-")]
+        rows_of_shopper = [row for row in rows if row.shopper_id == "s-1" or (row.event_id or "").startswith("e-")]
         exported = {row["log_position"]: row["content"] for row in export["rows"]}
-        assert len(export["rows"]) == len(about)
-        assert exported == {row.position: msgspec.json.decode(row.body) for row in about}
+        assert len(export["rows"]) == len(rows_of_shopper)
+        assert exported == {row.position: msgspec.json.decode(row.body) for row in rows_of_shopper}
         assert export["preferences"]["muted_categories"] == ["browse"]
         assert export["features"]["purchases"] == 1
         assert export["state"].keys() == set(ShopperState.__struct_fields__)
@@ -209,7 +207,7 @@ async def test_an_export_holds_every_row_about_the_shopper(replica: Start) -> No
         assert export["state"]["sends"][0].keys() >= {"event_id", "send_at", "channel", "clicked", "deferred"}
 
 
-async def test_the_features_of_an_export_are_those_of_the_next_decision(replica: Start) -> None:
+async def test_an_export_has_the_features_of_the_next_decision(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
         await service.decide(event_id="e-1")
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
@@ -231,7 +229,7 @@ async def test_an_id_with_slashes_is_one_shopper(replica: Start) -> None:
         assert (await get(service, "/v1/shoppers/shop/7/x"))["shopper_id"] == "shop/7/x"
 
 
-BAD_QUESTIONS = [
+BAD_QUERIES = [
     ("/v1/shoppers/s-1/timeline?limit=0", "limit"),
     ("/v1/shoppers/s-1/timeline?limit=501", "limit"),
     ("/v1/shoppers/s-1/timeline?limit=x", "limit"),
@@ -251,16 +249,16 @@ BAD_QUESTIONS = [
 ]
 
 
-async def test_a_bad_question_names_its_field(replica: Start) -> None:
+async def test_the_answer_to_a_bad_query_names_the_field(replica: Start) -> None:
     async with replica(small_document()) as service:
-        for path, field in BAD_QUESTIONS:
+        for path, field in BAD_QUERIES:
             answer = await service.client.get(path)
             assert answer.status_code == 422, path
             assert answer.headers["content-type"] == "application/problem+json"
             assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-async def test_by_lists_its_choices(replica: Start) -> None:
+async def test_the_answer_to_a_bad_by_lists_the_choices(replica: Start) -> None:
     async with replica(small_document()) as service:
         problem = (await service.client.get("/v1/report?by=weather")).json()
         for choice in ("channel", "message", "category", "trigger", "segment", "arm", "hour", "day"):
