@@ -1,4 +1,4 @@
-"""What tests share: a small catalogue, and a real Redis and SQLite for those that need a service."""
+"""Fixtures that all tests share: catalogues, and a real Redis server."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from tests.factories import small_document
 
-# How fast examples are made says something about the machine's load, nothing about the code.
-# What is not named here is Hypothesis' own default: with CI in the environment, the same examples on every run.
+# No deadline and no check for slow examples: their speed depends on the load of the machine, not on the code.
+# All other settings are Hypothesis' defaults. If CI is set in the environment, every run tries the same examples.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
@@ -35,7 +35,7 @@ def small_rulebook() -> Rulebook:
 
 
 class RealRedis:
-    """A Redis server of the test's own, on a Unix socket; it can be killed and started again."""
+    """A Redis server for one test, on a Unix socket. A test may kill it and start it again."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -71,7 +71,7 @@ class RealRedis:
 
 @pytest.fixture
 def redis() -> Iterator[RealRedis]:
-    # A short directory: Unix sockets have a limit of about 100 characters.
+    # The path must be short: the path of a Unix socket has at most about 100 characters.
     directory = Path(tempfile.mkdtemp(prefix="ds"))
     server = RealRedis(directory)
     server.start()

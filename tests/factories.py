@@ -1,4 +1,4 @@
-"""Small things that tests are made of."""
+"""Functions that build small examples for tests: a catalogue, a trigger, a request, a decision row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 
 
 def small_document(**changes: Any) -> dict[str, Any]:
-    """A catalogue of 2 messages on 2 channels with 2 delays: 8 sends."""
+    """A catalogue document with 2 messages, 2 channels and 2 delays, thus 8 sends."""
     templates = {"push": {"en": {"title": "T", "body": "B"}}, "email": {"en": {"title": "T", "body": "B"}}}
     document: dict[str, Any] = {
         "delays_s": [0, 3600],
@@ -50,7 +50,7 @@ def request(*triggers: TriggerRecord, event_id: str = "e-1", **changes: Any) -> 
 
 
 def decision_row(**changes: Any) -> DecisionRow:
-    """The row of a decision of the business rule for `request`; it sent nothing unless ``changes`` say so."""
+    """The row of a hold that the policy ``rule`` decided for `request`. ``changes`` can make it a send."""
     values: dict[str, Any] = {
         "at": NOW,
         "event_id": "e-1",
@@ -68,6 +68,7 @@ def decision_row(**changes: Any) -> DecisionRow:
 
 
 def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | None = None) -> Eligibility:
+    """The result of the guardrails when all sends, or the sends with these numbers, are eligible."""
     numbers = np.arange(len(rulebook.space)) if sends is None else np.asarray(sends, dtype=np.int64)
     trigger_of = np.full(len(rulebook.space), -1)
     trigger_of[numbers] = 0

@@ -1,4 +1,4 @@
-"""Random worlds for properties: catalogues with every rule, shoppers in any state, zones and awkward times."""
+"""Hypothesis strategies: catalogues with every rule, shopper states, time zones, and times around clock changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from policies.records.rows import QuietHours
 from policies.shopper.state import Send, ShopperState
 
 QUARTER_S = 900
-"""Times and windows are multiples of it, so that sends are often exactly a window apart."""
+"""A quarter of an hour. Times and windows are multiples of a quarter, so sends are often exactly one window apart."""
 
 CHANNELS = ("push", "email", "sms")
 CATEGORIES = ("cart", "price", "browse")
@@ -31,7 +31,7 @@ ZONES = (
     "Africa/Cairo",  # DST at midnight: the first hour of a day is missing
 )
 
-_CHANGES = (  # when clocks jump forward, and back
+_CLOCK_CHANGES = (  # starts and ends of daylight saving time, and the end of a year
     datetime(2026, 3, 29, 1, tzinfo=UTC),
     datetime(2026, 10, 25, 1, tzinfo=UTC),
     datetime(2026, 3, 8, 7, tzinfo=UTC),
@@ -61,7 +61,7 @@ RULES = (
     "cap_global",
     "budget",
 )
-"""What a world can have on or off; with everything on, the first rules would hide the last."""
+"""The rules that an example can switch on. If all were always on, the first rules would hide the last ones."""
 
 rule_sets = st.one_of(
     st.frozensets(st.sampled_from(RULES), max_size=3),
@@ -72,7 +72,7 @@ rule_sets = st.one_of(
 zones = st.sampled_from(ZONES)
 moments = st.builds(
     lambda change, quarters: change.timestamp() + quarters * QUARTER_S,
-    st.sampled_from(_CHANGES),
+    st.sampled_from(_CLOCK_CHANGES),
     st.integers(-200, 200),
 )
 windows_s = st.sampled_from((1, 2, 3, 4, 6, 8, 12, 16, 48, 96, 288, 672)).map(lambda quarters: quarters * QUARTER_S)
@@ -102,9 +102,9 @@ def _time_of_day(quarter: int) -> str:
 
 @st.composite
 def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[str, Any]:
-    """A valid document with every key that a rule can have, where the rule is on."""
+    """A valid catalogue document, in which only the rules that are on have values."""
 
-    def of(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
+    def draw_if_on(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
         return draw(strategy) if rule in on else otherwise
 
     bodies = st.sampled_from(("Hello", "{{ product }}", "{{ product | d('it') }}")[: 3 if "no_content" in on else 1])
@@ -114,9 +114,9 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
         return {
             "category": category,
             "triggers": list(TRIGGERS) if name == "hint" else [TRIGGERS[0], draw(st.sampled_from(TRIGGERS[1:]))],
-            "cost": of("budget", costs, 0.0),
-            "cooldown_s": of("cooldown", windows_s),
-            "caps": of("cap_message", caps, []),
+            "cost": draw_if_on("budget", costs, 0.0),
+            "cooldown_s": draw_if_on("cooldown", windows_s),
+            "caps": draw_if_on("cap_message", caps, []),
             "templates": {
                 channel: {locale: {"body": draw(bodies)} for locale in ("en", "es")[: draw(st.integers(1, 2))]}
                 for channel in channels
@@ -126,46 +126,46 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
     def channel() -> dict[str, Any]:
         return {
             "attribution_window_s": 14_400,
-            "cost": of("budget", costs, 0.0),
-            "caps": of("cap_channel", caps, []),
-            "quiet_hours": of("quiet_hours", st.one_of(st.none(), quiet_spans)),
-            "daily_budget": of("budget", costs),
+            "cost": draw_if_on("budget", costs, 0.0),
+            "caps": draw_if_on("cap_channel", caps, []),
+            "quiet_hours": draw_if_on("quiet_hours", st.one_of(st.none(), quiet_spans)),
+            "daily_budget": draw_if_on("budget", costs),
         }
 
     consent = st.one_of(st.none(), st.dictionaries(st.sampled_from(CHANNELS), st.booleans()))
     return {
-        "defaults": {"consent": of("consent", consent), "time_zone": draw(zones), "locale": "en"},
+        "defaults": {"consent": draw_if_on("consent", consent), "time_zone": draw(zones), "locale": "en"},
         "delays_s": draw(delays_s),
         "channels": {name: channel() for name in CHANNELS},
         "messages": {name: message(name, category) for name, category in MESSAGES.items()},
         "triggers": {
-            "left": {"priority": 2, "expires_s": of("expired", windows_s, 172_800)},
+            "left": {"priority": 2, "expires_s": draw_if_on("expired", windows_s, 172_800)},
             "dropped": {"priority": draw(st.integers(1, 3)), "expires_s": 172_800},
             "urgent": {"priority": 3, "expires_s": 172_800, "critical": True},
         },
-        "caps": of("cap_global", caps, []),
-        "categories": {name: {"caps": of("cap_category", caps, [])} for name in CATEGORIES},
-        "min_gap_s": of("min_gap", windows_s),
-        "suppression": of("suppression", st.lists(suppressions, min_size=2, max_size=4), []),
+        "caps": draw_if_on("cap_global", caps, []),
+        "categories": {name: {"caps": draw_if_on("cap_category", caps, [])} for name in CATEGORIES},
+        "min_gap_s": draw_if_on("min_gap", windows_s),
+        "suppression": draw_if_on("suppression", st.lists(suppressions, min_size=2, max_size=4), []),
     }
 
 
 _near = st.integers(-6, 18)
 _offsets = st.one_of(_near, _near, st.integers(-110, 110), st.integers(-700, 200))
-"""Quarters of an hour from now on: mostly where a rule can still be met."""
+"""Quarters of an hour from now to a send: mostly so near that a rule can apply."""
 
 
 @st.composite
 def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -> ShopperState:
-    """A shopper's state with sends around a time; the fold need not have led to it."""
+    """A shopper's state with sends around a time. The fold of a log may be unable to produce this state."""
 
-    def of(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
+    def draw_if_on(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
         return draw(strategy) if rule in on else otherwise
 
     def send(number: int) -> Send:
         message = draw(st.sampled_from(tuple(MESSAGES)))
         return Send(
-            event_id="own" if number == 3 else f"other-{number}",  # a decision that is asked again
+            event_id="own" if number == 3 else f"other-{number}",  # "own": an earlier send of the same decision
             send_at=now + draw(_offsets) * QUARTER_S,
             message=message,
             channel=draw(st.sampled_from(CHANNELS)),
@@ -174,16 +174,16 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
             deferred=draw(st.booleans()),
         )
 
-    decided = st.dictionaries(st.sampled_from(CHANNELS), st.booleans())
-    taken = [send(number) for number in range(draw(st.sampled_from((3, 2, 1, 4, 5, 6, 0))))]
+    flags = st.dictionaries(st.sampled_from(CHANNELS), st.booleans())
+    sends = [send(number) for number in range(draw(st.sampled_from((3, 2, 1, 4, 5, 6, 0))))]
     return ShopperState(
-        consent=of("consent", decided, {}),
-        reachable=of("reachable", decided, {}),
-        muted_categories=of("muted", st.sampled_from(CATEGORIES).map(lambda name: (name,)), ()),
-        max_per_week=of("max_per_week", st.integers(0, 4)),
-        quiet_hours=of("own_quiet_hours", own_quiet_hours),
+        consent=draw_if_on("consent", flags, {}),
+        reachable=draw_if_on("reachable", flags, {}),
+        muted_categories=draw_if_on("muted", st.sampled_from(CATEGORIES).map(lambda name: (name,)), ()),
+        max_per_week=draw_if_on("max_per_week", st.integers(0, 4)),
+        quiet_hours=draw_if_on("own_quiet_hours", own_quiet_hours),
         time_zone=draw(st.one_of(st.none(), zones)),
         locale=draw(st.sampled_from((None, "en", "es", "es-MX", "de"))),
         erased="consent" in on and draw(st.integers(0, 19)) == 0,
-        sends=tuple(sorted(taken, key=lambda send: (send.send_at, send.event_id))),
+        sends=tuple(sorted(sends, key=lambda send: (send.send_at, send.event_id))),
     )

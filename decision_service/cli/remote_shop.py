@@ -1,4 +1,4 @@
-"""A shop over HTTP: the service as a replay or a simulation drives it."""
+"""A shop whose decisions a running service makes, over HTTP: for replays and simulations."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
-_AT_ONCE = 1_000
+_BATCH_SIZE = 1_000
 Item = TypeVar("Item")
 
 
 class ShopRefused(RuntimeError):
-    """The service cannot be driven, or answered something that ends the run."""
+    """The service cannot be used for this run, or one of its answers ends the run."""
 
 
 class RemoteShop:
-    """Drives a service that runs by the request clock.
+    """Sends arrivals, outcomes and events to a service that uses the request clock.
 
     Parameters
     ----------
     client
-        With the service's URL as its base.
+        An HTTP client that has the URL of the service as its base URL.
     """
 
     def __init__(self, client: httpx2.Client) -> None:
@@ -37,12 +37,12 @@ class RemoteShop:
     @classmethod
     @contextmanager
     def connect(cls, url: str) -> Iterator[RemoteShop]:
-        """Connect to a service that nobody has asked yet.
+        """Connect to a service that has made no decision yet.
 
         Raises
         ------
         ShopRefused
-            When it cannot be reached, runs by the wall clock, or has decided before.
+            When the service does not answer, uses the wall clock, or has rows in its log.
         """
         with httpx2.Client(base_url=url, timeout=60.0) as client:
             shop = cls(client)
@@ -57,7 +57,7 @@ class RemoteShop:
             raise ShopRefused(f"the log of {url} is not empty; start it on a new --data-dir")
 
     def catalogue(self) -> Catalogue:
-        """Give the catalogue in force."""
+        """Return the catalogue that is in force."""
         return Catalogue.from_document(self._call("GET", "/v1/catalog"))
 
     def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
@@ -78,7 +78,7 @@ class RemoteShop:
                 for outcome in chunk
             ]
             answer = self._call("POST", "/v1/feedback", {"events": items, "now": iso(now)})
-            _check([result["status"] for result in answer["results"]], {"accepted", "late"})
+            _require(answer["results"], {"accepted", "late"})
 
     def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
         for chunk in _chunks(events):
@@ -92,7 +92,7 @@ class RemoteShop:
                 for event in chunk
             ]
             answer = self._call("POST", "/v1/events", {"events": items, "now": iso(now)})
-            _check([result["status"] for result in answer["results"]], {"accepted"})
+            _require(answer["results"], {"accepted"})
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         return [action for chunk in _chunks(arrivals) for action in self._decide(chunk)]
@@ -102,7 +102,9 @@ class RemoteShop:
             {
                 "event_id": arrival.event_id,
                 "shopper_id": arrival.shopper_id,
-                "triggers": [{"type": each.type, "attributes": dict(each.attributes)} for each in arrival.triggers],
+                "triggers": [
+                    {"type": trigger.type, "attributes": dict(trigger.attributes)} for trigger in arrival.triggers
+                ],
                 "context": dict(arrival.context),
                 "now": iso(arrival.at),
             }
@@ -128,11 +130,11 @@ class RemoteShop:
         return response.json()
 
 
-def _check(statuses: Sequence[str], fine: set[str]) -> None:
-    for status in statuses:
-        if status not in fine:
-            raise ShopRefused(f"the service took an item as {status!r}")
+def _require(results: Sequence[dict[str, Any]], statuses: set[str]) -> None:
+    for result in results:
+        if result["status"] not in statuses:
+            raise ShopRefused(f"the service took an item as {result['status']!r}")
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (items[first : first + _AT_ONCE] for first in range(0, len(items), _AT_ONCE))
+    return (items[first : first + _BATCH_SIZE] for first in range(0, len(items), _BATCH_SIZE))
