@@ -18,8 +18,9 @@ from decision_service.schemas.problems import FieldError
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow, decode
-from policies.sends import is_late
+from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
+from policies.records.rows import DecisionRow, OutcomeRow, decode
+from policies.sends import is_late, is_withdrawal
 
 AHEAD_S = 300.0
 """How far a caller's clock may run ahead of ours."""
@@ -106,7 +107,7 @@ class Feedback:
     def _check(self, body: OutcomeBody, now: float) -> Status | None:
         if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
             return invalid("at", "lies more than five minutes ahead")
-        if body.value and body.type != "conversion":
+        if body.value and not OUTCOME_TYPES[body.type].has_value:
             return invalid("value", "only a conversion has a value")
         return None
 
@@ -123,7 +124,7 @@ class Feedback:
         withdrawals = {
             number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
-            if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
+            if is_withdrawal(row) and row.shopper_id is not None and row.channel is not None
         }
         results = await self.log_withdrawing(drafts, withdrawals)
         return {
@@ -134,7 +135,7 @@ class Feedback:
 
     async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
         """Tell how far the log's time is, where rows depend on it."""
-        if not any(row.type == "bounce" for row in rows):
+        if not any(row.type in TAKING_BACK for row in rows):
             return -inf
         return (await asyncio.to_thread(self._journal.log.head)).watermark
 
@@ -157,7 +158,7 @@ def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> D
     key = outcome_key(row)
     if decision is None:
         return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
-    if row.type != "bounce":
+    if row.type not in TAKING_BACK:
         return Draft(row, key, condition=Condition(owner=row.shopper_id))
     at, before = late_row_time(row.at, decision.window_ends_at, watermark)
     condition = Condition(owner=row.shopper_id, before=before)

@@ -18,17 +18,14 @@ from decision_service.state.base import Folded, Projection, StateStore, Step
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.rows import (
     SHOPPER_ROWS,
-    WITHDRAWALS,
     CatalogueRow,
     DecisionRow,
-    ErasureRow,
-    OutcomeRow,
-    PreferencesRow,
     Row,
     ShopperRow,
     decode,
 )
 from policies.rules.budget import BudgetDay, spent_by
+from policies.sends import withdraws
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -138,16 +135,11 @@ class _Work:
 
 
 def settles(row: ShopperRow, claim: str, value: bytes) -> bool:
-    """Tell whether a row says what a claim said ahead of it, so that the claim has nothing to add.
+    """Return whether a row says what a claim said ahead of it, so that the claim has nothing to add.
 
     A place ``p:<event id>/<unique>`` is settled by the decision, a withdrawal ``w:<unique>`` by any row that
     withdraws its channel; an erasure withdraws all.
     """
     if claim.startswith("p:"):
         return isinstance(row, DecisionRow) and claim[2:].rpartition("/")[0] == row.event_id
-    channel = value.decode()
-    if isinstance(row, OutcomeRow):
-        return row.type in WITHDRAWALS and row.channel == channel
-    if isinstance(row, PreferencesRow):
-        return row.consent.get(channel) is False
-    return isinstance(row, ErasureRow)
+    return withdraws(row, value.decode())

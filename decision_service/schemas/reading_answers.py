@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from decision_service.schemas.decision_answer import ActionAnswer
-from policies.records.rows import OutcomeType, PolicyRecord, Scalar
+from policies.records.outcomes import OutcomeType
+from policies.records.rows import PolicyRecord, Scalar
 from policies.sends import Status
 
 

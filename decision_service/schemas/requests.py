@@ -20,7 +20,8 @@ from pydantic import (
 
 from decision_service.schemas.problems import BadRequest, FieldError, Invalid, Problem
 from decision_service.state.shopper_keys import ERASED, is_pseudonym
-from policies.records.rows import OutcomeType, Scalar
+from policies.records.outcomes import OutcomeType
+from policies.records.rows import Scalar
 
 _ABOUT_A_SHOPPER = ("/preferences", "/timeline")
 """What paths about a shopper end with; as the end of an id, such a shopper could not be exported or erased alone."""

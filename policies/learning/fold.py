@@ -12,7 +12,9 @@ from collections import deque
 import msgspec
 
 from policies.catalogue.document import Reward
-from policies.learning.attribution import Attribution, AttributionState, Interaction, Owner, Related, by_name
+from policies.learning.attribution import Attribution, AttributionState, Related
+from policies.learning.interactions import Interaction
+from policies.learning.windows import Owner, shopper_of_row
 from policies.models.compiled import ModelSnapshot
 from policies.models.features import example_text
 from policies.models.vw import OPTIONS, OUT_START, POSITIVE_START, TwoHeads
@@ -84,7 +86,7 @@ class Learning:
     (1, 0)
     """
 
-    def __init__(self, related: Related, owner: Owner = by_name) -> None:
+    def __init__(self, related: Related, owner: Owner = shopper_of_row) -> None:
         self.is_whole = True
         """Whether no row was left half folded; one that was is never gone on with."""
         self.position = 0
@@ -164,7 +166,7 @@ class Learning:
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
     @classmethod
-    def from_bytes(cls, data: bytes, related: Related, owner: Owner = by_name) -> Learning:
+    def from_bytes(cls, data: bytes, related: Related, owner: Owner = shopper_of_row) -> Learning:
         """Read back what `to_bytes` saved."""
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
         learning = cls(related, owner)

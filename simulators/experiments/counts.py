@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.records.outcomes import OUTCOME_TYPES, WITHDRAWALS
 from simulators.world.deliveries import Sends
 from simulators.world.messages import Messages
 from simulators.world.tick import Tick
-
-COUNTED = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
 
 
 class Counts:
@@ -25,7 +24,7 @@ class Counts:
 
     def __init__(self, weeks: int, repertoire: Messages) -> None:
         shape = (weeks, len(repertoire.channels.names), len(repertoire.messages), 24)
-        self.counts: dict[str, NDArray[np.int64]] = {kind: np.zeros(shape, dtype=np.int64) for kind in COUNTED}
+        self.counts: dict[str, NDArray[np.int64]] = {kind: np.zeros(shape, dtype=np.int64) for kind in OUTCOME_TYPES}
         self.revenue = np.zeros(shape)
         self._shape = shape
         self._cells: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -57,4 +56,7 @@ class Counts:
     @property
     def withdrawals(self) -> NDArray[np.int64]:
         """Opt-outs and complaints, (weeks, C, M, 24)."""
-        return self.counts["opt_out"] + self.counts["complaint"]
+        total = np.zeros(self._shape, dtype=np.int64)
+        for kind in WITHDRAWALS:
+            total += self.counts[kind]
+        return total

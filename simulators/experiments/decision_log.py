@@ -11,6 +11,7 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import reward_of
+from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
 from simulators.parameters import warmth
 from simulators.shops.base import Arrival, Outcome
@@ -117,7 +118,7 @@ class DecisionLog:
             record = self.records[ticket]
             told = Outcome(record.event_id, outcomes.kind, seconds(self._world.scenario, at), value)
             record.outcomes.append(told)
-            if outcomes.kind == "delivered":
+            if outcomes.kind in ARRIVALS:
                 record.reached = True
                 record.expected = float(self._worth.unseen[self._numbers[record.action]])
             given.append(told)

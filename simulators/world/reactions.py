@@ -146,7 +146,7 @@ class Reactions:
         """Tell outcomes, now or as late as the scenario has it."""
         mean = self._society.scenario.report_lag_h
         if mean == 0.0:
-            hour.outcomes.append(TickOutcomes(kind, tickets, at, values))  # type: ignore[arg-type]
+            hour.outcomes.append(TickOutcomes(kind, tickets, at, values))
             return
         (uniform,) = self._society.streams.uniforms(hour.tick, [Purpose.report_lag], tickets)
         self._reports.add(
@@ -163,7 +163,7 @@ class Reactions:
             own = rows["kind"] == number
             if own.any():
                 values = rows["value"][own] if kind == "conversion" else None
-                hour.outcomes.append(TickOutcomes(kind, rows["ticket"][own], rows["at"][own], values))  # type: ignore[arg-type]
+                hour.outcomes.append(TickOutcomes(kind, rows["ticket"][own], rows["at"][own], values))
 
 
 _LATE = ("open", "click", "conversion")

@@ -11,6 +11,7 @@ from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
 from policies.decision_row import decision_row
 from policies.models.policy import Policy, uniform_policy
+from policies.records.outcomes import OutcomeType
 from policies.records.request import Request
 from policies.records.rows import (
     ActivationRow,
@@ -18,7 +19,6 @@ from policies.records.rows import (
     CatalogueRow,
     DecisionRow,
     OutcomeRow,
-    OutcomeType,
     PreferencesRow,
     Row,
     ShopperRow,

@@ -14,13 +14,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from decision_service.queries.report.decisions import Decided
+from decision_service.queries.report.decisions import DecisionFigures
 from decision_service.queries.report.figures import Count, Figures, FiguresAnswer, Ratio
 from decision_service.queries.report.grouping import Group, in_order
 from decision_service.queries.report.shoppers import OptIns, Orders
 from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey
-from policies.learning.attribution import Owner, by_name
+from policies.learning.windows import Owner, shopper_of_row
 from policies.records.rows import DecisionRow, EventRow, Row
 
 GroupName = Annotated[
@@ -82,11 +82,11 @@ class Report:
         span: Span,
         group: Callable[[DecisionRow], Group] | None,
         key: Callable[[str], ShopperKey],
-        owner: Owner = by_name,
+        owner: Owner = shopper_of_row,
     ) -> None:
         self._span = span
         self._grouped = group is not None
-        self._decided = Decided(group or (lambda _: None), owner)
+        self._decisions = DecisionFigures(group or (lambda _: None), owner)
         self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
 
@@ -104,16 +104,16 @@ class Report:
         self.meet(getattr(row, "shopper_id", None), row.at)
         if isinstance(row, DecisionRow):
             if row.at in self._span:
-                self._decided.decide(position, row)
+                self._decisions.decide(position, row)
             return
-        self._decided.add(position, row)
+        self._decisions.add(position, row)
         self._opt_ins.add(row)
         if isinstance(row, EventRow):
             self._orders.add(row)
 
     def answer(self, now: float) -> ReportTable:
         """Give the report as known at a time, the log's latest; may be asked again after more rows."""
-        figures = self._decided.figures(now)
+        figures = self._decisions.figures(now)
         return ReportTable(
             total=reduce(add, figures.values(), Figures()).answer(),
             shoppers=self._opt_ins.known,

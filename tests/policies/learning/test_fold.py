@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue, Reward
-from policies.learning.attribution import VOID_KEPT_S, Attribution, Interaction
+from policies.learning.attribution import Attribution
 from policies.learning.fold import Learning
+from policies.learning.interactions import Interaction
 from policies.learning.reward import reward_of
+from policies.learning.windows import NOT_SENT_KEPT_S
 from policies.records.erasure import anonymous
 from policies.records.rows import (
     ActivationRow,
@@ -87,7 +89,7 @@ class Rows:
         **more: Any,
     ) -> None:
         known = {"shopper_id": "s-1", "channel": "push"} | more
-        self.rows.append(OutcomeRow(at, event_id, kind, at if occurred_at is None else occurred_at, **known))  # type: ignore[arg-type]
+        self.rows.append(OutcomeRow(at, event_id, kind, at if occurred_at is None else occurred_at, **known))
 
     def clock(self, at: float) -> None:
         self.rows.append(ClockRow(at))
@@ -377,7 +379,7 @@ def test_what_was_taken_back_teaches_nothing_not_even_late(rows: Rows, row: Row)
     rows.rows.append(row)
     rows.clock(NOW + WINDOW_S)
     rows.outcome("click", at=NOW + 2 * WINDOW_S)
-    rows.outcome("click", at=NOW + VOID_KEPT_S + 2 * WINDOW_S)
+    rows.outcome("click", at=NOW + NOT_SENT_KEPT_S + 2 * WINDOW_S)
     assert rows.interactions() == []
 
 

@@ -47,7 +47,7 @@ def decision(
 
 
 def outcome(kind: str, event_id: str = "e-1", *, at: float = NOW, channel: str = "push") -> OutcomeRow:
-    return OutcomeRow(at, event_id, kind, at, shopper_id="s-1", channel=channel)  # type: ignore[arg-type]
+    return OutcomeRow(at, event_id, kind, at, shopper_id="s-1", channel=channel)
 
 
 def after(*rows: ShopperRow) -> ShopperState:
@@ -81,7 +81,7 @@ WITH_WINDOW = msgspec.structs.replace(decision(), window_ends_at=NOW + 60)
 )
 def test_what_comes_after_the_window_gives_no_place_back(row: ShopperRow, stays: bool) -> None:
     assert bool(after(WITH_WINDOW, row).sends) is stays
-    assert status_of(WITH_WINDOW, [(2, row)], NOW + 100).has_left is stays
+    assert status_of(WITH_WINDOW, [(2, row)], NOW + 100).status.counts_as_sent is stays
 
 
 def test_one_that_waits_is_refused_also_after_its_window() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from decision_service.state.shopper_keys import ShopperKey
+from policies.records.outcomes import OutcomeType
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
@@ -16,7 +17,6 @@ from policies.records.rows import (
     ErasureRow,
     EventRow,
     OutcomeRow,
-    OutcomeType,
     PolicyRecord,
     PreferencesRow,
     Row,
