@@ -50,12 +50,51 @@ async def test_a_send_that_nothing_stands_against_may_leave(replica: Start) -> N
         assert await activate(service) == {"deliver": True}
 
 
-async def test_the_first_answer_stands(replica: Start) -> None:
-    async with replica(small_document()) as service:
+async def test_the_first_answer_stands_once_the_send_has_left(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0])) as service:
         assert await sends(service, "e-1")
         assert await activate(service) == {"deliver": True}
         await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
         assert await activate(service) == {"deliver": True}
+
+
+async def prefer_nothing(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
+
+
+async def opt_out_of_another(service: Replica) -> None:
+    assert await sends(service, "other", exclude=[{"channel": "email"}])
+    await service.post("/v1/feedback", {"event_id": "other", "type": "opt_out"})
+
+
+async def report_a_bounce(service: Replica) -> None:
+    await service.post("/v1/feedback", {"event_id": "e-1", "type": "bounce"})
+
+
+async def erase(service: Replica) -> None:
+    assert (await service.client.delete("/v1/shoppers/s-1")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("take_back", "reason"),
+    [
+        (prefer_nothing, "no_consent"),
+        (opt_out_of_another, "no_consent"),
+        (report_a_bounce, "bounced"),
+        (cancel, "cancelled"),
+        (erase, "erased"),
+    ],
+)
+async def test_a_send_that_was_taken_back_after_a_yes_may_not_leave(
+    replica: Start, take_back: Any, reason: str
+) -> None:
+    async with replica(small_document(delays_s=[3_600]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        assert await activate(service) == {"deliver": True}
+        await take_back(service)
+        head = service.service.log.head()
+        assert await activate(service) == {"deliver": False, "reason": reason}
+        assert service.service.log.head() == head, "the second answer writes nothing"
 
 
 @pytest.mark.parametrize(
