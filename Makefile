@@ -1,4 +1,4 @@
-# Every verb sets up what it needs; `make help` lists them.
+# Every verb installs what it needs first; `make help` lists the verbs.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ RUN_ARGS ?=
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## Make .venv with everything that every verb needs
+install: $(STAMP) ## Make .venv with all dependencies
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
 		|| (echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 …" >&2; exit 1)
@@ -27,22 +27,22 @@ check: install ## Types and style only: mypy strict, ruff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: check ## All tests on two cores, mypy strict and ruff
+test: check ## All tests on two cores, mypy (strict) and ruff
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-parity: ## Compare with pinned peers in an environment of their own (build/parity)
+parity: ## Compare offline evaluation with other libraries, in build/parity
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/parity-requirements.txt
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python obp==0.5.7
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.parity $(PARITY_ARGS)
 
-coverage: install ## Measure how often intervals hold the truth (minutes; COVERAGE_ARGS="--repetitions 400")
+coverage: install ## Measure how often intervals contain the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
-chaos: install ## Stress the real stack, kill its Redis, audit the log (about half an hour)
+chaos: install ## Load the real service, kill its Redis, audit the log (about half an hour)
 	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
 
-format: install ## Let ruff mend what it can
+format: install ## Let ruff correct the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

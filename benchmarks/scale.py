@@ -20,11 +20,11 @@ _MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 from offline_eval import Question, evaluate
-from offline_eval.batch import joined
+from offline_eval.batch import concatenate
 from offline_eval.logs.tables.plain import read_rows
 source = read_rows(Path(sys.argv[1]))
 if sys.argv[2] == "memory":
-    source = joined(list(source))
+    source = concatenate(list(source))
 begin = time.process_time()
 report = evaluate(source, Question())
 print(json.dumps({

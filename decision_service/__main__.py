@@ -18,13 +18,8 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _commands() -> None:
-    """Keep ``serve`` a command, also while it is the only one."""
-
-
 def _setting(name: str, metavar: str) -> Any:
-    # Typed as text and without default here: the settings know defaults, variables and what is valid.
+    # Text without a default here, because Settings knows the defaults, the variables and the valid values.
     return typer.Option(option(name), metavar=metavar, help=help_text(name), show_default=False)
 
 
@@ -45,14 +40,25 @@ def serve(
 
     An option wins over its environment variable.
     """
-    options = dict(locals())
     from decision_service.cli import serve as command
 
+    options = {
+        "host": host,
+        "port": port,
+        "data_dir": data_dir,
+        "replicas": replicas,
+        "database_url": database_url,
+        "redis_url": redis_url,
+        "catalog": catalog,
+        "clock": clock,
+        "policy": policy,
+        "seed": seed,
+    }
     raise typer.Exit(command.run(options))
 
 
-def _column(what: str) -> Any:
-    return typer.Option(metavar="HEADER", help=f"Column of {what}.", rich_help_panel="Columns of the file")
+def _column(content: str) -> Any:
+    return typer.Option(metavar="HEADER", help=f"Column of {content}.", rich_help_panel="Columns of the file")
 
 
 @app.command()
@@ -62,25 +68,25 @@ def rebuild_state(
     redis_url: Annotated[str | None, _setting("redis_url", "URL")] = None,
     *,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Change nothing: compare, and exit 1 naming differences.")
+        bool, typer.Option("--verify", help="Change nothing: compare, name the differences, and exit with 1 if any.")
     ] = False,
 ) -> None:
-    """Make the shoppers' states in Redis anew from the log, or verify them.
+    """Rebuild the shoppers' states in Redis from the log, or verify them.
 
-    A service does this by itself at every start, and whenever its Redis lost
-    something. Services may run meanwhile: until the states are back, their
-    decisions hold.
+    A service rebuilds the states by itself at every start, and whenever its
+    Redis has lost something. Services may run meanwhile: until the states are
+    back, their decisions hold.
 
-    The embedded Redis lives as long as its service and is rebuilt from the log
-    at every start. Without --redis-url it is that of the service that runs on
-    the data directory; when none runs, there is nothing to rebuild.
+    Without --redis-url the command uses the embedded Redis of the service that
+    runs on the data directory. When no service runs there, there is nothing to
+    rebuild, because a service rebuilds its embedded Redis at every start.
 
     An option wins over its environment variable. Exit codes: 0 done, or equal;
-    1 states differ, or log or Redis are away; 2 an option cannot be used.
+    1 states differ, or log or Redis are unavailable; 2 an option is refused.
     """
-    options = {"data_dir": data_dir, "database_url": database_url, "redis_url": redis_url}
     from decision_service.cli import rebuild_state as command
 
+    options = {"data_dir": data_dir, "database_url": database_url, "redis_url": redis_url}
     raise typer.Exit(command.run(options, verify=verify))
 
 
@@ -100,12 +106,14 @@ def replay(
 ) -> None:
     """Replay real purchases through a running service, beside a business rule and uniform choice.
 
-    The purchases are real, and so is the pace of each shopper; how buyers respond to notifications is simulated.
+    The purchases and their times are real. How buyers respond to notifications is simulated.
     """
     from decision_service.cli import replay as command
 
-    named = (order_column, shopper_column, time_column, price_column, quantity_column, product_column)
-    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=command.columns(*named)))
+    columns = command.parse_columns(
+        order_column, shopper_column, time_column, price_column, quantity_column, product_column
+    )
+    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=columns))
 
 
 @app.command()
@@ -114,40 +122,56 @@ def simulate(
         str,
         typer.Option(help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers."),
     ] = "stationary",
-    shoppers: Annotated[int, typer.Option(help="How many.")] = 2_000,
-    weeks: Annotated[int, typer.Option(help="How long; at most 104.")] = 12,
-    seed: Annotated[int, typer.Option(help="The first seed: who the shoppers are and what they do.")] = 1,
-    seeds: Annotated[int | None, typer.Option(help="How many seeds; more give intervals.", show_default="3")] = None,
-    policy: Annotated[str, typer.Option(help="default, rule, random or oracle, in this process.")] = "default",
+    shoppers: Annotated[int, typer.Option(help="Number of shoppers.")] = 2_000,
+    weeks: Annotated[int, typer.Option(help="Number of weeks; at most 104.")] = 12,
+    seed: Annotated[int, typer.Option(help="The first seed; it decides who the shoppers are and what they do.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds; two or more give intervals.", show_default="3")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="default, rule, uniform or oracle, in this process.")] = "default",
     url: Annotated[
         str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
     ] = None,
-    catalog: Annotated[Path | None, typer.Option(help="The catalogue in this process; the example if absent.")] = None,
+    catalog: Annotated[Path | None, typer.Option(help="The catalogue in this process; default: the example.")] = None,
     baselines: Annotated[bool, typer.Option(help="Also run the baselines and the oracle.")] = True,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")] = None,
 ) -> None:
-    """Let a policy deal with simulated shoppers whose truth is known, beside baselines and an oracle."""
+    """Run a policy on simulated shoppers, whose true responses are known, beside baselines and an oracle."""
     from decision_service.cli import simulate as command
 
-    many = seeds if seeds is not None else (1 if url is not None else 3)
-    options = command.Options(scenario, shoppers, weeks, seed, many, policy, url, catalog, baselines, json, report)
+    options = command.SimulateOptions(
+        scenario=scenario,
+        shoppers=shoppers,
+        weeks=weeks,
+        seed=seed,
+        seeds=seeds if seeds is not None else (1 if url is not None else 3),
+        policy=policy,
+        url=url,
+        catalog=catalog,
+        baselines=baselines,
+        json=json,
+        report=report,
+    )
     raise typer.Exit(command.run(options))
 
 
-class _OptionalFile(TyperCommand):
-    """Lets ``--json`` stand alone: the document then goes to standard output."""
+class _JsonToStandardOutput(TyperCommand):
+    """A command whose option ``--json`` may stand without a file: the document then goes to standard output.
+
+    Click has options with an optional value (``flag_value``); Typer refuses them.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Write the dash that is meant after a lone ``--json``."""
-        for place, argument in enumerate(args):
-            if argument == "--json" and (place + 1 == len(args) or args[place + 1].startswith("--")):
-                args = [*args[: place + 1], "-", *args[place + 1 :]]
-                break
+        """Insert ``-`` after a ``--json`` that no file follows."""
+        if "--json" in args:
+            after = args.index("--json") + 1
+            if after == len(args) or args[after].startswith("--"):
+                args = [*args[:after], "-", *args[after:]]
         return super().parse_args(ctx, args)
 
 
-@app.command(cls=_OptionalFile)
+@app.command(cls=_JsonToStandardOutput)
 def evaluate(
     source: Annotated[
         str,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from decision_service.catalogues.file import load
-from decision_service.catalogues.versions import catalogue_at_start, checked, enter_catalogue
+from decision_service.catalogues.file import read_catalogue
+from decision_service.catalogues.versions import append_catalogue, catalogue_at_start, validate_catalogue
 from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
 from decision_service.commands.erasure import Erasure
@@ -122,7 +122,7 @@ class Service:
         self.log: EventLog = open_log(settings)
         self.registry: Registry = open_registry(settings)
         facts = agree(self.log, settings)
-        told = load(settings.catalog) if settings.catalog is not None else None
+        told = read_catalogue(settings.catalog) if settings.catalog is not None else None
         rulebook = catalogue_at_start(self.log, told, self._time())
         self.names = names = ShopperKeys(facts.salt)
         self.store = RedisStateStore.connect(settings.redis_url, facts.log_id)
@@ -207,8 +207,8 @@ class Service:
         Unavailable
             When not every replica serves it yet; they will, soon.
         """
-        catalogue = await asyncio.to_thread(checked, document)
-        version = await asyncio.to_thread(enter_catalogue, self.log, catalogue, self._time(), "api")
+        catalogue = await asyncio.to_thread(validate_catalogue, document)
+        version = await asyncio.to_thread(append_catalogue, self.log, catalogue, self._time(), "api")
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)
         await self.journal.contained(head.position)

@@ -1,7 +1,6 @@
-"""Metrics: every name that Prometheus reads, in one place.
+"""All metrics that Prometheus reads.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` set (``serve`` does) the numbers of all replicas are added up, whichever
-of them is asked.
+``serve`` sets ``PROMETHEUS_MULTIPROC_DIR``. Then every replica answers with the sums over all replicas.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ STATE_TRUSTED = Gauge(
 
 
 def exposition(multiprocess_dir: str | None) -> bytes:
-    """Write all metrics as text."""
+    """Return all metrics in Prometheus' text format."""
     if multiprocess_dir is None:
         return generate_latest(DEFAULT_REGISTRY)
-    _forget_the_dead(Path(multiprocess_dir))
+    _drop_ended_processes(Path(multiprocess_dir))
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
 
-def _forget_the_dead(directory: Path) -> None:
-    """Drop the gauges of replicas that are gone; what they counted stays."""
+def _drop_ended_processes(directory: Path) -> None:
+    """Drop the gauges of replicas that have ended; their counters stay."""
     for path in directory.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):

@@ -1,8 +1,8 @@
-"""What an operator can choose, from options and environment variables: one frozen object.
+"""The settings of a service, read from command-line options and environment variables.
 
-Every setting has one name: ``data_dir`` is the field, ``--data-dir`` the option and
-``DECISION_SERVICE_DATA_DIR`` the variable. An option wins over its variable, a variable over the default.
-The environment is read here and nowhere else.
+Every setting has one name: ``data_dir`` is the field, ``--data-dir`` the option and ``DECISION_SERVICE_DATA_DIR`` the
+variable. An option wins over its variable, and a variable over the default. Only this module reads the service's
+environment variables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SQLITE = "sqlite:///"
 
 
 class SettingsRefused(ValueError):
-    """One or more settings cannot be used; the message has a line for each, naming option and reason."""
+    """One or more settings cannot be used. The message has a line for each one, with the option and the reason."""
 
 
 class Settings(BaseModel):
@@ -44,7 +44,7 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address to listen on; only this machine's own (loopback).")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(
-        Path("data"), description="Directory of everything that lasts; made when absent, for its owner only."
+        Path("data"), description="Directory of the log and the models; made when absent, for its owner only."
     )
     replicas: int = Field(1, ge=1, le=64, description="Processes that answer requests.")
     database_url: str = Field(
@@ -65,7 +65,7 @@ class Settings(BaseModel):
         json_schema_extra={"shown": "the built-in example"},
     )
     clock: Literal["wall", "request"] = Field(
-        "wall", description="Whose time counts: the server's, or `now` in each request (simulation)."
+        "wall", description="Clock of decisions: the server's, or `now` in each request (simulation)."
     )
     policy: Literal["uniform", "rule", "default"] = Field("default", description="Policy that decides.")
     seed: int | None = Field(
@@ -78,28 +78,28 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Self:
-        """Return the settings from given options over environment variables over defaults.
+        """Return the settings from options, environment variables and defaults, in this order of precedence.
 
         Parameters
         ----------
         options
-            Field name → value as typed; None means not given.
+            Field name → value as typed; None for an absent option.
         environ
-            The environment; that of this process when None.
+            The environment; None for the environment of this process.
 
         Raises
         ------
         SettingsRefused
-            With one line per bad value.
+            When a value is bad; the message has one line per bad value.
         """
         variables = os.environ if environ is None else environ
-        given = {name: variables[variable(name)] for name in cls.model_fields if variables.get(variable(name))}
+        exported = {name: variables[variable(name)] for name in cls.model_fields if variables.get(variable(name))}
         typed = {name: value for name, value in options.items() if value is not None}
         try:
-            return cls.model_validate(given | typed)
+            return cls.model_validate(exported | typed)
         except ValidationError as error:
-            lines = (_line(name, reason, name not in typed) for name, reason in _mistakes(error))
-            raise SettingsRefused("\n".join(lines)) from None  # its text may quote a password
+            lines = (_format_mistake(name, reason, name not in typed) for name, reason in _mistakes(error))
+            raise SettingsRefused("\n".join(lines)) from None  # pydantic's text may quote a password
 
     @field_validator("host")
     @classmethod
@@ -144,8 +144,8 @@ class Settings(BaseModel):
         if url is None:
             return None
         parts = urlsplit(url)
-        place = parts.path if parts.scheme == "unix" else parts.hostname
-        if parts.scheme not in ("redis", "rediss", "unix") or not place:
+        server = parts.path if parts.scheme == "unix" else parts.hostname
+        if parts.scheme not in ("redis", "rediss", "unix") or not server:
             raise ValueError("must look like redis://host:6379/0, rediss://… or unix:///path")
         return url
 
@@ -164,16 +164,16 @@ class Settings(BaseModel):
     def _log_in_data_dir(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         default = cls.model_fields["data_dir"].default
         log = Path(values.get("data_dir", default)) / "decisions.sqlite"
-        # Defaults are not validated: without this a relative one would move with the workers' directory.
+        # Pydantic does not validate defaults, so a relative data_dir would depend on each worker's directory.
         return {"data_dir": default, "database_url": f"{_SQLITE}{log}", **values}
 
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the processes of one service keep their metrics; the Prometheus client reads it when imported."""
+"""Variable with the directory of all processes' metrics; the Prometheus client reads it when it is imported."""
 
 
 def metrics_directory() -> str | None:
-    """Give the directory of the metrics that all replicas share, None where there is only one process."""
+    """Return the directory of the metrics that all replicas share, or None when there is one process only."""
     return os.environ.get(METRICS_VARIABLE)
 
 
@@ -196,7 +196,7 @@ def option(name: str) -> str:
 
 
 def help_text(name: str) -> str:
-    """Return what ``--help`` says of a setting: what it is, its default and its variable.
+    """Return the text of ``--help`` about a setting: its description, its default and its variable.
 
     >>> help_text("replicas")
     'Processes that answer requests. (default: 1; variable: DECISION_SERVICE_REPLICAS)'
@@ -212,11 +212,11 @@ def _shown_default(field: FieldInfo) -> object:
 
 def _mistakes(error: ValidationError) -> Iterable[tuple[str, str]]:
     for mistake in error.errors(include_url=False):
-        own = mistake["type"] == "value_error"  # ours: worded fully, and silent on secrets
+        from_validator = mistake["type"] == "value_error"  # our own text, which quotes no secret
         reason = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-        yield str(mistake["loc"][0]), reason if own else f"{reason}, not {mistake['input']!r}"
+        yield str(mistake["loc"][0]), reason if from_validator else f"{reason}, not {mistake['input']!r}"
 
 
-def _line(name: str, reason: str, from_variable: bool) -> str:
+def _format_mistake(name: str, reason: str, from_variable: bool) -> str:
     source = f" (from {variable(name)})" if from_variable else ""
     return f"{option(name)}{source}: {reason}"

@@ -1,4 +1,4 @@
-"""Catalogue files: YAML, with every mistake named by its line."""
+"""Catalogue files in YAML: read one, or name every mistake with its line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Lines = dict[str, int]
 
 
 class CatalogueFileError(ValueError):
-    """A file that holds no catalogue; the text has one line per mistake: ``file:line: path: reason``."""
+    """The file holds no valid catalogue. The text has one line per mistake: ``file:line: path: reason``."""
 
 
-def load(path: Path) -> Catalogue:
-    """Read a catalogue.
+def read_catalogue(path: Path) -> Catalogue:
+    """Read a catalogue file.
 
     Raises
     ------
@@ -30,17 +30,22 @@ def load(path: Path) -> Catalogue:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueFileError(f"{path}: cannot be read: {error}") from None
-    return loads(text, str(path))
+    return parse_catalogue(text, str(path))
 
 
 def example() -> Catalogue:
-    """Read the example that comes with the service."""
+    """Return the example catalogue that comes with the service."""
     source = files("decision_service") / "catalogues" / "example.yaml"
-    return loads(source.read_text(encoding="utf-8"), "example.yaml")
+    return parse_catalogue(source.read_text(encoding="utf-8"), "example.yaml")
 
 
-def loads(text: str, name: str) -> Catalogue:
-    """Read a catalogue from YAML text; ``name`` stands for the file in messages.
+def parse_catalogue(text: str, name: str) -> Catalogue:
+    """Return the catalogue in a YAML text.
+
+    Parameters
+    ----------
+    name
+        Name of the file in error messages.
 
     Raises
     ------
@@ -55,7 +60,7 @@ def loads(text: str, name: str) -> Catalogue:
         where = f"{name}:{mark.line + 1}" if mark is not None else name
         raise CatalogueFileError(f"{where}: is not YAML: {getattr(error, 'problem', error)}") from None
     lines: Lines = {}
-    mistakes = [] if root is None else list(_walk(root, (), lines))
+    mistakes = [] if root is None else list(_record_lines(root, (), lines))
     if not isinstance(document, dict):
         raise CatalogueFileError(f"{name}:1: must be a mapping of the catalogue's keys")
     try:
@@ -63,12 +68,14 @@ def loads(text: str, name: str) -> Catalogue:
     except CatalogueError as error:
         mistakes += error.mistakes
     if mistakes:
-        raise CatalogueFileError("\n".join(f"{name}:{_line(each, lines)}: {_text(each)}" for each in mistakes))
+        raise CatalogueFileError(
+            "\n".join(f"{name}:{_find_line(mistake, lines)}: {_describe(mistake)}" for mistake in mistakes)
+        )
     return catalogue
 
 
-def _walk(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> Iterator[Mistake]:
-    """Note the line of every path, and find keys that stand twice."""
+def _record_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> Iterator[Mistake]:
+    """Record the line of every path in ``lines``, and yield a mistake for each key that occurs twice."""
     lines.setdefault(".".join(path), node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -78,19 +85,19 @@ def _walk(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> Iterator[Mist
             if key.value in seen:
                 yield Mistake(".".join(here), f"stands twice, again in line {key.start_mark.line + 1}")
             seen.add(key.value)
-            yield from _walk(value, here, lines)
+            yield from _record_lines(value, here, lines)
     elif isinstance(node, yaml.SequenceNode):
-        for number, each in enumerate(node.value):
-            yield from _walk(each, (*path, str(number)), lines)
+        for number, item in enumerate(node.value):
+            yield from _record_lines(item, (*path, str(number)), lines)
 
 
-def _line(mistake: Mistake, lines: Lines) -> int:
-    """Give the line of a path, or of the nearest that encloses it."""
+def _find_line(mistake: Mistake, lines: Lines) -> int:
+    """Return the line of the mistake's path, or of the nearest path that encloses it."""
     path = mistake.path.split(".")
     while path and ".".join(path) not in lines:
         path.pop()
     return lines.get(".".join(path), 1)
 
 
-def _text(mistake: Mistake) -> str:
+def _describe(mistake: Mistake) -> str:
     return f"{mistake.path}: {mistake.message}" if mistake.path else mistake.message

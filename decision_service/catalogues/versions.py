@@ -1,4 +1,4 @@
-"""Versions of the catalogue: each is a row of the log, and the latest is in force."""
+"""Versions of the catalogue. Each version is a row of the log, and the latest one is in force."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _ROWS = 1_000
 
 
 def latest_catalogue(log: EventLog) -> CatalogueRow | None:
-    """Give the version in force."""
+    """Return the version in force, or None in a new log."""
     stored = log.last_of_kind(CatalogueRow.kind)
     row = decode(stored.body) if stored is not None else None
     return row if isinstance(row, CatalogueRow) else None
 
 
-def checked(document: Mapping[str, Any]) -> Catalogue:
-    """Validate a catalogue that came over HTTP.
+def validate_catalogue(document: Mapping[str, Any]) -> Catalogue:
+    """Return the catalogue in a document that came over HTTP.
 
     Raises
     ------
     Invalid
-        Naming every mistake by its path.
+        When the document is no valid catalogue; names every mistake by its path.
     """
     try:
         catalogue = Catalogue.from_document(document)
@@ -44,38 +44,38 @@ def checked(document: Mapping[str, Any]) -> Catalogue:
     return catalogue
 
 
-def enter_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Literal["file", "api"]) -> int:
-    """Log a catalogue as a new version unless it is the latest already; give its version."""
+def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Literal["file", "api"]) -> int:
+    """Append a catalogue to the log unless it equals the latest version, and return its version."""
     while True:
-        known = latest_catalogue(log)
-        if known is not None and Catalogue.from_document(known.document) == catalogue:
-            return known.version
-        row = CatalogueRow(at, (known.version if known else 0) + 1, catalogue.to_document(), source)
+        latest = latest_catalogue(log)
+        if latest is not None and Catalogue.from_document(latest.document) == catalogue:
+            return latest.version
+        row = CatalogueRow(at, (latest.version if latest else 0) + 1, catalogue.to_document(), source)
         (result,) = log.append([Entry(row.kind, at, encode(row), key=catalogue_key(row.version))])
         if not isinstance(result, Conflict):
             return row.version
 
 
-def catalogue_at_start(log: EventLog, told: Catalogue | None, at: float) -> Rulebook:
-    """Give the catalogue that a service starts with.
+def catalogue_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> Rulebook:
+    """Return the rulebook of the catalogue that a service starts with.
 
-    Without a file it is the latest in the log, or the example. A file that changed since it was last read
-    comes into force; an unchanged one does not undo what was put over HTTP since.
+    Without a file this is the latest catalogue in the log, or the example. A file that has changed since it was last
+    read comes into force as a new version. An unchanged file does not, so a catalogue put over HTTP stays in force.
     """
-    known = latest_catalogue(log)
-    if known is None or (told is not None and told != _last_file(log)):
-        enter_catalogue(log, told if told is not None else example(), at, "file")
-        known = latest_catalogue(log)
-    if known is None:
+    latest = latest_catalogue(log)
+    if latest is None or (from_file is not None and from_file != _last_from_file(log)):
+        append_catalogue(log, from_file if from_file is not None else example(), at, "file")
+        latest = latest_catalogue(log)
+    if latest is None:
         raise LookupError("the log has lost its catalogue")
-    return Rulebook.of(Catalogue.from_document(known.document), known.version)
+    return Rulebook.of(Catalogue.from_document(latest.document), latest.version)
 
 
-def _last_file(log: EventLog) -> Catalogue | None:
-    """Give the catalogue that last came from a file."""
-    after, found = 0, None
+def _last_from_file(log: EventLog) -> Catalogue | None:
+    """Return the latest catalogue that came from a file."""
+    after, latest = 0, None
     while rows := log.read(after, _ROWS, [CatalogueRow.kind]):
         after = rows[-1].position
-        known = [row for row in map(decode, (each.body for each in rows)) if isinstance(row, CatalogueRow)]
-        found = next((row for row in reversed(known) if row.source == "file"), found)
-    return None if found is None else Catalogue.from_document(found.document)
+        catalogues = [row for row in (decode(stored.body) for stored in rows) if isinstance(row, CatalogueRow)]
+        latest = next((row for row in reversed(catalogues) if row.source == "file"), latest)
+    return None if latest is None else Catalogue.from_document(latest.document)

@@ -1,4 +1,4 @@
-"""Measurements: the one form in which commands write results, with the facts of the machine."""
+"""Measurements: the form in which all commands write their results, with the facts of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("notification-decision-service", "ray", "vowpal-wabbit-next", "nump
 
 @dataclass(frozen=True)
 class Measured:
-    """A named value with its interval, where it has one; names are dotted and stable."""
+    """A named value, with its interval if it has one. Names have dots, and do not change between versions."""
 
     name: str
     value: float
@@ -26,15 +26,15 @@ class Measured:
     unit: str = ""
 
 
-def facts(**own: Any) -> dict[str, Any]:
-    """Give what a reader needs to judge a number: interpreter, processor, versions, commit, and ``own``."""
+def facts(**of_the_run: Any) -> dict[str, Any]:
+    """Return the facts behind a number: Python, processor, versions, commit, and those of the run itself."""
     return {
         "python": platform.python_version(),
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": _commit(),
-        **own,
+        **of_the_run,
     }
 
 
@@ -60,9 +60,9 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Give the commit of the checkout that this code runs from, if it is one."""
+    """Return the commit of the checkout that this code runs from, or None without a checkout."""
     try:
-        found = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
             capture_output=True,
             text=True,
@@ -70,4 +70,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

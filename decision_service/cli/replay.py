@@ -1,4 +1,4 @@
-"""``decision-service replay``: real purchases through a running service, beside rule and uniform."""
+"""``decision-service replay``: replay real purchases through a running service, beside two baselines."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from simulators.replay.replay import Replay
 from simulators.shops.base import Shop
 from simulators.shops.local import FixedPolicy, LocalShop
 
-_NEEDED_TRIGGERS = ("post_purchase", "welcome", "first_order")
+_REQUIRED_TRIGGERS = ("post_purchase", "welcome", "first_order")
 
 
 def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None, columns: Columns = UCI) -> int:
-    """Replay a file of purchases; return the exit code."""
+    """Replay a file of purchases, and return the exit code."""
     errors = Console(stderr=True)
     try:
         purchases = read_purchases(file, columns)[:limit]
@@ -33,25 +33,25 @@ def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None
             raise PurchasesUnreadable(f"{file.name}: holds no purchase")
         with RemoteShop.connect(url) as shop:
             catalogue = shop.catalogue()
-            _check(catalogue)
-            runs = _runs(shop, catalogue, purchases, seed, errors)
+            _require_triggers(catalogue)
+            runs = _replay_all(shop, catalogue, purchases, seed, errors)
     except (PurchasesUnreadable, ShopRefused) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False)
         return 1
-    results = _results(runs)
-    _show(runs, results)
+    results = _measure(runs)
+    _print(runs, results)
     if json is not None:
         write(json, results, facts(seed=seed, purchases=len(purchases), file=file.name))
     return 0
 
 
-def columns(order: str, shopper: str, time: str, price: str, quantity: str, product: str) -> Columns:
-    """Make the columns of what was typed; empty is none.
+def parse_columns(order: str, shopper: str, time: str, price: str, quantity: str, product: str) -> Columns:
+    """Return the columns from the headers that were typed; an empty header means no such column.
 
     Raises
     ------
     typer.BadParameter
-        When one is missing that must be there.
+        When a required column is empty.
     """
     try:
         return Columns(order or None, shopper, time, price, quantity or None, product or None)
@@ -59,16 +59,16 @@ def columns(order: str, shopper: str, time: str, price: str, quantity: str, prod
         raise typer.BadParameter(str(error)) from None
 
 
-def _check(catalogue: Catalogue) -> None:
-    missing = [trigger for trigger in _NEEDED_TRIGGERS if trigger not in catalogue.triggers]
+def _require_triggers(catalogue: Catalogue) -> None:
+    missing = [trigger for trigger in _REQUIRED_TRIGGERS if trigger not in catalogue.triggers]
     if missing:
         raise ShopRefused(f"the service's catalogue has no trigger {', '.join(missing)}, which a replay asks about")
 
 
-def _runs(
+def _replay_all(
     service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
 ) -> list[Run]:
-    """Let the service, the rule and uniform meet the same arrivals; the baselines act without a floor."""
+    """Replay the same purchases to the service, the rule and uniform choice; the baselines explore nothing."""
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
     shops: list[tuple[str, Shop]] = [
         ("service", service),
@@ -84,11 +84,11 @@ def _runs(
         ]
 
 
-def _results(runs: list[Run]) -> list[Measured]:
+def _measure(runs: list[Run]) -> list[Measured]:
     service, *others = runs
-    part = service.last_quarter()
+    quarter = service.last_quarter()
     per_decision = [
-        Measured(f"replay.{run.name}.{name}", float(values[part].mean()), unit="reward")
+        Measured(f"replay.{run.name}.{name}", float(values[quarter].mean()), unit="reward")
         for run in runs
         for name, values in (
             ("reward_per_decision", run.expected),
@@ -105,31 +105,31 @@ def _results(runs: list[Run]) -> list[Measured]:
         )
     ]
     differences = [
-        _measured(f"replay.{name}service_minus_{run.name}", estimate(service, run, part))
+        _measure_difference(f"replay.{name}service_minus_{run.name}", estimate(service, run, quarter))
         for run in others
         for name, estimate in (("", difference), ("realised.", realised_difference))
     ]
     return per_decision + differences + totals
 
 
-def _measured(name: str, estimate: Estimate) -> Measured:
+def _measure_difference(name: str, estimate: Estimate) -> Measured:
     return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
 
 
-def _show(runs: list[Run], results: list[Measured]) -> None:
+def _print(runs: list[Run], results: list[Measured]) -> None:
     console = Console()
     table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
     headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for weeks in zip(*(run.weeks() for run in runs), strict=True):
-        own = weeks[0]
-        counts = (own.week, own.decisions, own.sends, own.clicks, own.opt_outs)
-        table.add_row(*map(str, counts), *(f"{week.reward_per_decision:.3f}" for week in weeks))
+        week = weeks[0]
+        counts = (week.week, week.decisions, week.sends, week.clicks, week.opt_outs)
+        table.add_row(*map(str, counts), *(f"{run_week.reward_per_decision:.3f}" for run_week in weeks))
     console.print(table)
     for result in results:
         if result.low is not None and result.high is not None:
-            # The difference of the last quarter's reward per decision, with its 95 % interval.
+            # The difference in reward per decision of the last quarter, with its 95 % interval.
             sign = "above" if result.low > 0 else "below" if result.high < 0 else "not apart from"
             console.print(
                 f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}], {sign} zero",

@@ -7,41 +7,36 @@ from contextlib import suppress
 
 import typer
 
+from decision_service.cli.messages import print_error
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.supervisor import Supervisor
 from decision_service.settings import Settings, SettingsRefused
 
 APPLICATION = "decision_service.runtime.deployments:build_application"
 
-_REFUSED_SETTINGS = 2
-_FAILED = 1
+_FAILED, _SETTINGS_REFUSED = 1, 2
 
 
 def run(options: Mapping[str, str | None], *, application: str = APPLICATION) -> int:
-    """Serve until stopped; return the exit code.
+    """Run the service until it is stopped, and return the exit code.
 
     Parameters
     ----------
     options
-        Setting → value as typed, None where not given.
+        Setting → value as typed; None for an absent option.
     application
-        ``module:function`` of what builds the Serve application from the settings.
+        ``module:function`` of the function that builds the Serve application from the settings.
     """
     try:
         return Supervisor(Settings.load(options), application, _say).run()
     except SettingsRefused as refusal:
-        _complain(str(refusal))
-        return _REFUSED_SETTINGS
+        print_error(str(refusal))
+        return _SETTINGS_REFUSED
     except (StartRefused, ServiceDied) as failure:
-        _complain(str(failure))
+        print_error(str(failure))
         return _FAILED
 
 
 def _say(line: str) -> None:
-    with suppress(BrokenPipeError):  # nobody reads on; the service stays
+    with suppress(BrokenPipeError):  # nobody reads the output any more; the service goes on
         typer.echo(line)
-
-
-def _complain(text: str) -> None:
-    for line in text.splitlines():
-        typer.echo(f"decision-service: {line}", err=True)

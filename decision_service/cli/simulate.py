@@ -1,4 +1,4 @@
-"""``decision-service simulate``: a policy among simulated shoppers, beside baselines and the oracle."""
+"""``decision-service simulate``: run a policy on simulated shoppers, beside baselines and the oracle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from decision_service.catalogues.file import CatalogueFileError, example, load
+from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
 from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.simulation_page import page
@@ -35,16 +35,16 @@ from simulators.shops.oracle import OraclePolicy
 from simulators.world.truth import Truth
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
-"""Prices of an opt-out and of load that the oracle weighs the future by; judgement, close to the best of a few."""
+"""What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
 
 
 class SimulationRefused(ValueError):
-    """What was asked for makes no simulation; the text names the option."""
+    """The options make no simulation; the text names the option."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What was asked for on the command line."""
+class SimulateOptions:
+    """The options of the command, as in ``decision-service simulate --help``."""
 
     scenario: str
     shoppers: int
@@ -59,18 +59,18 @@ class Options:
     report: Path | None
 
 
-def run(options: Options) -> int:
-    """Simulate; return the exit code."""
+def run(options: SimulateOptions) -> int:
+    """Run the simulations, show and write the results, and return the exit code."""
     errors = Console(stderr=True)
     try:
-        with _service(options.url) as shop:
-            study, contenders = _planned(options, shop)
+        with _connect(options.url) as shop:
+            study, contenders = _plan(options, shop)
             results = _compare(study, contenders, errors)
     except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False)
         return 1
-    measured = measurements(results)
-    _show(contenders, results)
+    measured = measure(results)
+    _print(contenders, results)
     about = facts(
         seed=options.seed,
         seeds=len(study.seeds),
@@ -87,13 +87,13 @@ def run(options: Options) -> int:
 
 
 @contextmanager
-def _service(url: str | None) -> Iterator[RemoteShop | None]:
+def _connect(url: str | None) -> Iterator[RemoteShop | None]:
     with RemoteShop.connect(url) if url is not None else nullcontext(None) as shop:
         yield shop
 
 
-def _planned(options: Options, shop: RemoteShop | None) -> tuple[Study, list[Contender]]:
-    """Make everything that is to run; what makes no sense is refused here, before anything has."""
+def _plan(options: SimulateOptions, shop: RemoteShop | None) -> tuple[Study, list[Contender]]:
+    """Build everything that is to run, so that bad options are refused before anything runs."""
     try:
         study = _study(options, shop)
         return study, _contenders(options, study, shop)
@@ -101,7 +101,7 @@ def _planned(options: Options, shop: RemoteShop | None) -> tuple[Study, list[Con
         raise SimulationRefused(str(error)) from error
 
 
-def _study(options: Options, shop: RemoteShop | None) -> Study:
+def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
     if shop is not None:
         if options.seeds != 1:
             raise ValueError("seeds must be 1 with --url: a service can be asked only while it is fresh")
@@ -109,7 +109,7 @@ def _study(options: Options, shop: RemoteShop | None) -> Study:
             raise ValueError("catalog must not be given with --url: the service has its own")
         catalogue = shop.catalogue()
     else:
-        catalogue = example() if options.catalog is None else load(options.catalog)
+        catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
     world = scenario(options.scenario)
     if options.weeks != world.weeks:
         world = world.lasting(options.weeks)
@@ -117,20 +117,20 @@ def _study(options: Options, shop: RemoteShop | None) -> Study:
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
 
-def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list[Contender]:
+def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
-    minds = {
+    policies = {
         "default": policy_contender("default", lambda world: LearningPolicy(rulebook, learned_policy), rulebook),
         "rule": policy_contender("rule", lambda world: FixedPolicy(rule_policy(epsilon=0.0)), rulebook),
-        "random": policy_contender("random", lambda world: FixedPolicy(uniform_policy()), rulebook),
+        "uniform": policy_contender("uniform", lambda world: FixedPolicy(uniform_policy()), rulebook),
         "oracle": policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
     }
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
-    elif options.policy in minds:
-        first = minds.pop(options.policy)
+    elif options.policy in policies:
+        first = policies.pop(options.policy)
     else:
-        raise ValueError(f"policy must be one of {', '.join(minds)}, not {options.policy!r}")
+        raise ValueError(f"policy must be one of {', '.join(policies)}, not {options.policy!r}")
     if not options.baselines:
         return [first]
     fixed = [
@@ -138,7 +138,7 @@ def _contenders(options: Options, study: Study, shop: RemoteShop | None) -> list
         sender_contender("push daily", push_daily),
         sender_contender("3 per week", three_a_week),
     ]
-    others = [contender for name, contender in minds.items() if name != "default"]
+    others = [contender for name, contender in policies.items() if name != "default"]
     return [first, *fixed, *others]
 
 
@@ -167,19 +167,19 @@ _COLUMNS: tuple[tuple[str, str, str, Callable[[Result], float]], ...] = (
 )
 
 
-def measurements(results: list[Result]) -> list[Measured]:
-    """Give every number with its interval over seeds; names are ``simulate.<contender>.<number>``."""
+def measure(results: list[Result]) -> list[Measured]:
+    """Return every number with its interval over seeds; the names are ``simulate.<contender>.<number>``."""
     measured = []
     for name in dict.fromkeys(result.contender for result in results):
-        own = [result for result in results if result.contender == name]
-        for key, _, unit, of in _COLUMNS:
-            found = over_seeds([of(result) for result in own])
-            low, high = (found.low, found.high) if len(own) > 1 else (None, None)
-            measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", found.value, low, high, unit))
+        of_contender = [result for result in results if result.contender == name]
+        for key, _, unit, number_of in _COLUMNS:
+            mean = over_seeds([number_of(result) for result in of_contender])
+            low, high = (mean.low, mean.high) if len(of_contender) > 1 else (None, None)
+            measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", mean.value, low, high, unit))
     return measured
 
 
-def _show(contenders: list[Contender], results: list[Result]) -> None:
+def _print(contenders: list[Contender], results: list[Result]) -> None:
     table = Table(
         title="Simulated shoppers",
         caption="value: expected incremental margin per shopper against the same shoppers without any send",
@@ -187,9 +187,9 @@ def _show(contenders: list[Contender], results: list[Result]) -> None:
     table.add_column("", no_wrap=True)
     for contender in contenders:
         table.add_column(contender.name, justify="right")
-    for _, heading, _, of in _COLUMNS:
+    for _, heading, _, number_of in _COLUMNS:
         cells = (
-            over_seeds([of(result) for result in results if result.contender == contender.name]).value
+            over_seeds([number_of(result) for result in results if result.contender == contender.name]).value
             for contender in contenders
         )
         table.add_row(heading, *(f"{cell:.3f}" for cell in cells))

@@ -56,7 +56,7 @@ def _verdict(policy: str, by_name: Mapping[str, Sequence[Result]]) -> str:
         return over_seeds([result.last_weeks for result in by_name[name]]).value
 
     own, parts = last(policy), []
-    for name, words in (("rule", "the business rule"), ("random", "random legal choice"), ("oracle", "the oracle")):
+    for name, words in (("rule", "the business rule"), ("uniform", "uniform choice"), ("oracle", "the oracle")):
         if name in by_name and name != policy and last(name) > 0:
             parts.append(f"{own / last(name):.0%} of {words}")
     compared = f": {', '.join(parts)}" if parts else ""

@@ -1,7 +1,7 @@
-"""The directory of everything that lasts, and the proof that one service alone uses it.
+"""The data directory, and the lock by which a single service uses it.
 
-The file ``service.lock`` is locked (``flock``) as long as the service or what is left of it runs, and holds
-the record of that run: enough to find and end what a killed service left behind.  The kernel releases the
+The file ``service.lock`` is locked (``flock``) as long as any process of the service runs. The file holds the record
+of that run, so that the next start can find and end the processes that a killed service left. The kernel releases the
 lock when its last holder dies, so a stale file never blocks a start.
 """
 
@@ -20,21 +20,22 @@ import psutil
 from decision_service.runtime.errors import StartRefused
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What a running service records in its data directory.
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of a running service in its data directory.
 
     Attributes
     ----------
     token
-        Random mark that every process of this run carries in its environment.
+        Random text that every process of this run has in its environment.
     home
-        Device and inode of the data directory: a copied directory must not claim the original's processes.
+        Device and inode of the data directory. The record in a copied directory is not valid: the processes that it
+        names belong to the original.
     runtime
-        Path of the run's private directory of sockets.
+        Path of the run's runtime directory, which holds its sockets.
     pid, started_at
-        The supervisor, as the operating system knows it.
+        Process id and start time of the supervisor.
     url
-        Where it answers.
+        Address of the HTTP API.
     """
 
     token: str
@@ -45,7 +46,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
     def is_alive(self) -> bool:
-        """Return whether the recorded supervisor still runs (and its number was not given to another)."""
+        """Return whether the supervisor still runs; a later process with the same id does not count."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started_at) < 1.0
@@ -55,55 +56,54 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Hold:
-    """A held lock: the file descriptor keeps it, wherever it is inherited."""
+class DirectoryLock:
+    """The lock of a data directory. Every process that inherits the file descriptor holds the lock."""
 
     fd: int
 
-    def write(self, run: Run) -> None:
-        """Record the run."""
+    def write_record(self, run: RunRecord) -> None:
         text = msgspec.json.encode(run)
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, text, 0)
 
-    def forget(self) -> None:
-        """Record that nothing is left to clear."""
+    def erase_record(self) -> None:
+        """Erase the record of the run, since nothing is left to clear."""
         os.ftruncate(self.fd, 0)
 
     def release(self) -> None:
-        """Let go of the lock, unless a child still holds it."""
+        """Release the lock here; a child process that inherited the descriptor holds it on."""
         os.close(self.fd)
 
 
 @dataclass(frozen=True)
 class DataDirectory:
-    """A data directory by its absolute path."""
+    """A data directory: the log, the models, the lock and the log files of one service."""
 
     path: Path
 
     @property
     def logs(self) -> Path:
-        """Where every process of the service writes what it has to say."""
+        """Directory of the log files of all processes."""
         return self.path / "logs"
 
     @property
     def service_log(self) -> Path:
-        """What the service and Ray print."""
+        """File with the output of the service and of Ray."""
         return self.logs / "service.log"
 
     @property
     def identity(self) -> str:
-        """Device and inode, which a copy does not share."""
+        """Device and inode of the directory; a copy has others."""
         status = self.path.stat()
         return f"{status.st_dev}:{status.st_ino}"
 
     def prepare(self) -> None:
-        """Make the directory and its logs, for their owner only.
+        """Make the directory and its directory of log files, readable by their owner only.
 
         Raises
         ------
         StartRefused
-            When it cannot be made or written to.
+            When the directory cannot be made or written to.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,34 +113,34 @@ class DataDirectory:
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise StartRefused(f"--data-dir: cannot write into {self.path}")
 
-    def last_run(self) -> Run | None:
-        """Return the record of the run that holds, or last held, this very directory; None without one."""
+    def last_run(self) -> RunRecord | None:
+        """Return the record of the run that uses or last used this directory, or None."""
         try:
-            run = msgspec.json.decode((self.path / "service.lock").read_bytes(), type=Run)
+            run = msgspec.json.decode((self.path / "service.lock").read_bytes(), type=RunRecord)
         except (OSError, msgspec.DecodeError):
             return None
         return run if run.home == self.identity else None
 
-    def hold(self) -> Hold | None:
-        """Lock the directory for one service; None when another process holds it."""
+    def lock(self) -> DirectoryLock | None:
+        """Lock the directory; return None when another process holds the lock."""
         fd = os.open(self.path / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return None
-        return Hold(fd)
+        return DirectoryLock(fd)
 
     def rotate_log(self) -> None:
-        """Keep the service log of the run before as ``service.log.1``."""
+        """Rename the service log of the previous run to ``service.log.1``."""
         with suppress(FileNotFoundError):
             self.service_log.replace(self.service_log.with_suffix(".log.1"))
 
     def keep_logs(self, source: Path) -> None:
-        """Move a run's Ray logs to ``logs/ray``, in the place of those of the run before."""
+        """Move a run's Ray logs to ``logs/ray``, and delete those of the previous run."""
         if not source.is_dir():
             return
         target = self.logs / "ray"
         shutil.rmtree(target, ignore_errors=True)
-        with suppress(OSError):  # a file that vanished meanwhile must not keep the rest from being cleared
+        with suppress(OSError):  # a file may vanish meanwhile; the caller must still clear the rest
             shutil.move(source, target)

@@ -1,8 +1,8 @@
 """The service on Ray Serve: replicas behind the ingress, and one learner.
 
-Replicas are stateless readers: what must outlive them is in the log, the registry and Redis. A new model
-version never goes through Serve's configuration, which would take replicas out of rotation; they look at the
-registry by themselves, and a broadcast tells them to look now.
+A replica keeps nothing that must outlive it: the log, the registry and Redis do. A new model version does not go
+through Serve's configuration, because a change of configuration restarts replicas. Replicas read new versions from the
+registry by themselves, and a broadcast makes them read it at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from decision_service.settings import Settings, metrics_directory
 APPLICATION = "decision-service"
 _REPLICA, _LEARNER = "replica", "learner"
 _ONGOING = 512
-"""Requests a replica works on at once; group commit and coalescing make many of them one."""
+"""Requests that a replica works on at once; group commit and coalescing share one trip among many of them."""
 
 _QUEUED = 256
 
@@ -40,18 +40,18 @@ _QUEUED = 256
     health_check_period_s=2,
 )
 class LearnerDeployment:
-    """The one learner; when it dies, Serve starts another, which goes on from the checkpoint."""
+    """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
 
     def __init__(self, settings: Settings) -> None:
         self._learner = open_learner(settings)
         self._learner.start()
 
     async def catch_up(self, position: int) -> int:
-        """Fold up to a log position, publish, and give the latest version."""
+        """Fold the log up to a position, publish, and return the latest version."""
         return await asyncio.to_thread(self._learner.catch_up, position)
 
     def check_health(self) -> None:
-        """Fail when nothing follows the log any more; Serve then starts another learner."""
+        """Raise when the learner's thread has died; Serve then starts another learner."""
         if not self._learner.is_alive:
             raise RuntimeError("the learner's thread died: the log says why")
 
@@ -70,14 +70,14 @@ class LearnerDeployment:
 )
 @serve.ingress()
 class Replica:
-    """Answers requests."""
+    """One process that answers requests."""
 
     def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
         self._settings = settings
         self._learner = learner
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """Make the application; Serve runs its lifespan."""
+        """Build the ASGI application. Serve calls this method, and runs the lifespan of the application."""
         self._service = Service(self._settings, self._fleet)
         return build_api(self._service, multiprocess_dir=metrics_directory())
 
@@ -85,7 +85,7 @@ class Replica:
         return RayFleet(self._learner, versions)
 
     async def refresh(self) -> ServedVersions:
-        """Look for newer versions now; say what is served."""
+        """Read newer versions from the registry now, and return the versions that are served."""
         return await self._service.versions.refresh()
 
 
@@ -112,7 +112,7 @@ class RayFleet:
             raise Unavailable(f"not every replica serves catalogue {catalogue} yet")
 
     async def _refresh(self) -> list[ServedVersions]:
-        """Let all replicas look for newer versions now, this one included."""
+        """Make all replicas, this one included, read newer versions from the registry now."""
         replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
         try:
             others: list[ServedVersions] = await replicas.broadcast("refresh").results_async()
@@ -122,13 +122,13 @@ class RayFleet:
 
 
 def build_application(settings: Settings) -> Application:
-    """Bind the deployments of a service.
+    """Return the Serve application of a service.
 
     Parameters
     ----------
     settings
-        With ``redis_url`` set.
+        Settings in which ``redis_url`` is set.
     """
-    # Ray's decorators make deployments of classes, which its annotations do not say.
+    # Ray's decorators turn the classes into deployments, but their annotations do not say so.
     learner, replica = cast(Deployment, LearnerDeployment), cast(Deployment, Replica)
     return replica.options(num_replicas=settings.replicas).bind(settings, learner.bind(settings))

@@ -1,4 +1,8 @@
-"""The driver as its supervisor sees it: launched, listened to, asked to stop, killed."""
+"""The driver process, seen from the supervisor: its configuration, its messages, and how to start and end it.
+
+The supervisor writes one :class:`DriverConfig` to the driver's standard input. The driver answers with messages,
+one line of JSON each, on an inherited file descriptor.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +18,70 @@ import msgspec
 
 import decision_service
 from decision_service.runtime import ray_cluster
-from decision_service.runtime.data_directory import DataDirectory, Run
-from decision_service.runtime.messages import Event, Order
-from decision_service.runtime.orphans import MARK
+from decision_service.runtime.data_directory import DataDirectory, RunRecord
+from decision_service.runtime.leftovers import TOKEN_VARIABLE
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
 
+class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a driver needs to start the service.
+
+    Attributes
+    ----------
+    settings
+        The settings as JSON.
+    application
+        ``module:function`` of the function that builds the Serve application from the settings.
+    runtime
+        Path of the run's directory of sockets.
+    ports
+        The ports to listen on.
+    messages, lock
+        Inherited file descriptors: the pipe for the driver's messages, and the lock of the data directory.
+    """
+
+    settings: str
+    application: str
+    runtime: str
+    ports: Ports
+    messages: int
+    lock: int
+
+
+class ProgressMessage(msgspec.Struct, frozen=True, tag="progress"):
+    """A step that takes a while has begun."""
+
+    text: str
+
+
+class ReadyMessage(msgspec.Struct, frozen=True, tag="ready"):
+    """The application answers requests."""
+
+
+class FailureMessage(msgspec.Struct, frozen=True, tag="failed"):
+    """The service cannot run."""
+
+    reason: str
+
+
+DriverMessage = ProgressMessage | ReadyMessage | FailureMessage
+
+
 class DriverProcess:
-    """A driver from its launch to its end.
+    """A driver process from its start to its end.
 
     Parameters
     ----------
-    order
-        What it shall do; its ``events`` descriptor is closed here once the driver has it.
+    config
+        The driver's configuration. Its ``messages`` descriptor is closed here once the driver has inherited it.
     environ
-        Its whole environment.
+        The complete environment of the process.
     data
-        Where its output goes and where it runs.
+        The driver runs in this directory and writes its output to the service log there.
     """
 
-    def __init__(self, order: Order, environ: dict[str, str], data: DataDirectory) -> None:
+    def __init__(self, config: DriverConfig, environ: dict[str, str], data: DataDirectory) -> None:
         with data.service_log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "decision_service.runtime.driver"],
@@ -42,33 +89,33 @@ class DriverProcess:
                 stdout=log,
                 stderr=log,
                 env=environ,
-                cwd=data.path,  # Ray lets its workers import from where it is started
-                pass_fds=(order.events, order.lock),
+                cwd=data.path,  # Ray's workers can import from the directory in which Ray was started
+                pass_fds=(config.messages, config.lock),
                 start_new_session=True,
             )
-        os.close(order.events)
-        with suppress(BrokenPipeError):  # it has died already; the events will end at once
-            self._send(msgspec.json.encode(order) + b"\n")
+        os.close(config.messages)
+        with suppress(BrokenPipeError):  # the driver has died already; its messages end at once
+            self._write_stdin(msgspec.json.encode(config) + b"\n")
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """Process id."""
         return self._process.pid
 
     def terminate(self) -> None:
-        """Ask it to stop."""
+        """Ask the driver to stop."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the driver at once."""
         self._process.kill()
 
     def wait(self) -> int:
-        """Wait for its end; return its exit code, negative for a signal."""
+        """Wait for the driver's end, and return its exit code: negative when a signal ended it."""
         return self._process.wait()
 
     def end(self) -> None:
-        """Make sure that it does not run."""
+        """Kill the driver if it still runs, and close its standard input."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -76,28 +123,29 @@ class DriverProcess:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
 
-    def _send(self, text: bytes) -> None:
-        if self._process.stdin is not None:  # stays open: its end would tell the driver to stop
+    def _write_stdin(self, text: bytes) -> None:
+        if self._process.stdin is not None:  # stays open: the end of its standard input makes the driver stop
             self._process.stdin.write(text)
             self._process.stdin.flush()
 
 
-def events(reader: int) -> Iterator[Event]:
-    """Yield what the driver tells until its end."""
+def read_messages(reader: int) -> Iterator[DriverMessage]:
+    """Yield the driver's messages until the driver ends."""
     with os.fdopen(reader, "rb") as lines:
         for line in lines:
-            yield msgspec.json.decode(line, type=Event)
+            yield msgspec.json.decode(line, type=DriverMessage)
 
 
-def environment(runtime: RuntimeDirectory, ports: Ports, run: Run) -> dict[str, str]:
-    """Return the driver's environment: this process's, Ray's settings, and the run's mark."""
+def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -> dict[str, str]:
+    """Return the driver's environment: this process's own, Ray's settings, and the run's token."""
     inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    return inherited | _import_path(inherited) | ray_cluster.environment(runtime, ports) | {MARK: run.token}
+    ray_settings = ray_cluster.build_environment(runtime, ports)
+    return inherited | _import_path(inherited) | ray_settings | {TOKEN_VARIABLE: run.token}
 
 
 def _import_path(inherited: dict[str, str]) -> dict[str, str]:
     root = str(Path(decision_service.__file__).parents[1])
     if root == sysconfig.get_path("purelib"):
         return {}
-    paths = [root, *filter(None, [inherited.get("PYTHONPATH")])]  # a checkout: import the same files
+    paths = [root, *filter(None, [inherited.get("PYTHONPATH")])]  # a checkout: the driver imports the same files
     return {"PYTHONPATH": os.pathsep.join(paths)}

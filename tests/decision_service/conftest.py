@@ -56,11 +56,11 @@ Start = Callable[..., AbstractAsyncContextManager[Replica]]
 
 @pytest.fixture(autouse=True)
 def _no_replica_stays() -> Iterator[None]:
-    """Let go of a test's replicas: FastAPI remembers every endpoint it has looked at, and so megabytes of weights."""
+    """Free a test's replicas: FastAPI caches every endpoint that it has inspected, with megabytes of weights."""
     yield
-    for each in vars(fastapi.dependencies.models).values():
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()
+    for value in vars(fastapi.dependencies.models).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
 
 
 @pytest.fixture

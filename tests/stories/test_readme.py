@@ -1,4 +1,4 @@
-"""The README, word for word: its curl lines against a service started as it says, and the verbs it names."""
+"""The README: its curl lines run against a service that is started as it says; its verbs and links exist."""
 
 from __future__ import annotations
 
@@ -38,37 +38,43 @@ def test_every_curl_line_answers_as_shown(service: Started) -> None:
     assert len(lines) == 4
     answers = []
     for line in lines:
-        own = line.replace("http://127.0.0.1:8000", service.run().url)
-        assert own != line
-        done = subprocess.run(["bash", "-c", own], capture_output=True, text=True, check=True)
+        addressed = line.replace("http://127.0.0.1:8000", service.run().url)
+        assert addressed != line
+        done = subprocess.run(["bash", "-c", addressed], capture_output=True, text=True, check=True)
         answers.append(json.loads(done.stdout))
     shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
-    decided, fed_back, explained, report = answers
-    assert decided.keys() == shown[0].keys()
-    assert (decided["event_id"], decided["decision"]) == ("cart-88213-1", "send")
-    assert by_day(decided) == by_day(shown[0])
-    assert fed_back == shown[1]
-    assert explained["propensity"] == decided["propensity"]
-    assert [outcome["type"] for outcome in explained["outcomes"]] == ["click"]
+    decision, feedback, explanation, report = answers
+    assert decision.keys() == shown[0].keys()
+    assert (decision["event_id"], decision["decision"]) == ("cart-88213-1", "send")
+    assert exclude_quiet_hours(decision) == exclude_quiet_hours(shown[0])
+    assert feedback == shown[1]
+    assert explanation["propensity"] == decision["propensity"]
+    assert [outcome["type"] for outcome in explanation["outcomes"]] == ["click"]
     assert (report["total"]["sends"], report["total"]["clicks"]) == (1, 1)
-    assert [row["group"] for row in report["rows"]] == [decided["action"]["channel"]]
+    assert [row["group"] for row in report["rows"]] == [decision["action"]["channel"]]
 
 
-def by_day(decided: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
-    """Give the size of the eligible set and the exclusions as if no channel were quiet: tests run at night too."""
-    quiet = sum(each["count"] for each in decided["excluded"] if each["reason"] == "quiet_hours")
-    return decided["eligible"] + quiet, [each for each in decided["excluded"] if each["reason"] != "quiet_hours"]
+def exclude_quiet_hours(decision: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+    """Return the size of the eligible set and the exclusions as if no channel were quiet: tests run at night too."""
+    quiet = sum(group["count"] for group in decision["excluded"] if group["reason"] == "quiet_hours")
+    return decision["eligible"] + quiet, [group for group in decision["excluded"] if group["reason"] != "quiet_hours"]
 
 
 def test_every_verb_it_names_exists() -> None:
-    known = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    verbs = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     named = set(re.findall(r"make ([a-z]+)", " ".join([*SHELL, *re.findall(r"`(.*?)`", README)])))
     assert named >= {"run", "test", "help"}
-    assert all(f"make {verb} " in known for verb in named)
+    assert all(f"make {verb} " in verbs for verb in named)
 
 
 def test_every_file_it_points_to_exists() -> None:
-    for name in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-            assert (ROOT / target).exists(), f"{name} points to {target}, which does not exist"
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/results/README.md", "docs/context.md"):
+        page = ROOT / name
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{name} points to {target}, which does not exist"
+
+
+def test_make_help_lists_every_verb() -> None:
+    declared = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE)) == set(" ".join(declared).split())

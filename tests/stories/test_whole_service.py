@@ -1,4 +1,4 @@
-"""The whole house as an operator runs it: Ray Serve, HAProxy, Redis, SQLite; killed under load, started again."""
+"""The whole service as an operator runs it (Ray Serve, HAProxy, Redis, SQLite): killed under load, started again."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ import yaml
 
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.sql import SqlLog
-from decision_service.runtime import orphans
+from decision_service.runtime import leftovers
 from policies.records.rows import DecisionRow, OutcomeRow, decode
 from tests.decision_service.learning.test_learner import folded_at_once
-from tests.decision_service.runtime.started import Started, left_of
+from tests.decision_service.runtime.started import Started, processes_of
 from tests.factories import DAY_S, small_document
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service"), pytest.mark.anyio]
@@ -36,7 +36,7 @@ CAP, WINDOW_S = 3, 2 * DAY_S
 SHOPPERS = 40
 
 
-class House(Started):
+class WholeService(Started):
     """The real service on a request clock, with two replicas."""
 
     def __init__(self, data_dir: Path, temp_dir: Path) -> None:
@@ -49,12 +49,12 @@ class House(Started):
         return httpx.AsyncClient(base_url=self.run().url, timeout=30)
 
     def kill(self) -> None:
-        """Kill every process of the tree at once, as a power cut would."""
-        doomed = [*orphans.marked(self.run().token), psutil.Process(self.process.pid)]
-        for process in doomed:
+        """Kill every process of the run at once, as a power cut would."""
+        processes = [*leftovers.find_processes(self.run().token), psutil.Process(self.process.pid)]
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(doomed, timeout=10)
+        psutil.wait_procs(processes, timeout=10)
         self.exit_code()
 
 
@@ -66,8 +66,8 @@ def temp_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, temp_dir: Path) -> Iterator[House]:
-    started = House(tmp_path / "data", temp_dir)
+def service(tmp_path: Path, temp_dir: Path) -> Iterator[WholeService]:
+    started = WholeService(tmp_path / "data", temp_dir)
     started.await_line("is ready")
     yield started
     if started.process.poll() is None:
@@ -75,7 +75,7 @@ def house(tmp_path: Path, temp_dir: Path) -> Iterator[House]:
 
 
 class Load:
-    """Shops that decide and give feedback without pause, and remember what was acknowledged."""
+    """Clients that ask for decisions and send feedback without pause, and record every acknowledged call."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -86,16 +86,16 @@ class Load:
         self.now = START
 
     async def run(self, client: httpx.AsyncClient, *, decisions: int) -> None:
-        """Load the service until so many decisions were acknowledged, or it dies."""
-        workers = [asyncio.create_task(self._shop(client)) for _ in range(16)]
-        clock = asyncio.create_task(self._clock(client))
+        """Load the service until so many decisions are acknowledged, or the service dies."""
+        workers = [asyncio.create_task(self._decide(client)) for _ in range(16)]
+        clock = asyncio.create_task(self._advance_clock(client))
         while len(self.answers) < decisions and not all(worker.done() for worker in workers):
             await asyncio.sleep(0.01)
         for task in (*workers, clock):
             task.cancel()
         await asyncio.gather(*workers, clock, return_exceptions=True)
 
-    async def _shop(self, client: httpx.AsyncClient) -> None:
+    async def _decide(self, client: httpx.AsyncClient) -> None:
         while True:
             event_id = f"{self._name}-{next(self._number)}"
             body = {
@@ -108,19 +108,19 @@ class Load:
             if answer.status_code != 200:
                 continue
             self.answers[event_id] = answer.content
-            told = answer.json()
-            if told["decision"] == "send":
-                await self._react(client, event_id, told)
+            decision = answer.json()
+            if decision["decision"] == "send":
+                await self._send_feedback(client, event_id, decision["send_at"])
 
-    async def _react(self, client: httpx.AsyncClient, event_id: str, told: dict[str, Any]) -> None:
+    async def _send_feedback(self, client: httpx.AsyncClient, event_id: str, at: str) -> None:
         kind = self._random.choices(["click", "ignore", "opt_out"], [5, 5, 0.2])[0]
-        outcome = {"event_id": event_id, "feedback_id": "f", "type": kind, "at": told["send_at"], "now": self._time()}
+        outcome = {"event_id": event_id, "feedback_id": "f", "type": kind, "at": at, "now": self._time()}
         answer = await client.post("/v1/feedback", json=outcome)
         if answer.status_code == 202:
             assert answer.json()["results"][0]["status"] in ("accepted", "late")
             self.feedback.add((event_id, kind))
 
-    async def _clock(self, client: httpx.AsyncClient) -> None:
+    async def _advance_clock(self, client: httpx.AsyncClient) -> None:
         while True:
             self.now += timedelta(hours=6)
             await client.post("/v1/clock", json={"now": self._time()})
@@ -130,17 +130,17 @@ class Load:
         return self.now.isoformat()
 
 
-def rows_of(house: House) -> list[Any]:
-    log = SqlLog.open(f"sqlite:///{house.data.path}/decisions.sqlite")
+def read_rows(service: WholeService) -> list[Any]:
+    log = SqlLog.open(f"sqlite:///{service.data.path}/decisions.sqlite")
     rows = [decode(row.body) for row in log.read(0, 1_000_000)]
     log.close()
     return rows
 
 
-def overfull_windows(rows: list[Any]) -> list[str]:
-    """Name shoppers for whom some half-open window of the cap's length holds more sends than the cap.
+def find_shoppers_over_the_cap(rows: list[Any]) -> list[str]:
+    """Return the shoppers with more sends than the cap in some half-open window of the cap's length.
 
-    An opt-out voids the shopper's other sends on its channel that are still ahead.
+    An opt-out voids the shopper's other sends on its channel that have not left yet.
     """
     sends: dict[str, dict[str, DecisionRow]] = defaultdict(dict)
     for row in rows:
@@ -152,46 +152,48 @@ def overfull_windows(rows: list[Any]) -> list[str]:
                     del sends[row.shopper_id][event_id]
     return [
         shopper
-        for shopper, own in sends.items()
-        for begin in (send.send_at or 0 for send in own.values())
-        if sum(begin <= (send.send_at or 0) < begin + WINDOW_S for send in own.values()) > CAP
+        for shopper, by_event in sends.items()
+        for begin in (send.send_at or 0 for send in by_event.values())
+        if sum(begin <= (send.send_at or 0) < begin + WINDOW_S for send in by_event.values()) > CAP
     ]
 
 
-# The HTTP client leaves connections unclosed that a kill cuts while they are made.
+# The HTTP client does not close a connection that a kill cuts during its start.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 async def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_happens_twice(
-    house: House, temp_dir: Path
+    service: WholeService, temp_dir: Path
 ) -> None:
     load = Load(1)
-    async with house.client() as client:
+    async with service.client() as client:
         running = asyncio.create_task(load.run(client, decisions=1_000_000))
         while len(load.answers) < 1_500:
             assert not running.done(), "the load ended by itself"
             await asyncio.sleep(0.01)
-        house.kill()
+        service.kill()
         await running
-    gc.collect()  # here, where it may be
-    again = House(house.data.path, temp_dir)
+    gc.collect()  # the warning about those connections may come here, and in no later test
+    again = WholeService(service.data.path, temp_dir)
     again.await_line("is ready")
     assert "The last run was killed" in again.output
-    rows = rows_of(again)
+    rows = read_rows(again)
     logged = {row.event_id: row.answer.encode() for row in rows if isinstance(row, DecisionRow)}
     assert {event_id: logged.get(event_id) for event_id in load.answers} == load.answers
     assert load.feedback <= {(row.event_id, row.type) for row in rows if isinstance(row, OutcomeRow)}
-    assert overfull_windows(rows) == []
+    assert find_shoppers_over_the_cap(rows) == []
 
     more = Load(2)
     more.now = load.now
     async with again.client() as client:
         await more.run(client, decisions=1_000)
-        repeated = await asyncio.gather(*(client.get(f"/v1/decisions/{each}") for each in list(load.answers)[::100]))
+        repeated = await asyncio.gather(
+            *(client.get(f"/v1/decisions/{event_id}") for event_id in list(load.answers)[::100])
+        )
         assert all(answer.status_code == 200 for answer in repeated)
         end = (more.now + timedelta(days=10)).isoformat()
         assert (await client.post("/v1/clock", json={"now": end})).json()["version"] > 0
     assert again.signal_group(signal.SIGINT) == 0
-    rows = rows_of(again)
-    assert overfull_windows(rows) == []
+    rows = read_rows(again)
+    assert find_shoppers_over_the_cap(rows) == []
     decisions = Counter(row.event_id for row in rows if isinstance(row, DecisionRow))
     assert set(decisions.values()) == {1}
     assert sum(isinstance(row, DecisionRow) and row.send_at is not None for row in rows) > SHOPPERS
@@ -202,9 +204,9 @@ async def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_happen
     assert checkpoint.payload == whole.to_bytes()
 
 
-async def test_through_the_ingress_caps_ids_and_limits_hold_and_a_stop_leaves_nothing(house: House) -> None:
-    run = house.run()
-    async with house.client() as client:
+async def test_through_the_ingress_caps_ids_and_limits_hold_and_a_stop_leaves_nothing(service: WholeService) -> None:
+    run = service.run()
+    async with service.client() as client:
 
         def body(event_id: str, shopper_id: str = "one") -> dict[str, Any]:
             return {
@@ -224,8 +226,8 @@ async def test_through_the_ingress_caps_ids_and_limits_hold_and_a_stop_leaves_no
         metrics = (await client.get("/metrics")).text
         assert f'decision_service_decisions_total{{decision="send",hold_reason=""}} {CAP + 1}.0' in metrics
         assert (await client.get("/readyz")).json()["fresh"] is False
-    assert house.signal_group(signal.SIGTERM) == 0
-    assert left_of(run) == []
-    left = sorted(path.name for path in house.data.path.iterdir() if path.is_file())
-    assert {"decisions.sqlite", "models.sqlite"} <= set(left)
-    assert not [name for name in left if name.endswith(("-wal", "-shm"))], "a database was not closed"
+    assert service.signal_group(signal.SIGTERM) == 0
+    assert processes_of(run) == []
+    files = sorted(path.name for path in service.data.path.iterdir() if path.is_file())
+    assert {"decisions.sqlite", "models.sqlite"} <= set(files)
+    assert not [name for name in files if name.endswith(("-wal", "-shm"))], "a database was not closed"

@@ -69,9 +69,9 @@ class Report:
 
     Examples
     --------
-    >>> from decision_service.state.shopper_keys import Names
+    >>> from decision_service.state.shopper_keys import ShopperKeys
     >>> from decision_service.queries.report.grouping import GROUPINGS
-    >>> tally = Report(Span(), GROUPINGS["arm"], Names(b"secret").key)
+    >>> tally = Report(Span(), GROUPINGS["arm"], ShopperKeys(b"secret").key)
     >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
     >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
     ('treatment', {'policy': 1})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decision_service.catalogues.file import CatalogueFileError, example, load, loads
+from decision_service.catalogues.file import CatalogueFileError, example, parse_catalogue, read_catalogue
 from policies.catalogue.rulebook import Rulebook
 
 TRIGGERS = {
@@ -29,7 +29,7 @@ messages:
 
 def refusal(text: str) -> list[str]:
     with pytest.raises(CatalogueFileError) as caught:
-        loads(text, "shop.yaml")
+        parse_catalogue(text, "shop.yaml")
     return str(caught.value).splitlines()
 
 
@@ -49,17 +49,17 @@ def test_every_mistake_has_its_line() -> None:
     assert any(line.startswith("shop.yaml:5: triggers.wishlist: no message answers it") for line in lines)
 
 
-def test_a_key_that_stands_twice_is_a_mistake() -> None:
+def test_a_duplicate_key_is_a_mistake() -> None:
     assert refusal(TEXT.replace("wishlst", "wishlist").replace("{{ a.b }}", "x") + "delays_s: [1]\n") == [
         "shop.yaml:1: delays_s: stands twice, again in line 13"
     ]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [", "key: 'open"])
-def test_what_is_no_mapping_is_refused(text: str) -> None:
+def test_a_text_without_a_mapping_is_refused(text: str) -> None:
     assert refusal(text)[0].startswith("shop.yaml")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogueFileError, match="cannot be read"):
-        load(tmp_path / "none.yaml")
+        read_catalogue(tmp_path / "none.yaml")

@@ -1,4 +1,4 @@
-"""The catalogue over HTTP: versioned, in force everywhere when the answer comes, refused as a whole or not at all."""
+"""The catalogue over HTTP: a new version is in force on every replica at the answer; a bad document changes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.factories import small_document
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_new_catalogue_is_in_force_when_the_answer_comes(replica: Start) -> None:
+async def test_a_new_catalogue_is_in_force_at_the_answer(replica: Start) -> None:
     async with replica(small_document(delays_s=[0]), policy="uniform") as service:
         before = await service.decide(event_id="e-1")
         changed = small_document(delays_s=[0, 60, 120])
@@ -27,7 +27,7 @@ async def test_a_new_catalogue_is_in_force_when_the_answer_comes(replica: Start)
         assert explained["catalogue_version"] == 1
 
 
-async def test_what_is_got_can_be_put_and_changes_nothing(replica: Start) -> None:
+async def test_the_catalogue_in_force_can_be_put_and_changes_nothing(replica: Start) -> None:
     async with replica() as service:
         rows = service.rows()
         document = (await service.client.get("/v1/catalog")).json()
@@ -35,7 +35,7 @@ async def test_what_is_got_can_be_put_and_changes_nothing(replica: Start) -> Non
         assert service.rows() == rows
 
 
-async def test_a_refused_catalogue_names_every_mistake_and_the_old_one_serves_on(replica: Start) -> None:
+async def test_a_refused_catalogue_names_every_mistake_and_the_old_one_stays(replica: Start) -> None:
     async with replica(small_document()) as service:
         rows = service.rows()
         wrong = small_document(delays_s=[3600, 0], min_gap_s=-1)
@@ -65,7 +65,9 @@ async def test_a_replica_that_is_behind_sends_nothing_under_the_old_rules(replic
         assert (answer["decision"], answer["hold_reason"]) == ("hold", "lost_race")
 
 
-async def test_what_was_put_outlives_a_restart_but_not_a_changed_file(replica: Start, tmp_path: Path) -> None:
+async def test_a_catalogue_put_over_http_outlives_a_restart_but_not_a_changed_file(
+    replica: Start, tmp_path: Path
+) -> None:
     first, second = small_document(delays_s=[0]), small_document(delays_s=[0, 60])
     async with replica(first) as service:
         await service.client.put("/v1/catalog", json=second)

@@ -32,11 +32,11 @@ def decision_service(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_names_every_option_its_default_and_its_variable() -> None:
-    told = decision_service("serve", "--help")
-    assert told.returncode == 0
+    done = decision_service("serve", "--help")
+    assert done.returncode == 0
     for option in OPTIONS:
-        assert option in told.stdout
-        assert f"DECISION_SERVICE_{option[2:].replace('-', '_').upper()}" in told.stdout
+        assert option in done.stdout
+        assert f"DECISION_SERVICE_{option[2:].replace('-', '_').upper()}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_help_names_every_option_its_default_and_its_variable() -> None:
         (["replay", "nowhere.csv", "--url", "http://127.0.0.1:1"], "nowhere.csv: cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_name(arguments: list[str], complaint: str) -> None:
-    told = decision_service(*arguments)
-    assert told.returncode != 0
-    assert complaint in told.stderr
-    assert "Traceback" not in told.stderr
+def test_a_bad_option_is_refused_by_name(arguments: list[str], complaint: str) -> None:
+    done = decision_service(*arguments)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @asynccontextmanager
-async def served(tmp_path: Path, redis: RealRedis, clock: str) -> AsyncIterator[str]:
-    """Serve a replica over real HTTP from this process."""
+async def run_replica(tmp_path: Path, redis: RealRedis, clock: str) -> AsyncIterator[str]:
+    """Run a replica in this process, and yield the URL at which it answers."""
     settings = Settings.load({"data_dir": tmp_path, "redis_url": redis.url, "clock": clock, "seed": 1}, {})
     learner = open_learner(settings)
 
@@ -92,7 +92,7 @@ async def test_a_replay_runs_against_a_fresh_service_and_refuses_a_used_one(
     tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, results = transactions(tmp_path), tmp_path / "results.json"
-    async with served(tmp_path, redis, "request") as url:
+    async with run_replica(tmp_path, redis, "request") as url:
 
         def run(seed: int) -> int:
             return replay.run(file, url=url, limit=50, seed=seed, json=results)
@@ -113,7 +113,7 @@ async def test_a_replay_refuses_the_wall_clock(
     tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = transactions(tmp_path)
-    async with served(tmp_path, redis, "wall") as url:
+    async with run_replica(tmp_path, redis, "wall") as url:
 
         def run() -> int:
             return replay.run(file, url=url, limit=None, seed=1, json=None)

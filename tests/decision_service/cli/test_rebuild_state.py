@@ -1,4 +1,4 @@
-"""Rebuilding and verifying the states: on a real Redis that lost, kept or invented something."""
+"""Rebuilding and verifying the states, on a real Redis with missing, stale or invented states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.cli import rebuild_state
-from decision_service.runtime.data_directory import DataDirectory, Run
+from decision_service.runtime.data_directory import DataDirectory, RunRecord
 from decision_service.settings import Settings, option, variable
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
@@ -33,8 +33,8 @@ CATALOGUE = small_document(caps=[{"max": 3, "window_s": 7 * 86_400}])
 OPTIONS = ("--data-dir", "--database-url", "--redis-url", "--verify")
 
 
-async def much(service: Replica) -> None:
-    """Let happen what states are made of: sends, outcomes, events, preferences, activation, cancelling, erasure."""
+async def create_states(service: Replica) -> None:
+    """Make rows of every kind that changes a state."""
     await live(service, 2)
     await service.decide(event_id="deferred", shopper_id="s-20", defer_activation=True, now=iso(60))
     await service.decide(event_id="activated", shopper_id="s-21", defer_activation=True, now=iso(60))
@@ -55,8 +55,8 @@ class Command:
 
     async def __call__(self, *, verify: bool = False) -> tuple[int, str, str]:
         code = await anyio.to_thread.run_sync(lambda: rebuild_state.run(self._options, verify=verify))
-        told = self._capsys.readouterr()
-        return code, told.out, told.err
+        output = self._capsys.readouterr()
+        return code, output.out, output.err
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def prefix_of(client: redis_client.Redis) -> str:
     return meta.decode().removesuffix("meta") + "s:" if isinstance(meta, bytes) else ""
 
 
-async def test_what_was_lost_is_rebuilt_from_the_log(replica: Start, redis: RealRedis, command: Command) -> None:
+async def test_lost_states_are_rebuilt_from_the_log(replica: Start, redis: RealRedis, command: Command) -> None:
     async with replica(CATALOGUE, policy="rule") as service:
-        await much(service)
+        await create_states(service)
     code, out, _ = await command(verify=True)
     assert code == 0
     assert "no differences" in out
@@ -102,9 +102,11 @@ async def test_what_was_lost_is_rebuilt_from_the_log(replica: Start, redis: Real
         assert (await service.service.store.read(service.service.names.key("s-3"))).state.erased
 
 
-async def test_every_kind_of_difference_is_named_and_mended(replica: Start, redis: RealRedis, command: Command) -> None:
+async def test_every_kind_of_difference_is_named_and_repaired(
+    replica: Start, redis: RealRedis, command: Command
+) -> None:
     async with replica(CATALOGUE, policy="rule") as service:
-        await much(service)
+        await create_states(service)
         names = {name: service.service.names.key(name) for name in ("s-1", "s-2", "s-22", "nobody")}
     with client_of(redis) as client:
         prefix = prefix_of(client)
@@ -128,7 +130,7 @@ async def test_every_kind_of_difference_is_named_and_mended(replica: Start, redi
         assert not client.exists(prefix + names["nobody"])
 
 
-async def test_what_was_spent_is_verified_too(replica: Start, redis: RealRedis, command: Command) -> None:
+async def test_the_spent_budget_is_verified_too(replica: Start, redis: RealRedis, command: Command) -> None:
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide(exclude=[{"channel": "push"}])
     with client_of(redis) as client:
@@ -153,8 +155,8 @@ async def test_a_claim_ahead_of_the_log_is_no_difference(replica: Start, redis: 
         assert (await command(verify=True))[0] == 0
 
 
-async def test_services_go_on_when_it_is_done(replica: Start, redis: RealRedis, command: Command) -> None:
-    """Two replicas decide all the while: none sends past a cap, both take the new states on."""
+async def test_services_go_on_after_a_rebuild(replica: Start, redis: RealRedis, command: Command) -> None:
+    """Two replicas decide all the while: neither exceeds a cap, and both go on with the new states."""
     async with replica(CATALOGUE, policy="rule") as one, replica(CATALOGUE, policy="rule") as two:
         done = asyncio.Event()
 
@@ -181,7 +183,7 @@ async def test_services_go_on_when_it_is_done(replica: Start, redis: RealRedis, 
         assert made > 0
         assert also > 0
         timelines = [(await one.client.get(f"/v1/shoppers/s-{n}/timeline?limit=500")).json() for n in range(20)]
-        sends = [sum(entry["decision"] == "send" for entry in told["decisions"]) for told in timelines]
+        sends = [sum(entry["decision"] == "send" for entry in timeline["decisions"]) for timeline in timelines]
         assert max(sends) == 3
         assert (await one.decide(event_id="after", shopper_id="new", now=iso(100)))["decision"] == "send"
         assert (await command(verify=True))[0] == 0
@@ -204,9 +206,9 @@ async def test_a_running_services_embedded_redis_is_found(
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide()
         data = DataDirectory(tmp_path)
-        hold = data.hold()
-        assert hold is not None
-        run = Run(
+        lock = data.lock()
+        assert lock is not None
+        run = RunRecord(
             token="token",
             home=data.identity,
             runtime=str(redis.socket.parent),
@@ -214,16 +216,16 @@ async def test_a_running_services_embedded_redis_is_found(
             started_at=psutil.Process().create_time(),
             url="http://here",
         )
-        hold.write(run)
+        lock.write_record(run)
         options = {"data_dir": str(tmp_path)}
         code = await anyio.to_thread.run_sync(lambda: rebuild_state.run(options, verify=True))
         assert code == 0
         assert capsys.readouterr().out.startswith("The embedded Redis of the service at http://here:\n")
-        hold.write(msgspec.structs.replace(run, runtime=str(tmp_path / "elsewhere")))
+        lock.write_record(msgspec.structs.replace(run, runtime=str(tmp_path / "elsewhere")))
         code = await anyio.to_thread.run_sync(lambda: rebuild_state.run(options, verify=True))
         assert code == 2
         assert "uses a Redis of yours" in capsys.readouterr().err
-        hold.release()
+        lock.release()
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ async def test_a_running_services_embedded_redis_is_found(
         ({"redis_url": "redis://:secret@127.0.0.1:1/0"}, 2, "--database-url: no service was ever started on this log"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_an_option_that_cannot_be_used_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, str], code: int, complaint: str
 ) -> None:
     (tmp_path / "decisions.sqlite").touch()
@@ -247,7 +249,7 @@ def test_what_cannot_be_used_is_named(
     assert "secret" not in err
 
 
-async def test_a_part_that_is_away_is_named_without_its_drivers_words(
+async def test_an_unavailable_store_is_named_without_the_text_of_its_driver(
     replica: Start, redis: RealRedis, command: Command, tmp_path: Path
 ) -> None:
     async with replica(CATALOGUE):
@@ -267,20 +269,20 @@ async def test_a_part_that_is_away_is_named_without_its_drivers_words(
 def test_options_reach_the_command(tmp_path: Path) -> None:
     file = tmp_path / "log.sqlite"
     file.touch()
-    told = CliRunner().invoke(
+    result = CliRunner().invoke(
         app, ["rebuild-state", "--verify", "--database-url", f"sqlite:///{file}", "--data-dir", str(tmp_path)]
     )
-    assert (told.exit_code, told.stdout) == (2, "")
-    assert told.stderr.startswith("decision-service: --redis-url: no service runs on ")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("decision-service: --redis-url: no service runs on ")
 
 
 def test_help_names_every_option_its_default_and_its_variable() -> None:
-    told = CliRunner().invoke(app, ["rebuild-state", "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
-    assert told.exit_code == 0
-    for each in OPTIONS:
-        assert each in told.output
+    result = CliRunner().invoke(app, ["rebuild-state", "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
+    assert result.exit_code == 0
+    for name in OPTIONS:
+        assert name in result.output
     for name in ("data_dir", "database_url", "redis_url"):
         assert name in Settings.model_fields
-        assert option(name) in told.output
-        assert variable(name) in told.output
-    assert "Exit codes" in told.output
+        assert option(name) in result.output
+        assert variable(name) in result.output
+    assert "Exit codes" in result.output

@@ -22,36 +22,36 @@ from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
 from simulators.world.world import World
 from tests.conftest import RealRedis
-from tests.decision_service.cli.test_command_line import served
+from tests.decision_service.cli.test_command_line import run_replica
 
 SEED = 1
 BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
 
 
-def played(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
+def run_busy_world(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
     world = World(BUSY, 60, SEED, Messages.of(rulebook))
     return Simulation(shop, world, rulebook, "busy-1").run()
 
 
 @pytest.mark.anyio
 async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Path, redis: RealRedis) -> None:
-    async with served(tmp_path, redis, "request") as url:
+    async with run_replica(tmp_path, redis, "request") as url:
 
         def over_http() -> tuple[list[DecisionOutcomes], Rulebook]:
             with RemoteShop.connect(url) as shop:
                 rulebook = Rulebook.of(shop.catalogue(), 1)
-                return played(shop, rulebook), rulebook
+                return run_busy_world(shop, rulebook), rulebook
 
         remote, rulebook = await anyio.to_thread.run_sync(over_http)
     mind = LearningPolicy(rulebook, learned_policy)
-    local = played(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
+    local = run_busy_world(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
     assert [record.action for record in remote] == [record.action for record in local]
     assert remote == local
     assert mind.learned > 100, "nothing was learned: the two could not have differed"
     assert len({record.action for record in local}) > 20
 
 
-def options(tmp_path: Path, **changes: object) -> simulate.Options:
+def options(tmp_path: Path, **changes: object) -> simulate.SimulateOptions:
     values: dict[str, object] = {
         "scenario": "stationary",
         "shoppers": 40,
@@ -65,16 +65,16 @@ def options(tmp_path: Path, **changes: object) -> simulate.Options:
         "json": tmp_path / "out.json",
         "report": tmp_path / "out.html",
     }
-    return simulate.Options(**(values | changes))  # type: ignore[arg-type]
+    return simulate.SimulateOptions(**(values | changes))  # type: ignore[arg-type]
 
 
-def test_simulate_compares_with_every_baseline_and_writes_what_it_found(
+def test_simulate_compares_with_every_baseline_and_writes_the_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert simulate.run(options(tmp_path)) == 0
     document = json.loads((tmp_path / "out.json").read_text())
     values = {result["name"]: result for result in document["results"]}
-    contenders = ("default", "no_send", "push_daily", "3_per_week", "rule", "random", "oracle")
+    contenders = ("default", "no_send", "push_daily", "3_per_week", "rule", "uniform", "oracle")
     assert {name.split(".")[1] for name in values} == set(contenders)
     assert values["simulate.no_send.value"]["value"] == 0.0
     assert values["simulate.push_daily.sends_per_week"]["value"] > values["simulate.3_per_week.sends_per_week"]["value"]
@@ -91,14 +91,14 @@ def test_simulate_compares_with_every_baseline_and_writes_what_it_found(
 async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
     tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with served(tmp_path, redis, "request") as url:
-        asked = options(tmp_path, url=url, seeds=1, shoppers=15, weeks=1, baselines=False)
-        assert await anyio.to_thread.run_sync(simulate.run, asked) == 0
+    async with run_replica(tmp_path, redis, "request") as url:
+        chosen = options(tmp_path, url=url, seeds=1, shoppers=15, weeks=1, baselines=False)
+        assert await anyio.to_thread.run_sync(simulate.run, chosen) == 0
         names = {result["name"] for result in json.loads((tmp_path / "out.json").read_text())["results"]}
         assert "simulate.service.value" in names
-        assert await anyio.to_thread.run_sync(simulate.run, asked) == 1
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert "the log of" in said
+        assert await anyio.to_thread.run_sync(simulate.run, chosen) == 1
+    errors = capsys.readouterr().err.replace("\n", " ")
+    assert "the log of" in errors
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
         ({"url": "http://127.0.0.1:1", "seeds": 1}, "does not answer"),
     ],
 )
-def test_what_cannot_be_simulated_is_refused_by_name(
+def test_a_bad_option_is_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], complaint: str
 ) -> None:
     assert simulate.run(options(tmp_path, **changes)) == 1

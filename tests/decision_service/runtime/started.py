@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from decision_service.runtime import orphans
-from decision_service.runtime.data_directory import DataDirectory, Run
+from decision_service.runtime import leftovers
+from decision_service.runtime.data_directory import DataDirectory, RunRecord
 
 _WITHIN_S = 90.0
 _ROOT = Path(__file__).parents[3]
@@ -50,7 +50,7 @@ class Started:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def run(self) -> Run:
+    def run(self) -> RunRecord:
         run = self.data.last_run()
         assert run is not None, self.output
         return run
@@ -60,13 +60,13 @@ class Started:
         return "\n".join(self._lines)
 
     def await_line(self, part: str) -> None:
-        """Wait for a line with this in it; fail when the output ends before."""
+        """Wait for a line that contains this text, and fail when the output ends before."""
 
-        def said() -> bool:
+        def is_done() -> bool:
             return part in self.output or not self._reader.is_alive()
 
         with self._more:
-            assert self._more.wait_for(said, _WITHIN_S), self.output
+            assert self._more.wait_for(is_done, _WITHIN_S), self.output
         assert part in self.output, self.output
 
     def get(self, path: str) -> Any:
@@ -95,7 +95,7 @@ class Started:
                     self._more.notify_all()
 
 
-def left_of(run: Run) -> list[psutil.Process]:
-    """Return the processes of the run that live, after those that are dying had a moment to do so."""
-    _, alive = psutil.wait_procs(orphans.marked(run.token), timeout=10)
+def processes_of(run: RunRecord) -> list[psutil.Process]:
+    """Return the living processes of the run; those that are dying have ten seconds to end."""
+    _, alive = psutil.wait_procs(leftovers.find_processes(run.token), timeout=10)
     return alive

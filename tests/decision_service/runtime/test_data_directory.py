@@ -1,4 +1,4 @@
-"""Data directories: made for their owner, held by one service, with a record that a copy does not inherit."""
+"""Data directories: made for their owner, locked by one service, with a record that is not valid in a copy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from decision_service.runtime.claim import claim
-from decision_service.runtime.data_directory import DataDirectory, Hold, Run
+from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.leftovers import claim
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def data(tmp_path: Path) -> DataDirectory:
     return directory
 
 
-def _held(data: DataDirectory) -> Hold:
-    hold = data.hold()
-    assert hold is not None
-    return hold
+def _lock(data: DataDirectory) -> DirectoryLock:
+    lock = data.lock()
+    assert lock is not None
+    return lock
 
 
-def _run(data: DataDirectory, *, pid: int | None = None, started_at: float | None = None) -> Run:
+def _run(data: DataDirectory, *, pid: int | None = None, started_at: float | None = None) -> RunRecord:
     process = psutil.Process(pid)
-    return Run(
+    return RunRecord(
         token="t" * 32,
         home=data.identity,
         runtime=str(data.path / "none"),
@@ -50,31 +50,31 @@ def test_one_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         DataDirectory(tmp_path / "file" / "data").prepare()
 
 
-def test_it_is_held_once_and_free_again_after_release(data: DataDirectory) -> None:
-    hold = _held(data)
-    assert data.hold() is None
-    hold.release()
-    _held(data).release()
+def test_it_is_locked_once_and_free_again_after_release(data: DataDirectory) -> None:
+    lock = _lock(data)
+    assert data.lock() is None
+    lock.release()
+    _lock(data).release()
 
 
-def test_the_record_tells_of_the_run_until_it_is_forgotten(data: DataDirectory) -> None:
+def test_the_record_names_the_run_until_it_is_erased(data: DataDirectory) -> None:
     assert data.last_run() is None
-    hold, run = _held(data), _run(data)
-    hold.write(run)
-    hold.write(run)
+    lock, run = _lock(data), _run(data)
+    lock.write_record(run)
+    lock.write_record(run)
     assert data.last_run() == run
-    hold.forget()
+    lock.erase_record()
     assert data.last_run() is None
-    hold.release()
+    lock.release()
 
 
 def test_a_copied_directory_does_not_claim_the_processes_of_the_original(data: DataDirectory) -> None:
-    hold = _held(data)
-    hold.write(_run(data))
+    lock = _lock(data)
+    lock.write_record(_run(data))
     copy = data.path.with_name("copy")
     shutil.copytree(data.path, copy)
     assert DataDirectory(copy).last_run() is None
-    hold.release()
+    lock.release()
 
 
 def test_a_damaged_record_is_no_record(data: DataDirectory) -> None:
@@ -82,26 +82,26 @@ def test_a_damaged_record_is_no_record(data: DataDirectory) -> None:
     assert data.last_run() is None
 
 
-def test_a_number_given_to_another_process_is_not_the_run(data: DataDirectory) -> None:
+def test_a_later_process_with_the_same_id_is_not_the_run(data: DataDirectory) -> None:
     assert _run(data).is_alive()
     assert not _run(data, started_at=1.0).is_alive()
 
 
 def test_a_directory_in_use_is_refused_with_the_process_and_its_address(data: DataDirectory) -> None:
-    hold = _held(data)
-    hold.write(_run(data))
+    lock = _lock(data)
+    lock.write_record(_run(data))
     with pytest.raises(StartRefused, match=rf"of process {os.getpid()} at http://127.0.0.1:8000; stop it or"):
         claim(data, print)
-    hold.release()
+    lock.release()
 
 
 def test_a_claim_says_that_it_cleared_a_killed_run(data: DataDirectory) -> None:
-    killed = _held(data)
-    killed.write(_run(data, started_at=1.0))
+    killed = _lock(data)
+    killed.write_record(_run(data, started_at=1.0))
     killed.release()
-    said: list[str] = []
-    claim(data, said.append).release()
-    assert said == ["The last run was killed: removed what it left, 0 processes among it"]
+    lines: list[str] = []
+    claim(data, lines.append).release()
+    assert lines == ["The last run was killed: removed what it left, 0 processes among it"]
     assert data.last_run() is None
 
 

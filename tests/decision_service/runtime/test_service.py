@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from decision_service.runtime import orphans
-from tests.decision_service.runtime.started import Started, left_of
+from decision_service.runtime import leftovers
+from tests.decision_service.runtime.started import Started, processes_of
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service")]
 
@@ -48,14 +48,14 @@ def test_it_answers_where_it_says_with_a_redis_of_its_own(service: Started) -> N
     assert f"{service.run().url}/docs" in service.output
 
 
-def test_what_ray_says_stays_out_of_the_terminal(service: Started) -> None:
+def test_the_output_of_ray_stays_out_of_the_terminal(service: Started) -> None:
     assert "ray.init" not in service.output
     assert "INFO" not in service.output
     assert "Started a local Ray instance" in service.data.service_log.read_text()
 
 
 def _connections(process: psutil.Process) -> list[Any]:
-    """Give a process's connections; some of Ray's processes live for a moment only."""
+    """Return the connections of a process; some of Ray's processes live for a moment only."""
     try:
         return list(process.net_connections("tcp"))
     except (psutil.NoSuchProcess, FileNotFoundError):
@@ -63,7 +63,9 @@ def _connections(process: psutil.Process) -> list[Any]:
 
 
 def test_nothing_but_serves_own_authenticated_port_listens_beyond_loopback(service: Started) -> None:
-    connections = [each for process in orphans.marked(service.run().token) for each in _connections(process)]
+    connections = [
+        connection for process in leftovers.find_processes(service.run().token) for connection in _connections(process)
+    ]
     listening = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
     beyond = {address for address in listening if not address.ip.endswith("127.0.0.1")}
     replicas = 1
@@ -91,7 +93,7 @@ def test_a_start_stopped_half_way_leaves_nothing(temp_dir: Path, tmp_path: Path)
     started.await_line("Starting Ray")
     run = started.run()
     assert started.signal_group(signal.SIGINT) == 0
-    assert left_of(run) == []
+    assert processes_of(run) == []
     assert set(temp_dir.iterdir()) == before
 
 
@@ -103,18 +105,18 @@ def test_a_start_that_does_not_hear_is_stopped_all_the_same(temp_dir: Path, tmp_
     run = started.run()
     assert started.signal_group(signal.SIGINT) == 0
     assert "Stopped" in started.output
-    assert left_of(run) == []
+    assert processes_of(run) == []
     assert set(temp_dir.iterdir()) == before
 
 
-def test_an_application_that_fails_is_told_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
+def test_an_application_that_fails_is_reported_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
     started = Started(tmp_path, temp_dir, application="build_missing")
     assert started.exit_code() == 1
     assert "has no attribute 'build_missing'" in started.output
     assert f"See {tmp_path}/logs/service.log" in started.output
 
 
-def test_a_replica_that_cannot_be_made_is_told_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
+def test_a_replica_that_cannot_be_made_is_reported_with_its_cause(temp_dir: Path, tmp_path: Path) -> None:
     before = set(temp_dir.iterdir())
     started = Started(tmp_path, temp_dir, application="build_broken")
     assert started.exit_code() == 1
@@ -137,11 +139,11 @@ def test_a_killed_tree_is_cleared_by_the_next_start_beside_another_service(
     second = Started(tmp_path, temp_dir)
     second.await_line("is ready")
     assert "The last run was killed" in second.output
-    assert left_of(old) == []
+    assert processes_of(old) == []
     assert not Path(old.runtime).exists()
     new = second.run()
     second.process.kill()  # the driver notices and stops by itself
-    assert left_of(new) == []
+    assert processes_of(new) == []
     assert not Path(new.runtime).exists()
     second.exit_code()
     assert service.get("/healthz") == {"status": "alive"}
@@ -155,7 +157,7 @@ def test_a_killed_driver_ends_the_service_with_nothing_left(temp_dir: Path, tmp_
     started.driver().kill()
     assert started.exit_code() == 1
     assert "the service died (exit code -9)" in started.output
-    assert left_of(run) == []
+    assert processes_of(run) == []
     assert set(temp_dir.iterdir()) == before
 
 
@@ -163,5 +165,5 @@ def test_a_signal_to_the_whole_group_stops_it_cleanly(service: Started, temp_dir
     run = service.run()
     assert service.signal_group(signal.SIGTERM) == 0
     assert service.output.endswith("Stopped")
-    assert left_of(run) == []
+    assert processes_of(run) == []
     assert _is_empty(temp_dir)

@@ -31,7 +31,7 @@ from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.shops.base import Arrival, Outcome
 from tests.conftest import RealRedis
-from tests.decision_service.cli.test_command_line import served
+from tests.decision_service.cli.test_command_line import run_replica
 from tests.decision_service.conftest import Start
 from tests.decision_service.queries.report.logs import HOURS, catalogue, decision, held
 from tests.factories import NOW, small_document
@@ -89,7 +89,7 @@ def true_figures(records: dict[str, DecisionOutcomes], told: Sequence[Outcome]) 
 
 
 async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: RealRedis) -> None:
-    async with served(tmp_path, redis, "request") as url:
+    async with run_replica(tmp_path, redis, "request") as url:
 
         def run() -> None:
             with WatchedShop.connect(url) as shop:
