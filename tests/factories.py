@@ -105,7 +105,9 @@ def decision_row(event_id: str = "e-1", **changes: Any) -> DecisionRow:
 
 def hold_row(event_id: str = "e-1", reason: str = "policy", **changes: Any) -> DecisionRow:
     """A hold; only one that lost the race for its place has a drawn send."""
-    drawn = dict.fromkeys(("message", "channel", "category", "delay_s", "drawn_trigger")) if reason != "lost_race" else {}
+    drawn = (
+        dict.fromkeys(("message", "channel", "category", "delay_s", "drawn_trigger")) if reason != "lost_race" else {}
+    )
     values: dict[str, Any] = {"hold_reason": reason, "send_at": None, "window_ends_at": None, **drawn}
     return decision_row(event_id, **values | changes)
 

@@ -47,7 +47,7 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
         elif what == "prefer":
             shop.prefer(shopper_id, now, **chance.choice(WISHES))
         elif last and what in ("click", "bounce", "opt_out"):
-            shop.tell(last, what, now)  # type: ignore[arg-type]
+            shop.tell(last, what, now)
         elif last and shop.decisions[last].is_delivered:
             waiting.remove(last)
             shop.activate(last, now) if what == "activate" else shop.cancel(last, now)

@@ -53,7 +53,7 @@ class ReportTable(msgspec.Struct, frozen=True, kw_only=True):
     rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 
-class Report:
+class ReportCells:
     """Folds rows in position order.
 
     Parameters
@@ -71,7 +71,7 @@ class Report:
     --------
     >>> from decision_service.state.shopper_keys import ShopperKeys
     >>> from decision_service.queries.report.grouping import GROUPINGS
-    >>> tally = Report(Span(), GROUPINGS["arm"], ShopperKeys(b"secret").key)
+    >>> tally = ReportCells(Span(), GROUPINGS["arm"], ShopperKeys(b"secret").key)
     >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
     >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
     ('treatment', {'policy': 1})

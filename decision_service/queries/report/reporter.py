@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from decision_service.log.base import EventLog, LogRow
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.problems import Invalid
@@ -76,7 +76,7 @@ class Reporter:
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
-        """Report on what a query names, in the form of `ReportAnswer`.
+        """ReportCells on what a query names, in the form of `ReportAnswer`.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Report(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
+        tally = ReportCells(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
         head = self._log.head()
         self._fold(tally, head.position)
         answer = tally.answer(head.watermark)
@@ -106,7 +106,7 @@ class Reporter:
             "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in answer.rows],
         }
 
-    def _fold(self, tally: Report, until: int) -> None:
+    def _fold(self, tally: ReportCells, until: int) -> None:
         after = 0
         while after < until and (rows := self._log.read(after, min(_BATCH, until - after))):
             for row in rows:
@@ -114,7 +114,7 @@ class Reporter:
             after = rows[-1].position
 
 
-def _take(tally: Report, row: LogRow) -> None:
+def _take(tally: ReportCells, row: LogRow) -> None:
     if row.kind in _SILENT:
         return
     if tally.needs(row.kind, row.at):

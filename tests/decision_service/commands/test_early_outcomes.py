@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from decision_service.commands.early_outcomes import early_outcomes
 from decision_service.log.row_times import late_row_time
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from policies.learning.attribution import Attribution
 from policies.learning.reward import RewardBreakdown
@@ -64,7 +64,7 @@ def state(rows: Sequence[Row], shopper_id: str) -> ShopperState:
 
 
 def report(rows: Sequence[Row]) -> ReportTable:
-    tally = Report(Span(), None, key_of)
+    tally = ReportCells(Span(), None, key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(LATER)

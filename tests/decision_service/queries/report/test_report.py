@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from policies.records.rows import (
     ActivationRow,
@@ -28,7 +28,7 @@ from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogu
 
 
 def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
-    tally = Report(span or Span(), None if by is None else GROUPINGS[by], key_of)
+    tally = ReportCells(span or Span(), None if by is None else GROUPINGS[by], key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(max(row.at for row in rows))
@@ -214,7 +214,7 @@ def test_the_status_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
 
 @given(logs(), st.data())
 def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: st.DataObject) -> None:
-    tally, cut = Report(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
+    tally, cut = ReportCells(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
     for position, row in enumerate(rows[:cut], start=1):
         tally.add(position, row)
     tally.answer(0.0)
