@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from decision_service.log.row_times import at_watermark, late_row_time
 from decision_service.projection.projector import settles
@@ -42,7 +43,16 @@ from policies.sends import (
 )
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-from tests.decision_service.queries.report.logs import HOURS, channels, key_of, logs
+from tests.decision_service.queries.report.logs import (
+    EVENTS,
+    HOURS,
+    catalogue,
+    channels,
+    decisions,
+    happenings,
+    key_of,
+    logs,
+)
 from tests.factories import (
     NOW,
     WINDOW_S,
@@ -159,6 +169,14 @@ def test_the_table_of_outcomes_says_which_types_take_a_send_back(kind: str) -> N
 # -- everything that counts sends agrees --------------------------------------------------------------
 
 
+@st.composite
+def lives(draw: st.DrawFn) -> list[Row]:
+    """Rows in the order of their times: a few sends, most of them some hours ahead, and what happens to them."""
+    known = [draw(decisions(event_id).filter(lambda row: row.is_delivered)) for event_id in EVENTS[:4]]
+    later = [draw(happenings(known)) for _ in range(draw(st.integers(0, 12)))]
+    return [catalogue(), *sorted([*known, *later], key=lambda row: row.at)]
+
+
 def as_the_service_logs(rows: Sequence[Row]) -> list[Row]:
     """Leave out what the service refuses, and give the other rows the times and shoppers that it would."""
     log: list[Row] = []
@@ -238,7 +256,8 @@ def states(log: Sequence[Row]) -> dict[str, ShopperState]:
     return folded
 
 
-@given(logs())
+@settings(max_examples=200)
+@given(st.one_of(lives(), logs()))
 def test_state_learning_and_report_count_the_same_sends(rows: list[Row]) -> None:
     log = [*as_the_service_logs(rows), ClockRow(99 * HOURS)]
     for until, now in ((len(log) - 1, max(row.at for row in log[:-1])), (len(log), 99 * HOURS)):
