@@ -60,7 +60,7 @@ class Inspector:
             "log_position": history.position,
             "decision": "send" if decision.is_delivered else "hold",
             "hold_reason": decision.hold_reason,
-            "drawn": _drawn(decision, rulebook),
+            "drawn": _drawn_answer(decision, rulebook),
             "category": decision.category,
             "cost": decision.cost,
             "propensity": decision.propensity,
@@ -76,10 +76,10 @@ class Inspector:
             "catalogue_version": decision.catalogue_version,
             "rules_version": decision.rules_version,
             "distribution": _distribution(decision, rulebook),
-            "excluded": _excluded(decision, rulebook),
+            "excluded": _excluded_answers(decision, rulebook),
             "outcomes": history.outcome_answers(),
             "reward": _reward(history, rulebook) if change.status.counts_as_sent else None,
-            "learned": self._learned(history, change),
+            "learned": self._learned_answer(history, change),
         }
 
     def _rulebook(self, version: int) -> Rulebook:
@@ -90,7 +90,7 @@ class Inspector:
                     self._rulebooks[version] = Rulebook.of(Catalogue.from_document(row.document), version)
         return self._rulebooks[version]
 
-    def _learned(self, history: DecisionHistory, change: StatusChange) -> dict[str, Any]:
+    def _learned_answer(self, history: DecisionHistory, change: StatusChange) -> dict[str, Any]:
         """Return what was learned from the decision and when, derived from the log and the registry."""
         ends_at, counts_from = history.decision.window_ends_at, history.counts_from
         if ends_at is None:
@@ -118,7 +118,7 @@ def _reward(history: DecisionHistory, rulebook: Rulebook) -> RewardAnswer:
     return RewardAnswer(value=result.reward, gain=result.gain, cost=cost, version=REWARD_VERSION)
 
 
-def _drawn(decision: DecisionRow, rulebook: Rulebook) -> ActionAnswer | str | None:
+def _drawn_answer(decision: DecisionRow, rulebook: Rulebook) -> ActionAnswer | str | None:
     if decision.drawn is None:
         return None
     return "HOLD" if decision.drawn == rulebook.space.hold else ActionAnswer(*rulebook.space[decision.drawn])
@@ -149,7 +149,7 @@ def _distribution(decision: DecisionRow, rulebook: Rulebook) -> list[dict[str, A
     return sorted(entries, key=lambda entry: -entry["probability"])
 
 
-def _excluded(decision: DecisionRow, rulebook: Rulebook) -> list[ExcludedActionAnswer]:
+def _excluded_answers(decision: DecisionRow, rulebook: Rulebook) -> list[ExcludedActionAnswer]:
     if not decision.verdicts:
         return []
     return [

@@ -117,14 +117,14 @@ class Attribution:
         return [
             interaction
             for window in ended
-            for interaction in self._interactions.closed(window.window_ends_at, rows[window.event_id], position)
+            for interaction in self._interactions.close_window(window.window_ends_at, rows[window.event_id], position)
         ]
 
     # -- what takes sends back ------------------------------------------------------------------------
 
     def _change_sends(self, position: int, row: Row) -> None:
         """Change each send that a row concerns as the table of the life of a send says: see `policies.sends`."""
-        for event_id in self._concerned(position, row):
+        for event_id in self._concerned_sends(position, row):
             window = self._windows.find(event_id)
             if window is None:
                 continue
@@ -133,11 +133,11 @@ class Attribution:
                 self._windows.remove(event_id)
                 self._taken_back[event_id] = window.window_ends_at + NOT_SENT_KEPT_S
             elif change is not None:
-                self._windows.replace(window.activated(row.at))
+                self._windows.replace(window.activate(row.at))
             elif isinstance(row, ErasureRow):  # it has left, and is learned from under the pseudonym
                 self._windows.replace(msgspec.structs.replace(window, shopper_id=row.shopper_id))
 
-    def _concerned(self, position: int, row: Row) -> list[str]:
+    def _concerned_sends(self, position: int, row: Row) -> list[str]:
         shopper_id = getattr(row, "shopper_id", None)
         if isinstance(row, ErasureRow) or shopper_id is None or not is_withdrawal(row):
             return list(named_sends(row))
@@ -150,4 +150,4 @@ class Attribution:
         if self._windows.find(row.event_id) is not None or row.event_id in self._taken_back:
             return []
         rows = self._related([row.event_id]).get(row.event_id, [])
-        return list(self._interactions.corrected(rows, position))
+        return list(self._interactions.correct(rows, position))

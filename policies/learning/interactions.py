@@ -75,7 +75,7 @@ class Interactions:
         self.documents[row.version] = row.document
         self._catalogues[row.version] = Catalogue.from_document(row.document)
 
-    def closed(self, ends_at: float, rows: Iterable[Positioned], closed_at: int) -> Iterator[Interaction]:
+    def close_window(self, ends_at: float, rows: Iterable[Positioned], closed_at: int) -> Iterator[Interaction]:
         """Yield the interaction of a window that closes, and its correction by outcomes dated after its end.
 
         Parameters
@@ -96,7 +96,7 @@ class Interactions:
         if len(in_time) < len(outcomes) and (now := self._reward(decision, outcomes)) != result:
             yield self._interaction(decided_at, decision, now, before=result)
 
-    def corrected(self, rows: Iterable[Positioned], position: int) -> Iterator[Interaction]:
+    def correct(self, rows: Iterable[Positioned], position: int) -> Iterator[Interaction]:
         """Yield the correction by an outcome at a position that came after its window, none if the reward stays.
 
         Parameters

@@ -59,7 +59,7 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
             deferred=row.deferred,
         )
 
-    def activated(self, at: float) -> OpenWindow:
+    def activate(self, at: float) -> OpenWindow:
         """Return the window after the activation of its send at a time."""
         return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
 

@@ -89,7 +89,7 @@ def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
         if change is None:
             continue
         if change.status.holds_place:
-            state = state.with_send(send.activated(row.at))
+            state = state.with_send(send.activate(row.at))
         else:
             state = state.without_send(send.event_id)
     return state

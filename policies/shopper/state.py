@@ -43,7 +43,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     clicked: bool = False
     window_ends_at: float | None = None
 
-    def activated(self, at: float) -> Send:
+    def activate(self, at: float) -> Send:
         """Return the send after its activation at a time."""
         return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
 

@@ -135,7 +135,7 @@ def test_a_withdrawal_takes_back_no_other_send(row: Row) -> None:
 
 
 def test_what_took_a_send_back_first_has_the_say() -> None:
-    rows = [(2, cancellation_row(at=SOON)), (3, outcome_row("bounce", at=SOON))]
+    rows: list[tuple[int, Row]] = [(2, cancellation_row(at=SOON)), (3, outcome_row("bounce", at=SOON))]
     assert status_of(AHEAD, rows, SOON) == StatusChange(CANCELLED, SOON, None, 2)
 
 
@@ -235,12 +235,12 @@ def known_statuses(log: Sequence[Row], now: float) -> dict[str, SendStatus]:
     }
 
 
-def learned(log: Sequence[Row]) -> set[str]:
-    def related(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+def learned_sends(log: Sequence[Row]) -> set[str]:
+    def rows_of(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         rows = list(enumerate(log, start=1))
         return {name: [(at, row) for at, row in rows if getattr(row, "event_id", None) == name] for name in event_ids}
 
-    attribution = Attribution(related)
+    attribution = Attribution(rows_of)
     return {
         interaction.event_id
         for position, row in enumerate(log, start=1)
@@ -276,7 +276,7 @@ def test_state_learning_and_report_count_the_same_sends(rows: list[Row]) -> None
         for row in log[:until]:
             if isinstance(row, DecisionRow) and row.is_delivered and row.shopper_id not in erased:
                 assert (row.event_id in places) == known[row.event_id].holds_place
-    assert learned(log) == {event_id for event_id, status in known.items() if status.is_learned}
+    assert learned_sends(log) == {event_id for event_id, status in known.items() if status.is_learned}
 
 
 @given(logs(), channels)

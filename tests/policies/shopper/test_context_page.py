@@ -18,26 +18,26 @@ PAGE = (Path(__file__).parents[3] / "docs" / "context.md").read_text(encoding="u
 
 
 def names_in_tables(text: str) -> set[str]:
-    """Give the names in the first column of a page's tables."""
+    """Return the names in the first column of a page's tables."""
     cells = (line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
     return {name for cell in cells for name in re.findall(r"`([a-z_<>]+)`", cell)}
 
 
 def names_in_docstring(text: str) -> set[str]:
-    """Give the names in the first column of the docstring's table."""
+    """Return the names in the first column of the docstring's table."""
     lines = [line for line in text.splitlines() if line.startswith("``")]
     return {name for line in lines for name in re.findall(r"``([a-z_<>]+)``", line.partition("  ")[0])}
 
 
-def documented(name: str) -> str:
-    """Give the name by which the page calls a feature."""
+def page_name(name: str) -> str:
+    """Return the name by which the page calls a feature."""
     for group, values in (("<channel>", ("push", "email")), ("<category>", ("browse", "cart"))):
         for value in values:
             name = re.sub(rf"_{value}$", f"_{group}", name)
     return name
 
 
-def sent(event_id: str, at: float) -> DecisionRow:
+def send_row(event_id: str, at: float) -> DecisionRow:
     return decision(event_id, at=at, send_at=at, window_ends_at=at + DAY_S)
 
 
@@ -51,15 +51,15 @@ def test_a_shopper_of_whom_much_is_known_has_every_feature_of_the_page(small_rul
         EventRow(
             NOW - DAY_S, "s-1", "purchase", NOW - DAY_S, {"value": 20.0, "category": "shoes", "product": "Runner"}
         ),
-        sent("e-0", NOW - DAY_S),
-        sent("taken back", NOW - DAY_S),
+        send_row("e-0", NOW - DAY_S),
+        send_row("taken back", NOW - DAY_S),
         CancellationRow(NOW - DAY_S, "taken back", "s-1"),
         OutcomeRow(NOW, "e-0", "click", NOW, shopper_id="s-1", channel="push"),
     ):
         state = fold(state, row)
     shared = shared_context(request(), state, small_rulebook)
     whole = trigger_context(shared, trigger(attributes={"category": "shoes"}))
-    assert {documented(name) for name in whole} == names_in_tables(PAGE)
+    assert {page_name(name) for name in whole} == names_in_tables(PAGE)
     nothing_known = shared_context(request(), NEW_SHOPPER, small_rulebook)
     absent = {line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `") and line.count("|") == 6}
     always = {

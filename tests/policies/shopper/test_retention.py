@@ -26,17 +26,17 @@ def send(number: int, at: float, message: str = "hint", channel: str = "push", *
     return Send(f"e-{number}", at, message, channel, category[message], **more)
 
 
-def ordered(*sends: Send) -> tuple[Send, ...]:
-    return tuple(sorted(sends, key=lambda each: (each.send_at, each.event_id)))
+def in_order(*sends: Send) -> tuple[Send, ...]:
+    return tuple(sorted(sends, key=lambda send: (send.send_at, send.event_id)))
 
 
 def verdicts(sends: tuple[Send, ...], rulebook: Rulebook, kind: str) -> list[int]:
     asked = trigger(kind)
     situation = Situation.of(request(asked, event_id="asked"), asked, ShopperState(sends=sends), rulebook)
-    return [int(each) for each in judge(situation)]
+    return [int(reason) for reason in judge(situation)]
 
 
-def lowered(document: dict[str, Any], most: int) -> dict[str, Any]:
+def lower_caps(document: dict[str, Any], most: int) -> dict[str, Any]:
     """Let every cap allow many, so that only many sends fill it."""
     for holder in (document, *document["channels"].values(), *document["messages"].values()):
         for cap in holder.get("caps") or ():
@@ -56,7 +56,7 @@ RULES = frozenset({"suppression", "cooldown", "min_gap", "cap_message", "cap_cat
 )
 def test_what_is_let_go_changes_no_verdict(document: dict[str, Any], most: int, seed: int, apart_s: float) -> None:
     """Many sends of one kind, and a few of others long before them: what binds is found as in all of them."""
-    chance, rulebook = random.Random(seed), Rulebook.of(Catalogue.from_document(lowered(document, most)), 1)
+    chance, rulebook = random.Random(seed), Rulebook.of(Catalogue.from_document(lower_caps(document, most)), 1)
     many = chance.choice(tuple(MESSAGES)), chance.choice(CHANNELS)
     crowd = [send(number, NOW - number * apart_s * chance.random(), *many) for number in range(3 * KEPT)]
     ahead = [send(10_000 + number, NOW + chance.random() * 14 * DAY_S, *many) for number in range(MAX_AHEAD - 1)]
@@ -66,7 +66,7 @@ def test_what_is_let_go_changes_no_verdict(document: dict[str, Any], most: int, 
         )
         for number in range(5)
     ]
-    everything = ordered(*crowd, *ahead, *few)
+    everything = in_order(*crowd, *ahead, *few)
     kept = keep_relevant(everything)
     assert len(kept) < len(everything)
     for kind in rulebook.catalogue.triggers:
@@ -78,21 +78,21 @@ def test_other_sends_hide_neither_the_cooldown_nor_the_cap_of_a_message() -> Non
     document["messages"]["reminder"] |= {"cooldown_s": 2_592_000, "caps": [{"max": 1, "window_s": 2_592_000}]}
     rulebook = Rulebook.of(Catalogue.from_document(document), 1)
     others = [send(number, NOW - number * 60) for number in range(1, 1_000)]
-    kept = keep_relevant(ordered(send(0, NOW - 10 * DAY_S, "reminder"), *others))
+    kept = keep_relevant(in_order(send(0, NOW - 10 * DAY_S, "reminder"), *others))
     assert len(kept) == KEPT + 1
-    told = verdicts(kept, rulebook, "cart_abandoned")
-    reminders = {told[number] for number in range(len(told)) if rulebook.space[number].message == "reminder"}
+    codes = verdicts(kept, rulebook, "cart_abandoned")
+    reminders = {code for number, code in enumerate(codes) if rulebook.space[number].message == "reminder"}
     assert reminders == {Reason.cooldown}
 
 
 def test_critical_sends_hide_no_others() -> None:
     others = [send(number, NOW + number, critical=True) for number in range(1, 1_000)]
-    assert keep_relevant(ordered(send(0, NOW), *others))[0].event_id == "e-0"
+    assert keep_relevant(in_order(send(0, NOW), *others))[0].event_id == "e-0"
 
 
 @pytest.mark.parametrize(("ahead", "denied"), [(MAX_AHEAD - 1, False), (MAX_AHEAD, True)])
 def test_no_more_places_are_given_than_may_lie_ahead(ahead: int, denied: bool) -> None:
     rulebook = Rulebook.of(Catalogue.from_document(small_document()), 1)
-    sends = ordered(*(send(number, NOW + 1 + number) for number in range(ahead)), send(-1, NOW), send(-2, NOW - 1))
-    told = np.array(verdicts(sends, rulebook, "wishlist"))
-    assert set(told[told != Reason.not_a_candidate].tolist()) == {Reason.cap_global if denied else Reason.eligible}
+    sends = in_order(*(send(number, NOW + 1 + number) for number in range(ahead)), send(-1, NOW), send(-2, NOW - 1))
+    codes = np.array(verdicts(sends, rulebook, "wishlist"))
+    assert set(codes[codes != Reason.not_a_candidate].tolist()) == {Reason.cap_global if denied else Reason.eligible}

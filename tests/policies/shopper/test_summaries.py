@@ -25,7 +25,7 @@ def event(kind: str, at: float = NOW, **attributes: str | float) -> EventRow:
     return EventRow(at, "s-1", kind, at, attributes)
 
 
-def sent(number: int, at: float, channel: str = "push") -> DecisionRow:
+def send_row(number: int, at: float, channel: str = "push") -> DecisionRow:
     row = decision(number, 0)
     return msgspec.structs.replace(row, at=at, send_at=at, channel=channel, category="browse")
 
@@ -80,7 +80,12 @@ def test_affinities_follow_weight_and_fade() -> None:
 
 
 def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> None:
-    state = after(sent(1, NOW - 7 * DAY_S), click(1, NOW - 6.9 * DAY_S), sent(2, NOW - 2 * DAY_S), sent(3, NOW - DAY_S))
+    state = after(
+        send_row(1, NOW - 7 * DAY_S),
+        click(1, NOW - 6.9 * DAY_S),
+        send_row(2, NOW - 2 * DAY_S),
+        send_row(3, NOW - DAY_S),
+    )
     context = shared_context(request(), state, example_rulebook)
     assert context["ignored_streak"] == 2
     assert context["hours_since_contact"] == 24.0
@@ -93,7 +98,7 @@ def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> No
 
 
 def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
-    waiting = after(msgspec.structs.replace(sent(1, NOW - 600), deferred=True))
+    waiting = after(msgspec.structs.replace(send_row(1, NOW - 600), deferred=True))
     known = shared_context(request(), waiting, example_rulebook)
     assert (known["load"], known["recent_sends"]) == (0.0, 0)
     activated = fold(waiting, ActivationRow(NOW - 500, "e-1", "s-1", deliver=True))
@@ -102,13 +107,13 @@ def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Ruleboo
 
 
 def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:
-    alone = after(sent(1, NOW), click(1, NOW + 60))
+    alone = after(send_row(1, NOW), click(1, NOW + 60))
     context = shared_context(request(now=NOW + 40 * DAY_S), alone, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / 11
     assert (context["load"], "hours_since_contact" in context) == (0.0, False)
-    others = [sent(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
-    later = after(sent(1, NOW), click(1, NOW + 60), *others)
-    assert [send.event_id for send in later.sends] == [each.event_id for each in others]
+    others = [send_row(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
+    later = after(send_row(1, NOW), click(1, NOW + 60), *others)
+    assert [send.event_id for send in later.sends] == [item.event_id for item in others]
     context = shared_context(request(now=others[-1].at), later, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / (11 + len(others))
 
@@ -122,7 +127,7 @@ def test_a_shopper_never_takes_more_than_so_much_room(did: list[tuple[str, str, 
     for number, (kind, name, day) in enumerate(did):
         at = NOW + day * DAY_S
         state = fold(state, event(kind, at, category=name, product=name, value=1.0))
-        for each, channel in enumerate(("push", "push", "push", name[:64])):
-            state = fold(state, sent(4 * number + each, at, channel=channel))
-    assert len(state.sends) <= KEPT + len(did), "each of the channels has some of its own"
+        for item, channel in enumerate(("push", "push", "push", name[:64])):
+            state = fold(state, send_row(4 * number + item, at, channel=channel))
+    assert len(state.sends) <= KEPT + len(did), "item of the channels has some of its own"
     assert len(msgspec.msgpack.encode(state)) <= MOST_BYTES

@@ -24,10 +24,10 @@ from policies.records.rows import (
     Row,
 )
 from policies.sends import is_withdrawal, status_of
-from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, held, key_of, logs, times
+from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
 
 
-def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
+def make_report(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
     tally = ReportCells(span or Span(), None if by is None else GROUPINGS[by], key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
@@ -73,7 +73,7 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
     return None
 
 
-def recounted(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
+def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     """Count the decisions at some places of the log, each column by itself."""
     now = max(row.at for row in rows)
     decided = {number: row for number in numbers if isinstance(row := rows[number], DecisionRow)}
@@ -81,13 +81,13 @@ def recounted(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     stayed = {number: why_it_stayed(rows, number, now) for number in sends}
     left = [row for number, row in sends.items() if stayed[number] is None]
 
-    def told(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
+    def outcomes_of(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
         return [r for r in rows if isinstance(r, OutcomeRow) and r.event_id == sent.event_id and r.type in types]
 
-    clicked = [sent for sent in left if told(sent, "click")]
-    conversions = [outcome for sent in left for outcome in told(sent, "conversion")]
-    converted = [sent for sent in left if told(sent, "conversion")]
-    opted_out = [sent for sent in sends.values() if told(sent, "opt_out", "complaint")]
+    clicked = [sent for sent in left if outcomes_of(sent, "click")]
+    conversions = [outcome for sent in left for outcome in outcomes_of(sent, "conversion")]
+    converted = [sent for sent in left if outcomes_of(sent, "conversion")]
+    opted_out = [sent for sent in sends.values() if outcomes_of(sent, "opt_out", "complaint")]
     reasons = [row.hold_reason for row in decided.values() if row.send_at is None]
     kept = [why for why in stayed.values() if why is not None]
     revenue = sum(outcome.value for outcome in conversions)
@@ -126,7 +126,7 @@ def group_of(row: DecisionRow, by: By) -> Any:
 
 
 def key_about(row: Row) -> str | None:
-    """Give the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
+    """Return the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
     if isinstance(row, ErasureRow):
         return row.key
     shopper = getattr(row, "shopper_id", None)
@@ -155,16 +155,16 @@ def consenting(rows: Sequence[Row], key: str, channel: str, end: float) -> bool:
 )
 def test_a_report_equals_a_naive_recount(rows: list[Row], by: By, start: float | None, end: float | None) -> None:
     span = Span(float("-inf") if start is None else start, float("inf") if end is None else end)
-    report = reported(rows, by=by, span=span)
+    report = make_report(rows, by=by, span=span)
     within = [n for n, row in enumerate(rows) if isinstance(row, DecisionRow) and span.start <= row.at < span.end]
-    assert as_dict(report.total) == recounted(rows, within)
+    assert as_dict(report.total) == recount(rows, within)
     groups = {group_of(row, by) for n in within if isinstance(row := rows[n], DecisionRow)}
-    order = [told.group for told in report.rows]
+    order = [cell.group for cell in report.rows]
     assert set(order) == groups
     assert order == [*sorted(groups - {None}), *([None] if None in groups else [])]
-    for told in report.rows:
-        own = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == told.group]
-        assert {name: value for name, value in as_dict(told).items() if name != "group"} == recounted(rows, own)
+    for cell in report.rows:
+        members = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == cell.group]
+        assert {name: value for name, value in as_dict(cell).items() if name != "group"} == recount(rows, members)
 
     known = {key for row in rows if row.at < span.end and (key := key_about(row)) is not None}
     assert report.shoppers == len(known)
@@ -202,9 +202,9 @@ def test_the_status_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
     for number, row in enumerate(rows):
         if isinstance(row, DecisionRow) and row.send_at is not None:
             later = [
-                (position, each)
-                for position, each in enumerate(rows, start=1)
-                if position > number + 1 and concerns(each, row)
+                (position, later_row)
+                for position, later_row in enumerate(rows, start=1)
+                if position > number + 1 and concerns(later_row, row)
             ]
             known = status_of(row, later, now)
             stayed = why_it_stayed(rows, number, now)
@@ -220,7 +220,7 @@ def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: 
     tally.answer(0.0)
     for position, row in enumerate(rows[cut:], start=cut + 1):
         tally.add(position, row)
-    assert tally.answer(max(row.at for row in rows)) == reported(rows, by="channel")
+    assert tally.answer(max(row.at for row in rows)) == make_report(rows, by="channel")
 
 
 def click(event_id: str, at: float = 3 * HOURS) -> OutcomeRow:
@@ -240,7 +240,7 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
         OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 59.9, shopper_id="s-1", channel="push"),
         OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 0.2, shopper_id="s-1", channel="push"),
     ]
-    total = reported(rows).total
+    total = make_report(rows).total
     assert (total.sends, total.delivered, total.clicks, total.ctr) == (3, 1, 1, 1.0)
     assert (total.conversions, total.converted, total.conversion_rate) == (2, 1, 1.0)
     assert total.revenue == 60.1
@@ -250,13 +250,13 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
 
 def test_an_outcome_that_came_before_its_decision_counts() -> None:
     early = OutcomeRow(HOURS, "e", "click", HOURS)
-    assert reported([catalogue(), early, decision("e")]).total.clicks == 1
+    assert make_report([catalogue(), early, decision("e")]).total.clicks == 1
 
 
 def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
     opt_out = OutcomeRow(3 * HOURS, "one", "opt_out", 3 * HOURS, shopper_id="s-1", channel="push")
     rows: list[Row] = [catalogue(), decision("one"), decision("other", send_at=9 * HOURS), opt_out]
-    report = reported(rows)
+    report = make_report(rows)
     assert (report.total.opt_outs, report.total.opt_outs_per_1000_sends) == (1, 500.0)
     assert report.total.undelivered == {"voided": 1}
     assert report.opt_in_rate == {"push": 0.0, "email": 0.0}
@@ -269,15 +269,15 @@ def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back()
         PreferencesRow(HOURS, "erased:1", {"push": True}),
         ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
     ]
-    assert (reported(rows).shoppers, reported(rows).opt_in_rate["push"]) == (1, 0.0)
+    assert (make_report(rows).shoppers, make_report(rows).opt_in_rate["push"]) == (1, 0.0)
     back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
-    assert (reported(back).shoppers, reported(back).opt_in_rate["push"]) == (1, 0.0)
+    assert (make_report(back).shoppers, make_report(back).opt_in_rate["push"]) == (1, 0.0)
     willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
-    assert (reported(willing).shoppers, reported(willing).opt_in_rate["push"]) == (1, 1.0)
+    assert (make_report(willing).shoppers, make_report(willing).opt_in_rate["push"]) == (1, 1.0)
 
 
 def test_holds_are_counted_by_reason_and_a_lost_race_under_what_was_drawn() -> None:
-    report = reported([catalogue(), held("a", "lost_race"), held("b", "policy")], by="channel")
+    report = make_report([catalogue(), hold("a", "lost_race"), hold("b", "policy")], by="channel")
     assert [(row.group, row.decisions, row.holds) for row in report.rows] == [
         ("push", 1, {"lost_race": 1}),
         (None, 1, {"policy": 1}),
