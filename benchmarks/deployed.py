@@ -32,7 +32,9 @@ from offline_eval.sequential.trajectories import Trajectories
 from offline_eval.targets import OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Policy, rule_policy, uniform_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from decision_service.learning.serving import learned_policy
 from decision_service.log.base import LogRow
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelSnapshot
+from policies.models.learned import learned_policy
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, Row, encode
 from simulators.shops.base import Arrival

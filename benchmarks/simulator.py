@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
-from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule_policy
+from policies.models.learned import learned_policy
+from policies.models.rule import rule_policy
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario
 from simulators.shops.broadcast import RandomSender, run

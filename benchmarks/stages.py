@@ -10,10 +10,9 @@ import numpy as np
 
 from benchmarks import busy
 from decision_service.cli.measurements import Measured
-from decision_service.learning.serving import learned_policy
+from policies.arrays import FloatArray
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import empty_snapshot
-from policies.models.exploration import FloatArray
+from policies.models.learned import empty_snapshot, learned_policy
 from policies.rules.arbitration import Eligibility, arbitrate
 from policies.shopper.context import shared_context, trigger_context
 

@@ -40,7 +40,8 @@ from offline_eval.targets import Logging, OfPolicy, Target, Uniform
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Policy, rule_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
 from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import scenario

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from decision_service.settings import help_text, option
+from policies.models.registry import BASELINES, POLICIES, describe_policies
 
 app = typer.Typer(
     help="Decides which notification to send to which shopper, when, and learns from what happens.",
@@ -33,7 +34,7 @@ def serve(
     redis_url: Annotated[str | None, _setting("redis_url", "URL")] = None,
     catalog: Annotated[str | None, _setting("catalog", "FILE")] = None,
     clock: Annotated[str | None, _setting("clock", "wall|request")] = None,
-    policy: Annotated[str | None, _setting("policy", "uniform|rule|default")] = None,
+    policy: Annotated[str | None, _setting("policy", "|".join(POLICIES))] = None,
     seed: Annotated[str | None, _setting("seed", "NUMBER")] = None,
 ) -> None:
     """Start the service and stay until Ctrl-C or SIGTERM.
@@ -104,7 +105,7 @@ def replay(
     quantity_column: Annotated[str, _column("the quantity; '' for none")] = "Quantity",
     product_column: Annotated[str, _column("the product's name; '' for none")] = "Description",
 ) -> None:
-    """Replay real purchases through a running service, beside a business rule and uniform choice.
+    """Replay real purchases through a running service, beside the baselines.
 
     The purchases and their times are real. How buyers respond to notifications is simulated.
     """
@@ -128,7 +129,7 @@ def simulate(
     seeds: Annotated[
         int | None, typer.Option(help="Number of seeds; two or more give intervals.", show_default="3")
     ] = None,
-    policy: Annotated[str, typer.Option(help="default, rule, uniform or oracle, in this process.")] = "default",
+    policy: Annotated[str, typer.Option(help=f"{describe_policies()} or oracle, in this process.")] = "default",
     url: Annotated[
         str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
     ] = None,
@@ -183,8 +184,9 @@ def evaluate(
     target: Annotated[
         str | None,
         typer.Option(
-            help="The policy to evaluate on a log: version:N (of the registry) or rule, both also with @floor, "
-            "uniform, logging, table:FILE, call:module:function, or 'vw:COMMAND LINE'."
+            help=f"The policy to evaluate on a log: version:N (of the registry), {', '.join(BASELINES)}, logging, "
+            "table:FILE, call:module:function, or 'vw:COMMAND LINE'. A policy that scores can end in a floor, such as "
+            "rule@0.1."
         ),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Another target: also the paired difference to it.")] = None,

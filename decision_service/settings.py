@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from policies.models.registry import POLICIES, describe_policies
+
 _PREFIX = "DECISION_SERVICE_"
 _SQLITE = "sqlite:///"
 
@@ -67,7 +69,7 @@ class Settings(BaseModel):
     clock: Literal["wall", "request"] = Field(
         "wall", description="Clock of decisions: the server's, or `now` in each request (simulation)."
     )
-    policy: Literal["uniform", "rule", "default"] = Field("default", description="Policy that decides.")
+    policy: str = Field("default", description=f"Policy that decides: {describe_policies()}.")
     seed: int | None = Field(
         None,
         ge=0,
@@ -100,6 +102,14 @@ class Settings(BaseModel):
         except ValidationError as error:
             lines = (_format_mistake(name, reason, name not in typed) for name, reason in _mistakes(error))
             raise SettingsRefused("\n".join(lines)) from None  # pydantic's text may quote a password
+
+    @field_validator("policy")
+    @classmethod
+    def _known_policy(cls, name: str) -> str:
+        if name not in POLICIES:
+            *others, last = map(repr, POLICIES)
+            raise ValueError(f"must be {', '.join(others)} or {last}, not {name!r}")
+        return name
 
     @field_validator("host")
     @classmethod

@@ -1,6 +1,6 @@
-"""The centre of the house: one pure function from a request to a decision.
+"""The front door of this package: one pure function from a request to a decision.
 
-Service, simulator and replay call it and get the same decisions.
+Service, simulator and replay call `decide` and get the same decisions.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from policies.arrays import FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.models.exploration import FloatArray
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
 from policies.rules.arbitration import Eligibility, arbitrate
 from policies.rules.budget import NOTHING_SPENT, Spent
-from policies.rules.rules import judge
-from policies.rules.situation import Situation, Surroundings
+from policies.rules.rules import RULES
+from policies.rules.situation import Surroundings
 from policies.shopper.context import shared_context, trigger_context
 from policies.shopper.state import Send, ShopperState
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was drawn, and everything it was drawn from.
+    """The drawn joint action, and everything that the draw rests on.
 
-    ``drawn`` is a joint action number (HOLD's is ``len(space)``); ``probabilities`` (K,) is the
+    ``drawn`` is the number of a joint action; HOLD has the number ``len(space)``. ``probabilities`` (K,) is the
     distribution over the eligible set. Without an eligible send HOLD is drawn with probability 1.
     """
 
@@ -61,7 +61,7 @@ class Decision:
 
     @property
     def send(self) -> Send | None:
-        """The place that the drawn send takes, or None."""
+        """The drawn send as the shopper's state holds it, or None."""
         if self.action is None or self.trigger is None:
             return None
         catalogue, send_at = self.rulebook.catalogue, self.request.now + self.action.delay_s
@@ -88,9 +88,9 @@ def decide(
 ) -> Decision:
     """Decide which notification to send, or none.
 
-    Candidates of all triggers → guardrails → arbitration → the policy's distribution over what is left
-    → one draw seeded by the event id. Nothing may swap the drawn action afterwards. ``spent`` is what
-    today's and later sends cost already, where channels have budgets.
+    Candidates of all triggers → guardrails → arbitration → the policy's distribution over the eligible set
+    → one draw seeded by the event id. Nothing may swap the drawn action afterwards. ``spent`` is the cost of
+    today's and later sends so far, for channels with a budget.
     """
     surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
     context = shared_context(request, state, rulebook)
@@ -113,7 +113,7 @@ def decide(
 
 
 def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
-    """Tell whether a shopper belongs to the holdout: always the same ones, as long as the share stays."""
+    """Return whether a shopper belongs to the holdout: always the same shoppers while the share stays the same."""
     share = rulebook.catalogue.arms.holdout
     return share > 0 and unit_number(seed, shopper_id, "holdout") < share
 
@@ -124,23 +124,24 @@ def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
 
 
 def still_allowed(decision: Decision, state: ShopperState) -> bool:
-    """Tell whether the drawn send passes every rule in a newer state of the shopper.
+    """Return whether the drawn send passes every rule in a newer state of the shopper.
 
-    The reservation asks this when the state moved between reading and reserving; what is left of a budget
-    it compares itself, at the moment of reserving.
+    The reservation asks this when the state has changed between reading and reserving. The budget is not asked
+    here: the reservation compares it itself, at the moment of reserving.
     """
     if decision.trigger is None:
         return False
     trigger = decision.request.triggers[decision.trigger]
     surroundings = Surroundings(NOTHING_SPENT, decision.held_out)
-    verdicts = judge(Situation.of(decision.request, trigger, state, decision.rulebook, surroundings))
+    situation = RULES.situation_of(decision.request, trigger, state, decision.rulebook, surroundings)
+    verdicts = RULES.judge(situation)
     return bool(verdicts[decision.drawn] == Reason.eligible)
 
 
 def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
-    """Give the number in [0, 1) that belongs to an event, with 53 random bits.
+    """Return the number in [0, 1) that belongs to an event, with 53 random bits.
 
-    Retries and replays reproduce it; another ``stream`` of the same seed is independent of it.
+    Retries and replays get the same number. Different values of ``stream`` give independent numbers.
 
     >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
     True
@@ -150,9 +151,9 @@ def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
 
 
 def draw(probabilities: FloatArray, unit: float) -> int:
-    """Give the position drawn from a distribution (K,) by a number in [0, 1).
+    """Return the position that a number in [0, 1) draws from a distribution (K,).
 
-    Positions of probability zero are never drawn.
+    A position of probability zero is never drawn.
 
     >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
     [0, 0, 2, 2]

@@ -1,4 +1,4 @@
-"""From a decision to its log row: the whole snapshot, from which it can be redrawn and explained."""
+"""The log row of a decision: the whole snapshot, from which the decision can be redrawn and explained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.decide import Decision
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, pack
-from policies.rules.rules import RULES_VERSION
+from policies.rules.rules import RULES
 
 TREATMENT = "treatment"
 HOLDOUT = "holdout"
@@ -17,7 +17,7 @@ DEGRADED = "degraded"
 
 
 def hold_reason(decision: Decision) -> str | None:
-    """Say why nothing is sent, None for a send."""
+    """Return why nothing is sent, None for a send."""
     if decision.is_send:
         return None
     if decision.held_out and not all(trigger.critical for trigger in decision.request.triggers):
@@ -28,13 +28,13 @@ def hold_reason(decision: Decision) -> str | None:
 def decision_row(
     decision: Decision, *, lost_race: bool = False, answer: str = "", fingerprint: str = ""
 ) -> DecisionRow:
-    """Write a decision down.
+    """Return the log row of a decision.
 
-    With ``lost_race`` the drawn send stays with its propensity, but nothing was delivered: drawn and
+    With ``lost_race`` the row keeps the drawn send and its propensity, but nothing was delivered: drawn and
     delivered are two facts.
     """
     request, rulebook, action, send = decision.request, decision.rulebook, decision.action, decision.send
-    leaves = send is not None and not lost_race
+    is_delivered = send is not None and not lost_race
     return DecisionRow(
         at=request.now,
         event_id=request.event_id,
@@ -43,7 +43,7 @@ def decision_row(
         triggers=request.triggers,
         context=decision.context,
         catalogue_version=rulebook.version,
-        rules_version=RULES_VERSION,
+        rules_version=RULES.version,
         policy=decision.policy.record,
         arm=_arm(held_out=decision.held_out),
         answer=answer,
@@ -59,8 +59,8 @@ def decision_row(
         propensity=decision.propensity,
         p_out=decision.p_out,
         hold_reason=LOST_RACE if lost_race else hold_reason(decision),
-        send_at=send.send_at if send and leaves else None,
-        window_ends_at=send.window_ends_at if send and leaves else None,
+        send_at=send.send_at if send and is_delivered else None,
+        window_ends_at=send.window_ends_at if send and is_delivered else None,
         cost=send.cost if send else 0.0,
         deferred=request.deferred and action is not None,
     )
@@ -73,7 +73,10 @@ def _arm(*, held_out: bool) -> str:
 def degraded_row(
     request: Request, rulebook: Rulebook, policy: PolicyRecord, context: dict[str, Scalar], *, held_out: bool
 ) -> DecisionRow:
-    """Write down that nothing could be decided because the state was away: never send unguarded."""
+    """Return the log row of a request that was not decided because the shopper's state could not be read.
+
+    The answer is HOLD: nothing is sent without the guardrails.
+    """
     return DecisionRow(
         at=request.now,
         event_id=request.event_id,
@@ -82,7 +85,7 @@ def degraded_row(
         triggers=request.triggers,
         context=context,
         catalogue_version=rulebook.version,
-        rules_version=RULES_VERSION,
+        rules_version=RULES.version,
         policy=policy,
         arm=_arm(held_out=held_out),
         answer="",

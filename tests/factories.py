@@ -60,6 +60,24 @@ def request(*triggers: TriggerRecord, event_id: str = "e-1", **changes: Any) -> 
     return Request(event_id, "s-1", triggers or (trigger(),), changes.pop("now", NOW), context, **changes)
 
 
+def decision_row(**changes: Any) -> DecisionRow:
+    """The row of a decision of the business rule for `request`; it sent nothing unless ``changes`` say so."""
+    values: dict[str, Any] = {
+        "at": NOW,
+        "event_id": "e-1",
+        "shopper_id": "s-1",
+        "fingerprint": "",
+        "triggers": (trigger(),),
+        "context": {},
+        "catalogue_version": 1,
+        "rules_version": 1,
+        "policy": PolicyRecord("rule", 0, "frozen"),
+        "arm": "treatment",
+        "answer": "",
+    }
+    return DecisionRow(**(values | changes))
+
+
 def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | None = None) -> Eligibility:
     numbers = np.arange(len(rulebook.space)) if sends is None else np.asarray(sends, dtype=np.int64)
     trigger_of = np.full(len(rulebook.space), -1)
@@ -75,22 +93,13 @@ WINDOW_S = 14_400.0
 """The attribution window of push in `small_document`."""
 
 
-def decision_row(event_id: str = "e-1", **changes: Any) -> DecisionRow:
+def send_row(event_id: str = "e-1", **changes: Any) -> DecisionRow:
     """A send of a hint by push that is decided and leaves at `NOW`; its window ends 4 hours after its send time."""
     at = changes.get("at", NOW)
     send_at = changes.get("send_at", at + (changes.get("delay_s") or 0))
     values: dict[str, Any] = {
-        "at": at,
         "event_id": event_id,
-        "shopper_id": "s-1",
-        "fingerprint": "",
-        "triggers": (trigger(),),
-        "context": {},
-        "catalogue_version": 1,
-        "rules_version": 1,
         "policy": PolicyRecord("default", 0, "online"),
-        "arm": "treatment",
-        "answer": "{}",
         "message": "hint",
         "channel": "push",
         "category": "browse",
@@ -100,7 +109,7 @@ def decision_row(event_id: str = "e-1", **changes: Any) -> DecisionRow:
         "send_at": send_at,
         "window_ends_at": None if send_at is None else send_at + WINDOW_S,
     }
-    return DecisionRow(**values | changes)
+    return decision_row(**values | changes)
 
 
 def hold_row(event_id: str = "e-1", reason: str = "policy", **changes: Any) -> DecisionRow:
@@ -109,7 +118,7 @@ def hold_row(event_id: str = "e-1", reason: str = "policy", **changes: Any) -> D
         dict.fromkeys(("message", "channel", "category", "delay_s", "drawn_trigger")) if reason != "lost_race" else {}
     )
     values: dict[str, Any] = {"hold_reason": reason, "send_at": None, "window_ends_at": None, **drawn}
-    return decision_row(event_id, **values | changes)
+    return send_row(event_id, **values | changes)
 
 
 def outcome_row(kind: str = "click", event_id: str = "e-1", **changes: Any) -> OutcomeRow:

@@ -185,5 +185,5 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
         time_zone=draw(st.one_of(st.none(), zones)),
         locale=draw(st.sampled_from((None, "en", "es", "es-MX", "de"))),
         erased="consent" in on and draw(st.integers(0, 19)) == 0,
-        sends=tuple(sorted(taken, key=lambda each: (each.send_at, each.event_id))),
+        sends=tuple(sorted(taken, key=lambda send: (send.send_at, send.event_id))),
     )

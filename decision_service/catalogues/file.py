@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from policies.catalogue.document import Catalogue, CatalogueError, Mistake
+from policies.catalogue.document import Catalogue
+from policies.catalogue.mistakes import CatalogueError, Mistake
 
 Lines = dict[str, int]
 

@@ -10,7 +10,8 @@ from decision_service.log.base import Conflict, Entry, EventLog
 from decision_service.log.keys import catalogue_key
 from decision_service.schemas.problems import FieldError, Invalid
 from policies.catalogue.action_space import ActionSpace
-from policies.catalogue.document import Catalogue, CatalogueError
+from policies.catalogue.document import Catalogue
+from policies.catalogue.mistakes import CatalogueError
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import collisions
 from policies.models.vw import BITS

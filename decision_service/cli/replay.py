@@ -1,4 +1,4 @@
-"""``decision-service replay``: replay real purchases through a running service, beside two baselines."""
+"""``decision-service replay``: replay real purchases through a running service, beside the baselines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule_policy, uniform_policy
+from policies.models.registry import BASELINES, policy_without_floor
 from simulators.experiments.comparison import Estimate, Run, difference, realised_difference
 from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
 from simulators.replay.replay import Replay
@@ -68,13 +68,11 @@ def _require_triggers(catalogue: Catalogue) -> None:
 def _replay_all(
     service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
 ) -> list[Run]:
-    """Replay the same purchases to the service, the rule and uniform choice; the baselines explore nothing."""
+    """Replay the same purchases to the service and to the baselines, which explore nothing."""
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
-    shops: list[tuple[str, Shop]] = [
-        ("service", service),
-        ("rule", LocalShop(FixedPolicy(rule_policy(epsilon=0.0)), rulebook, draws)),
-        ("uniform", LocalShop(FixedPolicy(uniform_policy()), rulebook, draws)),
-    ]
+    shops: list[tuple[str, Shop]] = [("service", service)]
+    for name, factory in BASELINES.items():
+        shops.append((name, LocalShop(FixedPolicy(policy_without_floor(factory, rulebook)), rulebook, draws)))
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -15,9 +16,9 @@ from decision_service.catalogues.file import CatalogueFileError, example, read_c
 from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.simulation_page import page
-from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule_policy, uniform_policy
+from policies.models.policy import PolicyFactory
+from policies.models.registry import BASELINES, POLICIES, policy_without_floor
 from simulators.experiments.study import (
     Contender,
     Result,
@@ -30,9 +31,10 @@ from simulators.experiments.study import (
 from simulators.scenario import scenario
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import FixedPolicy
+from simulators.shops.local import FixedPolicy, PolicySource
 from simulators.shops.oracle import OraclePolicy
 from simulators.world.truth import Truth
+from simulators.world.world import World
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
@@ -120,11 +122,9 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
 def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
     policies = {
-        "default": policy_contender("default", lambda world: LearningPolicy(rulebook, learned_policy), rulebook),
-        "rule": policy_contender("rule", lambda world: FixedPolicy(rule_policy(epsilon=0.0)), rulebook),
-        "uniform": policy_contender("uniform", lambda world: FixedPolicy(uniform_policy()), rulebook),
-        "oracle": policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook),
+        name: policy_contender(name, _source(factory, rulebook), rulebook) for name, factory in POLICIES.items()
     }
+    policies["oracle"] = policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook)
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
     elif options.policy in policies:
@@ -138,8 +138,16 @@ def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None)
         sender_contender("push daily", push_daily),
         sender_contender("3 per week", three_a_week),
     ]
-    others = [contender for name, contender in policies.items() if name != "default"]
+    others = [policies[name] for name in (*BASELINES, "oracle") if name in policies]
     return [first, *fixed, *others]
+
+
+def _source(factory: PolicyFactory, rulebook: Rulebook) -> Callable[[World], PolicySource]:
+    """Return what makes the policy of a simulated world: one that learns in this world, or a fixed baseline."""
+    make_version = factory.make_version
+    if make_version is not None:
+        return lambda world: LearningPolicy(rulebook, make_version)
+    return lambda world: FixedPolicy(policy_without_floor(factory, rulebook))
 
 
 def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:
@@ -183,6 +191,8 @@ def _print(contenders: list[Contender], results: list[Result]) -> None:
     table = Table(
         title="Simulated shoppers",
         caption="value: expected incremental margin per shopper against the same shoppers without any send",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # narrow, so that a column for each policy fits into 80 characters
     )
     table.add_column("", no_wrap=True)
     for contender in contenders:

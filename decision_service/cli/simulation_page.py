@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
+from policies.models.registry import POLICIES
 from simulators.experiments.comparison import Estimate
 from simulators.experiments.study import Result, Study, over_seeds
 
@@ -25,6 +26,8 @@ table.facts td { white-space: normal; text-align: left } .scroll { overflow-x: a
 """
 
 Numbers = NDArray[np.float64]
+
+_ORACLE = ("oracle", "the oracle")
 
 
 def page(study: Study, names: Sequence[str], results: Sequence[Result], about: Mapping[str, Any]) -> str:
@@ -56,9 +59,9 @@ def _verdict(policy: str, by_name: Mapping[str, Sequence[Result]]) -> str:
         return over_seeds([result.last_weeks for result in by_name[name]]).value
 
     own, parts = last(policy), []
-    for name, words in (("rule", "the business rule"), ("uniform", "uniform choice"), ("oracle", "the oracle")):
+    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
         if name in by_name and name != policy and last(name) > 0:
-            parts.append(f"{own / last(name):.0%} of {words}")
+            parts.append(f"{own / last(name):.0%} of {description}")
     compared = f": {', '.join(parts)}" if parts else ""
     left = over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
     reach = over_seeds([result.reach for result in by_name[policy]]).value

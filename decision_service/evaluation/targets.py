@@ -9,16 +9,23 @@ from pathlib import Path
 
 from decision_service.learning.registry.base import RegistryUnavailable, Version
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.learning.serving import learned_policy
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
 from offline_eval.targets import Call, Logging, OfPolicy, Table, Target, Uniform
 from offline_eval.vw_target import VwTarget
+from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelMismatch, ModelSnapshot
-from policies.models.policy import Policy, rule_policy
+from policies.models.exploration import check_epsilon
+from policies.models.learned import learned_policy
+from policies.models.policy import DEFAULT_EPSILON, Policy
+from policies.models.registry import BASELINES
 
-KNOWN = "version:N, rule (both also with @FLOOR), uniform, logging, table:FILE, call:module:function, vw:COMMAND LINE"
+KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
+
+
+_OF_ANY_LOG: dict[str, Target] = {"logging": Logging(), "uniform": Uniform()}
+"""Targets that need no catalogue, so that they evaluate on foreign logs too."""
 
 
 class Targets:
@@ -36,7 +43,7 @@ class Targets:
         """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
 
     def named(self, name: str) -> Target:
-        """Make a target; ``rule_policy`` and ``version:N`` may end in ``@ε`` for another floor than the default.
+        """Make a target; the name of a policy that scores may end in ``@ε`` for another floor than the default.
 
         Raises
         ------
@@ -63,14 +70,15 @@ class Targets:
 
     @staticmethod
     def _plain(name: str, floor: float | None) -> Target:
-        if name == "rule":
-            policy = _with_floor(rule_policy(), floor)
-            return OfPolicy(lambda decision: policy)
-        if name not in ("logging", "uniform"):
+        if name in _OF_ANY_LOG:
+            if floor is not None:
+                raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
+            return _OF_ANY_LOG[name]
+        if name not in BASELINES:
             raise _unknown(name)
-        if floor is not None:
-            raise NotAvailable(f"{name} takes no floor: rule@FLOOR and version:N@FLOOR do")
-        return Logging() if name == "logging" else Uniform()
+        factory = BASELINES[name]
+        _check(floor)
+        return OfPolicy(_once_per_catalogue(lambda rulebook: _with_floor(factory.make(rulebook), floor)))
 
     def _version(self, text: str) -> Version:
         if self._registry_url is None:
@@ -90,25 +98,33 @@ class Targets:
 
 
 def _compiled(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
-    """Compile the model once for each catalogue version that the log goes through."""
     number = version.number
     if version.payload is None:
         raise NotAvailable(f"the bytes of model version {number} were pruned")
     snapshot = ModelSnapshot.from_bytes(version.payload)
+
+    def make(rulebook: Rulebook) -> Policy:
+        try:
+            return _with_floor(learned_policy(snapshot, rulebook, number), floor)
+        except ModelMismatch as error:
+            raise NotAvailable(f"model version {number}: {error}") from error
+
+    return _once_per_catalogue(make)
+
+
+def _once_per_catalogue(make: Callable[[Rulebook], Policy]) -> Callable[[LoggedDecision], Policy]:
+    """Make the policy once for each catalogue version that the log goes through."""
     policies: dict[int, Policy] = {}
 
-    def make(decision: LoggedDecision) -> Policy:
+    def policy_of(decision: LoggedDecision) -> Policy:
         if decision.recorded is None:
-            raise NotAvailable("a model version needs a log of the service, with its catalogue and masks")
+            raise NotAvailable("a policy needs a log of the service, with its catalogue and masks")
         rulebook = decision.recorded.rulebook
         if rulebook.version not in policies:
-            try:
-                policies[rulebook.version] = _with_floor(learned_policy(snapshot, rulebook, number), floor)
-            except ModelMismatch as error:
-                raise NotAvailable(f"model version {number}: {error}") from error
+            policies[rulebook.version] = make(rulebook)
         return policies[rulebook.version]
 
-    return make
+    return policy_of
 
 
 def _see_current_directory() -> None:
@@ -131,6 +147,13 @@ def _floored(name: str) -> tuple[str, float | None]:
         return name, float(floor)
     except ValueError:
         raise NotAvailable(f"a floor is a number, not {floor!r}") from None
+
+
+def _check(floor: float | None) -> None:
+    try:
+        check_epsilon(DEFAULT_EPSILON if floor is None else floor, learns=False)
+    except ValueError as error:
+        raise NotAvailable(str(error)) from None
 
 
 def _with_floor(policy: Policy, floor: float | None) -> Policy:

@@ -9,24 +9,17 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-import numpy as np
-
 from decision_service.catalogues.versions import latest_catalogue
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.periodic import PeriodicTask
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import empty_snapshot
 from policies.models.compiled import ModelMismatch, ModelSnapshot
-from policies.models.exploration import Greedy
-from policies.models.learned import LearnedModel
-from policies.models.policy import Policy, rule_policy, uniform_policy
-from policies.models.vw import OPTIONS
+from policies.models.policy import Policy
+from policies.models.registry import POLICIES
+from policies.models.rule import rule_policy
 from policies.records.rows import FALLBACK
-
-LEARNED_BEFORE_HOLD = 1_000
-"""Interactions to learn before the greedy part may hold: HOLD teaches nothing."""
 
 _LOOK_EVERY_S = 0.5
 _logger = logging.getLogger(__name__)
@@ -62,23 +55,16 @@ class Serving:
     rulebook
         The catalogue to begin with.
     name
-        ``default`` learns; ``rule_policy`` and ``uniform_policy`` are baselines that never change.
+        The policy to serve, by its name in `POLICIES`.
     """
 
     def __init__(self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str) -> None:
         self._registry = registry
         self._log = log
-        self._name = name
-        self._serving = ServedPolicy(rulebook, self._start(rulebook))
+        self._factory = POLICIES[name]
+        self._serving = ServedPolicy(rulebook, self._factory.make(rulebook))
         self._turn = asyncio.Lock()
         self._pulse = PeriodicTask(self._follow, _LOOK_EVERY_S)
-
-    def _start(self, rulebook: Rulebook) -> Policy:
-        if self._name == "uniform":
-            return uniform_policy()
-        if self._name == "rule":
-            return rule_policy()
-        return learned_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
 
     def current(self) -> ServedPolicy:
         """Return what to decide with."""
@@ -96,10 +82,10 @@ class Serving:
         """Serve the latest versions, and return which are served."""
         async with self._turn:
             rulebook = await asyncio.to_thread(self._latest_rulebook)
-            number = await asyncio.to_thread(self._registry.latest) if self._name == "default" else 0
+            number = await asyncio.to_thread(self._registry.latest) if self._factory.learns else 0
             if number != self._serving.policy.version or rulebook is not self._serving.rulebook:
                 await self._swap(number, rulebook)
-        return ServedVersions(self._serving.policy.version, self._serving.rulebook.version, self._name == "default")
+        return ServedVersions(self._serving.policy.version, self._serving.rulebook.version, self._factory.learns)
 
     def _latest_rulebook(self) -> Rulebook:
         serving = self._serving.rulebook
@@ -119,33 +105,18 @@ class Serving:
         self._serving = ServedPolicy(rulebook, policy)
 
     def _build(self, number: int, rulebook: Rulebook) -> Policy:
-        if number == 0:
-            return self._start(rulebook)
+        if number == 0 or self._factory.make_version is None:
+            return self._factory.make(rulebook)
         payload = self._registry.load(number).payload
         if payload is None:
             raise ModelMismatch("its bytes were pruned")
-        return learned_policy(ModelSnapshot.from_bytes(payload), rulebook, number)
+        return self._factory.make_version(ModelSnapshot.from_bytes(payload), rulebook, number)
 
     async def _follow(self) -> None:
         try:
             await self.refresh()
         except (RegistryUnavailable, LogUnavailable) as error:
             _logger.warning("the registry or the log is away: %s", error)
-
-
-def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> Policy:
-    """Make the default policy of a model version.
-
-    Raises
-    ------
-    ModelMismatch
-        When the model cannot be scored here, or its scores are not finite.
-    """
-    model = LearnedModel.of(snapshot, rulebook, OPTIONS)
-    if not np.isfinite(model.assess({"local_hour": 12.0}, rulebook).scores).all():
-        raise ModelMismatch("its scores are not finite")
-    exploration = Greedy(sends_only=snapshot.learned < LEARNED_BEFORE_HOLD)
-    return Policy("default", model, exploration, version=number, learns=True, mode="online")
 
 
 def fallback_policy() -> Policy:

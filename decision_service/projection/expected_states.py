@@ -11,7 +11,7 @@ from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow, decode
-from policies.rules.budget import BudgetDay, spent_by
+from policies.rules.budget import BudgetDay, spending_of
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -74,7 +74,7 @@ class ExpectedStates:
         before = self.states.get(key, NEW_SHOPPER)
         self.states[key] = fold(before, row)
         self._versions.setdefault(key, []).append(before)
-        cost = spent_by(row, before)
+        cost = spending_of(row, before)
         if any(cost.values()):
             self._spent.update(cost)
             self.spendings.append(self._known_spending())

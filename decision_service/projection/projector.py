@@ -24,7 +24,7 @@ from policies.records.rows import (
     ShopperRow,
     decode,
 )
-from policies.rules.budget import BudgetDay, spent_by
+from policies.rules.budget import BudgetDay, spending_of
 from policies.sends import withdraws
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
@@ -119,7 +119,7 @@ class _Work:
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
         self._states[key] = fold(before, row)
-        self._spent.update(spent_by(row, before))
+        self._spent.update(spending_of(row, before))
         claims = self._stored[key].claims.items()
         self._settled[key].update(name for name, value in claims if settles(row, name, value))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.catalogue.document import Catalogue
 from policies.records.rows import QuietHours
-from policies.rules.rules import consents
+from policies.rules.consent import consents
 from policies.shopper.state import ShopperState
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from offline_eval.errors import BadData
 from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, Recorded
+from policies.arrays import BoolArray
 from policies.catalogue.action_space import ActionSpace, JointAction
-from policies.catalogue.rulebook import BoolArray, Rulebook
+from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.templates import filled_names
 from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason
@@ -160,9 +161,9 @@ def _allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) -> Bo
     told = row.context.get("locale")
     locale = told if isinstance(told, str) else rulebook.catalogue.defaults.locale
     late = row.at + space.delay_seconds > trigger.expires_at
-    if trigger.type not in rulebook.not_candidates:
+    if trigger.type not in rulebook.candidates:
         raise BadData("triggers", f"names {trigger.type!r}, which the catalogue does not have", place_of(row))
-    stranger = rulebook.not_candidates[trigger.type][space.message_of, 0, 0] > 0
+    stranger = rulebook.candidates[trigger.type][space.message_of, 0, 0] == 0
     if is_pseudonym(row.shopper_id):
         return np.asarray(~(late | stranger))  # erasure took the attributes that its content was judged by
     lacking = rulebook.without_content(locale, filled_names(trigger.attributes))

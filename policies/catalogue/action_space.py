@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from policies.catalogue.document import Catalogue
-
-IndexArray = NDArray[np.int64]
+from policies.arrays import FloatArray, IntArray
+from policies.catalogue.document import Catalogue
 
 
 class JointAction(NamedTuple):
-    """One value per slot: what is chosen, logged and learned."""
+    """One value per slot. Joint actions are chosen, logged and learned."""
 
     message: str
     channel: str
@@ -26,20 +23,19 @@ class JointAction(NamedTuple):
 
 @dataclass(frozen=True)
 class ActionSpace:
-    """All sends that a catalogue allows, numbered 0 … n-1; HOLD is number n.
+    """All sends that a catalogue allows, numbered 0 … n-1. HOLD has the number n.
 
-    The three index arrays have shape (n,): ``messages[message_of[j]]`` is the message of joint
-    action j, likewise its channel and delay. The order is the catalogue's: messages, then the
-    channels of their templates, then delays.
+    The three index arrays have shape (n,): ``messages[message_of[j]]`` is the message of joint action j, and so are
+    its channel and delay. The order is the catalogue's: messages, then the channels of their templates, then delays.
     """
 
     messages: tuple[str, ...]
     categories: tuple[str, ...]  # of each message
     channels: tuple[str, ...]
     delays_s: tuple[int, ...]
-    message_of: IndexArray
-    channel_of: IndexArray
-    delay_of: IndexArray
+    message_of: IntArray
+    channel_of: IntArray
+    delay_of: IntArray
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ActionSpace:
@@ -78,45 +74,45 @@ class ActionSpace:
         )
 
     @cached_property
-    def delay_seconds(self) -> NDArray[np.float64]:
+    def delay_seconds(self) -> FloatArray:
         """Delay of every joint action, shape (n,), seconds."""
         return np.asarray(self.delays_s, dtype=np.float64)[self.delay_of]
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """How many messages, channels and delays there are."""
+        """The numbers of messages, channels and delays."""
         return len(self.messages), len(self.channels), len(self.delays_s)
 
     @cached_property
     def pairs(self) -> list[tuple[int, int]]:
-        """The numbers of each message with each channel that it can be sent on."""
+        """Pairs of a message's number and the number of a channel on which the message can be sent."""
         return sorted({*zip(self.message_of.tolist(), self.channel_of.tolist(), strict=True)})
 
     @cached_property
     def message_numbers(self) -> dict[str, tuple[int, ...]]:
-        """The number of each message, alone: see `category_numbers`."""
-        return _numbered(self.messages)
+        """The number of each message, as a tuple of one, in the form of `category_numbers`."""
+        return _numbers_by_name(self.messages)
 
     @cached_property
     def category_numbers(self) -> dict[str, tuple[int, ...]]:
         """The numbers of the messages of each category."""
-        return _numbered(self.categories)
+        return _numbers_by_name(self.categories)
 
     @cached_property
     def channel_numbers(self) -> dict[str, tuple[int, ...]]:
-        """The number of each channel, alone."""
-        return _numbered(self.channels)
+        """The number of each channel, as a tuple of one."""
+        return _numbers_by_name(self.channels)
 
     @cached_property
-    def cells(self) -> IndexArray:
-        """Where each joint action (n,) lies in a flattened array over (messages, channels, delays)."""
+    def cells(self) -> IntArray:
+        """The position of each joint action (n,) in a flattened array over (messages, channels, delays)."""
         return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
 
     @cached_property
-    def slots(self) -> IndexArray:
+    def slots(self) -> IntArray:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)
 
 
-def _numbered(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(number for number, each in enumerate(names) if each == name) for name in names}
+def _numbers_by_name(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(number for number, other in enumerate(names) if other == name) for name in names}

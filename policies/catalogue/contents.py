@@ -1,4 +1,4 @@
-"""Contents: all templates of a catalogue, compiled."""
+"""The contents of a catalogue: all its templates, compiled."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Contents:
         return cls(catalogue.defaults.locale, templates)
 
     def template(self, message: str, channel: str, locale: str) -> Template | None:
-        """Find a template: for the exact locale, else its language, else the catalogue's default."""
+        """Return the template of the exact locale, else of its language, else of the catalogue's default, if any."""
         language = locale.replace("_", "-").partition("-")[0].lower()
         for candidate in (locale, language, self.default_locale):
-            found = self._templates.get((message, channel, candidate))
-            if found is not None:
-                return found
+            template = self._templates.get((message, channel, candidate))
+            if template is not None:
+                return template
         return None
 
     def available(self, message: str, channel: str, locale: str, attribute_names: frozenset[str]) -> bool:
-        """Tell whether a template exists that these attributes can fill."""
+        """Return whether a template exists that these attributes can fill."""
         template = self.template(message, channel, locale)
         return template is not None and template.required <= attribute_names

@@ -1,27 +1,23 @@
 """The catalogue: what may be sent, on which channels, after which delays, and under which rules.
 
-One document, the same in YAML and over HTTP; validated as a whole, every mistake named by its path.
+One document, the same in YAML and over HTTP: first the schema, below it the checks that look at several keys. Every
+mistake is named by its path.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import UnionType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from policies.catalogue.mistakes import CatalogueError, Mistake, describe_unknown, drop_neutral_keys, mistakes_of
 from policies.catalogue.templates import TemplateMistake, compile_template
 from policies.records.rows import QuietHours
 
 MAX_JOINT_ACTIONS = 20_000
-
-_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0}
-"""Keys of rules that are not built yet, with the neutral value that may stand there."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Money = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -54,7 +50,7 @@ class Cap(_Part):
 
 
 def minute_of_day(text: str) -> int:
-    """Read a time of the day such as 21:30 as the minutes since midnight.
+    """Return a time of the day such as 21:30 as minutes since midnight.
 
     >>> minute_of_day("21:30")
     1290
@@ -82,9 +78,10 @@ class QuietSpan(_Part):
 
 
 class Defaults(_Part):
-    """What holds for a shopper who has said nothing; a channel not named here has no consent.
+    """What holds for a shopper who has said nothing.
 
-    Without the whole ``consent`` block every channel has it.
+    A channel that ``consent`` does not name has no consent. Without the whole ``consent`` block every channel has
+    consent.
     """
 
     consent: dict[Name, bool] | None = None
@@ -95,8 +92,7 @@ class Defaults(_Part):
 class Channel(_Part):
     """A way to reach a shopper.
 
-    Cost per send, attribution window, frequency caps, quiet hours, and the sum of the costs of its sends that
-    a UTC day may take.
+    ``daily_budget`` is the most that the sends of a UTC day may cost together.
     """
 
     cost: Money = 0.0
@@ -107,9 +103,9 @@ class Channel(_Part):
 
 
 class Message(_Part):
-    """What can be said: its category, the triggers it answers, templates by channel and locale.
+    """A message: its category, the triggers that it answers, and its templates by channel and locale.
 
-    Two sends of it to one shopper are at least ``cooldown_s`` apart.
+    Two sends of the message to one shopper are at least ``cooldown_s`` apart.
     """
 
     category: Name
@@ -136,13 +132,13 @@ class Suppression(_Part):
 
 
 class Arms(_Part):
-    """Shares of shoppers apart: a ``holdout`` gets no notification but critical ones."""
+    """Shares of shoppers that are treated differently: the ``holdout`` gets only critical notifications."""
 
     holdout: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
 
 class Trigger(_Part):
-    """Something that can happen to a shopper: lower ``priority`` is more urgent."""
+    """Something that can happen to a shopper. A lower ``priority`` is more urgent."""
 
     priority: Annotated[int, Field(ge=0, le=1_000)] = 5
     expires_s: Seconds
@@ -195,102 +191,35 @@ class Catalogue(_Part):
         Raises
         ------
         CatalogueError
-            Naming every mistake of structure; or, where that is sound, every mistake of meaning.
+            Naming every mistake of structure; without any, every mistake of meaning.
         """
-        mistakes, document = _without_neutral(document)
+        mistakes, document = drop_neutral_keys(document)
         try:
             catalogue = cls.model_validate_json(msgspec.json.encode(document))
         except ValidationError as error:
-            mistakes += _first_causes([_mistake(detail) for detail in error.errors(include_url=False)])
+            mistakes += mistakes_of(error, cls)
             raise CatalogueError(tuple(mistakes)) from None
-        mistakes += _meaning(catalogue)
+        mistakes += _find_mistakes(catalogue)
         if mistakes:
             raise CatalogueError(tuple(mistakes))
         return catalogue
 
     def to_document(self) -> dict[str, Any]:
-        """Give the document back: `from_document` reads an equal catalogue from it."""
+        """Return the document from which `from_document` reads an equal catalogue."""
         return self.model_dump(mode="json", by_alias=True)
 
     def consents(self, channel: str) -> bool:
-        """Tell whether a shopper who has said nothing has consented to a channel."""
+        """Return whether a shopper who has said nothing has consented to a channel."""
         return True if self.defaults.consent is None else self.defaults.consent.get(channel, False)
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A place in the catalogue, as a dotted path, and what is wrong there."""
-
-    path: str
-    message: str
-
-
-class CatalogueError(ValueError):
-    """The document is no catalogue."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__("; ".join(f"{each.path}: {each.message}" for each in mistakes))
-        self.mistakes = mistakes
-
-
-def _without_neutral(document: Mapping[str, Any]) -> tuple[list[Mistake], Mapping[str, Any]]:
-    """Drop keys of rules not built yet where they say nothing; name them where they say something."""
-    if not isinstance(document, Mapping):
-        return [], document
-    mistakes = []
-    kept = {
-        name: dict(value) if name == "arms" and isinstance(value, Mapping) else value
-        for name, value in document.items()
-    }
-    for path, neutral in _NOT_YET.items():
-        parent, _, key = path.rpartition(".")
-        holder = kept.get(parent) if parent else kept
-        if isinstance(holder, dict) and key in holder and holder.pop(key) != neutral:
-            mistakes.append(Mistake(path, "is not supported yet"))
-    return mistakes, kept
-
-
-def _mistake(detail: Mapping[str, Any]) -> Mistake:
-    path = [str(part) for part in detail["loc"] if part != "[key]"]
-    if detail["type"] != "extra_forbidden":
-        return Mistake(".".join(path), str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input "))
-    known = _fields_at(path[:-1])
-    near = difflib.get_close_matches(path[-1], known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}" if known else ""
-    return Mistake(".".join(path), f"is not a known key{hint}")
-
-
-def _first_causes(mistakes: list[Mistake]) -> list[Mistake]:
-    """Leave out what only follows from a mistake inside: a list whose items are wrong counts as empty."""
-    return [mistake for mistake in mistakes if not any(other.path.startswith(f"{mistake.path}.") for other in mistakes)]
-
-
-def _fields_at(path: list[str]) -> list[str]:
-    """Give the field names of the model at a path."""
-    annotation: Any = Catalogue
-    for part in path:
-        fields = getattr(annotation, "model_fields", None)
-        annotation = fields[part].annotation if fields and part in fields else _item(annotation)
-        while getattr(annotation, "__metadata__", None):
-            annotation = annotation.__origin__
-        if isinstance(annotation, UnionType):
-            annotation = get_args(annotation)[0]  # of T | None
-    fields = getattr(annotation, "model_fields", None)
-    return [field.alias or name for name, field in fields.items()] if fields else []
-
-
-def _item(annotation: Any) -> Any:
-    """Give the type that a mapping or a tuple holds."""
-    return next((each for each in reversed(get_args(annotation)) if each is not Ellipsis), None)
-
-
-def _meaning(catalogue: Catalogue) -> list[Mistake]:
-    """Find what no single key can tell: names that do not exist, delays not offered, templates that fail."""
+def _find_mistakes(catalogue: Catalogue) -> list[Mistake]:
+    """Return the mistakes of meaning: names that do not exist, delays that are not offered, templates that fail."""
     mistakes = [
         *_defaults(catalogue),
         *_delays("delays_s", catalogue.delays_s),
-        *(each for name in catalogue.messages for each in _message(catalogue, name)),
-        *_answered(catalogue),
+        *(mistake for name in catalogue.messages for mistake in _message(catalogue, name)),
+        *_triggers(catalogue),
         *_categories(catalogue),
     ]
     size = sum(
@@ -308,7 +237,7 @@ def _defaults(catalogue: Catalogue) -> Iterator[Mistake]:
         yield Mistake("defaults.time_zone", f"{catalogue.defaults.time_zone!r} is not a known IANA time zone")
     for channel in catalogue.defaults.consent or {}:
         if channel not in catalogue.channels:
-            yield Mistake(f"defaults.consent.{channel}", _unknown("channel", channel, catalogue.channels))
+            yield Mistake(f"defaults.consent.{channel}", describe_unknown("channel", channel, catalogue.channels))
 
 
 def _delays(path: str, delays: tuple[int, ...]) -> Iterator[Mistake]:
@@ -320,7 +249,7 @@ def _message(catalogue: Catalogue, name: str) -> Iterator[Mistake]:
     message, path = catalogue.messages[name], f"messages.{name}"
     for number, trigger in enumerate(message.triggers):
         if trigger not in catalogue.triggers:
-            yield Mistake(f"{path}.triggers.{number}", _unknown("trigger", trigger, catalogue.triggers))
+            yield Mistake(f"{path}.triggers.{number}", describe_unknown("trigger", trigger, catalogue.triggers))
     if message.delays_s is not None:
         yield from _delays(f"{path}.delays_s", message.delays_s)
         if not message.delays_s:
@@ -331,7 +260,7 @@ def _message(catalogue: Catalogue, name: str) -> Iterator[Mistake]:
     for channel, locales in message.templates.items():
         here = f"{path}.templates.{channel}"
         if channel not in catalogue.channels:
-            yield Mistake(here, _unknown("channel", channel, catalogue.channels))
+            yield Mistake(here, describe_unknown("channel", channel, catalogue.channels))
         if catalogue.defaults.locale not in locales:
             yield Mistake(here, f"has no template for the default locale {catalogue.defaults.locale!r}")
         for locale, parts in locales.items():
@@ -347,7 +276,7 @@ def _template(path: str, parts: Mapping[str, str]) -> Iterator[Mistake]:
         yield Mistake(f"{path}.{mistake.part}", str(mistake))
 
 
-def _answered(catalogue: Catalogue) -> Iterator[Mistake]:
+def _triggers(catalogue: Catalogue) -> Iterator[Mistake]:
     answered = {trigger for message in catalogue.messages.values() for trigger in message.triggers}
     for trigger in catalogue.triggers:
         if trigger not in answered:
@@ -358,13 +287,8 @@ def _categories(catalogue: Catalogue) -> Iterator[Mistake]:
     known = {message.category: None for message in catalogue.messages.values()}
     for category in catalogue.categories:
         if category not in known:
-            yield Mistake(f"categories.{category}", _unknown("category", category, known))
+            yield Mistake(f"categories.{category}", describe_unknown("category", category, known))
     for number, suppression in enumerate(catalogue.suppression):
         for key, category in (("after", suppression.after), ("blocks", suppression.blocks)):
             if category not in known:
-                yield Mistake(f"suppression.{number}.{key}", _unknown("category", category, known))
-
-
-def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"there is no {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                yield Mistake(f"suppression.{number}.{key}", describe_unknown("category", category, known))

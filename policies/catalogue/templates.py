@@ -1,8 +1,8 @@
-"""Content: templates that cannot fail, filled with the attributes of a trigger.
+"""Templates that cannot fail, filled with the attributes of a trigger.
 
-Templates are Jinja2 in its sandbox, restricted at load to what can always be rendered: text, names,
-constants, a few total filters and ``{% if name is defined %}``. So a message is eligible exactly when its
-attributes are there, and a shopper never sees a broken sentence. Text is not escaped: the channel's
+Templates are Jinja2 in its sandbox. A template is refused at load unless it can always be rendered: it may hold text,
+names, constants, a few filters that never fail, and ``{% if name is defined %}``. So a message is eligible exactly when
+its attributes are there, and a shopper never sees a broken sentence. Text is not escaped, since only the channel's
 renderer knows whether it writes HTML.
 """
 
@@ -23,7 +23,7 @@ _MAX_LENGTH = 10_000
 
 
 def money(value: object) -> str:
-    """Write a number with two decimals, anything else as its text.
+    """Return a number with two decimals, and any other value as its text.
 
     >>> money(12), money("free")
     ('12.00', 'free')
@@ -38,14 +38,14 @@ def money(value: object) -> str:
 
 _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _environment.filters["money"] = money
-_environment.globals.clear()  # a name means an attribute and nothing else
+_environment.globals.clear()  # a name in a template means an attribute and nothing else
 
-_TAKEN_NAMES = frozenset({"self"})
-"""What Jinja puts in the place of an attribute of that name."""
+_RESERVED_NAMES = frozenset({"self"})
+"""Names that Jinja gives a meaning of its own."""
 
 
 class TemplateMistake(ValueError):
-    """A part of a template that cannot be proven to render."""
+    """A part of a template that may fail to render."""
 
     def __init__(self, part: str, message: str) -> None:
         super().__init__(message)
@@ -60,13 +60,13 @@ class Template:
     _parts: Mapping[str, JinjaTemplate] = field(repr=False)
 
     def render(self, attributes: Mapping[str, Scalar]) -> dict[str, str]:
-        """Fill every part; blank strings count as absent, so a declared fallback takes their place."""
+        """Fill every part. A blank string counts as absent, so a declared fallback replaces it."""
         filled = {name: attributes[name] for name in filled_names(attributes)}
         return {name: part.render(filled) for name, part in self._parts.items()}
 
 
 def filled_names(attributes: Mapping[str, Scalar]) -> frozenset[str]:
-    """Name the attributes that say something."""
+    """Return the names of the attributes that are not blank."""
     return frozenset(name for name, value in attributes.items() if not isinstance(value, str) or value.strip())
 
 
@@ -87,43 +87,43 @@ def compile_template(parts: Mapping[str, str]) -> Template:
     required: set[str] = set()
     for name, text in parts.items():
         try:
-            required |= _required(text)
+            required |= _required_names(text)
         except (ValueError, TemplateSyntaxError) as error:
             raise TemplateMistake(name, str(error)) from None
     return Template(frozenset(required), {name: _environment.from_string(text) for name, text in parts.items()})
 
 
-def _required(text: str) -> set[str]:
-    """Name the attributes without which a text cannot be rendered, and refuse what may fail."""
+def _required_names(text: str) -> set[str]:
+    """Return the attributes without which a text cannot be rendered; refuse a text that may fail."""
     if not text.strip():
         raise ValueError("must not be blank")
     if len(text) > _MAX_LENGTH:
         raise ValueError(f"must have at most {_MAX_LENGTH} characters")
-    return _of_all(_environment.parse(text).body)
+    return _names_in_all(_environment.parse(text).body)
 
 
-def _of_all(parts: Iterable[nodes.Node]) -> set[str]:
-    return set().union(*(_of(part) for part in parts))
+def _names_in_all(parts: Iterable[nodes.Node]) -> set[str]:
+    return set().union(*(_names_in(part) for part in parts))
 
 
-def _of(node: nodes.Node) -> set[str]:
+def _names_in(node: nodes.Node) -> set[str]:
     match node:
         case nodes.Output():
-            return _of_all(node.nodes)
+            return _names_in_all(node.nodes)
         case nodes.TemplateData() | nodes.Const():
             return set()
         case nodes.Name(name=name):
-            return {_checked(name)}
+            return {_check_name(name)}
         case nodes.Filter(name=name, node=nodes.Name(name=attribute)) if name in _DEFAULT_FILTERS:
-            _checked(attribute)
+            _check_name(attribute)
             _check_fallback(node)
             return set()
         case nodes.Filter(name=name) if name in _TOTAL_FILTERS and node.node is not None and _takes(node, 0):
-            return _of(node.node)
+            return _names_in(node.node)
         case nodes.If(test=nodes.Test(name="defined", node=nodes.Name(name=guarded)) as test) if _takes(test, 0):
             if node.elif_:
                 raise ValueError("'elif' is not possible in a template")
-            return (_of_all(node.body) - {_checked(guarded)}) | _of_all(node.else_)
+            return (_names_in_all(node.body) - {_check_name(guarded)}) | _names_in_all(node.else_)
     raise ValueError(
         f"{type(node).__name__} is not possible in a template: use names, "
         f"the filters default, {', '.join(sorted(_TOTAL_FILTERS))} (only default takes an argument), "
@@ -131,14 +131,14 @@ def _of(node: nodes.Node) -> set[str]:
     )
 
 
-def _checked(attribute: str) -> str:
-    if attribute in _TAKEN_NAMES:
+def _check_name(attribute: str) -> str:
+    if attribute in _RESERVED_NAMES:
         raise ValueError(f"no attribute can be named {attribute!r}: the name means something else in a template")
     return attribute
 
 
 def _takes(node: nodes.Filter | nodes.Test, count: int) -> bool:
-    """Tell whether a filter or test is given so many arguments by position, and nothing else."""
+    """Return whether a filter or test has exactly this many positional arguments and no other argument."""
     return len(node.args) == count and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
 
 

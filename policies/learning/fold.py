@@ -6,7 +6,6 @@ in between.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
 import msgspec
@@ -17,7 +16,8 @@ from policies.learning.interactions import Interaction
 from policies.learning.windows import Owner, shopper_of_row
 from policies.models.compiled import ModelSnapshot
 from policies.models.features import example_text
-from policies.models.vw import OPTIONS, OUT_START, POSITIVE_START, TwoHeads
+from policies.models.learned import unlearned_worth
+from policies.models.vw import OPTIONS, TwoHeads
 from policies.records.rows import CatalogueRow, Context, Row, Scalar
 
 _PRIOR_GAINS = 10.0
@@ -25,9 +25,6 @@ _PRIOR_GAINS = 10.0
 
 _PROOFS = 2
 """How many contexts a version is proven on before it is published."""
-
-_OPTIMISM = 2.0
-"""How many times the cost of its opt-outs the expected gain of an unlearned send is."""
 
 
 class Mean(msgspec.Struct, frozen=True, array_like=True):
@@ -55,15 +52,6 @@ class _Saved(msgspec.Struct):
     heads: bytes
     steps: int = 0
     contexts: list[dict[str, Scalar]] = []
-
-
-def unlearned_worth(reward: Reward) -> float:
-    """Return the prior worth of a positive outcome: enough that a fresh service sends.
-
-    With the start biases the expected gain of a send is then `_OPTIMISM` times what its opt-outs cost.
-    """
-    odds = (1 + math.exp(-POSITIVE_START)) / (1 + math.exp(-OUT_START))
-    return max(reward.click, _OPTIMISM * reward.consent_value * odds)
 
 
 class Learning:
@@ -187,8 +175,3 @@ def _plain(value: object) -> object:
 
 def _rich(wanted: type, value: object) -> object:
     return Reward.model_validate(value) if wanted is Reward else value
-
-
-def empty_snapshot(reward: Reward) -> ModelSnapshot:
-    """Return the model of a service that has learned nothing: start biases only."""
-    return ModelSnapshot(OPTIONS, 0, (b"", b""), (b"", b""), {"": unlearned_worth(reward)}, 0.0)

@@ -1,7 +1,7 @@
-"""Scoring without Vowpal Wabbit: a model version compiled to rows of weights over the joint actions.
+"""Scoring without Vowpal Wabbit: a model version compiled to vectors of weights over the joint actions.
 
-A logistic head's logit is a sum of hashed weights, so for one action space it is a sum of one row per token
-of the context, gathered once and cached. A decide is then a handful of vector additions in NumPy, nearly
+The logit of a head is a sum of hashed weights. For one action space it is a sum of vectors, one per token of the
+context, which are gathered once and cached. A prediction is then a handful of vector additions in NumPy, nearly
 independent of the number of joint actions, and equal to VW's own prediction (`check_equal`).
 """
 
@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
 from policies.models.features import (
     HOUR_BUCKETS,
@@ -31,23 +32,21 @@ from policies.models.features import (
 )
 from policies.records.rows import Context
 
-FloatArray = NDArray[np.float64]
-
 _FNV_PRIME = 16_777_619
 _MOST_CACHED = 20_000
 _TOLERANCE = 1e-5
-"""VW adds float32 in its own order: its logits differ from ours by some 1e-6."""
+"""VW adds float32 numbers in another order: its logits differ from ours by some 1e-6."""
 
 
 class ModelMismatch(ValueError):
-    """A model that this code would score wrongly; the text names the difference."""
+    """The model cannot be scored correctly by this code; the message names the difference."""
 
 
 class ModelSnapshot(msgspec.Struct, frozen=True):
-    """A model version as it is published: all that scoring needs, without Vowpal Wabbit.
+    """A published model version: everything that scoring needs, without Vowpal Wabbit.
 
-    ``positive`` and ``out`` are (indices uint32, values float32) of the weights that are not zero, as
-    bytes; ``worth`` is the expected gain of a positive outcome by message, ``""`` for all messages.
+    ``positive`` and ``out`` hold, for each head, the indices (uint32) and values (float32) of the weights that are not
+    zero, as bytes. ``worth`` is the expected gain of a positive outcome by message, ``""`` for all messages.
     """
 
     options: dict[str, str | int | float]
@@ -58,17 +57,17 @@ class ModelSnapshot(msgspec.Struct, frozen=True):
     complaint_loss: float
 
     def to_bytes(self) -> bytes:
-        """Write it as MessagePack; equal snapshots give equal bytes."""
+        """Return the snapshot as MessagePack; equal snapshots have equal bytes."""
         return msgspec.msgpack.encode(self, order="deterministic")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ModelSnapshot:
-        """Read back what `to_bytes` wrote.
+        """Return the snapshot that `to_bytes` wrote.
 
         Raises
         ------
         ModelMismatch
-            When the bytes are no model.
+            When the bytes hold no model.
         """
         try:
             return msgspec.msgpack.decode(data, type=cls)
@@ -84,8 +83,8 @@ class Prediction:
     p_out: FloatArray
 
 
-class _Rows:
-    """What one token of the shopper's side adds: (2, n) by joint action, (2, hours) by effective hour."""
+class _TokenLogits:
+    """The part of one token of the shopper's side in the logits: (2, n) by joint action, (2, hours) by hour."""
 
     __slots__ = ("actions", "hours")
 
@@ -97,16 +96,16 @@ class _Rows:
 class CompiledModel:
     """Predicts for all sends of an action space at once.
 
-    Concurrent readers are safe: the cache only ever gains equal entries.
+    Several threads may read at once: two of them can only put equal entries into the cache.
 
     Parameters
     ----------
     snapshot
         The model version.
     space
-        The joint actions; those the model has not seen start from their category and channel.
+        The joint actions. One that the model has not seen starts from its category and channel.
     options
-        What this code knows how to score; a snapshot made with anything else is refused.
+        The options that this code can score; a snapshot made with other options is refused.
 
     Raises
     ------
@@ -133,7 +132,7 @@ class CompiledModel:
         self._by_hour = self._look_up(self._hours)[:, None, :] + self._product(
             self._slots["c"], self._hours
         )  # (2, channels, hours)
-        self._rows: dict[str, _Rows] = {}
+        self._cache: dict[str, _TokenLogits] = {}
 
     def predict(self, context: Context) -> Prediction:
         """Predict for every send in a context."""
@@ -142,30 +141,34 @@ class CompiledModel:
         return Prediction(probabilities[0], probabilities[1])
 
     def logits(self, context: Context) -> FloatArray:
-        """Give the logits of both heads, shape (2, n)."""
+        """Return the logits of both heads, shape (2, n)."""
         space = self._space
-        rows = [self._row(namespace, token) for namespace, own in shared_tokens(context).items() for token in own]
+        parts = [
+            self._token_logits(namespace, token)
+            for namespace, tokens in shared_tokens(context).items()
+            for token in tokens
+        ]
         logits = self._base.copy()
-        for row in rows:
-            logits += row.actions
+        for part in parts:
+            logits += part.actions
         if hour_bucket(context, 0) is not None:
             buckets = np.array([hour_bucket(context, delay) for delay in space.delays_s])[space.delay_of]
             logits += self._by_hour[:, space.channel_of, buckets]
-            for row in rows:
-                if row.hours is not None:
-                    logits += row.hours[:, buckets]
+            for part in parts:
+                if part.hours is not None:
+                    logits += part.hours[:, buckets]
         return logits
 
-    def _row(self, namespace: str, token: str) -> _Rows:
-        found = self._rows.get(token)
-        if found is None:
-            found = self._make_row(namespace, token_hash(namespace, token))
-            if len(self._rows) >= _MOST_CACHED:
-                self._rows.clear()
-            self._rows[token] = found
-        return found
+    def _token_logits(self, namespace: str, token: str) -> _TokenLogits:
+        part = self._cache.get(token)
+        if part is None:
+            part = self._gather(namespace, token_hash(namespace, token))
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            self._cache[token] = part
+        return part
 
-    def _make_row(self, namespace: str, token: int) -> _Rows:
+    def _gather(self, namespace: str, token: int) -> _TokenLogits:
         actions = np.zeros((2, len(self._space)))
         hours: FloatArray | None = None
         one = np.array([[token]], dtype=np.uint64)
@@ -176,7 +179,7 @@ class CompiledModel:
                 hours = self._product(one, self._hours)[:, 0, :]
             else:
                 actions += self._product(one, self._slots[pair[1]])[:, 0, self._of[pair[1]]]
-        return _Rows(actions, hours)
+        return _TokenLogits(actions, hours)
 
     def _linear(self) -> FloatArray:
         total = np.zeros((2, len(self._space)))
@@ -210,28 +213,28 @@ def pair_hash(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[
 
 
 def _slot_hashes(space: ActionSpace) -> dict[str, NDArray[np.uint64]]:
-    """Hash the tokens of each slot's values: (values, tokens)."""
-    named: dict[str, list[tuple[str, ...]]] = {
+    """Hash the tokens of each slot's values: an array (values, tokens) by namespace."""
+    tokens_by_value: dict[str, list[tuple[str, ...]]] = {
         "m": [message_tokens(name, group) for name, group in zip(space.messages, space.categories, strict=True)],
         "c": [(channel_token(name),) for name in space.channels],
         "l": [(delay_token(delay),) for delay in space.delays_s],
     }
     return {
-        namespace: np.array([[token_hash(namespace, token) for token in own] for own in values], dtype=np.uint64)
-        for namespace, values in named.items()
+        namespace: np.array([[token_hash(namespace, token) for token in tokens] for tokens in values], dtype=np.uint64)
+        for namespace, values in tokens_by_value.items()
     }
 
 
 class Predictor(Protocol):
-    """A model that says itself what it predicts for an example."""
+    """A model that predicts one example at a time: Vowpal Wabbit itself."""
 
     def logits(self, text: str) -> tuple[float, float]:
-        """Give both logits."""
+        """Return both logits."""
         ...
 
 
 def check_equal(predictor: Predictor, compiled: CompiledModel, space: ActionSpace, contexts: Iterable[Context]) -> None:
-    """Prove that a compiled model scores like the model it was made from, on every send in these contexts.
+    """Prove that a compiled model scores like the model that it was made from, on every send in these contexts.
 
     Raises
     ------
@@ -248,21 +251,21 @@ def check_equal(predictor: Predictor, compiled: CompiledModel, space: ActionSpac
 
 
 def collisions(space: ActionSpace, shared: Sequence[str], bits: int) -> int:
-    """Count crossed features of a catalogue and shared tokens that fall on an index another one has.
+    """Return how many features of a catalogue and of shared tokens share their index with another feature.
 
-    Each shared token is written with its namespace's letter first, as `features.shared_tokens` does.
+    Each shared token begins with the letter of its namespace, as in `features.shared_tokens`.
     """
     names: dict[str, list[str]] = {namespace: [] for namespace in (*tuple(SHARED), "m", "c", "l", "e", "k")}
     for token in shared:
         names[token[0]].append(token)
     for number in range(len(space)):
         tokens = action_tokens(space[number], space.categories[space.message_of[number]], None)
-        for namespace, own in tokens.items():
-            names[namespace] += [token for token in own if token not in names[namespace]]
+        for namespace, action_side in tokens.items():
+            names[namespace] += [token for token in action_side if token not in names[namespace]]
     names["e"] = [f"e_{bucket}" for bucket in range(HOUR_BUCKETS)]
     hashes = {
-        namespace: np.array([token_hash(namespace, token) for token in own], dtype=np.uint64)
-        for namespace, own in names.items()
+        namespace: np.array([token_hash(namespace, token) for token in tokens_of_one], dtype=np.uint64)
+        for namespace, tokens_of_one in names.items()
     }
     crossed = [pair_hash(hashes[pair[0]][:, None], hashes[pair[1]][None, :]).ravel() for pair in PAIRS]
     linear = [hashes[namespace] for namespace in ("m", "c", "l", "e", "k")]

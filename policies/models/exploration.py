@@ -1,7 +1,7 @@
-"""Explorations: from scores to a distribution over the eligible set, in float64.
+"""Explorations turn scores into a distribution over the eligible set, in float64.
 
-Arrays over the eligible set have shape (K,): the eligible sends in the order of their numbers, then HOLD
-where it is eligible. Whatever a model does, the propensity is exact because it is computed here.
+Arrays over the eligible set have shape (K,): the eligible sends in the order of their numbers, then HOLD if it is
+eligible. Propensities are computed here and not by the model's library, so they are exact.
 """
 
 from __future__ import annotations
@@ -10,28 +10,26 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from policies.arrays import FloatArray, IntArray
 
 _SLOT_PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 class Exploration(Protocol):
-    """How scores become a distribution."""
+    """A way to turn scores into a distribution."""
 
     def explore(self, scores: FloatArray, *, hold: bool) -> FloatArray:
-        """Give the distribution (K,) for the scores of the eligible sends; HOLD's score is exactly 0."""
+        """Return the distribution (K,) for the scores of the eligible sends; HOLD's score is exactly 0."""
         ...
 
 
 @dataclass(frozen=True)
 class Greedy:
-    """All mass on the best joint action; ties share equally, and in a tie with a send HOLD loses.
+    """All probability on the best joint action. Sends that tie share it equally; in a tie with a send HOLD loses.
 
-    With ``sends_only`` the greedy part ranges over sends as long as there is one: a policy that has
-    learned little would otherwise stop sending, and HOLD teaches nothing.
+    With ``sends_only`` HOLD is chosen only when no send is eligible. A policy that has learned little would otherwise
+    stop sending, and HOLD teaches nothing.
 
     >>> Greedy().explore(np.array([-1.0, 2.0, 2.0]), hold=True)
     array([0. , 0.5, 0.5, 0. ])
@@ -44,7 +42,7 @@ class Greedy:
     sends_only: bool = False
 
     def explore(self, scores: FloatArray, *, hold: bool) -> FloatArray:
-        """Give the distribution (K,) for the scores of the eligible sends."""
+        """Return the distribution (K,) for the scores of the eligible sends."""
         best = scores.max() if len(scores) else -np.inf
         if hold and (len(scores) == 0 or (best < 0 and not self.sends_only)):
             chosen = np.append(np.zeros(len(scores)), 1.0)
@@ -56,8 +54,8 @@ class Greedy:
 def with_floor(explored: FloatArray, scores: FloatArray, slots: IntArray, epsilon: float) -> FloatArray:
     """Mix an exploration with the floor that lets the log evaluate any policy.
 
-    p = (1 - ε)·explored + (ε/2)/K + (ε/2)·neighbours: half of the floor is uniform over the eligible
-    set, half lies on the one-coordinate neighbours of the best send, so that the joint actions that
+    p = (1 - ε)·explored + (ε/2)/K + (ε/2)·neighbours. Half of the floor is uniform over the eligible set. The other
+    half lies on the neighbours of the best send (they differ from it in one slot), so that the joint actions that
     another good policy would choose are not rare in the log.
 
     Parameters
@@ -84,10 +82,10 @@ def with_floor(explored: FloatArray, scores: FloatArray, slots: IntArray, epsilo
 
 
 def _neighbourhood(scores: FloatArray, slots: IntArray, size: int) -> FloatArray:
-    """Spread mass 1 over the neighbours of the best send, averaged over ties; lacking any, uniformly.
+    """Spread probability 1 over the neighbours of the best send; without neighbours, over the eligible set.
 
-    The neighbours of a send share two of its three slots, so counting the members of each pair of
-    slot values gives all neighbourhoods at once, in time linear in K.
+    Several best sends share it equally. The neighbours of a send share two of its three slots, so counting the members
+    of each pair of slot values gives all neighbourhoods at once, in time linear in K.
     """
     if len(scores) == 0:
         return np.full(size, 1.0 / size)
@@ -98,14 +96,16 @@ def _neighbourhood(scores: FloatArray, slots: IntArray, size: int) -> FloatArray
     counts = sum(np.bincount(group)[group] for group in groups) - 3
     share = np.divide(best, counts, out=np.zeros_like(best), where=counts > 0)
     mass = sum(np.bincount(group, weights=share)[group] for group in groups) - 3 * share
-    mass[np.abs(mass) < 1e-15] = 0.0  # what the subtraction leaves of joint actions outside
+    mass[np.abs(mass) < 1e-15] = 0.0  # rounding errors of the subtraction, outside the neighbourhood
     spread = np.append(mass, [0.0] * (size - len(mass)))
     alone = float(best[counts == 0].sum())
     return spread + alone / size
 
 
 def check_epsilon(epsilon: float, *, learns: bool) -> None:
-    """Refuse a floor that makes no distribution, or that lets HOLD become absorbing.
+    """Refuse a floor that is no probability, or too small for a policy that learns.
+
+    With a smaller floor a few early opt-outs would make the policy hold for ever.
 
     Raises
     ------

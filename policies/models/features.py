@@ -1,12 +1,15 @@
-"""Features: what the learned model sees of a context and a joint action.
+"""The features by which the learned model sees a context and a joint action.
 
-Everything is a *token* in a namespace, crossed by `PAIRS`. The shopper's side has the namespaces s
-(segment), a (category of the product), t (trigger), d (device), f (fatigue) and x (whatever else the caller
-says); the action's side m (message, and its category, so that a new message starts from its category), c
-(channel), l (delay) and e (effective hour: the local time of day at which the send would arrive, which
-turns segment × hour × delay into a pair). k is the constant.
+Every feature is a *token* in a namespace; `PAIRS` lists the namespaces that are crossed.
 
-Only the first letter of a namespace counts in Vowpal Wabbit, so each has one letter.
+=========  ======================================================================================================
+shopper    s segment · a category of the product · t trigger · d device · f fatigue · x other values of the caller
+action     m message and its category (a new message starts from its category) · c channel · l delay ·
+           e effective hour: the local time of day at which the send would arrive
+constant   k
+=========  ======================================================================================================
+
+In Vowpal Wabbit only the first letter of a namespace counts, so every namespace has one letter.
 """
 
 from __future__ import annotations
@@ -18,11 +21,11 @@ from policies.catalogue.action_space import JointAction
 from policies.records.rows import Context, Scalar
 
 FEATURES_VERSION = 2
-"""Counts up whenever the same context would give other tokens: models of another version are refused."""
+"""Counts up when the same context would give other tokens. Models of another version are refused."""
 
 PAIRS = ("sm", "am", "tm", "mc", "sc", "dc", "fc", "se", "ce", "tl", "xm", "xc")
 SHARED = "satdfx"
-"""Namespaces of the shopper's side; they count only crossed with the action's."""
+"""Namespaces of the shopper's side. They count only crossed with the action's."""
 
 HOURS_PER_BUCKET = 3
 HOUR_BUCKETS = 24 // HOURS_PER_BUCKET
@@ -39,14 +42,14 @@ NOT_FEATURES = frozenset(
         *("favourite_category", "favourite_product", "click_rate"),
     }
 )
-"""Context names that are logged but enter the model otherwise (the effective hour, the segment), or not."""
+"""Context names that are logged, but that the model sees in another form (hour, segment) or not at all."""
 
 NOT_FEATURE_PREFIXES = ("load_", "click_rate_")
-"""Beginnings of such names, where the rest is a channel or category."""
+"""Beginnings of more such names; a channel or category follows."""
 
 
 def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:
-    """Give the tokens of the shopper's side by namespace; what is missing gives none.
+    """Return the tokens of the shopper's side by namespace; a missing name gives no token.
 
     >>> shared_tokens({"segment": "loyal", "recent_sends": 9, "cart_value": 59.9, "local_hour": 7.0})
     {'s': ('s_loyal',), 'f': ('f_4',), 'x': ('x_cart_value_12',)}
@@ -54,7 +57,7 @@ def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:
     tokens: dict[str, tuple[str, ...]] = {}
     for name, namespace in NAMED.items():
         if name in context:
-            tokens[namespace] = (_named(name, namespace, context[name]),)
+            tokens[namespace] = (_shared_token(name, namespace, context[name]),)
     others = tuple(
         f"x_{clean(name)}_{_level(value)}"
         for name, value in sorted(context.items())
@@ -65,14 +68,14 @@ def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:
     return tokens
 
 
-def _named(name: str, namespace: str, value: Scalar) -> str:
+def _shared_token(name: str, namespace: str, value: Scalar) -> str:
     if name == "recent_sends" and isinstance(value, int | float):
         return f"f_{int(min(max(value, 0), _MOST_RECENT_SENDS))}"
     return f"{namespace}_{_level(value)}"
 
 
 def _level(value: Scalar) -> str:
-    """Name a value: numbers by two levels an octave, so that their scale never matters."""
+    """Return a value as text. Numbers are rounded to two levels per octave, so that their scale never matters."""
     if isinstance(value, bool | str):
         return clean(str(value))
     return str(int(math.copysign(round(2 * math.log2(1 + abs(value))), value)))
@@ -86,7 +89,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """Write text without the characters that mean something to Vowpal Wabbit.
+    """Return text with the characters escaped that mean something to Vowpal Wabbit.
 
     >>> clean("a:b |c")
     'a%3ab%20%7cc'
@@ -95,31 +98,28 @@ def clean(text: str) -> str:
 
 
 def hour_bucket(context: Context, delay_s: float) -> int | None:
-    """Give the effective hour of a send, in buckets of three hours; None where the hour is not known."""
+    """Return the effective hour of a send, in buckets of three hours; None when the local hour is not known."""
     hour = context.get("local_hour")
     if isinstance(hour, bool | str) or hour is None:
         return None
     bucket = int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
-    return min(bucket, HOUR_BUCKETS - 1)  # just below 0, % gives 24 itself
+    return min(bucket, HOUR_BUCKETS - 1)  # for a number just below 0, % returns 24
 
 
 def message_tokens(message: str, category: str) -> tuple[str, ...]:
-    """Name a message and its category."""
     return (f"m_{clean(message)}", f"g_{clean(category)}")
 
 
 def channel_token(channel: str) -> str:
-    """Name a channel."""
     return f"c_{clean(channel)}"
 
 
 def delay_token(delay_s: int) -> str:
-    """Name a delay."""
     return f"l_{delay_s}"
 
 
 def action_tokens(action: JointAction, category: str, bucket: int | None) -> dict[str, tuple[str, ...]]:
-    """Give the tokens of the action's side by namespace.
+    """Return the tokens of the action's side by namespace.
 
     >>> action_tokens(JointAction("hint", "push", 0), "wish", 5)
     {'m': ('m_hint', 'g_wish'), 'c': ('c_push',), 'l': ('l_0',), 'e': ('e_5',), 'k': ('k_1',)}
@@ -135,10 +135,10 @@ def action_tokens(action: JointAction, category: str, bucket: int | None) -> dic
 
 
 def example_text(context: Context, action: JointAction, category: str) -> str:
-    """Write a chosen joint action in its context as a line for Vowpal Wabbit.
+    """Return a chosen joint action in its context as a line for Vowpal Wabbit.
 
     >>> example_text({"segment": "new"}, JointAction("hint", "push", 0), "wish")
     '|s s_new |m m_hint g_wish |c c_push |l l_0 |k k_1'
     """
     tokens = {**shared_tokens(context), **action_tokens(action, category, hour_bucket(context, action.delay_s))}
-    return " ".join(f"|{namespace} {' '.join(own)}" for namespace, own in tokens.items())
+    return " ".join(f"|{namespace} {' '.join(names)}" for namespace, names in tokens.items())

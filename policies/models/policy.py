@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from policies.arrays import FloatArray
 from policies.catalogue.rulebook import Rulebook
-from policies.models.exploration import Exploration, FloatArray, Greedy, check_epsilon, with_floor
+from policies.models.compiled import ModelSnapshot
+from policies.models.exploration import Exploration, Greedy, check_epsilon, with_floor
 from policies.records.rows import Context, PolicyRecord
 from policies.rules.arbitration import Eligibility
 
@@ -18,9 +20,9 @@ DEFAULT_EPSILON = 0.02
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model says of every joint action: its score and, if it knows it, its opt-out probability.
+    """The scores of all joint actions and, from a model that knows them, their opt-out probabilities.
 
-    Both have shape (n,). HOLD is the joint action without features: its score is exactly 0.
+    Both arrays have shape (n,). HOLD is the joint action without features: its score is exactly 0.
     """
 
     scores: FloatArray
@@ -28,10 +30,10 @@ class Assessment:
 
 
 class Model(Protocol):
-    """What scores joint actions."""
+    """A model scores joint actions."""
 
     def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
-        """Score every send of the rulebook's action space in this context."""
+        """Return the scores of all sends of the rulebook's action space in this context."""
         ...
 
 
@@ -45,10 +47,10 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Policy:
-    """Maps a context and an eligible set to a distribution; never chooses.
+    """Maps a context and an eligible set to a distribution; a policy never chooses.
 
-    A policy without a model is uniform over the eligible set. As served, every other policy carries
-    the floor of `exploration.with_floor`.
+    A policy without a model is uniform over the eligible set. Every other policy mixes its distribution with the
+    floor of `exploration.with_floor`.
 
     Raises
     ------
@@ -69,14 +71,14 @@ class Policy:
 
     @property
     def record(self) -> PolicyRecord:
-        """How the log and the answer name this policy."""
+        """The policy's name, version and mode, as the log and the answer state them."""
         return PolicyRecord(self.name, self.version, self.mode)
 
     def distribution(self, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Distribution:
-        """Give the distribution over the eligible set.
+        """Return the distribution over the eligible set, which must not be empty.
 
-        ``contexts`` holds one context per trigger of the request: a send is assessed in the context of
-        the trigger that it answers. The eligible set must not be empty.
+        ``contexts`` holds one context per trigger of the request: a send is assessed in the context of the trigger
+        that it answers.
         """
         if self.model is None:
             return Distribution(np.full(eligibility.size, 1.0 / eligibility.size))
@@ -97,32 +99,27 @@ def _assess(model: Model, contexts: Sequence[Context], eligibility: Eligibility,
     p_out: FloatArray | None = None
     for trigger in np.unique(triggers):
         assessment = model.assess(contexts[trigger], rulebook)
-        own = triggers == trigger
-        scores[own] = assessment.scores[eligibility.sends[own]]
+        answers = triggers == trigger
+        scores[answers] = assessment.scores[eligibility.sends[answers]]
         if assessment.p_out is not None:
             p_out = np.zeros(len(scores)) if p_out is None else p_out
-            p_out[own] = assessment.p_out[eligibility.sends[own]]
+            p_out[answers] = assessment.p_out[eligibility.sends[answers]]
     return Assessment(scores, p_out)
 
 
-def uniform_policy() -> Policy:
-    """Every eligible joint action alike, HOLD included: the baseline that explores most."""
-    return Policy("uniform")
-
-
 @dataclass(frozen=True)
-class CatalogueOrder:
-    """The order in which a catalogue lists things, as scores: first message, first channel, shortest delay.
+class PolicyFactory:
+    """One kind of policy: its name in commands, settings and the log, and how it is made.
 
-    This is what a shop without learning does: a fixed message for each trigger, at once, on the first
-    permitted channel. Every send scores above HOLD.
+    ``description`` completes the sentence "The policy is …". ``make`` returns the policy of a service that has
+    learned nothing yet. A policy that learns also has ``make_version``: it makes the policy of a model version.
     """
 
-    def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
-        """Score every send by its place in the catalogue."""
-        return Assessment(np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
+    name: str
+    description: str
+    make: Callable[[Rulebook], Policy]
+    make_version: Callable[[ModelSnapshot, Rulebook, int], Policy] | None = None
 
-
-def rule_policy(epsilon: float = DEFAULT_EPSILON) -> Policy:
-    """The business rule: see `CatalogueOrder`."""
-    return Policy("rule", model=CatalogueOrder(), epsilon=epsilon)
+    @property
+    def learns(self) -> bool:
+        return self.make_version is not None

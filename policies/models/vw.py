@@ -1,12 +1,11 @@
-"""Two logistic heads in Vowpal Wabbit: the positive outcome and the opt-out.
+"""Two logistic heads in Vowpal Wabbit: one predicts a positive outcome, the other an opt-out.
 
-The only door to ``vowpal_wabbit_next``. A workspace is not thread safe and never releases the GIL, so heads
-live in the learner alone; what is served are their weights (`compiled_model`).
+A workspace of Vowpal Wabbit is not thread safe and never releases the GIL. So the heads live in the learner alone, and
+replicas score with their compiled weights (`policies.models.compiled`).
 
-Each head is a plain logistic regression learned by FTRL-proximal on the chosen joint action alone, without
-importance weights: with 60 to 250 joint actions the 1/p weights of VW's contextual-bandit reductions
-saturate and teach almost nothing. The start bias goes in through the label's ``initial``, so an unlearned
-model sends instead of holding for ever.
+Each head is a logistic regression. It learns by FTRL-proximal from the chosen joint action alone, without importance
+weights: with 60 to 250 joint actions the 1/p weights of VW's contextual-bandit reductions saturate and teach almost
+nothing. The start bias enters through the label's ``initial``, so that an unlearned model sends.
 
 References
 ----------
@@ -48,7 +47,7 @@ OPTIONS: dict[str, str | int | float] = {
     "positive_start": POSITIVE_START,
     "out_start": OUT_START,
 }
-"""Everything that makes the weights of two models comparable."""
+"""Everything on which the meaning of the weights depends."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class TwoHeads:
         self._parser = TextFormatParser(self._positive)
 
     def learn(self, text: str, *, positive: bool, opted_out: bool) -> None:
-        """Take one step on a chosen joint action and what came of it."""
+        """Take one step on a chosen joint action and its outcome."""
         for head, happened, start in (
             (self._positive, positive, POSITIVE_START),
             (self._out, opted_out, OUT_START),
@@ -87,7 +86,7 @@ class TwoHeads:
             head.learn_one(example)
 
     def logits(self, text: str) -> tuple[float, float]:
-        """Give both logits as Vowpal Wabbit itself predicts them, start biases included."""
+        """Return both logits as Vowpal Wabbit itself predicts them, start biases included."""
         example = self._parser.parse_line(text)
         return (
             _logit(self._positive.predict_one(example)) + POSITIVE_START,
@@ -95,17 +94,17 @@ class TwoHeads:
         )
 
     def weights(self) -> tuple[HeadWeights, HeadWeights]:
-        """Give the weights of both heads that are not zero."""
+        """Return the weights of both heads that are not zero."""
         return _weights(self._positive), _weights(self._out)
 
     def to_bytes(self) -> bytes:
-        """Save both heads so that learning goes on from here to the very same bytes."""
+        """Return both heads as bytes, from which learning continues exactly as from the heads themselves."""
         positive, out = self._positive.serialize(), self._out.serialize()
         return struct.pack("<Q", len(positive)) + positive + out
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TwoHeads:
-        """Read back what `to_bytes` saved."""
+        """Return the heads that `to_bytes` saved."""
         (size,) = struct.unpack_from("<Q", data)
         return cls(data[8 : 8 + size], data[8 + size :])
 

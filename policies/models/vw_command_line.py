@@ -1,7 +1,7 @@
-"""A contextual bandit of Vowpal Wabbit by its command line: the second door, for evaluation only.
+"""A contextual bandit of Vowpal Wabbit by its command line, for offline evaluation only.
 
-It gives probabilities for examples that others write, and can learn from logged ones. The service never uses it:
-its own model and exploration are apart (`vw_heads`, `exploration`).
+It returns probabilities for examples that others write, and can learn from logged examples. The service never uses it:
+the service has its own model and exploration (`policies.models.vw`, `policies.models.exploration`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from vowpal_wabbit_next import DSJsonFormatParser, PredictionType, TextFormatParser, Workspace
 
-from policies.models.exploration import FloatArray
+from policies.arrays import FloatArray
 
 
 class VwRefused(ValueError):
-    """A command line that is no contextual bandit with probabilities."""
+    """The command line makes no contextual bandit with probabilities."""
 
 
 class VwCommand:
@@ -28,12 +28,12 @@ class VwCommand:
     command
         The options; `split` takes ``-i FILE`` out of them, as files are not read here.
     model
-        A saved model: it then stays as it is (`is_fixed`); without, it may learn.
+        A saved model, which then never changes (`is_fixed`). Without a saved model the workspace may learn.
 
     Raises
     ------
     VwRefused
-        When Vowpal Wabbit does not take the command line, or it gives no probabilities.
+        When Vowpal Wabbit refuses the command line, or predicts no probabilities with it.
 
     Examples
     --------
@@ -54,12 +54,15 @@ class VwCommand:
         self._dsjson = DSJsonFormatParser(self._workspace)
 
     def probabilities(self, lines: Sequence[str]) -> FloatArray:
-        """Predict for an example in VW's text format, the shared line first: (K,) in the order of the others."""
-        return self._predicted([self._text.parse_line(line) for line in lines])
+        """Return the probabilities (K,) of an example in VW's text format, in the order of the lines.
+
+        The first line is the shared line; the others are the actions.
+        """
+        return self._predict([self._text.parse_line(line) for line in lines])
 
     def probabilities_of_dsjson(self, event: str) -> FloatArray:
-        """Predict for a logged event in dsjson: (K,) in the order of its ``_multi``."""
-        return self._predicted(self._dsjson.parse_json(event))
+        """Return the probabilities (K,) of a logged event in dsjson, in the order of its ``_multi``."""
+        return self._predict(self._dsjson.parse_json(event))
 
     def learn(self, lines: Sequence[str]) -> None:
         """Learn from an example in text format that carries a label."""
@@ -69,24 +72,24 @@ class VwCommand:
         """Learn from a logged event."""
         self._workspace.learn_one(self._dsjson.parse_json(event))
 
-    def _predicted(self, example: Any) -> FloatArray:
+    def _predict(self, example: Any) -> FloatArray:
         ranked: Any = self._workspace.predict_one(example)
-        found = np.zeros(len(ranked))
+        probabilities = np.zeros(len(ranked))
         for action, probability in ranked:
-            found[action] = probability
-        return np.asarray(found / found.sum(), dtype=np.float64)  # VW's are float32
+            probabilities[action] = probability
+        return np.asarray(probabilities / probabilities.sum(), dtype=np.float64)  # VW's are float32
 
 
 def split(command: str) -> tuple[str, str | None]:
-    """Part a command line into the options and the file of its ``-i``.
+    """Split a command line into the options and the file of its ``-i``, None without one.
 
     >>> split("--cb_explore_adf -i best.vw --epsilon 0.1")
     ('--cb_explore_adf --epsilon 0.1', 'best.vw')
     """
     arguments = shlex.split(command)
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         if argument in ("-i", "--initial_regressor"):
-            if place + 1 == len(arguments):
+            if index + 1 == len(arguments):
                 raise VwRefused(f"{argument} needs a file")
-            return shlex.join([*arguments[:place], *arguments[place + 2 :]]), arguments[place + 1]
+            return shlex.join([*arguments[:index], *arguments[index + 2 :]]), arguments[index + 1]
     return shlex.join(arguments), None

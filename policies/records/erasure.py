@@ -1,7 +1,7 @@
-"""Erasure: what is left of a row when its shopper is taken out of it.
+"""Erasure: how rows lose their shopper.
 
-Draws and learning history stay valid: the context that a decision was scored on, its distribution, and what
-was learned from stay; who it was, what the caller told of the product, and what was written to the shopper go.
+The context of a decision, its distribution and everything that learning used stay, so that draws and the learning
+history stay valid. The shopper's id, the attributes of the product and the rendered message go.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from policies.records.rows import DecisionRow, ErasureRow, EventRow, Preferences
 AnyRow = TypeVar("AnyRow", bound=ShopperRow)
 
 ERASED = "erased:"
-"""What pseudonyms begin with; callers may not use such ids."""
+"""The beginning of every pseudonym; callers may not use such ids."""
 
 
 def is_pseudonym(shopper_id: str) -> bool:
-    """Tell whether a shopper of this name was erased."""
+    """Return whether a shopper id is the pseudonym of an erased shopper."""
     return shopper_id.startswith(ERASED)
 
 
 def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
-    """Give a row without its shopper.
+    """Return a row without its shopper.
 
     >>> row = EventRow(1.0, "s-1", "purchase", 1.0, {"value": 20.0, "city": "Vigo"})
     >>> anonymous(row, "erased:1")
@@ -42,12 +42,12 @@ def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
 
 
 def _without_attributes(trigger: TriggerRecord) -> TriggerRecord:
-    """Drop what the caller told of the product, but its category: that was learned from."""
+    """Drop the attributes of the product except its category, which learning has used."""
     return msgspec.structs.replace(trigger, attributes={}, category=trigger.product_category or "")
 
 
 def erasure(rows: Iterable[Row], at: float, pseudonym: str, key: str) -> ErasureRow:
-    """Write down that the shopper of these rows was erased."""
+    """Return the row which states that the shopper of these rows was erased."""
     still_open = (
         row.event_id
         for row in rows

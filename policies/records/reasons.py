@@ -1,4 +1,4 @@
-"""Reasons: why a joint action is excluded; the numbers are stored in the log."""
+"""Reasons: why a joint action is excluded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """Why a joint action is excluded (stable names, in the order in which the rules are asked)."""
+    """Why a joint action is excluded.
+
+    Names and numbers are stable: the log stores the number, one byte per joint action. A new rule takes the next
+    free number (17 is taken by arbitration). The order in which rules are asked is the order of the table in
+    `policies.rules.rules`, not the order of the numbers.
+    """
 
     eligible = 0
     excluded_by_caller = 1

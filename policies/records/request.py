@@ -1,4 +1,4 @@
-"""A request for a decision, as the pure core sees it: parsed, with the catalogue's defaults filled in."""
+"""A request for a decision: parsed, with the catalogue's defaults filled in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from policies.records.rows import Context, TriggerRecord
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A pattern over the slots: a joint action that matches every given slot is not eligible."""
+    """A pattern over the slots: a joint action that matches every slot that is not None is not eligible."""
 
     message: str | None = None
     channel: str | None = None
@@ -18,10 +18,10 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something happened to this shopper, and the caller asks which notification to send, or none.
+    """A caller asks which notification to send to a shopper, or none, after something happened.
 
-    ``triggers`` compete in the order given; ``now`` is the time of the decision in epoch seconds. A
-    ``deferred`` send counts as sent only once it is activated.
+    ``triggers`` say what happened; among equally urgent triggers the first has precedence. ``now`` is the time of the
+    decision in epoch seconds. A ``deferred`` send counts as sent only once it is activated.
     """
 
     event_id: str

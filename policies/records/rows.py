@@ -1,8 +1,8 @@
-"""The rows of the log: every fact the folds (shopper state, learning, reports) are made of.
+"""The rows of the log: the facts from which shopper states, learning and reports are folded.
 
-A row is immutable and complete: from a decision row alone the decision can be redrawn, explained and
-evaluated under another policy. Times are seconds since the epoch, UTC; ``at`` is the row's own time
-(the server's clock, or the request's ``now``), never a caller's ``at``.
+A row is immutable and complete: a decision row alone is enough to redraw, explain and evaluate the decision. Times are
+seconds since the epoch, UTC. ``at`` is the row's own time (the server's clock, or the request's ``now``), never the
+``at`` of a caller.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from policies.records.outcomes import OutcomeType
 Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
 FALLBACK = "fallback"
-"""The mode of the baseline that answers when no model can be used."""
+"""The mode of the business rule when it answers because no model can be used."""
 ACTIVATION_GRACE_S = 3_600.0
-"""How long after its send time a send may still be activated; a deferred one that was not has expired: its
-place is free."""
+"""How long after its send time a send may still be activated. A deferred send that nobody activated by then has
+expired and no longer counts."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,17 +37,17 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     critical: bool = False
     attributes: dict[str, Scalar] = {}
     category: str = ""
-    """The category of the product it is about, where attributes were erased: learning rests on it."""
+    """The category of the product, kept for learning when the attributes were erased."""
 
     @property
     def product_category(self) -> str | None:
-        """The category of the product that the trigger is about, if it names one; an empty one names none."""
-        told = self.attributes.get("category")
-        return (told if isinstance(told, str) else self.category) or None
+        """The category of the product that the trigger is about, None when it is not known or empty."""
+        category = self.attributes.get("category")
+        return (category if isinstance(category, str) else self.category) or None
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
-    """Which policy answered: its name, model version and mode."""
+    """The policy that answered: its name, model version and mode."""
 
     name: str
     version: int
@@ -55,13 +55,14 @@ class PolicyRecord(msgspec.Struct, frozen=True):
 
 
 class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision", tag_field="row"):
-    """One answered request: the whole snapshot it was decided on.
+    """One answered request: the whole snapshot that it was decided on.
 
-    ``verdicts`` packs one byte per joint action of the catalogue version (see `guardrails.Reason`),
-    ``probabilities`` the float64 distribution over the eligible set in the order of joint action
-    numbers, HOLD last; ``drawn`` is the joint action number (HOLD's is the number of sends).
-    A drawn send that did not leave (lost race) keeps its propensity and has ``send_at`` empty.
-    A ``deferred`` send counts as sent only once it was activated. ``cost`` is what the send costs.
+    ``verdicts`` packs one byte per joint action of the catalogue version (see `policies.records.reasons.Reason`).
+    ``probabilities`` packs the float64 distribution over the eligible set in the order of joint action numbers, HOLD
+    last. ``drawn`` is the number of the drawn joint action; HOLD's is the number of sends. A drawn send that did not
+    leave (lost race) keeps its propensity, and its ``send_at`` is empty. A ``deferred`` send counts as sent only once
+    it was activated. ``cost`` is the cost of the send. ``rules_version`` names the rules (`RuleTable.version`; the
+    first three versions were counted 1 to 3).
     """
 
     at: float
@@ -106,7 +107,7 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
 
 
 class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):
-    """The caller was about to send and asked again: it may (``deliver``), or may not, and why."""
+    """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason."""
 
     at: float
     event_id: str
@@ -118,7 +119,7 @@ class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activa
 
 
 class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field="row"):
-    """The caller will not send: the place is given back."""
+    """The caller will not send: the send no longer counts."""
 
     at: float
     event_id: str
@@ -128,7 +129,7 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
-    """A raw later fact about a decision; shopper and channel are empty while the decision is unknown."""
+    """A later fact about a decision. Shopper and channel are empty while the decision is unknown."""
 
     at: float
     event_id: str
@@ -161,7 +162,7 @@ class QuietHours(msgspec.Struct, frozen=True, array_like=True):
     end: int
 
     def contain(self, minute: int) -> bool:
-        """Tell whether a minute of the day lies within.
+        """Return whether a minute of the day lies within.
 
         >>> night = QuietHours(22 * 60, 7 * 60)
         >>> night.contain(23 * 60), night.contain(6 * 60 + 59), night.contain(7 * 60)
@@ -173,7 +174,7 @@ class QuietHours(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
-    """A change of a shopper's preferences; absent fields (`UNSET`) and channels keep their value, null clears."""
+    """A change of a shopper's preferences. Absent fields (`UNSET`) and channels keep their value; null clears it."""
 
     at: float
     shopper_id: str
@@ -191,9 +192,9 @@ class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="prefe
 class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
     """A shopper was erased: earlier rows carry the pseudonym ``shopper_id`` instead of the id.
 
-    ``key`` is the salted hash of the id: it withholds consent on every channel until preferences are put
-    again. ``open_event_ids`` are the decisions whose attribution windows had not ended: those sent later
-    than ``at`` are void, the others are learned from under the pseudonym.
+    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences are put again.
+    ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
+    others are learned from under the pseudonym.
     """
 
     at: float
@@ -205,9 +206,9 @@ class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
 
 
 class CatalogueRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="catalogue", tag_field="row"):
-    """A catalogue that came into force; later decisions name its version.
+    """A catalogue that came into force. Later decisions name its version.
 
-    ``source`` says whether it came from the file that the service was started with, or over HTTP.
+    ``source`` says whether the catalogue came from the file that the service was started with, or over HTTP.
     """
 
     at: float
@@ -227,7 +228,7 @@ class ClockRow(msgspec.Struct, frozen=True, tag="clock", tag_field="row"):
 
 
 class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
-    """The state store starts a new incarnation: reservations made in an earlier one are void."""
+    """The state store starts a new incarnation: reservations of earlier incarnations are void."""
 
     at: float
 
@@ -245,7 +246,7 @@ _decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
 
 def encode(row: Row) -> bytes:
-    """Write a row as JSON.
+    """Return a row as JSON.
 
     >>> encode(ClockRow(at=12.5))
     b'{"row":"clock","at":12.5}'
@@ -254,17 +255,17 @@ def encode(row: Row) -> bytes:
 
 
 def decode(body: bytes) -> Row:
-    """Read back what `encode` wrote."""
+    """Return the row that `encode` wrote."""
     return _decoder.decode(body)
 
 
 def pack(array: NDArray[Any]) -> str:
-    """Squeeze an array into text: distributions repeat few values, so this is ~20 times smaller."""
+    """Compress an array into text. Distributions repeat few values, so the text is about 20 times smaller."""
     return base64.b85encode(zlib.compress(array.tobytes(), 1)).decode()
 
 
 def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:
-    """Read back what `pack` wrote.
+    """Return the array that `pack` wrote.
 
     >>> unpack(pack(np.array([0.25, 0.75])), np.float64)
     array([0.25, 0.75])

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import ByteArray, IntArray
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
-from policies.rules.rules import judge
+from policies.rules.rules import RULES
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
-from policies.rules.verdicts import Verdicts
 from policies.shopper.state import ShopperState
 
 NO_TRIGGER = -1
@@ -22,17 +21,17 @@ _ELIGIBLE = np.uint8(Reason.eligible)
 
 @dataclass(frozen=True)
 class Eligibility:
-    """What may be sent, and why the rest may not.
+    """Which joint actions may be sent, and why the others may not.
 
-    ``verdicts`` (n,) holds a `Reason` per joint action, ``trigger_of`` (n,) the position of the trigger
-    that an eligible joint action answers (`NO_TRIGGER` elsewhere), ``sends`` the numbers of the eligible
-    joint actions in increasing order. HOLD stands apart: it is eligible unless a critical send is.
-    ``locale`` is the one that the content was judged in.
+    ``verdicts`` (n,) holds the `Reason` of each joint action. ``trigger_of`` (n,) holds the position of the trigger
+    that an eligible joint action answers, `NO_TRIGGER` for the others. ``sends`` holds the numbers of the eligible
+    joint actions in increasing order. HOLD is no number among them: HOLD is eligible unless a critical send is.
+    ``locale`` is the locale of the content.
     """
 
-    verdicts: Verdicts
-    trigger_of: NDArray[np.int64]
-    sends: NDArray[np.int64]
+    verdicts: ByteArray
+    trigger_of: IntArray
+    sends: IntArray
     hold: bool
     locale: str
 
@@ -45,19 +44,18 @@ class Eligibility:
 def arbitrate(
     request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings = NOTHING_ELSE
 ) -> Eligibility:
-    """Judge every trigger and let the most urgent that still has a send outrank the others.
+    """Judge every trigger; the most urgent trigger that still has an eligible send outranks the others.
 
-    A critical trigger outranks every other one. A more urgent trigger without an eligible send does not
-    silence the rest. A message answers the first listed trigger that allows it, so joint actions stay
-    unique.
+    A critical trigger outranks every trigger that is not critical. A trigger without an eligible send outranks
+    nothing. A message answers the first listed trigger that allows it, so joint actions stay unique.
     """
-    situations = [Situation.of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
+    situations = [RULES.situation_of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
     if len(situations) == 1:
-        return _unopposed(situations[0])
-    verdicts = np.stack([judge(situation) for situation in situations])  # (triggers, n)
+        return _judge_alone(situations[0])
+    verdicts = np.stack([RULES.judge(situation) for situation in situations])  # (triggers, n)
     allowed = verdicts == Reason.eligible
     urgencies = [urgency_of(trigger) for trigger in request.triggers]
-    contenders = [urgency for urgency, row in zip(urgencies, allowed, strict=True) if row.any()]
+    contenders = [urgency for urgency, sends in zip(urgencies, allowed, strict=True) if sends.any()]
     most_urgent = min(contenders, default=None)
     surviving = allowed & np.array([urgency == most_urgent for urgency in urgencies])[:, None]
     eligible = surviving.any(axis=0)
@@ -73,9 +71,9 @@ def arbitrate(
     )
 
 
-def _unopposed(situation: Situation) -> Eligibility:
-    """Give what a lone trigger, the usual case, leaves eligible: nothing can outrank it."""
-    verdicts = judge(situation)
+def _judge_alone(situation: Situation) -> Eligibility:
+    """Return the eligibility under a single trigger, the usual case: nothing can outrank it."""
+    verdicts = RULES.judge(situation)
     eligible = verdicts == _ELIGIBLE
     sends = eligible.nonzero()[0]
     return Eligibility(
@@ -88,12 +86,15 @@ def _unopposed(situation: Situation) -> Eligibility:
 
 
 def urgency_of(trigger: TriggerRecord) -> tuple[int, int]:
-    """Give what orders triggers, the most urgent first: critical ones, then by priority."""
+    """Return the sorting key of a trigger, the most urgent first: critical triggers, then by priority."""
     return (0 if trigger.critical else 1, trigger.priority)
 
 
-def _first_reason(verdicts: NDArray[np.uint8]) -> Verdicts:
-    """Give each joint action's reason under the first listed trigger that it is a candidate of."""
+def _first_reason(verdicts: ByteArray) -> ByteArray:
+    """Return each joint action's reason under the first listed trigger that it is a candidate of.
+
+    ``verdicts`` has shape (triggers, n).
+    """
     candidates = verdicts != Reason.not_a_candidate
     first = candidates.argmax(axis=0)
     return np.asarray(verdicts[first, np.arange(verdicts.shape[1])], dtype=np.uint8)

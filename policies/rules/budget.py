@@ -1,4 +1,4 @@
-"""Budgets: what a channel's sends of a UTC day may cost together; the one rule over all shoppers."""
+"""Spending: the cost of all shoppers' sends by channel and UTC day, which the budget rule compares with the budget."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ BudgetDay = tuple[str, int]
 """A channel and a UTC day."""
 
 Spent = Mapping[BudgetDay, int]
-"""What sends cost so far, by channel and UTC day, in millionths: sums of them are exact."""
+"""The cost of sends so far by channel and UTC day, in millionths, so that sums are exact."""
 
 NOTHING_SPENT: Spent = {}
 _DAY_S = 86_400
 
 
 def utc_day(at: float) -> int:
-    """Number the UTC day of a time: days since 1970-01-01.
+    """Return the UTC day of a time, as days since 1970-01-01.
 
     >>> utc_day(86_400.0)
     1
@@ -31,7 +31,9 @@ def utc_day(at: float) -> int:
 
 
 def overdraws(spent: int, cost: float, budget: float) -> bool:
-    """Tell whether one more send would cost more than is left.
+    """Return whether one more send would cost more than is left of the budget.
+
+    ``spent`` is in millionths, ``cost`` and ``budget`` in units of money.
 
     >>> overdraws(985_000, 0.015, 1.0), overdraws(985_001, 0.015, 1.0)
     (False, True)
@@ -39,26 +41,26 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
     return spent + millionths(cost) > millionths(budget)
 
 
-def spending(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
-    """Give what a row changed of the spending: places taken cost, places given back are refunded.
+def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
+    """Return the change in spending between two states: new sends cost, sends that were taken back are refunded.
 
-    What leaves on another day than it was decided for is paid for on that day.
+    A send that moves to another day counts on the new day.
 
     >>> from policies.shopper.state import NEW_SHOPPER, Send
     >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
-    >>> spending(NEW_SHOPPER, state), spending(state, NEW_SHOPPER)
+    >>> spending_between(NEW_SHOPPER, state), spending_between(state, NEW_SHOPPER)
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """
-    spent: dict[BudgetDay, int] = {}
+    change: dict[BudgetDay, int] = {}
     old, new = _costs(before).items(), _costs(after).items()
     for sign, costs in ((1, new - old), (-1, old - new)):
         for _, (day, cost) in costs:
-            spent[day] = spent.get(day, 0) + sign * cost
-    return spent
+            change[day] = change.get(day, 0) + sign * cost
+    return change
 
 
 def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
-    """Give the day on which each send leaves, and what it costs."""
+    """Return the budget day and the cost of each send, by event id."""
     return {
         send.event_id: ((send.channel, utc_day(send.send_at)), millionths(send.cost))
         for send in state.sends
@@ -66,14 +68,14 @@ def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
     }
 
 
-def spent_by(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
-    """Give what a row changes of the spending, by what it says: a send that the state lets go stays paid for.
+def spending_of(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
+    """Return the change in spending that a row makes.
 
-    So does what left before an erasure.
+    A send that the state forgets because it is old stays paid for, and so does a send that left before an erasure.
     """
     if isinstance(row, EventRow):
-        return {}  # these are many, and take no place
+        return {}  # these rows are many, and none is about a send
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
-        return spending(before, msgspec.structs.replace(before, sends=left))
-    return spending(before, apply(before, row))
+        return spending_between(before, msgspec.structs.replace(before, sends=left))
+    return spending_between(before, apply(before, row))

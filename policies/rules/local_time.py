@@ -1,7 +1,7 @@
-"""Local time: what a shopper's own clock shows, at the price of a look-up.
+"""Local time: the time on a shopper's own clock, at the price of a look-up.
 
-A decision asks for many local times around today. Clocks change on a few days a year, so the offset of a whole
-UTC day is remembered per zone; on a day on which it changes, the zone itself is asked.
+A decision needs many local times around today. Clocks change on a few days a year, so the offset from UTC is remembered
+by zone and UTC day. On a day on which the offset changes, the zone itself is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LOOKS = (0, 21_600, 43_200, 64_800, 86_400)
 
 
 def local_seconds(times: Iterable[float], zone: str) -> list[float]:
-    """Give what a clock shows at some times, as seconds since 1970-01-01 00:00 on that clock.
+    """Return local times as seconds since 1970-01-01 00:00 on the clock of a time zone.
 
     >>> local_seconds([0.0, 86_400.0], "Asia/Tokyo")
     [32400.0, 118800.0]
@@ -27,22 +27,22 @@ def local_seconds(times: Iterable[float], zone: str) -> list[float]:
     ]
 
 
-def local_days(shown: Iterable[float]) -> list[int]:
-    """Number the days that the clock shows, from 1970-01-01."""
-    return [int(local_s // DAY_S) for local_s in shown]
+def local_days(local_times: Iterable[float]) -> list[int]:
+    """Return the days of local times, as days since 1970-01-01."""
+    return [int(local_s // DAY_S) for local_s in local_times]
 
 
-def local_minutes(shown: Iterable[float]) -> list[int]:
-    """Give the minutes of the day that the clock shows.
+def local_minutes(local_times: Iterable[float]) -> list[int]:
+    """Return the minutes of the day of local times.
 
     >>> local_minutes([86_400.0 + 60.0])
     [1]
     """
-    return [int(local_s % DAY_S // 60) for local_s in shown]
+    return [int(local_s % DAY_S // 60) for local_s in local_times]
 
 
 def local_weeks(days: Iterable[int]) -> list[int]:
-    """Number the weeks of days; weeks begin on Monday, 1970-01-01 was a Thursday.
+    """Return the weeks of days. Weeks begin on Monday; 1970-01-01 was a Thursday.
 
     >>> local_weeks([-4, -3, 3, 4])
     [-1, 0, 0, 1]
@@ -52,7 +52,7 @@ def local_weeks(days: Iterable[int]) -> list[int]:
 
 @lru_cache(maxsize=65_536)
 def _offset_on(zone: str, day: float) -> float | None:
-    """Give the offset from UTC that holds all through a UTC day; None when clocks change."""
+    """Return the offset from UTC, in seconds, that holds all through a UTC day; None when the clocks change."""
     first, *others = (_offset_at(zone, day * DAY_S + seconds) for seconds in _LOOKS)
     return first if all(other == first for other in others) else None
 

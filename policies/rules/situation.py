@@ -14,15 +14,16 @@ from policies.rules.budget import NOTHING_SPENT, Spent
 from policies.rules.local_time import local_days, local_minutes, local_seconds, local_weeks
 from policies.shopper.state import Send, ShopperState, counted_sends
 
-Times = Mapping[str, Sequence[float]]
+TimesByName = Mapping[str, Sequence[float]]
+"""Send times, in order, by the name of a message, category or channel."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What a decision rests on beside the shopper's own state.
 
-    ``spent`` is what the channels have cost so far; ``held_out`` whether the shopper gets no notifications
-    but critical ones.
+    ``spent`` is the cost of each channel's sends by UTC day; ``held_out`` says whether the shopper gets no
+    notification except critical ones.
     """
 
     spent: Spent
@@ -33,17 +34,17 @@ NOTHING_ELSE = Surroundings(NOTHING_SPENT)
 
 
 @dataclass(frozen=True)
-class Taken:
+class SendTimes:
     """The times of sends, in order: all of them, and by message, category and channel."""
 
     times: list[float]
-    by_message: Times
-    by_category: Times
-    by_channel: Times
+    by_message: TimesByName
+    by_category: TimesByName
+    by_channel: TimesByName
 
     @classmethod
-    def between(cls, begin: float, end: float, sends: Iterable[Send]) -> Taken:
-        """Group the sends, given in order, that lie between two times."""
+    def between(cls, begin: float, end: float, sends: Iterable[Send]) -> SendTimes:
+        """Group the sends between two times; ``sends`` is in order of time."""
         times: list[float] = []
         messages, categories, channels = defaultdict(list), defaultdict(list), defaultdict(list)
         for send in sends:
@@ -58,10 +59,10 @@ class Taken:
 
 @dataclass(frozen=True)
 class Situation:
-    """One trigger, the shopper's state, the rules, and when a send could leave.
+    """One trigger, the shopper's state, the catalogue, and the times at which a send could leave.
 
-    ``send_times`` are epoch seconds, one per delay of the catalogue; the activation gate asks about a single
-    one.
+    ``send_times`` are epoch seconds in order: one per delay of the catalogue, or a single one for the activation
+    gate. ``reach_s`` is how far from them the rules look (see `RuleTable.reach_s`).
     """
 
     request: Request
@@ -69,62 +70,49 @@ class Situation:
     state: ShopperState
     rulebook: Rulebook
     send_times: tuple[float, ...]
+    reach_s: float
     surroundings: Surroundings = NOTHING_ELSE
-
-    @classmethod
-    def of(
-        cls,
-        request: Request,
-        trigger: TriggerRecord,
-        state: ShopperState,
-        rulebook: Rulebook,
-        surroundings: Surroundings = NOTHING_ELSE,
-    ) -> Situation:
-        """Look at a request: it could be sent after each delay of the catalogue."""
-        times = tuple(request.now + delay for delay in rulebook.space.delays_s)
-        return cls(request, trigger, state, rulebook, times, surroundings)
 
     @property
     def locale(self) -> str:
-        """The shopper's locale, as far as it is known."""
-        told = self.request.context.get("locale")
-        return told if isinstance(told, str) else self.state.locale or self.rulebook.catalogue.defaults.locale
+        """The locale of the content: from the request's context, else from the shopper's state, else the default."""
+        locale = self.request.context.get("locale")
+        return locale if isinstance(locale, str) else self.state.locale or self.rulebook.catalogue.defaults.locale
 
     @property
     def always(self) -> list[bool]:
-        """What denies a send whatever its delay."""
+        """The delay mask that denies a send at every send time."""
         return [True] * len(self.send_times)
 
     @cached_property
-    def taken(self) -> Taken:
-        """The sends that count under the rules, this decision's own and those out of every rule's reach left out."""
-        reach_s = self.rulebook.reach_s
+    def other_sends(self) -> SendTimes:
+        """The sends within reach that count under the rules, without this decision's own."""
         sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
-        return Taken.between(self.send_times[0] - reach_s, self.send_times[-1] + reach_s, sends)
+        return SendTimes.between(self.send_times[0] - self.reach_s, self.send_times[-1] + self.reach_s, sends)
 
     @cached_property
     def local_times(self) -> list[float]:
-        """What the shopper's clock shows at each send time (see `local_seconds`)."""
+        """The time on the shopper's clock at each send time (see `local_seconds`)."""
         return local_seconds(self.send_times, self.time_zone)
 
     @cached_property
     def local_minutes(self) -> list[int]:
-        """The local minute of the day at each send time."""
+        """The minute of the shopper's day at each send time."""
         return local_minutes(self.local_times)
 
     @cached_property
     def local_days(self) -> Mapping[float, int]:
-        """The shopper's local day of each send time and of each counted send."""
-        times = (*self.send_times, *self.taken.times)
-        shown = (*self.local_times, *local_seconds(self.taken.times, self.time_zone))
-        return dict(zip(times, local_days(shown), strict=True))
+        """The shopper's local day at each send time and at the time of each other send."""
+        others = self.other_sends.times
+        local_times = (*self.local_times, *local_seconds(others, self.time_zone))
+        return dict(zip((*self.send_times, *others), local_days(local_times), strict=True))
 
     @cached_property
     def local_weeks(self) -> Mapping[float, int]:
-        """The shopper's local week of each send time and of each counted send."""
+        """The shopper's local week at each send time and at the time of each other send."""
         return dict(zip(self.local_days, local_weeks(self.local_days.values()), strict=True))
 
     @property
     def time_zone(self) -> str:
-        """The shopper's time zone."""
+        """The shopper's time zone, or the catalogue's default."""
         return self.state.time_zone or self.rulebook.catalogue.defaults.time_zone

@@ -1,95 +1,103 @@
-"""VerdictTable: what rules forbid, collected by the slots that each of them looks at."""
+"""VerdictTable: the first rule that denies each joint action, collected slot by slot."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, ByteArray
 from policies.catalogue.action_space import ActionSpace
-from policies.catalogue.rulebook import BoolArray
 
-Row = list[bool]
-"""Of each delay, whether a send after it is denied; empty where none is."""
+DelayMask = list[bool]
+"""Whether a rule denies a send, for each delay; an empty list denies none."""
 
-Rows = Mapping[str, Row]
-"""Rows by the name of a message, a category or a channel; names that the catalogue lacks deny nothing."""
+DelayMasks = Mapping[str, DelayMask]
+"""Delay masks by the name of a message, category or channel. Names that the catalogue lacks have no effect."""
 
-Verdicts = NDArray[np.uint8]
+NOT_DENIED = 255
+"""The rank of a joint action that no rule denies."""
 
-_UNDENIED = 255
-_ONE = np.uint8(1)
-_RANKED = [bytes([_UNDENIED, (reason - 1) % 256]) + bytes(254) for reason in range(256)]
-"""By reason: what makes ranks of a row, in which False is the byte 0 and True the byte 1."""
+_RANKS_OF_MASK = [bytes([NOT_DENIED, rank]) + bytes(254) for rank in range(256)]
+"""For each rank, the table for `bytes.translate` that turns a mask into ranks: False is byte 0, True is byte 1."""
+
+
+def any_of(masks: list[DelayMask]) -> DelayMask:
+    """Return the mask that denies what at least one of the masks denies.
+
+    >>> any_of([[True, False], [False, False]]), any_of([])
+    ([True, False], [])
+    """
+    if len(masks) > 1:
+        return [*map(any, zip(*masks, strict=True))]
+    return masks[0] if masks else []
 
 
 class VerdictTable:
-    """The first reason that denies each joint action.
+    """The smallest rank that was written for each joint action, `NOT_DENIED` where there is none.
 
-    Rules that look at one slot beside the delay fill short rows of ranks, which are laid over the joint actions
-    once, at the end. A rank is a reason less one: as a byte the verdict 0, eligible, wraps to the greatest rank,
-    so the least of several ranks is the first reason and no denial is no case of its own.
+    A rank is a number from 0 to 254; the smaller rank wins. Most rules look at the delay and one other slot.
+    Such a rule writes its rank into one short row per message or channel (one byte per delay), and `ranks` lays
+    these rows over the joint actions once, at the end. The test of this class holds the same in ten plain lines.
 
     Parameters
     ----------
     space
         The joint actions.
     delays
-        How many send times are judged: as many as the space has delays, or one.
+        The number of send times: one per delay of the space, or a single one.
     """
 
     def __init__(self, space: ActionSpace, delays: int) -> None:
         self._space, self._delays = space, delays
         self._messages, self._channels, _ = space.shape
-        self._undenied = bytes([_UNDENIED]) * delays
-        self._rows = [self._undenied] * (self._messages + self._channels + 1)
-        """Ranks of the messages, of the channels, and of everything."""
-        self._slots: list[Verdicts] = []
+        self._not_denied = bytes([NOT_DENIED]) * delays
+        self._rows = [self._not_denied] * (self._messages + self._channels + 1)
+        """One row of ranks per message, then one per channel, then one for all joint actions."""
+        self._grids: list[ByteArray] = []
 
-    def by_delay(self, reason: int, row: Row) -> None:
+    def by_delay(self, rank: int, mask: DelayMask) -> None:
         """Deny delays."""
-        if True in row:
-            self._lower(-1, _ranks(reason, row))
+        if True in mask:
+            self._lower(-1, _ranks(rank, mask))
 
-    def by_message(self, reason: int, rows: Rows) -> None:
+    def by_message(self, rank: int, masks: DelayMasks) -> None:
         """Deny delays of messages."""
-        self._lower_each(self._space.message_numbers, 0, reason, rows)
+        self._lower_all(self._space.message_numbers, 0, rank, masks)
 
-    def by_category(self, reason: int, rows: Rows) -> None:
+    def by_category(self, rank: int, masks: DelayMasks) -> None:
         """Deny delays of the messages of categories."""
-        self._lower_each(self._space.category_numbers, 0, reason, rows)
+        self._lower_all(self._space.category_numbers, 0, rank, masks)
 
-    def by_channel(self, reason: int, rows: Rows) -> None:
+    def by_channel(self, rank: int, masks: DelayMasks) -> None:
         """Deny delays of channels."""
-        self._lower_each(self._space.channel_numbers, self._messages, reason, rows)
+        self._lower_all(self._space.channel_numbers, self._messages, rank, masks)
 
-    def by_mask(self, reason: int, mask: BoolArray | None) -> None:
-        """Deny slots: the mask broadcasts to (messages, channels, delays); None where none is denied."""
+    def by_slots(self, rank: int, mask: BoolArray | None) -> None:
+        """Deny slots: the mask broadcasts to (messages, channels, delays); None denies nothing."""
         if mask is not None:
-            self._slots.append(np.where(mask, np.uint8(reason - 1), np.uint8(_UNDENIED)))
+            self._grids.append(np.where(mask, np.uint8(rank), np.uint8(NOT_DENIED)))
 
-    def _lower_each(self, numbers: Mapping[str, Iterable[int]], first: int, reason: int, rows: Rows) -> None:
-        for name, row in rows.items():
-            if True in row:
-                ranks = _ranks(reason, row)
+    def _lower_all(self, numbers: Mapping[str, Iterable[int]], first: int, rank: int, masks: DelayMasks) -> None:
+        for name, mask in masks.items():
+            if True in mask:
+                ranks = _ranks(rank, mask)
                 for number in numbers.get(name, ()):
                     self._lower(first + number, ranks)
 
     def _lower(self, number: int, ranks: bytes) -> None:
-        """Write ranks into a row, where no lower ones stand."""
-        standing = self._rows[number]
-        self._rows[number] = ranks if standing == self._undenied else bytes(map(min, standing, ranks))
+        """Write ranks into a row where they are smaller than the ranks already there."""
+        row = self._rows[number]
+        self._rows[number] = ranks if row == self._not_denied else bytes(map(min, row, ranks))
 
-    def verdicts(self) -> Verdicts:
-        """Give the verdicts (messages, channels, delays)."""
+    def ranks(self) -> ByteArray:
+        """Return the smallest ranks, shape (messages, channels, delays)."""
         rows = np.frombuffer(b"".join(self._rows), np.uint8).reshape(len(self._rows), self._delays)
-        ranks: Verdicts = np.minimum(rows[: self._messages, None], np.minimum(rows[self._messages : -1], rows[-1]))
-        for more in self._slots:
-            np.minimum(ranks, more, out=ranks)
-        ranks += _ONE
+        ranks: ByteArray = np.minimum(rows[: self._messages, None], np.minimum(rows[self._messages : -1], rows[-1]))
+        for grid in self._grids:
+            np.minimum(ranks, grid, out=ranks)
         return ranks
 
 
-def _ranks(reason: int, row: Row) -> bytes:
-    return bytes(row).translate(_RANKED[reason])
+def _ranks(rank: int, mask: DelayMask) -> bytes:
+    return bytes(mask).translate(_RANKS_OF_MASK[rank])

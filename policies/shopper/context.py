@@ -1,6 +1,6 @@
-"""The context of a decision: what is known of the shopper, merged with what the caller says.
+"""The context of a decision: facts about the shopper, merged with the values of the caller.
 
-Names the service sets; the caller's own values win over them:
+The service sets these names. A value of the caller with the same name replaces the service's value.
 
 ======================  ==========================================================================
 ``segment``             behavioural segment, see `segment`
@@ -37,7 +37,7 @@ from policies.shopper.summaries import Responses, count_responses, favourite
 RECENT_S = 7 * 86_400.0
 LAPSED_S = 90 * 86_400.0
 LOAD_HALF_LIFE_S = 84 * 3_600.0
-"""Half-life of fatigue, 3.5 days (judgement; the simulator's shoppers recover at this pace)."""
+"""Half-life of fatigue, 3.5 days (chosen by hand; the simulator's shoppers recover at this pace)."""
 
 _DAY_S, _HOUR_S = 86_400.0, 3_600.0
 _RECENCY_DAYS = (14, 30, 60, 120)
@@ -46,11 +46,11 @@ _AVERAGE_VALUE = (20.0, 50.0, 100.0, 200.0)
 
 
 def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
-    """Give the context that all triggers of a request share."""
+    """Return the context that all triggers of a request share."""
     now = request.now
     local = datetime.fromtimestamp(now, ZoneInfo(state.time_zone or rulebook.catalogue.defaults.time_zone))
     offset = local.utcoffset()
-    known: dict[str, Scalar] = {
+    facts: dict[str, Scalar] = {
         "segment": segment(state, now),
         "rfm": rfm(state, now),
         "purchases": state.purchases.count,
@@ -59,18 +59,18 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
         "active_share": state.activity.share(local.hour, offset.total_seconds() / _HOUR_S if offset else 0.0),
     }
     if state.purchases.last_at is not None:
-        known["average_order"] = state.purchases.value / state.purchases.count
-        known["days_since_purchase"] = max(0.0, now - state.purchases.last_at) / _DAY_S
+        facts["average_order"] = state.purchases.value / state.purchases.count
+        facts["days_since_purchase"] = max(0.0, now - state.purchases.last_at) / _DAY_S
     if state.active_at is not None:
-        known["days_since_active"] = max(0.0, now - state.active_at) / _DAY_S
-    for name, liked in (("favourite_category", state.categories), ("favourite_product", state.products)):
-        if (best := favourite(liked)) is not None:
-            known[name] = best
-    return {**known, **_fatigue(state, now), **_responses(state, now), **request.context}
+        facts["days_since_active"] = max(0.0, now - state.active_at) / _DAY_S
+    for name, affinities in (("favourite_category", state.categories), ("favourite_product", state.products)):
+        if (best := favourite(affinities)) is not None:
+            facts[name] = best
+    return {**facts, **_fatigue(state, now), **_responses(state, now), **request.context}
 
 
 def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
-    """Tell how much has reached the shopper lately, and how it was met."""
+    """Return how many sends have left lately, and how many of them the shopper ignored."""
     left = [send for send in state.sends if send.has_left(now) and send.send_at >= now - HORIZON_S]
     if not left:
         return {"ignored_streak": 0, "load": 0.0}
@@ -87,18 +87,18 @@ def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
 
 
 def _responses(state: ShopperState, now: float) -> dict[str, Scalar]:
-    """Tell how the shopper has answered, by channel and by category."""
+    """Return the shopper's click rates, by channel and by category."""
     left = [send for send in state.sends if send.has_left(now)]
     by_channel = count_responses(state.by_channel, ((send.channel, send.clicked) for send in left))
     by_category = count_responses(state.by_category, ((send.category, send.clicked) for send in left))
-    sends = sum(each.sends for each in by_channel.values())
-    clicks = sum(each.clicks for each in by_channel.values())
-    rates = {f"click_rate_{name}": each.rate() for name, each in (by_category | by_channel).items()}
+    sends = sum(responses.sends for responses in by_channel.values())
+    clicks = sum(responses.clicks for responses in by_channel.values())
+    rates = {f"click_rate_{name}": responses.rate() for name, responses in (by_category | by_channel).items()}
     return {"click_rate": Responses(sends, clicks).rate(), **rates}
 
 
 def trigger_context(shared: Mapping[str, Scalar], trigger: TriggerRecord) -> Context:
-    """Add what only this trigger tells: its type, and the category of the product it is about.
+    """Return the shared context with the trigger's type and the category of its product.
 
     >>> trigger_context({"device": "mobile"}, TriggerRecord("wishlist", 3, 0.0, attributes={"category": "shoes"}))
     {'device': 'mobile', 'trigger': 'wishlist', 'category': 'shoes'}
@@ -110,7 +110,7 @@ def trigger_context(shared: Mapping[str, Scalar], trigger: TriggerRecord) -> Con
 
 
 def segment(state: ShopperState, now: float) -> str:
-    """Name the shopper's behavioural segment.
+    """Return the shopper's behavioural segment.
 
     By orders: ``first_buyer`` (one), ``repeat_buyer`` (two to four), ``loyal`` (five or more), ``lapsed`` (the
     latest is over 90 days old). Without orders, by the strongest sign: ``cart_abandoner``,
@@ -135,7 +135,7 @@ def segment(state: ShopperState, now: float) -> str:
 
 
 def rfm(state: ShopperState, now: float) -> str:
-    """Score recency, frequency and mean value of orders from 1 (least) to 5, in this order; 000 without orders.
+    """Return the scores of recency, frequency and mean value of orders, each from 1 (least) to 5; 000 without orders.
 
     >>> from policies.shopper.state import Purchases
     >>> rfm(ShopperState(purchases=Purchases(count=3, value=180.0, last_at=0.0)), 20 * 86_400.0)

@@ -1,15 +1,16 @@
-"""Places: which of a shopper's sends are kept, so that the state is bounded and hides no rule.
+"""Retention: which of a shopper's sends the state keeps, so that it is bounded and every rule sees what it needs.
 
-A rule asks for sends of one message, category or channel, or for all of them: at most for 256, within 31 days of the
-send that is judged (the catalogue allows no more). So the last `KEPT` of each message, of each category, of each
-channel and of all are kept; critical ones apart, since they bind nobody. One that was let go has `KEPT` later ones in
-each of its kinds, of which at most `MAX_AHEAD` lie ahead: the rules see to that. The others have left after it. They
-fill every cap that it could fill, and are nearer to whatever is judged now: no verdict changes.
+**By number.** A rule asks for sends of one message, category or channel, or for all sends: for at most 256, within 31
+days of the send that is judged (the catalogue allows no more). So the state keeps the last `KEPT` sends of each
+message, category and channel, and of all. Critical sends are kept separately, since no rule counts them. A send that
+was dropped has `KEPT` later sends in each of its kinds. At most `MAX_AHEAD` of them lie ahead: a rule sees to that. The
+others left after the dropped send, fill every cap that it could fill, and are nearer to any send that is judged now. So
+no verdict changes.
 
-Sends go as well that no rule reaches any more: `KEPT` of each kind, however old, would make a state ten times as large
-and slow to read. But rows may be of a distant date, which the request clock allows out of order, and must not take the
-places of today: a send goes once more than `STRAY` others lie beyond its reach. What is decided for its date after that
-does not see it.
+**By age.** The state also drops sends that no rule looks back to: `KEPT` old sends of each kind would make the state
+ten times as large, and slow to read. A row may be of a distant date, because the request clock may jump; such rows must
+not push out the sends of today. So a send is dropped only when more than `STRAY` later sends are out of its reach. A
+decision for its date after that does not see it.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from collections.abc import Iterable
 from policies.shopper.state import HORIZON_S, Send
 
 MAX_AHEAD = 256
-"""Places that a shopper may have ahead under whatever catalogue: a cap over all sends denies more."""
+"""Most sends of a shopper that may lie ahead under any catalogue; the rule `cap_global` denies more."""
 
 KEPT = 256 + MAX_AHEAD
-"""Sends kept of each kind: the largest cap, and what may lie ahead."""
+"""Sends kept of each kind: the largest cap, plus the sends that may lie ahead."""
 
 STRAY = 15
-"""Sends that may be of a distant date (judgement): two weeks of them under a usual cap."""
+"""Sends that may be of a distant date: two weeks of sends under a usual cap (chosen by hand)."""
 
 REACH_S = HORIZON_S + 15 * 86_400.0
-"""How far the sends kept go back from the last but `STRAY`: what rules reach, and the longest delay of that one."""
+"""How far before the last send but `STRAY` sends are kept: the farthest look-back, plus that send's longest delay."""
 
 
 def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
-    """Give those of a shopper's sends, given in order of time, that may still bind a rule.
+    """Return the sends that a rule may still ask for; ``sends`` is in order of time.
 
     >>> sends = tuple(Send(str(day), day * 86_400.0, "hint", "push", "browse") for day in (0, 40, 50, *range(500, 515)))
     >>> [send.event_id for send in keep_relevant(sends)][:3]
@@ -49,9 +50,9 @@ def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
 
 
 def _latest(sends: Iterable[Send]) -> set[str]:
-    """Name the last sends of each message, category and channel, and of all, in order of time."""
+    """Return the event ids of the last sends of each message, category and channel, and of all."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for send in sends:
         for kind in (("", ""), ("message", send.message), ("category", send.category), ("channel", send.channel)):
             kinds.setdefault(kind, []).append(send.event_id)
-    return {event_id for own in kinds.values() for event_id in own[-KEPT:]}
+    return {event_id for event_ids in kinds.values() for event_id in event_ids[-KEPT:]}

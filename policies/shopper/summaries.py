@@ -1,7 +1,7 @@
-"""Behaviour: small bounded summaries of what a shopper does, folded event by event.
+"""Summaries of a shopper's behaviour: small, bounded, and updated event by event.
 
-Memory fades by halving: when a summary has counted enough, everything in it is halved, so recent behaviour
-weighs more and nothing grows without bound. That needs no clock and gives the same in every fold.
+A summary fades by halving: when it has counted enough, all its numbers are halved. So recent behaviour weighs more and
+nothing grows without bound. This needs no clock, and every fold of the same rows gives the same summary.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ POPULATION_BY_HOUR = (
     *(1.64, 0.72, 0.42, 0.24, 0.17, 0.25, 0.44, 0.66, 0.80, 0.88, 0.96, 0.98),
     *(1.27, 1.03, 0.97, 0.96, 0.95, 1.04, 1.13, 1.26, 1.60, 1.88, 1.94, 1.79),
 )
-"""How many shoppers are there in each local hour, mean 1: 60,000 impressions of the Open Bandit sample (ZOZOTOWN;
-Saito et al., 2021)."""
+"""Activity of all shoppers by local hour, mean 1: 60,000 impressions of the Open Bandit sample (ZOZOTOWN; Saito et al.,
+2021)."""
 
 _POPULATION_SHARE = tuple(hour / sum(POPULATION_BY_HOUR) for hour in POPULATION_BY_HOUR)
 _POPULATION_WEIGHT = 12.0
-"""Events that the population's profile counts for: a shopper's own hours show after a dozen events (judgement)."""
+"""Weight of the population's hours, in events: a shopper's own hours show after a dozen events (chosen by hand)."""
 
 
 class Activity(msgspec.Struct, frozen=True, array_like=True):
-    """When a shopper is active: events counted by UTC hour of the day.
+    """A shopper's events counted by UTC hour of the day.
 
     References
     ----------
@@ -39,14 +39,14 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
     by_hour: tuple[float, ...] = (0.0,) * HOURS
 
     def plus(self, at: float) -> Activity:
-        """Count an event at a time (epoch seconds)."""
+        """Return the activity after one more event; ``at`` is in epoch seconds."""
         hours = list(self.by_hour)
         hours[int(at // 3600) % HOURS] += 1.0
         scale = 0.5 if sum(hours) > _ACTIVITY_MEMORY else 1.0
         return Activity(tuple(hour * scale for hour in hours))
 
     def share(self, hour: int, utc_offset_h: float = 0.0) -> float:
-        """Give the share of activity in a local hour, shrunk towards the population's; 1/24 is the mean.
+        """Return the share of activity in a local hour, shrunk towards the population's share; the mean is 1/24.
 
         >>> busy = Activity()
         >>> for _ in range(12):
@@ -54,46 +54,45 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
         >>> Activity().share(20) < busy.share(20) < 1
         True
         """
-        own = self.by_hour[math.floor(hour - utc_offset_h) % HOURS]
-        return (own + _POPULATION_WEIGHT * _POPULATION_SHARE[hour]) / (sum(self.by_hour) + _POPULATION_WEIGHT)
+        events = self.by_hour[math.floor(hour - utc_offset_h) % HOURS]
+        return (events + _POPULATION_WEIGHT * _POPULATION_SHARE[hour]) / (sum(self.by_hour) + _POPULATION_WEIGHT)
 
 
 Affinities = dict[str, float]
-"""How much a shopper has to do with products or categories, by name; the strongest are kept."""
+"""The strength of a shopper's interest in products or categories, by name; only the strongest are kept."""
 
 
 def add_affinity(affinities: Mapping[str, float], name: str, weight: float) -> Affinities:
-    """Give affinities after one more event of some weight.
+    """Return the affinities after one more event of a weight.
 
     >>> add_affinity({"shoes": 1.0}, "shoes", 3.0)
     {'shoes': 4.0}
     """
     counted = {**affinities, name: affinities.get(name, 0.0) + weight}
     if sum(counted.values()) > _AFFINITY_MEMORY:
-        counted = {each: value / 2 for each, value in counted.items()}
+        counted = {other: value / 2 for other, value in counted.items()}
     if len(counted) > _MOST_NAMES:
-        weakest = min((each for each in counted if each != name), key=lambda each: (counted[each], each))
+        weakest = min((other for other in counted if other != name), key=lambda other: (counted[other], other))
         del counted[weakest]
     return counted
 
 
 def favourite(affinities: Mapping[str, float]) -> str | None:
-    """Name the strongest affinity; the first by name among equals."""
+    """Return the name of the strongest affinity; among equals, the first by name."""
     return min(affinities, key=lambda name: (-affinities[name], name), default=None)
 
 
 class Responses(msgspec.Struct, frozen=True, array_like=True):
-    """What became of sends: how many left, how many were clicked."""
+    """The number of sends that left, and the number that were clicked."""
 
     sends: float = 0.0
     clicks: float = 0.0
 
     def plus(self, *, clicked: bool) -> Responses:
-        """Count one send."""
         return Responses(self.sends + 1.0, self.clicks + clicked)
 
     def rate(self) -> float:
-        """Give the click rate, shrunk towards `PRIOR_CLICK_RATE`.
+        """Return the click rate, shrunk towards `PRIOR_CLICK_RATE`.
 
         >>> Responses().rate() == PRIOR_CLICK_RATE
         True
@@ -102,7 +101,9 @@ class Responses(msgspec.Struct, frozen=True, array_like=True):
 
 
 def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, bool]]) -> dict[str, Responses]:
-    """Count more sends, each a name and whether it was clicked; new names only while there are few.
+    """Return the counts after more sends, given as pairs of a name and whether the send was clicked.
+
+    New names are counted only while there are fewer than `_MOST_RESPONSES`.
 
     >>> count_responses({}, [("push", True), ("push", False)])
     {'push': Responses(sends=2.0, clicks=1.0)}
@@ -115,9 +116,9 @@ def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, 
 
 
 _MOST_RESPONSES = 64
-"""Channels or categories that are counted, over all versions of the catalogue."""
+"""Most channels or categories that are counted, over all versions of the catalogue."""
 
 PRIOR_CLICK_RATE = 0.03
-"""What a send's click rate is before anything is known: retail push opens of 2.97 % (Airship, vendor figure)."""
+"""The click rate before anything is known: retail push opens of 2.97 % (Airship, vendor figure)."""
 
 _PRIOR_SENDS = 10.0

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import Learning, empty_snapshot
+from policies.learning.fold import Learning
 from policies.models.compiled import ModelSnapshot
+from policies.models.learned import empty_snapshot
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from simulators.shops.base import Arrival

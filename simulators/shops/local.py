@@ -21,7 +21,7 @@ from policies.records.rows import (
     ShopperRow,
     TriggerRecord,
 )
-from policies.rules.budget import BudgetDay, spent_by
+from policies.rules.budget import BudgetDay, spending_of
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
@@ -88,7 +88,7 @@ class LocalShop:
         if row.shopper_id is not None:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
             self._states[row.shopper_id] = fold(before, row)
-            self._spent.update(spent_by(row, before))
+            self._spent.update(spending_of(row, before))
         self._mind.take(row)
 
     def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:

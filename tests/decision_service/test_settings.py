@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.settings import Settings, SettingsRefused, option, variable
+from policies.models.registry import POLICIES
 
 VALID = {
     "host": "127.0.0.2",
@@ -41,7 +42,6 @@ WRONG = [
     ("redis_url", "redis://", "must look like redis://"),
     ("catalog", "/nowhere/catalog.yaml", "there is no file /nowhere/catalog.yaml"),
     ("clock", "sundial", "must be 'wall' or 'request', not 'sundial'"),
-    ("policy", "best", "must be 'uniform', 'rule' or 'default', not 'best'"),
     ("seed", "-1", "must be greater than or equal to 0, not '-1'"),
 ]
 
@@ -72,6 +72,13 @@ def test_a_bad_value_is_refused_by_option_and_reason(name: str, value: str, reas
     assert str(refusal.value).startswith(f"{option(name)}: ")
     assert reason in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+def test_every_registered_policy_can_be_chosen_and_no_other() -> None:
+    assert [Settings.load({"policy": name}, {}).policy for name in POLICIES] == list(POLICIES)
+    with pytest.raises(SettingsRefused, match="not 'best'") as refusal:
+        Settings.load({"policy": "best"}, {})
+    assert all(repr(name) in str(refusal.value) for name in POLICIES)
 
 
 def test_a_bad_variable_is_named_too() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide, draw, still_allowed, unit_number
 from policies.decision_row import LOST_RACE, decision_row
-from policies.learning.fold import empty_snapshot
-from policies.models.learned import LearnedModel
-from policies.models.policy import Policy, rule_policy, uniform_policy
-from policies.models.vw import OPTIONS
+from policies.models.learned import DEFAULT
+from policies.models.registry import POLICIES
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, TriggerRecord, decode, encode, unpack
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
@@ -25,22 +26,17 @@ SEED = b"application seed"
 DRAWS = 20_000
 
 
-def default_policy(rulebook: Rulebook) -> Policy:
-    model = LearnedModel.of(empty_snapshot(rulebook.catalogue.reward), rulebook, OPTIONS)
-    return Policy("default", model, learns=True)
-
-
 def test_the_same_request_is_decided_the_same(small_rulebook: Rulebook) -> None:
     first, again = (decide(request(), NEW_SHOPPER, small_rulebook, uniform_policy(), SEED) for _ in range(2))
     assert encode(decision_row(first)) == encode(decision_row(again))
 
 
 def test_another_event_id_or_seed_draws_anew(small_rulebook: Rulebook) -> None:
-    def drawn(event_id: str, seed: bytes) -> int:
+    def draw_of(event_id: str, seed: bytes) -> int:
         return decide(request(event_id=event_id), NEW_SHOPPER, small_rulebook, uniform_policy(), seed).drawn
 
-    assert len({drawn(f"e-{number}", SEED) for number in range(200)}) == 9
-    assert [drawn(f"e-{n}", b"a") for n in range(50)] != [drawn(f"e-{n}", b"b") for n in range(50)]
+    assert len({draw_of(f"e-{number}", SEED) for number in range(200)}) == 9
+    assert [draw_of(f"e-{n}", b"a") for n in range(50)] != [draw_of(f"e-{n}", b"b") for n in range(50)]
 
 
 @given(
@@ -52,22 +48,22 @@ def test_a_draw_never_has_probability_zero(weights: list[float], unit: float) ->
     assert p[draw(p, unit)] > 0
 
 
-@pytest.mark.parametrize("name", ["uniform", "rule", "default"])
+@pytest.mark.parametrize("name", POLICIES)
 def test_served_frequencies_equal_stated_propensities(small_rulebook: Rulebook, name: str) -> None:
     """Chi-square over 20,000 draws in one state; the false-alarm rate is 1e-5 (the seed is fixed)."""
-    policy = {"uniform": uniform_policy(), "rule": rule_policy(0.3), "default": default_policy(small_rulebook)}[name]
+    policy = replace(POLICIES[name].make(small_rulebook), epsilon=0.3)
     decisions = [
         decide(request(event_id=f"e-{number}"), NEW_SHOPPER, small_rulebook, policy, SEED) for number in range(DRAWS)
     ]
     p = decisions[0].probabilities
-    counts = np.bincount([each.drawn for each in decisions], minlength=len(p))
-    assert all(each.propensity == p[each.drawn] for each in decisions)
+    counts = np.bincount([decision.drawn for decision in decisions], minlength=len(p))
+    assert all(decision.propensity == p[decision.drawn] for decision in decisions)
     assert ((counts - DRAWS * p) ** 2 / (DRAWS * p)).sum() < chi_square_limit(len(p) - 1)
 
 
 def test_the_uniform_targets_mean_importance_weight_is_one(example_rulebook: Rulebook) -> None:
     """Over 20,000 decisions of the default policy in many contexts: |z| < 4, false-alarm rate 6e-5."""
-    policy, weights = default_policy(example_rulebook), []
+    policy, weights = DEFAULT.make(example_rulebook), []
     for number in range(DRAWS // 4):
         state = ShopperState(consent={"email": number % 3 > 0, "push": number % 5 > 0})
         asked = request(trigger("post_purchase", priority=4), event_id=f"e-{number}", now=NOW + 60.0 * number)

@@ -58,18 +58,18 @@ from tests.factories import (
     WINDOW_S,
     activation_row,
     cancellation_row,
-    decision_row,
     erasure_row,
     event_row,
     hold_row,
     outcome_row,
     preferences_row,
     refusal_row,
+    send_row,
 )
 
-SENT = decision_row("e-1")
-WAITING = decision_row("e-1", deferred=True)
-AHEAD = decision_row("e-1", delay_s=3_600)
+SENT = send_row("e-1")
+WAITING = send_row("e-1", deferred=True)
+AHEAD = send_row("e-1", delay_s=3_600)
 SOON, TOO_LATE, AFTER_WINDOW = NOW + 60, NOW + 3_601, NOW + WINDOW_S
 
 # -- the table ------------------------------------------------------------------------------------

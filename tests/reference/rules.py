@@ -1,4 +1,4 @@
-"""The rules one by one, as API.md words them: each tells whether one send would break it.
+"""The rules one by one, in the words of API.md: each asks whether one send would break it.
 
 Nothing here is fast or clever. A rule is a question about one send; the catalogue is its plain document.
 """
@@ -22,7 +22,7 @@ WEEK_S = 604_800
 
 @dataclass(frozen=True)
 class Case:
-    """One send that is judged: what it is, for whom, and what else was, or will be, sent.
+    """One send that is judged: its slots, its shopper, and the other sends before and after it.
 
     ``taken`` are the places that count, ``spent`` what the channel's sends of that UTC day cost already.
     """
@@ -46,12 +46,12 @@ class Case:
         return str(self.document["messages"][self.message]["category"])
 
     def local(self, at: float) -> datetime:
-        """Read the shopper's own clock."""
+        """Return the time on the shopper's own clock."""
         zone = self.wishes.time_zone or (self.document.get("defaults") or {}).get("time_zone") or "UTC"
         return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
 
     def times(self, **slots: str) -> list[float]:
-        """Give the send times of the places with these slots."""
+        """Return the send times of the places with these slots."""
         return [place.send_at for place in self.taken if all(getattr(place, name) == slots[name] for name in slots)]
 
 
@@ -67,23 +67,23 @@ def no_content(case: Case) -> bool:
     """Ask whether no template for the locale's fallbacks exists, or an attribute that it needs is missing."""
     locales = case.document["messages"][case.message]["templates"][case.channel]
     default = (case.document.get("defaults") or {}).get("locale") or "en"
-    told = case.locale if isinstance(case.locale, str) else case.wishes.locale or default
-    language = re.split("[-_]", told)[0].lower()
-    parts = next((locales[each] for each in (told, language, default) if each in locales), None)
-    given = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
-    return parts is None or not set().union(*map(needed, parts.values())) <= given
+    locale = case.locale if isinstance(case.locale, str) else case.wishes.locale or default
+    language = re.split("[-_]", locale)[0].lower()
+    parts = next((locales[name] for name in (locale, language, default) if name in locales), None)
+    attributes = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
+    return parts is None or not set().union(*map(names_needed, parts.values())) <= attributes
 
 
-def needed(text: str) -> set[str]:
-    """Name the attributes that a text cannot do without.
+def names_needed(text: str) -> set[str]:
+    """Return the names of the attributes that a text needs.
 
-    >>> sorted(needed("{{ a }} {{ b | d('x') }} {{ c | money }} {% if e is defined %}{{ e }} {{ f }}{% endif %}"))
+    >>> sorted(names_needed("{{ a }} {{ b | d('x') }} {{ c | money }} {% if e is defined %}{{ e }} {{ f }}{% endif %}"))
     ['a', 'c', 'f']
     """
     inner = re.compile(r"{% *if (\w+) is defined *%}(.*?)(?:{% *else *%}(.*?))?{% *endif *%}", re.S)
     names: set[str] = set()
     for name, then, other in inner.findall(text):
-        names |= (needed(then) - {name}) | needed(other)
+        names |= (names_needed(then) - {name}) | names_needed(other)
     for name, filters in re.findall(r"{{ *(\w+) *((?:\|[^}]*)?)}}", inner.sub("", text)):
         if not re.match(r"\| *(d|default) *\(", filters):
             names.add(name)
@@ -175,8 +175,8 @@ def cap_message(case: Case) -> bool:
 
 def cap_category(case: Case) -> bool:
     """Ask whether a cap of the category is full."""
-    own = (case.document.get("categories") or {}).get(case.category, {})
-    return any_full(case, own, case.times(category=case.category))
+    category = (case.document.get("categories") or {}).get(case.category, {})
+    return any_full(case, category, case.times(category=case.category))
 
 
 def cap_channel(case: Case) -> bool:
@@ -227,28 +227,27 @@ def within(local: datetime, start: int, end: int) -> bool:
 
 
 def minutes(text: str) -> int:
-    """Read "21:30" as minutes."""
+    """Return "21:30" as minutes since midnight."""
     return int(text[:2]) * 60 + int(text[3:])
 
 
 def day(local: datetime) -> date:
-    """Name the calendar day."""
     return local.date()
 
 
 def week(local: datetime) -> tuple[int, int]:
-    """Name the calendar week, from Monday."""
+    """Return the calendar week, from Monday."""
     year, number, _ = local.isocalendar()
     return year, number
 
 
 def money(amount: float) -> Decimal:
-    """Read an amount as it was written."""
+    """Return an amount exactly as it was written."""
     return Decimal(repr(amount)).quantize(Decimal("0.000001"))
 
 
 def cost(document: Document, message: str, channel: str) -> Decimal:
-    """Give what a send costs: its channel's cost and its message's."""
+    """Return the cost of a send: the cost of its channel plus the cost of its message."""
     return money(document["channels"][channel].get("cost", 0.0)) + money(document["messages"][message].get("cost", 0.0))
 
 
@@ -280,6 +279,6 @@ ASKED_AGAIN = frozenset(rule.__name__ for rule in RULES) - {"excluded_by_caller"
 
 
 def broken(case: Case) -> list[str]:
-    """Name the rules that the send would break, in the order of API.md."""
+    """Return the names of the rules that the send would break, in the order of API.md."""
     asked = (rule for rule in RULES if not case.trigger.critical or rule.__name__ in OF_CRITICAL)
     return [rule.__name__ for rule in asked if rule(case)]

@@ -10,7 +10,8 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
 from policies.decision_row import decision_row
-from policies.models.policy import Policy, uniform_policy
+from policies.models.policy import Policy
+from policies.models.uniform import uniform_policy
 from policies.records.outcomes import OutcomeType
 from policies.records.request import Request
 from policies.records.rows import (

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from policies.models.policy import rule_policy, uniform_policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from policies.records.rows import QuietHours
 from tests.reference.auditor import Auditor, audit
 from tests.reference.shop import Shop

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from policies.models.policy import rule_policy
+from policies.models.rule import rule_policy
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,

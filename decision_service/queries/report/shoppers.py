@@ -10,7 +10,7 @@ from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey, is_pseudonym
 from policies.catalogue.document import Catalogue
 from policies.records.rows import CatalogueRow, ErasureRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow
-from policies.rules.rules import consents
+from policies.rules.consent import consents
 from policies.sends import is_withdrawal
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState

@@ -11,8 +11,9 @@ import pytest
 
 from decision_service.cli import simulate
 from decision_service.cli.remote_shop import RemoteShop
-from decision_service.learning.serving import learned_policy
 from policies.catalogue.rulebook import Rulebook
+from policies.models.learned import learned_policy
+from policies.models.registry import BASELINES
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
@@ -74,7 +75,8 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert simulate.run(options(tmp_path)) == 0
     document = json.loads((tmp_path / "out.json").read_text())
     values = {result["name"]: result for result in document["results"]}
-    contenders = ("default", "no_send", "push_daily", "3_per_week", "rule", "uniform", "oracle")
+    contenders = ("default", "no_send", "push_daily", "3_per_week", *BASELINES, "oracle")
+    assert set(BASELINES) >= {"rule", "uniform"}
     assert {name.split(".")[1] for name in values} == set(contenders)
     assert values["simulate.no_send.value"]["value"] == 0.0
     assert values["simulate.push_daily.sends_per_week"]["value"] > values["simulate.3_per_week.sends_per_week"]["value"]

@@ -14,7 +14,8 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
 from policies.decision_row import decision_row, degraded_row
-from policies.models.policy import Policy, rule_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
 from policies.records.request import Request
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row, encode
 from policies.shopper.state import NEW_SHOPPER

@@ -30,8 +30,8 @@ from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue.document import Reward
-from policies.learning.fold import empty_snapshot
-from policies.models.policy import rule_policy
+from policies.models.learned import empty_snapshot
+from policies.models.rule import rule_policy
 from policies.records.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW

@@ -21,7 +21,9 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
 from policies.decision_row import decision_row
-from policies.models.policy import Policy, rule_policy, uniform_policy
+from policies.models.policy import Policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from policies.records.erasure import anonymous
 from policies.records.request import Request
 from policies.records.rows import ActivationRow, CancellationRow, ClockRow, DecisionRow, PreferencesRow

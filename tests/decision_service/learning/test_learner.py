@@ -22,7 +22,7 @@ from decision_service.log.sql import SqlLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.fold import Learning
-from policies.models.policy import rule_policy
+from policies.models.rule import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode, encode
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.evaluation.small_log import SmallLog

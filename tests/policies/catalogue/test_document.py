@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from policies.catalogue.document import Catalogue, CatalogueError
+from policies.catalogue.document import Catalogue
+from policies.catalogue.mistakes import CatalogueError
 from tests.factories import small_document
 
 
@@ -54,8 +55,8 @@ def test_every_mistake_in_a_rule_is_named() -> None:
     )
     document["channels"]["push"] |= {"quiet_hours": {"from": "24:00", "too": "08:00"}, "daily_budget": -1.0}
     document["channels"]["email"]["quiet_hours"] = {"from": "08:00", "to": "08:00"}
-    found = mistakes(document)
-    assert set(found) == {
+    named = mistakes(document)
+    assert set(named) == {
         "caps.0",
         "caps.1",
         "arms.holdout",
@@ -67,16 +68,16 @@ def test_every_mistake_in_a_rule_is_named() -> None:
         "channels.push.daily_budget",
         "channels.email.quiet_hours",
     }
-    assert "did you mean 'to'?" in found["channels.push.quiet_hours.too"]
+    assert "did you mean 'to'?" in named["channels.push.quiet_hours.too"]
 
 
 def test_rules_about_unknown_categories_are_named() -> None:
     document = small_document(
         categories={"crt": {}}, suppression=[{"after": "cart", "blocks": "browsing", "window_s": 300}]
     )
-    found = mistakes(document)
-    assert set(found) == {"categories.crt", "suppression.0.blocks"}
-    assert "did you mean 'cart'?" in found["categories.crt"]
+    named = mistakes(document)
+    assert set(named) == {"categories.crt", "suppression.0.blocks"}
+    assert "did you mean 'cart'?" in named["categories.crt"]
 
 
 def test_a_neutral_value_may_stand_where_a_rule_is_not_built_yet() -> None:
@@ -93,15 +94,15 @@ def test_every_mistake_of_structure_is_named() -> None:
     document = small_document(delays_s=["now"], colour="red")
     document["channels"]["push"] = {"attribution_window_s": 0, "atribution_window": 1}
     document["triggers"]["wishlist"]["priority"] = -1
-    found = mistakes(document)
-    assert set(found) == {
+    named = mistakes(document)
+    assert set(named) == {
         "delays_s.0",
         "colour",
         "channels.push.attribution_window_s",
         "channels.push.atribution_window",
         "triggers.wishlist.priority",
     }
-    assert "did you mean 'attribution_window_s'?" in found["channels.push.atribution_window"]
+    assert "did you mean 'attribution_window_s'?" in named["channels.push.atribution_window"]
 
 
 def test_every_mistake_of_meaning_is_named() -> None:
@@ -112,8 +113,8 @@ def test_every_mistake_of_meaning_is_named() -> None:
         "delays_s": [60],
         "templates": {"pusj": {"es": {"title": "{{ a.b }}"}}},
     }
-    found = mistakes(document)
-    assert set(found) == {
+    named = mistakes(document)
+    assert set(named) == {
         "defaults.time_zone",
         "defaults.consent.fax",
         "delays_s",
@@ -124,7 +125,7 @@ def test_every_mistake_of_meaning_is_named() -> None:
         "messages.hint.templates.pusj.es.title",
         "triggers.wishlist",
     }
-    assert "did you mean 'wishlist'?" in found["messages.hint.triggers.0"]
+    assert "did you mean 'wishlist'?" in named["messages.hint.triggers.0"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "free"])

@@ -31,11 +31,11 @@ from tests.factories import (
     WINDOW_S,
     activation_row,
     cancellation_row,
-    decision_row,
     erasure_row,
     outcome_row,
     preferences_row,
     refusal_row,
+    send_row,
     small_document,
     trigger,
 )
@@ -59,7 +59,7 @@ class Rows:
         """Log a send; what is not a field of the row is part of the context."""
         channel = changes.pop("channel", "push")
         at, delay_s = changes.pop("at", NOW), changes.pop("delay_s", 0)
-        row = decision_row(
+        row = send_row(
             event_id,
             at=at,
             delay_s=delay_s,

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from vowpal_wabbit_next import TextFormatParser, Workspace
 
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import empty_snapshot
 from policies.models.compiled import (
     CompiledModel,
     ModelMismatch,
@@ -21,6 +20,7 @@ from policies.models.compiled import (
     token_hash,
 )
 from policies.models.features import HOUR_BUCKETS, clean, example_text, hour_bucket, shared_tokens
+from policies.models.learned import empty_snapshot
 from policies.models.vw import BITS, OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 from policies.records.rows import Scalar
 
@@ -116,9 +116,9 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 
 def test_crossed_features_of_the_example_do_not_collide(example_rulebook: Rulebook) -> None:
     chance = random.Random(3)
-    tokens = {token for _ in range(300) for own in shared_tokens(some_context(chance)).values() for token in own} | {
-        f"t_{trigger}" for trigger in example_rulebook.catalogue.triggers
-    }
+    contexts = [some_context(chance) for _ in range(300)]
+    tokens = {token for context in contexts for names in shared_tokens(context).values() for token in names}
+    tokens |= {f"t_{trigger}" for trigger in example_rulebook.catalogue.triggers}
     assert collisions(example_rulebook.space, sorted(tokens), BITS) == 0
     assert collisions(example_rulebook.space, sorted(tokens), 14) > 0
 

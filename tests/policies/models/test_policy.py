@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.learning.fold import empty_snapshot
 from policies.models.exploration import Greedy, check_epsilon, with_floor
-from policies.models.learned import LearnedModel
-from policies.models.policy import Assessment, Policy, rule_policy, uniform_policy
-from policies.models.vw import OPTIONS
+from policies.models.learned import DEFAULT
+from policies.models.policy import Assessment, Policy
+from policies.models.registry import POLICIES
+from policies.models.rule import rule_policy
 from policies.rules.arbitration import Eligibility
 from policies.shopper.context import trigger_context
 from tests.factories import all_eligible, small_document, trigger
@@ -35,26 +36,30 @@ class FixedScores:
         return Assessment(self.scores)
 
 
-def learned() -> Policy:
-    snapshot = empty_snapshot(BOOK.catalogue.reward)
-    return Policy("default", LearnedModel.of(snapshot, BOOK, OPTIONS), Greedy(), learns=True)
+def with_scores(*scores: float, sends_only: bool = False) -> Policy:
+    return Policy("fixed", FixedScores([*scores]), Greedy(sends_only=sends_only))
 
 
-POLICIES: dict[str, Callable[[], Policy]] = {
-    "uniform": uniform_policy,
-    "rule": rule_policy,
-    "default, nothing learned": learned,
-    "negative scores": lambda: Policy("negative", FixedScores([-1.0] * N)),
-    "two best": lambda: Policy("two", FixedScores([1.0, 1.0] + [0.5] * (N - 2))),
-    "sends only": lambda: Policy("sends", FixedScores([-1.0] * N), Greedy(sends_only=True)),
+MAKERS: dict[str, Callable[[], Policy]] = {
+    **{name: partial(factory.make, BOOK) for name, factory in POLICIES.items()},
+    "negative scores": lambda: with_scores(*[-1.0] * N),
+    "two best": lambda: with_scores(1.0, 1.0, *[0.5] * (N - 2)),
+    "sends only": lambda: with_scores(*[-1.0] * N, sends_only=True),
 }
+"""Every registered policy, and some with scores that these seldom have."""
 
 subsets = st.sets(st.integers(0, N - 1)).map(sorted)
-policies = pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES.keys())
+policies = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
 
 def eligible(sends: list[int], hold: bool) -> Eligibility:
     return all_eligible(BOOK, hold=hold or not sends, sends=np.array(sends, dtype=np.int64))
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_registered_policy_has_the_name_by_which_it_is_found(name: str) -> None:
+    policy = POLICIES[name].make(BOOK)
+    assert (policy.name, policy.learns) == (name, POLICIES[name].learns)
 
 
 @policies
@@ -131,7 +136,7 @@ def test_hold_wins_only_against_negative_scores() -> None:
 
 
 def test_a_fresh_service_sends() -> None:
-    p = learned().distribution(CONTEXTS, all_eligible(BOOK), BOOK).probabilities
+    p = DEFAULT.make(BOOK).distribution(CONTEXTS, all_eligible(BOOK), BOOK).probabilities
     assert p[-1] < 0.02
 
 

@@ -5,27 +5,17 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, PolicyRecord, ShopperRow
-from policies.rules.budget import overdraws, spent_by, utc_day
+from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, ShopperRow
+from policies.rules.budget import overdraws, spending_of, utc_day
 from policies.shopper.fold import fold
 from policies.shopper.retention import STRAY
 from policies.shopper.state import NEW_SHOPPER
-from tests.factories import NOW, trigger
+from tests.factories import NOW, decision_row
 
 
 def decision(number: int, hours: int) -> DecisionRow:
-    return DecisionRow(
-        at=NOW,
+    return decision_row(
         event_id=f"e-{number}",
-        shopper_id="s-1",
-        fingerprint="",
-        triggers=(trigger(),),
-        context={},
-        catalogue_version=1,
-        rules_version=1,
-        policy=PolicyRecord("rule", 0, "frozen"),
-        arm="treatment",
-        answer="",
         message="hint",
         channel="sms",
         delay_s=0,
@@ -35,7 +25,7 @@ def decision(number: int, hours: int) -> DecisionRow:
     )
 
 
-def taken_back(number: int, how: str) -> ShopperRow:
+def take_back(number: int, how: str) -> ShopperRow:
     if how == "activate":
         return ActivationRow(NOW + number * 8 * 3_600, f"e-{number}", "s-1", deliver=True)
     if how == "cancel":
@@ -46,13 +36,13 @@ def taken_back(number: int, how: str) -> ShopperRow:
 
 steps = st.lists(
     st.builds(decision, st.integers(0, 5), st.integers(-30, 60))
-    | st.builds(taken_back, st.integers(0, 5), st.sampled_from(["cancel", "bounce", "opt_out", "activate"])),
+    | st.builds(take_back, st.integers(0, 5), st.sampled_from(["cancel", "bounce", "opt_out", "activate"])),
     max_size=20,
 )
 
 
 @given(steps)
-def test_what_was_spent_is_always_what_the_places_taken_cost(rows: list[ShopperRow]) -> None:
+def test_what_was_spent_is_always_the_cost_of_the_sends_in_the_state(rows: list[ShopperRow]) -> None:
     state, spent = NEW_SHOPPER, Counter[tuple[str, int]]()
     decided: set[str | None] = set()
     for row in rows:
@@ -60,7 +50,7 @@ def test_what_was_spent_is_always_what_the_places_taken_cost(rows: list[ShopperR
             continue  # an event has one decision
         decided.add(getattr(row, "event_id", None) if isinstance(row, DecisionRow) else None)
         after = fold(state, row)
-        spent.update(spent_by(row, state))
+        spent.update(spending_of(row, state))
         state = after
     taken = Counter({(send.channel, utc_day(send.send_at)): 0 for send in state.sends})
     for send in state.sends:
@@ -83,4 +73,4 @@ def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
         old = fold(old, decision(number, (68 + number) * 24))
     newest = decision(STRAY + 2, 100 * 24)
     assert [send.event_id for send in fold(old, newest).sends] == [f"e-{number}" for number in range(2, STRAY + 3)]
-    assert spent_by(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}
+    assert spending_of(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}

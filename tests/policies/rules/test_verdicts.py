@@ -1,297 +1,75 @@
-"""The rules against an evaluator written from their text, one joint action at a time."""
+"""The fast `VerdictTable` against its specification, which asks every denial about every joint action."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
-from policies.catalogue.rulebook import Rulebook
-from policies.records.reasons import Reason
-from policies.records.request import Exclusion, Request
-from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
-from policies.rules.activation import refusal
-from policies.rules.arbitration import NO_TRIGGER, arbitrate
-from policies.rules.rules import judge
-from policies.rules.situation import Situation, Surroundings
-from policies.shopper.state import Send, ShopperState
-from tests.reference.draw import joint_actions
-from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, RULES, Case, broken
-from tests.reference.shopper import Place, Wishes
-from tests.strategies import (
-    CATEGORIES,
-    CHANNELS,
-    MESSAGES,
-    QUARTER_S,
-    catalogues,
-    moments,
-    quiet_spans,
-    rule_sets,
-    single_caps,
-    states,
-    suppressions,
-    windows_s,
-)
-from tests.strategies import RULES as RULES_OF_WORLDS
+from policies.rules.verdicts import NOT_DENIED, VerdictTable
+from tests.factories import small_document
+
+SPACE = ActionSpace.of(Catalogue.from_document(small_document(delays_s=[0, 60, 3_600])))
+MESSAGES, CHANNELS, DELAYS = SPACE.shape
+
+Denial = tuple[str, int, Any]
+"""A method of `VerdictTable`, a rank, and what the method takes: a mask, masks by name, or an array."""
 
 
-@dataclass(frozen=True)
-class World:
-    """Everything that a decision rests on."""
+def plain_ranks(denials: list[Denial], delays: int) -> list[int]:
+    """The specification: a joint action's rank is the smallest among the denials that name its slots."""
 
-    document: dict[str, Any]
-    request: Request
-    state: ShopperState
-    surroundings: Surroundings
+    def denies(by: str, denied: Any, message: int, channel: int, delay: int) -> bool:
+        if by == "by_delay":
+            return bool(denied and denied[delay])
+        if by == "by_slots":
+            return denied is not None and bool(np.broadcast_to(denied, (MESSAGES, CHANNELS, delays))[slots])
+        name = {"by_message": SPACE.messages, "by_category": SPACE.categories}.get(by, SPACE.channels)
+        mask = denied.get(name[channel if by == "by_channel" else message])
+        return bool(mask and mask[delay])
 
-    @cached_property
-    def rulebook(self) -> Rulebook:
-        return Rulebook.of(Catalogue.from_document(self.document), 1)
-
-    def verdicts(self, trigger: TriggerRecord) -> list[str]:
-        situation = Situation.of(self.request, trigger, self.state, self.rulebook, self.surroundings)
-        return [Reason(verdict).name for verdict in judge(situation)]
-
-    def by_the_text(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> str:
-        """Judge one send by the words of the contract."""
-        if trigger.type not in self.document["messages"][action[0]]["triggers"]:
-            return "not_a_candidate"
-        return next(iter(broken(self.case(trigger, action))), "eligible")
-
-    def case(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> Case:
-        message, channel, delay_s = action
-        send_at = self.request.now + delay_s
-        return Case(
-            document=self.document,
-            wishes=wishes_of(self.state),
-            taken=counted(self.state, self.request),
-            trigger=trigger,
-            message=message,
-            channel=channel,
-            delay_s=delay_s,
-            send_at=send_at,
-            locale=self.request.context.get("locale"),
-            spent=Decimal(self.surroundings.spent.get((channel, int(send_at // 86_400)), 0)) / 1_000_000,
-            held_out=self.surroundings.held_out,
-            exclude=[
-                {"message": each.message, "channel": each.channel, "delay_s": each.delay_s}
-                for each in self.request.exclude
-            ],
-        )
+    ranks = []
+    for slots in product(range(MESSAGES), range(CHANNELS), range(delays)):
+        ranks.append(min((rank for by, rank, denied in denials if denies(by, denied, *slots)), default=NOT_DENIED))
+    return ranks
 
 
-def wishes_of(state: ShopperState) -> Wishes:
-    quiet = state.quiet_hours
-    return Wishes(
-        consent=state.consent,
-        reachable=state.reachable,
-        muted=state.muted_categories,
-        max_per_week=state.max_per_week,
-        quiet=None if quiet is None else (quiet.start, quiet.end),
-        time_zone=state.time_zone,
-        locale=state.locale,
-        erased=state.erased,
-    )
-
-
-def counted(state: ShopperState, request: Request) -> list[Place]:
-    places = [
-        Place(send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred)
-        for send in state.sends
-    ]
-    return [
-        place
-        for place in places
-        if not place.critical and place.event_id != request.event_id and not place.has_expired(request.now)
-    ]
-
-
-triggers = st.tuples(
-    st.sampled_from(("left", "left", "dropped", "urgent")),
-    st.integers(1, 2),
-    st.sampled_from((200, 200, 200, 200, 200, 16, 4, 0, -1)),
-    st.sampled_from((False, False, False, True)),
-    st.booleans(),
-)
-exclusions = st.builds(
-    Exclusion,
-    st.sampled_from((None, *MESSAGES, "unknown")),
-    st.sampled_from((None, *CHANNELS)),
-    st.sampled_from((None, 0, 3_600)),
-)
-
-
-@st.composite
-def worlds(draw: st.DrawFn, on: frozenset[str] | None = None, most_triggers: int = 1) -> World:
-    on, now = draw(rule_sets) if on is None else on, draw(moments)
-    document = draw(catalogues(on))
-    asked = [
-        TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, {"product": "Runner"} if named else {})
-        for kind, priority, quarters, critical, named in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
-    ]
-    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "fr"})))
-    exclude = (draw(exclusions),) if draw(st.integers(0, 4)) == 0 else ()
-    request = Request("own", "s-1", tuple(asked), now, context, exclude)
-    spent = {
-        (channel, int(now // 86_400) + ahead): draw(st.integers(0, 8)) * 5_000
-        for channel in CHANNELS
-        for ahead in (0, 1)
-    }
-    held_out = draw(st.integers(0, 9)) == 0
-    return World(document, request, draw(states(now, on)), Surroundings(spent, held_out))
-
-
-def assert_judged_by_the_text(world: World) -> None:
-    (trigger,) = world.request.triggers
-    by_the_text = [world.by_the_text(trigger, action) for action in joint_actions(world.document)]
-    for reason in set(by_the_text):
-        event(reason)
-    assert world.verdicts(trigger) == by_the_text
-
-
-@settings(max_examples=60)
-@given(worlds())
-def test_every_verdict_is_the_first_reason_that_the_text_gives(world: World) -> None:
-    assert_judged_by_the_text(world)
-
-
-@pytest.mark.parametrize("rule", RULES_OF_WORLDS)
-def test_every_rule_alone_is_judged_as_the_text_says(rule: str) -> None:
-    @settings(max_examples=40)
-    @given(worlds(frozenset({rule})))
-    def judged(world: World) -> None:
-        assert_judged_by_the_text(world)
-
-    judged()
-
-
-@settings(max_examples=60)
-@given(worlds(most_triggers=3))
-def test_the_eligible_set_is_the_one_that_the_text_gives(world: World) -> None:
-    eligibility = arbitrate(world.request, world.state, world.rulebook, world.surroundings)
-    asked, actions = world.request.triggers, joint_actions(world.document)
-    reasons = [[world.by_the_text(trigger, action) for action in actions] for trigger in asked]
-    left = [position for position, own in enumerate(reasons) if "eligible" in own]
-    heard = most_urgent(asked, left)
-    for number in range(len(actions)):
-        given_ = [own[number] for own in reasons]
-        answers = [position for position in heard if given_[position] == "eligible"]
-        verdict = Reason(eligibility.verdicts[number]).name
-        if answers:
-            assert (verdict, eligibility.trigger_of[number]) == ("eligible", answers[0])
-        else:
-            assert eligibility.trigger_of[number] == NO_TRIGGER
-            assert verdict == "outranked" if "eligible" in given_ else verdict in given_
-    eligible = {int(number) for number in eligibility.sends}
-    assert eligible == {int(number) for number in np.flatnonzero(eligibility.verdicts == 0)}
-    assert eligibility.hold == (not any(asked[position].critical for position in left))
-
-
-@settings(max_examples=60)
-@given(worlds(), st.integers(0, 8), st.booleans(), st.data())
-def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred: bool, data: st.DataObject) -> None:
-    """At the send time or now, its own place left out; what it answers with is the first reason that is asked again."""
-    (trigger,) = world.request.triggers
-    action = data.draw(st.sampled_from(joint_actions(world.document)))
-    now, send_at = world.request.now + quarters * QUARTER_S, world.request.now + action[2]
-    category = MESSAGES[action[0]]
-    own = Send(world.request.event_id, send_at, action[0], action[1], category, trigger.critical, deferred=deferred)
-    state = world.state.with_send(own)
-    later = replace(world, request=replace(world.request, now=now), state=state)
-    case = replace(later.case(trigger, action), send_at=max(now, send_at), held_out=False)
-    asked = [code for code in broken(case) if code in ASKED_AGAIN]
-    if trigger.type not in world.document["messages"][action[0]]["triggers"]:
-        asked = ["no_content"]  # decided under another catalogue
-    expected = "expired" if now > send_at + 3_600 else next(iter(asked), None)
-    refused = refusal(decided(world.request, own, action), state, world.rulebook, now)
-    event(str(expected))
-    assert (refused.name if refused is not None else None) == expected
-
-
-def decided(request: Request, send: Send, action: tuple[str, str, int]) -> DecisionRow:
-    return DecisionRow(
-        at=request.now,
-        event_id=request.event_id,
-        shopper_id=request.shopper_id,
-        fingerprint="",
-        triggers=request.triggers,
-        context=dict(request.context),
-        catalogue_version=1,
-        rules_version=1,
-        policy=PolicyRecord("rule", 0, "frozen"),
-        arm="treatment",
-        answer="",
-        drawn_trigger=0,
-        message=action[0],
-        channel=action[1],
-        category=send.category,
-        delay_s=action[2],
-        send_at=send.send_at,
-        deferred=send.deferred,
-    )
-
-
-def most_urgent(asked: Sequence[TriggerRecord], left: Sequence[int]) -> list[int]:
-    """Of the triggers that still have a candidate: the critical ones, else those of the lowest priority."""
-    critical = [position for position in left if asked[position].critical]
-    heard = critical or list(left)
-    lowest = min((asked[position].priority for position in heard), default=None)
-    return [position for position in heard if asked[position].priority == lowest]
-
-
-@st.composite
-def more_rules(draw: st.DrawFn) -> dict[str, Any]:
-    """One more rule, as what it adds to a document."""
-    channel, message = draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(tuple(MESSAGES)))
-    cap = [draw(single_caps)]
-    return draw(
-        st.sampled_from(
-            (
-                {"caps": cap},
-                {"categories": {draw(st.sampled_from(CATEGORIES)): {"caps": cap}}},
-                {"channels": {channel: {"caps": cap}}},
-                {"channels": {channel: {"quiet_hours": draw(quiet_spans)}}},
-                {"channels": {channel: {"daily_budget": 0.02}}},
-                {"messages": {message: {"caps": cap}}},
-                {"messages": {message: {"cooldown_s": draw(windows_s)}}},
-                {"min_gap_s": draw(windows_s)},
-                {"suppression": [draw(suppressions)]},
-                {"defaults": {"consent": {channel: False}}},
-            )
+def denials(delays: int) -> st.SearchStrategy[list[Denial]]:
+    masks: st.SearchStrategy[list[bool]] = st.just([]) | st.lists(st.booleans(), min_size=delays, max_size=delays)
+    shapes = st.sampled_from([(MESSAGES, CHANNELS, delays), (MESSAGES, CHANNELS, 1), (1, 1, delays)])
+    arrays = shapes.flatmap(
+        lambda shape: st.lists(st.booleans(), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))).map(
+            lambda bits: np.array(bits).reshape(shape)
         )
     )
+    ranks = st.integers(0, NOT_DENIED - 1)
+
+    def by_name(by: str, names: tuple[str, ...]) -> st.SearchStrategy[Denial]:
+        return st.tuples(st.just(by), ranks, st.dictionaries(st.sampled_from((*names, "unknown")), masks))
+
+    return st.lists(
+        st.one_of(
+            st.tuples(st.just("by_delay"), ranks, masks),
+            by_name("by_message", SPACE.messages),
+            by_name("by_category", SPACE.categories),
+            by_name("by_channel", SPACE.channels),
+            st.tuples(st.just("by_slots"), ranks, st.none() | arrays),
+        ),
+        max_size=8,
+    )
 
 
-def added(document: Any, more: Any) -> Any:
-    """Add rules where there are none: lists grow, other values only fill in."""
-    if isinstance(document, dict) and isinstance(more, dict):
-        return document | {key: added(document.get(key), value) for key, value in more.items()}
-    if isinstance(more, list):
-        return [*(document or []), *more]
-    return more if document is None or more is False else document
-
-
-@settings(max_examples=60)
-@given(worlds(), more_rules())
-def test_one_more_rule_never_enlarges_the_eligible_set(world: World, more: dict[str, Any]) -> None:
-    before = arbitrate(world.request, world.state, world.rulebook, world.surroundings)
-    stricter = World(added(world.document, more), world.request, world.state, world.surroundings)
-    after = arbitrate(stricter.request, stricter.state, stricter.rulebook, stricter.surroundings)
-    assert set(after.sends) <= set(before.sends)
-    assert before.hold or world.request.triggers[0].critical
-    assert after.hold or len(after.sends)
-
-
-def test_the_evaluator_knows_every_reason_of_the_contract() -> None:
-    named = [rule.__name__ for rule in RULES]
-    apart = {"eligible", "outranked", "not_a_candidate"}
-    assert named == [reason.name for reason in Reason if reason.name not in apart]
-    assert set(named) >= OF_CRITICAL
+@pytest.mark.parametrize("delays", [DELAYS, 1])
+@given(data=st.data())
+def test_the_table_holds_what_its_specification_says(delays: int, data: st.DataObject) -> None:
+    drawn_denials, table = data.draw(denials(delays)), VerdictTable(SPACE, delays)
+    for by, rank, denied in drawn_denials:
+        getattr(table, by)(rank, denied)
+    assert table.ranks().shape == (MESSAGES, CHANNELS, delays)
+    assert table.ranks().ravel().tolist() == plain_ranks(drawn_denials, delays)

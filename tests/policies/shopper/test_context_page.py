@@ -1,4 +1,4 @@
-"""The page of context features, held against what decisions are made on."""
+"""The page of context features against the context of a decision."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def names_in_docstring(text: str) -> set[str]:
     return {name for line in lines for name in re.findall(r"``([a-z_<>]+)``", line.partition("  ")[0])}
 
 
-def page_name(name: str) -> str:
-    """Return the name by which the page calls a feature."""
+def name_on_page(name: str) -> str:
+    """Return the name of a feature on the page."""
     for group, values in (("<channel>", ("push", "email")), ("<category>", ("browse", "cart"))):
         for value in values:
             name = re.sub(rf"_{value}$", f"_{group}", name)
     return name
 
 
-def send_row(event_id: str, at: float) -> DecisionRow:
+def send(event_id: str, at: float) -> DecisionRow:
     return decision(event_id, at=at, send_at=at, window_ends_at=at + DAY_S)
 
 
@@ -51,15 +51,15 @@ def test_a_shopper_of_whom_much_is_known_has_every_feature_of_the_page(small_rul
         EventRow(
             NOW - DAY_S, "s-1", "purchase", NOW - DAY_S, {"value": 20.0, "category": "shoes", "product": "Runner"}
         ),
-        send_row("e-0", NOW - DAY_S),
-        send_row("taken back", NOW - DAY_S),
+        send("e-0", NOW - DAY_S),
+        send("taken back", NOW - DAY_S),
         CancellationRow(NOW - DAY_S, "taken back", "s-1"),
         OutcomeRow(NOW, "e-0", "click", NOW, shopper_id="s-1", channel="push"),
     ):
         state = fold(state, row)
     shared = shared_context(request(), state, small_rulebook)
     whole = trigger_context(shared, trigger(attributes={"category": "shoes"}))
-    assert {page_name(name) for name in whole} == names_in_tables(PAGE)
+    assert {name_on_page(name) for name in whole} == names_in_tables(PAGE)
     nothing_known = shared_context(request(), NEW_SHOPPER, small_rulebook)
     absent = {line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `") and line.count("|") == 6}
     always = {

@@ -1,4 +1,4 @@
-"""The sends that a state keeps: bounded, and every rule gives the verdicts that all of them would give."""
+"""The sends that a state keeps: a bounded number, and every rule judges as if it saw all sends."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
-from policies.rules.rules import judge
-from policies.rules.situation import Situation
+from policies.rules.rules import RULES
 from policies.shopper.retention import KEPT, MAX_AHEAD, keep_relevant
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, request, small_document, trigger
@@ -32,11 +31,11 @@ def in_order(*sends: Send) -> tuple[Send, ...]:
 
 def verdicts(sends: tuple[Send, ...], rulebook: Rulebook, kind: str) -> list[int]:
     asked = trigger(kind)
-    situation = Situation.of(request(asked, event_id="asked"), asked, ShopperState(sends=sends), rulebook)
-    return [int(reason) for reason in judge(situation)]
+    situation = RULES.situation_of(request(asked, event_id="asked"), asked, ShopperState(sends=sends), rulebook)
+    return [int(verdict) for verdict in RULES.judge(situation)]
 
 
-def lower_caps(document: dict[str, Any], most: int) -> dict[str, Any]:
+def with_large_caps(document: dict[str, Any], most: int) -> dict[str, Any]:
     """Let every cap allow many, so that only many sends fill it."""
     for holder in (document, *document["channels"].values(), *document["messages"].values()):
         for cap in holder.get("caps") or ():
@@ -47,16 +46,21 @@ def lower_caps(document: dict[str, Any], most: int) -> dict[str, Any]:
     return document
 
 
-RULES = frozenset({"suppression", "cooldown", "min_gap", "cap_message", "cap_category", "cap_channel", "cap_global"})
+WITH_SENDS = frozenset(
+    {"suppression", "cooldown", "min_gap", "cap_message", "cap_category", "cap_channel", "cap_global"}
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    catalogues(RULES), st.sampled_from((1, 250, 256)), st.integers(0, 10**6), st.sampled_from((60.0, 900.0, 7_200.0))
+    catalogues(WITH_SENDS),
+    st.sampled_from((1, 250, 256)),
+    st.integers(0, 10**6),
+    st.sampled_from((60.0, 900.0, 7_200.0)),
 )
-def test_what_is_let_go_changes_no_verdict(document: dict[str, Any], most: int, seed: int, apart_s: float) -> None:
-    """Many sends of one kind, and a few of others long before them: what binds is found as in all of them."""
-    chance, rulebook = random.Random(seed), Rulebook.of(Catalogue.from_document(lower_caps(document, most)), 1)
+def test_dropping_sends_changes_no_verdict(document: dict[str, Any], most: int, seed: int, apart_s: float) -> None:
+    """Many sends of one kind, and a few of other kinds long before: the kept sends give the verdicts of all sends."""
+    chance, rulebook = random.Random(seed), Rulebook.of(Catalogue.from_document(with_large_caps(document, most)), 1)
     many = chance.choice(tuple(MESSAGES)), chance.choice(CHANNELS)
     crowd = [send(number, NOW - number * apart_s * chance.random(), *many) for number in range(3 * KEPT)]
     ahead = [send(10_000 + number, NOW + chance.random() * 14 * DAY_S, *many) for number in range(MAX_AHEAD - 1)]
@@ -80,8 +84,8 @@ def test_other_sends_hide_neither_the_cooldown_nor_the_cap_of_a_message() -> Non
     others = [send(number, NOW - number * 60) for number in range(1, 1_000)]
     kept = keep_relevant(in_order(send(0, NOW - 10 * DAY_S, "reminder"), *others))
     assert len(kept) == KEPT + 1
-    codes = verdicts(kept, rulebook, "cart_abandoned")
-    reminders = {code for number, code in enumerate(codes) if rulebook.space[number].message == "reminder"}
+    judged = verdicts(kept, rulebook, "cart_abandoned")
+    reminders = {judged[number] for number in range(len(judged)) if rulebook.space[number].message == "reminder"}
     assert reminders == {Reason.cooldown}
 
 
@@ -91,8 +95,8 @@ def test_critical_sends_hide_no_others() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "denied"), [(MAX_AHEAD - 1, False), (MAX_AHEAD, True)])
-def test_no_more_places_are_given_than_may_lie_ahead(ahead: int, denied: bool) -> None:
+def test_no_more_sends_are_allowed_than_may_lie_ahead(ahead: int, denied: bool) -> None:
     rulebook = Rulebook.of(Catalogue.from_document(small_document()), 1)
     sends = in_order(*(send(number, NOW + 1 + number) for number in range(ahead)), send(-1, NOW), send(-2, NOW - 1))
-    codes = np.array(verdicts(sends, rulebook, "wishlist"))
-    assert set(codes[codes != Reason.not_a_candidate].tolist()) == {Reason.cap_global if denied else Reason.eligible}
+    judged = np.array(verdicts(sends, rulebook, "wishlist"))
+    assert set(judged[judged != Reason.not_a_candidate].tolist()) == {Reason.cap_global if denied else Reason.eligible}

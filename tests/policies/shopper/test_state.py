@@ -20,18 +20,18 @@ from tests.factories import (
     DAY_S,
     NOW,
     activation_row,
-    decision_row,
     erasure_row,
     event_row,
     outcome_row,
     preferences_row,
     refusal_row,
+    send_row,
 )
 
 
 def decision(event_id: str = "e-1", **changes: Any) -> DecisionRow:
     """A send without an attribution window."""
-    return decision_row(event_id, **{"window_ends_at": None} | changes)
+    return send_row(event_id, **{"window_ends_at": None} | changes)
 
 
 def after(*rows: ShopperRow) -> ShopperState:

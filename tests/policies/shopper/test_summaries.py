@@ -25,7 +25,7 @@ def event(kind: str, at: float = NOW, **attributes: str | float) -> EventRow:
     return EventRow(at, "s-1", kind, at, attributes)
 
 
-def send_row(number: int, at: float, channel: str = "push") -> DecisionRow:
+def send(number: int, at: float, channel: str = "push") -> DecisionRow:
     row = decision(number, 0)
     return msgspec.structs.replace(row, at=at, send_at=at, channel=channel, category="browse")
 
@@ -79,13 +79,8 @@ def test_affinities_follow_weight_and_fade() -> None:
     assert favourite(after(*later, *[event("purchase", category="bags")] * 30).categories) == "bags"
 
 
-def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> None:
-    state = after(
-        send_row(1, NOW - 7 * DAY_S),
-        click(1, NOW - 6.9 * DAY_S),
-        send_row(2, NOW - 2 * DAY_S),
-        send_row(3, NOW - DAY_S),
-    )
+def test_the_context_holds_fatigue_and_responses(example_rulebook: Rulebook) -> None:
+    state = after(send(1, NOW - 7 * DAY_S), click(1, NOW - 6.9 * DAY_S), send(2, NOW - 2 * DAY_S), send(3, NOW - DAY_S))
     context = shared_context(request(), state, example_rulebook)
     assert context["ignored_streak"] == 2
     assert context["hours_since_contact"] == 24.0
@@ -98,7 +93,7 @@ def test_the_context_tells_fatigue_and_answers(example_rulebook: Rulebook) -> No
 
 
 def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
-    waiting = after(msgspec.structs.replace(send_row(1, NOW - 600), deferred=True))
+    waiting = after(msgspec.structs.replace(send(1, NOW - 600), deferred=True))
     known = shared_context(request(), waiting, example_rulebook)
     assert (known["load"], known["recent_sends"]) == (0.0, 0)
     activated = fold(waiting, ActivationRow(NOW - 500, "e-1", "s-1", deliver=True))
@@ -106,14 +101,14 @@ def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Ruleboo
     assert (float(known["load"]) > 0.9, known["recent_sends"]) == (True, 1)
 
 
-def test_answers_outlive_the_sends_they_were_given_to(example_rulebook: Rulebook) -> None:
-    alone = after(send_row(1, NOW), click(1, NOW + 60))
+def test_responses_outlive_their_sends(example_rulebook: Rulebook) -> None:
+    alone = after(send(1, NOW), click(1, NOW + 60))
     context = shared_context(request(now=NOW + 40 * DAY_S), alone, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / 11
     assert (context["load"], "hours_since_contact" in context) == (0.0, False)
-    others = [send_row(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
-    later = after(send_row(1, NOW), click(1, NOW + 60), *others)
-    assert [send.event_id for send in later.sends] == [item.event_id for item in others]
+    others = [send(number, NOW + (58 + number) * DAY_S) for number in range(2, STRAY + 3)]
+    later = after(send(1, NOW), click(1, NOW + 60), *others)
+    assert [kept.event_id for kept in later.sends] == [row.event_id for row in others]
     context = shared_context(request(now=others[-1].at), later, example_rulebook)
     assert context["click_rate_push"] == (1 + 10 * 0.03) / (11 + len(others))
 
@@ -122,12 +117,12 @@ things = st.sampled_from([*EVENT_WEIGHTS, "page_view", "session"])
 
 
 @given(st.lists(st.tuples(things, st.text(min_size=1, max_size=300), st.integers(0, 400)), min_size=200, max_size=300))
-def test_a_shopper_never_takes_more_than_so_much_room(did: list[tuple[str, str, int]]) -> None:
+def test_a_shoppers_state_never_grows_beyond_a_bound(did: list[tuple[str, str, int]]) -> None:
     state = NEW_SHOPPER
     for number, (kind, name, day) in enumerate(did):
         at = NOW + day * DAY_S
         state = fold(state, event(kind, at, category=name, product=name, value=1.0))
-        for item, channel in enumerate(("push", "push", "push", name[:64])):
-            state = fold(state, send_row(4 * number + item, at, channel=channel))
-    assert len(state.sends) <= KEPT + len(did), "item of the channels has some of its own"
+        for place, channel in enumerate(("push", "push", "push", name[:64])):
+            state = fold(state, send(4 * number + place, at, channel=channel))
+    assert len(state.sends) <= KEPT + len(did), "each channel keeps some sends"
     assert len(msgspec.msgpack.encode(state)) <= MOST_BYTES

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import rule_policy, uniform_policy
+from policies.models.rule import rule_policy
+from policies.models.uniform import uniform_policy
 from simulators.experiments.comparison import Run, clustered_mean, difference, realised_difference
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.pace import DAY_S, SHORTEST_S, Pace

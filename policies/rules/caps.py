@@ -1,0 +1,121 @@
+"""Rules about amounts: how many sends in a window, and how much they may cost in a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from policies.arrays import BoolArray
+from policies.catalogue.document import Cap, Catalogue
+from policies.records.reasons import Reason
+from policies.rules.budget import overdraws, utc_day
+from policies.rules.rule import Rule, no_sends
+from policies.rules.situation import Situation, TimesByName
+from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
+from policies.rules.windows import window_is_full
+from policies.shopper.retention import MAX_AHEAD
+from policies.shopper.state import counted_sends
+
+_LONGEST_WEEK_S = 8 * 86_400.0
+"""More than a local week lasts, whatever its clocks do."""
+
+
+def cap_message(situation: Situation) -> DelayMasks:
+    """Deny sends that would exceed a cap of their message."""
+    return _full_by_name(situation, situation.rulebook.message_caps, situation.other_sends.by_message)
+
+
+def cap_category(situation: Situation) -> DelayMasks:
+    """Deny sends that would exceed a cap of their category."""
+    return _full_by_name(situation, situation.rulebook.category_caps, situation.other_sends.by_category)
+
+
+def cap_channel(situation: Situation) -> DelayMasks:
+    """Deny sends that would exceed a cap of their channel."""
+    return _full_by_name(situation, situation.rulebook.channel_caps, situation.other_sends.by_channel)
+
+
+def cap_global(situation: Situation) -> DelayMask:
+    """Deny sends that would exceed a cap over all sends, and all sends while `MAX_AHEAD` others lie ahead."""
+    if _is_crowded(situation):
+        return situation.always
+    return _full(situation, situation.rulebook.catalogue.caps, situation.other_sends.times)
+
+
+def _is_crowded(situation: Situation) -> bool:
+    state, request = situation.state, situation.request
+    if len(state.sends) < MAX_AHEAD:
+        return False
+    others = counted_sends(state, request.now, but=request.event_id)
+    return sum(send.send_at > request.now for send in others) >= MAX_AHEAD
+
+
+def _full_by_name(situation: Situation, caps: Mapping[str, Sequence[Cap]], sent: TimesByName) -> DelayMasks:
+    """Return for each name at which send times one of its caps is full; its first cap is the smallest."""
+    return {
+        name: _full(situation, caps[name], times)
+        for name, times in sent.items()
+        if name in caps and len(times) >= caps[name][0].max
+    }
+
+
+def _full(situation: Situation, caps: Sequence[Cap], sent: Sequence[float]) -> DelayMask:
+    """Return for each send time whether one of the caps is full."""
+    return any_of([mask for cap in caps if len(sent) >= cap.max and (mask := _cap_is_full(situation, cap, sent))])
+
+
+def _cap_is_full(situation: Situation, cap: Cap, sent: Sequence[float]) -> DelayMask:
+    if cap.window_s is not None:
+        return window_is_full(sent, situation.send_times, cap.max, cap.window_s)
+    periods = situation.local_days if cap.calendar == "day" else situation.local_weeks
+    counted = [periods[send] for send in sent]
+    return [counted.count(periods[at]) >= cap.max for at in situation.send_times]
+
+
+def longest_message_cap(catalogue: Catalogue) -> float:
+    return _longest(cap for message in catalogue.messages.values() for cap in message.caps)
+
+
+def longest_category_cap(catalogue: Catalogue) -> float:
+    return _longest(cap for category in catalogue.categories.values() for cap in category.caps)
+
+
+def longest_channel_cap(catalogue: Catalogue) -> float:
+    return _longest(cap for channel in catalogue.channels.values() for cap in channel.caps)
+
+
+def longest_global_cap(catalogue: Catalogue) -> float:
+    return _longest(catalogue.caps)
+
+
+def _longest(caps: Iterable[Cap]) -> float:
+    return max((cap.window_s or _LONGEST_WEEK_S for cap in caps), default=0.0)
+
+
+def budget(situation: Situation) -> BoolArray | None:
+    """Deny sends that cost more than is left of the channel's budget of their UTC day."""
+    rulebook, spent = situation.rulebook, situation.surroundings.spent
+    enough = rulebook.pays_for_any
+    if not enough or max(spent.values(), default=0) <= min(enough.values()):
+        return None
+    days = [utc_day(at) for at in situation.send_times]
+    tight = [channel for channel, most in enough.items() if any(spent.get((channel, day), 0) > most for day in {*days})]
+    if not tight:
+        return None
+    denied = np.zeros((*rulebook.space.shape[:2], len(days)), dtype=np.bool_)
+    for channel in tight:
+        number, daily_budget = rulebook.space.channels.index(channel), rulebook.budgets[channel]
+        spent_by_day = [spent.get((channel, day), 0) for day in days]
+        costs = rulebook.slot_costs[:, number].tolist()
+        denied[:, number] = [[overdraws(amount, cost, daily_budget) for amount in spent_by_day] for cost in costs]
+    return denied
+
+
+RULES = (
+    Rule(Reason.cap_message, cap_message, VerdictTable.by_message, longest_message_cap),
+    Rule(Reason.cap_category, cap_category, VerdictTable.by_category, longest_category_cap),
+    Rule(Reason.cap_channel, cap_channel, VerdictTable.by_channel, longest_channel_cap),
+    Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap),
+    Rule(Reason.budget, budget, VerdictTable.by_slots, no_sends, asked_again=False),
+)

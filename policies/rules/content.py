@@ -1,0 +1,59 @@
+"""Rules about what can be said: the caller's exclusions, the templates, the trigger's expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from policies.arrays import BoolArray
+from policies.catalogue.templates import filled_names
+from policies.records.reasons import Reason
+from policies.rules.rule import Rule, no_sends
+from policies.rules.situation import Situation
+from policies.rules.verdicts import DelayMask, VerdictTable
+
+
+def caller_exclusions(situation: Situation) -> BoolArray | None:
+    """Deny what the request's patterns name."""
+    if not situation.request.exclude:
+        return None
+    space = situation.rulebook.space
+    denied = np.zeros(space.shape, dtype=np.bool_)
+    for pattern in situation.request.exclude:
+        slots = (
+            _positions(pattern.message, space.messages),
+            _positions(pattern.channel, space.channels),
+            _positions(pattern.delay_s, space.delays_s),
+        )
+        denied[np.ix_(*slots)] = True
+    return denied
+
+
+def _positions(wanted: object, values: Sequence[object]) -> list[int]:
+    return [number for number, value in enumerate(values) if wanted is None or value == wanted]
+
+
+def no_content(situation: Situation) -> BoolArray | None:
+    """Deny messages without a template for the locale, and messages that lack an attribute for their template."""
+    return situation.rulebook.without_content(situation.locale, filled_names(situation.trigger.attributes))
+
+
+def expiry(situation: Situation) -> DelayMask:
+    """Deny sends that would come after the trigger's expiry."""
+    expires_at = situation.trigger.expires_at
+    return [at > expires_at for at in situation.send_times]
+
+
+RULES = (
+    Rule(
+        Reason.excluded_by_caller,
+        caller_exclusions,
+        VerdictTable.by_slots,
+        no_sends,
+        binds_critical=True,
+        asked_again=False,
+    ),
+    Rule(Reason.no_content, no_content, VerdictTable.by_slots, no_sends, binds_critical=True, asked_again=False),
+    Rule(Reason.expired, expiry, VerdictTable.by_delay, no_sends, binds_critical=True),
+)

@@ -1,0 +1,70 @@
+"""Rules about time: quiet hours, and how far apart sends must be."""
+
+from __future__ import annotations
+
+from policies.catalogue.document import Catalogue
+from policies.records.reasons import Reason
+from policies.rules.rule import Rule, no_sends
+from policies.rules.situation import Situation
+from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
+from policies.rules.windows import is_near
+
+
+def quiet_hours(situation: Situation) -> DelayMasks:
+    """Deny sends that would arrive in a channel's quiet hours, by the shopper's clock at the send time."""
+    spans = situation.rulebook.quiet_hours
+    quiet = {span: [span.contain(minute) for minute in situation.local_minutes] for span in set(spans.values())}
+    return {channel: quiet[span] for channel, span in spans.items()}
+
+
+def suppression_window(situation: Situation) -> DelayMasks:
+    """Deny a category for a while after a send of another category, whichever of the two was reserved first."""
+    sent, times = situation.other_sends.by_category, situation.send_times
+    first, last = times[0], times[-1]
+    denied: dict[str, list[DelayMask]] = {}
+    for suppression in situation.rulebook.catalogue.suppression:
+        window_s = suppression.window_s
+        for send in sent.get(suppression.after, ()):
+            if first - window_s < send <= last:
+                denied.setdefault(suppression.blocks, []).append([0 <= at - send < window_s for at in times])
+        for send in sent.get(suppression.blocks, ()):
+            if first <= send < last + window_s:
+                denied.setdefault(suppression.after, []).append([0 <= send - at < window_s for at in times])
+    return {category: any_of(masks) for category, masks in denied.items()}
+
+
+def longest_suppression(catalogue: Catalogue) -> float:
+    return max((suppression.window_s for suppression in catalogue.suppression), default=0)
+
+
+def cooldown(situation: Situation) -> DelayMasks:
+    """Deny a message if the same message is sent less than its cooldown before or after."""
+    cooldowns, times = situation.rulebook.cooldowns, situation.send_times
+    first, last = times[0], times[-1]
+    return {
+        message: is_near(sent, times, gap_s)
+        for message, sent in situation.other_sends.by_message.items()
+        if (gap_s := cooldowns.get(message, 0)) and sent[-1] > first - gap_s and sent[0] < last + gap_s
+    }
+
+
+def longest_cooldown(catalogue: Catalogue) -> float:
+    return max(message.cooldown_s or 0 for message in catalogue.messages.values())
+
+
+def min_gap(situation: Situation) -> DelayMask:
+    """Deny sends that are too close to any other send."""
+    gap_s = situation.rulebook.catalogue.min_gap_s
+    return [] if gap_s is None else is_near(situation.other_sends.times, situation.send_times, gap_s)
+
+
+def minimum_gap(catalogue: Catalogue) -> float:
+    return catalogue.min_gap_s or 0
+
+
+RULES = (
+    Rule(Reason.quiet_hours, quiet_hours, VerdictTable.by_channel, no_sends),
+    Rule(Reason.suppression_window, suppression_window, VerdictTable.by_category, longest_suppression),
+    Rule(Reason.cooldown, cooldown, VerdictTable.by_message, longest_cooldown),
+    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap),
+)
