@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check parity coverage chaos format clean
+.PHONY: help install run test check openapi clients parity coverage chaos format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,15 @@ check: install ## Types and style only: mypy strict, ruff
 
 test: check ## All tests on two cores, mypy (strict) and ruff
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+openapi: install ## Write docs/openapi.json as the service says it
+	$(BIN)/python -m decision_service.api docs/openapi.json
+
+clients: install ## Generate typed clients from docs/openapi.json and try them (needs npm and Java)
+	test -x build/clients/tools/bin/python || $(PYTHON) -m venv build/clients/tools
+	build/clients/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/clients/requirements.txt
+	npm install --silent --no-audit --no-fund --prefix build/clients/npm openapi-typescript@7.13.0 typescript@5.9.3
+	$(BIN)/python -m benchmarks.clients
 
 parity: ## Compare offline evaluation with other libraries, in build/parity
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity

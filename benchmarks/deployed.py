@@ -19,17 +19,17 @@ from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from offline_eval import named
-from offline_eval.diagnostics.history import History
+from offline_eval import make_estimators
+from offline_eval.diagnostics.history import HistoryCheck
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.question import Question
-from offline_eval.reports.report import Estimate
+from offline_eval.reports.report import ValueEstimate
 from offline_eval.reward_models import LogModel
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
-from offline_eval.targets import OfPolicy, Target, Uniform
+from offline_eval.targets import PolicyTarget, Target, UniformTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Policy
@@ -62,9 +62,9 @@ class Judged:
 
     case: str
     truth: float
-    estimates: tuple[Estimate, ...]
+    estimates: tuple[ValueEstimate, ...]
     level: Level
-    reasons: frozenset[str]
+    codes: frozenset[str]
 
     def held(self, estimator: str) -> bool:
         """Tell whether an estimator's interval holds what was earned."""
@@ -96,8 +96,8 @@ def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
     decisions, _ = deployed(learner(rulebook, EPSILON), world(), seed)
     model, floored = LogModel().fit(decisions), rule_policy(EPSILON)
     asked: dict[str, tuple[Target, Policy]] = {
-        "uniform": (Uniform(), uniform_policy()),
-        "rule_with_floor": (OfPolicy(lambda decision: floored), floored),
+        "uniform": (UniformTarget(), uniform_policy()),
+        "rule_with_floor": (PolicyTarget(lambda decision: floored), floored),
     }
     found = []
     for kind, (target, policy) in asked.items():
@@ -108,15 +108,15 @@ def judged(name: str, seed: int, plan: Plan) -> list[Judged]:
 
 def _judged(case: str, truth: float, decisions: Sequence[LoggedDecision], target: Target, model: LogModel) -> Judged:
     """Evaluate as ``decision-service evaluate --sequential`` does."""
-    evaluation, history = Evaluation(Question(named(_ESTIMATORS))), History()
+    evaluation, history = Evaluation(Question(make_estimators(_ESTIMATORS))), HistoryCheck()
     weighing = Weighing(target, predict=model.predict)
-    for rows in weighing.rows(history.watched(decisions)):
+    for rows in weighing.batches(history.watch(decisions)):
         evaluation.add(rows)
     sequel = evaluate_sequential(Trajectories.of_decisions(decisions, target))
     findings = [*history.findings(is_logging=False), *sequel.findings]
     report = evaluation.report(findings, weighing.served)
-    reasons = frozenset(reason.code for reason in report.verdict.reasons)
-    return Judged(case, truth, (*report.estimates, *sequel.estimates), report.verdict.level, reasons)
+    codes = frozenset(finding.code for finding in report.verdict.findings)
+    return Judged(case, truth, (*report.estimates, *sequel.estimates), report.verdict.level, codes)
 
 
 def measure(plan: Plan, workers: int, progress: Callable[[str], None]) -> list[Measured]:
@@ -138,7 +138,7 @@ def _summed(case: str, found: Sequence[Judged]) -> Iterator[Measured]:
     for level in Level:
         verdict, count = level.text.replace(" ", "_"), sum(each.level is level for each in found)
         yield Measured(f"deployed.{case}.verdict.{verdict}", float(count), unit=of)
-    for code, count in sorted(Counter(code for each in found for code in each.reasons).items()):
+    for code, count in sorted(Counter(code for each in found for code in each.codes).items()):
         yield Measured(f"deployed.{case}.reason.{code}", float(count), unit=of)
     for name in [each.name for each in found[0].estimates]:
         yield Measured(f"deployed.{case}.{name}.held", float(sum(each.held(name) for each in found)), unit=of)

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval.sequential.evaluation import ESTIMATORS, history_finding
+from offline_eval.sequential.evaluation import SEQUENTIAL_ESTIMATORS, find_history
 from offline_eval.sequential.trajectories import Trajectories
 from simulators.envs.fatigue_small import FatigueSmall
 
@@ -15,14 +15,14 @@ from simulators.envs.fatigue_small import FatigueSmall
 def measure(repetitions: int, seed: int) -> list[Measured]:
     """Measure bias relative to the truth, with its 95 % interval, and how often the bandit estimate is flagged."""
     world = FatigueSmall()
-    found: dict[str, list[float]] = {"bandit_ips": [], **{each.name: [] for each in ESTIMATORS}}
+    found: dict[str, list[float]] = {"bandit_ips": [], **{each.name: [] for each in SEQUENTIAL_ESTIMATORS}}
     flagged = 0
     for number in range(repetitions):
         log = logged(world, seed * 1_000_000 + number)
         found["bandit_ips"].append(_bandit(log))
-        for estimator in ESTIMATORS:
+        for estimator in SEQUENTIAL_ESTIMATORS:
             found[estimator.name].append(estimator.value(log, np.ones(log.shoppers)))
-        flagged += bool(history_finding(log))
+        flagged += bool(find_history(log))
     truth = world.value(world.target())
     return [
         Measured("fatigue.truth.target", truth, unit="reward per decision"),

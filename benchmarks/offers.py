@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import LoggedBatch, Question, Report, evaluate, named
-from offline_eval.reward_models import cross_fitted
+from offline_eval import EvaluationReport, LoggedBatch, Question, evaluate, make_estimators
+from offline_eval.reward_models import cross_fit
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Catalogue
 from policies.models.compiled import CompiledModel, ModelSnapshot
@@ -127,7 +127,7 @@ def learned(offers: Offers) -> Callable[[Iterable[Context]], np.ndarray]:
 
 def rows_for(offers: Offers, chosen: np.ndarray) -> LoggedBatch:
     """Weigh offers for a target that chooses an arm for each; the reward model is cross-fitted by customer."""
-    predicted = cross_fitted(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
+    predicted = cross_fit(offers.features, offers.arms, offers.completed, 10, shoppers=offers.customers)
     every = np.arange(len(offers.arms))
     return LoggedBatch.of(
         reward=offers.completed,
@@ -147,11 +147,11 @@ def half(offers: Offers, seed: int) -> tuple[Offers, Offers]:
     return offers.part(mask), offers.part(~mask)
 
 
-def evaluated(offers: Offers, seed: int) -> Report:
+def evaluated(offers: Offers, seed: int) -> EvaluationReport:
     """Learn on one half, evaluate on the other."""
     train, test = half(offers, seed)
     chosen = learned(train)(test.contexts)
-    return evaluate(rows_for(test, chosen), Question(estimators=named(["ipw", "snipw", "dr"])))
+    return evaluate(rows_for(test, chosen), Question(estimators=make_estimators(["ipw", "snipw", "dr"])))
 
 
 def measure(path: Path, halves: int) -> list[Measured]:

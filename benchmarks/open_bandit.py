@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval import LoggedBatch, Question, Report, evaluate, named
+from offline_eval import EvaluationReport, LoggedBatch, Question, evaluate, make_estimators
 
 CAMPAIGNS = {"all": 80, "men": 34, "women": 46}
 """Campaign → number of items."""
@@ -28,9 +28,9 @@ def _columns(directory: Path, policy: str, campaign: str) -> tuple[np.ndarray, n
     return columns[:, 0], columns[:, 1]
 
 
-def report_of(directory: Path, campaign: str) -> Report:
+def report_of(directory: Path, campaign: str) -> EvaluationReport:
     """Evaluate the uniform policy on the log of the learning one."""
-    return evaluate(rows_of(directory, campaign), Question(estimators=named(["ipw", "snipw"])))
+    return evaluate(rows_of(directory, campaign), Question(estimators=make_estimators(["ipw", "snipw"])))
 
 
 def measure(directory: Path) -> list[Measured]:
@@ -50,5 +50,5 @@ def measure(directory: Path) -> list[Measured]:
     return results
 
 
-def _told(report: Report) -> str:
-    return "; ".join([report.verdict.level.text, *(reason.text for reason in report.verdict.reasons)])
+def _told(report: EvaluationReport) -> str:
+    return "; ".join([report.verdict.level.text, *(reason.text for reason in report.verdict.findings)])

@@ -19,13 +19,15 @@ import numpy as np
 
 from benchmarks.report import markdown
 from decision_service.cli.measurements import Measured, facts, write
-from offline_eval import Limits, LoggedBatch, Totals, blocks, dense_blocks, named, values
-from offline_eval.estimators import NAMES
+from offline_eval import Limits, LoggedBatch, Totals, cut_blocks, dense_blocks, estimate_values, make_estimators
 from offline_eval.intervals import Bounds, Interval, Normal, ObpBootstrap
 from offline_eval.intervals.sequence import ConfidenceSequence
 
 _TOLERANCE = 1e-9
 _ACTIONS = 10
+
+PEERS = ("ipw", "snipw", "dm", "dr", "sndr", "switch-dr", "dr-os")
+"""The estimators that the Open Bandit Pipeline has too, in its order."""
 
 
 class ParityBroken(AssertionError):
@@ -126,25 +128,25 @@ def interleaved(theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int)
 
 
 def intervals(data: Data, interval: Interval) -> list[Bounds]:
-    """Give our seven intervals."""
-    estimators = named()
+    """Return our intervals of the estimators in `PEERS`."""
+    estimators = make_estimators(PEERS)
     totals = Totals(estimators, interval.keep(clustered=False))
-    for block in blocks(data.blocks()):
+    for block in cut_blocks(data.blocks()):
         totals.add(block)
     return interval.bounds(estimators, totals.sample(), 0.05)
 
 
 def compare_values(obp: Any, data: Data, rounds: int) -> list[Measured]:
-    """Compare the seven values, and the time that they take."""
+    """Compare the values of `PEERS`, and the time that they take."""
     evaluation, shaped = obp_evaluation(obp, data), data.target[:, :, None]
     rewards = data.q_hat[:, :, None]
     their_time, our_time, theirs, ours = interleaved(
         lambda: evaluation.estimate_policy_values(action_dist=shaped, estimated_rewards_by_reg_model=rewards),
-        lambda: values(named(), data.blocks()),
+        lambda: estimate_values(make_estimators(PEERS), data.blocks()),
         rounds,
     )
     apart = max(abs(a - b) for a, b in zip(theirs.values(), ours.values(), strict=True))
-    _check("seven values", apart)
+    _check("values", apart)
     return [
         Measured("ope.values_1m.ratio_to_obp", their_time / our_time, unit="ratio of CPU time"),
         Measured("ope.values_1m.obp_s", their_time, unit="CPU s"),
@@ -196,7 +198,7 @@ def compare_streaming(data: Data, count: int) -> list[Measured]:
     for row in zip(rows.propensity.tolist(), rows.reward.tolist(), rows.target_propensity.tolist(), strict=True):
         for peer in peers:
             peer.add_example(*row)
-    ours = values(named(["ipw", "snipw"]), rows)
+    ours = estimate_values(make_estimators(["ipw", "snipw"]), rows)
     apart = max(abs(ours["ipw"] - peers[0].get()), abs(ours["snipw"] - peers[1].get()))
     _check("ips and snips of vw-estimators", apart)
     sequence = ConfidenceSequence(Limits(0.0, 1.0), rho=1.0)
@@ -234,7 +236,7 @@ def main() -> None:
         *compare_bootstrap(obp, data, options.draws, max(1, options.repeat // 2)),
         *compare_streaming(data, 10_000),
     ]
-    about = facts(seed=seed, rounds=options.rounds, draws=options.draws, estimators=", ".join(NAMES))
+    about = facts(seed=seed, rounds=options.rounds, draws=options.draws, estimators=", ".join(PEERS))
     about["versions"] = {"obp": obp.__version__, "numpy": np.__version__, "vw-estimators": "0.2.2"}
     page = markdown("Beside the Open Bandit Pipeline", f"make parity, seed {seed}", results, about)
     sys.stdout.write(page)

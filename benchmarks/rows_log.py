@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from decision_service.log.base import LogRow
+from decision_service.log.base import StoredRow
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelSnapshot
 from policies.models.learned import learned_policy
@@ -20,8 +20,8 @@ from simulators.shops.local import PolicySource
 class RowsLog:
     """Rows in memory, read as the service's log is."""
 
-    rows: list[LogRow] = field(default_factory=list)
-    _by_event: dict[str, list[LogRow]] = field(default_factory=dict)
+    rows: list[StoredRow] = field(default_factory=list)
+    _by_event: dict[str, list[StoredRow]] = field(default_factory=dict)
     _watermark: float = float("-inf")
 
     def add(self, row: Row) -> None:
@@ -29,16 +29,16 @@ class RowsLog:
         self._watermark = max(self._watermark, row.at)
         event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
         position = len(self.rows) + 1
-        stored = LogRow(position, row.kind, row.at, self._watermark, 0, event_id, shopper_id, encode(row))
+        stored = StoredRow(position, row.kind, row.at, self._watermark, 0, event_id, shopper_id, encode(row))
         self.rows.append(stored)
         if event_id is not None:
             self._by_event.setdefault(event_id, []).append(stored)
 
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         """Give rows in order."""
         return [row for row in self.rows[after : after + limit] if kinds is None or row.kind in kinds]
 
-    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
+    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
         """Give the rows of events."""
         return [row for event_id in event_ids for row in self._by_event.get(event_id, ())]
 

@@ -21,8 +21,8 @@ import json, resource, sys, time
 from pathlib import Path
 from offline_eval import Question, evaluate
 from offline_eval.batch import concatenate
-from offline_eval.logs.tables.plain import read_rows
-source = read_rows(Path(sys.argv[1]))
+from offline_eval.logs.tables.plain import read_batches
+source = read_batches(Path(sys.argv[1]))
 if sys.argv[2] == "memory":
     source = concatenate(list(source))
 begin = time.process_time()

@@ -28,15 +28,15 @@ from benchmarks.rows_log import LoggedMind, learner
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from offline_eval import Question, named
+from offline_eval import Question, make_estimators
 from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.diagnostics.history import History
+from offline_eval.diagnostics.history import HistoryCheck
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reward_models import LogModel
-from offline_eval.targets import Logging, OfPolicy, Target, Uniform
+from offline_eval.targets import LoggingTarget, PolicyTarget, Target, UniformTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
@@ -203,9 +203,9 @@ def truth_of(decisions: Iterable[LoggedDecision], target: Target, expected: dict
 
 
 def _one(decision: LoggedDecision, target: Target, expected: Array) -> float:
-    if decision.recorded is None:
+    if decision.policy_inputs is None:
         raise ValueError(f"decision {decision.event_id!r} was not recorded by the service")
-    return float(target.distribution(decision) @ expected[decision.recorded.numbers])
+    return float(target.distribution(decision) @ expected[decision.policy_inputs.numbers])
 
 
 def weighed(log: Log, names: Sequence[str]) -> list[Weighed]:
@@ -216,16 +216,16 @@ def weighed(log: Log, names: Sequence[str]) -> list[Weighed]:
 
 
 def _weighed(name: str, decisions: Sequence[LoggedDecision], expected: dict[str, Array], model: Remembered) -> Weighed:
-    target, history = Remembered(_targets()[name].distribution), History()
+    target, history = Remembered(_targets()[name].distribution), HistoryCheck()
     truth = truth_of(decisions, target, expected)
     weighing = Weighing(target, predict=model.distribution)
-    rows = list(weighing.rows(history.watched(decisions)))
+    rows = list(weighing.batches(history.watch(decisions)))
     return Weighed(name, truth, bool(history.findings(is_logging=name == "logging")), rows, weighing.served)
 
 
 def judged(weighed: Weighed) -> LogOutcome:
     """Give verdict and intervals on a log."""
-    evaluation = Evaluation(Question(named(_ESTIMATORS)))
+    evaluation = Evaluation(Question(make_estimators(_ESTIMATORS)))
     for rows in weighed.rows:
         evaluation.add(rows)
     report = evaluation.report(served=weighed.served)
@@ -237,10 +237,10 @@ def judged(weighed: Weighed) -> LogOutcome:
 def _targets() -> dict[str, Target]:
     plain, floored = rule_policy(epsilon=0.0), rule_policy(epsilon=0.2)
     return {
-        "logging": Logging(),
-        "uniform": Uniform(),
-        "rule": OfPolicy(lambda decision: plain),
-        "rule_with_floor": OfPolicy(lambda decision: floored),
+        "logging": LoggingTarget(),
+        "uniform": UniformTarget(),
+        "rule": PolicyTarget(lambda decision: plain),
+        "rule_with_floor": PolicyTarget(lambda decision: floored),
     }
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+import typer.main
 
 from decision_service.settings import help_text, option
-from policies.models.registry import BASELINES, POLICIES, describe_policies
+from policies.models.registry import POLICIES, describe_policies
 
 app = typer.Typer(
     help="Decides which notification to send to which shopper, when, and learns from what happens.",
@@ -157,88 +157,15 @@ def simulate(
     raise typer.Exit(command.run(options))
 
 
-class _JsonToStandardOutput(TyperCommand):
-    """A command whose option ``--json`` may stand without a file: the document then goes to standard output.
-
-    Click has options with an optional value (``flag_value``); Typer refuses them.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Insert ``-`` after a ``--json`` that no file follows."""
-        if "--json" in args:
-            after = args.index("--json") + 1
-            if after == len(args) or args[after].startswith("--"):
-                args = [*args[:after], "-", *args[after:]]
-        return super().parse_args(ctx, args)
-
-
-@app.command(cls=_JsonToStandardOutput)
-def evaluate(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="A plain table (Parquet, CSV), an exported log (Parquet), a dsjson file, or the service's log: "
-            "its data directory or an SQLAlchemy URL."
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help=f"The policy to evaluate on a log: version:N (of the registry), {', '.join(BASELINES)}, logging, "
-            "table:FILE, call:module:function, or 'vw:COMMAND LINE'. A policy that scores can end in a floor, such as "
-            "rule@0.1."
-        ),
-    ] = None,
-    against: Annotated[str | None, typer.Option(help="Another target: also the paired difference to it.")] = None,
-    estimators: Annotated[str | None, typer.Option(help="Names, with commas between; default: all seven.")] = None,
-    tau: Annotated[float, typer.Option(help="switch-dr keeps weights up to it.")] = 5.0,
-    shrinkage: Annotated[float, typer.Option("--lambda", help="Shrinkage of dr-os.")] = 5.0,
-    clip: Annotated[float, typer.Option(help="ipw and dr clip weights to it.")] = float("inf"),
-    interval: Annotated[
-        str, typer.Option(help="normal, bootstrap, bootstrap-obp, bernstein, clopper-pearson or sequence.")
-    ] = "normal",
-    alpha: Annotated[float, typer.Option(help="Error probability of the intervals.")] = 0.05,
-    draws: Annotated[
-        int | None, typer.Option(help="Resamples of a bootstrap; default: 1000, of --sequential 200.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of a bootstrap, that of --sequential too.")] = None,
-    reward_range: Annotated[str, typer.Option(help="low,high: for finite-sample intervals.")] = "0,1",
-    max_weight: Annotated[float, typer.Option(help="Largest possible weight, likewise.")] = float("inf"),
-    cluster: Annotated[bool, typer.Option(help="Take a shopper's decisions as one unit.")] = True,
-    by: Annotated[str, typer.Option(help="Labels to split by, with commas between, such as channel,segment.")] = "",
-    columns: Annotated[str, typer.Option(help="Of a table: our name=its name, with commas between.")] = "",
-    model: Annotated[
-        str, typer.Option(help="Reward model of a log: linear (cross-fitted by shopper) or none.")
-    ] = "linear",
-    slots: Annotated[
-        str, typer.Option(help="Weigh a log by the marginal probability of these slots, such as message,channel.")
-    ] = "",
-    critical: Annotated[bool, typer.Option("--critical", help="Evaluate a log's critical decisions instead.")] = False,
-    registry: Annotated[str | None, typer.Option(help="URL of the registry, where it is not beside the log.")] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Of a log, decisions from this ISO 8601 time on; without a zone UTC.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Of a log, decisions before this time.")] = None,
-    sequential: Annotated[
-        bool,
-        typer.Option(
-            "--sequential",
-            help="Of a log, also pdis, sn-pdis, state-marginal and fqe: all in memory. They value the target's "
-            "channels with the log's messages and delays.",
-        ),
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the verdict is 'do not use'.")] = False,
-    json: Annotated[
-        Path | None, typer.Option(metavar="[FILE]", help="Write the results as JSON, without FILE to standard output.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML page.")] = None,
-) -> None:
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def evaluate(context: typer.Context) -> None:
     """Evaluate another policy on a log: values, intervals, diagnostics and a verdict."""
-    options = dict(locals())
-    from decision_service.cli import evaluate as command
+    # The options come from the registry of estimators, whose import the other commands need not wait for.
+    from decision_service.cli import evaluate as module
 
-    options["clustered"] = options.pop("cluster")
-    raise typer.Exit(command.run(command.Options(**options)))
+    command = typer.main.get_command(module.app)
+    with command.make_context(context.info_name, context.args, parent=context.parent) as inner:
+        command.invoke(inner)
 
 
 @app.command()

@@ -1,50 +1,65 @@
-"""Offline evaluation: what another policy would have earned, from a log of what was done."""
+"""Offline evaluation: what another policy would have earned, estimated from a log.
+
+The way of a log through this package, with the module of each step::
+
+    a row of the service's log   a line of dsjson   a row of an exported log     logs/
+                         │               │               │
+                         └───────────────┼───────────────┘
+                                         ▼
+    LoggedDecision   context, eligible set, distribution, draw, reward           logs/decisions.py
+                                         │
+              Target: its distribution over the same eligible set                targets.py
+              reward model: its predictions                                      reward_models.py
+                                         ▼
+    Weighing         decisions → batches                                         weighing.py
+                                         ▼            ◄── a plain table          logs/tables/plain.py
+    LoggedBatch      five columns, one row per decision                          batch.py
+                                         ▼
+    Totals           sums of the estimators' terms; of each shopper too          totals.py, units.py
+                                         │
+              Estimator: the means of the terms → the value                      estimators/
+              Interval: the totals → two bounds                                  intervals/
+              diagnostics: whether to trust them → the verdict                   diagnostics/
+                                         ▼
+    Evaluation       one pass over all batches, by the Question                  evaluation.py, question.py
+                                         ▼
+    EvaluationReport estimates, diagnostics, verdict, groups; JSON and HTML      reports/
+
+Sequential estimators take another way: LoggedDecision → Trajectories → estimates (``sequential/``).
+"""
 
 from __future__ import annotations
 
-from offline_eval.batch import LoggedBatch, blocks, dense_blocks
+from offline_eval import estimators
+from offline_eval.batch import LoggedBatch, cut_blocks
+from offline_eval.dense import dense_blocks
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
-from offline_eval.estimators import NAMES, named
+from offline_eval.estimators import *  # noqa: F403 - the registry says what it exports
 from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.estimators.difference import Difference
-from offline_eval.estimators.dm import DM
-from offline_eval.estimators.dr import DR
-from offline_eval.estimators.dr_os import DROS
-from offline_eval.estimators.ipw import IPW
-from offline_eval.estimators.sndr import SNDR
-from offline_eval.estimators.snipw import SNIPW
-from offline_eval.estimators.switch_dr import SwitchDR
 from offline_eval.evaluation import Evaluation, evaluate
 from offline_eval.question import Question
-from offline_eval.reports.report import Estimate, Report
-from offline_eval.totals import Sample, Totals, values
+from offline_eval.reports.report import EvaluationReport, ValueEstimate
+from offline_eval.totals import Sample, Totals, estimate_values
 
 __all__ = [
-    "DM",
-    "DR",
-    "DROS",
-    "IPW",
-    "NAMES",
-    "SNDR",
-    "SNIPW",
     "BadData",
     "Difference",
-    "Estimate",
     "Estimator",
     "Evaluation",
     "EvaluationError",
+    "EvaluationReport",
     "Limits",
     "LoggedBatch",
     "NoData",
     "NotAvailable",
     "Question",
-    "Report",
     "Sample",
-    "SwitchDR",
     "Totals",
-    "blocks",
+    "ValueEstimate",
+    "cut_blocks",
     "dense_blocks",
+    "estimate_values",
     "evaluate",
-    "named",
-    "values",
 ]
+__all__ += estimators.__all__

@@ -1,37 +1,37 @@
 """LoggedBatch: what every bandit estimator works on, five numbers per logged decision.
 
-That is all: reward, propensity, the target's probability of the logged joint action, and, for the estimators
-that use a reward model, its prediction for the logged joint action and its mean under the target.
+The five columns are the reward, the propensity, the target's probability of the logged joint action, and, for
+estimators that use a reward model, its prediction for the logged joint action and its mean under the target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.errors import BadData, RowLabel
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Labels = NDArray[Any]
+from offline_eval.columns import TOLERANCE, FloatArray, Labels, check_length, check_range, to_floats, to_names
+from offline_eval.errors import BadData
 
 BLOCK = 16_384
-"""LoggedBatch worked on at once: a block's columns stay in the processor's cache."""
-
-TOLERANCE = 1e-6
-"""How far a probability or a sum of them may be from 1: float32 writers round by some 1e-7 per joint action."""
+"""Rows that are worked on at once: the columns of so many rows stay in the processor's cache."""
 
 SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
+"""The five columns."""
+
+_LARGEST = float(np.finfo(np.float64).max)
+_SMALLEST = float(np.finfo(np.float64).tiny)
+"""A probability divided by this number, or by a greater one, is still finite."""
 
 
 @dataclass(frozen=True)
 class LoggedBatch:
-    """A block of logged decisions as columns, each of shape (n,).
+    """A batch of logged decisions as columns, each of shape (n,).
 
     Parameters
     ----------
@@ -40,27 +40,27 @@ class LoggedBatch:
     propensity
         Probability with which the logging policy drew it, 0 < p ≤ 1.
     target_propensity
-        Probability that the target policy gives it, 0 ≤ p ≤ 1.
+        Probability of it under the target policy, 0 ≤ p ≤ 1.
     q_chosen, v_target
         The reward model's prediction for the logged joint action, and its mean over the target's
         distribution; both 0 where no estimator uses them.
     shoppers
-        Whose decision it was: rows of one shopper depend on each other. None: all rows are independent.
+        The shopper of each decision: rows of one shopper depend on each other. None: all rows are independent.
     labels
         Further columns to group by, such as channel or segment.
     events
-        Names of the decisions, where there are such: a name that comes twice is a row loaded twice.
+        Ids of the decisions, where the source has them: an id that comes twice is a row that was loaded twice.
     unsupported
         Probability that the target gives to eligible joint actions that the logging policy never draws.
     against
         The same decisions under another target, for a paired difference.
     first
-        Number of the first row in its source, counted from 1: errors name rows by it.
+        Number of the first row in its source, counted from 1; errors name rows by their number.
 
     Examples
     --------
-    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
-    >>> rows.weight
+    >>> batch = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
+    >>> batch.weight
     array([0.5, 2. ])
     """
 
@@ -85,21 +85,21 @@ class LoggedBatch:
         BadData
             Naming row and column of the first bad value.
         """
-        given = {name: column for name, column in columns.items() if column is not None}
+        columns = {name: column for name, column in columns.items() if column is not None}
         for name in SCALARS[:3]:
-            if name not in given:
+            if name not in columns:
                 raise BadData(name, "is missing")
         for name in (*SCALARS, "unsupported"):
-            if name in given:
-                given[name] = _floats(given[name], name)
+            if name in columns:
+                columns[name] = to_floats(columns[name], name)
         for name in ("shoppers", "events"):
-            if name in given:
-                given[name] = _names(given[name], name)
-        given["labels"] = {name: np.asarray(column) for name, column in given.get("labels", {}).items()}
-        absent = np.zeros_like(given["reward"])
-        rows = cls(**{"q_chosen": absent, "v_target": absent} | given)
-        rows.check()
-        return rows
+            if name in columns:
+                columns[name] = to_names(columns[name], name)
+        columns["labels"] = {name: np.asarray(column) for name, column in columns.get("labels", {}).items()}
+        zeros = np.zeros_like(columns["reward"])
+        batch = cls(**{"q_chosen": zeros, "v_target": zeros} | columns)
+        batch.check()
+        return batch
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -116,7 +116,7 @@ class LoggedBatch:
 
     @cached_property
     def residual(self) -> FloatArray:
-        """What the reward model did not foresee: reward - q̂."""
+        """Error of the reward model: reward - q̂."""
         return self.reward - self.q_chosen
 
     @cached_property
@@ -125,7 +125,7 @@ class LoggedBatch:
         return self.weight * self.residual
 
     def check(self) -> None:
-        """Refuse what no log can hold; bring probabilities that rounding took above 1 down to it.
+        """Refuse values that no log can hold; set probabilities to 1 that rounding took above 1.
 
         Raises
         ------
@@ -135,117 +135,117 @@ class LoggedBatch:
         columns = {name: getattr(self, name) for name in (*SCALARS, "shoppers", "events", "unsupported")}
         for name, column in (columns | {**self.labels}).items():
             if column is not None:
-                _check_length(column, name, self.reward.size)
+                check_length(column, name, self.reward.size)
         if not len(self):
             return
-        _check(self, "propensity", np.nextafter(0.0, 1.0), 1.0 + TOLERANCE, "must be above 0 and at most 1")
-        _check(self, "target_propensity", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")
-        if self.unsupported is not None:
-            _check(self, "unsupported", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")  # sums are rounded
+        self._check("propensity", np.nextafter(0.0, 1.0), 1.0 + TOLERANCE, "must be above 0 and at most 1")
+        self._check("target_propensity", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")
+        if self.unsupported is not None:  # a sum, which rounding may take above 1
+            self._check("unsupported", 0.0, 1.0 + TOLERANCE, "must be at least 0 and at most 1")
         for name in ("propensity", "target_propensity"):
             if getattr(self, name).max() > 1.0:
                 object.__setattr__(self, name, np.minimum(getattr(self, name), 1.0))
         for name in ("reward", "q_chosen", "v_target"):
-            _check(self, name, -_LARGEST, _LARGEST, "must be a finite number")
+            self._check(name, -_LARGEST, _LARGEST, "must be a finite number")
         if self.propensity.min() < _SMALLEST:
-            _check_weights(self)
+            self._check_weights()
+
+    def _check(self, name: str, low: float, high: float, rule: str) -> None:
+        check_range(getattr(self, name), name, low, high, rule, self.first)
+
+    def _check_weights(self) -> None:
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(self.target_propensity / self.propensity)
+        if infinite.any():
+            bad = int(np.flatnonzero(infinite)[0])
+            propensity = f"is {self.propensity[bad]:.9g}, too small to divide by"
+            raise BadData("propensity", propensity, row=self.first + bad)
 
     def as_logging(self) -> LoggedBatch:
-        """Give the same decisions with the logging policy as target: every weight is 1.
+        """Return the same decisions with the logging policy as target: every weight is 1.
 
-        Its model value is taken as the prediction for what was drawn, so doubly robust estimators give the
-        mean reward.
+        The model's value becomes its prediction for the drawn joint action, so that doubly robust estimators return
+        the mean reward.
         """
         return replace(self, target_propensity=self.propensity, v_target=self.q_chosen, unsupported=None, against=None)
 
     def slice(self, begin: int, end: int) -> LoggedBatch:
-        """Give some of the rows."""
+        """Return the rows from ``begin`` to before ``end``."""
         part = slice(begin, end)
-        return LoggedBatch(
-            **{name: getattr(self, name)[part] for name in SCALARS},
-            shoppers=None if self.shoppers is None else self.shoppers[part],
-            labels={name: column[part] for name, column in self.labels.items()},
-            events=None if self.events is None else self.events[part],
-            unsupported=None if self.unsupported is None else self.unsupported[part],
+        return replace(
+            self._map(lambda column: column[part]),
             against=None if self.against is None else self.against.slice(begin, end),
             first=self.first + begin,
         )
 
     def where(self, mask: NDArray[np.bool_]) -> LoggedBatch:
-        """Give the rows of a mask (n,); their numbers are no longer those of the source."""
-        return LoggedBatch(
-            **{name: getattr(self, name)[mask] for name in SCALARS},
-            shoppers=None if self.shoppers is None else self.shoppers[mask],
-            labels={name: column[mask] for name, column in self.labels.items()},
-            events=None if self.events is None else self.events[mask],
-            unsupported=None if self.unsupported is None else self.unsupported[mask],
+        """Return the rows of a mask (n,); they no longer have the numbers of the source."""
+        return replace(
+            self._map(lambda column: column[mask]),
             against=None if self.against is None else self.against.where(mask),
         )
 
-
-_LARGEST = float(np.finfo(np.float64).max)
-_SMALLEST = float(np.finfo(np.float64).tiny)
-"""Divided by this, a probability is still a number."""
-
-
-def _floats(values: Any, column: str, first: int = 1) -> FloatArray:
-    """Take a column of numbers of any type, whose first row has the number ``first``."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise _no_number(values, column, first) from None
+    def _map(self, select: Callable[[Any], Any]) -> LoggedBatch:
+        """Return a batch of the selected rows, without ``against`` and ``first``."""
+        return LoggedBatch(
+            **{name: select(getattr(self, name)) for name in SCALARS},
+            shoppers=None if self.shoppers is None else select(self.shoppers),
+            labels={name: select(column) for name, column in self.labels.items()},
+            events=None if self.events is None else select(self.events),
+            unsupported=None if self.unsupported is None else select(self.unsupported),
+        )
 
 
-def _no_number(values: Any, column: str, first: int) -> BadData:
-    for place, value in enumerate(values if np.iterable(values) else [values]):
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return BadData(column, f"is {value!r}, no number", row=first + place)
-    return BadData(column, "holds no numbers")
+@dataclass(frozen=True)
+class Extremes:
+    """Least and greatest reward, greatest weight, least and greatest prediction; mergeable, empty without rows.
+
+    `offline_eval.estimators.base.Limits` compares them with what is known before looking at the data.
+
+    Examples
+    --------
+    >>> batch = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.25], target_propensity=[0.25, 0.5])
+    >>> Extremes.of(batch).weight
+    2.0
+    """
+
+    least_reward: float = inf
+    reward: float = -inf
+    weight: float = -inf
+    least_prediction: float = inf
+    prediction: float = -inf
+
+    @classmethod
+    def of(cls, batch: LoggedBatch) -> Extremes:
+        """Take the extremes of a batch, over both targets."""
+        if not len(batch):
+            return cls()
+        extremes = cls(
+            least_reward=float(batch.reward.min()),
+            reward=float(batch.reward.max()),
+            weight=float(batch.weight.max()),
+            least_prediction=float(min(batch.q_chosen.min(), batch.v_target.min())),
+            prediction=float(max(batch.q_chosen.max(), batch.v_target.max())),
+        )
+        return extremes if batch.against is None else extremes + cls.of(batch.against)
+
+    def __add__(self, other: Extremes) -> Extremes:
+        return Extremes(
+            least_reward=min(self.least_reward, other.least_reward),
+            reward=max(self.reward, other.reward),
+            weight=max(self.weight, other.weight),
+            least_prediction=min(self.least_prediction, other.least_prediction),
+            prediction=max(self.prediction, other.prediction),
+        )
 
 
-def _names(values: Any, column: str) -> Labels:
-    """Take a column of names or numbers; as text where it holds any objects, which cannot be told apart quickly."""
-    names = np.asarray(values)
-    if names.dtype != object:
-        return names
-    for place, name in enumerate(names.ravel().tolist()):
-        if name is None or name != name:  # what is not a number is not itself
-            raise BadData(column, "is empty", row=1 + place)
-    return names.astype(str)
-
-
-def _check_length(column: Labels, name: str, count: int) -> None:
-    if column.ndim != 1:
-        raise BadData(name, f"has the shape {column.shape}, must hold one value per row")
-    if len(column) != count:
-        raise BadData(name, f"has {len(column)} values, reward has {count}")
-
-
-def _check(rows: LoggedBatch, name: str, low: float, high: float, rule: str) -> None:
-    column: FloatArray = getattr(rows, name)
-    # Extremes first, as nearly every block is sound; not a number makes them not a number, and fails both.
-    if not (column.min() >= low and column.max() <= high):
-        bad = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
-        raise BadData(name, f"is {column[bad]:.9g}, {rule}", row=rows.first + bad)
-
-
-def _check_weights(rows: LoggedBatch) -> None:
-    with np.errstate(over="ignore"):
-        endless = np.isinf(rows.target_propensity / rows.propensity)
-    if endless.any():
-        bad = int(np.flatnonzero(endless)[0])
-        raise BadData("propensity", f"is {rows.propensity[bad]:.9g}, too small to divide by", row=rows.first + bad)
-
-
-def blocks(batches: Iterable[LoggedBatch], size: int = BLOCK) -> Iterator[LoggedBatch]:
-    """Cut batches of any size into blocks of one size, the last one shorter.
+def cut_blocks(batches: Iterable[LoggedBatch], size: int = BLOCK) -> Iterator[LoggedBatch]:
+    """Cut batches of any size into blocks of one size; the last block may be shorter.
 
     Sums over blocks then do not depend on how the source was cut, to the last bit.
 
-    >>> rows = LoggedBatch.of(reward=[1, 2, 3], propensity=[1, 1, 1], target_propensity=[1, 1, 1])
-    >>> [len(block) for block in blocks([rows.slice(0, 1), rows.slice(1, 3)], size=2)]
+    >>> batch = LoggedBatch.of(reward=[1, 2, 3], propensity=[1, 1, 1], target_propensity=[1, 1, 1])
+    >>> [len(block) for block in cut_blocks([batch.slice(0, 1), batch.slice(1, 3)], size=2)]
     [2, 1]
     """
     waiting: list[LoggedBatch] = []
@@ -264,7 +264,7 @@ def blocks(batches: Iterable[LoggedBatch], size: int = BLOCK) -> Iterator[Logged
 
 
 def concatenate(parts: list[LoggedBatch]) -> LoggedBatch:
-    """Join blocks that follow each other."""
+    """Join batches that follow each other."""
     if len(parts) == 1:
         return parts[0]
     head = parts[0]
@@ -277,103 +277,3 @@ def concatenate(parts: list[LoggedBatch]) -> LoggedBatch:
         against=None if head.against is None else concatenate([part.against for part in parts if part.against]),
         first=head.first,
     )
-
-
-def dense_blocks(
-    reward: FloatArray,
-    action: NDArray[np.int64],
-    propensity: FloatArray,
-    target: FloatArray,
-    q_hat: FloatArray | None = None,
-    *,
-    shoppers: Labels | None = None,
-    size: int = BLOCK,
-) -> Iterator[LoggedBatch]:
-    """Give blocks of rows from whole distributions, as the Open Bandit Pipeline holds them.
-
-    Parameters
-    ----------
-    reward, action, propensity
-        (n,), ``action`` counts from 0.
-    target, q_hat
-        (n, K), or (n, K, 1): the target's distribution over K joint actions, and the reward model's predictions.
-    shoppers
-        (n,): whose decision it was; None: all rows are independent.
-
-    Raises
-    ------
-    BadData
-        Naming row and column: an action outside [0, K), what is no distribution, or what `LoggedBatch.check` refuses.
-    """
-    target, action = _table(target, "target"), np.asarray(action)
-    shoppers = None if shoppers is None else _names(shoppers, "shoppers")
-    if q_hat is not None and (q_hat := _table(q_hat, "q_hat")).shape[1] != target.shape[1]:
-        raise BadData("q_hat", f"predicts for {q_hat.shape[1]} joint actions, target has {target.shape[1]}")
-    columns = {"action": action, "propensity": propensity, "target": target, "q_hat": q_hat, "shoppers": shoppers}
-    for name, column in columns.items():
-        if column is not None and len(column) != len(reward):
-            raise BadData(name, f"has {len(column)} values, reward has {len(reward)}")
-    count = target.shape[1]
-    starts = np.arange(0, size * count, count)
-    for begin in range(0, len(reward), size):
-        part = slice(begin, begin + size)
-        own = _floats(target[part], "target", begin + 1)
-        _check_actions(action[part], count, begin + 1)
-        _check_distributions(own, begin + 1)
-        flat = starts[: len(own)] + action[part]
-        if q_hat is None:
-            predicted = (np.zeros(len(own)), np.zeros(len(own)))
-        else:
-            guess = _floats(q_hat[part], "q_hat", begin + 1)
-            predicted = (guess.ravel()[flat], np.einsum("ij,ij->i", own, guess))
-        rows = LoggedBatch(
-            _floats(reward[part], "reward", begin + 1),
-            _floats(propensity[part], "propensity", begin + 1),
-            *(own.ravel()[flat], *predicted),
-            shoppers=None if shoppers is None else shoppers[part],
-            first=begin + 1,
-        )
-        rows.check()
-        yield rows
-
-
-def _table(values: Labels, name: str) -> Labels:
-    """Give a table (n, K); the Open Bandit Pipeline's third axis, of positions, must be of length 1."""
-    table = np.asarray(values)
-    if table.ndim == 3 and table.shape[2] == 1:
-        table = table[:, :, 0]
-    if table.ndim != 2:
-        raise BadData(name, f"has the shape {table.shape}, must be (n, K) or (n, K, 1)")
-    return table
-
-
-def _check_actions(action: NDArray[np.int64], count: int, first: int) -> None:
-    if action.dtype.kind not in "iu":
-        raise BadData("action", f"holds {action.dtype}, must hold whole numbers from 0")
-    if not (action.min() >= 0 and action.max() < count):
-        bad = int(np.flatnonzero((action < 0) | (action >= count))[0])
-        raise BadData("action", f"is {action[bad]}, must be at least 0 and below {count}", row=first + bad)
-
-
-def _check_distributions(target: FloatArray, first: int) -> None:
-    sums = target @ np.ones(target.shape[1])
-    # As in `_check`: extremes first, and not a number fails both.
-    if not (target.min() >= 0 and abs(sums.min() - 1) <= TOLERANCE and abs(sums.max() - 1) <= TOLERANCE):
-        sound = (target >= 0).all(axis=1) & (np.abs(sums - 1) <= TOLERANCE)
-        bad = int(np.flatnonzero(~sound)[0])
-        check_distribution(target[bad], "target", first + bad)
-
-
-def check_distribution(probabilities: FloatArray, column: str, row: RowLabel) -> None:
-    """Refuse what is no distribution.
-
-    Raises
-    ------
-    BadData
-        Naming row and column.
-    """
-    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
-        raise BadData(column, "holds a value that is no probability", row)
-    total = float(probabilities.sum())
-    if abs(total - 1.0) > TOLERANCE:
-        raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

@@ -1,21 +1,21 @@
-"""What can be wrong with an evaluation's input or question.
+"""The errors of an evaluation's input or question.
 
 Errors
 ------
 EvaluationError
 ├── BadData         a value that no log can hold, or a column that is missing: names row and column
-├── NoData          nothing to evaluate
-└── NotAvailable    the question cannot be answered this way: the text says what would
+├── NoData          there is nothing to evaluate
+└── NotAvailable    the question cannot be answered in this way: the text names a way that works
 """
 
 from __future__ import annotations
 
 RowLabel = int | str
-"""Where a row stands: its number, counted from 1, or, in a log that numbers no rows, a name of its own."""
+"""The place of a row: its number, counted from 1, or a name where the rows of a log have no numbers."""
 
 
 class EvaluationError(Exception):
-    """An evaluation that cannot be made; nothing was computed."""
+    """The evaluation cannot be made; nothing was computed."""
 
 
 class BadData(EvaluationError):
@@ -40,4 +40,4 @@ class NoData(EvaluationError):
 
 
 class NotAvailable(EvaluationError):
-    """The question cannot be answered this way."""
+    """The question cannot be answered in this way."""

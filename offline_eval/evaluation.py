@@ -1,4 +1,4 @@
-"""The evaluation: one pass over the rows that computes everything a report says."""
+"""The evaluation: one pass over the rows that computes everything in a report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, LoggedBatch, blocks
+from offline_eval.batch import LoggedBatch, cut_blocks
+from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.calibration import RewardCalibration, ServedFrequencies
 from offline_eval.diagnostics.duplicates import Duplicates
 from offline_eval.diagnostics.overlap import OverlapSums
@@ -15,12 +16,11 @@ from offline_eval.diagnostics.verdict import Evidence, Finding, judge
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, MeanOfOne
 from offline_eval.estimators.difference import Difference
-from offline_eval.groups import Groups, findings
+from offline_eval.groups import Groups, find_bad_groups
 from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
-from offline_eval.question import SEQUENCE, Question
-from offline_eval.reports.report import Diagnostics, Estimate, Report
-from offline_eval.sequences import Sequences
+from offline_eval.question import Question
+from offline_eval.reports.report import Diagnostics, EvaluationReport, ValueEstimate
 from offline_eval.totals import Sample, Totals
 
 
@@ -31,44 +31,41 @@ class _MeanWeight(MeanOfOne):
     term = "weight"
     needs_model = False
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the weights."""
-        return {"weight": rows.weight}
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        return {"weight": batch.weight}
 
 
 class _MeanReward(MeanOfOne):
-    """What the logging policy itself earned."""
+    """The mean reward of the logging policy."""
 
     name = "mean reward"
     term = "reward"
     needs_model = False
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the rewards."""
-        return {"reward": rows.reward}
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        return {"reward": batch.reward}
 
 
 class _ModelBias(MeanOfOne):
-    """How far weighted rewards lie from the reward model: dr - dm."""
+    """The mean difference between weighted rewards and the reward model: dr - dm."""
 
     name = "model bias"
     term = "correction"
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the weighted residuals."""
-        return {"correction": rows.correction}
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        return {"correction": batch.correction}
 
 
-_WATCHED: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward(), _ModelBias())
+_FOR_DIAGNOSTICS: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward(), _ModelBias())
 
 _OVERFLOWING = np.errstate(over="ignore", invalid="ignore")
-"""Numbers too large to add up end in values that are none, which the verdict tells."""
+"""An overflow becomes NaN; the verdict reports it as `no_value`."""
 
 
 class Evaluation:
-    """Everything about one question; blocks of rows come in, in the order of time, a report goes out.
+    """All results of one question. Batches come in, in the order of time; a report goes out.
 
-    Nothing of a row is kept except what the interval needs (see `Totals`), so memory does not grow with the log.
+    Of the rows only what the interval needs is kept (see `Totals`), so memory does not grow with the log.
 
     Parameters
     ----------
@@ -84,51 +81,52 @@ class Evaluation:
         self._groups: list[Groups] = []
         self._overlap, self._other_overlap = OverlapSums(question.max_weight), OverlapSums(question.max_weight)
         self._duplicates, self._calibration = Duplicates(), RewardCalibration()
-        self._sequences = Sequences(question) if question.interval == SEQUENCE else None
+        self._sequences = question.make_sequences()
 
     @_OVERFLOWING
-    def add(self, rows: LoggedBatch) -> None:
-        """Add a block of rows."""
-        if not len(rows):
+    def add(self, batch: LoggedBatch) -> None:
+        """Add a batch."""
+        if not len(batch):
             return
         if self._totals is None:
-            self._totals = self._start(rows)
-        self._totals.add(rows)
+            self._totals = self._start(batch)
+        self._totals.add(batch)
         for groups in self._groups:
-            groups.add(rows)
+            groups.add(batch)
         if self._sequences is not None:
-            self._sequences.update(rows)
-        self._diagnose(rows)
+            self._sequences.update(batch)
+        self._diagnose(batch)
 
-    def _start(self, rows: LoggedBatch) -> Totals:
+    def _start(self, batch: LoggedBatch) -> Totals:
         question = self._question
-        self._clustered = question.clustered and rows.shoppers is not None
-        self._paired = rows.against is not None
-        watched = [*_WATCHED, Difference(_MeanWeight())] if self._paired else _WATCHED
-        interval = Normal() if self._sequences else question.named_interval()
-        interval.check(self._pairs())
+        self._clustered = question.clustered and batch.shoppers is not None
+        self._paired = batch.against is not None
+        further = [*_FOR_DIAGNOSTICS, *([Difference(_MeanWeight())] if self._paired else [])]
+        interval = Normal() if self._sequences else question.make_interval()
+        interval.check(self._differences())
         self._groups = [Groups(name, "shoppers" if self._clustered else "moments") for name in question.by]
-        return Totals([*question.estimators, *self._pairs(), *watched], interval.keep(clustered=self._clustered))
+        estimators = [*question.estimators, *self._differences(), *further]
+        return Totals(estimators, interval.keep(clustered=self._clustered))
 
-    def _pairs(self) -> list[Difference]:
+    def _differences(self) -> list[Difference]:
         return [Difference(estimator) for estimator in self._question.estimators] if self._paired else []
 
-    def _diagnose(self, rows: LoggedBatch) -> None:
-        self._overlap.add(rows)
-        if rows.against is not None:
-            self._other_overlap.add(rows.against)
-        self._duplicates.add(rows)
+    def _diagnose(self, batch: LoggedBatch) -> None:
+        self._overlap.add(batch)
+        if batch.against is not None:
+            self._other_overlap.add(batch.against)
+        self._duplicates.add(batch)
         if self._question.needs_model:
-            self._calibration.add(rows.q_chosen, rows.reward)
+            self._calibration.add(batch.q_chosen, batch.reward)
 
     @_OVERFLOWING
-    def report(self, further: Sequence[Finding] = (), served: ServedFrequencies | None = None) -> Report:
-        """Give the report.
+    def report(self, further: Sequence[Finding] = (), served: ServedFrequencies | None = None) -> EvaluationReport:
+        """Return the report on the rows so far.
 
         Parameters
         ----------
         further
-            Findings from outside that the verdict must weigh, such as those of a sequential check.
+            Findings from outside that the verdict must weigh, such as those of a sequential evaluation.
         served
             Served frequencies, where whole distributions were logged.
 
@@ -137,18 +135,18 @@ class Evaluation:
         NoData
             When there were no rows.
         NotAvailable
-            When rows break what an interval was promised, or it does not exist for them.
+            When rows lie outside the limits of the interval, or the interval does not exist for them.
         """
         if self._totals is None:
             raise NoData("there are no rows to evaluate")
         sample, question = self._totals.sample(), self._question
         diagnostics = self._diagnostics(sample, served or ServedFrequencies())
-        estimates = self._estimates(question.estimators, sample)
-        differences = self._estimates(self._pairs(), sample)
-        without_value = tuple(each.name for each in (*estimates, *differences) if not isfinite(each.value))
-        groups = {name: own.groups(question.alpha) for name, own in zip(question.by, self._groups, strict=True)}
-        further = (*further, *findings(groups, question.known_before))
-        return Report(
+        estimates = self._estimate(question.estimators, sample)
+        differences = self._estimate(self._differences(), sample)
+        without_value = tuple(estimate.name for estimate in (*estimates, *differences) if not isfinite(estimate.value))
+        groups = {name: groups.groups(question.alpha) for name, groups in zip(question.by, self._groups, strict=True)}
+        further = (*further, *find_bad_groups(groups, question.known_before))
+        return EvaluationReport(
             estimates=estimates,
             differences=differences,
             mean_reward=self._mean_reward(sample),
@@ -157,51 +155,53 @@ class Evaluation:
             groups=groups,
         )
 
-    def _estimates(self, estimators: Sequence[Estimator], sample: Sample) -> list[Estimate]:
+    def _estimate(self, estimators: Sequence[Estimator], sample: Sample) -> list[ValueEstimate]:
         if not estimators:
             return []
-        alpha = self._question.alpha
-        if self._sequences is not None:
-            return _estimates(estimators, sample, [self._sequences.bounds(each, alpha) for each in estimators])
-        return _estimates(estimators, sample, self._question.named_interval().bounds(estimators, sample, alpha))
+        alpha, sequences = self._question.alpha, self._sequences
+        if sequences is not None:
+            return _join(estimators, sample, [sequences.bounds(estimator, alpha) for estimator in estimators])
+        return _join(estimators, sample, self._question.make_interval().bounds(estimators, sample, alpha))
 
-    def _mean_reward(self, sample: Sample) -> Estimate:
+    def _mean_reward(self, sample: Sample) -> ValueEstimate:
         if self._sequences is not None:
-            return self._estimates([_MeanReward()], sample)[0]
-        return _estimates([_MeanReward()], sample, Normal().bounds([_MeanReward()], sample, self._question.alpha))[0]
+            return self._estimate([_MeanReward()], sample)[0]
+        return _join([_MeanReward()], sample, Normal().bounds([_MeanReward()], sample, self._question.alpha))[0]
 
     def _diagnostics(self, sample: Sample, served: ServedFrequencies) -> Diagnostics:
         bias, bias_error = sample.means["correction"], sqrt(sample.variance({"correction": 1.0}))
         return Diagnostics(
             **vars(self._overlap.overlap(sample, "weight")),
-            units=sample.rows if sample.units is None else len(sample.units.sizes),
+            units=sample.independent_units,
             against=self._other_overlap.overlap(sample, "against: weight") if self._paired else None,
             repeats=self._duplicates.repeats(),
             reward_bins=self._calibration.bins(),
             model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
-            served=served.served(),
+            served=served.frequencies(),
             served_worst=served.worst(),
             served_chance=served.chance(),
         )
 
-    def _evidence(self, found: Diagnostics, without_value: tuple[str, ...], further: tuple[Finding, ...]) -> Evidence:
+    def _evidence(
+        self, diagnostics: Diagnostics, without_value: tuple[str, ...], further: tuple[Finding, ...]
+    ) -> Evidence:
         return Evidence(
-            overlap=found,
-            units=found.units,
-            repeats=found.repeats,
-            against=found.against,
-            model_z=found.model_z if self._question.trusts_model else 0.0,
-            served_worst=found.served_worst,
-            served_chance=found.served_chance,
+            overlap=diagnostics,
+            units=diagnostics.units,
+            repeats=diagnostics.repeats,
+            against=diagnostics.against,
+            model_z=diagnostics.model_z if self._question.trusts_model else 0.0,
+            served_worst=diagnostics.served_worst,
+            served_chance=diagnostics.served_chance,
             without_value=without_value,
             further=further,
         )
 
 
-def _estimates(estimators: Sequence[Estimator], sample: Sample, bounds: Sequence[Bounds]) -> list[Estimate]:
+def _join(estimators: Sequence[Estimator], sample: Sample, bounds: Sequence[Bounds]) -> list[ValueEstimate]:
     return [
-        Estimate(estimator.name, estimator.value(sample.means), *own)
-        for estimator, own in zip(estimators, bounds, strict=True)
+        ValueEstimate(estimator.name, estimator.value(sample.means), low, high)
+        for estimator, (low, high) in zip(estimators, bounds, strict=True)
     ]
 
 
@@ -211,17 +211,17 @@ def evaluate(
     *,
     further: Sequence[Finding] = (),
     progress: Callable[[int], None] | None = None,
-) -> Report:
-    """Evaluate a target policy on rows, or on batches of them.
+) -> EvaluationReport:
+    """Evaluate a target policy on a batch, or on batches in the order of time.
 
     Parameters
     ----------
     source
-        LoggedBatch, or batches in the order of time; they are read once, and re-cut into blocks of one size.
+        Batches are read once, and cut into blocks of one size.
     further
         Findings from outside that the verdict must weigh.
     progress
-        Told the number of rows of every block that is done.
+        Called with the number of rows of every block that is done.
 
     Raises
     ------
@@ -230,16 +230,16 @@ def evaluate(
 
     Examples
     --------
-    >>> rows = LoggedBatch.of(reward=[1.0, 0.0] * 50, propensity=[0.5] * 100, target_propensity=[0.8, 0.2] * 50)
+    >>> batch = LoggedBatch.of(reward=[1.0, 0.0] * 50, propensity=[0.5] * 100, target_propensity=[0.8, 0.2] * 50)
     >>> from offline_eval import IPW
-    >>> report = evaluate(rows, Question(estimators=[IPW()]))
+    >>> report = evaluate(batch, Question(estimators=[IPW()]))
     >>> round(report.estimates[0].value, 9), report.verdict.level.text
     (0.8, 'do not use')
-    >>> report.verdict.reasons[0].text
+    >>> report.verdict.findings[0].text
     '100 rows count as 73.5 effective rows'
     """
     evaluation = Evaluation(question or Question())
-    for block in blocks([source] if isinstance(source, LoggedBatch) else source):
+    for block in cut_blocks([source] if isinstance(source, LoggedBatch) else source):
         evaluation.add(block)
         if progress is not None:
             progress(len(block))

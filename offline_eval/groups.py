@@ -1,4 +1,4 @@
-"""Groups: the rows split by their labels, each with an estimate of its own."""
+"""Groups: the rows split by a label, with an estimate for each value of the label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.verdict import (
     DOUBTFUL_Z,
     ENOUGH_UNITS,
@@ -26,7 +27,7 @@ from offline_eval.reports.report import Group
 from offline_eval.totals import Keep, Sample, Totals
 
 _MOST = 1_000
-"""More groups than that are no summary; each costs memory of its own."""
+"""With more groups a report is no summary any more, and each group costs memory."""
 
 
 class Groups:
@@ -37,7 +38,7 @@ class Groups:
     name
         The label's name.
     keep
-        As `Totals`.
+        See `Totals`.
     """
 
     def __init__(self, name: str, keep: Keep) -> None:
@@ -46,13 +47,13 @@ class Groups:
         self._totals: dict[Any, Totals] = {}
         self._sums: dict[Any, FloatArray] = {}  # rows, Σw, Σw², Σw³
 
-    def add(self, rows: LoggedBatch) -> None:
-        """Add a block of rows."""
-        for label in np.unique(rows.labels[self._name]).tolist():
-            own = rows.where(rows.labels[self._name] == label)
-            self._totals.setdefault(label, Totals([SNIPW()], self._keep)).add(own)
-            squares = own.weight * own.weight
-            self._add_sums(label, np.array([len(own), own.weight.sum(), squares.sum(), squares @ own.weight]))
+    def add(self, batch: LoggedBatch) -> None:
+        """Add a batch."""
+        for label in np.unique(batch.labels[self._name]).tolist():
+            part = batch.where(batch.labels[self._name] == label)
+            self._totals.setdefault(label, Totals([SNIPW()], self._keep)).add(part)
+            squares = part.weight * part.weight
+            self._add_sums(label, np.array([len(part), part.weight.sum(), squares.sum(), squares @ part.weight]))
 
     def _add_sums(self, label: Any, sums: FloatArray) -> None:
         self._sums[label] = self._sums.get(label, np.zeros(4)) + sums
@@ -60,7 +61,6 @@ class Groups:
             raise NotAvailable(f"{self._name} has more than {_MOST} values: group by something coarser")
 
     def __add__(self, other: Groups) -> Groups:
-        """Merge."""
         merged = Groups(self._name, self._keep)
         for part in (self, other):
             for label, totals in part._totals.items():
@@ -69,7 +69,7 @@ class Groups:
         return merged
 
     def groups(self, alpha: float) -> list[Group]:
-        """Give the groups in the order of their labels."""
+        """Return the groups in the order of their labels."""
         whole = sum(self._sums.values(), np.zeros(4))
         return [self._group(label, whole, alpha) for label in sorted(self._sums, key=str)]
 
@@ -90,53 +90,58 @@ class Groups:
             units=int(rows) if sample.units is None else len(sample.units.sizes),
             mean_weight=weight / rows,
             mean_weight_error=error,
-            mean_weight_z=_unskewed(standard_errors(weight / rows - 1, error), self._skew(label, sample)),
+            mean_weight_z=_correct_for_skew(standard_errors(weight / rows - 1, error), self._skewness(label, sample)),
             value=value,
             low=low,
             high=high,
         )
 
-    def _skew(self, label: Any, sample: Sample) -> float:
-        """Give the skewness of the mean weight."""
+    def _skewness(self, label: Any, sample: Sample) -> float:
+        """Return the skewness of the mean weight."""
         if sample.units is None:
             rows, weight, squares, cubes = self._sums[label].tolist()
             mean = weight / rows
             square, cube = squares - rows * mean * mean, cubes - 3 * mean * squares + 2 * rows * mean * mean * mean
         else:
-            apart = sample.deviations({"weight": 1.0})
-            square, cube = float(apart @ apart), float(apart @ (apart * apart))
+            deviations = sample.deviations({"weight": 1.0})
+            square, cube = float(deviations @ deviations), float(deviations @ (deviations * deviations))
         return cube / (square * sqrt(square)) if square > 1e-12 * sample.rows else 0.0
 
 
-def _unskewed(z: float, skew: float) -> float:
-    """Take from a studentised mean what skew does to it: without, means of heavy weights look too low too often.
+def _correct_for_skew(z: float, skewness: float) -> float:
+    """Return a studentised mean without the effect of skewness: the mean of heavy weights looks too low too often.
 
     Johnson (1978), Modified t Tests and Confidence Intervals for Asymmetrical Populations.
     """
-    return z + skew / 6 + skew * z * z / 3 if skew else z
+    return z + skewness / 6 + skewness * z * z / 3 if skewness else z
 
 
-def findings(groups: Mapping[str, Sequence[Group]], known_before: Collection[str]) -> list[Finding]:
-    """Flag labels with a group whose mean weight is not 1, though chance alone had no part in who is in it.
+def find_bad_groups(groups: Mapping[str, Sequence[Group]], known_before: Collection[str]) -> list[Finding]:
+    """Return a finding for each label of ``known_before`` that has a group with a mean weight other than 1.
 
-    Groups too small for a standard error to be believed are not judged. The more groups, the further off one must
-    be (Bonferroni).
+    Groups too small for a believable standard error are not judged. The more groups there are, the further from 1 one
+    of them must be (Bonferroni).
 
     Parameters
     ----------
     known_before
-        Labels that were known before the draw.
+        Labels that are known before the draw.
     """
-    judged = {name: [each for each in own if _is_enough(each)] for name, own in groups.items() if name in known_before}
+    judged = {
+        name: [group for group in members if _is_large_enough(group)]
+        for name, members in groups.items()
+        if name in known_before
+    }
     count = sum(map(len, judged.values()))
-    return [
-        _finding(name, own, count)
-        for name, groups_of in judged.items()
-        if (own := [each for each in groups_of if abs(each.mean_weight_z) > _bound(DOUBTFUL_Z, count)])
-    ]
+    findings = []
+    for name, members in judged.items():
+        bad = [group for group in members if abs(group.mean_weight_z) > _bound(DOUBTFUL_Z, count)]
+        if bad:
+            findings.append(_finding(name, bad, count))
+    return findings
 
 
-def _is_enough(group: Group) -> bool:
+def _is_large_enough(group: Group) -> bool:
     return group.effective_sample_size >= TOO_FEW_ROWS and group.units >= ENOUGH_UNITS
 
 
@@ -144,10 +149,10 @@ def _bound(z: float, count: int) -> float:
     return float(-ndtri(ndtr(-z) / count))
 
 
-def _finding(name: str, found: Sequence[Group], count: int) -> Finding:
-    worst = max(found, key=lambda each: abs(each.mean_weight_z))
+def _finding(name: str, bad: Sequence[Group], count: int) -> Finding:
+    worst = max(bad, key=lambda group: abs(group.mean_weight_z))
     level = Level.do_not_use if abs(worst.mean_weight_z) > _bound(WRONG_Z, count) else Level.caution
-    others = f" ({len(found)} such groups)" if len(found) > 1 else ""
+    others = f" ({len(bad)} such groups)" if len(bad) > 1 else ""
     text = (
         f"where {name} is {worst.label or '(none)'} the mean weight is {worst.mean_weight:.3f}, "
         f"{abs(worst.mean_weight_z):.1f} standard errors from 1{others}: propensities are wrong there, or rare joint "

@@ -1,27 +1,21 @@
-"""The question that an evaluation answers: which estimators, which interval, for whom."""
+"""The question that an evaluation answers: which estimators, which interval, for which groups."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from offline_eval import intervals
 from offline_eval.errors import NotAvailable
-from offline_eval.estimators import NAMES, named
+from offline_eval.estimators import ESTIMATORS, make_estimators
 from offline_eval.estimators.base import Estimator, Limits
-from offline_eval.estimators.dr import DR
-from offline_eval.estimators.ipw import IPW
+from offline_eval.intervals import Interval, make_interval
 from offline_eval.intervals.base import check_alpha
-from offline_eval.intervals.sequence import ConfidenceSequence
+from offline_eval.intervals.bootstrap import DRAWS
+from offline_eval.intervals.sequence import SEQUENCE, ConfidenceSequences
 
-SEQUENCE = "sequence"
-DRAWS = 1_000
 KNOWN_BEFORE = ("segment", "day", "policy", "mode")
-"""Labels that a log's decisions have before the draw. Not the trigger: where several are equally urgent, it is the one
-that the drawn send answers; nor the arm, which in other logs is what was drawn."""
-
-_BY_MODEL = frozenset({"dm", "switch-dr", "dr-os"})
-"""Estimators that let the reward model's bias in."""
+"""Labels of a log that are known before the draw. The trigger is not one of them: where several triggers are equally
+urgent, the drawn send decides which trigger it answers. Nor is the arm, which other logs use for what was drawn."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +25,19 @@ class Question:
     Parameters
     ----------
     estimators
-        See `offline_eval.named`.
+        See `offline_eval.make_estimators`.
     interval
         A name of `offline_eval.intervals.NAMES`.
     alpha
         Error probability of the intervals.
     limits
-        What is known beforehand, which finite-sample intervals need.
+        What is known before looking at the data, which finite-sample intervals need.
     clustered
         Take a shopper's rows as one unit, where rows name their shopper.
     by
         Labels to split by.
     known_before
-        Those of them that the draw had no part in: there, the mean weight must be 1 in each group.
+        Labels that are known before the draw: the mean weight must be 1 in each of their groups.
     draws, seed
         Of bootstraps.
 
@@ -53,7 +47,7 @@ class Question:
         When the interval does not exist for an estimator.
     """
 
-    estimators: Sequence[Estimator] = field(default_factory=named)
+    estimators: Sequence[Estimator] = field(default_factory=make_estimators)
     interval: str = "normal"
     alpha: float = 0.05
     limits: Limits = field(default_factory=lambda: Limits(0.0, 1.0))
@@ -66,27 +60,23 @@ class Question:
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
         if not self.estimators:
-            raise NotAvailable(f"name at least one estimator of {', '.join(NAMES)}")
-        if self.interval == SEQUENCE:
-            for estimator in self.estimators:
-                if estimator not in (IPW(), DR()):
-                    raise NotAvailable(f"a confidence sequence exists for ipw and dr unclipped, not for {estimator!r}")
-            self.sequences()
-        else:
-            self.named_interval().check(self.estimators)
-
-    def named_interval(self) -> intervals.Interval:
-        """Make the interval, unless it is the confidence sequence, which follows single rows."""
-        return intervals.named(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
-
-    def sequences(self) -> dict[str, ConfidenceSequence]:
-        """Make a confidence sequence for each estimator, by its name; none where another interval is asked for."""
+            raise NotAvailable(f"name at least one estimator of {', '.join(ESTIMATORS)}")
         if self.interval != SEQUENCE:
-            return {}
-        return {
-            estimator.name: ConfidenceSequence(self.limits, robust=isinstance(estimator, DR))
-            for estimator in self.estimators
-        }
+            self.make_interval().check(self.estimators)
+            return
+        for estimator in self.estimators:
+            if not estimator.has_sequence:
+                known = " and ".join(other.name for other in make_estimators() if other.has_sequence)
+                raise NotAvailable(f"a confidence sequence exists for {known} unclipped, not for {estimator!r}")
+        self.make_sequences()
+
+    def make_interval(self) -> Interval:
+        """Make the interval; the confidence sequence is none, because it follows single rows."""
+        return make_interval(self.interval, limits=self.limits, draws=self.draws, seed=self.seed)
+
+    def make_sequences(self) -> ConfidenceSequences | None:
+        """Make the confidence sequences; None where another interval is asked for."""
+        return ConfidenceSequences(self.estimators, self.limits) if self.interval == SEQUENCE else None
 
     @property
     def needs_model(self) -> bool:
@@ -95,10 +85,10 @@ class Question:
 
     @property
     def trusts_model(self) -> bool:
-        """Whether an estimator lets the reward model's bias in."""
-        return any(estimator.name in _BY_MODEL for estimator in self.estimators)
+        """Whether a wrong reward model makes the value of an estimator wrong."""
+        return any(estimator.trusts_model for estimator in self.estimators)
 
     @property
     def max_weight(self) -> float:
-        """The weight that an estimator clips at, infinity for none."""
-        return min((e.max_weight for e in self.estimators if isinstance(e, IPW | DR)), default=float("inf"))
+        """The smallest weight that an estimator clips at; infinity for none."""
+        return min(estimator.max_weight for estimator in self.estimators)

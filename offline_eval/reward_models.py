@@ -1,7 +1,7 @@
-"""Reward models, fitted without the shoppers they predict for; the only door to scikit-learn.
+"""Reward models, fitted without the shoppers they predict for. The only module that imports scikit-learn.
 
-A doubly robust estimate is unbiased only if the prediction for a row does not know that row, nor its shopper:
-so each shopper belongs to one of a few folds, and is predicted by a model of the other folds.
+A doubly robust estimate is unbiased only if the model that predicts for a row was not fitted on this row, nor on other
+rows of its shopper. So each shopper belongs to one of a few folds, and a model of the other folds predicts for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from offline_eval.batch import FloatArray, Labels
+from offline_eval.columns import FloatArray, Labels
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import HOLD, LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
@@ -26,17 +26,17 @@ from policies.records.rows import Context
 _BITS = 18
 _PRIME = 16_777_619
 _MOST_FITTED = 200_000
-"""Decisions that a model of a log is fitted on; of more, every second, fourth, … is taken."""
+"""The most decisions that a model of a log is fitted on; of a longer log every second, fourth, … is taken."""
 
 
 _Linear = tuple[FloatArray, float, bool]
-"""Weights, intercept, and whether the sum is a logit."""
+"""Weights, intercept, and whether their sum is a logit."""
 
 
-class Model(Protocol):
-    """What learns a reward from features: anything in the manner of scikit-learn.
+class RewardModel(Protocol):
+    """A model that learns a reward from features, with the methods of scikit-learn.
 
-    One that also has ``predict_proba`` is taken as a classifier of rewards of 0 and 1.
+    A model that also has ``predict_proba`` is taken as a classifier of rewards of 0 and 1.
     """
 
     def fit(self, features: Any, reward: FloatArray) -> Any:
@@ -44,12 +44,12 @@ class Model(Protocol):
         ...
 
     def predict(self, features: Any) -> FloatArray:
-        """Predict rewards (n,)."""
+        """Return predicted rewards (n,)."""
         ...
 
 
-def default_model(reward: FloatArray) -> Model:
-    """Give logistic regression for rewards of 0 and 1, ridge regression for others.
+def default_model(reward: FloatArray) -> RewardModel:
+    """Return logistic regression for rewards of 0 and 1, ridge regression for other rewards.
 
     Raises
     ------
@@ -61,16 +61,16 @@ def default_model(reward: FloatArray) -> Model:
     except ImportError as error:
         raise NotAvailable("reward models need scikit-learn: install the extra 'models'") from error
     binary = bool(np.isin(reward, (0.0, 1.0)).all())
-    model: Model = LogisticRegression(C=1.0, max_iter=500) if binary else Ridge(alpha=1.0)
+    model: RewardModel = LogisticRegression(C=1.0, max_iter=500) if binary else Ridge(alpha=1.0)
     return model
 
 
 def fold_of(shopper: Any, folds: int) -> int:
-    """Give a shopper's fold, always the same."""
+    """Return a shopper's fold, which is always the same."""
     return zlib.crc32(str(shopper).encode()) % folds
 
 
-def cross_fitted(
+def cross_fit(
     context: FloatArray,
     action: NDArray[np.int64],
     reward: FloatArray,
@@ -78,9 +78,9 @@ def cross_fitted(
     *,
     shoppers: Labels | None = None,
     folds: int = 3,
-    model: Callable[[], Model] | None = None,
+    model: Callable[[], RewardModel] | None = None,
 ) -> FloatArray:
-    """Predict the reward of every joint action in every context, cross-fitted by shopper: (n, K).
+    """Return predicted rewards of every joint action in every context, cross-fitted by shopper: (n, K).
 
     Parameters
     ----------
@@ -89,25 +89,25 @@ def cross_fitted(
     actions
         K.
     shoppers
-        (n,); None: every row stands for itself.
+        (n,); None: all rows are independent.
     model
-        Makes a fresh model; default: `default_model`. It sees the joint action's indicator and its products with the
-        context (a coefficient per feature and joint action).
+        Makes a new model; default: `default_model`. Its features are the joint action's indicator and the products of
+        the indicator with the context (a coefficient per feature and joint action).
     """
     names = np.arange(len(reward)) if shoppers is None else shoppers
     fold = np.array([fold_of(name, folds) for name in names.tolist()])
     predicted = np.empty((len(reward), actions))
     for number in range(folds):
-        own, others = fold == number, fold != number
-        fitted = _Fitted.of(model, crossed(context[others], action[others], actions), reward[others])
-        for each in range(actions):
-            every = np.full(int(own.sum()), each)
-            predicted[own, each] = fitted.predict(crossed(context[own], every, actions))
+        inside, outside = fold == number, fold != number
+        fitted = _Fitted.of(model, cross_features(context[outside], action[outside], actions), reward[outside])
+        for column in range(actions):
+            same_action = np.full(int(inside.sum()), column)
+            predicted[inside, column] = fitted.predict(cross_features(context[inside], same_action, actions))
     return predicted
 
 
-def crossed(context: FloatArray, action: NDArray[np.int64], actions: int) -> csr_matrix:
-    """Give the features of a joint action in a context: its indicator, and its products with the context, sparse."""
+def cross_features(context: FloatArray, action: NDArray[np.int64], actions: int) -> csr_matrix:
+    """Return the features of joint actions in contexts, sparse: indicators, and their products with the contexts."""
     count, width = context.shape
     indicator = csr_matrix((np.ones(count), (np.arange(count), action)), shape=(count, actions))
     columns = action[:, None] * width + np.arange(width)
@@ -118,13 +118,13 @@ def crossed(context: FloatArray, action: NDArray[np.int64], actions: int) -> csr
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A fitted model, or the mean reward where there was nothing to tell apart."""
+    """A fitted model, or the mean reward where all rewards were equal."""
 
     model: Any
     mean: float
 
     @classmethod
-    def of(cls, make: Callable[[], Model] | None, features: Any, reward: FloatArray) -> _Fitted:
+    def of(cls, make: Callable[[], RewardModel] | None, features: Any, reward: FloatArray) -> _Fitted:
         if len(reward) == 0 or reward.min() == reward.max():
             return cls(None, float(reward[0]) if len(reward) else 0.0)
         model = make() if make is not None else default_model(reward)
@@ -140,14 +140,14 @@ class _Fitted:
 
 
 class LogModel:
-    """The default reward model of a log: tokens of the context, crossed with those of the joint action, hashed.
+    """The default reward model of a log: tokens of the context, crossed with tokens of the joint action, hashed.
 
-    HOLD is 0 by definition in the service's own log, and not fitted there.
+    HOLD has the reward 0 by definition in the service's log, so it is not fitted there.
 
     Parameters
     ----------
     folds
-        Each shopper is predicted by a model of the other folds.
+        A model of the other folds predicts for each shopper.
     """
 
     def __init__(self, folds: int = 3) -> None:
@@ -155,7 +155,7 @@ class LogModel:
         self._linear: list[_Linear] = []
 
     def fit(self, decisions: Iterable[LoggedDecision]) -> LogModel:
-        """Fit on decisions, read once."""
+        """Fit on decisions, which are read once."""
         codes: list[NDArray[np.int64]] = []
         rewards: list[float] = []
         folds: list[int] = []
@@ -173,9 +173,9 @@ class LogModel:
         return self
 
     @staticmethod
-    def _fit(codes: list[NDArray[np.int64]], reward: FloatArray, own: NDArray[np.intp]) -> _Linear:
-        used, features = _sparse([codes[place] for place in own.tolist()])
-        fitted = _Fitted.of(None, features, reward[own])
+    def _fit(codes: list[NDArray[np.int64]], reward: FloatArray, rows: NDArray[np.intp]) -> _Linear:
+        used, features = _sparse([codes[row] for row in rows.tolist()])
+        fitted = _Fitted.of(None, features, reward[rows])
         weights = np.zeros(1 << _BITS)
         if fitted.model is None:
             return weights, fitted.mean, False
@@ -183,31 +183,32 @@ class LogModel:
         return weights, float(np.ravel(fitted.model.intercept_)[0]), hasattr(fitted.model, "predict_proba")
 
     def predict(self, decision: LoggedDecision) -> FloatArray:
-        """Predict for the eligible set (K,)."""
+        """Return predictions for the eligible set (K,)."""
         weights, start, logistic = self._linear[fold_of(decision.shopper_id, self._folds)]
-        found = np.zeros(len(decision.actions))
-        # HOLD alone has other tokens than the sends, and where the service logged it, it is 0 by definition.
-        alike = [place for place, action in enumerate(decision.actions) if action != HOLD]
-        others = [] if decision.of_service else [p for p in range(len(found)) if p not in set(alike)]
-        for places in (alike, others):
+        predicted = np.zeros(len(decision.actions))
+        # HOLD has another number of tokens than the sends; where the service logged it, it is 0 by definition.
+        sends = [place for place, action in enumerate(decision.actions) if action != HOLD]
+        hold = [] if decision.of_service else [place for place in range(len(predicted)) if place not in set(sends)]
+        for places in (sends, hold):
             if places:
-                own = weights[_codes(decision, [decision.actions[place] for place in places])].sum(axis=1) + start
-                found[places] = 1 / (1 + np.exp(-own)) if logistic else own
-        return found
+                sums = weights[_codes(decision, [decision.actions[place] for place in places])].sum(axis=1) + start
+                predicted[places] = 1 / (1 + np.exp(-sums)) if logistic else sums
+        return predicted
 
 
 def _codes(decision: LoggedDecision, actions: Sequence[JointAction | str]) -> NDArray[np.int64]:
-    """Hash the features of joint actions in the decision's context: each token, and each pair across the two sides.
+    """Return the hashed features of joint actions in the decision's context (K, features).
 
-    Shape (K, features); the joint actions must have equally many tokens.
+    The features are the tokens of the joint action, the tokens of the context, and each pair of the two. All joint
+    actions must have the same number of tokens.
     """
     context = context_of(decision)
-    tokens = [token for own in shared_tokens(context).values() for token in own]
-    shared = np.array([_code(token) for token in tokens], dtype=np.int64)
-    own = np.stack([_action_codes(action, _hour(context, action)) for action in actions])
-    pairs = ((own[:, :, None] * _PRIME) ^ shared).reshape(len(actions), -1)
-    every = np.broadcast_to(shared, (len(actions), len(shared)))
-    return np.asarray(np.concatenate([own, every, pairs], axis=1) & ((1 << _BITS) - 1))
+    tokens = [token for namespace in shared_tokens(context).values() for token in namespace]
+    of_context = np.array([_code(token) for token in tokens], dtype=np.int64)
+    of_action = np.stack([_action_codes(action, _hour(context, action)) for action in actions])
+    pairs = ((of_action[:, :, None] * _PRIME) ^ of_context).reshape(len(actions), -1)
+    repeated = np.broadcast_to(of_context, (len(actions), len(of_context)))
+    return np.asarray(np.concatenate([of_action, repeated, pairs], axis=1) & ((1 << _BITS) - 1))
 
 
 def _hour(context: Context, action: JointAction | str) -> int | None:
@@ -231,8 +232,8 @@ def _code(token: str) -> int:
 
 
 def _sparse(codes: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], csr_matrix]:
-    """Give the codes in use (d,) and the features over them (n, d): a solver's time goes with the width."""
-    ends = np.cumsum([0, *(len(own) for own in codes)])
+    """Return the codes in use (d,) and the features over them (n, d): the time of a solver grows with the width."""
+    ends = np.cumsum([0, *(len(row) for row in codes)])
     used, indices = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *codes]), return_inverse=True)
-    # Codes that collide within a row add up, as in the sum of weights that predicts.
+    # Codes that collide within a row add up, as they do in the sum of weights of `LogModel.predict`.
     return used, csr_matrix((np.ones(len(indices)), indices, ends), shape=(len(codes), len(used)))

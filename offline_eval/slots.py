@@ -1,7 +1,7 @@
-"""Marginal weights on slots: whole joint actions rarely match, their channel often does.
+"""Marginal weights on slots: the target's whole joint action is rarely the logged one, its channel often is.
 
-Weights made of two marginal probabilities vary far less than those of whole joint actions (60 to 250 of them), and
-are right as long as the other slots do not change the reward, given these and the context.
+The quotient of two marginal probabilities varies far less than the weight of a whole joint action (among 60 to 250 of
+them). It is right as long as the other slots do not change the reward, given these slots and the context.
 
 References
 ----------
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, IntArray
+from offline_eval.columns import FloatArray, IntArray
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import HOLD, Action, LoggedDecision
 from policies.catalogue.action_space import JointAction
@@ -23,12 +23,12 @@ SLOTS = ("message", "channel", "delay_s")
 
 
 def check_slots(slots: Sequence[str]) -> tuple[str, ...]:
-    """Refuse what is no slot.
+    """Return the slots.
 
     Raises
     ------
     NotAvailable
-        Naming it.
+        Naming the first one that does not exist.
     """
     for slot in slots:
         if slot not in SLOTS:
@@ -36,15 +36,15 @@ def check_slots(slots: Sequence[str]) -> tuple[str, ...]:
     return tuple(slots)
 
 
-def by_slots(decision: LoggedDecision, slots: Sequence[str]) -> IntArray:
-    """Tell which eligible joint actions (K,) share these slots' values: codes from 0, equal where the values are.
+def find_slot_codes(decision: LoggedDecision, slots: Sequence[str]) -> IntArray:
+    """Return a code from 0 for each eligible joint action (K,), equal where the values of these slots are equal.
 
-    HOLD shares with HOLD alone.
+    HOLD has a code of its own.
 
     Raises
     ------
     NotAvailable
-        When the log names its actions by labels of its own, which have no slots.
+        When the actions of the log are labels, which have no slots.
     """
     for action in decision.actions:
         if not isinstance(action, JointAction) and action != HOLD:
@@ -53,19 +53,20 @@ def by_slots(decision: LoggedDecision, slots: Sequence[str]) -> IntArray:
     return np.array([codes.setdefault(_values(action, slots), len(codes)) for action in decision.actions])
 
 
-def marginal_values(predicted: FloatArray, logged: FloatArray, wanted: FloatArray, codes: IntArray) -> FloatArray:
-    """Give what each slot value earns by a reward model that predicts for whole joint actions (K,).
+def average_by_slot(predicted: FloatArray, logged: FloatArray, wanted: FloatArray, codes: IntArray) -> FloatArray:
+    """Return the prediction for each slot value from predictions for whole joint actions (K,).
 
-    That is the mean over the joint actions that share it, as often as the logging policy draws them: the rewards that
-    the weights multiply are so mixed. Where it never goes, the target's mixture stands in.
+    The prediction is the mean over the joint actions with this slot value, weighted by the logging policy's
+    probabilities, because the logged rewards are mixed in this way. Where the logging policy never draws the slot
+    value, the target's probabilities are the weights.
     """
-    share = np.where(summed(logged, codes)[codes] > 0, logged, wanted)
-    mass = summed(share, codes)
-    return np.divide(summed(share * predicted, codes), mass, out=np.zeros_like(mass), where=mass > 0)
+    share = np.where(sum_by_code(logged, codes)[codes] > 0, logged, wanted)
+    mass = sum_by_code(share, codes)
+    return np.divide(sum_by_code(share * predicted, codes), mass, out=np.zeros_like(mass), where=mass > 0)
 
 
-def summed(amounts: FloatArray, codes: IntArray) -> FloatArray:
-    """Sum up by slot value."""
+def sum_by_code(amounts: FloatArray, codes: IntArray) -> FloatArray:
+    """Return the sum of the amounts (K,) of each code."""
     return np.asarray(np.bincount(codes, amounts), dtype=np.float64)
 
 

@@ -1,10 +1,10 @@
-"""A target policy given by a command line of Vowpal Wabbit."""
+"""A target policy that is a command line of Vowpal Wabbit."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
@@ -15,9 +15,10 @@ from policies.models.vw_command_line import VwCommand, VwRefused, split
 class VwTarget:
     """A contextual bandit of Vowpal Wabbit.
 
-    With a model (``-i FILE``) it is evaluated as it is. Without, it learns from each decision after it was asked about
-    it (progressive validation): its value is then that of the policy as it learns, in log order. A log in dsjson is
-    given to it as it is; the service's own as namespaces s (the shopper's side) and a (the joint action).
+    With a model (``-i FILE``) the model is evaluated as it is. Without one, Vowpal Wabbit learns from each decision
+    after its prediction for this decision (progressive validation), and the value is the value of the learning policy,
+    in the order of the log. Vowpal Wabbit gets the lines of a log in dsjson unchanged; of other logs it gets the
+    namespaces s (the shopper's side) and a (the joint action).
 
     Raises
     ------
@@ -33,22 +34,22 @@ class VwTarget:
             raise NotAvailable(str(error)) from error
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
-        """Predict, then learn what was logged."""
+        """Return the prediction, then learn the logged decision."""
         if decision.raw:
-            found = self._command.probabilities_of_dsjson(decision.raw)
+            wanted = self._command.probabilities_of_dsjson(decision.raw)
             if not self._command.is_fixed:
                 self._command.learn_dsjson(decision.raw)
-            return found
+            return wanted
         lines = _lines(decision)
-        found = self._command.probabilities(lines)
+        wanted = self._command.probabilities(lines)
         if not self._command.is_fixed:
             lines[1 + decision.drawn] = f"0:{-decision.reward}:{decision.propensity} {lines[1 + decision.drawn]}"
             self._command.learn(lines)
-        return found
+        return wanted
 
 
 def _lines(decision: LoggedDecision) -> list[str]:
-    shared = " ".join(token for own in shared_tokens(context_of(decision)).values() for token in own)
+    shared = " ".join(token for tokens in shared_tokens(context_of(decision)).values() for token in tokens)
     return [f"shared |s {shared}", *(f"|a {' '.join(_tokens(action))}" for action in decision.actions)]
 
 

@@ -47,7 +47,7 @@ DOORS: dict[str, set[str]] = {
     },
     "alembic": {"decision_service.database.migrations"},
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
-    "jinja2": {"policies.catalogue.templates"},
+    "jinja2": {"policies.catalogue.templates", "offline_eval.reports.html", "decision_service.cli.simulation_page"},
     "fastapi": {"decision_service.api"},
     "pyarrow": {"offline_eval.logs.tables", "benchmarks.scale"},
     "scipy": {"offline_eval"},

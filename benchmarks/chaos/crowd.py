@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import httpx
+import httpx2
 
 from benchmarks.chaos.shop import CHANNELS, LONGEST_DELAY_S, TRIGGERS
 from decision_service.schemas.decision_answer import iso
@@ -76,7 +76,7 @@ class Crowd:
     """
 
     def __init__(
-        self, clients: Sequence[httpx.AsyncClient], *, begin: float, shoppers: int, at_once: int, seed: int
+        self, clients: Sequence[httpx2.AsyncClient], *, begin: float, shoppers: int, at_once: int, seed: int
     ) -> None:
         self._clients = clients
         self._chance = random.Random(seed)
@@ -136,7 +136,7 @@ class Crowd:
             "now": self._time(),
         }
 
-    async def _afterwards(self, body: dict[str, Any], answer: httpx.Response) -> None:
+    async def _afterwards(self, body: dict[str, Any], answer: httpx2.Response) -> None:
         what = self._chance.choices(list(AFTERWARDS), list(AFTERWARDS.values()))[0]
         shopper_id = self._chance.choice(self._shoppers)
         if what == "repeat":
@@ -168,10 +168,10 @@ class Crowd:
     def _time(self) -> str:
         return iso(self.begin + self._chance.randrange(ROUND_S))
 
-    async def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+    async def _post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
         return await self._call("POST", path, body, path.rpartition("/")[2])
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None, name: str) -> httpx.Response:
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None, name: str) -> httpx2.Response:
         client = self._chance.choice(self._clients)
         answer = await client.request(method, path, json=body)
         self.tally.calls[name, answer.status_code] += 1

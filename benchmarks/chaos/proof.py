@@ -9,15 +9,15 @@ from decimal import Decimal
 import numpy as np
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
+from decision_service.state.base import StateStore
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
-from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, decode, unpack
+from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, unpack
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.reference.auditor import Auditor, audit
-
-_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Proof:
 
 async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log that nobody writes to any more, and compare it with the states in Redis."""
-    rows, names = rows_of(log), ShopperKeys((log.stored_fact("salt") or "").encode())
-    found = audit(rows, concurrent=True, key_of=names.key)
+    rows, shopper_keys = rows_of(log), ShopperKeys((log.read_fact("salt") or "").encode())
+    found = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = max(row.at for _, row in rows)
-    folded = _folded([row for _, row in rows], names)
-    store = RedisStateStore.connect(redis_url, log.stored_fact("log_id") or "")
+    folded = _folded([row for _, row in rows], shopper_keys)
+    store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:
-        stored = {key: each.state for key, each in (await store.folded(folded)).items()}
+        stored = {key: each.state for key, each in (await store.read_folded(folded)).items()}
         reached = await store.position()
         budgets = await _budgets_that_differ(store, found, log, now)
     finally:
@@ -62,7 +62,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
         places=sum(map(len, found.places(now).values())),
         violations=Counter(violation.code for violation in found.violations),
         reasons=_reasons(decisions),
-        places_that_differ=_places_that_differ(found, stored, names, now),
+        places_that_differ=_places_that_differ(found, stored, shopper_keys, now),
         states_that_differ=states if reached == rows[-1][0] else [f"position {reached} of {rows[-1][0]}", *states],
         budgets_that_differ=budgets,
     )
@@ -70,29 +70,26 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
 
 def rows_of(log: EventLog) -> list[tuple[int, Row]]:
     """Read the whole log."""
-    rows: list[tuple[int, Row]] = []
-    while some := log.read(rows[-1][0] if rows else 0, _AT_ONCE):
-        rows += [(row.position, decode(row.body)) for row in some]
-    return rows
+    return [(stored.position, stored.row) for stored in read_rows(log)]
 
 
-def _folded(rows: list[Row], names: ShopperKeys) -> dict[ShopperKey, ShopperState]:
+def _folded(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey, ShopperState]:
     """Fold every shopper's state from the log; one who was erased begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
         if isinstance(row, ErasureRow):
             states[ShopperKey(row.key)] = fold(NEW_SHOPPER, row)
         elif isinstance(row, SHOPPER_ROWS) and row.shopper_id and not is_pseudonym(row.shopper_id):
-            key = names.key(row.shopper_id)
+            key = shopper_keys.key(row.shopper_id)
             states[key] = fold(states[key], row)
     return states
 
 
 def _places_that_differ(
-    found: Auditor, stored: dict[ShopperKey, ShopperState], names: ShopperKeys, now: float
+    found: Auditor, stored: dict[ShopperKey, ShopperState], shopper_keys: ShopperKeys, now: float
 ) -> list[str]:
     replayed = {
-        names.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
+        shopper_keys.key(shopper_id): {(each.event_id, each.send_at, each.channel, each.waits) for each in places}
         for shopper_id, places in found.places(now).items()
     }
     kept = {
@@ -106,7 +103,7 @@ def _places_that_differ(
     return [key for key in {*replayed, *kept} if replayed.get(key, set()) != kept.get(key, set())]
 
 
-async def _budgets_that_differ(store: RedisStateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
+async def _budgets_that_differ(store: StateStore, found: Auditor, log: EventLog, now: float) -> list[str]:
     await store.trust(log.head().incarnation)
     costs = found.costs(now)
     spent = (await store.read(ShopperKey("nobody"), list(costs))).spent

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import yaml
 
 from benchmarks.chaos.crowd import Crowd
@@ -83,9 +83,9 @@ async def _measure(plan: Plan, directory: Path, data_dir: Path) -> Ran:
     return Ran([*calm, *stormy, *_proven(proof)], _broken(crowd, proof))
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _client(url: str) -> httpx2.AsyncClient:
     """Make a client with a pool of its own: one pool of hundreds of connections spends its time searching itself."""
-    return httpx.AsyncClient(base_url=url, timeout=120.0, verify=False)  # plain HTTP on this machine
+    return httpx2.AsyncClient(base_url=url, timeout=120.0, verify=False)  # plain HTTP on this machine
 
 
 async def _calm(crowd: Crowd, plan: Plan) -> list[Measured]:
@@ -106,7 +106,7 @@ async def _calm(crowd: Crowd, plan: Plan) -> list[Measured]:
     ]
 
 
-async def _storm(crowd: Crowd, client: httpx.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
+async def _storm(crowd: Crowd, client: httpx2.AsyncClient, redis: EmbeddedRedis, plan: Plan) -> list[Measured]:
     """Kill Redis in the middle of rounds; each time wait until the service is ready by itself."""
     before = crowd.tally.decides.copy()
     resumed = []
@@ -139,7 +139,7 @@ async def kill(redis_pid: int | None, revive: Callable[[], bool], is_ready: Call
     return clock() - begin
 
 
-def _ready(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+def _ready(client: httpx2.AsyncClient) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         return (await client.get("/readyz")).status_code == 200
 

@@ -1,1 +1,1 @@
-"""The HTTP interface: schemas and routes."""
+"""HTTP: one module per noun, one function per route. A route reads, calls the part that knows, and answers."""

@@ -1,230 +1,170 @@
-"""The documentation of the routes: what ``/openapi.json`` says of bodies and answers.
-
-Bodies are read raw for speed, so their schemas are given here, from the very types that validate them.
-"""
+"""The OpenAPI document, made from the routes and the named schemas, for readers and client generators."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import inspect
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from pydantic import BaseModel, TypeAdapter
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
 
-from decision_service.queries.report import report as tally
-from decision_service.queries.report.reporter import ReportAnswer, ReportQuery
-from decision_service.queries.shopper_export import Export
-from decision_service.queries.timeline import TimelineQuery
-from decision_service.schemas.reading_answers import DecisionAnswer, ShopperAnswer, TimelineAnswer
-from decision_service.schemas.requests import (
-    ClockBody,
-    DecideBody,
-    MomentBody,
-    OutcomeBody,
-    PreferencesBody,
-    ShopperEventBody,
-)
-from policies.catalogue.document import Catalogue
+from decision_service.api.components import component_schemas, reference, simplify
+from decision_service.api.problems import MEDIA_TYPE, status_of
+from decision_service.errors import Malformed, ServiceError, TooLarge, Unavailable
+from decision_service.schemas.problems import Problem
 
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "errors"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-    },
+TITLE, VERSION = "Notification decision service", "1"
+
+_DESCRIPTION = """The service decides which notification a shopper gets, on which channel and when, or sends none.
+
+Times are ISO 8601 with a zone; answers are in UTC. Durations are in seconds, and their names end with `_s`. Unknown \
+fields are refused by name. Every error is a problem document (RFC 9457)."""
+
+_TAGS = {
+    "Decisions": "Decide, activate or cancel a send, explain a decision.",
+    "Feedback": "Outcomes of the notifications that were sent.",
+    "Shoppers": "Events, preferences and data of shoppers, and the decisions about them.",
+    "Catalogue": "The messages that may be sent, and the rules for them.",
+    "Report": "Decisions and their outcomes in numbers.",
+    "Operate": "Probes, metrics, and the clock of simulations.",
+}
+
+REPLAYED = {
+    "Idempotent-Replay": {
+        "description": "`true`: the event id was decided before, and the answer has the bytes of the first answer.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+CATALOGUE_VERSION = {"Catalog-Version": {"description": "The version of the catalogue.", "schema": {"type": "integer"}}}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "The seconds to wait before the next try.", "schema": {"type": "integer"}}
 }
 
 
 @dataclass(frozen=True)
-class RouteDoc:
-    """One route: its method, path, the endpoint's name, what it takes and what it answers."""
+class Reads:
+    """The body that an operation reads: its type, an example, and whether it may be absent."""
 
-    method: str
-    path: str
-    name: str
-    summary: str
-    body: Any = None
-    status: int = 200
-    query: type[BaseModel] | None = None
-    answer: Any = None
-    description: str = ""
+    body: type
+    example: object
     optional: bool = False
 
+    def request_body(self) -> dict[str, Any]:
+        """Describe the body for OpenAPI."""
+        content = {"schema": reference(self.body), "example": self.example}
+        return {"required": not self.optional, "content": {"application/json": content}}
 
-def route_docs() -> tuple[RouteDoc, ...]:
-    """List the routes."""
-    return (
-        RouteDoc("POST", "/v1/decide", "decide", "Decide which notification to send, or none", DecideBody),
-        RouteDoc(
-            "POST",
-            "/v1/decide/batch",
-            "decide_batch",
-            "Decide up to 1,000 requests in order",
-            {"decisions": list[DecideBody]},
-        ),
-        RouteDoc(
-            "POST",
-            "/v1/feedback",
-            "feedback",
-            "Tell what happened to decisions; one event or up to 1,000",
-            {"events": list[OutcomeBody]},
-            202,
-        ),
-        RouteDoc(
-            "POST",
-            "/v1/decisions/{event_id:path}/activate",
-            "activate",
-            "Ask once more, because the send is about to leave",
-            MomentBody,
-            optional=True,
-            description="The first answer stands. Delivered after its send time, a send counts from that moment under "
-            "caps, gaps, windows and the day's budget, which is not asked again. More than an hour after it the answer "
-            "is `expired`, whether activation was deferred or not. A send that was not deferred counts as sent once "
-            "its attribution window is over, also where the answer is no after that.",
-        ),
-        RouteDoc(
-            "POST",
-            "/v1/decisions/{event_id:path}/cancel",
-            "cancel",
-            "Take a send back that will not leave",
-            MomentBody,
-            optional=True,
-        ),
-        RouteDoc(
-            "GET",
-            "/v1/decisions/{event_id:path}",
-            "decision",
-            "Explain a decision",
-            answer=DecisionAnswer,
-            description="Everything the log knows of it: context, every excluded joint action with its reason, the "
-            "distribution, the draw, versions, what became of the send, outcomes, reward, and what was learned.",
-        ),
-        RouteDoc(
-            "POST",
-            "/v1/events",
-            "events",
-            "Tell what shoppers did; one event or up to 1,000",
-            {"events": list[ShopperEventBody]},
-            202,
-        ),
-        RouteDoc("GET", "/v1/shoppers/{shopper_id:path}/preferences", "preferences", "Give a shopper's preferences"),
-        RouteDoc(
-            "PUT",
-            "/v1/shoppers/{shopper_id:path}/preferences",
-            "put_preferences",
-            "Change a shopper's preferences; what is absent keeps its value",
-            PreferencesBody,
-        ),
-        RouteDoc(
-            "GET",
-            "/v1/shoppers/{shopper_id:path}/timeline",
-            "timeline",
-            "Give every decision about a shopper with its reason, the latest first",
-            query=TimelineQuery,
-            answer=TimelineAnswer,
-            description="What was evaluated, sent or held and why, whether a send left, and its outcomes. The next "
-            "page is asked for with `before` = `next_before`, until that is null. A shopper never seen has no "
-            "decisions.",
-        ),
-        # Behind the longer paths: a shopper's id may hold slashes.
-        RouteDoc(
-            "GET",
-            "/v1/shoppers/{shopper_id:path}",
-            "shopper",
-            "Export all that is stored about a shopper",
-            answer=ShopperAnswer,
-            description=(Export.__doc__ or "").partition("\n\n")[2].partition("    Parameters")[0].strip(),
-        ),
-        RouteDoc(
-            "GET",
-            "/v1/report",
-            "report",
-            "Report what was decided and what came of it, straight from the log",
-            query=ReportQuery,
-            answer=ReportAnswer,
-            description=(tally.__doc__ or "").partition("\n\n")[2].strip(),
-        ),
-        RouteDoc("DELETE", "/v1/shoppers/{shopper_id:path}", "erase", "Erase a shopper", status=204),
-        RouteDoc("GET", "/v1/catalog", "catalog", "Give the catalogue in force"),
-        RouteDoc(
-            "PUT", "/v1/catalog", "put_catalog", "Let another catalogue come into force on every replica", Catalogue
-        ),
-        RouteDoc("POST", "/v1/clock", "clock", "Let time pass (request clock only)", ClockBody),
-        RouteDoc("GET", "/healthz", "healthz", "Alive"),
-        RouteDoc("GET", "/readyz", "readyz", "Can decide: state, log and model are at hand"),
-        RouteDoc("GET", "/metrics", "metrics", "Prometheus metrics"),
+
+@dataclass(frozen=True)
+class Answers:
+    """The answer of an operation that succeeds.
+
+    Parameters
+    ----------
+    schema
+        A type or a union of `components`; None: a text, or nothing.
+    example
+        An answer as it comes when the examples of all operations are sent to a new service.
+    status, headers, media_type
+        Of the answer; without a media type it has no content.
+    """
+
+    schema: type | str | None = None
+    example: object = None
+    status: int = 200
+    headers: Mapping[str, Any] | None = None
+    media_type: str | None = "application/json"
+
+    def response(self) -> dict[str, Any]:
+        """Describe the answer for OpenAPI."""
+        content: dict[str, Any] = {"schema": {"type": "string"} if self.schema is None else reference(self.schema)}
+        if self.example is not None:
+            content["example"] = self.example
+        response: dict[str, Any] = {"description": "Success"}
+        if self.media_type is not None:
+            response["content"] = {self.media_type: content}
+        if self.headers is not None:
+            response["headers"] = self.headers
+        return response
+
+
+def describe(
+    operation_id: str,
+    summary: str,
+    answers: Answers,
+    *,
+    reads: Reads | None = None,
+    errors: Sequence[type[ServiceError]] = (),
+) -> dict[str, Any]:
+    """Make the arguments of a route's decorator that document the route.
+
+    Parameters
+    ----------
+    operation_id, summary
+        The name of the operation in generated clients, and one line about it.
+    answers, reads
+        The successful answer, and the body.
+    errors
+        The errors that the operation raises, beside those of a body that cannot be read.
+    """
+    raised = {*errors, *((Malformed, TooLarge) if reads is not None else ())}
+    return {
+        "operation_id": operation_id,
+        "summary": summary,
+        "status_code": answers.status,
+        "response_class": Response,
+        "responses": {answers.status: answers.response(), **_problems(raised)},
+        "openapi_extra": None if reads is None else {"requestBody": reads.request_body()},
+    }
+
+
+def _problems(errors: set[type[ServiceError]]) -> dict[int | str, Any]:
+    content = {MEDIA_TYPE: {"schema": reference(Problem)}}
+    problems: dict[int | str, Any] = {}
+    for error in sorted(errors, key=status_of):
+        headers = {"headers": _RETRY_AFTER} if error.retry_after_s is not None else {}
+        problems[status_of(error).value] = {"description": inspect.getdoc(error), "content": content, **headers}
+    if Unavailable in errors:
+        problems[429] = {"description": "Too many requests are waiting.", "headers": _RETRY_AFTER}
+    problems["default"] = {"description": "Any other problem.", "content": content}
+    return problems
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Make the OpenAPI document of an application: its routes and the schemas of their bodies and answers."""
+    document = get_openapi(
+        title=TITLE,
+        version=VERSION,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": description} for name, description in _TAGS.items()],
+        servers=[{"url": "/"}],
     )
+    for operation in _operations(document):
+        operation["description"] = inspect.cleandoc(operation.get("description", operation["summary"]))
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = simplify(parameter["schema"], {})
+    document["components"] = {
+        "schemas": component_schemas(),
+        "securitySchemes": {
+            "key": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "Reserved for later: the service does not ask for a key yet.",
+            }
+        },
+    }
+    document["security"] = [{}, {"key": []}]
+    return document
 
 
-def documented(route: RouteDoc) -> dict[str, Any]:
-    """Give the OpenAPI of a route's parameters, body, answer and problems."""
-    problem = {"content": {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}}
-    extra: dict[str, Any] = {"responses": {"default": {"description": "A problem (RFC 9457)", **problem}}}
-    if route.description:
-        extra["description"] = route.description
-    if parameters := [*_path_parameters(route.path), *_query_parameters(route.query)]:
-        extra["parameters"] = parameters
-    if route.answer is not None:
-        content = {"application/json": {"schema": _answer_schema(route.answer)}}
-        extra["responses"][str(route.status)] = {"description": "Successful Response", "content": content}
-    if route.body is not None:
-        extra["requestBody"] = {
-            "required": not route.optional,
-            "content": {"application/json": {"schema": _schema(route.body)}},
-        }
-    return extra
+def openapi_text(app: FastAPI) -> str:
+    """Write the OpenAPI document as it is kept in ``docs/openapi.json``."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
-    for name in re.findall(r"{(\w+)(?::path)?}", path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 255}}
-
-
-def _query_parameters(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
-    if query is None:
-        return
-    schema = _schema(query)
-    for name, own in schema["properties"].items():
-        told = {"description": own["description"]} if "description" in own else {}
-        yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": own, **told}
-
-
-def _answer_schema(answer: Any) -> dict[str, Any]:
-    (schema,), components = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
-    return _inline({**schema, "$defs": components})
-
-
-def _schema(body: Any) -> dict[str, Any]:
-    if isinstance(body, dict):
-        ((name, kind),) = body.items()
-        return {"type": "object", "required": [name], "properties": {name: _inline(TypeAdapter(kind).json_schema())}}
-    if isinstance(body, type) and issubclass(body, BaseModel):
-        return _inline(body.model_json_schema())
-    raise TypeError(f"{body!r} describes no body")
-
-
-def _inline(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put definitions where they are used: OpenAPI keeps none inside a body's schema."""
-    definitions = schema.pop("$defs", {})
-
-    def resolve(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return resolve(definitions[node["$ref"].rpartition("/")[2]])
-            return {name: resolve(value) for name, value in node.items()}
-        return [resolve(each) for each in node] if isinstance(node, list) else node
-
-    resolved: dict[str, Any] = resolve(schema)
-    return resolved
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]

@@ -6,24 +6,23 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from decision_service.catalogues.file import example
-from decision_service.log.base import Conflict, Entry, EventLog
+from decision_service.errors import FieldError, Invalid
+from decision_service.log.base import DuplicateKey, EventLog, NewRow
 from decision_service.log.keys import catalogue_key
-from decision_service.schemas.problems import FieldError, Invalid
+from decision_service.log.reading import read_rows
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import collisions
 from policies.models.vw import BITS
-from policies.records.rows import CatalogueRow, decode, encode
-
-_ROWS = 1_000
+from policies.records.rows import CatalogueRow
 
 
 def latest_catalogue(log: EventLog) -> CatalogueRow | None:
     """Return the version in force, or None in a new log."""
-    stored = log.last_of_kind(CatalogueRow.kind)
-    row = decode(stored.body) if stored is not None else None
+    stored = log.find_last(CatalogueRow.kind)
+    row = stored.row if stored is not None else None
     return row if isinstance(row, CatalogueRow) else None
 
 
@@ -52,8 +51,8 @@ def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Lit
         if latest is not None and Catalogue.from_document(latest.document) == catalogue:
             return latest.version
         row = CatalogueRow(at, (latest.version if latest else 0) + 1, catalogue.to_document(), source)
-        (result,) = log.append([Entry(row.kind, at, encode(row), key=catalogue_key(row.version))])
-        if not isinstance(result, Conflict):
+        (result,) = log.append([NewRow(row, catalogue_key(row.version))])
+        if not isinstance(result, DuplicateKey):
             return row.version
 
 
@@ -74,9 +73,6 @@ def catalogue_at_start(log: EventLog, from_file: Catalogue | None, at: float) ->
 
 def _last_from_file(log: EventLog) -> Catalogue | None:
     """Return the latest catalogue that came from a file."""
-    after, latest = 0, None
-    while rows := log.read(after, _ROWS, [CatalogueRow.kind]):
-        after = rows[-1].position
-        catalogues = [row for row in (decode(stored.body) for stored in rows) if isinstance(row, CatalogueRow)]
-        latest = next((row for row in reversed(catalogues) if row.source == "file"), latest)
-    return None if latest is None else Catalogue.from_document(latest.document)
+    rows = (stored.row for stored in read_rows(log, kinds=[CatalogueRow.kind]))
+    documents = [row.document for row in rows if isinstance(row, CatalogueRow) and row.source == "file"]
+    return Catalogue.from_document(documents[-1]) if documents else None

@@ -1,4 +1,4 @@
-"""Pictures: plots as SVG text. The only door to matplotlib."""
+"""Charts: plots as SVG text. The only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
 }
 
-# Okabe and Ito (2008): told apart by all kinds of colour vision; the one under test is black.
+# The palette of Okabe and Ito (2008), for all kinds of colour vision; the policy that the page is about is black.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 
 Series = Mapping[str, Sequence[Estimate]]
@@ -33,20 +33,20 @@ _WIDTH = 9.0
 
 
 def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: str = "week", height: float = 3.8) -> str:
-    """Draw one line per name over 1, 2, …; the first one's interval as a band, for more would hide each other."""
+    """Draw one line per name over 1, 2, …; only the first line has its interval as a band, because bands overlap."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
         for name, estimates in series.items():
             colour = colours[name]
             x = range(1, len(estimates) + 1)
-            values = [each.value for each in estimates]
+            values = [estimate.value for estimate in estimates]
             axes.plot(x, values, color=colour, linewidth=2.2 if colour == COLOURS[0] else 1.4, label=name)
-            lows, highs = [each.low for each in estimates], [each.high for each in estimates]
+            lows, highs = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
             if colour == COLOURS[0]:
                 axes.fill_between(x, lows, highs, color=colour, alpha=0.1, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.set_xlim(1, max(2, *(len(each) for each in series.values())))
+        axes.set_xlim(1, max(2, *(len(estimate) for estimate in series.values())))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(*_around(series))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -61,10 +61,11 @@ def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, y
         thickness = 0.8 / len(groups)
         for place, (name, estimates) in enumerate(groups.items()):
             x = [number - 0.4 + (place + 0.5) * thickness for number in range(len(labels))]
-            values = [each.value for each in estimates]
-            spread = [[each.value - each.low for each in estimates], [each.high - each.value for each in estimates]]
+            values = [estimate.value for estimate in estimates]
+            below = [estimate.value - estimate.low for estimate in estimates]
+            above = [estimate.high - estimate.value for estimate in estimates]
             axes.bar(x, values, thickness * 0.92, color=colours[name], label=name)
-            axes.errorbar(x, values, yerr=spread, fmt="none", ecolor="#777777", elinewidth=1.0)
+            axes.errorbar(x, values, yerr=[below, above], fmt="none", ecolor="#777777", elinewidth=1.0)
         _label(axes, labels, ylabel)
         axes.set_ylim(0.0, _around(groups)[1])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -72,8 +73,8 @@ def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, y
 
 
 def _around(series: Series) -> tuple[float, float]:
-    """Give the limits of an axis by the values: with few seeds intervals are wide, and would hide them."""
-    values = [each.value for estimates in series.values() for each in estimates]
+    """Return the limits of an axis from the values alone: with few seeds the intervals are much wider."""
+    values = [estimate.value for estimates in series.values() for estimate in estimates]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.25 * (high - low) or 1.0
     return low - room * (low < 0.0), high + room
@@ -87,12 +88,12 @@ def _label(axes: Axes, labels: Sequence[str], ylabel: str) -> None:
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """Give each name its colour, the same in every plot."""
+    """Return the colour of each name, the same in every plot."""
     return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    drawn = text.getvalue()
-    return drawn[drawn.index("<svg") :]
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

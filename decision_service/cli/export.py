@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
-from decision_service.evaluation.logs import log_url, opened
+from decision_service.evaluation.logs import log_url, open_existing_log
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from offline_eval.errors import EvaluationError, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
@@ -18,14 +18,14 @@ from offline_eval.logs.tables.log import LogEntry, write_log
 
 
 def run(source: str, file: Path) -> int:
-    """Export; return the exit code."""
+    """Export the log to a file; return the exit code."""
     errors = Console(stderr=True)
     try:
         url = log_url(source)
         if url is None:
             raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
-        with opened(url) as log:
-            decisions = LogDecisions(log, ErasedShoppers.stored(log).of)
+        with open_existing_log(url) as log:
+            decisions = LogDecisions(log, ErasedShoppers.stored(log).key_of)
             count = _write(file, decisions, errors)
     except (EvaluationError, OSError) as refusal:
         errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -51,11 +51,11 @@ def _write(file: Path, decisions: LogDecisions, console: Console) -> int:
                 yield entry
 
         if file.suffix in (".dsjson", ".json"):
-            return write_dsjson(file, _evaluated(entries()))
+            return write_dsjson(file, _evaluated_decisions(entries()))
         return write_log(file, entries(), lambda: decisions.catalogues)
 
 
-def _evaluated(entries: Iterator[LogEntry]) -> Iterator[LoggedDecision]:
+def _evaluated_decisions(entries: Iterator[LogEntry]) -> Iterator[LoggedDecision]:
     for entry in entries:
         if entry.role == EVALUATED and entry.decision is not None:
             yield entry.decision

@@ -9,11 +9,11 @@ from pathlib import Path
 import typer
 
 from decision_service.cli.messages import print_error
+from decision_service.errors import Unavailable
 from decision_service.log.base import LogCorrupt, LogUnavailable
 from decision_service.projection.rebuild import NoLog, StateRebuild
 from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.runtime_directory import RuntimeDirectory
-from decision_service.schemas.problems import Unavailable
 from decision_service.settings import Settings, SettingsRefused
 from decision_service.state.base import StateUnavailable
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from decision_service.schemas.decision_answer import iso
 from policies.catalogue.action_space import JointAction
@@ -31,7 +31,7 @@ class RemoteShop:
         With the service's URL as its base.
     """
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         self._client = client
 
     @classmethod
@@ -44,7 +44,7 @@ class RemoteShop:
         ShopRefused
             When it cannot be reached, runs by the wall clock, or has decided before.
         """
-        with httpx.Client(base_url=url, timeout=60.0) as client:
+        with httpx2.Client(base_url=url, timeout=60.0) as client:
             shop = cls(client)
             shop._require_fresh()
             yield shop
@@ -126,7 +126,7 @@ class RemoteShop:
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         try:
             response = self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ShopRefused(f"{self._client.base_url} does not answer: {error}") from None
         if response.is_error:
             raise ShopRefused(f"{method} {path}: {response.status_code} {response.text[:500]}")

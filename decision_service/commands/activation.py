@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from decision_service.log.base import CROSSING, Condition, Fenced, Precluded, Result
-from decision_service.log.base import Conflict as Known
+from decision_service.errors import DecisionConflict, NotFound, Unavailable
+from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
+from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.queries.decision_history import DecisionHistory, add_withdrawals, read_history
-from decision_service.schemas.problems import Conflict, NotFound, Unavailable
-from decision_service.state.base import StateStore, StateUnavailable, Stored
+from decision_service.state.base import StateStore, StateUnavailable, StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import TAKING_BACK
@@ -30,34 +30,26 @@ class Permission:
     deliver: bool
     reason: str | None = None
 
-    def document(self) -> dict[str, object]:
-        """Return the answer on the wire.
-
-        >>> Permission(True).document()
-        {'deliver': True}
-        """
-        return {"deliver": True} if self.deliver else {"deliver": False, "reason": self.reason}
-
 
 class Activations:
     """Activates and cancels decided sends.
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
-    names
+    shopper_keys
         Makes the keys that states are kept under.
     rulebook
         Returns the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._rulebook = rulebook
 
     async def activate(self, event_id: str, now: float) -> Permission:
@@ -69,7 +61,7 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing.
         Unavailable
             When log or state store are away.
@@ -83,19 +75,21 @@ class Activations:
             permission = Permission(reason is None, reason.name if reason is not None else None)
             at, before = await self._row_time(decision, permission, now)
             row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
-            condition = Condition(
-                unless=frozenset({CancellationRow.kind}),
-                before=before,
-                since=stored.position,
-                shoppers=(decision.shopper_id, self._names.key(decision.shopper_id)),
-                kinds=CROSSING,
+            shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
+            condition = AppendCondition(
+                fail_if=(
+                    Query((CancellationRow.kind,), event_id=event_id),
+                    # An activation may move its send and reserves nothing, so no decision may come in between either.
+                    Query((*STATE_CHANGING_KINDS, DecisionRow.kind), shoppers, after=stored.position),
+                ),
+                watermark_below=before,
+                incarnation=self._log_writer.incarnation,
             )
-            draft = Draft(row, activation_key(event_id), self._journal.incarnation, condition)
-            result = await self._journal.append(draft)
-            if isinstance(result, Fenced):
+            result = await self._log_writer.append(NewRow(row, activation_key(event_id), condition))
+            if isinstance(result, StaleIncarnation):
                 raise Unavailable("the state store began anew meanwhile")
-            await self._journal.contained(result.position if isinstance(result, Precluded) else 0)
-            if not isinstance(result, Precluded | Known):
+            await self._log_writer.wait_until_contained(result.position if isinstance(result, ConditionFailed) else 0)
+            if not isinstance(result, ConditionFailed | DuplicateKey):
                 return permission
 
     async def cancel(self, event_id: str, now: float) -> None:
@@ -105,32 +99,36 @@ class Activations:
         ------
         NotFound
             When there is no such decision.
-        Conflict
+        DecisionConflict
             When it sent nothing, an outcome is known already, or its attribution window is over.
         Unavailable
             When the log is away.
         """
-        result: Result | None = None
-        while result is None or (isinstance(result, Precluded) and result.erased):
+        result: AppendResult | None = None
+        while result is None or (isinstance(result, ConditionFailed) and result.shopper_erased):
             history = await self._history(event_id)
             if history.cancellation is not None:
                 return
             decision = history.decision
             row = CancellationRow(now, event_id, decision.shopper_id)
             ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
-            condition = Condition(unless=frozenset({OutcomeRow.kind}), before=ends_at, owner=decision.shopper_id)
-            result = await self._journal.append(Draft(row, cancellation_key(event_id), condition=condition))
-        if isinstance(result, Precluded):
-            raise Conflict("an outcome is known already, or the attribution window is over")
-        await self._journal.contained()
+            condition = AppendCondition(
+                fail_if=(Query((OutcomeRow.kind,), event_id=event_id),),
+                event_owner=decision.shopper_id,
+                watermark_below=ends_at,
+            )
+            result = await self._log_writer.append(NewRow(row, cancellation_key(event_id), condition))
+        if isinstance(result, ConditionFailed):
+            raise DecisionConflict("an outcome is known already, or the attribution window is over")
+        await self._log_writer.wait_until_contained()
 
     async def _history(self, event_id: str) -> DecisionHistory:
         """Read what happened to a decision that sent something."""
-        history = await asyncio.to_thread(read_history, self._journal.log, event_id)
+        history = await asyncio.to_thread(read_history, self._log_writer.log, event_id)
         if history is None:
             raise NotFound(f"there is no decision {event_id!r}")
         if not history.decision.is_delivered:
-            raise Conflict(f"decision {event_id!r} sends nothing ({history.decision.hold_reason})")
+            raise DecisionConflict(f"decision {event_id!r} sends nothing ({history.decision.hold_reason})")
         return history
 
     async def _answer_again(self, history: DecisionHistory, now: float) -> Permission:
@@ -138,7 +136,7 @@ class Activations:
         first = history.activation
         if first is not None and not first.deliver:
             return Permission(False, first.reason)
-        history = await asyncio.to_thread(add_withdrawals, self._journal.log, history)
+        history = await asyncio.to_thread(add_withdrawals, self._log_writer.log, history)
         reason = history.status(now).gate_reason
         return Permission(reason is None, reason)
 
@@ -149,12 +147,12 @@ class Activations:
         """
         if permission.deliver or decision.deferred:
             return now, inf
-        head = await asyncio.to_thread(self._journal.log.head)
+        head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 
-    async def _read(self, decision: DecisionRow) -> Stored:
+    async def _read(self, decision: DecisionRow) -> StoredState:
         try:
-            return await self._store.read(self._names.key(decision.shopper_id))
+            return await self._store.read(self._shopper_keys.key(decision.shopper_id))
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 

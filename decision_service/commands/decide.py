@@ -8,19 +8,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from math import inf
 
 import msgspec
 from ulid import ULID
 
 from decision_service import metrics
 from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.errors import Erased, Invalid, Unavailable, Uncertain
 from decision_service.learning.serving import ServedPolicy
-from decision_service.log.base import UNCONDITIONAL, Appended, Condition, Conflict, Fenced, LogUnavailable, Precluded
+from decision_service.log.base import (
+    Appended,
+    ConditionFailed,
+    DuplicateKey,
+    LogUnavailable,
+    NewRow,
+    StaleIncarnation,
+    StoredRow,
+)
+from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
 from decision_service.log.keys import decision_key
-from decision_service.projection.writer import Draft, LogWriter
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
-from decision_service.schemas.problems import Gone, Invalid, Unavailable, Uncertain
 from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import (
     RESERVED_FOR_S,
@@ -29,14 +37,14 @@ from decision_service.state.base import (
     StateChanged,
     StateStore,
     StateUnavailable,
-    Stored,
+    StoredState,
 )
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.decision_row import decision_row, degraded_row
 from policies.records.request import Exclusion, Request
-from policies.records.rows import DecisionRow, TriggerRecord, decode
+from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
 from policies.shopper.state import NEW_SHOPPER
@@ -44,19 +52,19 @@ from policies.shopper.state import NEW_SHOPPER
 
 @dataclass(frozen=True)
 class DecisionResponse:
-    """The bytes of an answer, and whether they were given before."""
+    """The bytes of an answer, and whether an earlier request got them."""
 
     body: bytes
     replayed: bool = False
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A reserved place, the incarnation of the log that it was taken in, and how long it holds by the log's clock."""
+class _HeldReservation:
+    """A reservation that was made, the log's incarnation at that time, and the log's time until which it holds."""
 
     reservation: Reservation
     incarnation: int | None
-    until: float
+    deadline: float
 
 
 class Decider:
@@ -65,37 +73,37 @@ class Decider:
     Parameters
     ----------
     serving
-        Gives what to decide with; asked once per decision.
-    store, journal
+        Returns the catalogue and the policy to decide with; called once per decision.
+    store, log_writer
         The shoppers' states and the log.
     seed
         The application seed stored with the data.
-    names
-        Gives the keys that states are kept under.
+    shopper_keys
+        The keys that states are kept under.
     """
 
     def __init__(
         self,
         serving: Callable[[], ServedPolicy],
         store: StateStore,
-        journal: LogWriter,
+        log_writer: LogWriter,
         seed: bytes,
-        names: ShopperKeys,
+        shopper_keys: ShopperKeys,
     ) -> None:
         self._serving = serving
         self._store = store
-        self._journal = journal
+        self._log_writer = log_writer
         self._seed = seed
-        self._names = names
+        self._shopper_keys = shopper_keys
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
-        """Answer a request; what was answered is in the log.
+        """Answer a request; the log contains the decision before it is answered.
 
         Raises
         ------
         Invalid
             When the trigger is unknown, or the event id was used with another body.
-        Gone
+        Erased
             When the event id was used by a shopper who was erased.
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
@@ -104,45 +112,45 @@ class Decider:
         try:
             return await self._decide(body, now, fingerprint)
         except (Invalid, Unavailable):
-            # Whatever has changed since, what was answered once is answered again.
-            known = await self._known(body.event_id or "", fingerprint)
-            if known is None:
+            # A repeat gets the first answer again, whatever has changed since.
+            earlier = await self._find_response(body.event_id or "", fingerprint)
+            if earlier is None:
                 raise
-            return known
+            return earlier
 
     async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> DecisionResponse:
         serving = self._serving()
         request = _request(body, now, serving.rulebook)
         try:
             if body.dry_run:
-                decision, _ = await self._drawn(request, serving)
+                decision, _ = await self._draw(request, serving)
                 return DecisionResponse(answer(decision, decision_row(decision)).encode())
-            result = await self._logged(request, serving, fingerprint)
+            result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
             return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
-        if isinstance(result, Fenced):
-            fenced = StateUnavailable("the state store began anew while this was decided")
-            return await self._degrade(request, serving, fingerprint, fenced, dry_run=False)
+        if isinstance(result, StaleIncarnation):
+            stale = StateUnavailable("the state store began anew while this was decided")
+            return await self._degrade(request, serving, fingerprint, stale, dry_run=False)
         return result
 
-    async def _known(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
-        """Give what was answered to an event id before, None where nothing was, or the log cannot be asked."""
+    async def _find_response(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
+        """Return the response that an event id got before, None if it got none or the log cannot be read."""
         if not fingerprint:
             return None
         try:
-            found = await asyncio.to_thread(self._journal.log.find_all, [decision_key(event_id)])
+            rows = await asyncio.to_thread(self._log_writer.log.find_by_key, [decision_key(event_id)])
         except LogUnavailable:
             return None
-        return _replay(Conflict(found[0]), fingerprint) if found else None
+        return _replay(rows[0], fingerprint) if rows else None
 
     async def may_run_out(self, times: Sequence[float]) -> bool:
-        """Tell whether decisions at these times may use up a day's budget, so that their order would matter."""
+        """Return whether decisions at these times may use up a day's budget, so that their order would matter."""
         rulebook = self._serving().rulebook
         if not rulebook.budgets or len(times) < 2:
             return False
         days = sorted({day for at in times for day in budget_days(rulebook, at)})
         try:
-            spent = (await self._store.read(self._names.key(""), days)).spent
+            spent = (await self._store.read(self._shopper_keys.key(""), days)).spent
         except StateUnavailable:
             return False  # nothing will be sent
         return any(
@@ -151,149 +159,152 @@ class Decider:
             for channel, day in days
         )
 
-    async def _read(self, request: Request, rulebook: Rulebook) -> Stored:
-        return await self._store.read(self._names.key(request.shopper_id), budget_days(rulebook, request.now))
+    async def _read(self, request: Request, rulebook: Rulebook) -> StoredState:
+        return await self._store.read(self._shopper_keys.key(request.shopper_id), budget_days(rulebook, request.now))
 
-    async def _drawn(self, request: Request, serving: ServedPolicy) -> tuple[Decision, Stored]:
+    async def _draw(self, request: Request, serving: ServedPolicy) -> tuple[Decision, StoredState]:
         stored = await self._read(request, serving.rulebook)
         return decide(request, stored.state, serving.rulebook, serving.policy, self._seed, stored.spent), stored
 
-    async def _logged(self, request: Request, serving: ServedPolicy, fingerprint: str) -> DecisionResponse | Fenced:
-        """Decide until it is in the log: anew where the shopper was erased meanwhile, of whom nothing may come back."""
+    async def _draw_and_log(
+        self, request: Request, serving: ServedPolicy, fingerprint: str
+    ) -> DecisionResponse | StaleIncarnation:
+        """Decide until the decision is in the log; a shopper who is erased meanwhile is decided for anew."""
         while True:
-            decision, stored = await self._drawn(request, serving)
-            if stored.state.send_of(request.event_id) is not None:  # a repeat, most likely: it takes no second place
-                known = await self._known(request.event_id, fingerprint)
-                if known is not None:
-                    return known
-            result = await self._settle(decision, stored, fingerprint)
-            if not isinstance(result, Precluded):
+            decision, stored = await self._draw(request, serving)
+            if stored.state.send_of(request.event_id) is not None:  # probably a repeat: it reserves nothing
+                earlier = await self._find_response(request.event_id, fingerprint)
+                if earlier is not None:
+                    return earlier
+            result = await self._reserve_and_log(decision, stored, fingerprint)
+            if not isinstance(result, ConditionFailed):
                 return result
 
-    async def _settle(
-        self, decision: Decision, stored: Stored, fingerprint: str
-    ) -> DecisionResponse | Fenced | Precluded:
-        """Reserve and append until both agree: what was drawn stays drawn, whether it may still leave can change.
+    async def _reserve_and_log(
+        self, decision: Decision, stored: StoredState, fingerprint: str
+    ) -> DecisionResponse | StaleIncarnation | ConditionFailed:
+        """Reserve and append until both agree: the drawn action stays, only whether it is delivered can change.
 
-        Precluded only where the shopper was erased.
+        The result is `ConditionFailed` only if the shopper was erased.
         """
-        shopper_id, since = decision.request.shopper_id, stored.position
-        shoppers = (shopper_id, self._names.key(shopper_id))
+        shopper_id = decision.request.shopper_id
+        shoppers = (shopper_id, self._shopper_keys.key(shopper_id))
+        erased = Query((ErasureRow.kind,), shoppers, after=stored.position)
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
-            told = answer(decision, row)  # before the place is taken: what cannot be told takes none
-            place = await self._reserve(decision, stored) if allowed else None
-            if allowed and place is None:
+            rendered = answer(decision, row)  # before reserving: if rendering fails, nothing has been reserved
+            held = await self._reserve(decision, stored) if allowed else None
+            if allowed and held is None:
                 allowed = False
                 continue
-            condition = Condition(
-                shoppers=shoppers,
-                unerased_since=since,
-                since=stored.position if place else None,
-                until=place.until if place else inf,
-            )
-            result = await self._append(row, told, condition, place)
-            if not isinstance(result, Precluded):
+            condition = AppendCondition(fail_if=(erased,))
+            if held is not None:
+                changed = Query(STATE_CHANGING_KINDS, shoppers, after=stored.position)
+                condition = AppendCondition((erased, changed), deadline=held.deadline, incarnation=held.incarnation)
+            result = await self._append(row, rendered, condition, held)
+            if not isinstance(result, ConditionFailed):
                 return result
-            await self._journal.contained(result.position)
-            if result.erased:
+            await self._log_writer.wait_until_contained(result.position)
+            if result.shopper_erased:
                 return result
             stored = await self._read(decision.request, decision.rulebook)
             allowed = allowed and still_allowed(decision, stored.state)
 
-    async def _reserve(self, decision: Decision, stored: Stored) -> _Place | None:
-        """Take the drawn send's place; None when a rule turned meanwhile."""
+    async def _reserve(self, decision: Decision, stored: StoredState) -> _HeldReservation | None:
+        """Reserve the drawn send; None if a rule forbids it by now."""
         send, rulebook = decision.send, decision.rulebook
         if send is None:
             return None
         budget = None if send.critical else rulebook.budgets.get(send.channel)
         reservation = Reservation(
-            shopper=self._names.key(decision.request.shopper_id),
+            shopper=self._shopper_keys.key(decision.request.shopper_id),
             version=stored.version,
             attempt=f"{send.event_id}/{ULID()}",
             send=send,
             catalogue=rulebook.version,
             budget=None if budget is None else millionths(budget),
         )
-        incarnation, until = self._journal.incarnation, self._journal.log.now() + RESERVED_FOR_S
-        while isinstance(taken := await self._store.reserve(reservation), StateChanged):
-            if not still_allowed(decision, taken.stored.state):
+        incarnation, deadline = self._log_writer.incarnation, self._log_writer.log.now() + RESERVED_FOR_S
+        while isinstance(result := await self._store.reserve(reservation), StateChanged):
+            if not still_allowed(decision, result.stored.state):
                 return None
-            reservation = replace(reservation, version=taken.stored.version)
-        if isinstance(taken, NoLongerAllowed):
+            reservation = replace(reservation, version=result.stored.version)
+        if isinstance(result, NoLongerAllowed):
             return None
-        return _Place(reservation, incarnation, until)
+        return _HeldReservation(reservation, incarnation, deadline)
 
     async def _append(
-        self, row: DecisionRow, told: Answer, condition: Condition, place: _Place | None
-    ) -> DecisionResponse | Fenced | Precluded:
-        body = told.encode()
+        self, row: DecisionRow, rendered: Answer, condition: AppendCondition, held: _HeldReservation | None
+    ) -> DecisionResponse | StaleIncarnation | ConditionFailed:
+        body = rendered.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
-        fence = None if place is None else place.incarnation
+        new_row = NewRow(row, decision_key(row.event_id), condition, partial(early_outcomes, row))
         try:
-            result = await self._journal.append(
-                Draft(row, decision_key(row.event_id), fence, condition, partial(early_outcomes, row))
-            )
+            result = await self._log_writer.append(new_row)
         except Uncertain:
-            raise  # the row may be in the log: its claim stays until the store contains what was written by then
+            raise  # the row may be in the log: the reservation stays until the state store contains the rows up to now
         except Unavailable:
-            await self._give_back(place)
+            await self._release(held)
             raise
         if isinstance(result, Appended):
-            if result.followed:  # by withdrawals, perhaps: the next decision is to know them
-                await self._journal.contained()
-            _count(told)
+            if result.follow_ups:  # they may withdraw consent, and the next decision must know that
+                await self._log_writer.wait_until_contained()
+            _count(rendered)
             return DecisionResponse(body)
-        await self._give_back(place)
-        if isinstance(result, Precluded) and self._journal.log.now() > condition.until:
+        await self._release(held)
+        if isinstance(result, ConditionFailed) and self._log_writer.log.now() > condition.deadline:
             raise Unavailable("the reservation took too long")
-        return _replay(result, row.fingerprint) if isinstance(result, Conflict) else result
+        return _replay(result.row, row.fingerprint) if isinstance(result, DuplicateKey) else result
 
-    async def _give_back(self, place: _Place | None) -> None:
-        """Give back what was not used; a store that is away forgets such claims by itself."""
-        if place is not None:
+    async def _release(self, held: _HeldReservation | None) -> None:
+        """Release a reservation that was not used; a store that is away forgets it by itself."""
+        if held is not None:
             try:
-                await self._store.release(place.reservation)
+                await self._store.release(held.reservation)
             except StateUnavailable:
                 return
 
     async def _degrade(
         self, request: Request, serving: ServedPolicy, fingerprint: str, away: StateUnavailable, *, dry_run: bool
     ) -> DecisionResponse:
-        """Hold, because nothing may be sent unguarded; only a critical trigger is told to come again."""
+        """Hold, because nothing may be sent without the rules.
+
+        Raises
+        ------
+        Unavailable
+            For a critical trigger: its caller must try again.
+        """
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
         context = shared_context(request, NEW_SHOPPER, serving.rulebook)
         held_out = is_held_out(self._seed, request.shopper_id, serving.rulebook)
         row = degraded_row(request, serving.rulebook, serving.policy.record, context, held_out=held_out)
         row = msgspec.structs.replace(row, fingerprint=fingerprint)
-        told = degraded_answer(row)
+        rendered = degraded_answer(row)
         if dry_run:
-            return DecisionResponse(told.encode())
-        return _unconditional(await self._append(row, told, UNCONDITIONAL, None))
-
-
-def _unconditional(result: DecisionResponse | Fenced | Precluded) -> DecisionResponse:
-    if not isinstance(result, DecisionResponse):
-        raise Unavailable("the log refused a decision that takes no place")
-    return result
+            return DecisionResponse(rendered.encode())
+        result = await self._append(row, rendered, UNCONDITIONAL, None)
+        if not isinstance(result, DecisionResponse):
+            raise Unavailable("the log refused a decision that reserves nothing")
+        return result
 
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
-    """Name the budgets that a decision made now may have to heed."""
+    """Return the channels and days whose budgets may limit a decision that is made now."""
     days = {utc_day(now + delay) for delay in rulebook.space.delays_s}
     return [(channel, day) for channel in rulebook.budgets for day in sorted(days)]
 
 
-def _count(told: Answer) -> None:
-    metrics.DECISIONS.labels(told.decision, told.hold_reason or "").inc()
+def _count(rendered: Answer) -> None:
+    metrics.DECISIONS.labels(rendered.decision, rendered.hold_reason or "").inc()
 
 
-def _replay(conflict: Conflict, fingerprint: str) -> DecisionResponse:
-    winner = decode(conflict.row.body)
+def _replay(stored: StoredRow, fingerprint: str) -> DecisionResponse:
+    """Return the response of a decision that is in the log already."""
+    winner = stored.row
     if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
-        raise Gone("this decision's shopper was erased")
+        raise Erased("this decision's shopper was erased")
     if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
@@ -301,7 +312,7 @@ def _replay(conflict: Conflict, fingerprint: str) -> DecisionResponse:
 
 
 def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
-    """Fill in the catalogue's defaults."""
+    """Return the request of a body, with the catalogue's defaults filled in."""
     known = rulebook.catalogue.triggers
     for number, trigger in enumerate(body.triggers):
         if trigger.type not in known:
@@ -318,27 +329,27 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
         )
         for trigger in body.triggers
     )
-    exclude = tuple(Exclusion(each.message, each.channel, each.delay_s) for each in body.exclude)
+    exclude = tuple(Exclusion(part.message, part.channel, part.delay_s) for part in body.exclude)
     event_id = body.event_id or str(ULID())
     return Request(event_id, body.shopper_id, triggers, now, body.context, exclude, body.defer_activation)
 
 
 def _fingerprint(body: DecideBody) -> str:
-    """Name a body as parsed, its own defaults filled in, so that formatting does not matter.
+    """Return a hash of a parsed body with the schema's defaults filled in, so that formatting does not matter.
 
-    What the catalogue fills in is left out: a repeat is the same after the catalogue has changed.
+    The catalogue's defaults are left out: a repeat has the same hash after the catalogue has changed.
     """
-    said = _plain(body.model_dump(exclude={"event_id"}))
-    return hashlib.blake2b(msgspec.json.encode(said, order="deterministic"), digest_size=16).hexdigest()
+    content = _plain(body.model_dump(exclude={"event_id"}))
+    return hashlib.blake2b(msgspec.json.encode(content, order="deterministic"), digest_size=16).hexdigest()
 
 
 def _plain(value: object) -> object:
-    """Give what is equal one spelling: instants of every offset, and whole numbers with or without a point."""
+    """Return equal values in one form: times of every offset as seconds, whole numbers as integers."""
     match value:
         case dict():
-            return {key: _plain(each) for key, each in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(each) for each in value]
+            return [_plain(item) for item in value]
         case datetime():
             return _plain(value.timestamp())
         case float() if value.is_integer():

@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from decision_service.log.base import UNCONDITIONAL, Condition
-from decision_service.projection.writer import Draft
+from decision_service.log.base import NewRow
+from decision_service.log.condition import UNCONDITIONAL, AppendCondition
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import change_of, is_withdrawal
 
 
-def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[Draft]:
+def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[NewRow]:
     """Return the outcomes to log once more behind their decision: one of each type that changes consent or the send.
 
     Parameters
@@ -32,15 +32,15 @@ def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[Draft]
         return []
     outcomes = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
     effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(decision, row) is not None}
-    return [Draft(row, condition=_condition(row, decision)) for row in effective.values()]
+    return [NewRow(row, condition=_condition(row, decision)) for row in effective.values()]
 
 
 def _with_shopper(row: OutcomeRow, decision: DecisionRow) -> OutcomeRow:
     return msgspec.structs.replace(row, at=decision.at, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
-def _condition(row: OutcomeRow, decision: DecisionRow) -> Condition:
+def _condition(row: OutcomeRow, decision: DecisionRow) -> AppendCondition:
     """Refuse a row that would take a send back after its window has closed: see `decision_service.log.row_times`."""
     if row.type not in TAKING_BACK or decision.window_ends_at is None:
         return UNCONDITIONAL
-    return Condition(before=decision.window_ends_at)
+    return AppendCondition(watermark_below=decision.window_ends_at)

@@ -1,4 +1,4 @@
-"""Erasure of a shopper: out of the state at once, out of the log's rows in the same transaction that says so."""
+"""Erasure of a shopper: from the state at once, from the log in the transaction that appends the erasure row."""
 
 from __future__ import annotations
 
@@ -7,77 +7,73 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from decision_service.log.base import Entry, LogRow, LogUnavailable, Rewritten
-from decision_service.log.row_times import row_encoder
+from decision_service.errors import Unavailable
+from decision_service.log.base import LogUnavailable, NewRow, Replacement, StoredRow
 from decision_service.projection.writer import LogWriter
-from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.catalogue.rulebook import Rulebook
 from policies.records.erasure import anonymous, erasure
-from policies.records.rows import SHOPPER_ROWS, EventRow, decode, encode
+from policies.records.rows import SHOPPER_ROWS, EventRow
 
 
 class Erasure:
     """Erases shoppers.
 
-    What stays is the salted hash of the id, which withholds consent on every channel until preferences are
-    put again, and rows under a random pseudonym. Erasing again, or a shopper never seen, is fine.
+    Two things stay: the salted hash of the id, which withholds consent for every channel until preferences are put
+    again, and the rows, under a random pseudonym. A shopper may be erased again, or without ever having been seen.
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
-    names
-        Gives the keys that states are kept under.
+    shopper_keys
+        The keys that states are kept under.
     rulebook
-        Gives the catalogue in force.
+        Returns the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, names: ShopperKeys, rulebook: Callable[[], Rulebook]
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._rulebook = rulebook
 
     async def erase(self, shopper_id: str, now: float) -> None:
-        """Erase a shopper; the next decision knows nobody of this id, and sends nothing.
+        """Erase a shopper; the next decision finds an empty state, and sends nothing.
 
         Raises
         ------
         Unavailable
             When the log is away: nothing was erased.
         """
-        key = self._names.key(shopper_id)
+        key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
-        with suppress(StateUnavailable):  # its row alone precludes a decide that is running
+        with suppress(StateUnavailable):  # the erasure row alone stops a decision that is under way
             await self._store.withdraw(withdrawals)
         try:
-            row = await asyncio.to_thread(self._journal.log.rewrite, shopper_id, _Anonymous(key, now))
+            row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
         except LogUnavailable as error:
             raise Unavailable("the log cannot be written") from error
-        await self._journal.contained(row.position)
+        await self._log_writer.wait_until_contained(row.position)
 
 
 @dataclass(frozen=True)
-class _Anonymous:
-    """Takes a shopper out of rows."""
+class AnonymousRows:
+    """Puts a pseudonym in place of a shopper."""
 
     key: ShopperKey
     at: float
     pseudonym: str = field(default_factory=pseudonym)
 
-    def rewritten(self, row: LogRow) -> Rewritten:
-        """Give a row without its shopper; the key of a shopper event is made of what it said."""
-        known = decode(row.body)
-        if not isinstance(known, SHOPPER_ROWS):
+    def rewrite(self, row: StoredRow) -> Replacement:
+        """Return a row without its shopper; the key of a shopper event, which contains what it says, is dropped."""
+        if not isinstance(row.row, SHOPPER_ROWS):
             raise TypeError(f"row {row.position} is about no shopper")
-        body = encode(anonymous(known, self.pseudonym))
-        return Rewritten(self.pseudonym, body, keyless=isinstance(known, EventRow))
+        return Replacement(anonymous(row.row, self.pseudonym), keeps_key=not isinstance(row.row, EventRow))
 
-    def last_word(self, rows: Sequence[LogRow]) -> Entry:
-        """Say that the shopper was erased; found by the key, never by the id."""
-        row = erasure((decode(row.body) for row in rows), self.at, self.pseudonym, self.key)
-        return Entry(row.kind, row.at, encode(row), shopper_id=self.key, dated=row_encoder(row))
+    def final_row(self, rows: Sequence[StoredRow]) -> NewRow:
+        """Return the row that says that the shopper was erased."""
+        return NewRow(erasure((row.row for row in rows), self.at, self.pseudonym, self.key))

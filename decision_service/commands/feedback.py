@@ -10,16 +10,17 @@ from math import inf
 
 import msgspec
 
-from decision_service.log.base import Appended, Condition, Conflict, Precluded, Result
+from decision_service.errors import FieldError
+from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
+from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.keys import decision_key, outcome_key
 from decision_service.log.row_times import late_row_time
-from decision_service.projection.writer import Draft, LogWriter
-from decision_service.schemas.problems import FieldError
+from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
-from policies.records.rows import DecisionRow, OutcomeRow, decode
+from policies.records.rows import DecisionRow, OutcomeRow
 from policies.sends import is_late, is_withdrawal
 
 AHEAD_S = 300.0
@@ -28,7 +29,7 @@ AHEAD_S = 300.0
 
 @dataclass(frozen=True)
 class Status:
-    """What became of one item: accepted, duplicate, late, unknown, or invalid with the field."""
+    """The status of one item: accepted, duplicate, late, unknown, or invalid with the field."""
 
     status: str
     error: FieldError | None = None
@@ -38,67 +39,72 @@ ACCEPTED, DUPLICATE, LATE, UNKNOWN = (Status(name) for name in ("accepted", "dup
 
 
 def invalid(field: str, message: str) -> Status:
-    """Refuse one item."""
+    """Return the status of an item that is refused."""
     return Status("invalid", FieldError(field, message))
 
 
 class Feedback:
-    """Takes outcomes in.
+    """Records outcomes.
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
     checks_future
         Whether an outcome dated well ahead of the clock is refused (wall clock only).
-    names
-        Gives the keys that states are kept under.
+    shopper_keys
+        The keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, journal: LogWriter, names: ShopperKeys, *, checks_future: bool) -> None:
+    def __init__(
+        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, *, checks_future: bool
+    ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._checks_future = checks_future
 
-    async def take(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
-        """Log outcomes and tell of each what became of it."""
+    async def record(self, bodies: Sequence[OutcomeBody], now: float) -> list[Status]:
+        """Log outcomes, and return the status of each."""
         statuses = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         while left := {number: body for number, body in enumerate(bodies) if number not in statuses}:
-            statuses |= await self._take(left, now)
+            statuses |= await self._try_to_log(left, now)
         return [statuses[number] for number in range(len(bodies))]
 
-    async def _take(self, bodies: Mapping[int, OutcomeBody], now: float) -> dict[int, Status]:
-        """Log outcomes; those whose decision showed up, or whose window closed, at that moment are left out."""
+    async def _try_to_log(self, bodies: Mapping[int, OutcomeBody], now: float) -> dict[int, Status]:
+        """Log outcomes, and return the status of those that were logged.
+
+        An outcome is not logged if meanwhile its decision was logged, its shopper was erased or its window closed.
+        """
         decisions = await self._decisions({body.event_id for body in bodies.values()})
         rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in bodies.items()}
         return await self._log(rows, decisions)
 
     async def log_withdrawing(
-        self, drafts: Sequence[Draft], withdrawals: Mapping[int, Sequence[Withdrawal]]
-    ) -> list[Result]:
+        self, rows: Sequence[NewRow], withdrawals: Mapping[int, Sequence[Withdrawal]]
+    ) -> list[AppendResult]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
-        With the state store away the rows alone do: a decision that was made without knowing of them is
-        precluded by its condition from being logged as a send.
+        With the state store away the rows alone withdraw consent: the condition of a decision that was made without
+        these rows fails, so it is not logged as a send.
 
         Parameters
         ----------
-        drafts
-            The rows.
+        rows
+            The rows to be logged.
         withdrawals
-            What the rows withdraw, by their number.
+            The withdrawals by the number of their row.
         """
         with suppress(StateUnavailable):
-            await self._store.withdraw([each for own in withdrawals.values() for each in own])
-        results = await self._journal.append_all(drafts)
+            await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
+        results = await self._log_writer.append_all(rows)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
-        await self._retract([each for number in repeated for each in withdrawals[number]])
-        await self._journal.contained()
+        await self._retract([withdrawal for number in repeated for withdrawal in withdrawals[number]])
+        await self._log_writer.wait_until_contained()
         return results
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Take back what was not logged: with a repeat, consent may have been given again since the first time."""
+        """Undo withdrawals that were not logged: consent may have been given again since the row that they repeat."""
         try:
             await self._store.retract(withdrawals)
         except StateUnavailable:
@@ -113,31 +119,29 @@ class Feedback:
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
-        found = await asyncio.to_thread(self._journal.log.find_all, keys)
-        decisions = (decode(row.body) for row in found)
-        return {row.event_id: row for row in decisions if isinstance(row, DecisionRow)}
+        stored = await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
+        return {row.row.event_id: row.row for row in stored if isinstance(row.row, DecisionRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
-        """Log outcomes, but those whose shopper was erased since their decision was read, or whose window closed."""
         watermark = await self._watermark(rows.values())
-        drafts = [_draft(row, decisions.get(row.event_id), watermark) for row in rows.values()]
+        new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
-            number: [Withdrawal.of(self._names.key(row.shopper_id), row.channel)]
+            number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
             if is_withdrawal(row) and row.shopper_id is not None and row.channel is not None
         }
-        results = await self.log_withdrawing(drafts, withdrawals)
+        results = await self.log_withdrawing(new_rows, withdrawals)
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)
-            if not isinstance(result, Precluded)
+            if not isinstance(result, ConditionFailed)
         }
 
     async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
-        """Tell how far the log's time is, where rows depend on it."""
+        """Return the log's watermark where the time of rows depends on it."""
         if not any(row.type in TAKING_BACK for row in rows):
             return -inf
-        return (await asyncio.to_thread(self._journal.log.head)).watermark
+        return (await asyncio.to_thread(self._log_writer.log.head)).watermark
 
 
 def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:
@@ -153,20 +157,21 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
     )
 
 
-def _draft(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> Draft:
-    """Make an outcome's row tell by itself whether it knew its decision, and whether a bounce came in time."""
+def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> NewRow:
+    """Return the row to be logged: it shows by itself whether its decision was known and whether a bounce was late."""
     key = outcome_key(row)
     if decision is None:
-        return Draft(row, key, condition=Condition(unless=frozenset({DecisionRow.kind})))
+        decided = Query((DecisionRow.kind,), event_id=row.event_id)
+        return NewRow(row, key, AppendCondition(fail_if=(decided,)))
     if row.type not in TAKING_BACK:
-        return Draft(row, key, condition=Condition(owner=row.shopper_id))
-    at, before = late_row_time(row.at, decision.window_ends_at, watermark)
-    condition = Condition(owner=row.shopper_id, before=before)
-    return Draft(msgspec.structs.replace(row, at=at), key, condition=condition)
+        return NewRow(row, key, AppendCondition(event_owner=row.shopper_id))
+    at, watermark_below = late_row_time(row.at, decision.window_ends_at, watermark)
+    condition = AppendCondition(event_owner=row.shopper_id, watermark_below=watermark_below)
+    return NewRow(msgspec.structs.replace(row, at=at), key, condition)
 
 
-def _status(row: OutcomeRow, result: Result, decision: DecisionRow | None) -> Status:
-    if isinstance(result, Conflict):
+def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
+    if isinstance(result, DuplicateKey):
         return DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN

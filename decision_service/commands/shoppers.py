@@ -1,4 +1,4 @@
-"""Shoppers: what they do and what they want."""
+"""Shopper events and preferences."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
-from decision_service.log.base import Conflict
+from decision_service.errors import Invalid, Unavailable
+from decision_service.log.base import DuplicateKey, NewRow
 from decision_service.log.keys import event_key
-from decision_service.projection.writer import Draft, LogWriter
-from decision_service.schemas.preferences import preferences_of
-from decision_service.schemas.problems import Invalid, Unavailable
+from decision_service.projection.writer import LogWriter
+from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
@@ -20,40 +20,46 @@ from policies.records.rows import EventRow, PreferencesRow, QuietHours
 
 
 class Shoppers:
-    """Takes shopper events and preferences in.
+    """Records shopper events and preferences.
 
     Parameters
     ----------
-    store, journal
+    store, log_writer
         The shoppers' states and the log.
     feedback
-        Knows how consent is withdrawn.
-    names
-        Gives the keys that states are kept under.
+        Logs rows that withdraw consent.
+    shopper_keys
+        The keys that states are kept under.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
     def __init__(
-        self, store: StateStore, journal: LogWriter, feedback: Feedback, names: ShopperKeys, *, checks_future: bool
+        self,
+        store: StateStore,
+        log_writer: LogWriter,
+        feedback: Feedback,
+        shopper_keys: ShopperKeys,
+        *,
+        checks_future: bool,
     ) -> None:
         self._store = store
-        self._journal = journal
-        self._names = names
+        self._log_writer = log_writer
+        self._shopper_keys = shopper_keys
         self._feedback = feedback
         self._checks_future = checks_future
 
-    async def saw(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
-        """Log shopper events; the next decision knows them."""
+    async def record_events(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
+        """Log shopper events; the next decision knows them. Return the status of each."""
         refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
         rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        drafts = [
-            Draft(row, key=event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
+        new_rows = [
+            NewRow(row, event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
         ]
-        results = await self._journal.append_all(drafts)
-        await self._journal.contained()
+        results = await self._log_writer.append_all(new_rows)
+        await self._log_writer.wait_until_contained()
         statuses = refused | {
-            number: DUPLICATE if isinstance(result, Conflict) else ACCEPTED
+            number: DUPLICATE if isinstance(result, DuplicateKey) else ACCEPTED
             for number, result in zip(rows, results, strict=True)
         }
         return [statuses[number] for number in range(len(bodies))]
@@ -66,10 +72,10 @@ class Shoppers:
             return invalid("attributes.value", "must be a number of at least 0")
         return None
 
-    async def prefer(
+    async def change_preferences(
         self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
-    ) -> dict[str, object]:
-        """Change preferences and give them all as they are then.
+    ) -> PreferencesAnswer:
+        """Change preferences, and return all of them.
 
         Raises
         ------
@@ -78,13 +84,13 @@ class Shoppers:
         """
         _check_preferences(body, catalogue)
         row = _preferences(shopper_id, body, now)
-        key = self._names.key(shopper_id)
+        key = self._shopper_keys.key(shopper_id)
         withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
-        await self._feedback.log_withdrawing([Draft(row)], {0: withdrawals})
-        return await self.preferences(shopper_id, catalogue)
+        await self._feedback.log_withdrawing([NewRow(row)], {0: withdrawals})
+        return await self.read_preferences(shopper_id, catalogue)
 
-    async def preferences(self, shopper_id: str, catalogue: Catalogue) -> dict[str, object]:
-        """Give a shopper's preferences, the catalogue's defaults where the shopper has said nothing.
+    async def read_preferences(self, shopper_id: str, catalogue: Catalogue) -> PreferencesAnswer:
+        """Return a shopper's preferences, with the catalogue's defaults where the shopper has stated none.
 
         Raises
         ------
@@ -92,24 +98,24 @@ class Shoppers:
             When the state store is away.
         """
         try:
-            state = (await self._store.read(self._names.key(shopper_id))).state
+            state = (await self._store.read(self._shopper_keys.key(shopper_id))).state
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
         return preferences_of(state, catalogue)
 
 
 def _preferences(shopper_id: str, body: PreferencesBody, now: float) -> PreferencesRow:
-    """Write down what a body says; what it does not mention stays as it is."""
+    """Return the row of a body: what the body does not mention stays as it is."""
     quiet = body.quiet_hours
-    said = {
+    values = {
         "time_zone": body.time_zone,
         "locale": body.locale,
         "muted_categories": tuple(body.muted_categories or ()),
         "max_per_week": body.max_per_week,
         "quiet_hours": None if quiet is None else QuietHours(minute_of_day(quiet.start), minute_of_day(quiet.end)),
     }
-    told: dict[str, Any] = {name: value for name, value in said.items() if name in body.model_fields_set}
-    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **told)
+    changes: dict[str, Any] = {name: value for name, value in values.items() if name in body.model_fields_set}
+    return PreferencesRow(now, shopper_id, dict(body.consent), reachable=dict(body.reachable), **changes)
 
 
 def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:

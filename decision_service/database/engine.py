@@ -1,4 +1,4 @@
-"""The database: how SQLAlchemy engines are made, and how driver errors are told."""
+"""The database: engines, writing transactions, and the error that stands for every driver error."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class DatabaseUnavailable(Exception):
 
 
 def open_engine(url: str, metadata: MetaData) -> Engine:
-    """Open a database and see to its tables.
+    """Open a database and create its tables where they are missing.
 
-    SQLite runs in WAL mode with ``synchronous=FULL``: under group commit this costs nothing measurable,
-    and what was acknowledged survives a power cut.
+    SQLite runs in WAL mode with ``synchronous=FULL``: under group commit this costs nothing measurable, and rows that
+    were acknowledged survive a power cut.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def open_engine(url: str, metadata: MetaData) -> Engine:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
-    # With secure_delete what an erasure overwrites is gone from the file, not only unlinked.
+    # With secure_delete an erasure overwrites bytes in the file; without it they would only be unlinked.
     for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -55,8 +55,8 @@ def _begin_deferred(connection: Connection) -> None:
 def write(engine: Engine) -> Iterator[Connection]:
     """Begin a writing transaction, alone in the database from its first statement on.
 
-    ``BEGIN IMMEDIATE`` takes the write lock before anything is read, so numbers are given in commit
-    order. PostgreSQL will take an advisory lock here.
+    ``BEGIN IMMEDIATE`` takes the write lock before anything is read, so positions are given in commit order.
+    PostgreSQL will take an advisory lock here.
     """
     with engine.connect() as connection:
         connection.info["writes"] = True

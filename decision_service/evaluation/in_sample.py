@@ -1,4 +1,4 @@
-"""In sample: whether a target is judged by rewards that it was learned from."""
+"""In sample: whether a target is evaluated on rewards from which it was learned."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.logs.decisions import LoggedDecision
 
 
-class InSample:
-    """Counts decisions that may have taught a target.
+class InSampleCheck:
+    """Counts decisions from which a target may have been learned.
 
-    Weighting is right only for a target that does not know the rewards it is judged by: of many joint actions the one
-    that was luckiest in the log is the one that it learned to prefer. Reward models are fitted without the shopper they
-    predict for; a version was learned from everybody. Counted by time, which every log tells: a decision made later
-    than all that the version knew cannot have taught it.
+    Weighting is right only for a target that was learned from other rewards: of many joint actions, a target prefers
+    the one with the luckiest rewards among those it was learned from. Reward models are fitted without the shopper for
+    whom they predict, but a version is learned from all shoppers. Decisions are counted by time, which every log has:
+    a version was not learned from a decision that was made after the latest time in its data.
 
     Parameters
     ----------
     name
-        What to call the target.
+        The name of the target in the finding.
     learned_at
-        The latest time that it knew when it was learned.
+        The latest time in the data that the target was learned from.
     is_other
-        Whether it is the other policy, of a difference.
+        Whether the target is the other policy of a difference.
     """
 
     def __init__(self, name: str, learned_at: float, *, is_other: bool = False) -> None:
@@ -33,15 +33,15 @@ class InSample:
         self._code = "against.in_sample" if is_other else "in_sample"
         self._decisions = self._before = 0
 
-    def watched(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
-        """Pass decisions on."""
+    def watch(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
+        """Yield the decisions unchanged, and count them."""
         for decision in decisions:
             self._decisions += 1
             self._before += decision.at <= self._learned_at
             yield decision
 
     def findings(self) -> list[Finding]:
-        """Warn where there were such decisions."""
+        """Return a warning where there were such decisions."""
         if not self._before:
             return []
         after = iso(floor(self._learned_at) + 1.0)

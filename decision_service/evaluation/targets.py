@@ -12,7 +12,7 @@ from decision_service.learning.registry.sql import SqlRegistry
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
-from offline_eval.targets import Call, Logging, OfPolicy, Table, Target, Uniform
+from offline_eval.targets import CallableTarget, LoggingTarget, PolicyTarget, TableTarget, Target, UniformTarget
 from offline_eval.vw_target import VwTarget
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelMismatch, ModelSnapshot
@@ -24,7 +24,7 @@ from policies.models.registry import BASELINES
 KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
 
-_OF_ANY_LOG: dict[str, Target] = {"logging": Logging(), "uniform": Uniform()}
+_OF_ANY_LOG: dict[str, Target] = {"logging": LoggingTarget(), "uniform": UniformTarget()}
 """Targets that need no catalogue, so that they evaluate on foreign logs too."""
 
 
@@ -34,15 +34,15 @@ class Targets:
     Parameters
     ----------
     registry_url
-        Where model versions are; None where that is not known.
+        The registry with the model versions; None where it is not known.
     """
 
     def __init__(self, registry_url: str | None) -> None:
         self._registry_url = registry_url
         self.learned_at: dict[str, float] = {}
-        """The latest time that a target knew when it was learned, by its name: of those made so far that were."""
+        """By the name of a target that was learned: the latest time in the data that it was learned from."""
 
-    def named(self, name: str) -> Target:
+    def make(self, name: str) -> Target:
         """Make a target; the name of a policy that scores may end in ``@ε`` for another floor than the default.
 
         Raises
@@ -52,18 +52,18 @@ class Targets:
         """
         kind, colon, rest = name.partition(":")
         if not colon:
-            return self._plain(*_floored(name))
+            return self._plain(*_split_floor(name))
         match kind:
             case "version":
-                number, floor = _floored(rest)
+                number, floor = _split_floor(rest)
                 version = self._version(number)
                 self.learned_at[name] = float(version.facts["at"])
-                return OfPolicy(_compiled(version, floor))
+                return PolicyTarget(_compile_model(version, floor))
             case "table":
-                return Table(read_probabilities(Path(rest)))
+                return TableTarget(read_probabilities(Path(rest)))
             case "call":
                 _see_current_directory()
-                return Call.named(rest)
+                return CallableTarget.from_name(rest)
             case "vw":
                 return VwTarget(rest)
         raise _unknown(name)
@@ -78,7 +78,7 @@ class Targets:
             raise _unknown(name)
         factory = BASELINES[name]
         _check(floor)
-        return OfPolicy(_once_per_catalogue(lambda rulebook: _with_floor(factory.make(rulebook), floor)))
+        return PolicyTarget(_once_per_catalogue(lambda rulebook: _with_floor(factory.make(rulebook), floor)))
 
     def _version(self, text: str) -> Version:
         if self._registry_url is None:
@@ -97,7 +97,7 @@ class Targets:
             raise NotAvailable(f"the registry has no model version {text}") from None
 
 
-def _compiled(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
+def _compile_model(version: Version, floor: float | None) -> Callable[[LoggedDecision], Policy]:
     number = version.number
     if version.payload is None:
         raise NotAvailable(f"the bytes of model version {number} were pruned")
@@ -117,9 +117,9 @@ def _once_per_catalogue(make: Callable[[Rulebook], Policy]) -> Callable[[LoggedD
     policies: dict[int, Policy] = {}
 
     def policy_of(decision: LoggedDecision) -> Policy:
-        if decision.recorded is None:
+        if decision.policy_inputs is None:
             raise NotAvailable("a policy needs a log of the service, with its catalogue and masks")
-        rulebook = decision.recorded.rulebook
+        rulebook = decision.policy_inputs.rulebook
         if rulebook.version not in policies:
             policies[rulebook.version] = make(rulebook)
         return policies[rulebook.version]
@@ -138,8 +138,8 @@ def _unknown(name: str) -> NotAvailable:
     return NotAvailable(f"there is no target {name!r}; known are {KNOWN}")
 
 
-def _floored(name: str) -> tuple[str, float | None]:
-    """Part a name from its floor, None where it has none."""
+def _split_floor(name: str) -> tuple[str, float | None]:
+    """Return a name and its floor; None where the name has no floor."""
     name, at, floor = name.partition("@")
     if not at:
         return name, None

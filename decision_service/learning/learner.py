@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 
 from decision_service.learning.registry.base import (
     Checkpoint,
@@ -15,8 +16,10 @@ from decision_service.learning.registry.base import (
     RegistryUnavailable,
     Version,
 )
-from decision_service.log.base import Condition, Entry, EventLog, LogUnavailable
+from decision_service.log.base import EventLog, LogUnavailable, NewRow
+from decision_service.log.condition import AppendCondition
 from decision_service.log.keys import activation_key
+from decision_service.log.reading import find_events, read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
@@ -25,9 +28,8 @@ from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot
 from policies.models.features import shared_tokens
 from policies.models.vw import BITS, OPTIONS, TwoHeads
 from policies.records.reasons import Reason
-from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, Row, decode, encode
+from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, Row
 
-_ROWS_AT_ONCE = 2_000
 _PUBLISH_EVERY_S = 2.0
 _SAVE_EVERY_S = 30.0
 _LOOK_EVERY_S = 0.1
@@ -59,17 +61,17 @@ class Learner:
     wall_clock
         The clock in wall mode: versions are then published every `_PUBLISH_EVERY_S`, and time passes for open windows
         although nothing arrives. None in request mode, where `catch_up` publishes.
-    owners
+    erased_shoppers
         Brings the rows of one shopper together where some were folded before an erasure rewrites the others.
     """
 
     def __init__(
-        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, owners: ErasedShoppers
+        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, erased_shoppers: ErasedShoppers
     ) -> None:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
-        self._owner = owners.of
+        self._owner = erased_shoppers.key_of
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,21 +82,18 @@ class Learner:
 
     def _load(self) -> Learning:
         """Read the saved state; change nothing where log or registry cannot be read."""
-        latest, checkpoint = self._log.last_of_kind(CatalogueRow.kind), self._registry.checkpoint()
+        latest, checkpoint = self._log.find_last(CatalogueRow.kind), self._registry.checkpoint()
         published = next(iter(self._registry.history(1)), Version(0, None, {}))
         self._version, self._published = published.number, published.facts.get("steps", 0)
         self._saved = checkpoint.position if checkpoint else None
         if latest is not None:
-            self._space = _space(decode(latest.body))
+            self._space = _space(latest.row)
         if checkpoint is None:
             return Learning(self._read_rows_of, self._owner)
         return Learning.from_bytes(checkpoint.payload, self._read_rows_of, self._owner)
 
     def _read_rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
-        rows: dict[str, list[tuple[int, Row]]] = {}
-        for row in self._log.of_events(event_ids):
-            rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
-        return rows
+        return find_events(self._log, event_ids)
 
     @property
     def progress(self) -> Progress:
@@ -123,7 +122,7 @@ class Learner:
         if self._thread is not None:
             self._thread.join()
         with self._turn():
-            self._fold_all()
+            self._fold()
             self._save(publish=self._clock is not None)
         self._log.close()
         self._registry.close()
@@ -131,10 +130,9 @@ class Learner:
     def catch_up(self, position: int) -> int:
         """Fold at least up to a position, publish what was learned, and return the latest version."""
         with self._turn():
-            while self._learning.position < position and self._fold():
-                pass
+            self._fold(position)
             if self._expire():
-                self._fold_all()
+                self._fold()
             self._save(publish=True)
             return self._version
 
@@ -144,9 +142,9 @@ class Learner:
             since_save, since_clock = since_save + _LOOK_EVERY_S, since_clock + _LOOK_EVERY_S
             try:
                 with self._turn():
-                    folded = self._fold_all()
+                    folded = self._fold()
                     if folded and self._expire():
-                        self._fold_all()
+                        self._fold()
                     if folded:
                         since_clock = 0.0
                     elif since_clock >= _CLOCK_EVERY_S:
@@ -167,20 +165,15 @@ class Learner:
                 self._learning = self._load()
             yield
 
-    def _fold_all(self) -> int:
+    def _fold(self, until: float = inf) -> int:
+        """Fold the log to its end or up to a position; return the number of rows."""
         folded = 0
-        while count := self._fold():
-            folded += count
+        for stored in read_rows(self._log, self._learning.position, until):
+            if isinstance(stored.row, CatalogueRow):
+                self._space = _space(stored.row)
+            self._learning.fold(stored.position, stored.row)
+            folded += 1
         return folded
-
-    def _fold(self) -> int:
-        rows = self._log.read(self._learning.position, _ROWS_AT_ONCE)
-        for stored in rows:
-            row = decode(stored.body)
-            if isinstance(row, CatalogueRow):
-                self._space = _space(row)
-            self._learning.fold(stored.position, row)
-        return len(rows)
 
     def _expire(self) -> int:
         """Log which deferred sends were never activated, so that every fold releases their places."""
@@ -198,7 +191,7 @@ class Learner:
         attribution = self._learning.attribution
         if self._clock is not None and (attribution.open_windows or attribution.waiting):
             row = ClockRow(at=self._clock())
-            self._log.append([Entry(row.kind, row.at, encode(row))])
+            self._log.append([NewRow(row)])
 
     def _save(self, *, publish: bool) -> None:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
@@ -254,10 +247,9 @@ class Learner:
             raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
 
 
-def _expiry(row: ActivationRow) -> Entry:
-    """Make an entry that is not written if the shopper was erased meanwhile: the next call knows the pseudonym."""
-    body, key, condition = encode(row), activation_key(row.event_id), Condition(owner=row.shopper_id)
-    return Entry(row.kind, row.at, body, row.event_id, row.shopper_id, key, condition=condition)
+def _expiry(row: ActivationRow) -> NewRow:
+    """Return a row that is not written if the shopper was erased meanwhile: the next call knows the pseudonym."""
+    return NewRow(row, activation_key(row.event_id), AppendCondition(event_owner=row.shopper_id))
 
 
 def _space(row: Row) -> ActionSpace | None:

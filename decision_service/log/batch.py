@@ -1,4 +1,4 @@
-"""The batch: numbers the entries of one transaction; the rules of the log, without a database."""
+"""The rows of one transaction: their positions and the conditions on them, without a database."""
 
 from __future__ import annotations
 
@@ -7,43 +7,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from decision_service.log.base import (
-    CROSSING,
-    ERASURE,
-    FENCE,
-    UNCONDITIONAL,
     Appended,
-    Conflict,
-    Entry,
-    Fenced,
+    AppendResult,
+    ConditionFailed,
+    DuplicateKey,
     Head,
-    LogRow,
-    Precluded,
-    Result,
+    NewRow,
+    StaleIncarnation,
+    StoredRow,
 )
+from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.row_times import at_watermark
+from policies.records.rows import ErasureRow, FenceRow, encode
+
+LastPositions = Mapping[tuple[str, str], int]
+"""The position of the last row by shopper and kind."""
 
 
 class Batch:
-    """The rows of one transaction, numbered on from the head of the log.
+    """The rows of one transaction, numbered from the head of the log on.
 
     Parameters
     ----------
     head
-        Where the log stands under the write lock.
+        The end of the log, under the write lock.
     now
-        What the log's clock says under the write lock.
-    of_events
-        The log's rows of the entries' event ids, in position order.
-    by_key
-        The log's rows that have one of the entries' keys.
-    crossing
-        The last positions of rows of the shoppers of the entries' conditions, by shopper and `CROSSING` kind.
+        The time by the log's clock, under the write lock.
+    event_rows
+        The log's rows of all events that the new rows or their conditions name, in position order.
+    rows_by_key
+        The log's rows that have one of the new rows' keys.
+    last_positions
+        The positions of the log's last rows of the shoppers and kinds that conditions query; a row that no query can
+        match, because its position is too small, may be missing.
 
     Examples
     --------
-    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, of_events=(), by_key={})
-    >>> batch.add(Entry("clock", 4.0, b"{}", key="k"))
-    Appended(position=8, watermark_before=5.0, watermark=5.0, followed=0)
-    >>> batch.add(Entry("clock", 6.0, b"{}", key="k")).row.position
+    >>> from policies.records.rows import ClockRow
+    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, event_rows=(), rows_by_key={})
+    >>> batch.add(NewRow(ClockRow(4.0), key="k"))
+    Appended(position=8, watermark=5.0, follow_ups=0)
+    >>> batch.add(NewRow(ClockRow(6.0), key="k")).row.position
     8
     """
 
@@ -52,87 +56,101 @@ class Batch:
         head: Head,
         *,
         now: float,
-        of_events: Iterable[LogRow],
-        by_key: Mapping[str, LogRow],
-        crossing: Mapping[tuple[str, str], int] = MappingProxyType({}),
+        event_rows: Iterable[StoredRow],
+        rows_by_key: Mapping[str, StoredRow],
+        last_positions: LastPositions = MappingProxyType({}),
     ) -> None:
         self._head = head
         self._now = now
-        self._crossing = dict(crossing)
-        self._by_key = dict(by_key)
-        self._by_event: dict[str, list[LogRow]] = defaultdict(list)
-        for row in of_events:
-            self._by_event[row.event_id or ""].append(row)
-        self.rows: list[tuple[LogRow, str | None]] = []
-        """What is to be written: each row with its key."""
+        self._last_positions = dict(last_positions)
+        self._rows_by_key = dict(rows_by_key)
+        self._event_rows: dict[str, list[StoredRow]] = defaultdict(list)
+        for row in event_rows:
+            self._event_rows[row.event_id or ""].append(row)
+        self.rows: list[tuple[StoredRow, str | None]] = []
+        """The rows to be written, each with its key."""
 
-    def add(self, entry: Entry) -> Result:
-        """Number an entry, unless its key is taken, it is fenced off, or its condition does not hold."""
-        if entry.key is not None and (winner := self._by_key.get(entry.key)) is not None:
-            return Conflict(winner)
-        before = self._head
-        if entry.fence is not None and entry.fence != before.incarnation:
-            return Fenced(before.incarnation)
-        if entry.condition is not UNCONDITIONAL and (precluded := self._preclusion(entry)) is not None:
-            return precluded
-        row = _follow(before, entry)
-        self._head = Head(row.position, row.watermark, row.incarnation)
-        self.rows.append((row, entry.key))
-        if row.kind in CROSSING and row.shopper_id is not None:
-            self._crossing[row.shopper_id, row.kind] = row.position
-        followed = self._follow_up(entry, self._remember(row, entry.key))
-        return Appended(row.position, before.watermark, row.watermark, followed)
+    def add(self, new: NewRow) -> AppendResult:
+        """Number a row, unless its key is in use or its condition does not hold."""
+        if new.key is not None and (known := self._rows_by_key.get(new.key)) is not None:
+            return DuplicateKey(known)
+        if new.condition is not UNCONDITIONAL and (failure := self._check(new)) is not None:
+            return failure
+        row = _store(new, self._head)
+        earlier = tuple(self._event_rows[row.event_id]) if row.event_id is not None else ()
+        self._remember(row, new.key)
+        return Appended(row.position, row.watermark, self._add_follow_ups(new, earlier))
 
-    def _follow_up(self, entry: Entry, earlier: Sequence[LogRow]) -> int:
-        """Number what is written right behind an entry; give how much it is."""
-        if entry.then is None:
+    def _add_follow_ups(self, new: NewRow, earlier: Sequence[StoredRow]) -> int:
+        """Number the rows that follow a row directly; return how many."""
+        if new.follow_up is None:
             return 0
-        return sum(isinstance(self.add(each), Appended) for each in entry.then(earlier))
+        rows = new.follow_up([stored.row for stored in earlier])
+        return sum(isinstance(self.add(row), Appended) for row in rows)
 
-    def _preclusion(self, entry: Entry) -> Precluded | None:
-        """Give what stands against an entry, None when its condition holds."""
-        condition = entry.condition
-        for earlier in self._by_event.get(entry.event_id or "", ()):
-            if condition.owner is not None and earlier.shopper_id not in (None, condition.owner):
-                return Precluded(earlier.position, erased=True)
-            if earlier.kind in condition.unless:
-                return Precluded(earlier.position)
-        if max(self._head.watermark, entry.at) >= condition.before or self._now > condition.until:
-            return Precluded(self._head.position)
-        if (erased := self._said(condition.shoppers, (ERASURE,), condition.unerased_since)) is not None:
-            return Precluded(erased, erased=True)
-        said = self._said(condition.shoppers, condition.kinds, condition.since)
-        return None if said is None else Precluded(said)
+    def _check(self, new: NewRow) -> StaleIncarnation | ConditionFailed | None:
+        """Return why the condition of a row does not hold, None if it does."""
+        condition, head = new.condition, self._head
+        if condition.incarnation is not None and condition.incarnation != head.incarnation:
+            return StaleIncarnation(head.incarnation)
+        if (failure := self._match(new.event_id, condition)) is not None:
+            return failure
+        if max(head.watermark, new.at) >= condition.watermark_below or self._now > condition.deadline:
+            return ConditionFailed(head.position)
+        return None
 
-    def _said(self, shoppers: Iterable[str], kinds: Sequence[str], since: int | None) -> int | None:
-        """Give where the last row of these kinds stands of one of the shoppers, if after a position."""
-        if since is None:
+    def _match(self, event_id: str | None, condition: AppendCondition) -> ConditionFailed | None:
+        """Return the failure by rows of the log, None if no row fails the condition."""
+        strangers = self._rows_of_others(event_id, condition.event_owner)
+        matches = [match for query in condition.fail_if for match in self._matches(query)]
+        if not strangers and not matches:
             return None
-        latest = max((self._crossing.get((name, kind), 0) for name in shoppers for kind in kinds), default=0)
-        return latest if latest > since else None
+        position = max([*strangers, *(position for position, _ in matches)])
+        return ConditionFailed(position, bool(strangers) or any(kind == ErasureRow.kind for _, kind in matches))
 
-    def _remember(self, row: LogRow, key: str | None) -> Sequence[LogRow]:
-        """Let later entries find a row; give the earlier ones of its event."""
+    def _rows_of_others(self, event_id: str | None, owner: str | None) -> list[int]:
+        """Return the positions of an event's rows that are about another shopper than its owner."""
+        if owner is None or event_id is None:
+            return []
+        rows = self._event_rows.get(event_id, ())
+        return [row.position for row in rows if row.shopper_id not in (None, owner)]
+
+    def _matches(self, query: Query) -> list[tuple[int, str]]:
+        """Return the positions and kinds of rows that match a query: of each shopper and kind the last one."""
+        last = [
+            (position, kind)
+            for shopper in query.shoppers
+            for kind in query.kinds
+            if (position := self._last_positions.get((shopper, kind), 0)) > query.after
+        ]
+        rows = self._event_rows.get(query.event_id, ()) if query.event_id is not None else ()
+        return last + [
+            (row.position, row.kind) for row in rows if row.kind in query.kinds and row.position > query.after
+        ]
+
+    def _remember(self, row: StoredRow, key: str | None) -> None:
+        """Let later rows of the batch, and their conditions, find a row."""
+        self._head = Head(row.position, row.watermark, row.incarnation)
+        self.rows.append((row, key))
         if key is not None:
-            self._by_key[key] = row
-        if row.event_id is None:
-            return ()
-        known = self._by_event[row.event_id]
-        earlier = tuple(known)
-        known.append(row)
-        return earlier
+            self._rows_by_key[key] = row
+        if row.event_id is not None:
+            self._event_rows[row.event_id].append(row)
+        if row.shopper_id is not None:
+            self._last_positions[row.shopper_id, row.kind] = row.position
 
 
-def _follow(head: Head, entry: Entry) -> LogRow:
-    watermark = max(head.watermark, entry.at)
-    at, body = (entry.at, entry.body) if entry.dated is None else (watermark, entry.dated(watermark))
-    return LogRow(
-        head.position + 1,
-        entry.kind,
-        at,
-        watermark,
-        head.incarnation + (entry.kind == FENCE),
-        entry.event_id,
-        entry.shopper_id,
-        body,
+def _store(new: NewRow, head: Head) -> StoredRow:
+    """Make the row that follows the head of the log."""
+    watermark = max(head.watermark, new.at)
+    row = at_watermark(new.row, watermark)
+    return StoredRow(
+        position=head.position + 1,
+        kind=new.kind,
+        at=row.at,
+        watermark=watermark,
+        incarnation=head.incarnation + (new.kind == FenceRow.kind),
+        event_id=new.event_id,
+        shopper_id=new.shopper_id,
+        body=new.body if row is new.row else encode(row),
     )

@@ -1,25 +1,24 @@
-"""Closing: rows that take a send back say by their own time whether they came before its window had closed.
+"""The times of rows that take a send back, so that every fold can tell by the row alone whether it came in time.
 
-A window closes when the log's watermark reaches its end, which a row that comes out of order does not show. So such a
-row is written only while the window is open, and otherwise dated when it had closed: every fold can tell by the row
-alone (`policies.sends`), and none takes back what was learned from. A withdrawal of consent, which is about many
-sends, bears the watermark itself: it voids what lies ahead of all that the log has seen, and no window of that has
-closed.
+A window closes when the log's watermark reaches its end, and a row that comes out of order does not show where the
+watermark was. A row that takes one send back is therefore written with its own time only while the send's window is
+open, and otherwise with the time at which the window had closed (`policies.sends`): no fold takes back what was
+learned from. A withdrawal of consent, which is about many sends, bears the watermark itself: it voids all sends that
+are later than what the log has seen, and none of their windows has closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 
 import msgspec
 
-from policies.records.rows import Row, encode
+from policies.records.rows import Row
 from policies.sends import is_withdrawal
 
 
 def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> tuple[float, float]:
-    """Give the time that a row is to bear, and what the log's watermark must lie below when it is written.
+    """Return the time that a row bears, and the time that the watermark must be below when the row is written.
 
     >>> late_row_time(5.0, 10.0, watermark=7.0), late_row_time(5.0, 10.0, watermark=12.0)
     ((5.0, 10.0), (10.0, inf))
@@ -32,15 +31,10 @@ def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> 
 
 
 def at_watermark(row: Row, watermark: float) -> Row:
-    """Give a row as it is logged at a watermark, itself included.
+    """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
 
     >>> from policies.records.rows import PreferencesRow
     >>> [at_watermark(PreferencesRow(5.0, "s-1", {"push": consent}), 7.0).at for consent in (False, True)]
     [7.0, 5.0]
     """
     return msgspec.structs.replace(row, at=watermark) if is_withdrawal(row) else row
-
-
-def row_encoder(row: Row) -> Callable[[float], bytes] | None:
-    """Give what writes a row as of the watermark, None for one that keeps its own time."""
-    return (lambda watermark: encode(at_watermark(row, watermark))) if is_withdrawal(row) else None

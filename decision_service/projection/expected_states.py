@@ -1,4 +1,4 @@
-"""The ledger: every shopper's state folded from the log in memory, to hold a state store against.
+"""Every shopper's state folded from the log in memory, to compare a state store with.
 
 It shares the fold with the service and nothing else: neither the projector's batches nor its store.
 """
@@ -8,83 +8,79 @@ from __future__ import annotations
 from collections import Counter
 
 from decision_service.log.base import EventLog
+from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
-from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow, decode
+from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
 from policies.rules.budget import BudgetDay, spending_of
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-
-_BATCH = 1_000
 
 Spending = dict[BudgetDay, int]
 
 
 class ExpectedStates:
-    """The states that the log comes to, as far as it was folded; grows with the number of shoppers.
+    """The states that the log folds to, up to a position; memory grows with the number of shoppers.
 
     Parameters
     ----------
     log
-        What is folded.
-    names
-        Gives the keys of shoppers.
+        The log to be folded.
+    shopper_keys
+        The keys of shoppers.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._owners = ErasedShoppers(log, names)
-        self._called: dict[ShopperKey, str] = {}
+        self._erased_shoppers = ErasedShoppers(log, shopper_keys)
+        self._names: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()
         self.states: dict[ShopperKey, ShopperState] = {}
         self.spendings: list[Spending] = []
-        """What was spent after each change since the last `forget`."""
+        """What was spent by then, after each change since the last `forget`."""
         self.position = 0
 
     def name(self, key: ShopperKey) -> str:
-        """Name a shopper; by the key alone where the log knows no name (any more)."""
-        return self._called.get(key, f"key {key}")
+        """Return a shopper's id, or the key where the log has no id, or no longer has one."""
+        return self._names.get(key, f"key {key}")
 
     def versions(self, key: ShopperKey) -> list[ShopperState]:
-        """Give the states that a shopper has had since the last `forget`, this one first."""
+        """Return the states that a shopper has had since the last `forget`, the current one first."""
         return [self.states.get(key, NEW_SHOPPER), *self._versions.get(key, ())]
 
     def forget(self) -> None:
-        """Remember from now on what states were before they changed."""
+        """Forget former states; those that change from now on are remembered."""
         self._versions = {}
-        self.spendings = [self._known_spending()]
+        self.spendings = [self._spending()]
 
     def fold_up_to(self, position: int) -> None:
         """Fold the rows of the log up to a position."""
-        while self.position < position:
-            rows = self._log.read(self.position, min(_BATCH, position - self.position))
-            for row in rows:
-                known = decode(row.body)
-                if isinstance(known, SHOPPER_ROWS) and known.shopper_id:
-                    self._fold(row.position, known, known.shopper_id)
-            self.position = rows[-1].position if rows else position
+        for stored in read_rows(self._log, self.position, position):
+            if isinstance(stored.row, SHOPPER_ROWS) and stored.row.shopper_id:
+                self._fold(stored.position, stored.row, stored.row.shopper_id)
+        self.position = max(self.position, position)
 
     def _fold(self, position: int, row: ShopperRow, shopper_id: str) -> None:
-        key = self._owners.of(position, shopper_id)
+        key = self._erased_shoppers.key_of(position, shopper_id)
         if isinstance(row, ErasureRow):
-            self._called.pop(key, None)
+            self._names.pop(key, None)
         elif not is_pseudonym(shopper_id):
-            self._called[key] = shopper_id
+            self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
         self.states[key] = fold(before, row)
         self._versions.setdefault(key, []).append(before)
         cost = spending_of(row, before)
         if any(cost.values()):
             self._spent.update(cost)
-            self.spendings.append(self._known_spending())
+            self.spendings.append(self._spending())
 
-    def _known_spending(self) -> Spending:
+    def _spending(self) -> Spending:
         return {day: cost for day, cost in self._spent.items() if cost}
 
 
 def differing(state: ShopperState, other: ShopperState) -> list[str]:
-    """Name the fields in which two states differ.
+    """Return the names of the fields in which two states differ.
 
     >>> differing(ShopperState(locale="es"), ShopperState(locale="en", max_per_week=1))
     ['max_per_week', 'locale']

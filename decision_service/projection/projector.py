@@ -1,9 +1,8 @@
 """The projector: brings the state store forward along the log.
 
-Rows are applied in position order, each exactly once, by whoever comes first: the store accepts a batch
-only where the last one ended. So a replica applies what it has just written, and also what a replica that
-died, or another one that is slower, has left. Catching up after a restart is the same act from further
-back.
+Rows are applied in position order, each exactly once, by the replica that comes first: the store accepts a batch only
+at the position where the last one ended. So a replica applies the rows it has just written, and also rows that a slower
+or a dead replica has left. Catching up after a restart is the same, from an earlier position.
 """
 
 from __future__ import annotations
@@ -14,7 +13,14 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.state.base import Folded, Projection, StateStore, Step
+from decision_service.state.base import (
+    FoldedState,
+    Pending,
+    PendingReservation,
+    ProjectedStates,
+    ShopperUpdate,
+    StateUpdate,
+)
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.rows import (
     SHOPPER_ROWS,
@@ -22,17 +28,16 @@ from policies.records.rows import (
     DecisionRow,
     Row,
     ShopperRow,
-    decode,
 )
 from policies.rules.budget import BudgetDay, spending_of
 from policies.sends import withdraws
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
-Positioned = tuple[int, Row]
+PositionedRow = tuple[int, Row]
 
 _BATCH = 500
-_KEPT = 4_096
+_RECENT_ROWS = 4_096
 
 
 class Projector:
@@ -41,29 +46,29 @@ class Projector:
     Parameters
     ----------
     store
-        What is brought forward.
+        The store to be brought forward.
     log
-        Where rows are read that are not at hand; in a thread.
-    names
-        Gives the keys that states are kept under.
+        Where rows are read that were not offered; in a thread.
+    shopper_keys
+        The keys that states are kept under.
     """
 
-    def __init__(self, store: StateStore, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, store: ProjectedStates, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._store = store
         self._log = log
-        self._owners = ErasedShoppers(log, names)
+        self._erased_shoppers = ErasedShoppers(log, shopper_keys)
         self._recent: dict[int, Row] = {}
         self._turn = asyncio.Lock()
         self._applied = 0
 
     def offer(self, position: int, row: Row) -> None:
-        """Hand over a row just committed, which saves reading it again."""
+        """Hand over a row just committed, which saves reading it from the log."""
         self._recent[position] = row
-        if len(self._recent) > _KEPT:
+        if len(self._recent) > _RECENT_ROWS:
             self._recent.pop(next(iter(self._recent)))
 
     def forget(self) -> None:
-        """Believe nothing about how far the store is: it may have lost rows."""
+        """Forget how far the store is: it may have lost rows."""
         self._applied = 0
 
     async def advance(self, position: int) -> None:
@@ -71,75 +76,75 @@ class Projector:
 
         Raises
         ------
-        StateAway
+        StateUnavailable
             When the store cannot be reached.
         """
         while self._applied < position:
             async with self._turn:
                 if self._applied < position:
-                    self._applied = await self._step(self._applied)
+                    self._applied = await self._apply_next(self._applied)
 
-    async def _step(self, before: int) -> int:
-        rows = await self._rows(before)
+    async def _apply_next(self, before: int) -> int:
+        """Apply the batch that follows a position; return the position that the store then has."""
+        rows = await self._next_rows(before)
         if rows and await self._apply(before, rows):
             return rows[-1][0]
         return await self._store.position()
 
-    async def _rows(self, before: int) -> list[Positioned]:
-        """Take the rows that follow from memory while they are at hand, else from the log."""
-        rows: list[Positioned] = []
+    async def _next_rows(self, before: int) -> list[PositionedRow]:
+        """Return the rows that follow a position: from memory as long as they were offered, else from the log."""
+        rows: list[PositionedRow] = []
         while len(rows) < _BATCH and (row := self._recent.pop(before + 1 + len(rows), None)) is not None:
             rows.append((before + 1 + len(rows), row))
         if rows:
             return rows
-        found = await asyncio.to_thread(self._log.read, before, _BATCH)
-        return [(row.position, decode(row.body)) for row in found]
+        stored = await asyncio.to_thread(self._log.read, before, _BATCH)
+        return [(row.position, row.row) for row in stored]
 
-    async def _apply(self, before: int, rows: Sequence[Positioned]) -> bool:
-        told = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
-        if not self._owners.knows(row.shopper_id or "" for _, row in told):
-            await asyncio.to_thread(self._owners.look)
-        concerned = [(row, self._owners.of(position, row.shopper_id or "")) for position, row in told]
-        work = _Work(await self._store.folded({key for _, key in concerned}))
-        for row, key in concerned:
-            work.fold(row, key)
+    async def _apply(self, before: int, rows: Sequence[PositionedRow]) -> bool:
+        of_shoppers = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
+        if not self._erased_shoppers.knows(row.shopper_id or "" for _, row in of_shoppers):
+            await asyncio.to_thread(self._erased_shoppers.look)
+        keyed = [(row, self._erased_shoppers.key_of(position, row.shopper_id or "")) for position, row in of_shoppers]
+        batch = _BatchFold(await self._store.read_folded({key for _, key in keyed}))
+        for row, key in keyed:
+            batch.fold(row, key)
         catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
-        return await self._store.apply(work.step(before, rows[-1][0], catalogues[-1] if catalogues else None))
+        return await self._store.apply(batch.update(before, rows[-1][0], catalogues[-1] if catalogues else None))
 
 
-class _Work:
-    """What a batch of rows makes of the states it concerns, row by row."""
+class _BatchFold:
+    """Folds a batch of rows into the states that they concern."""
 
-    def __init__(self, stored: Mapping[ShopperKey, Folded]) -> None:
+    def __init__(self, stored: Mapping[ShopperKey, FoldedState]) -> None:
         self._stored = stored
         self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
-        self._settled: dict[ShopperKey, set[str]] = defaultdict(set)
+        self._settled: dict[ShopperKey, dict[Pending, None]] = defaultdict(dict)
         self._spent: Counter[BudgetDay] = Counter()
 
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
         self._states[key] = fold(before, row)
         self._spent.update(spending_of(row, before))
-        claims = self._stored[key].claims.items()
-        self._settled[key].update(name for name, value in claims if settles(row, name, value))
+        self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))
 
-    def step(self, before: int, after: int, catalogue: int | None) -> Step:
-        """Give what is to be written: only what changed."""
+    def update(self, before: int, after: int, catalogue: int | None) -> StateUpdate:
+        """Return what the batch changes."""
         shoppers = {
-            key: Projection(None if state == NEW_SHOPPER else state, tuple(sorted(self._settled[key])))
+            key: ShopperUpdate(None if state == NEW_SHOPPER else state, tuple(self._settled[key]))
             for key, state in self._states.items()
             if self._settled[key] or state != self._stored[key].state
         }
         spent = {day: cost for day, cost in self._spent.items() if cost}
-        return Step(before, after, shoppers, spent, catalogue)
+        return StateUpdate(before, after, shoppers, spent, catalogue)
 
 
-def settles(row: ShopperRow, claim: str, value: bytes) -> bool:
-    """Return whether a row says what a claim said ahead of it, so that the claim has nothing to add.
+def settles(row: ShopperRow, pending: Pending) -> bool:
+    """Return whether a row contains a fact that was pending.
 
-    A place ``p:<event id>/<unique>`` is settled by the decision, a withdrawal ``w:<unique>`` by any row that
-    withdraws its channel; an erasure withdraws all.
+    A reservation is settled by the decision of its event. A withdrawal of consent is settled by any row that withdraws
+    consent for its channel; an erasure withdraws consent for all.
     """
-    if claim.startswith("p:"):
-        return isinstance(row, DecisionRow) and claim[2:].rpartition("/")[0] == row.event_id
-    return withdraws(row, value.decode())
+    if isinstance(pending, PendingReservation):
+        return isinstance(row, DecisionRow) and row.event_id == pending.event_id
+    return withdraws(row, pending.channel)

@@ -1,13 +1,13 @@
-"""StateRebuild: the state store's projection of the log, made anew or verified by hand."""
+"""Making the state store's projection of the log anew, or verifying it, by hand."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from decision_service.log.base import EventLog, LogUnavailable
+from decision_service.log.clock import ServiceClock
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
@@ -15,11 +15,12 @@ from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.settings import Settings
+from decision_service.state.base import StateStore
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 
 _TIMEOUT_S = 60.0
-"""For Redis to forget everything at once; a decision would not wait as long."""
+"""Redis may take so long to forget all states at once; a decision would not wait as long."""
 
 
 class NoLog(LogUnavailable):
@@ -30,13 +31,13 @@ class NoLog(LogUnavailable):
 class StateRebuild:
     """A log and the state store that is to contain it.
 
-    Services may run on both: while the states are made anew their decisions hold with ``degraded``, and
-    nothing that was reserved before can be sent unguarded, since the log's incarnation moves on.
+    Services may run on both. While the states are made anew their decisions hold with ``degraded``, and the log refuses
+    what was reserved before, because it is in another incarnation.
     """
 
     log: EventLog
-    store: RedisStateStore
-    keeper: StateRecovery
+    store: StateStore
+    recovery: StateRecovery
     verification: Verification
 
     @classmethod
@@ -52,36 +53,34 @@ class StateRebuild:
             When it cannot be opened.
         """
         log = SqlLog.open(settings.database_url)
-        log_id, salt = log.stored_fact("log_id"), log.stored_fact("salt")
+        log_id, salt = log.read_fact("log_id"), log.read_fact("salt")
         if log_id is None or salt is None:
             log.close()
             raise NoLog("no service was ever started on this log")
-        names = ShopperKeys(salt.encode())
+        shopper_keys = ShopperKeys(salt.encode())
         store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
-
-        def clock() -> float:
-            return time.time() if log.stored_fact("clock") == "wall" else max(log.head().watermark, 0.0)
-
-        projector = Projector(store, log, names)
-        journal = LogWriter(log, GroupCommit(log), projector)
+        clock = ServiceClock(log.read_fact("clock"), log)
+        projector = Projector(store, log, shopper_keys)
+        log_writer = LogWriter(log, GroupCommit(log), projector)
         try:
-            yield cls(log, store, StateRecovery(store, journal, projector, clock), Verification(log, store, names))
+            recovery = StateRecovery(store, log_writer, projector, clock.now)
+            yield cls(log, store, recovery, Verification(log, store, shopper_keys))
         finally:
-            await journal.close()
+            await log_writer.close()
             await store.close()
             log.close()
 
     async def restore(self) -> int:
-        """Forget what is stored and fold the log into the store again; give the position it then contains.
+        """Forget all states and fold the log into the store again; return the position that it then contains.
 
         Raises
         ------
-        StateAway
+        StateUnavailable
             When the store cannot be reached.
         Unavailable
             When the log cannot be written.
         """
         await self.store.prepare()
         await self.store.begin(await self.store.stored_incarnation(), anew=True)
-        await self.keeper.restore()
+        await self.recovery.restore()
         return await self.store.position()

@@ -1,42 +1,16 @@
-"""The journal: rows in, durable and in order; the state store is brought forward behind them."""
+"""The log writer: appends rows, durable and in order, and brings the state store forward behind them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from decision_service.log.base import (
-    UNCONDITIONAL,
-    Appended,
-    Condition,
-    Entry,
-    EventLog,
-    LogBusy,
-    LogRow,
-    LogUnavailable,
-    Result,
-)
+from decision_service.errors import Unavailable, Uncertain
+from decision_service.log.base import Appended, AppendResult, EventLog, LogBusy, LogUnavailable, NewRow
 from decision_service.log.group_commit import GroupCommit
-from decision_service.log.row_times import at_watermark, row_encoder
+from decision_service.log.row_times import at_watermark
 from decision_service.projection.projector import Projector
-from decision_service.schemas.problems import Unavailable, Uncertain
 from decision_service.state.base import StateUnavailable
-from policies.records.rows import Row, decode, encode
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A row to be appended: its idempotency key, the incarnation that it is only valid in, and its condition.
-
-    ``then`` gives what is written right behind it, in view of the earlier rows of its event: see `Entry`.
-    """
-
-    row: Row
-    key: str | None = None
-    fence: int | None = None
-    condition: Condition = UNCONDITIONAL
-    then: Callable[[Sequence[Row]], Sequence[Draft]] | None = None
 
 
 class LogWriter:
@@ -52,18 +26,19 @@ class LogWriter:
 
     def __init__(self, log: EventLog, commits: GroupCommit, projector: Projector) -> None:
         self.log = log
+        self.incarnation: int | None = None
+        """The incarnation of the log that the state store was last brought up in."""
         self._commits = commits
         self._projector = projector
         self._head = 0
         self._forwarding: asyncio.Task[None] | None = None
-        self.incarnation: int | None = None
 
-    async def append(self, draft: Draft) -> Result:
+    async def append(self, row: NewRow) -> AppendResult:
         """Append one row and return once it is durable; the state store follows by itself."""
-        (result,) = await self.append_all([draft])
+        (result,) = await self.append_all([row])
         return result
 
-    async def append_all(self, drafts: Sequence[Draft]) -> list[Result]:
+    async def append_all(self, rows: Sequence[NewRow]) -> list[AppendResult]:
         """Append rows in order, in one transaction.
 
         Raises
@@ -74,23 +49,23 @@ class LogWriter:
             When the log cannot be written: either none of the rows is in it, or all are.
         """
         try:
-            results = await self._commits.append_all([_entry(draft) for draft in drafts])
+            results = await self._commits.append(rows)
         except LogBusy as error:
             raise Unavailable("too many rows wait to be written") from error
         except LogUnavailable as error:
             raise Uncertain("the log cannot be written") from error
-        for draft, result in zip(drafts, results, strict=True):
+        for new, result in zip(rows, results, strict=True):
             if isinstance(result, Appended):
-                self._projector.offer(result.position, at_watermark(draft.row, result.watermark))
-                self._head = max(self._head, result.position + result.followed)
+                self._projector.offer(result.position, at_watermark(new.row, result.watermark))
+                self._head = max(self._head, result.position + result.follow_ups)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
         return results
 
-    async def contained(self, position: int = 0) -> None:
-        """Return when the state store contains every row appended here so far, and a position of others.
+    async def wait_until_contained(self, position: int = 0) -> None:
+        """Return when the state store contains every row appended here so far, and the rows up to a position.
 
-        A store that is away is not waited for: it decides nothing until it contains the whole log.
+        A state store that is away is not waited for: it decides nothing until it contains the whole log.
         """
         try:
             await self._projector.advance(max(position, self._head))
@@ -98,34 +73,14 @@ class LogWriter:
             return
 
     async def _forward(self) -> None:
-        """Keep the state store at the head, which may move meanwhile; a failure is the keeper's to mend."""
+        """Bring the state store to the head, which may move meanwhile; the recovery mends a failure."""
         reached = -1
         while reached < self._head:
             reached = self._head
-            await self.contained()
+            await self.wait_until_contained()
 
     async def close(self) -> None:
         """Write what is queued and bring the state store forward once more."""
         await self._commits.close()
         if self._forwarding is not None:
             await self._forwarding
-
-
-def _entry(draft: Draft) -> Entry:
-    row = draft.row
-    return Entry(
-        kind=row.kind,
-        at=row.at,
-        body=encode(row),
-        event_id=getattr(row, "event_id", None),
-        shopper_id=getattr(row, "shopper_id", None),
-        key=draft.key,
-        fence=draft.fence,
-        condition=draft.condition,
-        dated=row_encoder(row),
-        then=None if draft.then is None else _behind(draft.then),
-    )
-
-
-def _behind(then: Callable[[Sequence[Row]], Sequence[Draft]]) -> Callable[[Sequence[LogRow]], list[Entry]]:
-    return lambda earlier: [_entry(draft) for draft in then([decode(row.body) for row in earlier])]

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from decision_service.log.base import WILL, EventLog
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.condition import CONSENT_KINDS
 from decision_service.log.keys import outcome_key
+from decision_service.log.reading import read_rows
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.reading_answers import ActivationAnswer, OutcomeAnswer, VoidedAnswer
 from decision_service.state.shopper_keys import is_pseudonym
@@ -18,8 +20,6 @@ from policies.records.rows import (
     DecisionRow,
     ErasureRow,
     OutcomeRow,
-    Row,
-    decode,
 )
 from policies.sends import StatusChange, is_late, is_withdrawal, status_of
 
@@ -29,23 +29,14 @@ NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
 _BATCH = 500
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A row with its position in the log and the log's watermark there."""
-
-    position: int
-    watermark: float
-    row: Row
-
-
 def read_history(log: EventLog, event_id: str) -> DecisionHistory | None:
     """Read the history of a decision, without the rows by which its shopper withdrew consent.
 
     Returns None where the log has no such decision.
     """
-    rows = [Logged(stored.position, stored.watermark, decode(stored.body)) for stored in log.of_events([event_id])]
+    rows = log.find_by_event([event_id])
     return next(
-        (DecisionHistory(logged.position, logged.row, rows) for logged in rows if isinstance(logged.row, DecisionRow)),
+        (DecisionHistory(stored.position, stored.row, rows) for stored in rows if isinstance(stored.row, DecisionRow)),
         None,
     )
 
@@ -57,28 +48,24 @@ def add_withdrawals(log: EventLog, history: DecisionHistory) -> DecisionHistory:
     return replace(history, withdrawals=read_withdrawals(log, history.decision.shopper_id, history.position))
 
 
-def read_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
+def read_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
     """Read the rows after a position that may take back sends of a shopper, in position order."""
     rows = _read_consent_rows(log, shopper_id, after)
     return [*rows, *(_read_erasures(log, after) if is_pseudonym(shopper_id) else ())]
 
 
-def _read_erasures(log: EventLog, after: int) -> Iterator[Logged]:
+def _read_erasures(log: EventLog, after: int) -> Iterator[StoredRow]:
     """Read all erasures: they are filed under the erased shopper's key, and name the decisions that they end."""
-    while rows := log.read(after, _BATCH, (ErasureRow.kind,)):
-        yield from (Logged(stored.position, stored.watermark, decode(stored.body)) for stored in rows)
-        after = rows[-1].position
+    return read_rows(log, after, kinds=(ErasureRow.kind,))
 
 
-def _read_consent_rows(log: EventLog, shopper_id: str, after: int) -> list[Logged]:
-    withdrawals: list[Logged] = []
+def _read_consent_rows(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
+    withdrawals: list[StoredRow] = []
     before: int | None = None
     while True:
-        page = log.of_shopper(shopper_id, _BATCH, before, WILL)
-        later = [
-            Logged(stored.position, stored.watermark, decode(stored.body)) for stored in page if stored.position > after
-        ]
-        withdrawals += (logged for logged in later if is_withdrawal(logged.row))
+        page = log.find_by_shopper(shopper_id, _BATCH, before, CONSENT_KINDS)
+        later = [stored for stored in page if stored.position > after]
+        withdrawals += (stored for stored in later if is_withdrawal(stored.row))
         if len(later) < _BATCH:
             return withdrawals[::-1]
         before = later[-1].position
@@ -100,49 +87,49 @@ class DecisionHistory:
 
     position: int
     decision: DecisionRow
-    rows: Sequence[Logged]
-    withdrawals: Sequence[Logged] = ()
+    rows: Sequence[StoredRow]
+    withdrawals: Sequence[StoredRow] = ()
 
     def status(self, now: float) -> StatusChange:
         """Return what has become of the decision by a time."""
         later = {
-            logged.position: logged.row for logged in (*self.rows, *self.withdrawals) if logged.position > self.position
+            stored.position: stored.row for stored in (*self.rows, *self.withdrawals) if stored.position > self.position
         }
         return status_of(self.decision, sorted(later.items()), now)
 
     @property
     def activation(self) -> ActivationRow | None:
         """What the activation gate answered, None where it was not asked."""
-        return next((logged.row for logged in self.rows if isinstance(logged.row, ActivationRow)), None)
+        return next((stored.row for stored in self.rows if isinstance(stored.row, ActivationRow)), None)
 
     @property
     def cancellation(self) -> CancellationRow | None:
         """The caller's cancellation, None where there is none."""
-        return next((logged.row for logged in self.rows if isinstance(logged.row, CancellationRow)), None)
+        return next((stored.row for stored in self.rows if isinstance(stored.row, CancellationRow)), None)
 
     @property
     def counts_from(self) -> int | None:
         """The position from which it counts as sent; None for a deferred one that nobody activated."""
         if not self.decision.deferred:
             return self.position
-        rows = ((logged.position, logged.row) for logged in self.rows)
+        rows = ((stored.position, stored.row) for stored in self.rows)
         return next((position for position, row in rows if isinstance(row, ActivationRow) and row.deliver), None)
 
     @property
     def outcomes(self) -> list[OutcomeRow]:
-        """Its outcomes in the order in which they were logged."""
+        """Its outcomes in the order in which they were stored."""
         return [row for row, _ in self._outcomes]
 
     @property
     def _outcomes(self) -> Iterable[tuple[OutcomeRow, float]]:
-        """Its outcomes with the watermarks at which they were logged.
+        """Its outcomes with the watermarks at which they were stored.
 
         Of an outcome that was logged again when its decision was known, the first row counts.
         """
         outcomes: dict[str, tuple[OutcomeRow, float]] = {}
-        for logged in self.rows:
-            if isinstance(logged.row, OutcomeRow):
-                outcomes.setdefault(outcome_key(logged.row), (logged.row, logged.watermark))
+        for stored in self.rows:
+            if isinstance(stored.row, OutcomeRow):
+                outcomes.setdefault(outcome_key(stored.row), (stored.row, stored.watermark))
         return outcomes.values()
 
     def outcome_answers(self) -> list[OutcomeAnswer]:

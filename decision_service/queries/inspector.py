@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from decision_service.errors import NotFound, Unavailable
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.keys import catalogue_key
 from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, add_withdrawals, read_history
 from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
-from decision_service.schemas.problems import NotFound, Unavailable
 from decision_service.schemas.reading_answers import ExcludedActionAnswer, RewardAnswer, TriggerAnswer
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.interactions import action_of
 from policies.learning.reward import REWARD_VERSION, reward_of
 from policies.records.reasons import Reason
-from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, TriggerRecord, decode, unpack
+from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, TriggerRecord, unpack
 from policies.sends import WAITING, StatusChange
 
 
@@ -84,10 +84,9 @@ class Inspector:
 
     def _rulebook(self, version: int) -> Rulebook:
         if version not in self._rulebooks:
-            for stored in self._log.find_all([catalogue_key(version)]):
-                row = decode(stored.body)
-                if isinstance(row, CatalogueRow):
-                    self._rulebooks[version] = Rulebook.of(Catalogue.from_document(row.document), version)
+            for stored in self._log.find_by_key([catalogue_key(version)]):
+                if isinstance(stored.row, CatalogueRow):
+                    self._rulebooks[version] = Rulebook.of(Catalogue.from_document(stored.row.document), version)
         return self._rulebooks[version]
 
     def _learned_answer(self, history: DecisionHistory, change: StatusChange) -> dict[str, Any]:
@@ -100,7 +99,7 @@ class Inspector:
         if counts_from is None:
             waits = change.status is WAITING
             return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": change.status.name}
-        reached = self._log.first_reaching(ends_at)
+        reached = self._log.find_first_reaching(ends_at)
         closed_at = None if reached is None else max(reached, counts_from)
         if change.position is not None and (closed_at is None or change.position < closed_at):
             return {"status": "never", "reason": change.status.name}

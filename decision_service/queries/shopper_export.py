@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from decision_service.log.base import EventLog, LogRow
+from decision_service.errors import Unavailable
+from decision_service.log.base import EventLog, StoredRow
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.preferences import preferences_of
-from decision_service.schemas.problems import Unavailable
 from decision_service.state.base import StateStore, StateUnavailable
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
@@ -33,14 +33,14 @@ class Export:
     ----------
     log, store
         Where rows and states are.
-    names
+    shopper_keys
         Makes the keys that states are kept under.
     """
 
-    def __init__(self, log: EventLog, store: StateStore, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, store: StateStore, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._store = store
-        self._names = names
+        self._shopper_keys = shopper_keys
 
     async def of(self, shopper_id: str, rulebook: Rulebook, now: float) -> AsyncIterator[bytes]:
         """Return the document as of a time, in parts, so that a long history needs little memory.
@@ -53,7 +53,7 @@ class Export:
             When the log cannot be read.
         """
         try:
-            state = (await self._store.read(self._names.key(shopper_id))).state
+            state = (await self._store.read(self._shopper_keys.key(shopper_id))).state
         except StateUnavailable as away:
             raise Unavailable("the shopper's state is away") from away
         head = {
@@ -66,7 +66,7 @@ class Export:
         first = await asyncio.to_thread(self._page, shopper_id, None)
         return self._parts(shopper_id, head, first)
 
-    async def _parts(self, shopper_id: str, head: dict[str, Any], page: list[LogRow]) -> AsyncIterator[bytes]:
+    async def _parts(self, shopper_id: str, head: dict[str, Any], page: list[StoredRow]) -> AsyncIterator[bytes]:
         yield msgspec.json.encode(head)[:-1] + b',"rows":['
         comma = b""
         while page:
@@ -76,24 +76,24 @@ class Export:
             page = await asyncio.to_thread(self._page, shopper_id, page[-1].position)
         yield b"]}"
 
-    def _page(self, shopper_id: str, before: int | None) -> list[LogRow]:
-        return self._log.of_shopper(shopper_id, _BATCH, before)
+    def _page(self, shopper_id: str, before: int | None) -> list[StoredRow]:
+        return self._log.find_by_shopper(shopper_id, _BATCH, before)
 
-    def _add_early_outcomes(self, page: list[LogRow]) -> list[LogRow]:
+    def _add_early_outcomes(self, page: list[StoredRow]) -> list[StoredRow]:
         """Add the outcomes that were logged before anybody knew whom they are about."""
         decided = [row.event_id for row in page if row.kind == DecisionRow.kind and row.event_id is not None]
-        early = [row for row in self._log.of_events(decided) if row.shopper_id is None]
+        early = [row for row in self._log.find_by_event(decided) if row.shopper_id is None]
         return list(_insert_behind_decisions(page, early)) if early else page
 
 
-def _insert_behind_decisions(page: list[LogRow], early: list[LogRow]) -> Iterator[LogRow]:
+def _insert_behind_decisions(page: list[StoredRow], early: list[StoredRow]) -> Iterator[StoredRow]:
     for row in page:
         yield row
         if row.kind == DecisionRow.kind:
             yield from (outcome for outcome in reversed(early) if outcome.event_id == row.event_id)
 
 
-def _entry(row: LogRow) -> bytes:
+def _entry(row: StoredRow) -> bytes:
     return b'{"log_position":%d,"watermark":%s,"content":%s}' % (
         row.position,
         msgspec.json.encode(row.watermark),

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from decision_service.log.base import EventLog, LogRow
-from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, Logged, read_withdrawals
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, read_withdrawals
 from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
 from decision_service.schemas.requests import Body
 from policies.learning.interactions import action_of
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, decode, unpack
+from policies.records.rows import DecisionRow, unpack
 
 
 class TimelineQuery(Body):
@@ -52,7 +52,7 @@ class Timeline:
         return await asyncio.to_thread(self._read_page, shopper_id, query, now)
 
     def _read_page(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
-        rows = self._log.of_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
+        rows = self._log.find_by_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
         page = rows[: query.limit]
         return {
             "shopper_id": shopper_id,
@@ -60,12 +60,12 @@ class Timeline:
             "next_before": page[-1].position if len(rows) > len(page) else None,
         }
 
-    def _read_histories(self, shopper_id: str, page: list[LogRow]) -> list[DecisionHistory]:
+    def _read_histories(self, shopper_id: str, page: list[StoredRow]) -> list[DecisionHistory]:
         if not page:
             return []
-        rows_of: dict[str, list[Logged]] = defaultdict(list)
-        for stored in self._log.of_events([stored.event_id for stored in page if stored.event_id is not None]):
-            rows_of[stored.event_id or ""].append(Logged(stored.position, stored.watermark, decode(stored.body)))
+        rows_of: dict[str, list[StoredRow]] = defaultdict(list)
+        for stored in self._log.find_by_event([stored.event_id for stored in page if stored.event_id is not None]):
+            rows_of[stored.event_id or ""].append(stored)
         withdrawals = read_withdrawals(self._log, shopper_id, page[-1].position)
         return [
             DecisionHistory(logged.position, logged.row, rows, withdrawals)

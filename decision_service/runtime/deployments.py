@@ -17,11 +17,12 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
-from decision_service.api.routes import build_api
-from decision_service.app import Fleet, Service, open_learner
+from decision_service.api.application import build_api
+from decision_service.app import Service, open_learner
+from decision_service.errors import Unavailable
+from decision_service.learning.fleet import Fleet
 from decision_service.learning.serving import ServedVersions, Serving
 from decision_service.runtime.ray_cluster import CPU_SHARE
-from decision_service.schemas.problems import Unavailable
 from decision_service.settings import Settings, metrics_directory
 
 APPLICATION = "decision-service"

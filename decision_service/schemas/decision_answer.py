@@ -1,16 +1,24 @@
-"""Answers: what a caller is told of a decision."""
+"""The answer to a request for a decision: a send, or a hold with its reason."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
+from msgspec import Meta
 
+from policies.catalogue.action_space import JointAction
+from policies.catalogue.templates import Template
 from policies.decide import Decision
-from policies.decision_row import DEGRADED
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, PolicyRecord
+from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
+
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time in UTC, as `iso` writes it."""
+
+HoldReason = Literal["policy", "no_eligible_action", "lost_race", "holdout", "degraded"]
 
 
 class ActionAnswer(msgspec.Struct, frozen=True):
@@ -29,26 +37,78 @@ class ExcludedAnswer(msgspec.Struct, frozen=True):
     count: int
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """The answer to a request for a decision; on hold everything about a send is null."""
+Content = Annotated[
+    dict[str, Any],
+    Meta(
+        description="The filled-in parts of the template by their names, and `data`: the trigger and its attributes.",
+        extra_json_schema={
+            "properties": {
+                "body": {"type": "string"},
+                "data": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+            },
+            "required": ["body", "data"],
+            "additionalProperties": {"type": "string"},
+        },
+    ),
+]
+Propensity = Annotated[
+    float, Meta(description="The exact probability with which the drawn joint action (HOLD included) was drawn.")
+]
+Eligible = Annotated[int, Meta(description="Size of the eligible set, HOLD included.")]
+
+
+class SendAnswer(msgspec.Struct, frozen=True):
+    """Send this notification at this time."""
 
     event_id: str
-    decision: str
-    hold_reason: str | None
-    action: ActionAnswer | None
-    trigger: str | None
-    send_at: str | None
-    content: dict[str, object] | None
-    propensity: float | None
+    decision: Literal["send"]
+    hold_reason: None
+    action: ActionAnswer
+    trigger: Annotated[str, Meta(description="The type of the trigger that the send answers.")]
+    send_at: Instant
+    content: Content
+    propensity: Propensity
     policy: PolicyRecord
     arm: str
-    eligible: int
+    eligible: Eligible
     excluded: list[ExcludedAnswer]
-    attribution_ends_at: str | None
+    attribution_ends_at: Instant
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
         return msgspec.json.encode(self)
+
+
+class HoldAnswer(msgspec.Struct, frozen=True):
+    """Send nothing; everything about a send is null."""
+
+    event_id: str
+    decision: Literal["hold"]
+    hold_reason: Annotated[
+        HoldReason,
+        Meta(
+            description="`policy`: the policy drew HOLD; `lost_race`: a rule turned against the drawn send before its "
+            "place was reserved; `degraded`: the shopper's state is away, and nothing is sent unguarded."
+        ),
+    ]
+    action: None
+    trigger: None
+    send_at: None
+    content: None
+    propensity: Annotated[Propensity | None, Meta(description="null: nothing was drawn.")]
+    policy: PolicyRecord
+    arm: str
+    eligible: Eligible
+    excluded: list[ExcludedAnswer]
+    attribution_ends_at: None
+
+    def encode(self) -> bytes:
+        """Write the answer as JSON."""
+        return msgspec.json.encode(self)
+
+
+Answer = SendAnswer | HoldAnswer
+"""The answer to a request for a decision; `decision` says which."""
 
 
 def iso(at: float) -> str:
@@ -68,58 +128,58 @@ def optional_iso(at: float | None) -> str | None:
 
 
 def answer(decision: Decision, row: DecisionRow) -> Answer:
-    """Tell the caller what was decided; ``row`` says whether it was delivered."""
-    sends = row.is_delivered
-    action = decision.action if sends else None
-    trigger = decision.trigger if sends else None
-    return Answer(
+    """Write the answer to a decision; ``row`` says whether a send leaves."""
+    if not row.is_delivered or decision.action is None or decision.trigger is None:
+        return _hold(row, decision.eligibility.size, _count_excluded(decision))
+    return SendAnswer(
         event_id=row.event_id,
-        decision="send" if sends else "hold",
-        hold_reason=row.hold_reason,
-        action=ActionAnswer(*action) if action else None,
-        trigger=None if trigger is None else row.triggers[trigger].type,
-        send_at=optional_iso(row.send_at),
-        content=_content(decision) if sends else None,
-        propensity=row.propensity,
+        decision="send",
+        hold_reason=None,
+        action=ActionAnswer(*decision.action),
+        trigger=row.triggers[decision.trigger].type,
+        send_at=iso(cast(float, row.send_at)),
+        content=_content(decision, decision.action, decision.request.triggers[decision.trigger]),
+        propensity=cast(float, row.propensity),
         policy=row.policy,
         arm=row.arm,
         eligible=decision.eligibility.size,
-        excluded=_excluded(decision),
-        attribution_ends_at=optional_iso(row.window_ends_at),
+        excluded=_count_excluded(decision),
+        attribution_ends_at=iso(cast(float, row.window_ends_at)),
     )
 
 
 def degraded_answer(row: DecisionRow) -> Answer:
-    """Tell the caller that nothing is sent because the shopper's state is away."""
-    return Answer(
+    """Write the answer while the shopper's state is away: nothing is sent."""
+    return _hold(row, eligible=0, excluded=[])
+
+
+def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> HoldAnswer:
+    return HoldAnswer(
         event_id=row.event_id,
         decision="hold",
-        hold_reason=DEGRADED,
+        hold_reason=cast(HoldReason, row.hold_reason),
         action=None,
         trigger=None,
         send_at=None,
         content=None,
-        propensity=None,
+        propensity=row.propensity,
         policy=row.policy,
         arm=row.arm,
-        eligible=0,
-        excluded=[],
+        eligible=eligible,
+        excluded=excluded,
         attribution_ends_at=None,
     )
 
 
-def _content(decision: Decision) -> dict[str, object] | None:
-    if decision.action is None or decision.trigger is None:
-        return None
-    trigger, rulebook = decision.request.triggers[decision.trigger], decision.rulebook
-    template = rulebook.contents.template(decision.action.message, decision.action.channel, decision.eligibility.locale)
-    if template is None:
-        return None
+def _content(decision: Decision, action: JointAction, trigger: TriggerRecord) -> dict[str, object]:
+    contents = decision.rulebook.contents
+    # Without a template the action would have been excluded as `no_content`.
+    template = cast(Template, contents.template(action.message, action.channel, decision.eligibility.locale))
     data = {"trigger": trigger.type, **trigger.attributes}
     return {**template.render(trigger.attributes), "data": data}
 
 
-def _excluded(decision: Decision) -> list[ExcludedAnswer]:
+def _count_excluded(decision: Decision) -> list[ExcludedAnswer]:
     """Count every excluded joint action once, under its first reason."""
     verdicts, space = decision.eligibility.verdicts, decision.rulebook.space
     out = (verdicts != Reason.eligible) & (verdicts != Reason.not_a_candidate)

@@ -1,4 +1,4 @@
-"""What the reading endpoints answer, for the documentation: the shapes that inspector, timeline and export give."""
+"""Answers of the inspector, the timeline and the export."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from decision_service.schemas.decision_answer import ActionAnswer
+from decision_service.schemas.decision_answer import ActionAnswer, Instant
+from decision_service.schemas.preferences import PreferencesAnswer
 from policies.records.outcomes import OutcomeType
 from policies.records.rows import PolicyRecord, Scalar
 from policies.sends import Status
 
 
 class ActivationAnswer(msgspec.Struct):
-    """What the activation gate said."""
+    """The answer of the activation gate."""
 
-    at: str
+    at: Instant
     deliver: bool
     reason: str | None
 
 
 class VoidedAnswer(msgspec.Struct):
-    """What withdrew consent before the send time."""
+    """The withdrawal of consent before the send time."""
 
-    at: str
+    at: Instant
     by: Annotated[
         str | None,
         Meta(description="`opt_out` or `complaint` about another send, `preferences`, or `erasure`"),
@@ -36,8 +37,8 @@ class OutcomeAnswer(msgspec.Struct):
     """An outcome."""
 
     type: OutcomeType
-    at: str
-    logged_at: str
+    at: Instant
+    logged_at: Instant
     value: float
     feedback_id: str | None
     late: Annotated[
@@ -56,7 +57,7 @@ class _Fated(msgspec.Struct, kw_only=True):
     ]
     deferred: bool
     activation: ActivationAnswer | None
-    cancelled_at: str | None
+    cancelled_at: Instant | None
     voided: VoidedAnswer | None
     outcomes: list[OutcomeAnswer]
 
@@ -66,14 +67,14 @@ class EntryAnswer(_Fated, kw_only=True):
 
     event_id: str
     log_position: int
-    at: str
+    at: Instant
     triggers: list[str]
     decision: str
     hold_reason: str | None
     action: ActionAnswer | None
     category: str | None
     trigger: str | None
-    send_at: str | None
+    send_at: Instant | None
     arm: str
     mode: str
     eligible: Annotated[int, Meta(description="Size of the eligible set, HOLD included.")]
@@ -89,12 +90,12 @@ class TimelineAnswer(msgspec.Struct):
 
 
 class TriggerAnswer(msgspec.Struct):
-    """What happened to the shopper."""
+    """A trigger, with the catalogue's defaults filled in."""
 
     type: str
     priority: int
     critical: bool
-    expires_at: str
+    expires_at: Instant
     attributes: dict[str, Scalar]
 
 
@@ -137,11 +138,11 @@ class LearnedAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class DecisionAnswer(_Fated, kw_only=True):
-    """Everything there is to know about one decision."""
+    """One decision: context, distribution, draw, status, outcomes, reward, learning."""
 
     event_id: str
     shopper_id: str
-    at: str
+    at: Instant
     log_position: int
     decision: str
     hold_reason: str | None
@@ -150,8 +151,8 @@ class DecisionAnswer(_Fated, kw_only=True):
     cost: float
     propensity: float | None
     p_out: float | None
-    send_at: str | None
-    attribution_ends_at: str | None
+    send_at: Instant | None
+    attribution_ends_at: Instant | None
     triggers: list[TriggerAnswer]
     trigger: Annotated[str | None, Meta(description="The trigger that the drawn send answers.")]
     context: dict[str, Scalar]
@@ -183,8 +184,8 @@ class ShopperAnswer(msgspec.Struct):
     """All that is stored about a shopper."""
 
     shopper_id: str
-    as_of: str
-    preferences: dict[str, Any]
+    as_of: Instant
+    preferences: PreferencesAnswer
     state: Annotated[dict[str, Any], Meta(description="What decisions rest on, folded from the rows.")]
     features: Annotated[dict[str, Scalar], Meta(description="The context that a decision would have as of now.")]
     rows: list[StoredRowAnswer]

@@ -1,9 +1,8 @@
-"""The wire: what callers send, validated strictly; unknown fields are refused by name."""
+"""Requests: the bodies that callers send, validated strictly; unknown fields are refused by name."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,17 +17,17 @@ from pydantic import (
     ValidationError,
 )
 
-from decision_service.schemas.problems import BadRequest, FieldError, Invalid, Problem
+from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
 from decision_service.state.shopper_keys import ERASED, is_pseudonym
 from policies.records.outcomes import OutcomeType
 from policies.records.rows import Scalar
 
 _ABOUT_A_SHOPPER = ("/preferences", "/timeline")
-"""What paths about a shopper end with; as the end of an id, such a shopper could not be exported or erased alone."""
+"""How paths about a part of a shopper end; a shopper whose id ends so could not be exported or erased alone."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _sane(time: datetime) -> datetime:
+def _check_year(time: datetime) -> datetime:
     if not _EARLIEST <= time < _LATEST:
         raise ValueError("must lie between the years 2000 and 2200")
     return time
@@ -37,10 +36,10 @@ def _sane(time: datetime) -> datetime:
 Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 
 
-def _own_name(shopper_id: str) -> str:
+def _check_shopper_id(shopper_id: str) -> str:
     if is_pseudonym(shopper_id):
         raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
     if shopper_id.endswith(_ABOUT_A_SHOPPER):
@@ -48,10 +47,10 @@ def _own_name(shopper_id: str) -> str:
     return shopper_id
 
 
-ShopperId = Annotated[Identifier, AfterValidator(_own_name)]
+ShopperId = Annotated[Identifier, AfterValidator(_check_shopper_id)]
 
 
-def _scalar(value: object) -> Scalar:
+def _check_scalar(value: object) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         raise ValueError("must be a number, a string or a boolean")
     if isinstance(value, str) and len(value) > 1_000:
@@ -63,19 +62,19 @@ def _scalar(value: object) -> Scalar:
 
 Value = Annotated[
     Scalar,
-    PlainValidator(_scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]),
+    PlainValidator(_check_scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=1_000)]),
 ]
 Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
 
 
 class Body(BaseModel):
-    """What all bodies share: strict types, no unknown field."""
+    """The base of all bodies: strict types, no unknown field."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TriggerBody(Body):
-    """Something that happened; what is absent comes from the catalogue."""
+    """Something that happened to the shopper; an absent field comes from the catalogue."""
 
     type: Name
     priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
@@ -85,7 +84,7 @@ class TriggerBody(Body):
 
 
 class ExclusionBody(Body):
-    """A pattern: a joint action that matches every field given is not eligible."""
+    """A pattern: a joint action that matches all its fields is not eligible."""
 
     message: Name | None = None
     channel: Name | None = None
@@ -106,13 +105,13 @@ class DecideBody(Body):
 
 
 class BatchBody(Body):
-    """Several requests, validated one by one so that a bad one fails alone."""
+    """Several requests for decisions, each validated by itself, so that a bad one fails alone."""
 
     decisions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
 
 
 class OutcomeBody(Body):
-    """A later fact about a decision."""
+    """An outcome of a decision."""
 
     event_id: Identifier
     type: OutcomeType
@@ -135,11 +134,19 @@ class ShopperEventBody(Body):
     attributes: Attributes = {}
 
 
-class ListBody(Body):
-    """A list of events, validated one by one."""
+class ItemsBody(Body):
+    """A list of items, each validated by itself."""
 
     events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
     now: Time | None = None
+
+
+class OutcomesBody(ItemsBody):
+    """Outcomes of decisions."""
+
+
+class ShopperEventsBody(ItemsBody):
+    """Events of shoppers."""
 
 
 class QuietHoursBody(Body):
@@ -162,20 +169,14 @@ class PreferencesBody(Body):
     now: Time | None = None
 
 
-class ShopperBody(Body):
-    """Whom a path is about."""
-
-    shopper_id: ShopperId
-
-
 class MomentBody(Body):
-    """When something is asked or said of a decision (request clock only); empty otherwise."""
+    """The time of the call (request clock only); empty otherwise."""
 
     now: Time | None = None
 
 
 class ClockBody(Body):
-    """Time has reached ``now``."""
+    """The time that is reached."""
 
     now: Time
 
@@ -188,17 +189,17 @@ def parse(model: type[BodyType], raw: bytes) -> BodyType:
 
     Raises
     ------
-    BadRequest
-        When it is not JSON.
+    Malformed
+        When the body is not JSON.
     Invalid
         When fields are wrong; every one is named with its reason.
     """
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise _problem(error) from None
+        raise _error_of(error) from None
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise Malformed("the body is nested too deeply") from None
 
 
 def parse_json(raw: bytes) -> Any:
@@ -206,46 +207,45 @@ def parse_json(raw: bytes) -> Any:
 
     Raises
     ------
-    BadRequest
-        When it is not JSON.
+    Malformed
+        When the body is not JSON.
     """
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
+        raise Malformed(f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise Malformed("the body is nested too deeply") from None
 
 
-def parse_item(model: type[BodyType], item: dict[str, Any]) -> BodyType:
-    """Read one item of a list that was parsed as JSON already; times are still text."""
+def parse_item(model: type[BodyType], item: Mapping[str, Any]) -> BodyType:
+    """Read one item of a list that was parsed as JSON already; times are still text.
+
+    Raises
+    ------
+    Invalid
+        When fields are wrong; every one is named with its reason.
+    """
     try:
         return model.model_validate_json(msgspec.json.encode(item))
     except ValidationError as error:
-        raise _problem(error) from None
+        raise _error_of(error) from None
 
 
-def parse_query(model: type[BodyType], pairs: Sequence[tuple[str, str]]) -> BodyType:
-    """Read the query of a URL; a name given twice is refused, since only one of its values could count.
-
-    >>> parse_query(MomentBody, [("now", "2026-11-21T17:00:00Z")]).now.year
-    2026
-    """
-    for name, count in Counter(name for name, _ in pairs).items():
-        if count > 1:
-            raise Invalid.field(name, "is given more than once")
-    return parse_item(model, dict(pairs))
+def invalid_fields(details: Iterable[Mapping[str, Any]]) -> Invalid:
+    """Make an error that names wrong fields from pydantic's details."""
+    errors = [_field_error(detail) for detail in details]
+    return Invalid("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors)
 
 
-def _problem(error: ValidationError) -> Problem:
+def _error_of(error: ValidationError) -> ServiceError:
     details = error.errors(include_url=False, include_input=False, include_context=False)
     if details[0]["type"] == "json_invalid":
-        return BadRequest(details[0]["msg"])
-    errors = [_field_error(detail) for detail in details]
-    return Invalid("; ".join(f"{each.field}: {each.message}" for each in errors[:5]), errors)
+        return Malformed(details[0]["msg"])
+    return invalid_fields(dict(detail) for detail in details)
 
 
-def _field_error(detail: Any) -> FieldError:
+def _field_error(detail: Mapping[str, Any]) -> FieldError:
     path = [str(part) for part in detail["loc"]]
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "extra_forbidden":

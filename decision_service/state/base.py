@@ -1,19 +1,22 @@
-"""The state store port: the projection of the log that decides are made on.
+"""The state store port: the projection of the log that decisions are made on.
 
-What is kept per shopper is the fold of the log (`policies.shopper.state.fold`), together with *claims*: facts
-that are ahead of the log for a moment. A reservation is a claim on a place under the caps, made before its
-decision row is written; a withdrawal is a claim on a channel, made before its outcome row is written.
+The store keeps of each shopper the fold of the log (`policies.shopper.state`), and facts that are *pending*: the log
+will contain them in a moment. A reservation is pending until its decision row is written, a withdrawal of consent
+until its outcome or preferences row is.
 
-Failure policy: the store fails closed. When it cannot be reached, was emptied, restarted or restored, or
-when rows of the log are missing from it after such an event, every call raises `StateUnavailable`: non-critical
-decisions hold with ``degraded`` until the store has caught up with the log, and a reservation made in an
-earlier incarnation is refused by the log itself (its fence), so nothing is sent unguarded. Nothing that
-was acknowledged is lost, because everything here can be folded from the log again.
+The port has a part for each use: deciding, following the log, recovery, verification. A store implements all of them,
+and `tests/decision_service/state/test_conformance.py` holds its laws.
+
+Failure policy: the store fails closed. When it cannot be reached, was emptied, restarted or restored, or lacks rows of
+the log after such an event, every call of the deciding part raises `StateUnavailable`. Decisions that are not critical
+then hold with ``degraded`` until the store contains the log again, and the log refuses a reservation of an earlier
+incarnation, so nothing is sent without the rules. Nothing that was acknowledged is lost: everything here can be folded
+from the log again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,11 +27,11 @@ from policies.rules.budget import BudgetDay, Spent
 from policies.shopper.state import Send, ShopperState
 
 RESERVED_FOR_S = 30
-"""How long a reserved place holds: its row is written by then, or not at all.
+"""How long a reservation holds: its row is written by then, or never.
 
-A claim may be dropped after twice as long. The store ages claims by the time of day, and so does the log judge rows:
-by a clock that stands still while a machine sleeps, a row could come after its claim was dropped. What remains is a
-commit, or a difference between the clocks of two machines, that takes as long again.
+A pending fact may be dropped after twice as long. Both the store and the log use wall time, so a machine that was
+suspended cannot commit a row after its reservation was dropped. Not covered: a commit that takes longer than 30 s more,
+or a difference between the clocks of two machines that is larger.
 """
 
 
@@ -36,12 +39,24 @@ class StateUnavailable(Exception):
     """The state store cannot answer, or does not contain the log yet."""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A shopper's state as stored, and the version that a reservation must name.
+class UnreadableState(Exception):
+    """What is stored of a shopper is no state."""
 
-    ``state`` already counts the claims: reserved places are among its sends, withdrawn channels have no
-    consent. It contains the log at least up to ``position``; ``spent`` holds the budget days asked for.
+
+@dataclass(frozen=True)
+class StoredState:
+    """A shopper's state, and the version that a reservation must name.
+
+    Parameters
+    ----------
+    state
+        The state with all pending facts: reservations are among its sends, withdrawn channels have no consent.
+    version
+        Changes with every change of the shopper's state.
+    position
+        The state contains the log at least up to this position.
+    spent
+        What was spent on the budget days that were asked for.
     """
 
     state: ShopperState
@@ -52,10 +67,22 @@ class Stored:
 
 @dataclass(frozen=True)
 class Reservation:
-    """A wish for a place: valid only while the shopper's version is the one it was decided on.
+    """A send to be reserved: it counts under the caps from then on.
 
-    ``attempt`` is unique for each try, so a retry of the same event never frees the place of another. With
-    a ``budget`` (millionths) the send's cost must fit into what is left of its channel's UTC day.
+    Parameters
+    ----------
+    shopper
+        Who gets the send.
+    version
+        The version of the state that the send was decided on.
+    attempt
+        Unique for each try, so that a retry never releases the reservation of another try.
+    send
+        The send.
+    catalogue
+        The version of the catalogue that the send was decided with.
+    budget
+        What its channel may spend on its UTC day in millionths, None without a limit.
     """
 
     shopper: ShopperKey
@@ -68,24 +95,24 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Reserved:
-    """The place is taken."""
+    """The send is reserved."""
 
 
 @dataclass(frozen=True)
 class StateChanged:
-    """The shopper's state moved meanwhile; nothing was taken."""
+    """Nothing was reserved: the shopper's state has changed since it was read."""
 
-    stored: Stored
+    stored: StoredState
 
 
 @dataclass(frozen=True)
 class NoLongerAllowed:
-    """Nothing was taken: the day's budget does not pay for it, or another catalogue is in force."""
+    """Nothing was reserved: the day's budget does not pay for the send, or another catalogue is in force."""
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A claim that a shopper's consent for a channel ends now, ahead of the row that says so."""
+    """A shopper withdraws consent for a channel, ahead of the row that says so."""
 
     shopper: ShopperKey
     channel: str
@@ -93,75 +120,192 @@ class Withdrawal:
 
     @classmethod
     def of(cls, shopper: ShopperKey, channel: str) -> Withdrawal:
-        """Make a claim of its own."""
         return cls(shopper, channel, str(ULID()))
 
 
 @dataclass(frozen=True)
-class Projection:
-    """What a batch of rows makes of one shopper: the folded state, and the claims that it settles.
+class PendingReservation:
+    """A reservation that the log does not contain yet."""
+
+    attempt: str
+    event_id: str
+
+
+Pending = PendingReservation | Withdrawal
+
+
+@dataclass(frozen=True)
+class FoldedState:
+    """A shopper's state as folded from the log, and the facts that are pending."""
+
+    state: ShopperState
+    pending: tuple[Pending, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShopperUpdate:
+    """A shopper's state after a batch of rows, and the pending facts that the rows settle.
 
     Without a state nothing is kept of the shopper.
     """
 
     state: ShopperState | None
-    settled: tuple[str, ...] = ()
+    settled: tuple[Pending, ...] = ()
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a batch of rows, those after position ``before`` up to ``after``, makes of the store.
+class StateUpdate:
+    """What a batch of rows changes in the store.
 
-    ``spent`` is what is added to the budget days (millionths, negative for what was given back),
-    ``catalogue`` the version that came into force, if one did.
+    Parameters
+    ----------
+    before, after
+        The rows follow the one at position ``before``, and the last one is at position ``after``.
+    shoppers
+        The shoppers that the rows change.
+    spent
+        What is added to the budget days in millionths, negative for what was given back.
+    catalogue
+        The version of the catalogue that came into force, if one did.
     """
 
     before: int
     after: int
-    shoppers: Mapping[ShopperKey, Projection]
+    shoppers: Mapping[ShopperKey, ShopperUpdate]
     spent: Mapping[BudgetDay, int] = field(default_factory=dict)
     catalogue: int | None = None
 
 
-@dataclass(frozen=True)
-class Folded:
-    """A shopper's folded state (claims apart) and the claims upon it, by their field names."""
+class DecisionStates(Protocol):
+    """The part for deciding. Every call may raise `StateUnavailable`."""
 
-    state: ShopperState
-    claims: Mapping[str, bytes] = field(default_factory=dict)
-
-
-class StateStore(Protocol):
-    """Where the shoppers' states are kept. Every call may raise `StateUnavailable`."""
-
-    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
-        """Give a shopper's state; a shopper never seen has the empty one."""
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
+        """Return a shopper's state; a shopper never seen has the empty one."""
         ...
 
     async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
-        """Take a place if nothing about the shopper has changed since it was read."""
+        """Reserve a send if nothing about the shopper has changed since the state was read."""
         ...
 
     async def release(self, reservation: Reservation) -> None:
-        """Give an unconfirmed place back."""
+        """Undo a reservation that no row has confirmed."""
         ...
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
-        """Withdraw consent ahead of the log: the next decide, even one that is running, must see it."""
+        """Withdraw consent ahead of the log: the next decision, even one that is under way, must see it."""
         ...
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
-        """Take back withdrawals that the log knew already."""
+        """Undo withdrawals whose rows were not written, because the log had them already."""
         ...
+
+
+class ProjectedStates(Protocol):
+    """The part for following the log. Every call may raise `StateUnavailable`."""
 
     async def position(self) -> int:
-        """Give the log position up to which every row is contained."""
+        """Return the log position up to which the store contains every row."""
         ...
 
-    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
-        """Give the folded states that a batch of rows is to be applied to."""
+    async def read_folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
+        """Return the states that a batch of rows is to be applied to.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
         ...
 
-    async def apply(self, step: Step) -> bool:
-        """Write what a batch of rows makes of the store; False when others did already."""
+    async def apply(self, update: StateUpdate) -> bool:
+        """Write what a batch of rows changes; return False when the store is not at the position before it."""
         ...
+
+
+class RecoverableStates(Protocol):
+    """The part for recovery: the store is trusted only while it contains the log.
+
+    An *incarnation* is a time in which the store has lost nothing. Each begins with a fence row in the log, and has
+    the number of fences up to there.
+    """
+
+    @property
+    def incarnation(self) -> int | None:
+        """The incarnation that this process trusts, None while it trusts none."""
+        ...
+
+    async def prepare(self) -> None:
+        """Make the store ready for use.
+
+        Raises
+        ------
+        StateUnavailable
+            When it cannot be reached, or may drop states by itself.
+        """
+        ...
+
+    async def is_current(self, incarnation: int) -> bool:
+        """Return whether the running store was brought up to this incarnation and has lost nothing since."""
+        ...
+
+    async def trust(self, incarnation: int) -> None:
+        """Answer calls from now on: the store contains the log as of this incarnation."""
+        ...
+
+    def distrust(self) -> None:
+        """Answer no call until `trust`: rows of the log may be missing."""
+        ...
+
+    async def stored_incarnation(self) -> int | None:
+        """Return the incarnation that the store was last brought up to, even if it was restarted since."""
+        ...
+
+    async def begin(self, seen: int | None, *, anew: bool = False) -> str | None:
+        """Begin a new incarnation: nobody may decide until it is complete, and all pending facts are dropped.
+
+        Parameters
+        ----------
+        seen
+            The `stored_incarnation` when the loss was found.
+        anew
+            Forget all states. They are forgotten in any case where it is not known how much of the log they contain.
+
+        Returns
+        -------
+        A name for `complete`. If somebody else has begun already, it is the name of that beginning. None if somebody
+        else has completed an incarnation since ``seen`` was read.
+        """
+        ...
+
+    async def complete(self, begun: str, incarnation: int) -> bool:
+        """Declare that the store contains the log, and trust it; return False if another beginning came in between."""
+        ...
+
+    async def drop_pending(self, older_than_s: int) -> None:
+        """Drop pending facts so old that their rows are never written."""
+        ...
+
+    async def drop_budget_days(self, before: int) -> None:
+        """Forget what was spent on UTC days that no decision can concern any more."""
+        ...
+
+
+class InspectableStates(Protocol):
+    """The part for verification. Every call may raise `StateUnavailable`."""
+
+    def shoppers(self) -> AsyncIterator[ShopperKey]:
+        """Iterate over the stored shoppers.
+
+        A shopper may come twice, or although nothing is kept any more; one that changes meanwhile may be left out.
+        """
+        ...
+
+    async def spending(self) -> dict[BudgetDay, int]:
+        """Return what the sends of the contained log cost by channel and UTC day, in millionths."""
+        ...
+
+
+class StateStore(DecisionStates, ProjectedStates, RecoverableStates, InspectableStates, Protocol):
+    """Where the shoppers' states of one log are kept."""
+
+    async def close(self) -> None: ...

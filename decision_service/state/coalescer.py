@@ -1,6 +1,6 @@
-"""Coalescing: calls that arrive while a trip is under way share the next one.
+"""Coalescing: calls that arrive while a round trip is under way share the next one.
 
-The first call leaves at once, so a lone request waits for nothing; under load a trip carries many.
+The first call leaves at once, so a lone request does not wait; under load a trip carries many calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Coalescer(Generic[Call, Answer]):
     Parameters
     ----------
     trip
-        Carries several calls and gives their answers in the same order; an exception fails all of them.
+        Carries several calls and returns their answers in the same order; an exception fails all of them.
     most
         Calls in one trip at most.
     """
@@ -31,7 +31,7 @@ class Coalescer(Generic[Call, Answer]):
         self._runner: asyncio.Task[None] | None = None
 
     async def __call__(self, call: Call) -> Answer:
-        """Make one call; it shares its trip with whatever else is waiting."""
+        """Make one call; it shares its trip with all calls that are waiting."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((call, future))
         if self._runner is None or self._runner.done():
@@ -43,7 +43,7 @@ class Coalescer(Generic[Call, Answer]):
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
                 answers = await self._trip([call for call, _ in batch])
-            except Exception as error:  # handed to every caller of this trip: none is swallowed
+            except Exception as error:  # every caller of this trip raises it
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -1,14 +1,20 @@
 """The shoppers' states in Redis: one hash per shopper, one round trip to read, scripts to change.
 
-A shopper's hash has the fields ``b`` (the folded state, msgpack), ``v`` (a counter that every change of
-the shopper increments) and claims: ``p:<attempt>`` reserved places, ``w:<attempt>`` withdrawn channels.
-The ``meta`` hash says which incarnation of which server this is, which log position is contained and which
-catalogue is in force; ``spent`` what the sends of each channel and UTC day cost, those of claims included,
-which ``claimed`` remembers by claim.
+Keys, all with the log's prefix:
 
-A reservation succeeds only if ``v`` is still what the decision was made on, so the rules live in one
-place, in Python: whatever a verdict rested on, its change moves ``v``. See the decision record on
-reservations by version.
+==============  =======  ==========================================================================================
+``s:<key>``     hash     of a shopper: ``b`` the folded state (msgpack), ``v`` the version, which every change
+                         increments; pending facts: ``p:<attempt>`` reservations, ``w:<attempt>`` withdrawals
+``meta``        hash     the incarnation and the server that has it, the log position that is contained, the catalogue
+                         in force, the beginning that is under way
+``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
+``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
+``claimed``     hash     the part of it that is reserved, by pending fact
+==============  =======  ==========================================================================================
+
+A reservation succeeds only if ``v`` is still the version that the decision was made on, so the rules live in one
+place, in Python: whatever a verdict rests on, its change increments ``v``. See the decision record on reservations by
+version.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 import msgspec
@@ -29,14 +36,17 @@ from ulid import ULID
 
 from decision_service.state import scripts
 from decision_service.state.base import (
-    Folded,
+    FoldedState,
     NoLongerAllowed,
+    Pending,
+    PendingReservation,
     Reservation,
     Reserved,
     StateChanged,
     StateUnavailable,
-    Step,
-    Stored,
+    StateUpdate,
+    StoredState,
+    UnreadableState,
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
@@ -45,7 +55,7 @@ from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.shopper.state import Send, ShopperState
 
-_PLACE, _WITHDRAWN = "p:", "w:"
+_RESERVED, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(ShopperState).decode
 _decode_send = msgspec.msgpack.Decoder(Send).decode
@@ -56,8 +66,10 @@ Hash = Mapping[bytes, bytes]
 _Read = tuple[ShopperKey, tuple[BudgetDay, ...]]
 
 
+@cache
 def _sha(script: str) -> str:
-    return hashlib.sha1(script.encode()).hexdigest()  # how Redis names scripts: nothing secret here
+    """Return the name under which Redis calls a script."""
+    return hashlib.sha1(script.encode()).hexdigest()
 
 
 class RedisStateStore:
@@ -68,7 +80,7 @@ class RedisStateStore:
     client
         A client of ``redis.asyncio`` that does not decode answers.
     namespace
-        The identity of the log: another log's states in the same Redis are never touched.
+        The identity of the log: states of other logs in the same Redis are never touched.
     """
 
     def __init__(self, client: redis_asyncio.Redis, namespace: str) -> None:
@@ -76,81 +88,77 @@ class RedisStateStore:
         client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
         self._prefix = f"ds:{namespace}:"
         self._meta = f"{self._prefix}meta"
-        self._claims = f"{self._prefix}claims"
+        self._pending = f"{self._prefix}claims"
         self._spent = f"{self._prefix}spent"
-        self._claimed = f"{self._prefix}claimed"
+        self._pending_costs = f"{self._prefix}claimed"
         self._incarnation: int | None = None
         self._run_id: str | None = None
-        self._reads: Coalescer[_Read, Stored] = Coalescer(self._read_many)
+        self._reads: Coalescer[_Read, StoredState] = Coalescer(self._read_many)
         self._reserves: Coalescer[Reservation, Reserved | StateChanged | NoLongerAllowed] = Coalescer(
             self._reserve_many
         )
 
     @classmethod
     def connect(cls, url: str, namespace: str, timeout_s: float = _TIMEOUT_S) -> RedisStateStore:
-        """Make a store for a Redis URL; no command is sent yet."""
+        """Return a store for a Redis URL; no command is sent yet."""
         client = redis_asyncio.Redis.from_url(
             url,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),  # a trip is never repeated blindly: the caller holds instead
+            retry=Retry(NoBackoff(), 0),  # the caller holds instead of repeating a trip
         )
         return cls(client, namespace)
 
     @property
     def incarnation(self) -> int | None:
-        """The incarnation this process trusts, or None while the store is away."""
         return self._incarnation
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._client.aclose()
 
     # -- deciding ---------------------------------------------------------------------------------
 
-    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> Stored:
-        """Give a shopper's state, claims counted."""
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         return await self._reads((shopper, tuple(budget_days)))
 
-    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[Stored]:
-        incarnation = self._trusted()
+    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[StoredState]:
+        incarnation = self._require_trust()
         days = list(dict.fromkeys(day for _, budget_days in reads for day in budget_days))
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
-            # First where the store stands: states that are read a moment later contain at least that.
+            # The position first: states that are read a moment later contain at least the rows up to there.
             pipeline.hmget(self._meta, ["incarnation", "position"])
             if days:
                 pipeline.hmget(self._spent, [_day_name(day) for day in days])
             for shopper, _ in reads:
                 pipeline.hgetall(self._key(shopper))
-            (found, position), *answers = await pipeline.execute()
-        if found is None or int(found) != incarnation:
+            (stored_incarnation, position), *answers = await pipeline.execute()
+        if stored_incarnation is None or int(stored_incarnation) != incarnation:
             self.distrust()
             raise StateUnavailable("the state store was emptied or restarted")
         spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
         hashes = answers[bool(days) :]
-        return [_stored(each, int(position or 0), spent) for each in hashes]
+        return [_stored_state(fields, int(position or 0), spent) for fields in hashes]
 
     async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
-        """Take a place if the shopper's version is still the one decided on."""
         return await self._reserves(reservation)
 
     async def _reserve_many(
         self, reservations: Sequence[Reservation]
     ) -> Sequence[Reserved | StateChanged | NoLongerAllowed]:
-        incarnation = self._trusted()
-        answers = await self._scripts(scripts.RESERVE, [self._reserve_call(incarnation, each) for each in reservations])
-        return [_reserved(answer) for answer in answers]
+        incarnation = self._require_trust()
+        calls = [self._reserve_call(incarnation, reservation) for reservation in reservations]
+        return [_reserve_result(answer) for answer in await self._call(scripts.RESERVE, calls)]
 
     def _reserve_call(self, incarnation: int, reservation: Reservation) -> tuple[list[str], list[Any]]:
-        send, field = reservation.send, _PLACE + reservation.attempt
-        keys = [self._meta, self._key(reservation.shopper), self._claims, self._spent, self._claimed]
+        send, field = reservation.send, _RESERVED + reservation.attempt
+        keys = [self._meta, self._key(reservation.shopper), self._pending, self._spent, self._pending_costs]
         return keys, [
             incarnation,
             reservation.version,
             field,
             _encode_state(send),
-            _claim_name(reservation.shopper, field),
+            _pending_name(reservation.shopper, field),
             reservation.catalogue,
             _day_name((send.channel, utc_day(send.send_at))),
             millionths(send.cost),
@@ -158,92 +166,71 @@ class RedisStateStore:
         ]
 
     async def release(self, reservation: Reservation) -> None:
-        """Give an unconfirmed place back."""
-        await self._drop([(reservation.shopper, _PLACE + reservation.attempt)])
+        await self._drop([(reservation.shopper, _RESERVED + reservation.attempt)])
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
-        """Withdraw consent ahead of the log."""
-        incarnation = self._trusted()
-        await self._scripts(
-            scripts.CLAIM,
-            [
-                (
-                    [self._meta, self._key(each.shopper), self._claims],
-                    [
-                        incarnation,
-                        _WITHDRAWN + each.attempt,
-                        each.channel,
-                        _claim_name(each.shopper, _WITHDRAWN + each.attempt),
-                    ],
-                )
-                for each in withdrawals
-            ],
-        )
+        incarnation = self._require_trust()
+        await self._call(scripts.WITHDRAW, [self._withdraw_call(incarnation, withdrawal) for withdrawal in withdrawals])
+
+    def _withdraw_call(self, incarnation: int, withdrawal: Withdrawal) -> tuple[list[str], list[Any]]:
+        field = _field(withdrawal)
+        keys = [self._meta, self._key(withdrawal.shopper), self._pending]
+        return keys, [incarnation, field, withdrawal.channel, _pending_name(withdrawal.shopper, field)]
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
-        """Take back withdrawals that the log knew already."""
-        await self._drop([(each.shopper, _WITHDRAWN + each.attempt) for each in withdrawals])
+        await self._drop([(withdrawal.shopper, _field(withdrawal)) for withdrawal in withdrawals])
 
     # -- following the log ------------------------------------------------------------------------
 
     async def position(self) -> int:
-        """Give the log position up to which every row is contained."""
         with self._away_on_error():
             return int(await cast(Awaitable[bytes | None], self._client.hget(self._meta, "position")) or 0)
 
-    async def folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, Folded]:
-        """Give the folded states that a batch of rows is to be applied to."""
-        names = list(shoppers)
+    async def read_folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
+        keys = list(shoppers)
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
-            for shopper in names:
+            for shopper in keys:
                 pipeline.hgetall(self._key(shopper))
             hashes = await pipeline.execute()
-        return {name: Folded(_folded(each), dict(_claims(each))) for name, each in zip(names, hashes, strict=True)}
+        return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
-    async def apply(self, step: Step) -> bool:
-        """Write what a batch of rows makes of the store, unless others did already."""
-        keys = [self._meta, self._claims, self._spent, self._claimed, *map(self._key, step.shoppers)]
+    async def apply(self, update: StateUpdate) -> bool:
+        keys = [self._meta, self._pending, self._spent, self._pending_costs, *map(self._key, update.shoppers)]
         arguments: list[Any] = [
-            step.before,
-            step.after,
-            "" if step.catalogue is None else step.catalogue,
-            len(step.spent),
-            *(part for day, cost in step.spent.items() for part in (_day_name(day), cost)),
+            update.before,
+            update.after,
+            "" if update.catalogue is None else update.catalogue,
+            len(update.spent),
+            *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
         ]
-        for shopper, projection in step.shoppers.items():
-            blob = b"" if projection.state is None else _encode_state(projection.state)
-            arguments += [blob, shopper, len(projection.settled), *projection.settled]
-        (answer,) = await self._scripts(scripts.APPLY, [(keys, arguments)])
+        for shopper, change in update.shoppers.items():
+            state = b"" if change.state is None else _encode_state(change.state)
+            arguments += [state, shopper, len(change.settled), *map(_field, change.settled)]
+        (answer,) = await self._call(scripts.APPLY, [(keys, arguments)])
         return bool(answer)
 
+    # -- verification -----------------------------------------------------------------------------
+
     async def shoppers(self) -> AsyncIterator[ShopperKey]:
-        """Give the shoppers of whom something is stored; one may come twice, and one that changes meanwhile not."""
         prefix = self._key(ShopperKey(""))
         with self._away_on_error():
             async for key in self._client.scan_iter(match=f"{prefix}*", count=1_000):
                 yield ShopperKey(key.decode().removeprefix(prefix))
 
-    async def spent(self) -> dict[BudgetDay, int]:
-        """Give what the log's sends cost by channel and UTC day, in millionths, as far as it is contained."""
+    async def spending(self) -> dict[BudgetDay, int]:
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=True)
             pipeline.hgetall(self._spent)
-            pipeline.hgetall(self._claimed)
-            spent, claimed = await pipeline.execute()
+            pipeline.hgetall(self._pending_costs)
+            spent, pending_costs = await pipeline.execute()
         days = Counter({_day_of(name): int(cost) for name, cost in spent.items()})
-        for claim in claimed.values():
-            cost, _, name = claim.partition(b" ")
+        for entry in pending_costs.values():
+            cost, _, name = entry.partition(b" ")
             days[_day_of(name)] -= int(cost)
         return {day: cost for day, cost in days.items() if cost}
 
-    # -- incarnations -----------------------------------------------------------------------------
-
-    async def is_current(self, incarnation: int) -> bool:
-        """Tell whether this very server process was brought up to the given incarnation of the log."""
-        with self._away_on_error():
-            known = await self._command(self._client.hmget(self._meta, ["incarnation", "run_id"]))
-            return bool(known == [str(incarnation).encode(), (await self._server_id()).encode()])
+    # -- recovery ---------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
         """Load the scripts, and refuse a Redis that may drop states by itself.
@@ -260,71 +247,64 @@ class RedisStateStore:
         if policy != "noeviction":
             raise StateUnavailable(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
 
+    async def is_current(self, incarnation: int) -> bool:
+        with self._away_on_error():
+            stored = await self._command(self._client.hmget(self._meta, ["incarnation", "run_id"]))
+            return bool(stored == [str(incarnation).encode(), (await self._server_id()).encode()])
+
     async def trust(self, incarnation: int) -> None:
-        """Answer calls again: the store contains the log as of this incarnation."""
         with self._away_on_error():
             self._run_id = await self._server_id()
         self._incarnation = incarnation
 
     def distrust(self) -> None:
-        """Answer no call until `trust`: rows of the log may be missing here."""
         self._incarnation = self._run_id = None
 
     async def stored_incarnation(self) -> int | None:
-        """Give the incarnation that the store was last brought up to, on whichever server."""
         with self._away_on_error():
-            known = await self._command(self._client.hget(self._meta, "incarnation"))
-        return None if known is None else int(known)
+            incarnation = await self._command(self._client.hget(self._meta, "incarnation"))
+        return None if incarnation is None else int(incarnation)
 
     async def begin(self, seen: int | None, *, anew: bool = False) -> str | None:
-        """Begin a new incarnation: nobody may decide, and the claims of the old one are void.
+        """Begin a new incarnation.
 
-        Gives a name of the beginning. When another one has begun already it is that one's, to be helped; None
-        when another one has finished since the incarnation ``seen`` was looked up. What is stored is forgotten
-        where it is not known how much of the log it contains, or with ``anew``. Redis answers nobody meanwhile:
-        about a second for a million keys, those of others included.
+        Redis answers nobody while it forgets states: about a second for a million keys, the keys of others included.
         """
         with self._away_on_error():
             token = f"{await self._server_id()} {ULID()}"
-        keys = [self._meta, self._claims, self._spent, self._claimed]
-        told = "" if seen is None else seen
-        (begun,) = await self._scripts(scripts.BEGIN, [(keys, [self._prefix, "anew" if anew else "", told, token])])
+        keys = [self._meta, self._pending, self._spent, self._pending_costs]
+        arguments = [self._prefix, "anew" if anew else "", "" if seen is None else seen, token]
+        (begun,) = await self._call(scripts.BEGIN, [(keys, arguments)])
         return bytes(begun).decode() or None
 
     async def complete(self, begun: str, incarnation: int) -> bool:
-        """Declare the store caught up as of the incarnation of a beginning; False when another one took its place."""
         server, _, _ = begun.partition(" ")
-        (answer,) = await self._scripts(scripts.COMPLETE, [([self._meta], [begun, incarnation, server])])
+        (answer,) = await self._call(scripts.COMPLETE, [([self._meta], [begun, incarnation, server])])
         if answer == 1:
             await self.trust(incarnation)
         return bool(answer)
 
-    async def drop_stale_claims(self, older_than_s: int) -> None:
-        """Drop claims that their writer can no longer settle."""
-        await self._drop_claims(older_than_s)
+    async def drop_pending(self, older_than_s: int) -> None:
+        with self._away_on_error():
+            seconds, _ = await self._command(self._client.time())
+            names = await self._command(self._client.zrangebyscore(self._pending, 0, seconds - older_than_s))
+        await self._drop([_split_pending_name(name) for name in names])
 
     async def drop_budget_days(self, before: int) -> None:
-        """Forget what was spent on UTC days that no decision can concern any more."""
         with self._away_on_error():
             names = await self._command(self._client.hkeys(self._spent))
             old = [name for name in names if int(name.rpartition(b" ")[2]) < before]
             if old:
                 await self._command(self._client.hdel(self._spent, *old))
 
-    async def _drop_claims(self, older_than_s: int) -> None:
-        with self._away_on_error():
-            seconds, _ = await self._command(self._client.time())
-            stale = await self._command(self._client.zrangebyscore(self._claims, 0, seconds - older_than_s))
-        await self._drop([_split_claim(name) for name in stale])
-
     async def _server_id(self) -> str:
         return cast(str, (await self._command(self._client.info("server")))["run_id"])
 
     async def _greet(self, connection: Any) -> None:
-        """Check on every new connection that this is still the server that was caught up.
+        """Check on every new connection that the server is still the one that was brought up to the log.
 
-        A restarted server may come back with an old snapshot under the same incarnation: its
-        ``run_id`` tells, and every client has to connect anew after a restart.
+        A restarted server may come back with an old snapshot under the same incarnation. Its ``run_id`` shows that,
+        and every client has to connect anew after a restart.
         """
         await connection.on_connect()
         await connection.send_command("INFO", "server")
@@ -339,24 +319,24 @@ class RedisStateStore:
     def _key(self, shopper: ShopperKey) -> str:
         return f"{self._prefix}s:{shopper}"
 
-    def _trusted(self) -> int:
+    def _require_trust(self) -> int:
         if self._incarnation is None:
             raise StateUnavailable("the state store has not caught up with the log")
         return self._incarnation
 
-    async def _drop(self, claims: Sequence[tuple[ShopperKey, str]]) -> None:
-        await self._scripts(
-            scripts.DROP,
-            [
-                (
-                    [self._key(shopper), self._claims, self._spent, self._claimed],
-                    [name, _claim_name(shopper, name)],
-                )
-                for shopper, name in claims
-            ],
-        )
+    async def _drop(self, pending: Sequence[tuple[ShopperKey, str]]) -> None:
+        """Drop pending facts, each given by its shopper and field."""
+        calls = [
+            (
+                [self._key(shopper), self._pending, self._spent, self._pending_costs],
+                [field, _pending_name(shopper, field)],
+            )
+            for shopper, field in pending
+        ]
+        await self._call(scripts.DROP, calls)
 
-    async def _scripts(self, script: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    async def _call(self, script: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """Call a script several times in one round trip, each time with its keys and arguments."""
         if not calls:
             return []
         with self._away_on_error():
@@ -371,24 +351,29 @@ class RedisStateStore:
 
     @contextmanager
     def _away_on_error(self) -> Iterator[None]:
-        """Map every driver error to `StateUnavailable`; from then on nothing is trusted until it caught up."""
+        """Map every driver error to `StateUnavailable`, and trust the store no longer."""
         try:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            lost = isinstance(error, ResponseError)  # what the driver says stays in the service's own log
+            is_lost = isinstance(error, ResponseError)  # the driver's own text appears in the service's log only
             raise StateUnavailable(
-                "the state store was emptied or restarted" if lost else "it cannot be reached"
+                "the state store was emptied or restarted" if is_lost else "it cannot be reached"
             ) from error
 
 
-def _claim_name(shopper: ShopperKey, name: str) -> str:
-    return f"{shopper} {name}"  # keys have no spaces
+def _field(pending: Pending) -> str:
+    """Return the field of a shopper's hash that holds a pending fact."""
+    return (_RESERVED if isinstance(pending, PendingReservation) else _WITHDRAWN) + pending.attempt
 
 
-def _split_claim(name: bytes) -> tuple[ShopperKey, str]:
-    shopper, _, claim = name.decode().partition(" ")
-    return ShopperKey(shopper), claim
+def _pending_name(shopper: ShopperKey, field: str) -> str:
+    return f"{shopper} {field}"  # shoppers' keys have no spaces
+
+
+def _split_pending_name(name: bytes) -> tuple[ShopperKey, str]:
+    shopper, _, field = name.decode().partition(" ")
+    return ShopperKey(shopper), field
 
 
 def _day_name(day: BudgetDay) -> str:
@@ -400,30 +385,42 @@ def _day_of(name: bytes) -> BudgetDay:
     return channel, int(day)
 
 
-def _reserved(answer: Any) -> Reserved | StateChanged | NoLongerAllowed:
+def _reserve_result(answer: Any) -> Reserved | StateChanged | NoLongerAllowed:
     if isinstance(answer, list):
-        return StateChanged(_stored(_pairs(answer)))
+        return StateChanged(_stored_state(dict(zip(answer[::2], answer[1::2], strict=True))))
     return Reserved() if answer == 1 else NoLongerAllowed()
 
 
-def _pairs(flat: Sequence[bytes]) -> Hash:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _folded(fields: Hash) -> ShopperState:
+def _state(fields: Hash) -> ShopperState:
     blob = fields.get(b"b")
-    return ShopperState() if blob is None else _decode_state(blob)
+    try:
+        return ShopperState() if blob is None else _decode_state(blob)
+    except msgspec.DecodeError as error:
+        raise UnreadableState(str(error)) from error
 
 
-def _claims(fields: Hash) -> Iterator[tuple[str, bytes]]:
+def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
     return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
 
 
-def _stored(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> Stored:
-    state = _folded(fields)
-    for name, value in _claims(fields):
-        if name.startswith(_PLACE):
+def _stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> StoredState:
+    state = _state(fields)
+    for field, value in _pending_fields(fields):
+        if field.startswith(_RESERVED):
             state = state.with_claim(_decode_send(value))
         else:
             state = state.without_consent(value.decode())
-    return Stored(state, int(fields.get(b"v", 0)), position, spent)
+    return StoredState(state, int(fields.get(b"v", 0)), position, spent)
+
+
+def _folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:
+    return FoldedState(
+        _state(fields), tuple(_pending_fact(shopper, field, value) for field, value in _pending_fields(fields))
+    )
+
+
+def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
+    attempt = field[len(_RESERVED) :]
+    if field.startswith(_RESERVED):
+        return PendingReservation(attempt, _decode_send(value).event_id)
+    return Withdrawal(shopper, value.decode(), attempt)

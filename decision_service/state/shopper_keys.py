@@ -1,4 +1,4 @@
-"""ShopperKeys of shoppers: salted keys under which their states are kept, and pseudonyms that erasure leaves."""
+"""Salted keys under which shoppers' states are kept, and pseudonyms that erasure leaves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from policies.records.erasure import ERASED, is_pseudonym
 __all__ = ["ERASED", "ShopperKey", "ShopperKeys", "is_pseudonym", "pseudonym"]
 
 ShopperKey = NewType("ShopperKey", str)
-"""The salted hash of a shopper's id: all that is left of it once the shopper is erased."""
+"""The salted hash of a shopper's id; after an erasure nothing else of the id is left."""
 
 
 class ShopperKeys:
-    """Gives keys and pseudonyms.
+    """Makes the keys of shoppers.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class ShopperKeys:
 
     Examples
     --------
-    >>> names = ShopperKeys(b"secret")
-    >>> names.key("s-1") == names.key("s-1") != ShopperKeys(b"other").key("s-1")
+    >>> shopper_keys = ShopperKeys(b"secret")
+    >>> shopper_keys.key("s-1") == shopper_keys.key("s-1") != ShopperKeys(b"other").key("s-1")
     True
     """
 
@@ -34,11 +34,10 @@ class ShopperKeys:
         self._salt = salt
 
     def key(self, shopper_id: str) -> ShopperKey:
-        """Give the key of a shopper."""
         digest = hashlib.blake2b(shopper_id.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt)
         return ShopperKey(digest.hexdigest())
 
 
 def pseudonym() -> str:
-    """Make up a name that says nothing of whose it was."""
+    """Return a new random pseudonym."""
     return f"{ERASED}{ULID()}"

@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT))  # for the worlds and readers in benchmarks/, whic
 import numpy as np  # noqa: E402
 
 from benchmarks import offers, open_bandit  # noqa: E402
-from offline_eval import Question, Report, evaluate, named, values  # noqa: E402
-from offline_eval.logs.tables.plain import Layout, read_rows  # noqa: E402
+from offline_eval import EvaluationReport, Question, estimate_values, evaluate, make_estimators  # noqa: E402
+from offline_eval.logs.tables.plain import TableLayout, read_batches  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
 from tests.reference.worlds import Fatigue, World  # noqa: E402
 
@@ -25,13 +25,13 @@ OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offer
 OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
 
 
-def show(report: Report) -> None:
+def show(report: EvaluationReport) -> None:
     """Print estimates and verdict."""
-    for each in report.estimates:
-        say(f"  {each.name:12} {each.value:8.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for estimate in report.estimates:
+        say(f"  {estimate.name:12} {estimate.value:8.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
     say(f"  verdict: {report.verdict.level.text}")
-    for reason in report.verdict.reasons:
-        say(f"    {reason.level.text}: {reason.text}")
+    for finding in report.verdict.findings:
+        say(f"    {finding.level.text}: {finding.text}")
 
 
 def say(line: str) -> None:
@@ -51,7 +51,12 @@ def own_csv() -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         names = {"reward": "clicked", "propensity": "p_logged", "target_propensity": "p_new", "shopper": "user"}
         say("1. A CSV of one's own")
-        show(evaluate(read_rows(path, Layout(needs_model=False, columns=names)), Question(named(["ipw", "snipw"]))))
+        show(
+            evaluate(
+                read_batches(path, TableLayout(needs_model=False, columns=names)),
+                Question(make_estimators(["ipw", "snipw"])),
+            )
+        )
 
 
 # %% 2. Randomised offers: learn on one half of the customers, evaluate on the other
@@ -66,7 +71,7 @@ def randomised_offers() -> None:
     rows = offers.rows_for(test, chosen)
     channels = np.array([test.space[arm].channel for arm in test.arms.tolist()])
     labelled = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
-    report = evaluate(labelled, Question(named(["ipw", "snipw", "dr"]), by=("channel",)))
+    report = evaluate(labelled, Question(make_estimators(["ipw", "snipw", "dr"]), by=("channel",)))
     say(f"  uniform completes {test.completed.mean():.3f}; the learned policy:")
     show(report)
     for group in report.groups["channel"]:
@@ -80,28 +85,28 @@ _COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target",
 def open_bandit_sample() -> None:
     """Evaluate uniform choice on the women's log of a learning policy."""
     say("3. Open Bandit sample, women")
-    found = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
-    if found is None:
+    directory = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
+    if directory is None:
         say("  the sample is not unpacked: make parity")
         return
-    show(open_bandit.report_of(found, "women"))
+    show(open_bandit.report_of(directory, "women"))
 
 
 # %% 4. A simulated log: the truth is known
-def simulated() -> None:
+def simulated_log() -> None:
     """Compare with the truth, once where history does not matter and once where sends tire."""
     world = World.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
     log = world.log(20_000, np.random.default_rng(2))
-    say("  " + ", ".join(f"{name} {value:.4f}" for name, value in values(named(), log).items()))
+    say("  " + ", ".join(f"{name} {value:.4f}" for name, value in estimate_values(make_estimators(), log).items()))
     tiring = Fatigue()
     target, logged = tiring.truth(tiring.wanted), tiring.truth(tiring.logged)
     say(f"  where sends tire the target earns {target:.4f}, the log {logged:.4f}")
     trajectories = tiring.log(2_000, np.random.default_rng(3))
     say(f"  a bandit estimate says {float((trajectories.weight * trajectories.reward).mean()):.4f}")
     report = evaluate_sequential(trajectories, draws=50)
-    for each in report.estimates:
-        say(f"  {each.name:16} {each.value:.4f}   [{each.low:.4f}, {each.high:.4f}]")
+    for estimate in report.estimates:
+        say(f"  {estimate.name:16} {estimate.value:.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
     for finding in report.findings:
         say(f"    {finding.level.text}: {finding.text}")
 
@@ -110,4 +115,4 @@ if __name__ == "__main__":
     own_csv()
     randomised_offers()
     open_bandit_sample()
-    simulated()
+    simulated_log()

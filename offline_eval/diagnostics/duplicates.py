@@ -1,4 +1,4 @@
-"""Duplicated rows: a log that was joined or loaded twice makes intervals too narrow."""
+"""Duplicated rows: a log that was joined or loaded twice has intervals that are too narrow."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.batch import SCALARS, Labels, LoggedBatch
+from offline_eval.batch import SCALARS, LoggedBatch
+from offline_eval.columns import Labels
 
 _MOST_KEPT = 1 << 18
 _IDENTIFYING, _ONE_TO_ONE = 0.2, 0.8
-"""Two equal rows are taken for one row twice where model values tell rows apart: distinct values are at least a fifth
-of the rows (five copies of a log still count as such), and nearly as many as distinct rows (a shopper who meets
-the same offer twice in an unchanged context makes equal rows, but also unequal ones of equal value)."""
+"""Without ids, two equal rows count as one row loaded twice only where the model's values differ from row to row.
+Distinct values must be at least a fifth of the rows (so that five copies of a log are still recognised), and nearly as
+many as distinct rows: a shopper who gets the same offer twice in an unchanged context makes equal rows, but then other
+rows have equal values too."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Share of rows that repeat an earlier one; ``known`` is False where rows are too alike to tell."""
+    """Share of rows that repeat an earlier one; ``known`` is False where rows are too alike to recognise repeats."""
 
     share: float
     known: bool
@@ -28,9 +30,9 @@ class Repeats:
 class Duplicates:
     """Counts repeated rows in constant memory, by following a fixed fraction of all fingerprints.
 
-    Rows are the same when their events' names are, which is always known. Where they have none, when their five numbers
-    and their shopper are: with discrete rewards and propensities that proves nothing, so it is judged only where the
-    reward model's values tell rows apart.
+    Rows with the same event id are the same row. Without ids, rows are the same when their five numbers and their
+    shopper are. With discrete rewards and propensities this proves nothing, so such rows are judged only where the
+    reward model's values differ from row to row.
 
     Examples
     --------
@@ -49,36 +51,34 @@ class Duplicates:
         self._named = False
         self._limit = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
-    def add(self, rows: LoggedBatch) -> None:
-        """Add a block of rows."""
-        if rows.events is not None:
-            self._named, names = True, _hashed(rows.events)
+    def add(self, batch: LoggedBatch) -> None:
+        if batch.events is not None:
+            self._named, names = True, _hash(batch.events)
             self._follow(names, names)
             return
-        value = _mixed(np.ascontiguousarray(rows.v_target).view(np.uint64))
+        value = _mix_bits(np.ascontiguousarray(batch.v_target).view(np.uint64))
         mark = value
         for name in SCALARS[:-1]:
-            mark = _mixed(mark ^ np.ascontiguousarray(getattr(rows, name)).view(np.uint64))
-        if rows.shoppers is not None:
-            mark = _mixed(mark ^ _hashed(rows.shoppers))
+            mark = _mix_bits(mark ^ np.ascontiguousarray(getattr(batch, name)).view(np.uint64))
+        if batch.shoppers is not None:
+            mark = _mix_bits(mark ^ _hash(batch.shoppers))
         self._follow(mark, value)
 
     def _follow(self, mark: NDArray[np.uint64], value: NDArray[np.uint64]) -> None:
-        """Keep the rows whose mark is below the limit, and lower it when they become too many."""
-        own = mark <= self._limit
-        self._kept.append(mark[own])
-        self._values.append(value[own])
-        self._size += int(own.sum())
+        """Keep the rows with a mark up to the limit, and lower the limit when they become too many."""
+        is_kept = mark <= self._limit
+        self._kept.append(mark[is_kept])
+        self._values.append(value[is_kept])
+        self._size += int(is_kept.sum())
         while self._size > _MOST_KEPT:
             self._limit >>= np.uint64(1)
             marks, values = np.concatenate(self._kept), np.concatenate(self._values)
-            own = marks <= self._limit
-            self._kept, self._values, self._size = [marks[own]], [values[own]], int(own.sum())
+            is_kept = marks <= self._limit
+            self._kept, self._values, self._size = [marks[is_kept]], [values[is_kept]], int(is_kept.sum())
             if len(np.unique(self._kept[0])) == 1:
                 return
 
     def __add__(self, other: Duplicates) -> Duplicates:
-        """Merge."""
         merged = Duplicates()
         merged._limit = min(self._limit, other._limit)
         merged._named = self._named or other._named
@@ -88,26 +88,26 @@ class Duplicates:
         return merged
 
     def repeats(self) -> Repeats:
-        """Give the share of repeated rows among those followed."""
+        """Return the share of repeated rows among the followed rows."""
         marks = np.concatenate(self._kept) if self._kept else np.zeros(0, dtype=np.uint64)
         if not len(marks):
             return Repeats(0.0, known=False)
         values, distinct = len(np.unique(np.concatenate(self._values))), len(np.unique(marks))
-        tell_apart = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
-        known = self._named or tell_apart
+        differ = len(marks) > 1 and values >= max(_IDENTIFYING * len(marks), _ONE_TO_ONE * distinct)
+        known = self._named or differ
         return Repeats(1 - distinct / len(marks) if known else 0.0, known=known)
 
 
-def _hashed(names: Labels) -> NDArray[np.uint64]:
+def _hash(names: Labels) -> NDArray[np.uint64]:
     """Hash names or numbers to 64 bits."""
     if names.dtype.kind in "iu":
-        return _mixed(names.astype(np.uint64))
+        return _mix_bits(names.astype(np.uint64))
     distinct, place = np.unique(names, return_inverse=True)
-    digests = [hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in distinct.tolist()]
+    digests = [hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in distinct.tolist()]
     return np.frombuffer(b"".join(digests), dtype=np.uint64)[place]
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix_bits(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix bits so that every input bit moves every output bit (the finaliser of SplitMix64)."""
     with np.errstate(over="ignore"):
         bits = bits + np.uint64(0x9E37_79B9_7F4A_7C15)

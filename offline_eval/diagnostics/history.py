@@ -1,7 +1,7 @@
-"""History: whether what was decided before changes what is decided now, which a bandit estimator cannot see.
+"""History: whether earlier sends change the reward of a send, which a bandit estimator cannot see.
 
-A bandit estimate asks what one decision would have earned in the contexts that the LOGGING policy brought about.
-Where a target would bring about other contexts (more sends, more fatigue), that is not its value.
+A bandit estimate is the reward of one decision in the contexts that the LOGGING policy produced. Where a target would
+produce other contexts (more sends, more fatigue), the estimate is not the target's value.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level
 from offline_eval.logs.decisions import HOLD, LoggedDecision
-from offline_eval.units import Shoppers
+from offline_eval.units import ShopperTotals
 
 FEATURE = "recent_sends"
-"""The context's name for how often the shopper was sent to lately: the history that the service logs."""
+"""The name in the context of the number of recent sends to the shopper: the history that the service logs."""
 
 _MOST = 8
 _AT_ONCE = 2_048
 
 
-class History:
-    """Watches decisions go by and tests whether the reward of a send depends on the sends before it; mergeable.
+class HistoryCheck:
+    """Tests, while decisions are read, whether the reward of a send depends on the sends before it; mergeable.
 
-    Within sends, the mean reward is compared between many and few recent sends, by regression of the reward on the
-    number of recent sends. A shopper's rewards resemble each other, and so do their recent sends: the error is
-    clustered by shopper. Memory grows with the shoppers, not with the log.
+    Over all sends, the reward is regressed on the number of recent sends. A shopper's rewards resemble each other, and
+    so do the shopper's numbers of recent sends, so the error is clustered by shopper. Memory grows with the shoppers,
+    not with the log.
 
     References
     ----------
@@ -35,15 +35,15 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._shoppers = Shoppers(terms=4)  # Σx, Σx², Σr, Σxr: x recent sends, r reward
+        self._shoppers = ShopperTotals(terms=4)  # Σx, Σx², Σr, Σxr: x recent sends, r reward
         self._waiting: list[tuple[str, int, float]] = []
 
-    def watched(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
-        """Pass decisions on."""
+    def watch(self, decisions: Iterable[LoggedDecision]) -> Iterator[LoggedDecision]:
+        """Yield the decisions unchanged, and remember what the test needs."""
         for decision in decisions:
-            told = decision.context.get(FEATURE)
-            if decision.action != HOLD and isinstance(told, int | float) and isfinite(told):
-                self._waiting.append((decision.shopper_id, min(_MOST, max(0, int(told))), decision.reward))
+            sends = decision.context.get(FEATURE)
+            if decision.action != HOLD and isinstance(sends, int | float) and isfinite(sends):
+                self._waiting.append((decision.shopper_id, min(_MOST, max(0, int(sends))), decision.reward))
             if len(self._waiting) >= _AT_ONCE:
                 self._sum_up()
             yield decision
@@ -56,16 +56,15 @@ class History:
         self._shoppers.add(np.array(shoppers), np.stack([x, x * x, r, x * r]))
         self._waiting = []
 
-    def __add__(self, other: History) -> History:
-        """Merge."""
-        merged = History()
+    def __add__(self, other: HistoryCheck) -> HistoryCheck:
+        merged = HistoryCheck()
         for part in (self, other):
             part._sum_up()
             merged._shoppers.merge(part._shoppers)
         return merged
 
     def findings(self, *, is_logging: bool) -> list[Finding]:
-        """Warn where history matters; the logging policy itself brought about what it met."""
+        """Return a warning where history matters; none for the logging policy, which produced this history."""
         slope, error = self._slope()
         if is_logging or error <= 0 or abs(slope) <= DOUBTFUL_Z * error:
             return []
@@ -76,7 +75,7 @@ class History:
         return [Finding(Level.caution, "history", text)]
 
     def _slope(self) -> tuple[float, float]:
-        """Regress the reward on the number of recent sends; give the slope and its standard error."""
+        """Return the slope of the reward by the number of recent sends, and its standard error."""
         self._sum_up()
         count = len(self._shoppers)
         if count < 3:

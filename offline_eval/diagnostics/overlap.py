@@ -1,4 +1,4 @@
-"""Overlap: how much of what a policy would do is in the log, which decides what its estimates are worth."""
+"""Overlap: how much of what a policy would do is in the log; the quality of every estimate depends on it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from offline_eval.units import Units
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a log's rows are worth for one policy.
+    """How well a log covers one policy.
 
     ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are.
     ``effective_units`` is (ΣW)²/ΣW² with W the weight of an independent unit, and ``largest_unit`` the greatest
-    share of all weight in one: a shopper with thousands of rows is one unit. ``units_skewness`` is the skewness
-    foreseen for the units, from their weights and their mean rewards. ``unsupported`` is the policy's mass
-    where the logging policy never goes, ``clipped`` the share of weight that clipping takes away.
+    share of all weight in one unit: a shopper with thousands of rows is one unit. ``units_skewness`` is the skewness
+    expected for the units, from their weights and their mean rewards. ``unsupported`` is the probability that the
+    policy gives to what the logging policy never draws, ``clipped`` the share of weight that clipping removes.
     """
 
     weights: WeightSummary
@@ -34,12 +34,12 @@ class Overlap:
 
 
 class OverlapSums:
-    """Sums up the overlap of one policy, block by block.
+    """Sums up the overlap of one policy, batch by batch.
 
     Parameters
     ----------
     max_weight
-        Where estimators clip.
+        The weight that estimators clip at.
     """
 
     def __init__(self, max_weight: float) -> None:
@@ -47,19 +47,20 @@ class OverlapSums:
         self._weights = Weights()
         self._unsupported = self._clipped = 0.0
 
-    def add(self, rows: LoggedBatch) -> None:
-        """Add a block of rows."""
-        self._weights.add(rows.weight, rows.reward)
-        if rows.unsupported is not None:
-            self._unsupported += float(rows.unsupported.sum())
+    def add(self, batch: LoggedBatch) -> None:
+        self._weights.add(batch.weight, batch.reward)
+        if batch.unsupported is not None:
+            self._unsupported += float(batch.unsupported.sum())
         if np.isfinite(self._max_weight):
-            self._clipped += float(np.maximum(rows.weight - self._max_weight, 0).sum())
+            self._clipped += float(np.maximum(batch.weight - self._max_weight, 0).sum())
 
     def overlap(self, sample: Sample, term: str) -> Overlap:
-        """Give what was found; ``term`` names this policy's weight among the sample's terms."""
+        """Return the overlap; ``term`` is the name of this policy's weight among the sample's terms."""
         weights = self._weights.summary()
-        own = (weights.effective_sample_size, weights.largest_share, weights.skewness)
-        effective, largest, skewness = own if sample.units is None else _of_units(sample.units, sample.names, term)
+        if sample.units is None:
+            effective, largest, skewness = weights.effective_sample_size, weights.largest_share, weights.skewness
+        else:
+            effective, largest, skewness = _summarise_units(sample.units, sample.names, term)
         return Overlap(
             weights=weights,
             mean_weight_error=float(np.sqrt(sample.variance({term: 1.0}))),
@@ -71,12 +72,12 @@ class OverlapSums:
         )
 
 
-def _of_units(units: Units, names: tuple[str, ...], term: str) -> tuple[float, float, float]:
-    """Give the effective number of units, the largest one's share, and the foreseen skewness."""
+def _summarise_units(units: Units, names: tuple[str, ...], term: str) -> tuple[float, float, float]:
+    """Return the effective number of units, the share of the largest unit, and the expected skewness."""
     weight, reward = units.totals[names.index(term)], units.totals[names.index("reward")]
     total, squares = float(weight.sum()), float(weight @ weight)
     if squares <= 0:
         return 0.0, 0.0, 0.0
     skewness = Skewness()
     skewness.add(weight, reward / units.sizes)
-    return total * total / squares, float(weight.max()) / total, skewness.foreseen()
+    return total * total / squares, float(weight.max()) / total, skewness.value()

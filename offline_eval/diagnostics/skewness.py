@@ -1,4 +1,4 @@
-"""The skewness that weighted rewards must be expected to have, whatever the sample's own looks like."""
+"""The skewness to expect of weighted rewards, which the skewness of one sample can hide."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from math import inf
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 
 
 class Skewness:
-    """Mergeable foreseen skewness of centred rewards times weights.
+    """The expected skewness of centred rewards times weights; mergeable.
 
-    The products' own skewness hides what is wrong: it is small exactly when no rare reward happened to meet a large
-    weight. So it is foreseen from weights and rewards apart, as that of independent ones: Ew³ ÷ (Ew²)^1.5 times
-    the rewards' skewness, which is taken over all rows, and over the rows as they weigh in the variance (by w²),
-    and the worse of the two counts: rewards that are common where the target does not go say nothing of those that are
-    rare where it goes.
+    The skewness of the products in a sample can hide the problem: it is small exactly when no rare reward happened to
+    have a large weight. So the skewness is computed from weights and rewards as if they were independent:
+    Ew³ ÷ (Ew²)^1.5 times the skewness of the rewards. The latter is taken over all rows, and once more over the rows
+    with the weight that they have in the variance (w²), and the worse of the two counts: rewards that are common where
+    the target does not go say nothing of rewards that are rare where it goes.
 
     Examples
     --------
     >>> skewness = Skewness()
     >>> skewness.add(weight=np.array([1.0, 1.0, 2.0]), reward=np.array([0.0, 1.0, 1.0]))
-    >>> round(skewness.foreseen(), 3)
+    >>> round(skewness.value(), 3)
     -2.108
     """
 
@@ -32,7 +32,7 @@ class Skewness:
         self._cubes = 0.0  # Σw³
 
     def add(self, weight: FloatArray, reward: FloatArray) -> None:
-        """Add a block: weights (n,) and rewards (n,)."""
+        """Add rows: weights (n,) and rewards (n,)."""
         powers = np.stack([np.ones_like(reward), reward, reward * reward, reward * reward * reward])
         squares = weight * weight
         self._plain += powers.sum(axis=1)
@@ -40,15 +40,14 @@ class Skewness:
         self._cubes += float(squares @ weight)
 
     def __add__(self, other: Skewness) -> Skewness:
-        """Merge."""
         merged = Skewness()
         merged._plain = self._plain + other._plain
         merged._weighted = self._weighted + other._weighted
         merged._cubes = self._cubes + other._cubes
         return merged
 
-    def foreseen(self) -> float:
-        """Give it; endless where all that has weight was rewarded alike, 0 where nothing has weight."""
+    def value(self) -> float:
+        """Return the skewness; infinite where all rows with weight have the same reward, 0 where no row has weight."""
         count, squares = float(self._plain[0]), float(self._weighted[0])
         if squares <= 0:
             return 0.0

@@ -1,4 +1,4 @@
-"""The verdict: may one act on an estimate, and if not, why."""
+"""The verdict: whether one may act on an estimate, and the reasons against it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from math import copysign, inf, isfinite, isinf, sqrt
 
-from offline_eval.diagnostics.calibration import Served
+from offline_eval.diagnostics.calibration import ServedFrequency
 from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.weights import WeightSummary
@@ -16,35 +16,35 @@ ENOUGH_ROWS = 1_000
 """Effective rows from which on 95 % intervals cover between 93.5 and 96.5 % (docs/results/coverage.md)."""
 
 TOO_FEW_ROWS = 100
-"""Below so many effective rows asymptotic intervals promise what they do not keep."""
+"""With fewer effective rows, asymptotic intervals hold the truth less often than they say."""
 
 ENOUGH_UNITS, TOO_FEW_UNITS = ENOUGH_ROWS / 10, TOO_FEW_ROWS / 10
-"""The same for effective independent units: a clustered error is estimated from so many numbers (Carter, Schnepel,
+"""The same for effective independent units, from which a clustered error is estimated (Carter, Schnepel,
 Steigerwald 2017, Asymptotic Behavior of a t-test Robust to Cluster Heterogeneity; docs/results/coverage.md)."""
 
 SKEWED = 0.45
-"""|foreseen skewness| ÷ √rows, or ÷ √units, from which on fewer than 90 of 100 nominal 95 % normal intervals hold the
-truth, which is what `trust` promises: the Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The
-Bootstrap and Edgeworth Expansion). What became of the promise: docs/results/coverage.md, `coverage.trusted`."""
+"""|expected skewness| ÷ √rows, or ÷ √units, from which on fewer than 90 of 100 nominal 95 % normal intervals hold the
+truth; 90 is what `trust` promises. The Edgeworth term .247·skewness²/rows is then five points (Hall 1992, The Bootstrap
+and Edgeworth Expansion). How often the promise holds is measured: docs/results/coverage.md, `coverage.trusted`."""
 
 HEAVY_TAIL, NO_MEAN = 0.7, 1.0
 """Tail index from which on means of weights are unreliable, or do not exist (Vehtari et al. 2024)."""
 
 DOMINANT = 0.05
-"""Share of all weight in one row, or in one independent unit, above which it decides."""
+"""Share of all weight in one row, or in one independent unit, above which this one dominates the estimate."""
 
 DOUBTFUL_Z, WRONG_Z = 3.0, 5.0
-"""Standard errors: by chance once in 370 evaluations, once in 1.7 million."""
+"""Standard errors that come by chance once in 370 evaluations, and once in 1.7 million."""
 
 UNSUPPORTED = 0.01
-"""Mass of the target where the logging policy never goes: the estimate cannot know what happens there."""
+"""Probability of the target for what the logging policy never draws: no log can say what happens there."""
 
 REPEATED = 0.01
 CLIPPED = 0.05
 
 
 class Level(IntEnum):
-    """How far to trust, worse is greater."""
+    """How far an estimate can be trusted; a greater level is worse."""
 
     trust = 0
     caution = 1
@@ -67,15 +67,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The worst finding's level, and all findings, the worst first."""
+    """The level of the worst finding, and all findings, the worst first."""
 
     level: Level
-    reasons: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
 
     @classmethod
-    def of(cls, reasons: Iterator[Finding] | list[Finding]) -> Verdict:
-        """Sum up findings."""
-        ordered = tuple(sorted(reasons, key=lambda reason: -reason.level))
+    def of(cls, findings: Iterator[Finding] | list[Finding]) -> Verdict:
+        """Take the worst level of some findings."""
+        ordered = tuple(sorted(findings, key=lambda finding: -finding.level))
         return cls(ordered[0].level if ordered else Level.trust, ordered)
 
 
@@ -83,10 +83,11 @@ class Verdict:
 class Evidence:
     """What a verdict is made from.
 
-    ``against`` is the other policy's overlap, where a difference is asked for; ``model_z`` how many standard errors
-    the reward model's value lies from what weighting says, where a model is used; ``served_chance`` the probability
-    of served frequencies so far off their propensities, where whole distributions were logged, ``served_worst`` where;
-    ``without_value`` names estimates that came out as no number; ``further`` is what others found.
+    ``against`` is the other policy's overlap, where a difference is asked for. ``model_z`` is the distance between the
+    reward model's value and the weighted rewards in standard errors, where a model is trusted. ``served_chance`` is the
+    probability of served frequencies that differ so much from their propensities, where whole distributions were
+    logged, and ``served_worst`` the frequency that differs most. ``without_value`` names the estimates that are NaN.
+    ``further`` are findings from outside.
     """
 
     overlap: Overlap
@@ -94,37 +95,36 @@ class Evidence:
     repeats: Repeats
     against: Overlap | None = None
     model_z: float = 0.0
-    served_worst: Served | None = None
+    served_worst: ServedFrequency | None = None
     served_chance: float = 1.0
     without_value: tuple[str, ...] = ()
     further: tuple[Finding, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Give the verdict."""
     return Verdict.of(
         [
-            *_of_overlap(evidence.overlap, evidence.units),
-            *_of_log(evidence),
-            *_of_other(evidence),
+            *_judge_overlap(evidence.overlap, evidence.units),
+            *_judge_log(evidence),
+            *_judge_other_policy(evidence),
             *evidence.further,
         ]
     )
 
 
-def _of_other(evidence: Evidence) -> Iterator[Finding]:
-    """Judge the other policy of a difference, which needs both."""
+def _judge_other_policy(evidence: Evidence) -> Iterator[Finding]:
+    """Judge the overlap of the other policy, on which a difference depends as well."""
     if evidence.against is not None:
-        for reason in _of_overlap(evidence.against, evidence.units):
-            yield Finding(reason.level, f"against.{reason.code}", f"of the other policy: {reason.text}")
+        for finding in _judge_overlap(evidence.against, evidence.units):
+            yield Finding(finding.level, f"against.{finding.code}", f"of the other policy: {finding.text}")
 
 
-def _of_overlap(overlap: Overlap, units: int) -> Iterator[Finding]:
-    yield from _of_weights(overlap.weights)
+def _judge_overlap(overlap: Overlap, units: int) -> Iterator[Finding]:
+    yield from _judge_weights(overlap.weights)
     if units < overlap.weights.rows:
-        yield from _of_units(overlap, units)
-    if units > 1:  # one unit has no standard error, and its own finding
-        yield from _of_mean(overlap)
+        yield from _judge_units(overlap, units)
+    if units > 1:  # one unit has no standard error; `few_units` reports it
+        yield from _judge_mean_weight(overlap)
     if overlap.unsupported > 0:
         level = Level.do_not_use if overlap.unsupported > UNSUPPORTED else Level.caution
         text = f"the target puts {overlap.unsupported:.2%} of its choices where the logging policy never went"
@@ -133,9 +133,9 @@ def _of_overlap(overlap: Overlap, units: int) -> Iterator[Finding]:
         yield Finding(Level.caution, "clipped_mass", f"clipping takes {overlap.clipped:.1%} of the weight away")
 
 
-def _of_weights(weights: WeightSummary) -> Iterator[Finding]:
+def _judge_weights(weights: WeightSummary) -> Iterator[Finding]:
     size = weights.effective_sample_size
-    if not size >= ENOUGH_ROWS:  # nor is it where weights are too large to square
+    if not size >= ENOUGH_ROWS:  # NaN, where weights are too large to square, counts too
         level = Level.caution if size >= TOO_FEW_ROWS else Level.do_not_use
         yield Finding(level, "effective_sample_size", f"{weights.rows:,} rows count as {size:,.1f} effective rows")
     if weights.largest_share > DOMINANT:
@@ -152,7 +152,7 @@ def _of_weights(weights: WeightSummary) -> Iterator[Finding]:
         yield Finding(Level.caution, "skewed_rewards", text)
 
 
-def _of_units(overlap: Overlap, units: int) -> Iterator[Finding]:
+def _judge_units(overlap: Overlap, units: int) -> Iterator[Finding]:
     size, share = overlap.effective_units, overlap.largest_unit
     if not size >= ENOUGH_UNITS:
         level = Level.caution if size >= TOO_FEW_UNITS else Level.do_not_use
@@ -166,7 +166,7 @@ def _of_units(overlap: Overlap, units: int) -> Iterator[Finding]:
         yield Finding(Level.caution, "skewed_units", text)
 
 
-def _of_mean(overlap: Overlap) -> Iterator[Finding]:
+def _judge_mean_weight(overlap: Overlap) -> Iterator[Finding]:
     z = abs(standard_errors(overlap.weights.mean - 1.0, overlap.mean_weight_error))
     if z > DOUBTFUL_Z:
         level = Level.do_not_use if z > WRONG_Z else Level.caution
@@ -174,14 +174,14 @@ def _of_mean(overlap: Overlap) -> Iterator[Finding]:
         yield Finding(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
 
 
-def standard_errors(apart: float, error: float) -> float:
-    """Give how many standard errors a distance is; rounding apart, any is endless where there is no error."""
+def standard_errors(distance: float, error: float) -> float:
+    """Return a distance in standard errors; infinite where the error is 0 and the distance is more than rounding."""
     if error > 0:
-        return apart / error
-    return 0.0 if abs(apart) < 1e-9 else copysign(inf, apart)
+        return distance / error
+    return 0.0 if abs(distance) < 1e-9 else copysign(inf, distance)
 
 
-def _of_log(evidence: Evidence) -> Iterator[Finding]:
+def _judge_log(evidence: Evidence) -> Iterator[Finding]:
     if evidence.without_value:
         text = f"no value came out for {', '.join(evidence.without_value)}: no row has weight, or numbers are too large"
         yield Finding(Level.do_not_use, "no_value", text)

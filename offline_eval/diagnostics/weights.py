@@ -1,4 +1,4 @@
-"""The importance weights: how many rows really count, and how heavy their tail is."""
+"""The importance weights: how many rows count effectively, and how heavy the tail is."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.skewness import Skewness
 
 _KEPT = 20_000
-"""Largest weights kept: enough for the tail of 40 million rows (3·√n)."""
+"""So many of the largest weights are kept, enough for the tail of 40 million rows (3·√n)."""
 
 _LEAST_TAIL = 25
-"""So few weights still tell a tail from a step."""
+"""The fewest weights from which a tail and a step can be told apart."""
 
 _BEYOND_CHANCE = 3.0
-"""Standard errors, on some five looks."""
+"""Standard errors; the fit is compared some five times."""
 
 EDGES = 10.0 ** np.arange(-4, 6.25, 0.25)
-"""Edges of the histogram of weights, four bins a decade."""
+"""Edges of the histogram of weights, four bins per decade."""
 
 
 @dataclass(frozen=True)
 class WeightSummary:
-    """What the weights of a log are like.
+    """A summary of the weights of a log.
 
     ``effective_sample_size`` is (Σw)²/Σw², in rows. ``tail_index`` is the shape k of a generalised Pareto
     distribution fitted to the largest weights: from .7 on means of weights are unreliable, from 1 on they do not
-    exist. ``skewness`` is that of weighted rewards, as `Skewness` foresees it. ``histogram`` counts weights between
-    `EDGES`, those below and above included at the ends; ``zeros`` are apart.
+    exist. ``skewness`` is the expected skewness of weighted rewards (see `Skewness`). ``histogram`` counts the weights
+    between `EDGES`, with the weights below and above in the first and the last bin; weights of 0 are counted in
+    ``zeros`` only.
     """
 
     rows: int
@@ -46,7 +47,7 @@ class WeightSummary:
 
 
 class Weights:
-    """Mergeable summary of importance weights.
+    """Sums up importance weights; mergeable.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class Weights:
         self._histogram = np.zeros(len(EDGES) + 1, dtype=np.int64)
 
     def add(self, weight: FloatArray, reward: FloatArray) -> None:
-        """Add a block: weights (n,) and rewards (n,)."""
+        """Add rows: weights (n,) and rewards (n,)."""
         self._rows += len(weight)
         self._powers += weight.sum(), weight @ weight
         self._skewness.add(weight, reward)
@@ -88,7 +89,6 @@ class Weights:
             self._largest = np.partition(self._largest, -_KEPT)[-_KEPT:]
 
     def __add__(self, other: Weights) -> Weights:
-        """Merge."""
         merged = Weights()
         merged._rows = self._rows + other._rows
         merged._powers = self._powers + other._powers
@@ -100,7 +100,6 @@ class Weights:
         return merged
 
     def summary(self) -> WeightSummary:
-        """Give what was seen."""
         total, squares = self._powers.tolist()
         largest = np.sort(self._largest)[::-1]
         heaviest = largest[: max(1, self._rows // 1_000)]
@@ -112,17 +111,18 @@ class Weights:
             largest_share=float(largest[0] / total) if total > 0 else 0.0,
             heaviest_share=float(heaviest.sum() / total) if total > 0 else 0.0,
             tail_index=_tail_index(largest, self._rows),
-            skewness=self._skewness.foreseen(),
+            skewness=self._skewness.value(),
             zeros=self._zeros,
             histogram=tuple(self._histogram.tolist()),
         )
 
 
 def _tail_index(descending: FloatArray, rows: int) -> float:
-    """Fit the shape of a generalised Pareto distribution to the largest weights; 0 where there is no tail.
+    """Return the shape of a generalised Pareto distribution fitted to the largest weights; 0 where there is no tail.
 
-    A tail keeps its shape above any threshold (Pickands 1975), a step between two levels of weights does not: where the
-    fit to half as many weights, or a quarter, and so on, lies beyond chance below, that one counts.
+    A tail has the same shape above every threshold (Pickands 1975); a step between two levels of weights has not.
+    So the fit is repeated with half as many weights, a quarter, and so on, and a shape counts that is smaller than the
+    one before by more than chance.
     """
     count = min(ceil(min(0.2 * rows, 3 * sqrt(rows))), len(descending) - 1)
     shape = _shape_above(descending, count)
@@ -136,7 +136,7 @@ def _tail_index(descending: FloatArray, rows: int) -> float:
 
 
 def _shape_above(descending: FloatArray, count: int) -> float:
-    """Fit the shape to so many weights; 0 where they are too few, or repeat too few values, to be a tail."""
+    """Return the shape fitted to the largest ``count`` weights; 0 where they, or their distinct values, are too few."""
     if count < 5:
         return 0.0
     above = (descending[:count] - descending[count])[::-1]
@@ -145,7 +145,7 @@ def _shape_above(descending: FloatArray, count: int) -> float:
 
 
 def _pareto_shape(ascending: FloatArray) -> float:
-    """Fit as Zhang, Stephens (2009) do, and Pareto smoothed importance sampling with them."""
+    """Return the shape by the method of Zhang, Stephens (2009), which Pareto smoothed importance sampling uses."""
     count = len(ascending)
     candidates = 30 + int(sqrt(count))
     spread = 1 - np.sqrt(candidates / (np.arange(1, candidates + 1) - 0.5))

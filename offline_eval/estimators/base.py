@@ -1,8 +1,8 @@
 """What an estimator is: a smooth function of the means of a few terms per row.
 
-Everything else follows from that. Sums of terms merge, so any chunking and any sharding give the same value;
-the gradient gives the linearised variance, whatever the rows are clustered by; and the terms that estimators
-share are summed once.
+Everything else follows from this definition. Sums of terms merge, so the value does not depend on how a log is cut or
+sharded. The gradient gives the linearised variance for any clustering of the rows. Terms that several estimators use
+are summed once.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import ClassVar
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import Extremes, LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.extremes import Extremes
 
 Means = Mapping[str, float]
 
@@ -36,7 +36,7 @@ class Limits:
 
     reward_low: float
     reward_high: float
-    max_weight: float = np.inf
+    max_weight: float = inf
 
     def __post_init__(self) -> None:
         if not self.reward_low <= self.reward_high:
@@ -49,8 +49,8 @@ class Limits:
         """Width of the range of rewards."""
         return self.reward_high - self.reward_low
 
-    def check(self, found: Extremes, *, with_model: bool) -> None:
-        """Refuse data that break the promise, of which finite-sample intervals are made.
+    def check(self, extremes: Extremes, *, with_model: bool) -> None:
+        """Refuse data outside the limits, because finite-sample intervals are computed from the limits.
 
         Raises
         ------
@@ -60,53 +60,100 @@ class Limits:
         slack = _ROUNDING * max(1.0, self.spread)
         low, high = self.reward_low - slack, self.reward_high + slack
         outside = f"outside [{self.reward_low:g}, {self.reward_high:g}]"
-        if found.least_reward < low or found.reward > high:
-            raise NotAvailable(f"a reward lies {outside}: they reach from {found.least_reward:g} to {found.reward:g}")
-        if found.weight > self.max_weight * (1 + _ROUNDING):
+        if extremes.least_reward < low or extremes.reward > high:
+            span = f"they reach from {extremes.least_reward:g} to {extremes.reward:g}"
+            raise NotAvailable(f"a reward lies {outside}: {span}")
+        if extremes.weight > self.max_weight * (1 + _ROUNDING):
             raise NotAvailable(
-                f"a weight of {found.weight:g} is above {self.max_weight:g}, given as the largest possible"
+                f"a weight of {extremes.weight:g} is above {self.max_weight:g}, given as the largest possible"
             )
-        if with_model and (found.least_prediction < low or found.prediction > high):
-            reach = f"they reach from {found.least_prediction:g} to {found.prediction:g}"
-            raise NotAvailable(f"a prediction of the reward model lies {outside}: {reach}")
+        if with_model and (extremes.least_prediction < low or extremes.prediction > high):
+            span = f"they reach from {extremes.least_prediction:g} to {extremes.prediction:g}"
+            raise NotAvailable(f"a prediction of the reward model lies {outside}: {span}")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that an estimator takes; `offline_eval.make_estimators` and the command line offer it.
+
+    Several estimators may share one parameter: their names are then collected in the help text.
+
+    Parameters
+    ----------
+    name
+        Its name in `offline_eval.make_estimators`.
+    default
+        Its value where none is asked for.
+    help
+        What the estimator does with it, as the command line's help says it.
+    argument
+        The argument of the estimator's class, where its name is another.
+    option
+        The option of the command line without dashes, where its name is another.
+    """
+
+    name: str
+    default: float
+    help: str
+    argument: str = ""
+    option: str = ""
+
+    @property
+    def argument_name(self) -> str:
+        return self.argument or self.name
+
+    @property
+    def option_name(self) -> str:
+        return self.option or self.name
 
 
 class Estimator(ABC):
     """Estimates a target policy's value, in reward per decision.
 
-    A subclass names its terms; equal names of several estimators must mean equal terms.
+    A subclass names its terms. Where two estimators use the same name for a term, the terms must be equal.
     """
 
     name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    """What a caller may choose."""
     needs_model: ClassVar[bool] = True
-    """Whether it uses the reward model's columns."""
+    """Whether the value depends on the reward model's columns."""
+    trusts_model: ClassVar[bool] = False
+    """Whether a wrong reward model makes the value wrong, however long the log is."""
+    max_weight: float = inf
+    """Greater weights are clipped to this value."""
+
+    @property
+    def has_sequence(self) -> bool:
+        """Whether a confidence sequence exists for this estimator."""
+        return False
 
     @abstractmethod
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the terms of each row, each (n,)."""
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        """Return the terms of each row by name, each of shape (n,)."""
 
     @abstractmethod
     def value(self, means: Means) -> float:
-        """Compute the value from the means of the terms."""
+        """Return the value from the means of the terms."""
 
     @abstractmethod
     def gradient(self, means: Means) -> dict[str, float]:
-        """Differentiate the value by each mean."""
+        """Return the derivative of the value by each mean."""
 
     def score_weights(self, means: Means) -> dict[str, float]:
-        """Give the factors that make a row's score of its terms, normalisers held at ``means``.
+        """Return the factors by which a row's terms add up to the row's score.
 
-        The mean score is the value.
+        A normaliser is held fixed at its mean in ``means``. The mean of all scores is the value.
         """
         return self.gradient(means)
 
     def score_range(self, limits: Limits) -> tuple[float, float]:
-        """Give the least and the greatest score a row can have.
+        """Return the least and the greatest score that a row can have.
 
         Raises
         ------
         NotAvailable
-            When scores are not bounded, or depend on each other (self-normalised estimators).
+            When scores have no bound, or depend on each other (self-normalised estimators).
         """
         raise NotAvailable(f"{self.name} is self-normalised: its rows have no bounded scores of their own")
 
@@ -126,29 +173,76 @@ class MeanOfOne(Estimator):
     @property
     @abstractmethod
     def term(self) -> str:
-        """The name of its term."""
+        """The name of the term."""
 
     def value(self, means: Means) -> float:
-        """Give the mean."""
         return means[self.term]
 
     def gradient(self, means: Means) -> dict[str, float]:
-        """Give 1."""
         return {self.term: 1.0}
 
 
-def ratio(above: float, below: float) -> float:
-    """Divide; not a number where nothing has weight."""
-    return above / below if below else nan
+class ModelPlusCorrection(Estimator):
+    """An estimator that adds two means: the reward model's value, and the weighted residuals of the model."""
+
+    @property
+    @abstractmethod
+    def correction(self) -> str:
+        """The name of the term of weighted residuals."""
+
+    @abstractmethod
+    def residuals(self, batch: LoggedBatch) -> FloatArray:
+        """Return the weighted residual of each row (n,)."""
+
+    @property
+    @abstractmethod
+    def largest_factor(self) -> float:
+        """The greatest factor by which a residual can be multiplied."""
+
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        return {"model": batch.v_target, self.correction: self.residuals(batch)}
+
+    def value(self, means: Means) -> float:
+        return means["model"] + means[self.correction]
+
+    def gradient(self, means: Means) -> dict[str, float]:
+        return {"model": 1.0, self.correction: 1.0}
+
+    def score_range(self, limits: Limits) -> tuple[float, float]:
+        """Return the range of v̂ + c·(r - q̂) with 0 ≤ c ≤ `largest_factor`, v̂ and q̂ within the range of rewards."""
+        slack = min(self.largest_factor, limits.max_weight) * limits.spread if limits.spread else 0.0
+        return check_bounded(limits.reward_low - slack, limits.reward_high + slack, self.name)
 
 
-def bounded(low: float, high: float, name: str) -> tuple[float, float]:
-    """Give a range of scores if it is finite.
+CLIP = Parameter("clip", inf, "Weights are clipped to this value", argument="max_weight")
+"""The parameter of estimators that clip weights."""
+
+
+def check_clip(max_weight: float) -> float:
+    """Return the weight to clip at.
 
     Raises
     ------
     NotAvailable
-        When it is not.
+        When it is not positive.
+    """
+    if not max_weight > 0:
+        raise NotAvailable(f"weights can be clipped to a positive number only, not {max_weight}")
+    return max_weight
+
+
+def ratio(above: float, below: float) -> float:
+    """Return the quotient; NaN where the denominator is 0, because no row has weight."""
+    return above / below if below else nan
+
+
+def check_bounded(low: float, high: float, name: str) -> tuple[float, float]:
+    """Return a range of scores.
+
+    Raises
+    ------
+    NotAvailable
+        When the range is not finite.
     """
     if not np.isfinite([low, high]).all():
         raise NotAvailable(
@@ -156,9 +250,3 @@ def bounded(low: float, high: float, name: str) -> tuple[float, float]:
             "(1 ÷ the smallest propensity that the logging policy can give)"
         )
     return low, high
-
-
-def robust_range(limits: Limits, factor: float, name: str) -> tuple[float, float]:
-    """Give the range of v̂ + c·(r - q̂) with 0 ≤ c ≤ ``factor``, v̂ and q̂ within the range of rewards."""
-    slack = factor * limits.spread if limits.spread else 0.0
-    return bounded(limits.reward_low - slack, limits.reward_high + slack, name)

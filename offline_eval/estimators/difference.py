@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits, Means
 
+_OTHER = "against: "
+"""Before the name of a term of the other target."""
+
 
 class Difference(Estimator):
-    """How much more reward per decision the target makes than another, by one estimator on the same rows.
+    """How much more reward per decision the target earns than another target, by one estimator on the same rows.
 
-    Paired: what moves both values alike cancels, so it is far sharper than two intervals side by side.
+    The two values are paired: what moves both alike cancels, so the interval is much narrower than the two intervals
+    of the values suggest.
 
     Examples
     --------
     >>> from dataclasses import replace
-    >>> from offline_eval import IPW, LoggedBatch, values
-    >>> rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
-    >>> paired = replace(rows, against=rows.as_logging())
-    >>> round(values([Difference(IPW())], paired)["ipw.difference"], 9)
+    >>> from offline_eval import IPW, LoggedBatch, estimate_values
+    >>> batch = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
+    >>> paired = replace(batch, against=batch.as_logging())
+    >>> round(estimate_values([Difference(IPW())], paired)["ipw.difference"], 9)
     0.3
     """
 
@@ -27,32 +32,29 @@ class Difference(Estimator):
         self.name = f"{estimator.name}.difference"  # type: ignore[misc]  # named after the estimator it pairs
         self.needs_model = estimator.needs_model  # type: ignore[misc]
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the terms of both."""
-        if rows.against is None:
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        if batch.against is None:
             raise NotAvailable("a difference needs the other target's probabilities for the same rows")
-        own, other = self.estimator.terms(rows), self.estimator.terms(rows.against)
-        return {**own, **{f"against: {name}": term for name, term in other.items()}}
+        terms, other = self.estimator.terms(batch), self.estimator.terms(batch.against)
+        return {**terms, **{f"{_OTHER}{name}": term for name, term in other.items()}}
 
     def value(self, means: Means) -> float:
-        """Subtract."""
-        return self.estimator.value(means) - self.estimator.value(_of_other(means))
+        return self.estimator.value(means) - self.estimator.value(_other_means(means))
 
     def gradient(self, means: Means) -> dict[str, float]:
-        """Differentiate both."""
-        own, other = self.estimator.gradient(means), self.estimator.gradient(_of_other(means))
-        return {**own, **{f"against: {name}": -slope for name, slope in other.items()}}
+        return _subtract(self.estimator.gradient(means), self.estimator.gradient(_other_means(means)))
 
     def score_weights(self, means: Means) -> dict[str, float]:
-        """Hold both normalisers."""
-        own, other = self.estimator.score_weights(means), self.estimator.score_weights(_of_other(means))
-        return {**own, **{f"against: {name}": -slope for name, slope in other.items()}}
+        return _subtract(self.estimator.score_weights(means), self.estimator.score_weights(_other_means(means)))
 
     def score_range(self, limits: Limits) -> tuple[float, float]:
-        """Give the range of the difference of two scores."""
         low, high = self.estimator.score_range(limits)
         return low - high, high - low
 
 
-def _of_other(means: Means) -> dict[str, float]:
-    return {name.removeprefix("against: "): mean for name, mean in means.items() if name.startswith("against: ")}
+def _other_means(means: Means) -> dict[str, float]:
+    return {name.removeprefix(_OTHER): mean for name, mean in means.items() if name.startswith(_OTHER)}
+
+
+def _subtract(slopes: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {**slopes, **{f"{_OTHER}{name}": -slope for name, slope in other.items()}}

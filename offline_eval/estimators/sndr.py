@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.estimators.base import Estimator, Means, ratio
 
 
@@ -11,9 +12,9 @@ class SNDR(Estimator):
 
     Examples
     --------
-    >>> from offline_eval import LoggedBatch, values
-    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.1], q_chosen=[0.8], v_target=[0.5])
-    >>> round(values([SNDR()], rows)["sndr"], 9)
+    >>> from offline_eval import LoggedBatch, estimate_values
+    >>> batch = LoggedBatch.of(reward=[1.0], propensity=[0.5], target_propensity=[0.1], q_chosen=[0.8], v_target=[0.5])
+    >>> round(estimate_values([SNDR()], batch)["sndr"], 9)
     0.7
 
     References
@@ -23,20 +24,17 @@ class SNDR(Estimator):
 
     name = "sndr"
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the model's values, weighted residuals and weights."""
-        return {"model": rows.v_target, "correction": rows.correction, "weight": rows.weight}
+    def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
+        return {"model": batch.v_target, "correction": batch.correction, "weight": batch.weight}
 
     def value(self, means: Means) -> float:
-        """Add the model's value and the normalised correction; not a number where all weights are 0."""
+        """Return the model's value plus the normalised correction; NaN where all weights are 0."""
         return means["model"] + ratio(means["correction"], means["weight"])
 
     def gradient(self, means: Means) -> dict[str, float]:
-        """Differentiate a sum with a ratio in it."""
         weight = means["weight"]
         correction = ratio(means["correction"], weight)
         return {"model": 1.0, "correction": ratio(1.0, weight), "weight": -ratio(correction, weight)}
 
     def score_weights(self, means: Means) -> dict[str, float]:
-        """Hold the denominator."""
         return {"model": 1.0, "correction": ratio(1.0, means["weight"])}

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.estimators.base import Estimator, Limits, Means, robust_range
+from offline_eval.estimators.base import ModelPlusCorrection, Parameter
+
+TAU = Parameter("tau", 5.0, "Residuals count up to this weight")
 
 
-class SwitchDR(Estimator):
+class SwitchDR(ModelPlusCorrection):
     """Switch-DR: the mean of v̂(x) + w·1[w ≤ τ]·(r - q̂(x, a)).
 
     Parameters
     ----------
     tau
-        Residuals with a greater weight are left out: there the model alone speaks. Infinity gives DR,
-        0 the direct method.
+        Residuals with a greater weight are left out, and the model alone stands for these rows. Infinity is DR, 0 is
+        the direct method.
 
     Examples
     --------
-    >>> from offline_eval import LoggedBatch, values
-    >>> rows = LoggedBatch.of(reward=[1.0], propensity=[0.1], target_propensity=[1.0], q_chosen=[0.8], v_target=[0.5])
-    >>> values([SwitchDR(tau=5)], rows)
+    >>> from offline_eval import LoggedBatch, estimate_values
+    >>> batch = LoggedBatch.of(reward=[1.0], propensity=[0.1], target_propensity=[1.0], q_chosen=[0.8], v_target=[0.5])
+    >>> estimate_values([SwitchDR(tau=5)], batch)
     {'switch-dr': 0.5}
 
     References
@@ -31,28 +32,22 @@ class SwitchDR(Estimator):
     """
 
     name = "switch-dr"
+    trusts_model = True
+    parameters = (TAU,)
 
-    def __init__(self, tau: float = 5.0) -> None:
+    def __init__(self, tau: float = TAU.default) -> None:
         if not tau >= 0:
             raise NotAvailable(f"tau must be at least 0, not {tau}")
         self.tau = tau
 
     @property
-    def _correction(self) -> str:
+    def correction(self) -> str:
         return f"correction, weights at most {self.tau:g}"
 
-    def terms(self, rows: LoggedBatch) -> dict[str, FloatArray]:
-        """Give the model's values and the weighted residuals that count."""
-        return {"model": rows.v_target, self._correction: rows.correction * (rows.weight <= self.tau)}
+    def residuals(self, batch: LoggedBatch) -> FloatArray:
+        """Return the weighted residuals that count; 0 for the others."""
+        return batch.correction * (batch.weight <= self.tau)
 
-    def value(self, means: Means) -> float:
-        """Add."""
-        return means["model"] + means[self._correction]
-
-    def gradient(self, means: Means) -> dict[str, float]:
-        """Give 1 for both."""
-        return {"model": 1.0, self._correction: 1.0}
-
-    def score_range(self, limits: Limits) -> tuple[float, float]:
-        """Give the range of a score."""
-        return robust_range(limits, np.minimum(self.tau, limits.max_weight), self.name)
+    @property
+    def largest_factor(self) -> float:
+        return self.tau

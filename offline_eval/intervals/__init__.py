@@ -1,19 +1,26 @@
-"""The intervals by name."""
+"""The intervals and their registry.
+
+A new interval is one file in this folder, and its class in `INTERVALS`. The confidence sequence has a name in `NAMES`
+but is no `Interval`, because it follows single rows.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Limits
 from offline_eval.intervals.base import Bounds, Interval
 from offline_eval.intervals.bernstein import Bernstein
-from offline_eval.intervals.bootstrap import Bootstrap
+from offline_eval.intervals.bootstrap import DRAWS, Bootstrap
 from offline_eval.intervals.clopper_pearson import ClopperPearson
 from offline_eval.intervals.normal import Normal
 from offline_eval.intervals.obp_bootstrap import ObpBootstrap
-
-NAMES = ("normal", "bootstrap", "bootstrap-obp", "bernstein", "clopper-pearson", "sequence")
+from offline_eval.intervals.sequence import SEQUENCE
 
 __all__ = [
+    "INTERVALS",
     "NAMES",
     "Bernstein",
     "Bootstrap",
@@ -22,27 +29,27 @@ __all__ = [
     "Interval",
     "Normal",
     "ObpBootstrap",
-    "named",
+    "make_interval",
 ]
 
+INTERVALS: Mapping[str, type[Interval]] = MappingProxyType(
+    {interval.name: interval for interval in (Normal, Bootstrap, ObpBootstrap, Bernstein, ClopperPearson)}
+)
+"""Name → class."""
 
-def named(name: str, *, limits: Limits, draws: int = 1_000, seed: int | None = None) -> Interval:
-    """Make an interval by name; the confidence sequence is no such interval, as it follows single rows.
+NAMES = (*INTERVALS, SEQUENCE)
+"""All intervals that an evaluation can be asked for."""
+
+
+def make_interval(name: str, *, limits: Limits, draws: int = DRAWS, seed: int | None = None) -> Interval:
+    """Make an interval by name.
 
     Raises
     ------
     NotAvailable
-        When there is none of this name, or it does not exist for these limits.
+        When no interval has this name, or it does not exist for these limits.
     """
-    match name:
-        case "normal":
-            return Normal()
-        case "bootstrap":
-            return Bootstrap(draws, seed or 0)
-        case "bootstrap-obp":
-            return ObpBootstrap(draws, 12345 if seed is None else seed)
-        case "bernstein":
-            return Bernstein(limits)
-        case "clopper-pearson":
-            return ClopperPearson(limits)
-    raise NotAvailable(f"there is no interval {name!r}; known are {', '.join(NAMES)}")
+    interval = INTERVALS.get(name)
+    if interval is None:
+        raise NotAvailable(f"there is no interval {name!r}; known are {', '.join(NAMES)}")
+    return interval.make(limits, draws, seed)

@@ -1,9 +1,10 @@
-"""The empirical Bernstein interval: holds for every sample size."""
+"""The empirical Bernstein interval, valid for every sample size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log, sqrt
+from typing import Self
 
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits
@@ -14,9 +15,9 @@ from offline_eval.totals import Sample
 class Bernstein(Interval):
     """value ± √(2V·log(4/α)/U) ± 7·range·log(4/α)/(3(U - 1)) over U independent units.
 
-    Valid for every U, at the price of width. It needs to know beforehand how far a row's score can reach: the
-    range of rewards, and the largest weight that was possible (not the largest seen). A shopper's
-    total reaches as far as the longest shopper's rows do, so few long shoppers make it wide.
+    Valid for every U, and therefore wide. The interval needs the range of a row's score before the data are seen: the
+    range of rewards, and the largest weight that was possible (not the largest weight in the log). The range of a
+    shopper's total grows with the rows of the longest shopper, so few long shoppers make the interval wide.
 
     References
     ----------
@@ -29,24 +30,27 @@ class Bernstein(Interval):
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
+    @classmethod
+    def make(cls, limits: Limits, draws: int, seed: int | None) -> Self:
+        return cls(limits)
+
     def check(self, estimators: Sequence[Estimator]) -> None:
-        """Refuse those whose rows have no bounded scores."""
+        """Refuse estimators that have no bounded scores."""
         for estimator in estimators:
             estimator.score_range(self.limits)
 
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
-        """Give value ± its reach."""
         level = log(4 / check_alpha(alpha))
-        return [self._one(estimator, sample, level) for estimator in estimators]
+        return [self._bounds(estimator, sample, level) for estimator in estimators]
 
-    def _one(self, estimator: Estimator, sample: Sample, level: float) -> Bounds:
+    def _bounds(self, estimator: Estimator, sample: Sample, level: float) -> Bounds:
         low, high = estimator.score_range(self.limits)
         self.limits.check(sample.extremes, with_model=estimator.needs_model)
-        count = sample.rows if sample.units is None else len(sample.units.sizes)
+        count = sample.independent_units
         if count < 2:
             raise NotAvailable("an empirical Bernstein interval needs at least two independent units")
         value = estimator.value(sample.means)
-        # The variance of the mean is V/U: of unit totals whose mean is the value, over U units.
+        # The variance of the mean is V/U, with V the variance of unit totals whose mean is the value.
         spread = sqrt(2 * _variance_of_mean(estimator, sample) * level)
         reach = spread + 7 * _unit_range(low, high, sample) * level / (3 * (count - 1))
         return Bounds(value - reach, value + reach)
@@ -62,7 +66,7 @@ def _variance_of_mean(estimator: Estimator, sample: Sample) -> float:
 
 
 def _unit_range(low: float, high: float, sample: Sample) -> float:
-    """Give the width of the range of a unit's total, scaled so that the mean of all units is the value."""
+    """Return the width of the range of a unit's total, scaled so that the mean over all units is the value."""
     if sample.units is None:
         return high - low
     sizes = sample.units.sizes

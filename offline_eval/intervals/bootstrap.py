@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import nan
+from typing import Self
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.estimators.base import Estimator
+from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
 from offline_eval.totals import Sample
 
+DRAWS = 1_000
+"""Resamples, where a caller asks for no other number."""
+
 
 class Bootstrap(Interval):
-    """Percentiles of the value over resamples of whole shoppers (of rows, where there are none).
+    """Percentiles of the value over resamples of whole shoppers (of rows, where the log names no shoppers).
 
-    Every resample computes the estimator anew, normaliser included. One stream of resamples serves all
-    estimators.
+    The estimator, with its normaliser, is computed again for every resample. All estimators use the same resamples.
 
     Parameters
     ----------
     draws
         Number of resamples.
     seed
-        Decides the resamples; the same whatever the chunks of the log.
+        Decides the resamples, which do not depend on how the log is cut into batches.
 
     References
     ----------
@@ -35,18 +38,21 @@ class Bootstrap(Interval):
     name = "bootstrap"
     keeps_units = True
 
-    def __init__(self, draws: int = 1_000, seed: int = 0) -> None:
+    def __init__(self, draws: int = DRAWS, seed: int = 0) -> None:
         self.draws = check_draws(draws)
         self.seed = seed
 
+    @classmethod
+    def make(cls, limits: Limits, draws: int, seed: int | None) -> Self:
+        return cls(draws, seed or 0)
+
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
-        """Give the percentiles of the values."""
         check_alpha(alpha)
-        means = [dict(zip(sample.names, drawn, strict=True)) for drawn in self._means(sample).tolist()]
-        return [percentiles([estimator.value(drawn) for drawn in means], alpha) for estimator in estimators]
+        resamples = [dict(zip(sample.names, means, strict=True)) for means in self._means(sample).tolist()]
+        return [percentiles([estimator.value(means) for means in resamples], alpha) for estimator in estimators]
 
     def _means(self, sample: Sample) -> FloatArray:
-        """Give the means of the terms in every resample (draws, T)."""
+        """Return the means of the terms in every resample (draws, T)."""
         units = sample.units
         if units is None:
             raise ValueError("units were not kept")
@@ -60,12 +66,12 @@ class Bootstrap(Interval):
 
 
 def check_draws(draws: int) -> int:
-    """Refuse fewer resamples than make percentiles.
+    """Return the number of resamples.
 
     Raises
     ------
     NotAvailable
-        Below 2.
+        When it is below 2: one resample has no percentiles.
     """
     if draws < 2:
         raise NotAvailable(f"a bootstrap needs at least 2 draws, not {draws}")
@@ -73,12 +79,12 @@ def check_draws(draws: int) -> int:
 
 
 def percentiles(values: Sequence[float] | FloatArray, alpha: float) -> Bounds:
-    """Give the α/2 and 1 - α/2 percentiles, interpolated linearly.
+    """Return the α/2 and 1 - α/2 percentiles, interpolated linearly.
 
-    Values that are no numbers, of resamples that hold no weight, do not count.
+    A resample without any weight has the value NaN, and does not count.
     """
-    known = np.asarray(values)[np.isfinite(values)]
-    if not len(known):
+    finite = np.asarray(values)[np.isfinite(values)]
+    if not len(finite):
         return Bounds(nan, nan)
-    low, high = np.percentile(known, [100 * alpha / 2, 100 * (1 - alpha / 2)])
+    low, high = np.percentile(finite, [100 * alpha / 2, 100 * (1 - alpha / 2)])
     return Bounds(float(low), float(high))

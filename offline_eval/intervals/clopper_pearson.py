@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from scipy.special import betaincinv
 
@@ -16,9 +17,9 @@ from offline_eval.totals import Sample
 class ClopperPearson(Interval):
     """The exact binomial interval of Σ w·r ÷ W successes in n rows, times W, the largest possible weight.
 
-    For IPW on binary rewards of independent rows. Exact where weights are 0 or W (a deterministic target on a
-    uniform log); elsewhere w·r/W lies between 0 and 1 and varies less than a coin of the same mean, so the interval is
-    conservative. Not for clusters: a shopper's rows are no independent coins.
+    For IPW on binary rewards of independent rows. The interval is exact where all weights are 0 or W (a deterministic
+    target on a uniform log). Elsewhere w·r/W lies between 0 and 1 and varies less than a binary variable of the same
+    mean, so the interval is conservative. It does not exist for clusters, because a shopper's rows are not independent.
 
     References
     ----------
@@ -32,15 +33,18 @@ class ClopperPearson(Interval):
             raise NotAvailable("a Clopper-Pearson interval needs rewards of 0 and 1 only")
         self.limits = limits
 
+    @classmethod
+    def make(cls, limits: Limits, draws: int, seed: int | None) -> Self:
+        return cls(limits)
+
     def check(self, estimators: Sequence[Estimator]) -> None:
-        """Refuse all but IPW with a largest possible weight."""
+        """Refuse all estimators but IPW, and IPW without a largest possible weight."""
         for estimator in estimators:
             if not isinstance(estimator, IPW):
                 raise NotAvailable(f"a Clopper-Pearson interval exists for ipw, not for {estimator.name}")
             estimator.score_range(self.limits)
 
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
-        """Give the interval of every estimator, all of which must be IPW."""
         check_alpha(alpha)
         self.check(estimators)
         self.limits.check(sample.extremes, with_model=False)
@@ -49,9 +53,9 @@ class ClopperPearson(Interval):
                 "a Clopper-Pearson interval needs independent rows, but shoppers have several: "
                 "choose another interval, or treat rows as independent"
             )
-        return [self._one(estimator, sample, alpha) for estimator in estimators]
+        return [self._bounds(estimator, sample, alpha) for estimator in estimators]
 
-    def _one(self, estimator: Estimator, sample: Sample, alpha: float) -> Bounds:
+    def _bounds(self, estimator: Estimator, sample: Sample, alpha: float) -> Bounds:
         _, most = estimator.score_range(self.limits)
         successes = estimator.value(sample.means) / most * sample.rows
         failures = max(0.0, sample.rows - successes)

@@ -13,10 +13,10 @@ from offline_eval.totals import Sample
 
 
 class Normal(Interval):
-    """value ± z·standard error, the error from the gradient (delta method) and clustered by shopper.
+    """value ± z·standard error, with the error from the gradient (delta method), clustered by shopper.
 
-    Asymptotic: right for self-normalised estimators too, once the effective sample size is some hundreds and
-    no few rows carry the weight.
+    Asymptotic, also for self-normalised estimators: the effective sample size should be some hundreds, and no few rows
+    should carry most of the weight.
 
     References
     ----------
@@ -26,12 +26,11 @@ class Normal(Interval):
     name = "normal"
 
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
-        """Give value ± z·standard error."""
         quantile = float(-ndtri(check_alpha(alpha) / 2))
-        return [self._one(estimator, sample, quantile) for estimator in estimators]
+        return [self._bounds(estimator, sample, quantile) for estimator in estimators]
 
     @staticmethod
-    def _one(estimator: Estimator, sample: Sample, quantile: float) -> Bounds:
+    def _bounds(estimator: Estimator, sample: Sample, quantile: float) -> Bounds:
         value = estimator.value(sample.means)
         reach = quantile * sqrt(sample.variance(estimator.gradient(sample.means)))
         return Bounds(value - reach, value + reach)

@@ -1,30 +1,31 @@
-"""The bootstrap of the Open Bandit Pipeline, number by number."""
+"""The bootstrap of the Open Bandit Pipeline, with the same numbers to the last digits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.batch import FloatArray
-from offline_eval.estimators.base import Estimator
+from offline_eval.columns import FloatArray
+from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
-from offline_eval.intervals.bootstrap import check_draws, percentiles
+from offline_eval.intervals.bootstrap import DRAWS, check_draws, percentiles
 from offline_eval.totals import Keep, Sample
 
 
 class ObpBootstrap(Interval):
-    """The intervals that the Open Bandit Pipeline 0.5.7 gives, for comparison with published numbers.
+    """The intervals of the Open Bandit Pipeline 0.5.7, for comparison with published numbers.
 
-    It resamples single rows, and holds the normaliser of self-normalised estimators at the full sample's: their
-    intervals are then wrong (three times too wide on its own synthetic data). It does not know clusters. Use
-    `Normal` or `Bootstrap` for conclusions.
+    The pipeline resamples single rows, also where shoppers have several, and holds the normaliser of self-normalised
+    estimators at the value of the full sample. The intervals of these estimators are therefore wrong (three times too
+    wide on the pipeline's synthetic data). Use `Normal` or `Bootstrap` for conclusions.
 
     Parameters
     ----------
     draws, seed
-        Its ``n_bootstrap_samples`` and ``random_state``.
+        The pipeline's ``n_bootstrap_samples`` and ``random_state``.
 
     References
     ----------
@@ -34,26 +35,30 @@ class ObpBootstrap(Interval):
     name = "bootstrap-obp"
     keeps_units = True
 
-    def __init__(self, draws: int = 1_000, seed: int = 12345) -> None:
+    def __init__(self, draws: int = DRAWS, seed: int = 12345) -> None:
         self.draws = check_draws(draws)
         self.seed = seed
 
+    @classmethod
+    def make(cls, limits: Limits, draws: int, seed: int | None) -> Self:
+        return cls(draws) if seed is None else cls(draws, seed)
+
     def keep(self, *, clustered: bool) -> Keep:
-        """Keep single rows, whoever they belong to."""
+        """Return that single rows are kept, also where they are clustered."""
         return "rows"
 
     def bounds(self, estimators: Sequence[Estimator], sample: Sample, alpha: float) -> list[Bounds]:
-        """Give the percentiles of the mean scores."""
+        """Return the percentiles of the mean scores."""
         check_alpha(alpha)
         factors = np.stack([sample.direction(estimator.score_weights(sample.means)) for estimator in estimators])
         used = np.flatnonzero((factors != 0).any(axis=0))
         means = self._means(sample, used) @ factors[:, used].T
-        return [percentiles(own, alpha) for own in means.T]
+        return [percentiles(scores, alpha) for scores in means.T]
 
     def _means(self, sample: Sample, used: NDArray[np.intp]) -> FloatArray:
-        """Give the means of the terms in use in every resample (draws, T).
+        """Return the means of the used terms in every resample (draws, T).
 
-        Its stream of indices, which every estimator there draws anew, serves all terms at once.
+        In the pipeline every estimator draws the same indices from the same seed; here they are drawn once for all.
         """
         if sample.units is None:
             raise ValueError("units were not kept")

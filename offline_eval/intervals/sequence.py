@@ -1,28 +1,33 @@
-"""A confidence sequence: an interval that may be looked at after every row."""
+"""Confidence sequences: intervals that may be looked at after every row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, log
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaln
 
-from offline_eval.batch import FloatArray, LoggedBatch
+from offline_eval.batch import Extremes, LoggedBatch
+from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.estimators.base import Limits
-from offline_eval.extremes import Extremes
+from offline_eval.estimators.base import Estimator, Limits
+from offline_eval.estimators.difference import Difference
 from offline_eval.intervals.base import Bounds, check_alpha
+
+SEQUENCE = "sequence"
+"""The name of this interval."""
 
 
 class ConfidenceSequence:
-    """Bounds that hold at all times at once with probability 1 - α, so one may peek, and stop when it suits.
+    """Bounds that hold at all times at once with probability 1 - α, so that one may look, and stop, at any time.
 
-    It follows doubly robust pseudo-outcomes φ = w·(r - q̂) + v̂ ≥ -k, with k the largest possible weight (k = 0
-    leaves the reward model out: IPS), rewards scaled to [0, 1]; for the upper bound the same with 1 - r. What it
-    bounds is the mean over the rows so far of the target's expected reward given the past: the logging policy
-    may learn meanwhile, and a shopper's later rows may depend on the earlier ones. Choose k and ρ before looking
-    at the data. q̂ must not have been fitted on the rows it predicts, nor on later ones.
+    The sequence follows doubly robust pseudo-outcomes φ = w·(r - q̂) + v̂ ≥ -k, with k the largest possible weight
+    (k = 0 leaves the reward model out: IPW) and rewards scaled to [0, 1]; the upper bound follows the same with 1 - r.
+    The bounds hold the mean, over the rows so far, of the target's expected reward given the past: the logging policy
+    may learn meanwhile, and a shopper's later rows may depend on the earlier ones. Choose k and ρ before looking at
+    the data. The reward model must not have been fitted on the rows it predicts, nor on later ones.
 
     Parameters
     ----------
@@ -31,13 +36,13 @@ class ConfidenceSequence:
     robust
         Use the reward model's columns; needs a finite largest weight.
     rho
-        Where the bound is tightest: at a variance sum of about ``rho``.
+        The bound is tightest where the sum of variances is about ``rho``.
 
     Examples
     --------
-    >>> rows = LoggedBatch.of(reward=[1.0, 0.0] * 500, propensity=[0.5] * 1000, target_propensity=[0.5] * 1000)
+    >>> batch = LoggedBatch.of(reward=[1.0, 0.0] * 500, propensity=[0.5] * 1000, target_propensity=[0.5] * 1000)
     >>> sequence = ConfidenceSequence(Limits(0.0, 1.0))
-    >>> sequence.update(rows)
+    >>> sequence.update(batch)
     >>> low, high = sequence.bounds(alpha=0.05)
     >>> low < 0.5 < high
     True
@@ -63,7 +68,7 @@ class ConfidenceSequence:
         self._below = _Side(self._cap)
         self._above = _Side(self._cap)
 
-    def update(self, rows: LoggedBatch) -> None:
+    def update(self, batch: LoggedBatch) -> None:
         """Add rows, in the order of time.
 
         Raises
@@ -71,41 +76,79 @@ class ConfidenceSequence:
         NotAvailable
             When the rows lie outside the limits that were given.
         """
-        self._limits.check(Extremes.of(rows), with_model=self._robust)
+        self._limits.check(Extremes.of(batch), with_model=self._robust)
         low, spread = self._limits.reward_low, self._limits.spread
-        reward = (rows.reward - low) / spread
+        reward = (batch.reward - low) / spread
         if self._robust:
-            q, v = (rows.q_chosen - low) / spread, (rows.v_target - low) / spread
+            q, v = (batch.q_chosen - low) / spread, (batch.v_target - low) / spread
         else:
-            q, v = np.zeros(len(rows)), np.zeros(len(rows))
-        self._below.update(rows.weight * (reward - q) + v)
+            q, v = np.zeros(len(batch)), np.zeros(len(batch))
+        self._below.update(batch.weight * (reward - q) + v)
         above_v = 1 - v if self._robust else v
         above_q = 1 - q if self._robust else q
-        self._above.update(rows.weight * (1 - reward - above_q) + above_v)
+        self._above.update(batch.weight * (1 - reward - above_q) + above_v)
 
     def __add__(self, other: ConfidenceSequence) -> ConfidenceSequence:
-        """Merge with what another has followed: valid, as each predicts from its own past."""
+        """Return the sequence over the rows of both; valid, because each part predicts from its own past only."""
         merged = ConfidenceSequence(self._limits, robust=self._robust, rho=self._rho)
         merged._below = self._below + other._below
         merged._above = self._above + other._above
         return merged
 
     def bounds(self, alpha: float) -> Bounds:
-        """Give the bounds as of now."""
+        """Return the bounds after the rows so far."""
         level = log(2 / check_alpha(alpha))
         below, above = self._below.bound(level, self._rho), self._above.bound(level, self._rho)
         low, spread = self._limits.reward_low, self._limits.spread
         return Bounds(low + spread * below, low + spread * (1 - above))
 
 
-def apart(own: ConfidenceSequence, other: ConfidenceSequence, alpha: float) -> Bounds:
-    """Give bounds of the difference of what two sequences bound, valid at all times: each may miss with α/2."""
-    (low, high), (other_low, other_high) = own.bounds(alpha / 2), other.bounds(alpha / 2)
+class ConfidenceSequences:
+    """The confidence sequences of an evaluation: for each estimator and for the mean reward, of both targets.
+
+    Examples
+    --------
+    >>> from offline_eval import IPW
+    >>> sequences = ConfidenceSequences([IPW()], Limits(0.0, 1.0))
+    >>> sequences.update(LoggedBatch.of(reward=[1.0] * 50, propensity=[0.5] * 50, target_propensity=[0.5] * 50))
+    >>> sequences.bounds(IPW(), alpha=0.05).high
+    1.0
+    """
+
+    def __init__(self, estimators: Sequence[Estimator], limits: Limits) -> None:
+        self._of_target = self._start(estimators, limits)
+        self._of_other = self._start(estimators, limits)
+        self._of_mean_reward = ConfidenceSequence(limits)
+
+    @staticmethod
+    def _start(estimators: Sequence[Estimator], limits: Limits) -> dict[str, ConfidenceSequence]:
+        return {estimator.name: ConfidenceSequence(limits, robust=estimator.needs_model) for estimator in estimators}
+
+    def update(self, batch: LoggedBatch) -> None:
+        """Add rows, in the order of time."""
+        self._of_mean_reward.update(batch.as_logging())
+        for sequence in self._of_target.values():
+            sequence.update(batch)
+        if batch.against is not None:
+            for sequence in self._of_other.values():
+                sequence.update(batch.against)
+
+    def bounds(self, estimator: Estimator, alpha: float) -> Bounds:
+        """Return the bounds after the rows so far; those of the mean reward where the estimator has no sequence."""
+        if isinstance(estimator, Difference):
+            name = estimator.estimator.name
+            return bound_difference(self._of_target[name], self._of_other[name], alpha)
+        return self._of_target.get(estimator.name, self._of_mean_reward).bounds(alpha)
+
+
+def bound_difference(minuend: ConfidenceSequence, subtrahend: ConfidenceSequence, alpha: float) -> Bounds:
+    """Return bounds of the difference of two values, valid at all times: each sequence gets half of α."""
+    (low, high), (other_low, other_high) = minuend.bounds(alpha / 2), subtrahend.bounds(alpha / 2)
     return Bounds(low - other_high, high - other_low)
 
 
 class _Side:
-    """One side: lower bound for the mean of scores that are at least -cap."""
+    """The lower bound for the mean of scores that are at least -cap."""
 
     def __init__(self, cap: float) -> None:
         self.cap = cap
@@ -114,13 +157,13 @@ class _Side:
         self.variation = 0.0
 
     def update(self, scores: FloatArray) -> None:
-        """Add scores, each compared with the mean of those before it."""
+        """Add scores; each is compared with the mean of the scores before it."""
         scaled = scores / (self.cap + 1)
         most = 1 / (self.cap + 1)
         before = self.total + np.concatenate([[0.0], np.cumsum(scaled)])
-        seen = self.count + np.arange(len(scaled))
-        foreseen = np.clip((before[:-1] + most / 2) / (seen + 1), 0.0, most)
-        self.variation += float(((scaled - foreseen) ** 2).sum())
+        before_count = self.count + np.arange(len(scaled))
+        predicted = np.clip((before[:-1] + most / 2) / (before_count + 1), 0.0, most)
+        self.variation += float(((scaled - predicted) ** 2).sum())
         self.total = float(before[-1])
         self.count += len(scaled)
 
@@ -132,7 +175,7 @@ class _Side:
         return merged
 
     def bound(self, level: float, rho: float) -> float:
-        """Give the smallest mean that the mixture martingale does not reject, within [0, 1]."""
+        """Return the smallest mean within [0, 1] that the mixture martingale does not reject."""
         if self.count == 0 or self.total <= 0:
             return 0.0
 
@@ -146,7 +189,7 @@ class _Side:
 
 
 def _log_mixture(s: float, v: float, rho: float) -> float:
-    """Give the logarithm of the gamma-exponential mixture supermartingale."""
+    """Return the logarithm of the gamma-exponential mixture supermartingale."""
     shape, place = v + rho, s + v + rho
     return float(
         s

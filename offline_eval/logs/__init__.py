@@ -1,1 +1,1 @@
-"""Logs: where logged decisions come from, and the formats they are stored in."""
+"""Logs: logged decisions, and the formats in which they are stored."""

@@ -1,4 +1,4 @@
-"""Logged decisions: who was decided for, what was eligible, with which probabilities, and what came of it."""
+"""Logged decisions: the shopper, the eligible set, its probabilities, the draw and the reward."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.batch import FloatArray, check_distribution
+from offline_eval.columns import FloatArray, check_distribution
 from offline_eval.errors import BadData, RowLabel
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
@@ -19,21 +19,21 @@ from policies.shopper.context import trigger_context
 
 HOLD = "HOLD"
 Action = JointAction | str
-"""A joint action of a catalogue, `HOLD`, or another log's own label."""
+"""A joint action of a catalogue, `HOLD`, or the label that another log uses."""
 
 _ROUNDING = 2e-4
-"""By how much of itself a logged propensity may differ from its distribution's: both may be rounded apart."""
+"""The relative difference allowed between a logged propensity and its distribution, as both may be rounded."""
 
 _YEAR_10000 = 253_402_300_800.0
-"""Calendars end there; times beyond it are milliseconds."""
+"""The end of the calendar in seconds; a greater time is one in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a service's own log tells beyond that, from which its policies can decide anew.
+class PolicyInputs:
+    """What a policy of the service needs to decide again; only the service's log has it.
 
-    ``numbers`` (K,) are joint action numbers of the catalogue version, HOLD's the number of sends, last;
-    ``trigger_of`` (K,) the position of the trigger that each answers, -1 for HOLD.
+    ``numbers`` (K,) are the joint actions' numbers in the catalogue version; the number of HOLD is the number of sends,
+    and comes last. ``trigger_of`` (K,) is the position of the trigger that each answers, -1 for HOLD.
     """
 
     rulebook: Rulebook
@@ -42,11 +42,11 @@ class Recorded:
     trigger_of: NDArray[np.int64]
 
     def contexts(self, shared: Context) -> list[Context]:
-        """Give the context of each trigger."""
+        """Return the context of each trigger."""
         return [trigger_context(shared, trigger) for trigger in self.triggers]
 
     def eligibility(self) -> Eligibility:
-        """Give the mask at log time: what was excluded stays so, without its reasons."""
+        """Return the logged mask; the reasons of excluded joint actions are not in it."""
         size = len(self.rulebook.space)
         hold = bool(len(self.numbers)) and int(self.numbers[-1]) == size
         sends = self.numbers[: len(self.numbers) - hold]
@@ -64,27 +64,29 @@ class LoggedDecision:
     Parameters
     ----------
     event_id, shopper_id
-        Its name and whom it was made for; where the log does not say, it stands for itself, and they are the same.
+        The id of the decision, and of its shopper. Where the log names no shopper, both are the same, and the decision
+        is independent of all others.
     at
-        When, in epoch seconds.
+        Time in epoch seconds.
     context
-        What was known.
+        The features known at the decision.
     actions
         The eligible set (K,).
     probabilities
         The logging policy's distribution over it (K,).
     drawn
-        Position of the drawn joint action.
+        Position of the drawn joint action in the eligible set.
     reward
-        What it earned.
+        What the drawn joint action earned.
     labels
-        What it can be grouped by.
-    recorded
-        Only of the service's own log.
+        Labels to group by.
+    policy_inputs
+        What the service's policies need to decide again; None for other logs.
     of_service
-        Whether the service logged it, whatever format it was read from: HOLD is then worth 0 by definition.
+        Whether the service made the decision, in whatever format it was read: the reward of HOLD is then 0 by
+        definition.
     raw
-        The line it was read from, of dsjson.
+        The line of dsjson that the decision was read from.
     """
 
     event_id: str
@@ -96,13 +98,13 @@ class LoggedDecision:
     drawn: int
     reward: float
     labels: Mapping[str, str] = field(default_factory=dict)
-    recorded: Recorded | None = None
+    policy_inputs: PolicyInputs | None = None
     of_service: bool = False
     raw: str = ""
 
     @property
     def has_shopper(self) -> bool:
-        """Whether the log says whom it was made for."""
+        """Whether the log names the shopper."""
         return self.shopper_id != self.event_id
 
     @property
@@ -124,8 +126,8 @@ class LoggedDecision:
             Naming row and column.
         """
         if len(self.probabilities) != len(self.actions):
-            found = f"has {len(self.probabilities)} values for {len(self.actions)} eligible joint actions"
-            raise BadData("probabilities", found, row)
+            problem = f"has {len(self.probabilities)} values for {len(self.actions)} eligible joint actions"
+            raise BadData("probabilities", problem, row)
         if not 0 <= self.drawn < len(self.actions):
             raise BadData("drawn", "the logged joint action is not among the eligible ones", row)
         check_distribution(self.probabilities, "probabilities", row)
@@ -137,23 +139,22 @@ class LoggedDecision:
             raise BadData("at", f"is {self.at:g}, must be seconds since 1970", row)
 
     def check_propensity(self, logged: float, column: str, row: RowLabel) -> None:
-        """Refuse a propensity logged beside the distribution that is not the one in it.
+        """Refuse a propensity, logged beside the distribution, that differs from the distribution.
 
         Raises
         ------
         BadData
             Naming row and column.
         """
-        # Relative: a small propensity makes a large weight, whatever its rounding.
+        # Relative, because the error of a small propensity is multiplied by a large weight.
         if not abs(logged - self.propensity) <= _ROUNDING * self.propensity:
-            found = f"is {logged:.9g}, but the distribution says {self.propensity:.9g}"
-            raise BadData(column, found, row)
+            raise BadData(column, f"is {logged:.9g}, but the distribution says {self.propensity:.9g}", row)
 
 
 def context_of(decision: LoggedDecision) -> Context:
-    """Give the context in which a decision's joint actions are assessed: that of the most urgent trigger drawn."""
-    recorded = decision.recorded
-    if recorded is None:
+    """Return the context for a decision's joint actions: the logged one, with the features of the trigger answered."""
+    policy_inputs = decision.policy_inputs
+    if policy_inputs is None:
         return decision.context
-    answered = max(0, int(recorded.trigger_of.max(initial=0)))
-    return recorded.contexts(decision.context)[answered]
+    answered = max(0, int(policy_inputs.trigger_of.max(initial=0)))
+    return policy_inputs.contexts(decision.context)[answered]

@@ -1,14 +1,14 @@
 """Decisions in dsjson, the log format of Vowpal Wabbit and of Azure Personalizer: one JSON object per line.
 
-Read are ``EventId``, ``Timestamp``, ``_label_cost`` (= -reward), ``_label_Action`` (counted from 1), ``a`` (ids of the
-eligible actions, in the order in which they were ranked), ``p`` (their probabilities in that order) and the
-features ``c``, whose scalars make the context, with their namespaces before their names. Joint actions are named by
-their ids. A decision that was never activated (``DeferredAction``, ``_skipLearn``) is left out; a log that was thinned
-out (``pdrop``) is refused.
+The fields that are read are ``EventId``, ``Timestamp``, ``_label_cost`` (= -reward), ``_label_Action`` (counted from
+1), ``a`` (ids of the eligible actions, in the order in which they were ranked), ``p`` (their probabilities in this
+order) and the features ``c``. The scalars of ``c`` are the context, with their namespaces before their names; joint
+actions are named by their ids. A decision that was never activated (``DeferredAction``, ``_skipLearn``) is left out; a
+log with decisions dropped at random (``pdrop``) is refused.
 
-What this service exports says more, and is read back as it was: ``c._multi`` holds message, channel and delay, or HOLD;
-``c.s`` the context, that of the trigger answered, without a prefix; ``shopper`` and ``labels`` are our own additions.
-Without ``shopper`` every row stands for itself.
+The export of this service has more fields, and is read back without loss: ``c._multi`` holds message, channel and
+delay, or HOLD; ``c.s`` holds the context of the trigger answered, without a prefix; ``shopper`` and ``labels`` are
+additions of this service. Without ``shopper`` all rows are independent.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from policies.catalogue.action_space import JointAction
 from policies.records.rows import Scalar
 
 _EXACT, _FLOAT32 = 1e-12, 1e-4
-"""How far from 1 a distribution's sum is for want of digits: of float64, and of the many float32 that are summed."""
+"""How far rounding takes the sum of a distribution from 1: with float64, and with many values of float32."""
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def is_dsjson(path: Path) -> bool:
-    """Tell a file of dsjson by its ending, or by its first character.
+    """Return whether a file is dsjson, by its ending or by its first character.
 
     Raises
     ------
@@ -51,28 +51,28 @@ def is_dsjson(path: Path) -> bool:
 
 
 def read_dsjson(path: Path) -> Iterator[LoggedDecision]:
-    """Read decisions line by line.
+    """Yield decisions line by line.
 
     Raises
     ------
     Unreadable
         When the file is not there.
     BadData
-        When a line is no decision: named by row (its line) and column.
+        When a line is no decision; naming row (its line) and column.
     NoData
-        When there is none.
+        When there is no decision.
     """
-    found = False
+    is_empty = True
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 decision = _read(line.strip(), number) if line.strip() else None
                 if decision is not None:
-                    found = True
+                    is_empty = False
                     yield decision
     except OSError as error:
         raise Unreadable(f"{path.name}: cannot be read: {error.strerror}") from None
-    if not found:
+    if is_empty:
         raise NoData(f"{path.name} holds no decision")
 
 
@@ -99,46 +99,50 @@ def _decision(event: Mapping[str, Any], line: str, row: int) -> LoggedDecision:
     if (dropped := _number(event.get("pdrop", 0), "pdrop", row)) != 0:
         raise BadData("pdrop", f"is {dropped:g}: the log was thinned out, and its rows do not stand for all", row)
     features = _object(event.get("c", {}), "c", row)
-    own = _own_actions(features, len(ids))
+    exported = _exported_actions(features, len(ids))
     event_id = event.get("EventId") or row
     return LoggedDecision(
         event_id=str(event_id),
         shopper_id=str(event.get("shopper") or event_id),
         at=_at(event.get("Timestamp"), row),
-        context=dict(_scalars(features if own is None else _object(features.get("s"), "c.s", row))),
-        actions=own or tuple(map(str, range(1, len(ids) + 1))),
+        context=dict(_scalars(features if exported is None else _object(features.get("s"), "c.s", row))),
+        actions=exported or tuple(map(str, range(1, len(ids) + 1))),
         probabilities=_by_id(ids, event["p"], row),
         drawn=event["_label_Action"] - 1,
         reward=-_number(event["_label_cost"], "_label_cost", row),
         labels={name: str(label) for name, label in _object(event.get("labels", {}), "labels", row).items()},
-        of_service=own is not None,
+        of_service=exported is not None,
         raw=line,
     )
 
 
 def _ids(event: Mapping[str, Any], row: int) -> list[int]:
-    """Give the ids of the eligible actions as they were ranked; the chosen one is among them."""
+    """Return the ids of the eligible actions as they were ranked; the chosen one is among them."""
     ids, probabilities, chosen = event["a"], event["p"], event["_label_Action"]
-    if not isinstance(ids, list) or not all(type(each) is int for each in ids) or set(ids) != {*range(1, len(ids) + 1)}:
+    if (
+        not isinstance(ids, list)
+        or not all(type(number) is int for number in ids)
+        or set(ids) != {*range(1, len(ids) + 1)}
+    ):
         raise BadData("a", "is no list of the action ids 1 to K", row)
     if not isinstance(probabilities, list) or len(ids) != len(probabilities):
-        found = f"has {len(probabilities)} values" if isinstance(probabilities, list) else f"is {probabilities!r}"
-        raise BadData("p", f"{found} for {len(ids)} actions", row)
+        problem = f"has {len(probabilities)} values" if isinstance(probabilities, list) else f"is {probabilities!r}"
+        raise BadData("p", f"{problem} for {len(ids)} actions", row)
     if type(chosen) is not int or chosen not in ids:
         raise BadData("_label_Action", "the logged action is not among the eligible ones", row)
     return ids
 
 
-def _own_actions(features: Mapping[str, Any], count: int) -> tuple[Action, ...] | None:
-    """Read back the joint actions that this service wrote; None where the log is another's."""
-    told = features.get("_multi")
-    if not isinstance(told, list) or len(told) != count:
+def _exported_actions(features: Mapping[str, Any], count: int) -> tuple[Action, ...] | None:
+    """Return the joint actions of a line that this service exported; None for other lines."""
+    multi = features.get("_multi")
+    if not isinstance(multi, list) or len(multi) != count:
         return None
-    found = [_own_action(each.get("a") if isinstance(each, Mapping) else None) for each in told]
-    return None if None in found else tuple(action for action in found if action is not None)
+    actions = [_exported_action(item.get("a") if isinstance(item, Mapping) else None) for item in multi]
+    return None if None in actions else tuple(action for action in actions if action is not None)
 
 
-def _own_action(features: Any) -> Action | None:
+def _exported_action(features: Any) -> Action | None:
     if features == _features(HOLD):
         return HOLD
     try:
@@ -148,19 +152,19 @@ def _own_action(features: Any) -> Action | None:
     return action if features == _features(action) else None
 
 
-def _object(told: Any, column: str, row: int) -> Mapping[str, Any]:
-    if not isinstance(told, Mapping):
-        raise BadData(column, f"is {told!r}, no object", row)
-    return told
+def _object(value: Any, column: str, row: int) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadData(column, f"is {value!r}, no object", row)
+    return value
 
 
 def _by_id(ids: list[int], probabilities: list[Any], row: int) -> np.ndarray:
-    found = np.zeros(len(ids))
+    by_id = np.zeros(len(ids))
     for action, probability in zip(ids, probabilities, strict=True):
-        found[action - 1] = _number(probability, "p", row)
-    total = found.sum()
-    # Writers of float32 round each by some 1e-7: made exact, so that weights are.
-    return found / total if _EXACT < abs(total - 1) < _FLOAT32 else found
+        by_id[action - 1] = _number(probability, "p", row)
+    total = by_id.sum()
+    # Writers of float32 round each probability by some 1e-7; divided by the sum, the weights are exact.
+    return by_id / total if _EXACT < abs(total - 1) < _FLOAT32 else by_id
 
 
 def _number(value: Any, column: str, row: int) -> float:
@@ -173,14 +177,14 @@ def _at(text: Any, row: int) -> float:
     if text is None:
         return float(row)
     try:
-        told = datetime.fromisoformat(text)
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError):
         raise BadData("Timestamp", f"is {text!r}, no time", row) from None
 
 
 def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Flatten the shared features; namespaces that begin with _ (``_multi``) are not shared."""
+    """Yield the shared features without nesting; namespaces that begin with _ (``_multi``) are not shared."""
     for name, value in node.items():
         if name.startswith("_"):
             continue
@@ -191,7 +195,7 @@ def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, S
 
 
 def write_dsjson(path: Path, decisions: Iterable[LoggedDecision]) -> int:
-    """Write decisions, one a line; give their number. What was read from dsjson is written as it was."""
+    """Write one decision per line; return their number. A decision that was read from dsjson keeps its line."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for decision in decisions:

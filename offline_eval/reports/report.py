@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any
 
-from offline_eval.diagnostics.calibration import Bin, Served
+from offline_eval.diagnostics.calibration import CalibrationBin, ServedFrequency
 from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.verdict import Verdict
 from offline_eval.diagnostics.weights import EDGES
 
 DAY = "day"
-"""The label of the UTC day, which every decision of a log has; a page draws it over time."""
+"""The label of the UTC day, which every decision of a log has; a page draws the value over time."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A value in reward per decision with its interval; each is NaN where there is none, null in JSON."""
+class ValueEstimate:
+    """A value in reward per decision with its interval; a number that does not exist is NaN, and null in JSON."""
 
     name: str
     value: float
@@ -31,10 +31,10 @@ class Estimate:
 class Group:
     """The rows that share a label.
 
-    ``value`` is self-normalised within the group: the target's reward per decision there. ``share_logged`` and
-    ``share_target`` say how often the logging and the target policy are there. ``mean_weight`` must be 1 where the
-    label was known before the draw; ``mean_weight_error`` is its standard error, clustered over ``units`` as the
-    interval is, ``mean_weight_z`` its distance from 1 in standard errors, corrected for skew.
+    ``value`` is the target's reward per decision in this group, self-normalised. ``share_logged`` and ``share_target``
+    are the shares of the logging and of the target policy's decisions in it. ``mean_weight`` must be 1 where the
+    label is known before the draw; ``mean_weight_error`` is its standard error, clustered over ``units`` as the
+    interval is, and ``mean_weight_z`` its distance from 1 in standard errors, corrected for skewness.
     """
 
     label: str
@@ -53,48 +53,49 @@ class Group:
 
 @dataclass(frozen=True)
 class Diagnostics(Overlap):
-    """What was found out about the log; see the fields' own classes.
+    """The diagnostics of a log; the classes of the fields describe them.
 
-    ``served`` holds the channels, ``served_worst`` the joint action or channel that is furthest from its propensities.
-    ``units`` counts the independent units, and ``against`` is the overlap of the other policy, where there is one.
+    ``served`` are the frequencies of the channels; ``served_worst`` is the frequency, of a joint action or a channel,
+    that differs most from its propensities. ``units`` is the number of independent units, and ``against`` the overlap
+    of the other policy, where there is one.
     """
 
     units: int
     repeats: Repeats
-    reward_bins: list[Bin]
+    reward_bins: list[CalibrationBin]
     against: Overlap | None = None
     model_z: float = 0.0
-    served: list[Served] = field(default_factory=list)
-    served_worst: Served | None = None
+    served: list[ServedFrequency] = field(default_factory=list)
+    served_worst: ServedFrequency | None = None
     served_chance: float = 1.0
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that an evaluation found.
+class EvaluationReport:
+    """The results of an evaluation.
 
-    ``mean_reward`` is what the logging policy itself earned; its interval is the normal one, or the confidence
-    sequence where that is asked for.
+    ``mean_reward`` is the mean reward of the logging policy; its interval is the normal one, or the confidence sequence
+    where a sequence is asked for.
     """
 
-    estimates: list[Estimate]
-    differences: list[Estimate]
-    mean_reward: Estimate
+    estimates: list[ValueEstimate]
+    differences: list[ValueEstimate]
+    mean_reward: ValueEstimate
     diagnostics: Diagnostics
     verdict: Verdict
     groups: Mapping[str, list[Group]]
 
     def document(self) -> dict[str, Any]:
-        """Give diagnostics, verdict and groups as JSON can hold them."""
+        """Return diagnostics, verdict and groups for JSON."""
         about = asdict(self.diagnostics)
         about["weights"]["histogram_edges"] = EDGES.tolist()
-        document: dict[str, Any] = finite(
+        document: dict[str, Any] = to_json(
             {
                 "verdict": {
                     "level": self.verdict.level.text,
                     "reasons": [
-                        {"level": reason.level.text, "code": reason.code, "text": reason.text}
-                        for reason in self.verdict.reasons
+                        {"level": finding.level.text, "code": finding.code, "text": finding.text}
+                        for finding in self.verdict.findings
                     ],
                 },
                 "mean_reward": asdict(self.mean_reward),
@@ -105,10 +106,10 @@ class Report:
         return document
 
 
-def finite(value: Any) -> Any:
-    """Write numbers that JSON lacks as null."""
+def to_json(value: Any) -> Any:
+    """Return a value for JSON, with None for numbers that are not finite."""
     if isinstance(value, dict):
-        return {name: finite(each) for name, each in value.items()}
+        return {name: to_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
+        return [to_json(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,1 +1,1 @@
-"""Sequential estimators: for policies whose earlier decisions change what later ones meet."""
+"""Sequential estimators, for policies with earlier decisions that change the contexts of later decisions."""

@@ -1,4 +1,4 @@
-"""Sequential evaluation: values with intervals by a bootstrap of shoppers, and what the verdict must know."""
+"""Sequential evaluation: values with intervals by a bootstrap of shoppers, and findings for the verdict."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level, standard_errors
 from offline_eval.intervals.bootstrap import check_draws, percentiles
-from offline_eval.reports.report import Estimate
-from offline_eval.sequential.fitted_q import Convergence, FittedQ, check
+from offline_eval.reports.report import ValueEstimate
+from offline_eval.sequential.fitted_q import Convergence, FittedQ, check_fit
 from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
@@ -27,11 +27,11 @@ class SequentialEstimator(Protocol):
     name: str
 
     def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Estimate it, each shopper counted ``times`` (N,) over."""
+        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
         ...
 
 
-ESTIMATORS: tuple[SequentialEstimator, ...] = (
+SEQUENTIAL_ESTIMATORS: tuple[SequentialEstimator, ...] = (
     PerDecision(),
     PerDecision(normalised=True),
     StateMarginal(),
@@ -43,7 +43,7 @@ ESTIMATORS: tuple[SequentialEstimator, ...] = (
 class SequentialReport:
     """Values along trajectories, the check of the fitted Q, and findings for the verdict."""
 
-    estimates: list[Estimate]
+    estimates: list[ValueEstimate]
     convergence: Convergence
     findings: list[Finding]
 
@@ -56,7 +56,7 @@ def evaluate_sequential(
     Parameters
     ----------
     draws, seed
-        Of the bootstrap by shopper; every draw estimates anew, state ratios and Q included.
+        Of the bootstrap by shopper; every draw estimates the state ratios and Q again.
 
     Raises
     ------
@@ -65,32 +65,36 @@ def evaluate_sequential(
     """
     check_draws(draws)
     ones = np.ones(trajectories.shoppers)
-    resamples = _resamples(trajectories.shoppers, draws, seed)
+    resamples = _draw_resamples(trajectories.shoppers, draws, seed)
     estimates = [
-        Estimate(
+        ValueEstimate(
             estimator.name,
             estimator.value(trajectories, ones),
             *percentiles([estimator.value(trajectories, times) for times in resamples], alpha),
         )
-        for estimator in ESTIMATORS
+        for estimator in SEQUENTIAL_ESTIMATORS
     ]
-    convergence = check(trajectories)
-    findings = [*history_finding(trajectories), *within_channel_finding(trajectories), *_of_fit(convergence)]
+    convergence = check_fit(trajectories)
+    findings = [
+        *find_history(trajectories),
+        *find_within_channel(trajectories),
+        *_find_poor_fit(convergence),
+    ]
     return SequentialReport(estimates, convergence, findings)
 
 
-def history_finding(trajectories: Trajectories) -> list[Finding]:
-    """Flag bandit estimates where the target would bring about other states than the log's, and that matters.
+def find_history(trajectories: Trajectories) -> list[Finding]:
+    """Return a finding against bandit estimates where the target would change the states, and thereby its value.
 
-    Paired: weighted rewards with and without the ratio of states; the error is that of a bootstrap of shoppers, as
-    the ratios are estimated too.
+    Weighted rewards are compared with and without the ratio of states. The error comes from a bootstrap of shoppers,
+    because the ratios are estimates too.
     """
-    ones = np.ones(trajectories.shoppers)
-    apart = _apart(trajectories, ones)
-    error = float(np.std([_apart(trajectories, times) for times in _resamples(trajectories.shoppers, 50, 0)], ddof=1))
-    if abs(apart) <= DOUBTFUL_Z * error:
+    change = _change_by_states(trajectories, np.ones(trajectories.shoppers))
+    resamples = _draw_resamples(trajectories.shoppers, 50, 0)
+    error = float(np.std([_change_by_states(trajectories, times) for times in resamples], ddof=1))
+    if abs(change) <= DOUBTFUL_Z * error:
         return []
-    share = apart / float((trajectories.weight * trajectories.reward).mean())
+    share = change / float((trajectories.weight * trajectories.reward).mean())
     text = (
         f"the target would bring about other states than the log's, which changes its value by {share:+.0%}: "
         "bandit estimates do not see that, read state-marginal and fqe"
@@ -98,43 +102,43 @@ def history_finding(trajectories: Trajectories) -> list[Finding]:
     return [Finding(Level.do_not_use, "history", text)]
 
 
-def within_channel_finding(trajectories: Trajectories) -> list[Finding]:
-    """Flag sequential estimates where the target's messages and delays differ from the log's, and that matters.
+def find_within_channel(trajectories: Trajectories) -> list[Finding]:
+    """Return a finding against sequential estimates where the target's messages and delays change its value.
 
-    Paired: weighted rewards by the whole joint action and by its channel; the error is clustered by shopper. Beyond
-    three standard errors it is hardly chance, as everywhere in the verdict. No more than caution: bandit estimates,
-    which the verdict is about too, are not wrong.
+    Weighted rewards are compared by the whole joint action and by its channel; the error is clustered by shopper. Three
+    standard errors are hardly chance, as everywhere in the verdict. The level is caution at most, because the verdict
+    is about bandit estimates too, and they are not wrong.
     """
     channel, joint, count = trajectories.weight, trajectories.joint_weight, trajectories.shoppers
     if joint is None or count < 2:  # one shopper has no standard error
         return []
-    moved = np.where(np.isclose(joint, channel), 0.0, joint - channel) * trajectories.reward
-    apart = float(moved.mean())
-    residuals = np.bincount(trajectories.shopper, weights=moved - apart)
+    changes = np.where(np.isclose(joint, channel), 0.0, joint - channel) * trajectories.reward
+    change = float(changes.mean())
+    residuals = np.bincount(trajectories.shopper, weights=changes - change)
     error = sqrt(float(residuals @ residuals) * count / (count - 1)) / len(trajectories)
-    if abs(standard_errors(apart, error)) <= DOUBTFUL_Z:
+    if abs(standard_errors(change, error)) <= DOUBTFUL_Z:
         return []
     text = (
         f"the target's messages or delays within a channel are others than the log's, which changes its value by "
-        f"{apart:+.4g} ± {error:.2g}: sequential estimates do not see that, weights of whole joint actions do"
+        f"{change:+.4g} ± {error:.2g}: sequential estimates do not see that, weights of whole joint actions do"
     )
     return [Finding(Level.caution, "within_channel", text)]
 
 
-def _apart(trajectories: Trajectories, times: FloatArray) -> float:
-    """Give how much the ratios of states change the value."""
+def _change_by_states(trajectories: Trajectories, times: FloatArray) -> float:
+    """Return the change of the value by the ratios of states."""
     counts = times[trajectories.shopper]
-    moved = (marginal_ratios(trajectories, times) - 1) * trajectories.weight * trajectories.reward
-    return float((counts * moved).sum() / counts.sum())
+    changes = (marginal_ratios(trajectories, times) - 1) * trajectories.weight * trajectories.reward
+    return float((counts * changes).sum() / counts.sum())
 
 
-def _resamples(count: int, draws: int, seed: int) -> list[FloatArray]:
-    """Draw shoppers with replacement; give how often each was drawn (N,)."""
+def _draw_resamples(count: int, draws: int, seed: int) -> list[FloatArray]:
+    """Draw shoppers with replacement; return how often each was drawn (N,)."""
     random = np.random.Generator(np.random.Philox(seed))
     return [np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64) for _ in range(draws)]
 
 
-def _of_fit(convergence: Convergence) -> Sequence[Finding]:
+def _find_poor_fit(convergence: Convergence) -> Sequence[Finding]:
     if convergence.is_sound:
         return []
     text = (

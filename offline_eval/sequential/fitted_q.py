@@ -7,22 +7,23 @@ from math import sqrt
 
 import numpy as np
 
-from offline_eval.batch import FloatArray, IntArray
+from offline_eval.columns import FloatArray, IntArray
 from offline_eval.sequential.state_marginal import marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
 
 _RARE = 5
-"""Rows of a step, state and action below which its mean says little."""
+"""With fewer rows of a step, state and action, their mean says little."""
 
 
 class FittedQ:
-    """Fitted Q evaluation: what is still to come, averaged backward from the last step.
+    """Fitted Q evaluation: the future reward, averaged backward from the last step.
 
-    Q(step, state, action) is the mean of reward plus the target's value of the next row, over the rows of that
-    step, state and action. One exact sweep, and the horizon ends where trajectories end (bootstrapping past it is
-    what makes endless-horizon FQE double its values). An action never seen at a step and state takes its mean
-    reward there over all steps, and what is usually still to come. Little variance, but right only where the state
-    carries all of the past that matters, and actions were tried: see `check`.
+    Q(step, state, action) is the mean, over the rows of this step, state and action, of the reward plus the target's
+    value of the next row. One backward sweep computes Q exactly, and the horizon ends where trajectories end. (FQE over
+    an infinite horizon doubled its values, because it bootstraps past this end.) An action that was never logged at a
+    step and state gets its mean reward in this state over all steps, plus the mean future reward. The variance is
+    small, but the value is right only where the state holds all of the past that matters, and where the log has tried
+    the actions: see `check_fit`.
 
     References
     ----------
@@ -32,8 +33,8 @@ class FittedQ:
     name = "fqe"
 
     def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Estimate the reward per decision, each shopper counted ``times`` (N,) over."""
-        values, _ = _swept(trajectories, times[trajectories.shopper])
+        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
+        values, _ = _sweep(trajectories, times[trajectories.shopper])
         starts = trajectories.step == 0
         counts = times[trajectories.shopper]
         return float((counts * values * starts).sum() / counts.sum())
@@ -43,9 +44,9 @@ class FittedQ:
 class Convergence:
     """Whether a fitted Q can be believed.
 
-    ``residual_z`` is the Bellman residual of one half of the shoppers under the other half's fit, along the
-    target's own states, in standard errors: beyond ±3 the fit has not converged to the target's value. ``rare`` is
-    the share of the target's choices that were seen less than five times.
+    ``residual_z`` is the Bellman residual of one half of the shoppers under the fit of the other half, weighted to the
+    states of the target, in standard errors: beyond ±3 the fit has not converged to the target's value. ``rare`` is
+    the share of the target's choices that the log holds less than five times.
     """
 
     residual_z: float
@@ -57,53 +58,53 @@ class Convergence:
         return abs(self.residual_z) <= 3.0 and self.rare <= 0.05
 
 
-def check(trajectories: Trajectories) -> Convergence:
-    """Test a fitted Q on shoppers that it was not fitted on."""
+def check_fit(trajectories: Trajectories) -> Convergence:
+    """Test a fitted Q on shoppers that were not in the fit."""
     half = (np.arange(trajectories.shoppers) % 2).astype(np.float64)
     residuals = np.zeros(trajectories.shoppers)
     ratios = marginal_ratios(trajectories, np.ones(trajectories.shoppers)) * trajectories.weight
     following = trajectories.following()
-    for own in (half, 1 - half):
-        values, chosen = _swept(trajectories, (1 - own)[trajectories.shopper])
+    for tested in (half, 1 - half):
+        values, chosen = _sweep(trajectories, (1 - tested)[trajectories.shopper])
         to_come = np.where(following >= 0, values[following], 0.0)
-        apart = ratios * (trajectories.reward + to_come - chosen) * own[trajectories.shopper]
-        residuals += np.bincount(trajectories.shopper, weights=apart, minlength=trajectories.shoppers)
+        errors = ratios * (trajectories.reward + to_come - chosen) * tested[trajectories.shopper]
+        residuals += np.bincount(trajectories.shopper, weights=errors, minlength=trajectories.shoppers)
     error = float(residuals.std(ddof=1)) / sqrt(len(residuals)) if len(residuals) > 1 else 0.0
     return Convergence(float(residuals.mean()) / error if error > 0 else 0.0, _rare_share(trajectories))
 
 
-def _swept(trajectories: Trajectories, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sweep backward; give the target's value of each row (n,), and Q of its logged action (n,)."""
+def _sweep(trajectories: Trajectories, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sweep backward; return the target's value of each row (n,), and Q of its logged action (n,)."""
     values, chosen = np.zeros(len(trajectories)), np.zeros(len(trajectories))
-    following, guess = trajectories.following(), _immediate(trajectories, counts)
+    following, immediate = trajectories.following(), _immediate_rewards(trajectories, counts)
     for step in range(trajectories.steps - 1, -1, -1):
         places = np.flatnonzero(trajectories.step == step)
         after, size = following[places], counts[places]
         to_come = np.where(after >= 0, values[after], 0.0)
         outcome = trajectories.reward[places] + to_come
-        rows, sums = _summed(trajectories, places, size, outcome)
+        rows, sums = _sum_cells(trajectories, places, size, outcome)
         usual = float(size @ to_come) / max(float(size.sum()), 1e-300)
-        table = np.where(rows > 0, sums / np.maximum(rows, 1e-300), guess + usual)
+        table = np.where(rows > 0, sums / np.maximum(rows, 1e-300), immediate + usual)
         state = trajectories.state[places]
         values[places] = (trajectories.target[places] * table[state]).sum(axis=1)
         chosen[places] = table[state, trajectories.action[places]]
     return values, chosen
 
 
-def _immediate(trajectories: Trajectories, counts: FloatArray) -> FloatArray:
-    """Give the mean reward of each state and action over all steps (S, K), of the action where that is unknown."""
-    rows, sums = _summed(trajectories, np.arange(len(trajectories)), counts, trajectories.reward)
+def _immediate_rewards(trajectories: Trajectories, counts: FloatArray) -> FloatArray:
+    """Return the mean reward of each state and action over all steps (S, K); of the action where a cell is empty."""
+    rows, sums = _sum_cells(trajectories, np.arange(len(trajectories)), counts, trajectories.reward)
     by_action = sums.sum(axis=0) / np.maximum(rows.sum(axis=0), 1e-300)
     return np.where(rows > 0, sums / np.maximum(rows, 1e-300), by_action)
 
 
-def _summed(
+def _sum_cells(
     trajectories: Trajectories, places: IntArray, size: FloatArray, outcome: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Give rows and total outcome by state and action, each (S, K)."""
+    """Return the number of rows and the total outcome by state and action, each (S, K)."""
     shape, cells = (trajectories.states, trajectories.actions), _cells(trajectories, places)
-    totals = [np.bincount(cells, weights=each, minlength=shape[0] * shape[1]) for each in (size, size * outcome)]
-    rows, sums = (np.asarray(each, dtype=np.float64).reshape(shape) for each in totals)
+    totals = [np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]) for weights in (size, size * outcome)]
+    rows, sums = (np.asarray(total, dtype=np.float64).reshape(shape) for total in totals)
     return rows, sums
 
 
@@ -112,7 +113,7 @@ def _cells(trajectories: Trajectories, places: IntArray) -> IntArray:
 
 
 def _rare_share(trajectories: Trajectories) -> float:
-    """Give the share of the target's choices, in the states that it meets, that the log has hardly seen."""
+    """Return the share of the target's choices, in the target's states, that the log holds less than `_RARE` times."""
     ratios = marginal_ratios(trajectories, np.ones(trajectories.shoppers))
     size = trajectories.states * trajectories.actions
     rare = 0.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.sequential.trajectories import Trajectories
 
 
 class PerDecision:
-    """Per-decision importance sampling: each reward by the product of the weights up to it.
+    """Per-decision importance sampling: each reward times the product of the weights up to its decision.
 
-    Unbiased without any assumption on states, but the product's variance grows with every step: for a dozen decisions,
-    and a target near the logging policy.
+    Unbiased without any assumption on states, but the variance of the product grows with every step: useful for a dozen
+    decisions, and a target near the logging policy.
 
     Parameters
     ----------
@@ -29,19 +29,19 @@ class PerDecision:
         self._normalised = normalised
 
     def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Estimate the reward per decision, each shopper counted ``times`` (N,) over."""
+        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
         counts = times[trajectories.shopper]
-        products = cumulated(trajectories)
+        products = cumulate_weights(trajectories)
         if self._normalised:
             size = np.bincount(trajectories.step, weights=counts)
             mass = np.bincount(trajectories.step, weights=counts * products)
-            # A step where no product is left says nothing: it keeps weight 0.
+            # A step where all products are 0 says nothing, and keeps the weight 0.
             products = products * np.divide(size, mass, out=np.zeros_like(mass), where=mass > 0)[trajectories.step]
         return float((counts * products * trajectories.reward).sum() / counts.sum())
 
 
-def cumulated(trajectories: Trajectories) -> FloatArray:
-    """Give the product of the weights up to each row (n,)."""
+def cumulate_weights(trajectories: Trajectories) -> FloatArray:
+    """Return the product of the weights up to each row (n,)."""
     products = trajectories.weight.copy()
     for step in range(1, trajectories.steps):
         places = np.flatnonzero(trajectories.step == step)

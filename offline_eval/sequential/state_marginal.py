@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline_eval.batch import FloatArray
+from offline_eval.columns import FloatArray
 from offline_eval.sequential.trajectories import Trajectories
 
 
 class StateMarginal:
-    """State-marginal importance sampling: one decision's weight, times how much likelier the target is in its state.
+    """State-marginal importance sampling: the weight of one decision, times the ratio of its state.
 
-    The ratio of the two policies' chances to be in a state at a step is estimated forward: that of a state is the
-    mean of ratio times weight over the rows that came there. The variance no longer grows with the product of all
-    weights. Right where the state carries all of the past that matters.
+    The ratio of a state at a step is the target's probability of being in this state, divided by the logging policy's.
+    Ratios are estimated forward: the ratio of a state is the mean of ratio times weight over the rows that led to this
+    state. The variance does not grow with the product of all weights. The value is right where the state holds all of
+    the past that matters.
 
     References
     ----------
@@ -24,14 +25,14 @@ class StateMarginal:
     name = "state-marginal"
 
     def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Estimate the reward per decision, each shopper counted ``times`` (N,) over."""
+        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
         counts = times[trajectories.shopper]
         weights = marginal_ratios(trajectories, times) * trajectories.weight
         return float((counts * weights * trajectories.reward).sum() / counts.sum())
 
 
 def marginal_ratios(trajectories: Trajectories, times: FloatArray) -> FloatArray:
-    """Give each row's ratio (n,): how much likelier its state at its step is under the target."""
+    """Return the ratio of each row (n,): the target's probability of its state and step ÷ the logging policy's."""
     counts, weight = times[trajectories.shopper], trajectories.weight
     ratios = np.ones(len(trajectories))
     for step in range(1, trajectories.steps):

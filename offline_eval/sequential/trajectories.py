@@ -1,4 +1,4 @@
-"""Trajectories: each shopper's decisions in order, with the state that carries the history."""
+"""Trajectories: each shopper's decisions in order, with a state that holds the history."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from offline_eval.batch import TOLERANCE, FloatArray, IntArray, check_distribution
+from offline_eval.columns import TOLERANCE, FloatArray, IntArray, check_distribution
 from offline_eval.diagnostics.history import FEATURE
 from offline_eval.errors import BadData, NoData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
-from offline_eval.targets import Target, checked
+from offline_eval.targets import Target, ask_target
 from policies.catalogue.action_space import JointAction
 
 _MOST_SENDS = 4
@@ -29,17 +29,17 @@ class Trajectories:
     step
         0, 1, … within each shopper.
     state
-        Codes 0 … S-1 of what the past has left behind, such as the number of recent sends. Given it, the rest of
-        the past must not matter: that is the assumption of state-marginal weights and of fitted Q evaluation.
+        Codes 0 … S-1 of a summary of the past, such as the number of recent sends. State-marginal weights and fitted Q
+        evaluation assume that, given the state, the rest of the past does not matter.
     action
         Codes 0 … K-1.
     reward, propensity
-        As in `Rows`.
+        As in `LoggedBatch`.
     target
         The target's distribution in each row (n, K).
     joint_weight
-        The importance weight of each single decision's whole joint action (n,), where actions are but a part of it;
-        None: they are all of it.
+        The importance weight of each single decision's whole joint action (n,), where ``action`` is only a part of the
+        joint action; None where it is all of it.
     """
 
     shopper: IntArray
@@ -64,7 +64,7 @@ class Trajectories:
             )
         if (bad := np.flatnonzero(~np.isfinite(self.reward))).size:
             raise BadData("reward", f"is {self.reward[bad[0]]:g}, must be a finite number", int(bad[0]) + 1)
-        # What is not a number is near nothing, and fails too.
+        # A comparison with NaN is false, so NaN fails too.
         sound = (np.abs(self.target.sum(axis=1) - 1) <= TOLERANCE) & (self.target >= 0).all(axis=1)
         if (bad := np.flatnonzero(~sound)).size:
             check_distribution(self.target[bad[0]], "target", int(bad[0]) + 1)
@@ -79,78 +79,77 @@ class Trajectories:
 
     @property
     def steps(self) -> int:
-        """The longest trajectory's length."""
+        """The length of the longest trajectory."""
         return int(self.step.max()) + 1
 
     @property
     def states(self) -> int:
-        """How many states there are."""
+        """The number of states."""
         return int(self.state.max()) + 1
 
     @property
     def shoppers(self) -> int:
-        """How many shoppers there are."""
+        """The number of shoppers."""
         return int(self.shopper[-1]) + 1
 
     @property
     def actions(self) -> int:
-        """How many actions there are."""
+        """The number of actions."""
         return int(self.target.shape[1])
 
     def following(self) -> IntArray:
-        """Give the place of each row's next decision, -1 at the end of a trajectory."""
+        """Return the row of each row's next decision (n,), -1 at the end of a trajectory."""
         places = np.arange(1, len(self) + 1)
         places[np.append(np.diff(self.shopper) != 0, True)] = -1
         return places
 
     @classmethod
     def of_decisions(cls, decisions: Iterable[LoggedDecision], target: Target) -> Trajectories:
-        """Make trajectories of a log: the state is the number of recent sends, the action the channel or HOLD.
+        """Make the trajectories of a log: the state is the number of recent sends, the action the channel or HOLD.
 
-        Weights are those of channels (see `slots`): the value is that of the target's channels with the logging
-        policy's messages and delays. What that leaves out, `joint_weight` tells. All is held in memory, some 100 bytes
-        a decision.
+        Weights are weights of channels (see `slots`): the value is the value of the target's channels with the logging
+        policy's messages and delays. `joint_weight` holds the weights of whole joint actions. All is held in memory,
+        some 100 bytes per decision.
 
         Raises
         ------
         BadData
             Naming row, counted from 1 in the order of the log, and column.
         NotAvailable
-            When a decision does not say how many sends came before it: that would make one state of all.
+            When a decision does not hold the number of recent sends: all decisions would have the same state.
         """
         codes: dict[str, int] = {}
         names: dict[str, int] = {}
-        found: list[tuple[Any, ...]] = []
-        wanted: list[dict[int, float]] = []
+        rows: list[tuple[Any, ...]] = []
+        targets: list[dict[int, float]] = []
         for row, decision in enumerate(decisions, start=1):
             decision.check(row)
             labels = [_channel(action) for action in decision.actions]
-            asked = checked(target, decision, row)
-            own = _by_label(labels, asked, codes)
-            logged = _by_label(labels, decision.probabilities, codes)
+            wanted = ask_target(target, decision, row)
+            targets.append(_sum_by_label(labels, wanted, codes))
+            logged = _sum_by_label(labels, decision.probabilities, codes)
             drawn = codes[labels[decision.drawn]]
             state = _state(decision, row)
             shopper = names.setdefault(decision.shopper_id, len(names))
-            joint = asked[decision.drawn] / decision.propensity
-            found.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn]), joint))
-            wanted.append(own)
-        return cls._ordered(found, wanted, len(codes))
+            joint = wanted[decision.drawn] / decision.propensity
+            rows.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn]), joint))
+        return cls._in_order(rows, targets, len(codes))
 
     @classmethod
-    def _ordered(cls, found: list[tuple[Any, ...]], wanted: list[dict[int, float]], actions: int) -> Trajectories:
-        if not found:
+    def _in_order(cls, rows: list[tuple[Any, ...]], targets: list[dict[int, float]], actions: int) -> Trajectories:
+        if not rows:
             raise NoData("there are no trajectories to evaluate")
-        columns = np.array(found)
+        columns = np.array(rows)
         order = np.argsort(columns[:, 0], kind="stable")
-        target = np.zeros((len(found), actions))
+        target = np.zeros((len(rows), actions))
         for place, source in enumerate(order.tolist()):
-            for action, probability in wanted[source].items():
+            for action, probability in targets[source].items():
                 target[place, action] = probability
         shopper, state, action, reward, propensity, joint = columns[order].T
         starts = np.append(0, np.flatnonzero(np.diff(shopper)) + 1)
-        step = np.arange(len(found)) - np.repeat(starts, np.diff(np.append(starts, len(found))))
+        step = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
         codes = {"shopper": shopper, "step": step, "state": state, "action": action}
-        whole: dict[str, Any] = {name: each.astype(np.int64) for name, each in codes.items()}
+        whole: dict[str, Any] = {name: column.astype(np.int64) for name, column in codes.items()}
         return cls(**whole, reward=reward, propensity=propensity, target=target, joint_weight=joint)
 
 
@@ -171,9 +170,9 @@ def _channel(action: JointAction | str) -> str:
     return action.channel if isinstance(action, JointAction) else action
 
 
-def _by_label(labels: list[str], probabilities: FloatArray, codes: dict[str, int]) -> dict[int, float]:
-    found: dict[int, float] = {}
+def _sum_by_label(labels: list[str], probabilities: FloatArray, codes: dict[str, int]) -> dict[int, float]:
+    sums: dict[int, float] = {}
     for label, probability in zip(labels, probabilities.tolist(), strict=True):
         code = codes.setdefault(label, len(codes))
-        found[code] = found.get(code, 0.0) + probability
-    return found
+        sums[code] = sums.get(code, 0.0) + probability
+    return sums

@@ -64,4 +64,4 @@ def test_the_womens_log_is_not_to_be_used() -> None:
     report = open_bandit.report_of(OPEN_BANDIT, "women")
     assert report.verdict.level is Level.do_not_use
     assert report.diagnostics.weights.effective_sample_size == pytest.approx(2.08, abs=0.01)
-    assert {reason.code for reason in report.verdict.reasons} >= {"effective_sample_size", "largest_weight"}
+    assert {reason.code for reason in report.verdict.findings} >= {"effective_sample_size", "largest_weight"}

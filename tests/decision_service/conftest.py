@@ -8,27 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import fastapi.dependencies.models
-import httpx
+import httpx2
 import pytest
 import yaml
 
-from decision_service.api.routes import build_api
-from decision_service.app import LocalFleet, Service, open_learner
+from decision_service.api.application import build_api
+from decision_service.app import Service, open_learner
+from decision_service.learning.fleet import LocalFleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.serving import Serving
 from decision_service.settings import Settings
 from tests.conftest import RealRedis
+from tests.decision_service import documented
 
 
 class Replica:
     """A running replica and a client of it."""
 
-    def __init__(self, service: Service, client: httpx.AsyncClient, learner: Learner) -> None:
+    def __init__(self, service: Service, client: httpx2.AsyncClient, learner: Learner) -> None:
         self.service = service
         self.client = client
         self.learner = learner
 
-    async def post(self, path: str, body: Any) -> httpx.Response:
+    async def post(self, path: str, body: Any) -> httpx2.Response:
         return await self.client.post(path, json=body)
 
     async def decide(self, **body: Any) -> dict[str, Any]:
@@ -84,7 +86,11 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
         try:
             async with (
                 app.router.lifespan_context(app),
-                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+                httpx2.AsyncClient(
+                    transport=httpx2.ASGITransport(app),
+                    base_url="http://service",
+                    event_hooks={"response": [documented.check]},
+                ) as client,
             ):
                 yield Replica(service, client, learner)
         finally:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from offline_eval.logs.decisions import HOLD, LoggedDecision
-from offline_eval.reward_models import LogModel, cross_fitted, crossed, fold_of
+from offline_eval.reward_models import LogModel, cross_features, cross_fit, fold_of
 from policies.catalogue.action_space import JointAction
 
 
@@ -30,11 +30,11 @@ def test_no_shopper_is_predicted_by_a_model_that_knows_it() -> None:
     shoppers = np.repeat(np.arange(30), 4)
     Remembering.seen.clear()
     context, action = np.ones((120, 1)), np.zeros(120, dtype=np.int64)
-    cross_fitted(context, action, shoppers.astype(np.float64), 2, shoppers=shoppers, model=Remembering)
+    cross_fit(context, action, shoppers.astype(np.float64), 2, shoppers=shoppers, model=Remembering)
     for fold, (_, rewards) in enumerate(Remembering.seen):
-        own = {float(each) for each in range(30) if fold_of(each, 3) == fold}
-        assert rewards.isdisjoint(own)
-        assert rewards | own == set(map(float, range(30)))
+        inside = {float(shopper) for shopper in range(30) if fold_of(shopper, 3) == fold}
+        assert rewards.isdisjoint(inside)
+        assert rewards | inside == set(map(float, range(30)))
 
 
 def test_the_default_learns_how_context_and_action_go_together() -> None:
@@ -43,7 +43,7 @@ def test_the_default_learns_how_context_and_action_go_together() -> None:
     action = random.integers(0, 3, 6_000)
     chance = np.array([[0.2, 0.5, 0.7], [0.8, 0.5, 0.1]])
     reward = (random.random(6_000) < chance[context[:, 0].astype(int), action]).astype(np.float64)
-    predicted = cross_fitted(context, action, reward, 3, shoppers=np.arange(6_000) % 500)
+    predicted = cross_fit(context, action, reward, 3, shoppers=np.arange(6_000) % 500)
     np.testing.assert_allclose(predicted, chance[context[:, 0].astype(int)], atol=0.06)
 
 
@@ -51,14 +51,14 @@ def test_rewards_that_are_no_clicks_are_regressed() -> None:
     random = np.random.default_rng(2)
     context, action = random.random((2_000, 2)), random.integers(0, 2, 2_000)
     reward = 3 * context[:, 0] * (action == 1) - 1
-    predicted = cross_fitted(context, action, reward, 2)
+    predicted = cross_fit(context, action, reward, 2)
     np.testing.assert_allclose(predicted[:, 1], 3 * context[:, 0] - 1, atol=0.2)
     np.testing.assert_allclose(predicted[:, 0], -1, atol=0.2)
 
 
 def test_crossed_features_are_indicators_and_products() -> None:
-    found = crossed(np.array([[2.0, 3.0]]), np.array([1]), 2).toarray()
-    assert found.tolist() == [[0, 1, 0, 0, 2, 3]]
+    features = cross_features(np.array([[2.0, 3.0]]), np.array([1]), 2).toarray()
+    assert features.tolist() == [[0, 1, 0, 0, 2, 3]]
 
 
 def decision(number: int, context: str, drawn: int, reward: float) -> LoggedDecision:

@@ -13,6 +13,7 @@ from decision_service.log.row_times import at_watermark, late_row_time
 from decision_service.projection.projector import settles
 from decision_service.queries.report.report import ReportCells
 from decision_service.queries.report.span import Span
+from decision_service.state.base import Withdrawal
 from policies.learning.attribution import Attribution
 from policies.records.erasure import anonymous, erasure
 from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
@@ -285,4 +286,4 @@ def test_a_claim_on_consent_is_settled_by_the_rows_that_withdraw_it(rows: list[R
         if isinstance(row, OutcomeRow | PreferencesRow | ErasureRow) and row.shopper_id is not None:
             state = fold(NEW_SHOPPER, row)
             withdrawn = state.erased or state.consent.get(channel) is False
-            assert settles(row, "w:1", channel.encode()) == withdrawn
+            assert settles(row, Withdrawal.of(key_of("s-1"), channel)) == withdrawn

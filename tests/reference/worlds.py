@@ -65,9 +65,9 @@ class World:
 
 def drawn(distributions: Array, random: np.random.Generator) -> Array:
     """Draw one joint action from each distribution (n, K)."""
-    cumulated = distributions.cumsum(axis=1)
-    unit = random.random(len(distributions))[:, None] * cumulated[:, -1:]
-    position: Array = np.minimum((cumulated <= unit).sum(axis=1), distributions.shape[1] - 1)
+    cumulate_weights = distributions.cumsum(axis=1)
+    unit = random.random(len(distributions))[:, None] * cumulate_weights[:, -1:]
+    position: Array = np.minimum((cumulate_weights <= unit).sum(axis=1), distributions.shape[1] - 1)
     return position
 
 

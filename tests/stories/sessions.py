@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import numpy as np
 from typer.testing import CliRunner
@@ -235,7 +235,7 @@ async def asked(replica: Replica, request: Step) -> Told:
     return told(answer)
 
 
-def told(answer: httpx.Response) -> Told:
+def told(answer: httpx2.Response) -> Told:
     headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
     return {"status": answer.status_code, "headers": headers, "text": answer.text}
 

@@ -51,11 +51,11 @@ def folded_from_the_log(service: Replica) -> dict[str, ShopperState]:
 
 
 async def assert_state_is_the_logs_fold(service: Replica) -> None:
-    await service.service.journal.contained(service.rows())
+    await service.service.log_writer.wait_until_contained(service.rows())
     states = folded_from_the_log(service)
     assert states
     for shopper_id, state in states.items():
-        assert (await service.service.store.read(service.service.names.key(shopper_id))).state == state
+        assert (await service.service.store.read(service.service.shopper_keys.key(shopper_id))).state == state
 
 
 async def test_emptied_while_stopped_the_state_is_back_after_the_start(replica: Start, redis: RealRedis) -> None:

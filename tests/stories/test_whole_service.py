@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 import yaml
@@ -45,8 +45,8 @@ class WholeService(Started):
         options = ["--clock", "request", "--replicas", "2", "--seed", "7", "--catalog", str(catalogue)]
         super().__init__(data_dir, temp_dir, serve=options)
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.run().url, timeout=30)
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self.run().url, timeout=30)
 
     def kill(self) -> None:
         """Kill every process of the run at once, as a power cut would."""
@@ -85,7 +85,7 @@ class Load:
         self.feedback: set[tuple[str, str]] = set()
         self.now = START
 
-    async def run(self, client: httpx.AsyncClient, *, decisions: int) -> None:
+    async def run(self, client: httpx2.AsyncClient, *, decisions: int) -> None:
         """Load the service until so many decisions are acknowledged, or the service dies."""
         workers = [asyncio.create_task(self._decide(client)) for _ in range(16)]
         clock = asyncio.create_task(self._advance_clock(client))
@@ -95,7 +95,7 @@ class Load:
             task.cancel()
         await asyncio.gather(*workers, clock, return_exceptions=True)
 
-    async def _decide(self, client: httpx.AsyncClient) -> None:
+    async def _decide(self, client: httpx2.AsyncClient) -> None:
         while True:
             event_id = f"{self._name}-{next(self._number)}"
             body = {
@@ -112,7 +112,7 @@ class Load:
             if decision["decision"] == "send":
                 await self._send_feedback(client, event_id, decision["send_at"])
 
-    async def _send_feedback(self, client: httpx.AsyncClient, event_id: str, at: str) -> None:
+    async def _send_feedback(self, client: httpx2.AsyncClient, event_id: str, at: str) -> None:
         kind = self._random.choices(["click", "ignore", "opt_out"], [5, 5, 0.2])[0]
         outcome = {"event_id": event_id, "feedback_id": "f", "type": kind, "at": at, "now": self._time()}
         answer = await client.post("/v1/feedback", json=outcome)
@@ -120,7 +120,7 @@ class Load:
             assert answer.json()["results"][0]["status"] in ("accepted", "late")
             self.feedback.add((event_id, kind))
 
-    async def _advance_clock(self, client: httpx.AsyncClient) -> None:
+    async def _advance_clock(self, client: httpx2.AsyncClient) -> None:
         while True:
             self.now += timedelta(hours=6)
             await client.post("/v1/clock", json={"now": self._time()})

@@ -10,16 +10,17 @@ import msgspec
 from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
-from decision_service.log.base import EventLog, LogRow
+from decision_service.errors import Invalid
+from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
-from decision_service.schemas.problems import Invalid
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import ClockRow, FenceRow, decode
+from policies.records.rows import ClockRow, FenceRow
 
 _BATCH = 500
 _SILENT = (ClockRow.kind, FenceRow.kind)
@@ -66,13 +67,13 @@ class Reporter:
     ----------
     log
         Where the rows are.
-    names
+    shopper_keys
         Makes the keys that erased shoppers are known by.
     """
 
-    def __init__(self, log: EventLog, names: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
-        self._names = names
+        self._shopper_keys = shopper_keys
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
@@ -92,7 +93,8 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        cells = ReportCells(_span(query), group, self._names.key, ErasedShoppers(self._log, self._names).of)
+        owner = ErasedShoppers(self._log, self._shopper_keys).key_of
+        cells = ReportCells(_span(query), group, self._shopper_keys.key, owner)
         head = self._log.head()
         self._fold(cells, head.position)
         answer = cells.answer(head.watermark)
@@ -107,18 +109,15 @@ class Reporter:
         }
 
     def _fold(self, cells: ReportCells, until: int) -> None:
-        after = 0
-        while after < until and (rows := self._log.read(after, min(_BATCH, until - after))):
-            for row in rows:
-                _add(cells, row)
-            after = rows[-1].position
+        for row in read_rows(self._log, until=until, batch=_BATCH):
+            _add(cells, row)
 
 
-def _add(cells: ReportCells, row: LogRow) -> None:
+def _add(cells: ReportCells, row: StoredRow) -> None:
     if row.kind in _SILENT:
         return
     if cells.needs(row.kind, row.at):
-        cells.add(row.position, decode(row.body))
+        cells.add(row.position, row.row)
     else:  # a decision of another time is not worth decoding
         cells.meet(row.shopper_id, row.at)
 

@@ -1,1 +1,1 @@
-"""Tables: Parquet and CSV, read and written batch by batch; the only door to Arrow."""
+"""Tables: Parquet and CSV, read and written batch by batch. The only modules that import Arrow."""

@@ -1,8 +1,8 @@
 """Plain tables: five numbers per decision, from Parquet or CSV, batch by batch.
 
 A plain table has the columns ``reward``, ``propensity`` and ``target_propensity``; ``q_chosen`` and ``v_target``
-where an estimator uses a reward model; and, where there are such, ``shopper``, ``event_id``, ``unsupported`` and
-labels to group by. Other names can be mapped to these.
+where an estimator uses a reward model. The columns ``shopper``, ``event_id``, ``unsupported`` and labels to group by
+are optional. A table's names can be mapped to these names.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from offline_eval.batch import SCALARS, FloatArray, Labels, LoggedBatch
+from offline_eval.batch import SCALARS, LoggedBatch
+from offline_eval.columns import FloatArray, Labels
 from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
 
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 _BATCH = 1 << 17
 _MODEL = ("q_chosen", "v_target")
 _EMPTY = frozenset({"", None})
-_NO_NUMBER = (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError)
+_NOT_A_NUMBER = (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError)
 SHOPPER, UNSUPPORTED, EVENT = "shopper", "unsupported", "event_id"
 
 
@@ -38,22 +39,22 @@ class Unreadable(EvaluationError):
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Which columns to take.
+class TableLayout:
+    """The columns to read.
 
     Parameters
     ----------
     needs_model
-        Whether the reward model's columns must be there.
+        Whether the reward model's columns are required.
     labels
-        Columns to group by, which must be there.
+        Columns to group by, which are required.
     columns
         Our name → the table's name, where they differ.
 
     Raises
     ------
     NotAvailable
-        When ``columns`` maps a name that is none of ours: its column would not be read.
+        When ``columns`` maps a name that is not one of our names, so that its column would not be read.
     """
 
     needs_model: bool = True
@@ -67,71 +68,71 @@ class Layout:
                 raise NotAvailable(f"{name!r} is no column of ours to map; known are {', '.join(known)}")
 
     def source(self, name: str) -> str:
-        """Give the table's name of a column."""
+        """Return the table's name of a column."""
         return self.columns.get(name, name)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that must be there."""
+        """The required columns."""
         scalars = SCALARS if self.needs_model else SCALARS[:3]
         mapped = tuple(name for name in self.columns if name in (SHOPPER, UNSUPPORTED, EVENT))
         return (*scalars, *self.labels, *mapped)
 
 
-def read_rows(path: Path, layout: Layout | None = None) -> Iterator[LoggedBatch]:
-    """Read a plain table as batches of rows, in constant memory.
+def read_batches(path: Path, layout: TableLayout | None = None) -> Iterator[LoggedBatch]:
+    """Yield the batches of a plain table, in constant memory.
 
     Raises
     ------
     Unreadable
         When the file is not there, or is no such table.
     BadData
-        When a column is missing, or a value is not what it must be: named by row, counted from 1, and column.
+        When a column is missing, or a value is not allowed; naming row, counted from 1, and column.
     NoData
         When there are no rows.
     """
-    layout = layout or Layout()
+    layout = layout or TableLayout()
     codes: dict[Any, int] = {}
     first = 1
-    for batch in read_table(path, layout):
-        if len(batch):
-            yield _rows(batch, layout, codes, first)
-            first += len(batch)
+    for part in read_table(path, layout):
+        if len(part):
+            yield _to_batch(part, layout, codes, first)
+            first += len(part)
     if first == 1:
         raise NoData(f"{path.name} holds no rows")
 
 
 def count_rows(path: Path) -> int | None:
-    """Tell how many rows a Parquet file has; None for other files, which would have to be read."""
+    """Return the number of rows of a Parquet file; None for other files, which would have to be read."""
     if not is_parquet(path):
         return None
-    with translated(path):
+    with translate_errors(path):
         return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
 
 
-def read_table(path: Path, layout: Layout) -> Iterator[Any]:
-    """Read the wanted columns as Arrow batches."""
-    with translated(path):
+def read_table(path: Path, layout: TableLayout) -> Iterator[Any]:
+    """Yield the columns of a layout as Arrow batches."""
+    with translate_errors(path):
         if is_parquet(path):
             file = pyarrow.parquet.ParquetFile(path)
-            wanted = _wanted(file.schema_arrow.names, layout)
+            wanted = _wanted_columns(file.schema_arrow.names, layout)
             yield from file.iter_batches(_BATCH, columns=wanted)
         else:
             yield from _read_csv(path, layout)
 
 
-def _read_csv(path: Path, layout: Layout) -> Iterator[Any]:
+def _read_csv(path: Path, layout: TableLayout) -> Iterator[Any]:
     names = csv_names(path)
-    yield from csv_batches(path, names, _wanted(names, layout))
+    yield from csv_batches(path, names, _wanted_columns(names, layout))
 
 
 def csv_names(path: Path) -> list[str]:
-    """Read the header of a CSV file, spaces around names left out.
+    """Return the names in the header of a CSV file, without spaces around them.
 
     Raises
     ------
     NoData
-        When there is none.
+        When there is no header.
     """
     with pyarrow.input_stream(str(path)) as stream:
         head = stream.read(1 << 20)
@@ -142,9 +143,9 @@ def csv_names(path: Path) -> list[str]:
 
 
 def csv_batches(path: Path, names: Sequence[str], wanted: Sequence[str]) -> Iterator[Any]:
-    """Read columns of a CSV file as Arrow batches of text, spaces around cells left out.
+    """Yield columns of a CSV file as Arrow batches of text, without spaces around the cells.
 
-    As text: only so can a bad number be named by its row.
+    Numbers are read as text, so that an error can name the row of a bad number.
     """
     convert = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(wanted, pyarrow.string()), include_columns=wanted, quoted_strings_can_be_null=False
@@ -155,7 +156,7 @@ def csv_batches(path: Path, names: Sequence[str], wanted: Sequence[str]) -> Iter
         yield pyarrow.RecordBatch.from_arrays(trimmed, schema=batch.schema)
 
 
-def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
+def _wanted_columns(names: Sequence[str], layout: TableLayout) -> list[str]:
     optional = [name for name in (*_MODEL, SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in names]
     wanted = list(dict.fromkeys(layout.source(name) for name in (*layout.needed, *optional)))
     check_columns(names, wanted)
@@ -163,12 +164,12 @@ def _wanted(names: Sequence[str], layout: Layout) -> list[str]:
 
 
 def check_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
-    """Refuse a table where a column is missing, or stands twice: nobody can tell which one is meant.
+    """Refuse a table where a column is missing, or stands twice.
 
     Raises
     ------
     BadData
-        Naming it.
+        Naming the column.
     """
     for name in wanted:
         if name not in names:
@@ -177,81 +178,83 @@ def check_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
             raise BadData(name, "stands twice among the table's columns")
 
 
-def _rows(batch: Any, layout: Layout, codes: dict[Any, int], first: int) -> LoggedBatch:
-    present = set(batch.schema.names)
+def _to_batch(part: Any, layout: TableLayout, codes: dict[Any, int], first: int) -> LoggedBatch:
+    present = set(part.schema.names)
     scalars: dict[str, Any] = {
-        name: _numbers(batch, layout.source(name), first) if layout.source(name) in present else np.zeros(len(batch))
+        name: _numbers(part, layout.source(name), first) if layout.source(name) in present else np.zeros(len(part))
         for name in SCALARS
     }
-    own = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in present}
-    rows = LoggedBatch(
+    sources = {name: layout.source(name) for name in (SHOPPER, UNSUPPORTED, EVENT) if layout.source(name) in present}
+    batch = LoggedBatch(
         **scalars,
-        shoppers=_codes(batch.column(own[SHOPPER]), codes, own[SHOPPER], first) if SHOPPER in own else None,
-        unsupported=_numbers(batch, own[UNSUPPORTED], first) if UNSUPPORTED in own else None,
-        events=_labels(batch.column(own[EVENT])) if EVENT in own else None,
-        labels={name: _labels(batch.column(layout.source(name))) for name in layout.labels},
+        shoppers=_codes(part.column(sources[SHOPPER]), codes, sources[SHOPPER], first) if SHOPPER in sources else None,
+        unsupported=_numbers(part, sources[UNSUPPORTED], first) if UNSUPPORTED in sources else None,
+        events=_labels(part.column(sources[EVENT])) if EVENT in sources else None,
+        labels={name: _labels(part.column(layout.source(name))) for name in layout.labels},
         first=first,
     )
-    rows.check()
-    return rows
+    batch.check()
+    return batch
 
 
-def _numbers(batch: Any, name: str, first: int) -> FloatArray:
-    column = batch.column(name)
+def _numbers(part: Any, name: str, first: int) -> FloatArray:
+    column = part.column(name)
     _check_filled(column, name, first)
     try:
         numbers = _as_float(column).to_numpy(zero_copy_only=False)
-    except _NO_NUMBER:
-        raise _no_number(column, name, first) from None
+    except _NOT_A_NUMBER:
+        raise _find_bad_number(column, name, first) from None
     return np.asarray(numbers, dtype=np.float64)
 
 
 def _as_float(column: Any) -> Any:
-    # Unsafe only in that whole numbers above 2^53 are rounded, as they are everywhere else.
+    # Unsafe only because whole numbers above 2^53 are rounded, as they are in every conversion to float64.
     return column.cast(pyarrow.float64(), safe=False)
 
 
-def _no_number(column: Any, name: str, first: int) -> BadData:
-    """Find the value that is no number."""
+def _find_bad_number(column: Any, name: str, first: int) -> BadData:
+    """Return the error that names the first value that is no number."""
     for place, value in enumerate(column.to_pylist()):
         try:
             _as_float(pyarrow.array([value]))
-        except _NO_NUMBER:
+        except _NOT_A_NUMBER:
             return BadData(name, "is empty" if value == "" else f"is {value!r}, no number", row=first + place)
     return BadData(name, f"holds {column.type}, no numbers")
 
 
 def _codes(column: Any, codes: dict[Any, int], name: str, first: int) -> Labels:
-    """Number the shoppers in the order in which they come: numbers are quicker to sum up by than names."""
+    """Return a number for each shopper, in the order in which they come: sums by number are faster than by name."""
     _check_filled(column, name, first)
     try:
         packed = column.dictionary_encode()
     except pyarrow.ArrowNotImplementedError:
         raise BadData(name, f"holds {column.type}, must hold names or numbers") from None
-    numbers = np.array([codes.setdefault(each, len(codes)) for each in packed.dictionary.to_pylist()], dtype=np.int64)
-    found = np.asarray(numbers[packed.indices.to_numpy(zero_copy_only=False)])
-    # A dictionary may hold names that no row has: only what a row has can be bad.
-    for nothing in _EMPTY & codes.keys():
-        _check_not(found == codes[nothing], name, first)
-    return found
+    numbers = np.array(
+        [codes.setdefault(shopper, len(codes)) for shopper in packed.dictionary.to_pylist()], dtype=np.int64
+    )
+    shoppers = np.asarray(numbers[packed.indices.to_numpy(zero_copy_only=False)])
+    # A dictionary may hold an empty name that no row has, so the rows are checked.
+    for empty in _EMPTY & codes.keys():
+        _check_none(shoppers == codes[empty], name, first)
+    return shoppers
 
 
 def _check_filled(column: Any, name: str, first: int) -> None:
     if column.null_count:
-        _check_not(column.is_null().to_numpy(zero_copy_only=False), name, first)
+        _check_none(column.is_null().to_numpy(zero_copy_only=False), name, first)
 
 
-def _check_not(empty: NDArray[np.bool_], name: str, first: int) -> None:
+def _check_none(empty: NDArray[np.bool_], name: str, first: int) -> None:
     if empty.any():
         raise BadData(name, "is empty", row=first + int(empty.argmax()))
 
 
 def _labels(column: Any) -> Labels:
-    return np.array(["" if each is None else str(each) for each in column.to_pylist()])
+    return np.array(["" if label is None else str(label) for label in column.to_pylist()])
 
 
 def is_parquet(path: Path) -> bool:
-    """Tell a Parquet file by its first bytes."""
+    """Return whether a file is Parquet, by its first bytes."""
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PAR1"
@@ -260,17 +263,17 @@ def is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Let no driver error out: each names the file."""
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raise errors of this package, which name the file, instead of the driver's errors."""
     try:
         yield
     except pyarrow.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             raise NoData(f"{path.name} holds no rows") from None
         if ragged := _RAGGED.search(str(error)):
-            line, cells, found = map(int, ragged.groups())
+            line, expected, actual = map(int, ragged.groups())
             # The header is line 1 of the file, so line 2 is the first row.
-            raise BadData("(all)", f"has {found} cells, the header has {cells}", row=line - 1) from None
+            raise BadData("(all)", f"has {actual} cells, the header has {expected}", row=line - 1) from None
         raise Unreadable(f"{path.name}: {error}") from None
     except (pyarrow.ArrowException, OSError) as error:
         raise Unreadable(f"{path.name}: cannot be read: {error}") from None

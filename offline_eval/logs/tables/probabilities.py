@@ -12,25 +12,25 @@ import pyarrow
 import pyarrow.parquet
 
 from offline_eval.errors import BadData
-from offline_eval.logs.tables.plain import check_columns, csv_batches, csv_names, is_parquet, translated
+from offline_eval.logs.tables.plain import check_columns, csv_batches, csv_names, is_parquet, translate_errors
 
 _COLUMNS = ("event_id", "action", "probability")
 
 
 def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
-    """Read event id → joint action → probability; the whole table is held in memory.
+    """Return event id → joint action → probability; the whole table is held in memory.
 
     Raises
     ------
     Unreadable, BadData
-        When it is no such table.
+        When the file is no such table.
     """
     table = _read(path)
-    found: dict[str, dict[str, float]] = {}
+    by_event: dict[str, dict[str, float]] = {}
     columns = (table.column(name).to_pylist() for name in _COLUMNS)
     for row, (event_id, action, probability) in enumerate(zip(*columns, strict=True), start=1):
-        for name, told in (("event_id", event_id), ("action", action)):
-            if told in (None, ""):
+        for name, cell in (("event_id", event_id), ("action", action)):
+            if cell in (None, ""):
                 raise BadData(name, "is empty", row)
         try:
             number = float(probability)
@@ -38,15 +38,15 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
             raise BadData("probability", f"is {probability!r}, no number", row) from None
         if not 0 <= number <= 1:
             raise BadData("probability", f"is {number:g}, must be at least 0 and at most 1", row)
-        own = found.setdefault(str(event_id), {})
-        if str(action) in own:
+        by_action = by_event.setdefault(str(event_id), {})
+        if str(action) in by_action:
             raise BadData("action", f"{action!r} stands twice for event {event_id!r}", row)
-        own[str(action)] = number
-    return found
+        by_action[str(action)] = number
+    return by_event
 
 
 def _read(path: Path) -> Any:
-    with translated(path):
+    with translate_errors(path):
         if is_parquet(path):
             file = pyarrow.parquet.ParquetFile(path)
             check_columns(file.schema_arrow.names, _COLUMNS)

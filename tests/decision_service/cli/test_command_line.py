@@ -13,9 +13,10 @@ import anyio
 import pytest
 import uvicorn
 
-from decision_service.api.routes import build_api
-from decision_service.app import LocalFleet, Service, open_learner
+from decision_service.api.application import build_api
+from decision_service.app import Service, open_learner
 from decision_service.cli import replay
+from decision_service.learning.fleet import LocalFleet
 from decision_service.learning.serving import Serving
 from decision_service.settings import Settings
 from tests.conftest import RealRedis

@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from offline_eval import LoggedBatch, named, values
+from offline_eval import LoggedBatch, estimate_values, make_estimators
 from tests.reference.worlds import World
 
+GUIDE = ("ipw", "snipw", "dm", "dr", "sndr", "switch-dr", "dr-os")
+"""The estimators of the command in the guide."""
 COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 
@@ -26,8 +28,8 @@ def rows() -> LoggedBatch:
 
 def columns(rows: LoggedBatch) -> dict[str, list[Any]]:
     assert rows.shoppers is not None
-    found: dict[str, list[Any]] = {name: getattr(rows, name).tolist() for name in COLUMNS}
-    return {**found, "shopper": [f"s-{each}" for each in rows.shoppers.tolist()]}
+    by_name: dict[str, list[Any]] = {name: getattr(rows, name).tolist() for name in COLUMNS}
+    return {**by_name, "shopper": [f"s-{shopper}" for shopper in rows.shoppers.tolist()]}
 
 
 def write_csv(path: Path, table: dict[str, list[Any]]) -> Path:
@@ -42,23 +44,23 @@ def write_parquet(path: Path, table: dict[str, list[Any]]) -> Path:
 
 
 def evaluate(*arguments: str | Path) -> tuple[int, str, str]:
-    told = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-    return told.exit_code, told.stdout, told.stderr
+    output = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    return output.exit_code, output.stdout, output.stderr
 
 
 def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: LoggedBatch) -> None:
     file, out = write_csv(tmp_path / "rows.csv", columns(rows)), tmp_path / "out.json"
-    code, told, _ = evaluate(
+    code, output, _ = evaluate(
         *(file, "--estimators", "ipw,snipw,dm,dr,sndr,switch-dr,dr-os", "--tau", "5", "--lambda", "5"),
         *("--interval", "normal", "--json", out),
     )
     assert code == 0
-    assert "verdict" in told
+    assert "verdict" in output
     document = json.loads(out.read_text())
-    found = {result["name"]: result for result in document["results"]}
-    for name, value in values(named(), rows).items():
-        assert found[f"ope.{name}"]["value"] == pytest.approx(value, abs=1e-12)
-        assert found[f"ope.{name}"]["low"] < value < found[f"ope.{name}"]["high"]
+    by_name = {result["name"]: result for result in document["results"]}
+    for name, value in estimate_values(make_estimators(GUIDE), rows).items():
+        assert by_name[f"ope.{name}"]["value"] == pytest.approx(value, abs=1e-12)
+        assert by_name[f"ope.{name}"]["low"] < value < by_name[f"ope.{name}"]["high"]
     assert {"python", "cpu", "cores", "versions", "commit", "seed"} <= document["facts"].keys()
     assert document["verdict"]["level"] in {"trust", "caution", "do not use"}
     assert document["diagnostics"]["units"] == 2_000
@@ -66,12 +68,12 @@ def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: Log
 
 def test_what_has_no_value_is_null(tmp_path: Path, rows: LoggedBatch) -> None:
     table = columns(rows) | {"target_propensity": [0.0] * len(rows)}
-    code, told, _ = evaluate(write_csv(tmp_path / "rows.csv", table), "--json", tmp_path / "out.json")
+    code, output, _ = evaluate(write_csv(tmp_path / "rows.csv", table), "--json", tmp_path / "out.json")
     assert code == 0
-    assert "do not use: no value came out for snipw, sndr" in told
-    found = {each["name"]: each for each in json.loads((tmp_path / "out.json").read_text())["results"]}
-    assert (found["ope.snipw"]["value"], found["ope.snipw"]["low"]) == (None, None)
-    assert found["ope.ipw"]["value"] == 0.0
+    assert "do not use: no value came out for snipw, sndr" in output
+    by_name = {item["name"]: item for item in json.loads((tmp_path / "out.json").read_text())["results"]}
+    assert (by_name["ope.snipw"]["value"], by_name["ope.snipw"]["low"]) == (None, None)
+    assert by_name["ope.ipw"]["value"] == 0.0
 
 
 def test_parquet_and_csv_give_the_same_numbers(tmp_path: Path, rows: LoggedBatch) -> None:
@@ -119,41 +121,41 @@ def test_spaces_around_cells_and_names_are_left_out(tmp_path: Path, rows: Logged
     plain = write_csv(tmp_path / "plain.csv", {name: cells[:200] for name, cells in columns(rows).items()})
     (tmp_path / "spaced.csv").write_text(plain.read_text().replace(",", " , "))
     (tmp_path / "noted.csv").write_text("".join(f'"a, b",{line}\n' for line in plain.read_text().splitlines()))
-    found = []
+    by_name = []
     for name in ("plain.csv", "spaced.csv", "noted.csv"):
         assert evaluate(tmp_path / name, "--json", tmp_path / "out.json")[0] == 0
-        found.append(json.loads((tmp_path / "out.json").read_text())["results"])
-    assert found[0] == found[1] == found[2]
+        by_name.append(json.loads((tmp_path / "out.json").read_text())["results"])
+    assert by_name[0] == by_name[1] == by_name[2]
 
 
 def test_a_table_without_shoppers_is_said_not_to_be_clustered(tmp_path: Path, rows: LoggedBatch) -> None:
     table, out = columns(rows), tmp_path / "out.json"
-    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
-    assert "no column shopper" not in told
+    _, output, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "no column shopper" not in output
     assert json.loads(out.read_text())["facts"]["clustered"] is True
     del table["shopper"]
-    _, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
-    assert "the table has no column shopper: rows are taken as independent" in told
+    _, output, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--json", out)
+    assert "the table has no column shopper: rows are taken as independent" in output
     assert json.loads(out.read_text())["facts"]["clustered"] is False
-    reasons = json.loads(out.read_text())["verdict"]["reasons"]
-    assert {"not_clustered": "trust"}.items() <= {each["code"]: each["level"] for each in reasons}.items()
+    findings = json.loads(out.read_text())["verdict"]["reasons"]
+    assert {"not_clustered": "trust"}.items() <= {item["code"]: item["level"] for item in findings}.items()
 
 
 def test_facts_tell_all_that_was_asked(tmp_path: Path, rows: LoggedBatch) -> None:
     file, out = write_csv(tmp_path / "a.csv", columns(rows)), tmp_path / "out.json"
     assert evaluate(file, "--clip", "3", "--reward-range", "0,2", "--max-weight", "9", "--json", out)[0] == 0
     facts = json.loads(out.read_text())["facts"]
-    told = {"clip": 3.0, "reward_range": "0,2", "max_weight": 9.0, "model": "linear", "draws": 1000, "critical": False}
-    assert (told | {"sequential_draws": 200}).items() <= facts.items()
+    asked = {"clip": 3.0, "reward_range": "0,2", "max_weight": 9.0, "model": "linear", "draws": 1000, "critical": False}
+    assert (asked | {"sequential_draws": 200}).items() <= facts.items()
     assert evaluate(file, "--json", out)[0] == 0
     assert json.loads(out.read_text())["facts"]["clip"] is None
 
 
 def test_brackets_in_labels_are_no_markup(tmp_path: Path, rows: LoggedBatch) -> None:
     table = {**columns(rows), "[/kind]": ["[vip]", "[/vip]"] * 3_000}
-    code, told, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--by", "[/kind]")
+    code, output, _ = evaluate(write_csv(tmp_path / "a.csv", table), "--by", "[/kind]")
     assert code == 0
-    assert all(name in told for name in ("By [/kind]", "[vip]", "[/vip]"))
+    assert all(name in output for name in ("By [/kind]", "[vip]", "[/vip]"))
 
 
 def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path) -> None:

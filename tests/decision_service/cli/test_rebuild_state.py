@@ -97,9 +97,9 @@ async def test_lost_states_are_rebuilt_from_the_log(replica: Start, redis: RealR
         states = folded_from_the_log(service)
         assert len(states) > 12
         for shopper_id, state in states.items():
-            stored = await service.service.store.read(service.service.names.key(shopper_id))
+            stored = await service.service.store.read(service.service.shopper_keys.key(shopper_id))
             assert stored.state == (NEW_SHOPPER if is_pseudonym(shopper_id) else state)
-        assert (await service.service.store.read(service.service.names.key("s-3"))).state.erased
+        assert (await service.service.store.read(service.service.shopper_keys.key("s-3"))).state.erased
 
 
 async def test_every_kind_of_difference_is_named_and_repaired(
@@ -107,7 +107,7 @@ async def test_every_kind_of_difference_is_named_and_repaired(
 ) -> None:
     async with replica(CATALOGUE, policy="rule") as service:
         await create_states(service)
-        names = {name: service.service.names.key(name) for name in ("s-1", "s-2", "s-22", "nobody")}
+        names = {name: service.service.shopper_keys.key(name) for name in ("s-1", "s-2", "s-22", "nobody")}
     with client_of(redis) as client:
         prefix = prefix_of(client)
         stored = client.hget(prefix + names["s-1"], "b")
@@ -149,7 +149,7 @@ async def test_a_claim_ahead_of_the_log_is_no_difference(replica: Start, redis: 
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide()
         with client_of(redis) as client:
-            send, key = Send("coming", 1.8e9, "hint", "push", "browse"), service.service.names.key
+            send, key = Send("coming", 1.8e9, "hint", "push", "browse"), service.service.shopper_keys.key
             client.hset(prefix_of(client) + key("s-9"), "p:coming/1", msgspec.msgpack.encode(send))
             client.hset(prefix_of(client) + key("s-1"), "w:1", "push")
         assert (await command(verify=True))[0] == 0

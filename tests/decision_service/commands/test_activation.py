@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from decision_service.log.base import NewRow
 from decision_service.log.keys import activation_key
 from decision_service.projection.verification import Verification
-from decision_service.projection.writer import Draft
 from decision_service.state.base import RESERVED_FOR_S
 from policies.records.rows import ActivationRow, ClockRow, decode
 from tests.decision_service.conftest import Replica, Start, decide_body
@@ -116,7 +116,7 @@ async def test_what_the_shopper_wants_meanwhile_counts(replica: Start, change: d
         now = "2026-11-21T17:00:00Z"
         await service.client.put("/v1/shoppers/s-1/preferences", json={**change, "now": now})
         assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
-        state = await service.service.store.read(service.service.names.key("s-1"))
+        state = await service.service.store.read(service.service.shopper_keys.key("s-1"))
         assert state.state.sends == ()
         assert await activate(service, f"e-{number}", now=now) == {"deliver": False, "reason": reason}
 
@@ -203,11 +203,13 @@ async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replic
         shown = (await service.client.get("/v1/decisions/e-1")).json()
         assert (shown["status"], shown["learned"]["status"], shown["reward"]["value"]) == ("sent", "learned", -0.4)
         parts = service.service
-        assert [send.event_id for send in (await parts.store.read(parts.names.key("s-1"))).state.sends] == ["e-1"]
-        assert list((await parts.store.spent()).values()) == [400_000]
+        assert [send.event_id for send in (await parts.store.read(parts.shopper_keys.key("s-1"))).state.sends] == [
+            "e-1"
+        ]
+        assert list((await parts.store.spending()).values()) == [400_000]
         report = (await service.client.get("/v1/report")).json()
         assert (report["total"]["delivered"], report["total"]["undelivered"]) == (1, {})
-        verified = await Verification(parts.log, parts.store, parts.names).run()
+        verified = await Verification(parts.log, parts.store, parts.shopper_keys).run()
         assert verified.differences == ()
 
 
@@ -221,7 +223,7 @@ async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
 
         async def look_and_be_overtaken(rows: Any) -> float:
             seen = await look(rows)
-            await service.service.journal.append(Draft(ClockRow(NOW + 14_400)))
+            await service.service.log_writer.append(NewRow(ClockRow(NOW + 14_400)))
             return seen
 
         monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
@@ -251,16 +253,16 @@ async def test_a_late_activation_and_a_decision_that_cross_see_each_other(
     document = small_document(delays_s=[0], min_gap_s=3_600)
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
-        deliveries, late = service.service.deliveries, "2026-11-21T17:50:00Z"
-        read, other = deliveries._read, "2026-11-21T18:00:00Z"
+        activations, late = service.service.activations, "2026-11-21T17:50:00Z"
+        read, other = activations._read, "2026-11-21T18:00:00Z"
 
         async def read_and_be_overtaken(decision: Any) -> Any:
             stored = await read(decision)
-            monkeypatch.setattr(deliveries, "_read", read)
+            monkeypatch.setattr(activations, "_read", read)
             assert await sends(service, "e-2", now=other)
             return stored
 
-        monkeypatch.setattr(deliveries, "_read", read_and_be_overtaken)
+        monkeypatch.setattr(activations, "_read", read_and_be_overtaken)
         assert await activate(service, now=late) == {"deliver": False, "reason": "min_gap"}
 
 
@@ -270,14 +272,14 @@ async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
     document = small_document(delays_s=[0], min_gap_s=3_600)
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
-        store, journal = service.service.store, service.service.journal
-        reserve, append = store.reserve, journal.append
+        store, log_writer = service.service.store, service.service.log_writer
+        reserve, append = store.reserve, log_writer.append
 
         async def reserve_and_be_overtaken(reservation: Any) -> Any:
             taken = await reserve(reservation)
             monkeypatch.setattr(store, "reserve", reserve)
             row = ActivationRow(NOW + 3_000, "e-1", "s-1", deliver=True)
-            await append(Draft(row, activation_key("e-1")))
+            await append(NewRow(row, activation_key("e-1")))
             return taken
 
         monkeypatch.setattr(store, "reserve", reserve_and_be_overtaken)
@@ -291,14 +293,14 @@ async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
     """Its claim may have been dropped, and the place given to another."""
     async with replica(small_document(delays_s=[0], **ONE), policy="rule") as service:
         log, store = service.service.log, service.service.store
-        key = service.service.names.key("s-1")
+        key = service.service.shopper_keys.key("s-1")
         holder = sqlite3.connect(tmp_path / "decisions.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         one = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-1")))
         while not (await store.read(key)).state.sends:
             await asyncio.sleep(0.01)
         monkeypatch.setattr(log, "_clock", lambda: time.time() + 2 * RESERVED_FOR_S)
-        await store.drop_stale_claims(0)
+        await store.drop_pending(0)
         two = asyncio.create_task(service.post("/v1/decide", decide_body(event_id="e-2")))
         while not (await store.read(key)).state.sends:
             await asyncio.sleep(0.01)
@@ -307,7 +309,7 @@ async def test_a_decision_that_waits_too_long_to_be_written_gives_its_place_up(
         late, in_time = await asyncio.gather(one, two)
         assert (late.status_code, late.headers["Retry-After"]) == (503, "1")
         assert (in_time.status_code, in_time.json()["decision"]) == (200, "send")
-        assert [row.kind for row in log.of_events(["e-1"])] == []
+        assert [row.kind for row in log.find_by_event(["e-1"])] == []
         assert not await sends(service, "e-1"), "the place is taken"
 
 
@@ -317,7 +319,7 @@ async def test_the_learner_writes_expiries_down(replica: Start) -> None:
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:00Z"})
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:01Z"})
         await service.post("/v1/clock", {"now": "2026-11-21T18:00:02Z"})
-        rows = [decode(row.body) for row in service.service.log.of_events(["e-1"])]
+        rows = [decode(row.body) for row in service.service.log.find_by_event(["e-1"])]
         expiries = [row for row in rows if isinstance(row, ActivationRow)]
         assert [(row.deliver, row.reason) for row in expiries] == [(False, "expired")]
         assert await activate(service, now="2026-11-21T17:00:00Z") == {"deliver": False, "reason": "expired"}
@@ -406,9 +408,9 @@ async def test_a_row_of_a_distant_date_gives_no_budget_back(replica: Start) -> N
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1", **by_push)
         await service.post("/v1/events", {"shopper_id": "s-9", "type": "session", "now": "2026-12-31T17:00:00Z"})
-        keeper = service.service.keeper
-        keeper._beats = 0  # it tidies up at the first look
-        await keeper._look()
+        recovery = service.service.recovery
+        recovery._checks = 0  # it tidies up at the first check
+        await recovery._check()
         assert not await sends(service, "e-2", shopper_id="s-2", **by_push)
 
 

@@ -35,7 +35,7 @@ def watermark_after(*rows: Row) -> float:
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     watermark = watermark_after(other, *early, decided)
-    repeated = [draft.row for draft in early_outcomes(decided, early) if watermark < draft.condition.before]
+    repeated = [new.row for new in early_outcomes(decided, early) if watermark < new.condition.watermark_below]
     return [catalogue(), other, *early, decided, *repeated, ClockRow(LATER)]
 
 
@@ -102,5 +102,5 @@ def test_early_outcomes_bear_as_if_their_decision_had_come_first(
 
 @given(outcomes_before(), decisions("e-0"))
 def test_however_much_was_said_little_is_repeated(early: list[OutcomeRow], decided: DecisionRow) -> None:
-    repeated = [draft.row for draft in early_outcomes(decided, [*early, *early])]
+    repeated = [new.row for new in early_outcomes(decided, [*early, *early])]
     assert len(repeated) == len({row.type for row in repeated if isinstance(row, OutcomeRow)}) <= 3

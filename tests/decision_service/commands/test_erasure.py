@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from decision_service.app import open_learner
-from decision_service.log.base import Entry
+from decision_service.log.base import NewRow
 from decision_service.projection.verification import Verification
-from decision_service.projection.writer import Draft
 from decision_service.state.base import Reservation
-from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode, encode
+from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 from tests.factories import NOW, small_document
@@ -54,7 +53,7 @@ async def test_nothing_stored_names_the_shopper_any_more(replica: Start, tmp_pat
         await live(service)
         assert PERSONAL.encode() in everything_stored(tmp_path)
         await erase(service)
-        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         rows = [decode(row.body) for row in service.service.log.read(0, 1_000)]
         decisions = [row for row in rows if isinstance(row, DecisionRow)]
         assert all(row.answer == "" and row.triggers[0].attributes == {} for row in decisions)
@@ -76,7 +75,7 @@ async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replic
         await erase(one, "s-1")
         held = await two.decide(event_id="e-2")
         assert held["hold_reason"] == "no_eligible_action"
-        assert {each["reason"] for each in held["excluded"]} == {"no_consent"}
+        assert {excluded["reason"] for excluded in held["excluded"]} == {"no_consent"}
         preferences = (await two.client.get("/v1/shoppers/s-1/preferences")).json()
         assert preferences["consent"] == {"push": False, "email": False}
         report = (await two.client.get("/v1/report")).json()
@@ -108,13 +107,13 @@ async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_
     async with replica(document, policy="rule") as service:
         sent = await service.decide()
         store, log = service.service.store, service.service.log
-        await service.service.journal.contained()
-        assert sum((await store.spent()).values()) == 500_000
+        await service.service.log_writer.wait_until_contained()
+        assert sum((await store.spending()).values()) == 500_000
         bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
-        log.append([Entry(bounce.kind, NOW, encode(bounce), bounce.event_id, bounce.shopper_id)])  # not folded yet
+        log.append([NewRow(bounce)])  # not folded yet
         await erase(service, "s-1")
-        assert await store.spent() == {}
-        verified = await Verification(log, store, service.service.names).run()
+        assert await store.spending() == {}
+        verified = await Verification(log, store, service.service.shopper_keys).run()
         assert verified.differences == ()
 
 
@@ -143,10 +142,10 @@ async def test_an_erasure_that_the_logs_time_overtakes_takes_back_nothing_learne
         assert (await service.decide(exclude=[{"channel": "email"}]))["decision"] == "send"
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 1
-        await service.service.eraser.erase("s-1", NOW + 60)  # looked at the clock before the clock row came
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], told["learned"]["status"]) == ("sent", "learned")
-        assert list((await service.service.store.spent()).values()) == [400_000]
+        await service.service.erasure.erase("s-1", NOW + 60)  # it read the clock before the clock row was written
+        explanation = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (explanation["status"], explanation["learned"]["status"]) == ("sent", "learned")
+        assert list((await service.service.store.spending()).values()) == [400_000]
 
 
 async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:
@@ -181,40 +180,40 @@ async def test_late_news_of_an_erased_decision_is_taken_and_joined(replica: Star
         assert answer.json()["results"] == [{"status": "accepted"}]
 
 
-class ErasingAs:
-    """Erases the shopper in the middle of another call: as that one first reads the decision, or takes a place."""
+class EraseDuring:
+    """Erases the shopper in the middle of another call."""
 
     def __init__(self, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
         self._service, self._patch, self._loop = service, monkeypatch, asyncio.get_running_loop()
 
-    def it_reads(self, name: str) -> None:
-        """Erase after the log was read by a method, in another thread."""
+    def read(self, name: str) -> None:
+        """Erase directly after a method has read the log, in another thread."""
         log = self._service.service.log
         reading = getattr(log, name)
 
-        def read(*asked: Any) -> Any:
-            found = reading(*asked)
+        def read_and_erase(*arguments: Any) -> Any:
+            rows = reading(*arguments)
             self._patch.setattr(log, name, reading)
             asyncio.run_coroutine_threadsafe(erase(self._service), self._loop).result(10)
-            return found
+            return rows
 
-        self._patch.setattr(log, name, read)
+        self._patch.setattr(log, name, read_and_erase)
 
-    def it_reserves(self) -> None:
-        """Erase before a place is taken."""
+    def reserve(self) -> None:
+        """Erase directly before a send is reserved."""
         store = self._service.service.store
         reserving = store.reserve
 
-        async def reserve(reservation: Reservation) -> Any:
+        async def erase_and_reserve(reservation: Reservation) -> Any:
             self._patch.setattr(store, "reserve", reserving)
             await erase(self._service)
             return await reserving(reservation)
 
-        self._patch.setattr(store, "reserve", reserve)
+        self._patch.setattr(store, "reserve", erase_and_reserve)
 
 
 async def names_of(service: Replica, event_id: str) -> set[str]:
-    rows = service.service.log.of_events([event_id])
+    rows = service.service.log.find_by_event([event_id])
     return {(row.shopper_id or "").split(":")[0] for row in rows}
 
 
@@ -222,51 +221,49 @@ async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document()) as service:
-        for event_id, reads in (("e-1", "find_all"), ("e-2", "of_events")):
+        for event_id, method in (("e-1", "find_by_key"), ("e-2", "find_by_event")):
             await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
             assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
-            ErasingAs(service, monkeypatch).it_reads(reads)
-            if reads == "find_all":
-                told = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
-                assert (told.status_code, told.json()["results"][0]["status"]) == (202, "accepted")
+            EraseDuring(service, monkeypatch).read(method)
+            if method == "find_by_key":
+                answer = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})
+                assert (answer.status_code, answer.json()["results"][0]["status"]) == (202, "accepted")
             else:
                 assert (await service.post(f"/v1/decisions/{event_id}/cancel", {})).status_code == 200
-            assert len(service.service.log.of_events([event_id])) == 2
+            assert len(service.service.log.find_by_event([event_id])) == 2
             assert await names_of(service, event_id) == {"erased"}
 
 
-async def test_a_decide_that_an_erasure_overtakes_knows_nothing_any_more(
+async def test_a_decision_that_an_erasure_overtakes_knows_nothing_any_more(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document(), policy="rule") as service:
         view = {"shopper_id": PERSONAL, "type": "product_view", "attributes": {"category": "health"}}
         await service.post("/v1/events", {"events": [view], "now": "2026-11-21T17:00:00Z"})
-        ErasingAs(service, monkeypatch).it_reserves()
+        EraseDuring(service, monkeypatch).reserve()
         held = await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert held["hold_reason"] == "no_eligible_action"
-        (row,) = (decode(each.body) for each in service.service.log.of_events(["e-1"]))
+        (row,) = (stored.row for stored in service.service.log.find_by_event(["e-1"]))
         assert isinstance(row, DecisionRow)
         assert "health" not in row.context.values()
 
 
-async def test_an_early_opt_out_does_not_bring_back_whom_its_decision_was_about(
-    replica: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_early_opt_out_does_not_bring_the_id_back(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shopper is erased as soon as the decision is written."""
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
-        journal = service.service.journal
-        append = journal.append
+        log_writer = service.service.log_writer
+        append = log_writer.append
 
-        async def append_and_erase(draft: Draft) -> Any:
-            result = await append(draft)
-            monkeypatch.setattr(journal, "append", append)
+        async def append_and_erase(row: NewRow) -> Any:
+            result = await append(row)
+            monkeypatch.setattr(log_writer, "append", append)
             await erase(service)
             return result
 
-        monkeypatch.setattr(journal, "append", append_and_erase)
+        monkeypatch.setattr(log_writer, "append", append_and_erase)
         await service.decide(event_id="e-1", shopper_id=PERSONAL)
-        assert service.service.log.of_shopper(PERSONAL, 10) == []
+        assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()
         assert preferences["consent"] == {"push": False, "email": False}
 

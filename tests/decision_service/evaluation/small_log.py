@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from decision_service.log.base import Entry
+from decision_service.log.base import NewRow
 from decision_service.log.sql import SqlLog
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
@@ -17,7 +17,7 @@ from policies.decision_row import decision_row, degraded_row
 from policies.models.policy import Policy
 from policies.models.rule import rule_policy
 from policies.records.request import Request
-from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row, encode
+from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from policies.shopper.state import NEW_SHOPPER
 from tests.factories import NOW, small_document, trigger
 
@@ -31,14 +31,13 @@ class SmallLog:
     def __init__(self, directory: Path, document: dict[str, Any] | None = None) -> None:
         self.directory = directory
         self.log = SqlLog.open(f"sqlite:///{directory / 'decisions.sqlite'}")
-        self._waiting: list[Entry] = []
+        self._waiting: list[NewRow] = []
         self.document = document or small_document()
         self.rulebook = Rulebook.of(Catalogue.from_document(self.document), 1)
         self.append(CatalogueRow(at=NOW, version=1, document=self.document), key="catalogue\x1f1")
 
     def append(self, row: Row, key: str | None = None) -> None:
-        event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
-        self._waiting.append(Entry(row.kind, row.at, encode(row), event_id, shopper_id, key))
+        self._waiting.append(NewRow(row, key))
 
     def flush(self) -> None:
         """Write what is waiting: one transaction each would take seconds."""
@@ -58,7 +57,7 @@ class SmallLog:
         self.append(row, key=f"decision\x1f{row.event_id}")
         return row
 
-    def degraded(self, number: int) -> None:
+    def write_degraded(self, number: int) -> None:
         request = Request(f"e-{number}", "s-d", (trigger(),), NOW + number)
         self.append(degraded_row(request, self.rulebook, rule_policy().record, {}, held_out=False))
 

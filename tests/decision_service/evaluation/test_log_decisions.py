@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decision_service.commands.erasure import _Anonymous
+from decision_service.commands.erasure import AnonymousRows
 from decision_service.evaluation import log_decisions
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from offline_eval.errors import NoData
 from offline_eval.logs.decisions import HOLD
-from offline_eval.logs.recorded import decision_of
+from offline_eval.logs.service_rows import decode_decision
 from offline_eval.logs.tables.log import LogEntry
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
@@ -52,17 +52,17 @@ SENDS: Policy = rule_policy(epsilon=0.0)
 """Sends the first message on the first channel at once."""
 
 
-def sent(small: SmallLog, number: int, **changes: object) -> DecisionRow:
+def send(small: SmallLog, number: int, **changes: object) -> DecisionRow:
     row = small.decide(number, SENDS, **changes)
     assert row.message is not None
     return row
 
 
 def test_a_delivered_send_has_the_reward_of_all_its_outcomes(small: SmallLog) -> None:
-    row = sent(small, 1)
+    row = send(small, 1)
     small.outcome(row)
     small.outcome(row, "conversion", value=10.0)
-    small.outcome(sent(small, 2), "opt_out")
+    small.outcome(send(small, 2), "opt_out")
     small.clock()
     # After the window: stored and learned as a correction, so the reward knows it too.
     entries = read(small)
@@ -73,7 +73,7 @@ def test_a_delivered_send_has_the_reward_of_all_its_outcomes(small: SmallLog) ->
 
 
 def test_a_late_outcome_counts(small: SmallLog) -> None:
-    row = sent(small, 1)
+    row = send(small, 1)
     small.clock(NOW + 2 * DAY_S)
     small.outcome(row, "click", after=3 * DAY_S)
     small.clock()
@@ -90,16 +90,16 @@ def test_a_drawn_hold_counts_with_reward_0(small: SmallLog) -> None:
 
 
 def test_what_was_drawn_and_did_not_leave_counts_as_drawn_with_reward_0(small: SmallLog) -> None:
-    sent(small, 1, send_at=None, window_ends_at=None, hold_reason="lost_race")
-    row = sent(small, 2)
+    send(small, 1, send_at=None, window_ends_at=None, hold_reason="lost_race")
+    row = send(small, 2)
     small.append(CancellationRow(at=row.at, event_id="e-2", shopper_id=row.shopper_id))
-    sent(small, 3, deferred=True)
-    row = sent(small, 4, deferred=True)
+    send(small, 3, deferred=True)
+    row = send(small, 4, deferred=True)
     small.append(ActivationRow(at=row.at, event_id="e-4", shopper_id=row.shopper_id, deliver=False))
-    small.outcome(sent(small, 5), "bounce")
-    later = sent(small, 6, shopper_id="s-w", send_at=NOW + 9_000.0, window_ends_at=NOW + 9_000.0 + 14_400.0)
+    small.outcome(send(small, 5), "bounce")
+    later = send(small, 6, shopper_id="s-w", send_at=NOW + 9_000.0, window_ends_at=NOW + 9_000.0 + 14_400.0)
     small.append(PreferencesRow(at=NOW + 10.0, shopper_id="s-w", consent={later.channel or "": False}))
-    row = sent(small, 7, deferred=True)
+    row = send(small, 7, deferred=True)
     small.append(ActivationRow(at=row.at, event_id="e-7", shopper_id=row.shopper_id, deliver=True))
     small.outcome(row)
     small.clock()
@@ -123,9 +123,9 @@ def test_without_an_eligible_send_every_target_holds_with_weight_1(small: SmallL
 
 
 def test_degraded_and_held_out_do_not_count_and_critical_stand_apart(small: SmallLog) -> None:
-    small.degraded(1)
+    small.write_degraded(1)
     small.decide(2, SENDS, arm="holdout", hold_reason="holdout", send_at=None, window_ends_at=None)
-    sent(small, 3, triggers=(trigger(critical=True, expires_at=NOW + 1e7),))
+    send(small, 3, triggers=(trigger(critical=True, expires_at=NOW + 1e7),))
     small.decide(4, Policy("rule", rule_policy().model, mode="fallback"))
     small.clock()
     roles = {name: entry.role for name, entry in read(small).items()}
@@ -153,7 +153,7 @@ def test_decisions_come_in_order_and_not_before_every_eligible_send_could_have_e
 def test_a_deferred_send_that_is_activated_after_its_window_still_counts(tmp_path: Path) -> None:
     windows = {channel: {"attribution_window_s": 600} for channel in ("push", "email")}
     small = SmallLog(tmp_path, small_document(delays_s=[0], channels=windows))
-    row = sent(small, 1, deferred=True)
+    row = send(small, 1, deferred=True)
     small.append(ClockRow(at=row.at + 700))
     small.append(ActivationRow(row.at + 1_800, row.event_id, row.shopper_id, deliver=True))
     small.outcome(row, after=1_900)
@@ -170,13 +170,15 @@ def test_each_send_is_read_with_the_trigger_that_it_answers(small: SmallLog) -> 
     small.clock()
     for row, entry in zip(rows, read(small).values(), strict=True):
         assert entry.decision is not None
-        recorded = entry.decision.recorded
-        assert recorded is not None
+        policy_inputs = entry.decision.policy_inputs
+        assert policy_inputs is not None
         # hint answers the first trigger that allows it, the wishlist; reminder only the cart.
         space = small.rulebook.space
-        named = [space.messages[space.message_of[n]] for n in recorded.numbers[:-1]]
-        assert recorded.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in named] + [-1]
-        assert recorded.trigger_of[entry.decision.drawn] == (-1 if row.drawn_trigger is None else row.drawn_trigger)
+        names = [space.messages[space.message_of[n]] for n in policy_inputs.numbers[:-1]]
+        assert policy_inputs.trigger_of.tolist() == [1 if name == "reminder" else 0 for name in names] + [-1]
+        assert policy_inputs.trigger_of[entry.decision.drawn] == (
+            -1 if row.drawn_trigger is None else row.drawn_trigger
+        )
         np.testing.assert_array_equal(entry.decision.probabilities, np.full(9, 1 / 9))
 
 
@@ -195,10 +197,10 @@ def test_erasure_changes_neither_what_a_send_answers_nor_the_labels() -> None:
         row = decision_row(
             decide(Request(f"e-{number}", "s-1", (wish, cart), NOW, {}), NEW, rulebook, uniform_policy(), b"seed")
         )
-        before, after = (decision_of(each, rulebook, 0.0) for each in (row, anonymous(row, "erased:1")))
-        assert before.recorded is not None
-        assert after.recorded is not None
-        assert before.recorded.trigger_of.tolist() == after.recorded.trigger_of.tolist() == [1] * 8 + [-1]
+        before, after = (decode_decision(item, rulebook, 0.0) for item in (row, anonymous(row, "erased:1")))
+        assert before.policy_inputs is not None
+        assert after.policy_inputs is not None
+        assert before.policy_inputs.trigger_of.tolist() == after.policy_inputs.trigger_of.tolist() == [1] * 8 + [-1]
         assert before.labels == after.labels
         assert after.labels["trigger"] == "cart_abandoned"
         drawn.add(after.action)
@@ -223,16 +225,16 @@ def test_an_empty_log_has_nothing_to_evaluate(small: SmallLog) -> None:
 def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one(
     small: SmallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, later = ShopperKeys(b"salt"), 100_000
-    small.log.fact("salt", "salt")
-    sent(small, 1)
-    row = sent(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
+    shopper_keys, later = ShopperKeys(b"salt"), 100_000
+    small.log.store_fact("salt", "salt")
+    send(small, 1)
+    row = send(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
     small.append(PreferencesRow(row.at + 60, "s-2", {str(row.channel): False}))
     small.flush()
     monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
-    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).of))
+    reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).key_of))
     assert next(reading).delivered
-    small.log.rewrite("s-2", _Anonymous(names.key("s-2"), row.at + 1_000))
+    small.log.rewrite("s-2", AnonymousRows(shopper_keys.key("s-2"), row.at + 1_000))
     small.clock()
     (withdrawn,) = reading
     assert (withdrawn.row.event_id, withdrawn.delivered) == (row.event_id, False)

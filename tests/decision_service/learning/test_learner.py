@@ -12,18 +12,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from decision_service.commands.erasure import _Anonymous
+from decision_service.commands.erasure import AnonymousRows
 from decision_service.learning import learner as learner_module
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.log.base import Entry, LogRow, LogUnavailable
+from decision_service.log.base import LogUnavailable, NewRow, StoredRow
 from decision_service.log.sql import SqlLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.fold import Learning
 from policies.models.rule import rule_policy
-from policies.records.rows import ClockRow, PreferencesRow, Row, decode, encode
+from policies.records.rows import ClockRow, PreferencesRow, Row, decode
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.evaluation.small_log import SmallLog
 from tests.factories import DAY_S, NOW, small_document
@@ -57,7 +57,7 @@ def fold_at_once(log: SqlLog) -> Learning:
 
     def rows_of(event_ids: object) -> dict[str, list[tuple[int, Row]]]:
         rows: dict[str, list[tuple[int, Row]]] = {}
-        for row in log.of_events(list(event_ids)):  # type: ignore[call-overload]
+        for row in log.find_by_event(list(event_ids)):  # type: ignore[call-overload]
             rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
         return rows
 
@@ -160,11 +160,11 @@ class Breaking(SqlLog):
         super().__init__(log._engine)
         self.looks_left = breaks_at
 
-    def of_events(self, event_ids: Sequence[str]) -> list[LogRow]:
+    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
         self.looks_left -= 1
         if self.looks_left == 0:
             raise LogUnavailable("disk I/O error")
-        return super().of_events(event_ids)
+        return super().find_by_event(event_ids)
 
 
 def busy_log(directory: Path) -> SmallLog:
@@ -227,20 +227,20 @@ def unsubscribing(small: SmallLog) -> None:
 @pytest.mark.parametrize("cut", range(9))
 def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: Path, cut: int) -> None:
     """Wherever it was when the rows were rewritten, and whether it goes on from there or starts again."""
-    names, small = ShopperKeys(b"salt"), SmallLog(tmp_path)
+    shopper_keys, small = ShopperKeys(b"salt"), SmallLog(tmp_path)
     unsubscribing(small)
     entries, registry = small._waiting, SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
     small.log.append(entries[:cut])
-    there = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
+    there = Learner(small.log, registry, None, ErasedShoppers(small.log, shopper_keys))
     there.catch_up(cut)
     small.log.append(entries[cut:])
-    small.log.rewrite("s-1", _Anonymous(names.key("s-1"), NOW + 1_000))
-    small.log.append([Entry("clock", NOW + DAY_S, encode(ClockRow(NOW + DAY_S)))])
-    again = Learner(small.log, registry, None, ErasedShoppers(small.log, names))
+    small.log.rewrite("s-1", AnonymousRows(shopper_keys.key("s-1"), NOW + 1_000))
+    small.log.append([NewRow(ClockRow(NOW + DAY_S))])
+    again = Learner(small.log, registry, None, ErasedShoppers(small.log, shopper_keys))
     whole = fold_at_once(small.log)
     assert (len(entries), whole.learned) == (8, 2)
     for learner in (there, again):
-        learner._fold_all()
+        learner._fold()
         assert learner._learning.to_bytes() == whole.to_bytes()
 
 

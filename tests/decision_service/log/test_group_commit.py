@@ -8,37 +8,38 @@ from collections.abc import Sequence
 
 import pytest
 
-from decision_service.log.base import Appended, Entry, EventLog, LogBusy, LogUnavailable, Result
+from decision_service.log.base import Appended, AppendResult, EventLog, LogBusy, LogUnavailable, NewRow
 from decision_service.log.group_commit import GroupCommit
+from policies.records.rows import EventRow
 
 
 class GatedLog:
     """A log whose appends wait at a gate and can be told to fail."""
 
     def __init__(self) -> None:
-        self.batches: list[list[bytes]] = []
-        self.failing: set[bytes] = set()
+        self.batches: list[list[str]] = []
+        self.failing: set[str] = set()
         self.threads: set[str] = set()
         self.entered = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
 
-    def append(self, entries: Sequence[Entry]) -> list[Result]:
+    def append(self, rows: Sequence[NewRow]) -> list[AppendResult]:
         self.threads.add(threading.current_thread().name)
         self.entered.release()
         self.gate.acquire()
-        bodies = [entry.body for entry in entries]
-        if self.failing.intersection(bodies):
+        names = [new.row.type for new in rows if isinstance(new.row, EventRow)]
+        if self.failing.intersection(names):
             raise LogUnavailable("the disk is full")
-        self.batches.append(bodies)
-        start = sum(map(len, self.batches)) - len(bodies)
-        return [Appended(start + index, 0.0, 0.0) for index in range(1, len(bodies) + 1)]
+        self.batches.append(names)
+        start = sum(map(len, self.batches)) - len(names)
+        return [Appended(start + index, 0.0) for index in range(1, len(names) + 1)]
 
     def open_gate(self) -> None:
         self.gate.release(1_000)
 
 
-def entry(name: str) -> Entry:
-    return Entry("event", 0.0, name.encode())
+def new_row(name: str) -> NewRow:
+    return NewRow(EventRow(0.0, "s", name, 0.0))
 
 
 def front(log: GatedLog, *, most_per_flush: int = 512, most_waiting: int = 20_000) -> GroupCommit:
@@ -46,16 +47,16 @@ def front(log: GatedLog, *, most_per_flush: int = 512, most_waiting: int = 20_00
     return GroupCommit(port, most_per_flush=most_per_flush, most_waiting=most_waiting)
 
 
-async def started(commits: GroupCommit, *names: str) -> asyncio.Task[list[Result]]:
+async def start(commits: GroupCommit, *names: str) -> asyncio.Task[list[AppendResult]]:
     """Begin an append and return once it stands in the queue."""
-    task = asyncio.create_task(commits.append_all([entry(name) for name in names]))
+    task = asyncio.create_task(commits.append([new_row(name) for name in names]))
     await asyncio.sleep(0)
     return task
 
 
-async def held(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task[list[Result]]:
+async def start_flush(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task[list[AppendResult]]:
     """Begin an append and return once its flush stands at the gate."""
-    task = await started(commits, *names)
+    task = await start(commits, *names)
     await asyncio.to_thread(log.entered.acquire)
     return task
 
@@ -63,10 +64,10 @@ async def held(commits: GroupCommit, log: GatedLog, *names: str) -> asyncio.Task
 def test_what_arrives_during_a_flush_goes_together_into_the_next() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c", "d")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b"), await start(commits, "c", "d")]
         log.open_gate()
         results = await asyncio.gather(*tasks)
-        assert [[result.position for result in own if isinstance(result, Appended)] for own in results] == [
+        assert [[result.position for result in of_caller if isinstance(result, Appended)] for of_caller in results] == [
             [1],
             [2],
             [3, 4],
@@ -75,50 +76,50 @@ def test_what_arrives_during_a_flush_goes_together_into_the_next() -> None:
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b", b"c", b"d"]]
+    assert log.batches == [["a"], ["b", "c", "d"]]
     assert len(log.threads) == 1
 
 
 def test_a_flush_is_bounded_but_never_parts_the_rows_of_one_caller() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log, most_per_flush=3)
-        tasks = [await held(commits, log, "a")]
+        tasks = [await start_flush(commits, log, "a")]
         for names in ("bc", "de", "fghij", "k"):
-            tasks.append(await started(commits, *names))
+            tasks.append(await start(commits, *names))
         log.open_gate()
         await asyncio.gather(*tasks)
         await commits.close()
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b", b"c"], [b"d", b"e"], [b"f", b"g", b"h", b"i", b"j"], [b"k"]]
+    assert log.batches == [["a"], ["b", "c"], ["d", "e"], ["f", "g", "h", "i", "j"], ["k"]]
 
 
 def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log, most_waiting=2)
-        tasks = [await held(commits, log, "a"), await started(commits, "b", "c")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b", "c")]
         with pytest.raises(LogBusy, match="2 rows are waiting"):
-            await commits.append(entry("refused"))
+            await commits.append([new_row("refused")])
         log.open_gate()
         await asyncio.gather(*tasks)
-        await commits.append_all([entry("d"), entry("e")])
+        await commits.append([new_row("d"), new_row("e")])
         await commits.close()
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b", b"c"], [b"d", b"e"]]
+    assert log.batches == [["a"], ["b", "c"], ["d", "e"]]
 
 
 def test_a_failed_flush_fails_exactly_those_who_waited_for_it() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        log.failing = {b"b"}
-        first = await held(commits, log, "a")
-        failing = [await started(commits, "b"), await started(commits, "c")]
+        log.failing = {"b"}
+        first = await start_flush(commits, log, "a")
+        failing = [await start(commits, "b"), await start(commits, "c")]
         log.gate.release()
         await asyncio.to_thread(log.entered.acquire)  # the second flush is on its way
-        after = await started(commits, "d")
+        after = await start(commits, "d")
         log.open_gate()
         outcomes = await asyncio.gather(first, *failing, after, return_exceptions=True)
         assert [isinstance(outcome, LogUnavailable) for outcome in outcomes] == [False, True, True, False]
@@ -126,14 +127,14 @@ def test_a_failed_flush_fails_exactly_those_who_waited_for_it() -> None:
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"d"]]
+    assert log.batches == [["a"], ["d"]]
 
 
 @pytest.mark.parametrize("cancelled", [0, 1, 2])
 def test_a_cancelled_waiter_neither_loses_nor_repeats_rows_nor_harms_others(cancelled: int) -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b"), await started(commits, "c")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b"), await start(commits, "c")]
         tasks[cancelled].cancel()
         log.open_gate()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -144,49 +145,49 @@ def test_a_cancelled_waiter_neither_loses_nor_repeats_rows_nor_harms_others(canc
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b", b"c"]]
+    assert log.batches == [["a"], ["b", "c"]]
 
 
 def test_close_writes_what_waits_and_refuses_what_comes_after() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b")]
         closing = asyncio.create_task(commits.close())
         await asyncio.sleep(0)
         with pytest.raises(LogUnavailable, match="closed"):
-            await commits.append(entry("late"))
+            await commits.append([new_row("late")])
         log.open_gate()
         await closing
         assert all(task.done() for task in tasks)
         with pytest.raises(LogUnavailable, match="closed"):
-            await commits.append(entry("later"))
+            await commits.append([new_row("later")])
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b"]]
+    assert log.batches == [["a"], ["b"]]
 
 
 def test_a_close_that_is_cancelled_leaves_the_rows_on_their_way() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        tasks = [await held(commits, log, "a"), await started(commits, "b")]
+        tasks = [await start_flush(commits, log, "a"), await start(commits, "b")]
         closing = asyncio.create_task(commits.close())
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
         log.open_gate()
-        assert [len(own) for own in await asyncio.gather(*tasks)] == [1, 1]
+        assert [len(results) for results in await asyncio.gather(*tasks)] == [1, 1]
         await commits.close()
 
     log = GatedLog()
     asyncio.run(scenario(log))
-    assert log.batches == [[b"a"], [b"b"]]
+    assert log.batches == [["a"], ["b"]]
 
 
 def test_nothing_to_append_asks_nothing_of_the_log() -> None:
     async def scenario(log: GatedLog) -> None:
         commits = front(log)
-        assert await commits.append_all([]) == []
+        assert await commits.append([]) == []
         await commits.close()
 
     log = GatedLog()

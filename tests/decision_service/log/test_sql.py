@@ -21,18 +21,19 @@ from sqlalchemy import Engine, create_engine, event
 
 from decision_service.log.base import (
     Appended,
-    Condition,
-    Entry,
+    ConditionFailed,
     EventLog,
     Head,
     LogCorrupt,
-    LogRow,
     LogUnavailable,
-    Precluded,
+    NewRow,
+    StoredRow,
 )
+from decision_service.log.condition import AppendCondition
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.schema import metadata
 from decision_service.log.sql import SqlLog
+from policies.records.rows import CancellationRow, EventRow
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -49,9 +50,13 @@ def log(path: Path) -> Iterator[SqlLog]:
     opened.close()
 
 
-def tail(log: EventLog, until: int) -> list[LogRow]:
+def browsing(at: float, shopper_id: str = "s", **options: Any) -> NewRow:
+    return NewRow(EventRow(at, shopper_id, "product_view", at), **options)
+
+
+def tail(log: EventLog, until: int) -> list[StoredRow]:
     """Follow the log as a projection does: always on from the last row seen."""
-    seen: list[LogRow] = []
+    seen: list[StoredRow] = []
     while len(seen) < until:
         seen += log.read(seen[-1].position if seen else 0, 7)
     return seen
@@ -75,9 +80,9 @@ def test_of_two_slow_transactions_the_second_is_numbered_after_the_first_has_com
     slow, other = SlowTransaction(log), SqlLog.open(f"sqlite:///{path}")
     second_numbered = SlowTransaction(other)
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(log.append, [Entry("event", 1.0, b"first"), Entry("event", 2.0, b"first")])
+        first = threads.submit(log.append, [browsing(1.0, "first"), browsing(2.0, "first")])
         assert slow.numbered.wait(60)
-        second = threads.submit(other.append, [Entry("event", 3.0, b"second")])
+        second = threads.submit(other.append, [browsing(3.0, "second")])
         # The reader does not wait for the writers, and sees nothing of what may still fail.
         assert other.read(0, 10) == []
         assert not second_numbered.numbered.is_set()
@@ -86,8 +91,8 @@ def test_of_two_slow_transactions_the_second_is_numbered_after_the_first_has_com
         assert second_numbered.numbered.wait(60)
         assert [row.position for row in log.read(0, 10)] == [1, 2]
         second_numbered.go_on.set()
-        assert second.result(60) == [Appended(3, 2.0, 3.0)]
-    assert [row.body for row in log.read(0, 10)] == [b"first", b"first", b"second"]
+        assert second.result(60) == [Appended(3, 3.0)]
+    assert [row.shopper_id for row in log.read(0, 10)] == ["first", "first", "second"]
     other.close()
 
 
@@ -98,15 +103,15 @@ def test_an_append_that_fails_after_numbering_leaves_no_gap(log: SqlLog) -> None
 
     event.listen(log._engine, "before_cursor_execute", fail)
     with pytest.raises(LogUnavailable, match="disk I/O error"):
-        log.append([Entry("event", 1.0, b"lost", key="k")])
+        log.append([browsing(1.0, key="k")])
     event.remove(log._engine, "before_cursor_execute", fail)
-    assert log.append([Entry("event", 1.0, b"again", key="k")]) == [Appended(1, float("-inf"), 1.0)]
+    assert log.append([browsing(1.0, key="k")]) == [Appended(1, 1.0)]
 
 
 def write_groups(url: str, name: str, groups: int) -> None:
     log = SqlLog.open(url)
     for group in range(groups):
-        log.append([Entry("event", float(group), b"", event_id=f"{name}-{group}") for _ in range(1 + group % 3)])
+        log.append([NewRow(CancellationRow(group, f"{name}-{group}", "s")) for _ in range(1 + group % 3)])
     log.close()
 
 
@@ -123,8 +128,8 @@ def test_a_reader_that_follows_two_writing_processes_misses_no_row(path: Path) -
     assert [row.position for row in rows] == list(range(1, 361))
     assert rows == log.read(0, 1_000)
     for name in ("a", "b"):
-        own = [int(row.event_id.split("-")[1]) for row in rows if row.event_id and row.event_id.startswith(name)]
-        assert own == [group for group in range(90) for _ in range(1 + group % 3)]
+        groups = [int(row.event_id.split("-")[1]) for row in rows if row.event_id and row.event_id.startswith(name)]
+        assert groups == [group for group in range(90) for _ in range(1 + group % 3)]
     log.close()
 
 
@@ -134,7 +139,7 @@ def write_until_killed(url: str, acknowledged: Connection) -> None:
     async def worker(commits: GroupCommit, number: int) -> None:
         for turn in range(1_000_000):
             name = f"{number}-{turn}"
-            await commits.append_all([Entry("event", 1.0, b"x" * 500, event_id=name) for _ in range(3)])
+            await commits.append([NewRow(CancellationRow(1.0, name, "s" * 500)) for _ in range(3)])
             acknowledged.send(name)
 
     async def work() -> None:
@@ -144,7 +149,7 @@ def write_until_killed(url: str, acknowledged: Connection) -> None:
     asyncio.run(work())
 
 
-def received(source: Connection, limit: int) -> list[str]:
+def receive(source: Connection, limit: int) -> list[str]:
     names: list[str] = []
     try:
         while len(names) < limit:
@@ -161,11 +166,11 @@ def test_what_was_acknowledged_survives_a_kill_and_no_group_is_torn(path: Path, 
     writer = SPAWN.Process(target=write_until_killed, args=(url, sink))
     writer.start()
     sink.close()
-    names = received(source, acknowledgements)
+    names = receive(source, acknowledgements)
     assert writer.pid is not None
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
-    names += received(source, 1_000_000)
+    names += receive(source, 1_000_000)
     source.close()
     log = SqlLog.open(url)
     rows = log.read(0, 1_000_000)
@@ -175,8 +180,8 @@ def test_what_was_acknowledged_survives_a_kill_and_no_group_is_torn(path: Path, 
     assert len(rows) % 3 == 0
     assert set(names) <= {row.event_id for row in rows}
     assert len(names) >= acknowledgements
-    (result,) = log.append([Entry("event", 2.0, b"on it goes")])
-    assert result == Appended(len(rows) + 1, 1.0, 2.0)
+    (result,) = log.append([browsing(2.0)])
+    assert result == Appended(len(rows) + 1, 2.0)
     log.close()
 
 
@@ -186,26 +191,26 @@ def test_a_log_that_another_holds_is_unavailable_and_nothing_is_written(log: Sql
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(LogUnavailable, match="locked") as caught:
-        log.append([Entry("event", 1.0, b"")])
+        log.append([browsing(1.0)])
     assert not isinstance(caught.value, LogCorrupt)
     assert log.head() == Head()
     holder.execute("ROLLBACK")
     holder.close()
-    assert log.append([Entry("event", 1.0, b"")]) == [Appended(1, float("-inf"), 1.0)]
+    assert log.append([browsing(1.0)]) == [Appended(1, 1.0)]
 
 
-def test_whether_an_entry_is_in_time_is_judged_once_the_write_lock_is_had(path: Path) -> None:
+def test_the_deadline_is_judged_after_the_write_lock_was_taken(path: Path) -> None:
     time = 10.0
     log = SqlLog.open(f"sqlite:///{path}", clock=lambda: time)
     holder, asked = sqlite3.connect(path, isolation_level=None), threading.Event()
     event.listen(log._engine, "engine_connect", lambda _: asked.set())
     holder.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as threads:
-        appending = threads.submit(log.append, [Entry("event", 1.0, b"", condition=Condition(until=20.0))])
+        appending = threads.submit(log.append, [browsing(1.0, condition=AppendCondition(deadline=20.0))])
         assert asked.wait(60)
         time = 21.0
         holder.execute("ROLLBACK")
-        assert appending.result(60) == [Precluded(0)]
+        assert appending.result(60) == [ConditionFailed(0)]
     holder.close()
     log.close()
 
@@ -229,8 +234,8 @@ def test_another_dialect_is_refused(url: str) -> None:
 
 def test_the_database_is_in_wal_mode_and_waits_for_the_disk(log: SqlLog) -> None:
     with log._engine.connect() as connection:
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
-    assert found == ["wal", 2]
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert values == ["wal", 2]
 
 
 @pytest.fixture
@@ -250,7 +255,7 @@ def test_a_log_of_the_days_before_migrations_is_taken_over(path: Path, engine: E
     metadata.create_all(engine)
     SqlLog.open(f"sqlite:///{path}").close()
     log = SqlLog.open(f"sqlite:///{path}")
-    assert log.append([Entry("event", 1.0, b"")]) == [Appended(1, float("-inf"), 1.0)]
+    assert log.append([browsing(1.0)]) == [Appended(1, 1.0)]
     log.close()
 
 

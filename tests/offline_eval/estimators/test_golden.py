@@ -9,7 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offline_eval import DR, IPW, Estimator, LoggedBatch, Totals, blocks, dense_blocks, named, values
+from offline_eval import (
+    DM,
+    DR,
+    DROS,
+    IPW,
+    SNDR,
+    SNIPW,
+    Estimator,
+    LoggedBatch,
+    SwitchDR,
+    Totals,
+    cut_blocks,
+    dense_blocks,
+    estimate_values,
+)
 from offline_eval.intervals import ObpBootstrap
 
 DIRECTORY = Path(__file__).parents[4] / "shared" / "data" / "ope_golden"
@@ -19,7 +33,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 CASES: dict[str, Estimator] = {
-    **dict(zip(("ipw", "snipw", "dm", "dr", "sndr", "switch-dr(5)", "dr-os(5)"), named(), strict=True)),
+    **{estimator.name: estimator for estimator in (IPW(), SNIPW(), DM(), DR(), SNDR())},
+    "switch-dr(5)": SwitchDR(tau=5),
+    "dr-os(5)": DROS(shrinkage=5),
     "ipw(clip=10)": IPW(max_weight=10),
     "dr(clip=10)": DR(max_weight=10),
 }
@@ -41,14 +57,14 @@ def source() -> list[LoggedBatch]:
 @pytest.mark.parametrize("name", CASES)
 def test_values_equal_the_golden_ones(name: str, golden: dict[str, Any], source: list[LoggedBatch]) -> None:
     estimator = CASES[name]
-    assert values([estimator], source)[estimator.name] == pytest.approx(golden[name]["value"], rel=0, abs=1e-9)
+    assert estimate_values([estimator], source)[estimator.name] == pytest.approx(golden[name]["value"], rel=0, abs=1e-9)
 
 
 def test_bootstrap_intervals_equal_the_golden_ones(golden: dict[str, Any], source: list[LoggedBatch]) -> None:
     interval = ObpBootstrap(draws=1_000, seed=12345)
     totals = Totals(list(CASES.values()), interval.keep(clustered=False))
-    for block in blocks(source):
+    for block in cut_blocks(source):
         totals.add(block)
-    found = interval.bounds(list(CASES.values()), totals.sample(), alpha=0.05)
-    for name, bounds in zip(CASES, found, strict=True):
+    intervals = interval.bounds(list(CASES.values()), totals.sample(), alpha=0.05)
+    for name, bounds in zip(CASES, intervals, strict=True):
         assert list(bounds) == pytest.approx(golden[name]["ci"], rel=0, abs=1e-9), name

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from offline_eval import (
-    DM,
     DR,
-    DROS,
     IPW,
     SNDR,
     SNIPW,
@@ -26,42 +24,39 @@ from offline_eval import (
     LoggedBatch,
     NotAvailable,
     Question,
-    SwitchDR,
     Totals,
-    evaluate,
+    make_estimators,
 )
-from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal, ObpBootstrap, named
+from offline_eval.intervals import (
+    Bernstein,
+    Bootstrap,
+    Bounds,
+    ClopperPearson,
+    Interval,
+    Normal,
+    ObpBootstrap,
+    make_interval,
+)
 from offline_eval.intervals.sequence import ConfidenceSequence
+from tests.offline_eval.intervals.bounds import LIMITS, bounds, is_held
 from tests.reference.worlds import World
 
-LIMITS = Limits(0.0, 1.0, max_weight=8.0)
+
+def has_score_range(estimator: Estimator) -> bool:
+    return type(estimator).score_range is not Estimator.score_range
+
+
 PAIRABLE = Question([IPW()], "clopper-pearson", limits=LIMITS)
 EVERY: tuple[tuple[Interval, tuple[Estimator, ...]], ...] = (
-    (Normal(), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (Bootstrap(draws=200), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (ObpBootstrap(draws=200), (IPW(), SNIPW(), DM(), DR(), SNDR(), SwitchDR(), DROS())),
-    (Bernstein(LIMITS), (IPW(), DM(), DR(), SwitchDR(), DROS())),
+    (Normal(), tuple(make_estimators())),
+    (Bootstrap(draws=200), tuple(make_estimators())),
+    (ObpBootstrap(draws=200), tuple(make_estimators())),
+    (Bernstein(LIMITS), tuple(estimator for estimator in make_estimators() if has_score_range(estimator))),
     (ClopperPearson(LIMITS), (IPW(),)),
 )
-every_interval = pytest.mark.parametrize(("interval", "estimators"), EVERY, ids=[each.name for each, _ in EVERY])
-
-
-def bounds(
-    interval: Interval,
-    estimators: tuple[Estimator, ...],
-    rows: LoggedBatch,
-    alpha: float = 0.05,
-    *,
-    clustered: bool = False,
-) -> list[Bounds]:
-    totals = Totals(estimators, interval.keep(clustered=clustered))
-    totals.add(rows)
-    return interval.bounds(estimators, totals.sample(), alpha)
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return World.of(1)
+every_interval = pytest.mark.parametrize(
+    ("interval", "estimators"), EVERY, ids=[interval.name for interval, _ in EVERY]
+)
 
 
 @every_interval
@@ -155,7 +150,7 @@ def hits(make: Callable[[np.random.Generator], Bounds], truth: float, repetition
     return sum(low <= truth <= high for low, high in (make(random) for _ in range(repetitions)))
 
 
-@pytest.mark.parametrize("estimator", [IPW(), SNIPW(), DR(), SNDR(), Difference(DR())], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [IPW(), SNIPW(), DR(), SNDR(), Difference(DR())], ids=repr)
 def test_normal_intervals_cover(estimator: Estimator, world: World) -> None:
     """Of 400 the 95 % interval misses some 20; fewer than 7 or more than 37 has a chance below 1 in 2,000."""
     truth = world.truth
@@ -178,14 +173,10 @@ def test_clustered_intervals_cover_where_naive_ones_do_not() -> None:
         rows = world.log(1000, random, shoppers=shoppers)
         mood = random.normal(0, 0.5, 100)[shoppers]
         rows = replace(rows, reward=rows.reward + mood)
-        clustered += _holds(bounds(Normal(), (DR(),), rows, clustered=True)[0], world.truth)
-        naive += _holds(bounds(Normal(), (DR(),), rows)[0], world.truth)
+        clustered += is_held(bounds(Normal(), (DR(),), rows, clustered=True)[0], world.truth)
+        naive += is_held(bounds(Normal(), (DR(),), rows)[0], world.truth)
     assert clustered >= 300 - 29
     assert naive < 0.85 * 300
-
-
-def _holds(interval: Bounds, truth: float) -> bool:
-    return interval.low <= truth <= interval.high
 
 
 @pytest.mark.parametrize(
@@ -195,97 +186,24 @@ def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimat
     limits = Limits(0.0, 1.0, world.max_weight)
 
     def make(random: np.random.Generator) -> Bounds:
-        return bounds(named(interval, limits=limits), (estimator,), world.log(40, random))[0]
+        return bounds(make_interval(interval, limits=limits), (estimator,), world.log(40, random))[0]
 
     assert hits(make, world.truth, 400) >= 400 * 0.95 - 3 * np.sqrt(400 * 0.05 * 0.95)
 
 
-@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
+@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=repr)
 def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimator, world: World) -> None:
     rows = world.log(4_000, np.random.default_rng(19))
-    (own,) = bounds(Bernstein(LIMITS), (estimator,), rows)
+    (single,) = bounds(Bernstein(LIMITS), (estimator,), rows)
     (apart,) = bounds(Bernstein(LIMITS), (Difference(estimator),), replace(rows, against=rows.as_logging()))
     assert apart.low < world.truth - world.logged_truth < apart.high
-    assert apart.high - apart.low < 4 * (own.high - own.low)
+    assert apart.high - apart.low < 4 * (single.high - single.low)
 
 
 def test_rounding_breaks_no_promise(world: World) -> None:
     rows = world.log(100, np.random.default_rng(20))
     limits = Limits(0.0, 1.0, float(rows.weight.max()) / (1 + 1e-12))
     assert bounds(Bernstein(limits), (DR(),), replace(rows, v_target=np.full(100, 1 + 1e-12)))
-
-
-def test_obp_intervals_of_self_normalised_estimators_are_wrong_and_ours_are_not() -> None:
-    """With the denominator frozen, a constant reward of .9 and noise gets an interval far too wide."""
-    world = World.of(4)
-    rows = world.log(1_000, np.random.default_rng(14))
-    rows = replace(rows, reward=np.where(rows.reward > 0, 1.0, 0.9))
-    (theirs,) = bounds(ObpBootstrap(draws=300), (SNIPW(),), rows)
-    (ours,) = bounds(Normal(), (SNIPW(),), rows)
-    assert theirs.high - theirs.low > 3 * (ours.high - ours.low)
-
-
-@pytest.mark.parametrize("robust", [False, True])
-def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not(robust: bool, world: World) -> None:
-    """100 paths, looked at 20 times each: at most 5 % may ever miss (13 misses: 1 in 1,000)."""
-    limits = Limits(0.0, 1.0, world.max_weight)
-    missed = peeked = 0
-    random = np.random.default_rng(15)
-    for _ in range(100):
-        sequence, totals = ConfidenceSequence(limits, robust=robust), Totals([IPW()])
-        held = normal = True
-        for _ in range(20):
-            rows = world.log(100, random)
-            sequence.update(rows)
-            totals.add(rows)
-            held &= _holds(sequence.bounds(0.05), world.truth)
-            normal &= _holds(Normal().bounds([IPW()], totals.sample(), 0.05)[0], world.truth)
-        missed, peeked = missed + (not held), peeked + (not normal)
-    assert missed <= 13
-    assert peeked > 13
-
-
-@pytest.mark.parametrize("estimator", [IPW(), DR()], ids=lambda each: each.name)
-def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
-    estimator: Estimator, world: World
-) -> None:
-    """40 logs, looked at 10 times each: 8 that ever miss have a chance below 1 in 2,000."""
-    question = Question([estimator], "sequence", limits=Limits(0.0, 1.0, world.max_weight))
-    missed, random = 0, np.random.default_rng(21)
-    for _ in range(40):
-        evaluation, held = Evaluation(question), True
-        for _ in range(10):
-            rows = world.log(100, random)
-            evaluation.add(replace(rows, against=rows.as_logging()))
-            report = evaluation.report()
-            (difference,) = report.differences
-            held &= difference.low <= world.truth - world.logged_truth <= difference.high
-            held &= report.mean_reward.low <= world.logged_truth <= report.mean_reward.high
-        missed += not held
-    assert missed <= 7
-    (normal,) = evaluate(replace(rows, against=rows.as_logging()), Question([estimator])).differences
-    (sequence,) = evaluate(replace(rows, against=rows.as_logging()), question).differences
-    assert sequence.low < normal.low < normal.high < sequence.high
-
-
-def test_shards_of_a_confidence_sequence_merge(world: World) -> None:
-    one, two = (ConfidenceSequence(LIMITS, robust=True) for _ in range(2))
-    random = np.random.default_rng(16)
-    one.update(world.log(4_000, random))
-    two.update(world.log(4_000, random))
-    low, high = (one + two).bounds(0.05)
-    alone_low, alone_high = one.bounds(0.05)
-    assert low < world.truth < high
-    assert high - low < alone_high - alone_low
-
-
-def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
-    rows = world.log(500, np.random.default_rng(17))
-    whole, parts = ConfidenceSequence(LIMITS, robust=True), ConfidenceSequence(LIMITS, robust=True)
-    whole.update(rows)
-    for begin in range(0, 500, 70):
-        parts.update(rows.slice(begin, begin + 70))
-    assert list(parts.bounds(0.05)) == pytest.approx(list(whole.bounds(0.05)), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +243,7 @@ def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
         (lambda rows: Question([DR()], "sequence"), "largest possible weight"),
         (lambda rows: Evaluation(PAIRABLE).add(replace(rows, against=rows.as_logging())), "not for ipw.difference"),
         (lambda rows: Bootstrap(draws=1), "at least 2 draws"),
-        (lambda rows: named("bayes", limits=LIMITS), "known are normal"),
+        (lambda rows: make_interval("bayes", limits=LIMITS), "known are normal"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_the_reason(

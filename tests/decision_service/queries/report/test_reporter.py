@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import msgspec
 import pytest
 
 from decision_service.cli.remote_shop import RemoteShop
-from decision_service.commands.erasure import _Anonymous
-from decision_service.log.base import Entry, EventLog, LogRow
+from decision_service.commands.erasure import AnonymousRows
+from decision_service.log.base import EventLog, NewRow, StoredRow
 from decision_service.log.sql import SqlLog
 from decision_service.queries.report import reporter
 from decision_service.queries.report.grouping import GROUPINGS
@@ -25,7 +25,7 @@ from decision_service.queries.report.reporter import ReportAnswer, Reporter, Rep
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.records.rows import PreferencesRow, Row, encode
+from policies.records.rows import PreferencesRow, Row
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
@@ -38,7 +38,7 @@ from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
-NAMES = ShopperKeys(b"secret")
+SHOPPER_KEYS = ShopperKeys(b"secret")
 PURCHASES = [
     Purchase(f"i{number}", f"s{number * 7 % 40}", NOW + number * 1_200.0, 10.0 + number % 30, "Lantern")
     for number in range(150)
@@ -48,7 +48,7 @@ PURCHASES = [
 class WatchedShop(RemoteShop):
     """Keeps a book of it reports to the service: the truth that reports are held against."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         super().__init__(client)
         self.reported: list[Outcome] = []
         self.arrived: dict[str, Arrival] = {}
@@ -97,13 +97,13 @@ async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: R
                 assert isinstance(shop, WatchedShop)
                 shop.limit(sends_per_week=3)
                 records = Replay(shop, Rulebook.of(shop.catalogue(), 1), PURCHASES, seed=5).run()
-                with httpx.Client(base_url=url, timeout=60.0) as client:
+                with httpx2.Client(base_url=url, timeout=60.0) as client:
                     check(shop, {record.event_id: record for record in records}, client)
 
         await anyio.to_thread.run_sync(run)
 
 
-def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx.Client) -> None:
+def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx2.Client) -> None:
     def report(by: str) -> dict[str, Any]:
         answer = client.get("/v1/report", params={"by": by})
         assert answer.status_code == 200, answer.text
@@ -142,12 +142,8 @@ def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx
 
 def log_of(path: Path, rows: Sequence[Row]) -> SqlLog:
     log = SqlLog.open(f"sqlite:///{path / 'log.sqlite'}")
-    entries = [
-        Entry(row.kind, row.at, encode(row), getattr(row, "event_id", None), getattr(row, "shopper_id", None))
-        for row in rows
-    ]
-    for first in range(0, len(entries), 2_000):
-        log.append(entries[first : first + 2_000])
+    for first in range(0, len(rows), 2_000):
+        log.append([NewRow(row) for row in rows[first : first + 2_000]])
     return log
 
 
@@ -160,9 +156,9 @@ async def test_a_report_does_not_depend_on_the_batches_it_is_read_in(
         rows.append(hold(f"h-{number}", "policy", at=number * HOURS))
     log = log_of(tmp_path, rows)
     query = ReportQuery(by="hour")
-    whole = await Reporter(log, NAMES).report(query)
+    whole = await Reporter(log, SHOPPER_KEYS).report(query)
     monkeypatch.setattr(reporter, "_BATCH", 7)
-    assert await Reporter(log, NAMES).report(query) == whole
+    assert await Reporter(log, SHOPPER_KEYS).report(query) == whole
     assert whole["total"].decisions == 60
     assert [row["group"] for row in whole["rows"]] == list(range(24))
     assert whole["rows"][0].items() >= {"decisions": 4, "sends": 2}.items()
@@ -202,7 +198,7 @@ class GatedLog(SqlLog):
 
     gate = threading.Event()
 
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         assert self.gate.wait(60)
         return super().read(after, limit, kinds)
 
@@ -211,7 +207,7 @@ async def test_other_requests_are_answered_while_a_report_is_made(tmp_path: Path
     log_of(tmp_path, [catalogue(), decision("e")]).close()
     log = GatedLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
     assert isinstance(log, GatedLog)
-    makes = Reporter(log, NAMES)
+    makes = Reporter(log, SHOPPER_KEYS)
     query = ReportQuery(by="channel")
     # More reports than threads: those that wait must not hold the threads that decisions need.
     reports = [asyncio.create_task(makes.report(query)) for _ in range(100)]
@@ -225,9 +221,9 @@ async def test_other_requests_are_answered_while_a_report_is_made(tmp_path: Path
 def peak_memory(log: EventLog) -> int:
     """Measure what a report takes that is about none of the decisions."""
     query = ReportQuery.model_validate_json('{"from": "2026-11-21T00:00:00Z"}')
-    asyncio.run(Reporter(log, NAMES).report(query))  # whatever is loaded once
+    asyncio.run(Reporter(log, SHOPPER_KEYS).report(query))  # whatever is loaded once
     tracemalloc.start()
-    asyncio.run(Reporter(log, NAMES).report(query))
+    asyncio.run(Reporter(log, SHOPPER_KEYS).report(query))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
@@ -249,11 +245,11 @@ class OvertakenLog(SqlLog):
 
     is_erased = False
 
-    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[LogRow]:
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         rows = super().read(after, limit, kinds)
         if not self.is_erased:
             self.is_erased = True
-            self.rewrite("s-1", _Anonymous(NAMES.key("s-1"), 8 * HOURS))
+            self.rewrite("s-1", AnonymousRows(SHOPPER_KEYS.key("s-1"), 8 * HOURS))
         return rows
 
 
@@ -264,7 +260,7 @@ async def test_a_report_that_an_erasure_overtakes_knows_what_was_withdrawn(
     log_of(tmp_path, [catalogue(), sent, PreferencesRow(3 * HOURS, "s-1", {"push": False})]).close()
     log = OvertakenLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
     monkeypatch.setattr(reporter, "_BATCH", 2)  # up to the send
-    report = await Reporter(log, NAMES).report(ReportQuery())
-    assert log.of_shopper("s-1", 9) == []
+    report = await Reporter(log, SHOPPER_KEYS).report(ReportQuery())
+    assert log.find_by_shopper("s-1", 9) == []
     assert (report["total"].delivered, report["total"].undelivered) == (0, {"voided": 1})
     log.close()

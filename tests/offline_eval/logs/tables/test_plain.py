@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_eval import BadData, LoggedBatch, Question, evaluate, named
-from offline_eval.logs.tables.plain import Layout, read_rows
-from offline_eval.logs.tables.probabilities import read_probabilities
+from offline_eval import BadData, LoggedBatch, Question, evaluate, make_estimators
+from offline_eval.logs.tables.plain import TableLayout, read_batches
+from tests.offline_eval.logs.tables.writers import Write, every_format, write
 
 ROWS = 4
-QUESTION = Question(named(["ipw"]))
+QUESTION = Question(make_estimators(["ipw"]))
 SOUND = {"reward": [1.0, 0.0] * 2, "propensity": [0.5] * ROWS, "target_propensity": [0.5] * ROWS}
 OPTIONAL = ("q_chosen", "v_target", "shopper", "unsupported", "event_id")
 AWKWARD: dict[str, Any] = {
@@ -47,17 +46,8 @@ AWKWARD: dict[str, Any] = {
 several = settings(max_examples=200, deadline=None)
 
 
-Columns = list[tuple[str, Any]]
-
-
-def write(path: Path, columns: Columns) -> Path:
-    names, arrays = [name for name, _ in columns], [pyarrow.array(values) for _, values in columns]
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=names), path)
-    return path
-
-
 def read(path: Path) -> LoggedBatch:
-    (rows,) = read_rows(path, Layout(needs_model=False))
+    (rows,) = read_batches(path, TableLayout(needs_model=False))
     return rows
 
 
@@ -72,26 +62,16 @@ def test_every_table_is_evaluated_or_refused_by_name(file: Path, changes: list[t
     """Columns of any type, left as they are, replaced, added, or there twice."""
     kept = [(name, values) for name, values in SOUND.items() if name not in dict(changes)]
     write(file, [*kept, *((name, AWKWARD[kind]) for name, kind in changes)])
-    assert refused(file) in {None, *dict(changes)}
+    assert find_refused_column(file) in {None, *dict(changes)}
 
 
-def refused(path: Path) -> str | None:
-    """Tell which column a file is refused for."""
+def find_refused_column(path: Path) -> str | None:
+    """Return the column for which a file is refused."""
     try:
-        evaluate(read_rows(path, Layout(needs_model=False)), QUESTION)
+        evaluate(read_batches(path, TableLayout(needs_model=False)), QUESTION)
     except BadData as refusal:
         return refusal.column
     return None
-
-
-def write_csv(path: Path, columns: Columns) -> Path:
-    lines = [[name for name, _ in columns], *zip(*(values for _, values in columns), strict=True)]
-    path.write_text("".join(",".join(map(str, cells)) + "\n" for cells in lines))
-    return path
-
-
-Write = Callable[[Path, Columns], Path]
-every_format = pytest.mark.parametrize("written", [write, write_csv])
 
 
 @every_format
@@ -99,7 +79,7 @@ every_format = pytest.mark.parametrize("written", [write, write_csv])
 def test_a_column_that_stands_twice_is_refused_even_where_it_may_be_absent(
     tmp_path: Path, name: str, written: Write
 ) -> None:
-    others = [(own, values) for own, values in SOUND.items() if own != name]
+    others = [(column, values) for column, values in SOUND.items() if column != name]
     path = written(tmp_path / "rows", [*others, *[(name, [0.5] * ROWS)] * 2])
     with pytest.raises(BadData, match=f"column {name}: stands twice"):
         read(path)
@@ -114,12 +94,12 @@ def test_a_column_that_nobody_reads_may_stand_twice(tmp_path: Path, written: Wri
 @several
 def test_a_category_that_no_row_has_changes_nothing(file: Path, shoppers: list[str], names: list[str]) -> None:
     numbers = [(name, [0.5] * len(shoppers)) for name in SOUND]
-    category = pyarrow.DictionaryArray.from_arrays([names.index(each) for each in shoppers], names)
-    found, plain = (read(write(file, [*numbers, ("shopper", column)])).shoppers for column in (category, shoppers))
-    assert found is not None
+    category = pyarrow.DictionaryArray.from_arrays([names.index(value) for value in shoppers], names)
+    numbered, plain = (read(write(file, [*numbers, ("shopper", column)])).shoppers for column in (category, shoppers))
+    assert numbered is not None
     assert plain is not None
     # Numbers differ, who is whom does not.
-    assert len({*zip(found.tolist(), plain.tolist(), strict=True)}) == len({*shoppers}) == len({*found.tolist()})
+    assert len({*zip(numbered.tolist(), plain.tolist(), strict=True)}) == len({*shoppers}) == len({*numbered.tolist()})
 
 
 def test_an_empty_category_is_named_by_its_row_in_any_batch(tmp_path: Path) -> None:
@@ -128,7 +108,7 @@ def test_an_empty_category_is_named_by_its_row_in_any_batch(tmp_path: Path) -> N
     numbers = [(name, np.full(count, 0.5)) for name in SOUND]
     category = ("shopper", pyarrow.DictionaryArray.from_arrays(places, ["a", ""]))
     with pytest.raises(BadData, match="row 139999, column shopper: is empty"):
-        list(read_rows(write(tmp_path / "rows", [*numbers, category]), Layout(needs_model=False)))
+        list(read_batches(write(tmp_path / "rows", [*numbers, category]), TableLayout(needs_model=False)))
 
 
 @pytest.mark.parametrize("kind", ["list", "struct"])
@@ -142,26 +122,4 @@ def test_shoppers_of_no_name_are_refused(tmp_path: Path, kind: str) -> None:
 @several
 def test_whole_numbers_are_rewards_however_large(file: Path, rewards: list[int]) -> None:
     columns = {name: [0.5] * len(rewards) for name in SOUND} | {"reward": rewards}
-    assert read(write(file, [*columns.items()])).reward.tolist() == [float(each) for each in rewards]
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"event_id": ["e", None]}, "row 2, column event_id: is empty"),
-        ({"action": [None, "HOLD"]}, "row 1, column action: is empty"),
-        ({"probability": [1.0, None]}, "row 2, column probability: is None, no number"),
-    ],
-)
-def test_a_table_of_probabilities_names_what_it_lacks(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
-    columns = {"event_id": ["e", "f"], "action": ["HOLD", "HOLD"], "probability": [1.0, 1.0]} | changes
-    with pytest.raises(BadData, match=complaint):
-        read_probabilities(write(tmp_path / "p", [*columns.items()]))
-
-
-@every_format
-@pytest.mark.parametrize("name", ["event_id", "action", "probability"])
-def test_a_column_of_probabilities_that_stands_twice_is_refused(tmp_path: Path, name: str, written: Write) -> None:
-    columns = [("event_id", ["e"]), ("action", ["HOLD"]), ("probability", [1.0]), (name, [0.5])]
-    with pytest.raises(BadData, match=f"column {name}: stands twice"):
-        read_probabilities(written(tmp_path / "p", columns))
+    assert read(write(file, [*columns.items()])).reward.tolist() == [float(value) for value in rewards]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,13 +19,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from decision_service.evaluation.in_sample import InSample
+from decision_service.evaluation.in_sample import InSampleCheck
 from decision_service.evaluation.log_decisions import EVALUATED
 from decision_service.evaluation.logs import DatabaseReader
 from decision_service.evaluation.targets import Targets
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.log.base import Entry
 from decision_service.schemas.decision_answer import iso
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import evaluate_sequential
@@ -48,8 +48,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLog]:
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
-    told = CliRunner().invoke(app, list(map(str, arguments)))
-    return told.exit_code, told.stdout, told.stderr
+    output = CliRunner().invoke(app, list(map(str, arguments)))
+    return output.exit_code, output.stdout, output.stderr
 
 
 def evaluate(source: str | Path, *options: str) -> dict[str, Any]:
@@ -70,11 +70,11 @@ def email_at_once(decision: LoggedDecision) -> np.ndarray:
 
 
 def test_the_logging_policy_earns_the_mean_reward(small: SmallLog) -> None:
-    found = results(evaluate(small.directory, "--target", "logging"))
+    values = results(evaluate(small.directory, "--target", "logging"))
     for name in ("ipw", "snipw", "dr", "sndr"):
         if name in ("ipw", "snipw"):
-            assert found[f"ope.{name}"] == pytest.approx(found["ope.mean_reward"])
-    assert found["ope.effective_sample_size"] == pytest.approx(COUNT)
+            assert values[f"ope.{name}"] == pytest.approx(values["ope.mean_reward"])
+    assert values["ope.effective_sample_size"] == pytest.approx(COUNT)
 
 
 def test_database_and_export_give_the_same_numbers_for_every_target(small: SmallLog, tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_database_and_export_give_the_same_numbers_for_every_target(small: Small
     assert code == 0, err
     assert "1,200 decisions" in out
     target = f"call:{__name__}:email_at_once"
-    for own in ("rule@0.1", target):
-        options = ("--target", own, "--against", "logging", "--by", "channel,segment,day")
+    for expected in ("rule@0.1", target):
+        options = ("--target", expected, "--against", "logging", "--by", "channel,segment,day")
         ours, theirs = evaluate(small.directory, *options), evaluate(file, *options)
         assert results(ours) == results(theirs)
         assert ours["groups"] == theirs["groups"]
@@ -204,16 +204,18 @@ def test_a_function_of_the_current_directory_is_a_target(tmp_path: Path, monkeyp
     assert results(evaluate(events, *asked))["ope.ipw"] == 1.0
 
 
-@pytest.mark.parametrize(("named", "clustered"), [(0, False), (2, True), (3, True)])
-def test_events_that_name_no_shopper_are_said_not_to_be_clustered(tmp_path: Path, named: int, clustered: bool) -> None:
-    events = ({"shopper": "ann"} if number < named else {} for number in range(3))
+@pytest.mark.parametrize(("with_shopper", "clustered"), [(0, False), (2, True), (3, True)])
+def test_events_that_name_no_shopper_are_said_not_to_be_clustered(
+    tmp_path: Path, with_shopper: int, clustered: bool
+) -> None:
+    events = ({"shopper": "ann"} if number < with_shopper else {} for number in range(3))
     file = write_events(tmp_path / "a.dsjson", *events)
     document = evaluate(file, "--target", "uniform", "--estimators", "ipw")
     assert document["facts"]["clustered"] is clustered
-    assert document["diagnostics"]["units"] == min(1, named) + 3 - named
-    told = [reason["text"] for code, reason in reasons(document).items() if code == "not_clustered"]
-    apart = f"{3 - named} of 3 decisions name no shopper: they are taken as independent of all others"
-    assert told == ([apart] if named < 3 else [])
+    assert document["diagnostics"]["units"] == min(1, with_shopper) + 3 - with_shopper
+    output = [reason["text"] for code, reason in findings(document).items() if code == "not_clustered"]
+    apart = f"{3 - with_shopper} of 3 decisions name no shopper: they are taken as independent of all others"
+    assert output == ([apart] if with_shopper < 3 else [])
 
 
 def test_what_cannot_be_asked_of_dsjson_is_refused(tmp_path: Path) -> None:
@@ -234,9 +236,9 @@ def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_histo
         "slots are those of a catalogue's joint actions: '1'"
         in run("evaluate", file, *options, "--slots", "channel")[2]
     )
-    told = run("evaluate", file, *options, "--sequential")
-    assert told[0] == 1
-    assert "sequential estimators need recent_sends in the context" in told[2]
+    output = run("evaluate", file, *options, "--sequential")
+    assert output[0] == 1
+    assert "sequential estimators need recent_sends in the context" in output[2]
 
 
 def test_a_vw_command_line_learns_along_the_log(small: SmallLog, tmp_path: Path) -> None:
@@ -266,7 +268,7 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
 
 
-def reasons(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+def findings(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {reason["code"]: reason for reason in document["verdict"]["reasons"]}
 
 
@@ -274,7 +276,7 @@ def rows_of(document: dict[str, Any]) -> int:
     return int(document["facts"]["rows"])
 
 
-def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallLog, tmp_path: Path) -> None:
+def test_a_version_learned_from_the_log_on_which_it_is_evaluated_is_reported(small: SmallLog, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'models.sqlite'}"
     registry, payload = SqlRegistry.open(url), empty_snapshot(Reward()).to_bytes()
     for number in (1, 2):
@@ -282,24 +284,24 @@ def test_a_version_learned_from_the_log_it_is_judged_on_is_told_of(small: SmallL
         registry.save(number - 1 or None, Checkpoint(number, b""), version=payload, facts=facts)
     registry.close()
     asked = ("--against", "version:2@0.5", "--estimators", "snipw", "--registry", url)
-    found = reasons(evaluate(small.directory, "--target", "version:1", *asked))
+    values = findings(evaluate(small.directory, "--target", "version:1", *asked))
     for code, name, count in (("in_sample", "version:1", "400"), ("against.in_sample", "version:2@0.5", "800")):
-        assert found[code]["level"] == "caution"
-        assert f"{count} of 1,200 decisions were made before {name} was learned" in found[code]["text"]
-    after = found["in_sample"]["text"].split("--from ")[1].rstrip(")")
+        assert values[code]["level"] == "caution"
+        assert f"{count} of 1,200 decisions were made before {name} was learned" in values[code]["text"]
+    after = values["in_sample"]["text"].split("--from ")[1].rstrip(")")
     later = evaluate(small.directory, "--target", "version:1", *asked, "--from", after)
     assert rows_of(later) == COUNT - 400
-    assert "in_sample" not in reasons(later)
-    assert "400 of 800 decisions" in reasons(later)["against.in_sample"]["text"]
+    assert "in_sample" not in findings(later)
+    assert "400 of 800 decisions" in findings(later)["against.in_sample"]["text"]
     for other in ("rule", "uniform", "logging"):
-        assert "in_sample" not in reasons(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
+        assert "in_sample" not in findings(evaluate(small.directory, "--target", other, "--estimators", "snipw"))
 
 
 @given(st.lists(st.floats(0, 2e9), max_size=6), st.floats(0, 2e9))
-def test_decisions_from_the_time_that_is_told_cannot_have_taught_a_version(times: list[float], at: float) -> None:
-    watch = InSample("version:1", at)
+def test_no_version_was_learned_from_decisions_after_the_reported_time(times: list[float], at: float) -> None:
+    watch = InSampleCheck("version:1", at)
     decisions = [LoggedDecision("e", "s", time, {}, (), np.zeros(0), 0, 0.0) for time in times]
-    assert list(watch.watched(decisions)) == decisions
+    assert list(watch.watch(decisions)) == decisions
     assert bool(watch.findings()) == any(time <= at for time in times)
     for finding in watch.findings():
         after = datetime.fromisoformat(finding.text.split("--from ")[1].rstrip(")")).timestamp()
@@ -313,9 +315,9 @@ def test_a_span_of_time_is_all_that_is_read(small: SmallLog, tmp_path: Path, opt
     run("export", small.directory, file)
     table = pyarrow.parquet.read_table(file)
     begin, end = NOW + 200.0, NOW + 900.0
-    own = table.filter(pyarrow.array([begin <= at < end for at in table.column("at").to_pylist()]))
+    expected = table.filter(pyarrow.array([begin <= at < end for at in table.column("at").to_pylist()]))
     about = pyarrow.parquet.read_metadata(file).metadata
-    pyarrow.parquet.write_table(own.replace_schema_metadata(about), file)
+    pyarrow.parquet.write_table(expected.replace_schema_metadata(about), file)
     span, asked = ("--from", iso(begin), "--to", iso(end)), ("--target", "uniform", *options)
     ours, theirs = evaluate(small.directory, *asked, *span), evaluate(file, *asked)
     assert rows_of(ours) == 700
@@ -331,8 +333,8 @@ def test_a_table_of_probabilities_is_a_target(small: SmallLog, tmp_path: Path) -
     assert 0.75 * 0.05 * 0.6 < results(document)["ope.snipw"] < 0.75 * 0.05 * 1.4
     lines[1] = "e-0,reminder/push/0,0.5\ne-0,HOLD,0.25"
     (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
-    told = run("evaluate", small.directory, "--target", f"table:{tmp_path / 'p.csv'}")
-    assert "row 1, event 'e-0', column target distribution: sums to 0.75" in told[2]
+    output = run("evaluate", small.directory, "--target", f"table:{tmp_path / 'p.csv'}")
+    assert "row 1, event 'e-0', column target distribution: sums to 0.75" in output[2]
     lines[1] = "e-0,reminder/fax/0,1.0"
     (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
     assert "was not eligible" in run("evaluate", small.directory, "--target", f"table:{tmp_path / 'p.csv'}")[2]
@@ -374,28 +376,28 @@ def test_what_cannot_be_asked_of_a_log_is_refused(small: SmallLog, options: list
 def test_a_confidence_sequence_without_a_model_can_be_asked_of_a_log(small: SmallLog) -> None:
     asked = ("--target", "uniform", "--interval", "sequence", "--estimators", "ipw", "--reward-range=-1,1")
     document = evaluate(small.directory, *asked)
-    found = document["results"][0]
-    assert found["low"] < found["value"] < found["high"]
+    values = document["results"][0]
+    assert values["low"] < values["value"] < values["high"]
 
 
 def test_sequential_estimators_can_be_asked_for(small: SmallLog) -> None:
     document = evaluate(small.directory, "--target", "logging", "--estimators", "ipw", "--sequential")
-    found = results(document)
+    values = results(document)
     for name in ("pdis", "sn-pdis", "state-marginal"):
-        assert found[f"ope.{name}"] == pytest.approx(found["ope.mean_reward"])
-    assert found["ope.fqe"] == pytest.approx(found["ope.mean_reward"], rel=0.1)
+        assert values[f"ope.{name}"] == pytest.approx(values["ope.mean_reward"])
+    assert values["ope.fqe"] == pytest.approx(values["ope.mean_reward"], rel=0.1)
 
 
 def test_draws_and_seed_are_those_of_sequential_estimators_too(small: SmallLog) -> None:
     asked = ("--target", "uniform", "--estimators", "ipw", "--sequential", "--seed", "1", "--draws")
     document = evaluate(small.directory, *asked, "5")
-    found = {each["name"]: each for each in document["results"]}
-    target = Targets(None).named("uniform")
+    values = {item["name"]: item for item in document["results"]}
+    target = Targets(None).make("uniform")
     log = Trajectories.of_decisions(
         DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)(), target
     )
-    for each in evaluate_sequential(log, draws=5, seed=1).estimates:
-        assert (found[f"ope.{each.name}"]["low"], found[f"ope.{each.name}"]["high"]) == (each.low, each.high)
+    for item in evaluate_sequential(log, draws=5, seed=1).estimates:
+        assert (values[f"ope.{item.name}"]["low"], values[f"ope.{item.name}"]["high"]) == (item.low, item.high)
     assert {"seed": 1, "draws": 5, "sequential_draws": 5}.items() <= document["facts"].items()
     assert "a bootstrap needs at least 2 draws, not 1" in run("evaluate", small.directory, *asked, "1")[2]
 
@@ -454,8 +456,8 @@ def test_an_export_of_another_schema_is_refused_and_wider_types_will_do(small: S
         return tmp_path / "other.parquet"
 
     for column in ("shopper_id", "reward", "probabilities", "role"):
-        told = run("evaluate", rewritten(table.drop_columns([column])), *options)
-        assert f"column {column}: is missing; the table has event_id" in told[2]
+        output = run("evaluate", rewritten(table.drop_columns([column])), *options)
+        assert f"column {column}: is missing; the table has event_id" in output[2]
     place = table.schema.get_field_index("reward")
     words = table.set_column(place, "reward", table.column("reward").cast(pyarrow.string()))
     assert "column reward: holds string, must hold double" in run("evaluate", rewritten(words), *options)[2]
@@ -493,13 +495,15 @@ def test_a_bad_row_of_the_database_is_named_by_its_event(
 
 def test_a_row_of_the_database_that_cannot_be_read_is_named_by_its_position(tmp_path: Path) -> None:
     log = SmallLog(tmp_path)
+    log.decide(0)
     log.flush()
-    log.log.append([Entry("decision", NOW, b'{"row":"decision"}', "e-0", "s-0")])
     log.log.close()
+    with sqlite3.connect(tmp_path / "decisions.sqlite") as connection:
+        connection.execute("UPDATE log SET body = ? WHERE position = 2", (b'{"row":"decision"}',))
     assert "log position 2, column body: is no row" in run("evaluate", tmp_path, "--target", "uniform")[2]
 
 
-def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
+def test_fatigue_in_the_log_is_reported(tmp_path: Path) -> None:
     log = SmallLog(tmp_path)
     random = np.random.default_rng(3)
     for number in range(1_500):
@@ -508,4 +512,4 @@ def test_fatigue_in_the_log_is_told_of(tmp_path: Path) -> None:
             log.outcome(row)
     log.clock()
     log.log.close()
-    assert "history" in reasons(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))
+    assert "history" in findings(evaluate(tmp_path, "--target", "rule", "--estimators", "ipw"))

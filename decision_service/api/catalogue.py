@@ -1,0 +1,61 @@
+"""The catalogue: the messages that may be sent, and the rules for them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from decision_service.api.documentation import CATALOGUE_VERSION, Answers, Reads, describe
+from decision_service.api.routing import LIST_LIMIT, ServiceOf, ServiceRoute, json_response, read
+from decision_service.errors import Invalid, Malformed, Unavailable
+from decision_service.schemas.command_answers import CatalogueVersionAnswer
+from decision_service.schemas.requests import parse_json
+from policies.catalogue.document import Catalogue
+
+router = APIRouter(route_class=ServiceRoute, tags=["Catalogue"])
+
+_TEMPLATES = {"push": {"en": {"title": "Still yours", "body": "{{ product | default('Your cart') }} is waiting."}}}
+
+
+@router.get(
+    "/v1/catalog",
+    name="catalog",
+    **describe(
+        "getCatalogue",
+        "Return the catalogue in force",
+        Answers(Catalogue, headers=CATALOGUE_VERSION),
+        errors=(Unavailable,),
+    ),
+)
+async def get_catalogue(service: ServiceOf) -> Response:
+    """The same document as the file of `--catalog`, with every default filled in."""
+    rulebook = service.rulebook
+    return json_response(rulebook.catalogue.to_document(), headers={"Catalog-Version": str(rulebook.version)})
+
+
+@router.put(
+    "/v1/catalog",
+    name="put_catalog",
+    **describe(
+        "putCatalogue",
+        "Replace the catalogue on every replica",
+        Answers(CatalogueVersionAnswer, example={"version": 2}),
+        reads=Reads(
+            Catalogue,
+            {
+                "delays_s": [0, 3600],
+                "channels": {"push": {"attribution_window_s": 14_400, "caps": [{"max": 3, "window_s": 604_800}]}},
+                "messages": {
+                    "cart_reminder": {"category": "cart", "triggers": ["cart_abandoned"], "templates": _TEMPLATES}
+                },
+                "triggers": {"cart_abandoned": {"priority": 2, "expires_s": 172_800}},
+            },
+        ),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def put_catalogue(request: Request, service: ServiceOf) -> Response:
+    """The catalogue is validated as a whole, and every mistake is named by its path. A refused one changes nothing."""
+    document = parse_json(await read(request, LIST_LIMIT))
+    if not isinstance(document, dict):
+        raise Malformed("the body is no JSON object")
+    return json_response(CatalogueVersionAnswer(await service.put_catalogue(document)))

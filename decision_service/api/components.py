@@ -1,0 +1,179 @@
+"""The named schemas of the OpenAPI document, from the very types that read bodies and write answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from decision_service.errors import FieldError
+from decision_service.queries.report.report import GroupAnswer
+from decision_service.queries.report.reporter import ReportAnswer
+from decision_service.schemas import command_answers, decision_answer, preferences, problems, reading_answers, requests
+from policies.catalogue import document as catalogue
+from policies.records.rows import PolicyRecord
+
+NAMES: dict[type, str] = {
+    requests.DecideBody: "DecideRequest",
+    requests.TriggerBody: "Trigger",
+    requests.ExclusionBody: "Exclusion",
+    requests.BatchBody: "DecideBatchRequest",
+    requests.OutcomeBody: "FeedbackEvent",
+    requests.OutcomesBody: "FeedbackRequest",
+    requests.ShopperEventBody: "ShopperEvent",
+    requests.ShopperEventsBody: "ShopperEventsRequest",
+    requests.MomentBody: "Moment",
+    requests.PreferencesBody: "PreferencesChange",
+    requests.QuietHoursBody: "QuietHoursChange",
+    requests.ClockBody: "ClockRequest",
+    decision_answer.SendAnswer: "Send",
+    decision_answer.HoldAnswer: "Hold",
+    decision_answer.ActionAnswer: "Action",
+    decision_answer.ExcludedAnswer: "Excluded",
+    command_answers.ItemAnswer: "ItemResult",
+    command_answers.ItemsAnswer: "ItemResults",
+    command_answers.PermissionAnswer: "Permission",
+    command_answers.CancellationAnswer: "Cancellation",
+    command_answers.CatalogueVersionAnswer: "CatalogueVersion",
+    command_answers.ClockAnswer: "Clock",
+    command_answers.AliveAnswer: "Alive",
+    command_answers.ReadyAnswer: "Ready",
+    preferences.PreferencesAnswer: "Preferences",
+    preferences.QuietHoursAnswer: "QuietHours",
+    reading_answers.DecisionAnswer: "DecisionExplanation",
+    reading_answers.TriggerAnswer: "ExplainedTrigger",
+    reading_answers.TimelineAnswer: "Timeline",
+    reading_answers.EntryAnswer: "TimelineEntry",
+    reading_answers.ShopperAnswer: "ShopperExport",
+    ReportAnswer: "Report",
+    GroupAnswer: "ReportGroup",
+    PolicyRecord: "Policy",
+    problems.Problem: "Problem",
+    FieldError: "FieldError",
+    catalogue.Catalogue: "Catalogue",
+}
+"""The public names of the types of bodies and answers. A part that is not listed has its class's name, without
+`Answer` at its end, or behind `Catalogue` where it is a part of the catalogue."""
+
+DECISION, BATCH_RESULT, BATCH_RESULTS = "Decision", "DecideBatchResult", "DecideBatchResults"
+
+_ITEMS: dict[type[BaseModel], tuple[str, type[BaseModel]]] = {
+    requests.BatchBody: ("decisions", requests.DecideBody),
+    requests.OutcomesBody: ("events", requests.OutcomeBody),
+    requests.ShopperEventsBody: ("events", requests.ShopperEventBody),
+}
+"""Bodies whose items are validated one by one, after the list: the field of the items, and the type of each."""
+
+_TYPE_NAMES: dict[type, str] = {str: "string", bool: "boolean", int: "integer"}
+
+
+def reference(kind: type | str) -> dict[str, str]:
+    """Refer to the schema of a type, or of a union by its name."""
+    return {"$ref": f"#/components/schemas/{kind if isinstance(kind, str) else NAMES[kind]}"}
+
+
+def component_schemas() -> dict[str, dict[str, Any]]:
+    """Make all named schemas, in the order of their names."""
+    models = _schemas_of_models([kind for kind in NAMES if issubclass(kind, BaseModel)])
+    for kind, (field, item) in _ITEMS.items():
+        models[NAMES[kind]]["properties"][field]["items"] = reference(item)
+    structs = _schemas_of_structs([kind for kind in NAMES if not issubclass(kind, BaseModel)])
+    return dict(sorted((models | structs | _unions()).items()))
+
+
+def _unions() -> dict[str, dict[str, Any]]:
+    send, hold = reference(decision_answer.SendAnswer), reference(decision_answer.HoldAnswer)
+    return {
+        DECISION: {
+            "description": "Send this notification, or hold: `decision` says which.",
+            "oneOf": [send, hold],
+            "discriminator": {"propertyName": "decision", "mapping": {"send": send["$ref"], "hold": hold["$ref"]}},
+        },
+        "DecideBatchError": {
+            "description": "Why one request of a batch has no decision.",
+            "type": "object",
+            "properties": {"error": reference(problems.Problem)},
+            "required": ["error"],
+        },
+        BATCH_RESULT: {"oneOf": [send, hold, reference("DecideBatchError")]},
+        BATCH_RESULTS: {
+            "description": "One result per request, in the same order.",
+            "type": "object",
+            "properties": {"results": {"type": "array", "items": reference(BATCH_RESULT)}},
+            "required": ["results"],
+        },
+    }
+
+
+def _schemas_of_models(models: Iterable[type[BaseModel]]) -> dict[str, dict[str, Any]]:
+    _, document = models_json_schema([(model, "validation") for model in models], ref_template="{model}")
+    parts = {name for name, part in vars(catalogue).items() if isinstance(part, type) and issubclass(part, BaseModel)}
+    return _rename(document["$defs"], lambda name: f"Catalogue{name}" if name in parts else name)
+
+
+def _schemas_of_structs(structs: Iterable[type]) -> dict[str, dict[str, Any]]:
+    _, schemas = msgspec.json.schema_components(structs, ref_template="{name}")
+    return _rename(schemas, lambda name: name.removesuffix("Answer"))
+
+
+def _rename(schemas: dict[str, Any], public_name: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """Name schemas by the public names of their classes."""
+    listed = {kind.__name__: name for kind, name in NAMES.items()}
+    names = {name: listed.get(name) or public_name(name) for name in schemas}
+    return {names[name]: simplify(schema, names) for name, schema in schemas.items()}
+
+
+def simplify(schema: Any, names: dict[str, str]) -> Any:
+    """Write a schema in the words that client generators understand best.
+
+    A title that only repeats a name is dropped; a union of plain types becomes a list of types; the names of a
+    map's keys stand apart from the type of its values; an enumeration names its type.
+
+    >>> simplify({"anyOf": [{"type": "string", "maxLength": 9}, {"type": "null"}], "title": "Locale"}, {})
+    {'type': ['string', 'null'], 'maxLength': 9}
+    >>> simplify({"$ref": "TriggerBody"}, {"TriggerBody": "Trigger"})
+    {'$ref': '#/components/schemas/Trigger'}
+    """
+    if isinstance(schema, list):
+        return [simplify(part, names) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {
+        key: {name: simplify(part, names) for name, part in value.items()}
+        if key == "properties"
+        else value
+        if key in ("default", "examples", "enum", "required")
+        else simplify(value, names)
+        for key, value in schema.items()
+        if key != "title"
+    }
+    if "$ref" in schema:
+        schema |= reference(names[schema["$ref"]])
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExamples\n")[0].replace("``", "`")
+    if "enum" in schema:
+        schema = {"type": _TYPE_NAMES[type(schema["enum"][0])], **schema}
+    if "patternProperties" in schema:
+        ((pattern, values),) = schema.pop("patternProperties").items()
+        names_of_keys = {**schema.pop("propertyNames", {}), "pattern": pattern}
+        schema |= {"propertyNames": names_of_keys, "additionalProperties": values}
+    if "anyOf" in schema and all(_is_plain(part) for part in schema["anyOf"]):
+        schema = _merge(schema.pop("anyOf")) | schema
+    return schema
+
+
+def _is_plain(schema: dict[str, Any]) -> bool:
+    return "type" in schema and "enum" not in schema
+
+
+def _merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make one schema of several types; every keyword binds values of its own type alone."""
+    merged: dict[str, Any] = reduce(lambda one, other: one | other, parts)
+    types = [name for part in parts for name in ([part["type"]] if isinstance(part["type"], str) else part["type"])]
+    if "number" in types:
+        types = [name for name in types if name != "integer"]
+    return {**merged, "type": types}

@@ -1,0 +1,152 @@
+"""Decisions: decide, activate or cancel a send, explain."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from msgspec import UNSET
+
+from decision_service.api.components import BATCH_RESULTS, DECISION
+from decision_service.api.documentation import REPLAYED, Answers, Reads, describe
+from decision_service.api.problems import problem_of
+from decision_service.api.routing import (
+    LIST_LIMIT,
+    EventPath,
+    ServiceOf,
+    ServiceRoute,
+    json_response,
+    read_body,
+    read_moment,
+)
+from decision_service.commands.batch import Item, decide_batch
+from decision_service.commands.decide import DecisionResponse
+from decision_service.errors import DecisionConflict, Erased, Invalid, NotFound, ServiceError, Unavailable
+from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
+from decision_service.schemas.reading_answers import DecisionAnswer
+from decision_service.schemas.requests import BatchBody, DecideBody, MomentBody, parse_item
+
+router = APIRouter(route_class=ServiceRoute, tags=["Decisions"])
+
+_REQUEST = {
+    "event_id": "cart-88213-1",
+    "shopper_id": "s-42",
+    "triggers": [
+        {
+            "type": "cart_abandoned",
+            "attributes": {"product": "Runner 3", "price": 59.9, "currency": "EUR", "category": "shoes"},
+        }
+    ],
+    "context": {"device": "mobile", "cart_value": 59.9},
+    "exclude": [{"channel": "sms"}],
+}
+
+
+@router.post(
+    "/v1/decide",
+    name="decide",
+    **describe(
+        "decide",
+        "Decide which notification to send, or none",
+        Answers(DECISION, headers=REPLAYED),
+        reads=Reads(DecideBody, _REQUEST),
+        errors=(Invalid, Erased, Unavailable),
+    ),
+)
+async def decide(request: Request, service: ServiceOf) -> Response:
+    """The decision is in the log before the answer is sent. A repeat of the `event_id` gets the same bytes again."""
+    body = await read_body(request, DecideBody)
+    decided = await service.decider.decide(body, await service.now(body, required=True))
+    headers = {"Idempotent-Replay": "true"} if decided.replayed else None
+    return Response(decided.body, 200, headers, "application/json")
+
+
+@router.post(
+    "/v1/decide/batch",
+    name="decide_batch",
+    **describe(
+        "decideBatch",
+        "Decide up to 1,000 requests in order",
+        Answers(BATCH_RESULTS),
+        reads=Reads(BatchBody, {"decisions": [_REQUEST]}),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def decide_many(request: Request, service: ServiceOf) -> Response:
+    """Each result is the answer of a single call; where a request fails, `error` holds its problem.
+
+    Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
+    """
+    batch = await read_body(request, BatchBody, LIST_LIMIT)
+
+    async def decide_item(body: DecideBody) -> DecisionResponse:
+        return await service.decider.decide(body, await service.now(body, required=True))
+
+    items = [_read_item(item) for item in batch.decisions]
+    results = await decide_batch(items, decide_item, service.decider.may_run_out)
+    return json_response({"results": [_result(result) for result in results]})
+
+
+def _read_item(item: dict[str, object]) -> Item:
+    try:
+        return parse_item(DecideBody, item)
+    except ServiceError as error:
+        return error
+
+
+def _result(result: DecisionResponse | ServiceError) -> object:
+    return {"error": problem_of(result)} if isinstance(result, ServiceError) else msgspec.Raw(result.body)
+
+
+@router.post(
+    "/v1/decisions/{event_id:path}/activate",
+    name="activate",
+    **describe(
+        "activateDecision",
+        "Ask whether a send may leave now",
+        Answers(PermissionAnswer, example={"deliver": True}),
+        reads=Reads(MomentBody, {}, optional=True),
+        errors=(Invalid, NotFound, DecisionConflict, Unavailable),
+    ),
+)
+async def activate(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
+    """The first answer stands.
+
+    A send that leaves after its send time counts from that moment under caps, gaps, windows and the budget of the
+    day; the budget is not checked again. More than an hour after the send time the answer is `expired`, whether the
+    activation was deferred or not. A send that was not deferred counts as sent once its attribution window is over,
+    even if the answer is no after that.
+    """
+    now = await service.now(await read_moment(request))
+    permission = await service.activations.activate(event_id, now)
+    return json_response(PermissionAnswer(permission.deliver, permission.reason or UNSET))
+
+
+@router.post(
+    "/v1/decisions/{event_id:path}/cancel",
+    name="cancel",
+    **describe(
+        "cancelDecision",
+        "Cancel a send that will not leave",
+        Answers(CancellationAnswer, example={"event_id": "cart-88213-1", "cancelled": True}),
+        reads=Reads(MomentBody, {}, optional=True),
+        errors=(Invalid, NotFound, DecisionConflict, Unavailable),
+    ),
+)
+async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
+    """The place of the send under the caps is free again, and nothing is learned from the send."""
+    await service.activations.cancel(event_id, await service.now(await read_moment(request)))
+    return json_response(CancellationAnswer(event_id))
+
+
+@router.get(
+    "/v1/decisions/{event_id:path}",
+    name="decision",
+    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(NotFound, Unavailable)),
+)
+async def explain(event_id: EventPath, service: ServiceOf) -> Response:
+    """Return all that the log knows about a decision.
+
+    The context, every excluded joint action with its reason, the distribution, the draw, the versions, the status of
+    the send, outcomes, the reward, and what was learned.
+    """
+    return json_response(await service.inspector.explain(event_id, await service.now(MomentBody())))

@@ -1,0 +1,70 @@
+"""Errors on the wire: one table from the service's errors to HTTP, and the problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+
+from decision_service import errors, metrics
+from decision_service.schemas.problems import Problem
+
+STATUSES: dict[type[errors.ServiceError], HTTPStatus] = {
+    errors.Malformed: HTTPStatus.BAD_REQUEST,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.DecisionConflict: HTTPStatus.CONFLICT,
+    errors.Erased: HTTPStatus.GONE,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The status of each error; an error that is not listed has the status of its base class."""
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
+    """Return the HTTP status of an error.
+
+    >>> status_of(errors.Uncertain).value
+    503
+    """
+    return next(STATUSES[base] for base in error.__mro__ if base in STATUSES)
+
+
+def problem_of(error: errors.ServiceError) -> Problem:
+    """Write the problem document of an error."""
+    status = status_of(type(error))
+    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors)
+
+
+def problem_response(error: errors.ServiceError) -> Response:
+    """Answer with the problem document of an error."""
+    problem = problem_of(error)
+    metrics.PROBLEMS.labels(str(problem.status)).inc()
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return _response(problem, headers)
+
+
+async def framework_problem(request: Request, error: Exception) -> Response:
+    """Write the framework's own errors (no such path, wrong method) as problem documents."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    title = str(getattr(error, "detail", "Internal Server Error"))
+    problem = Problem(title=title, status=status, detail=f"{request.method} {request.url.path}", errors=())
+    headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return _response(problem, headers)
+
+
+def _response(problem: Problem, headers: dict[str, str]) -> Response:
+    return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+
+
+def _methods(request: Request) -> list[str]:
+    """Name the methods of a path, over all routes that share it."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    methods = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted(set().union(*methods))

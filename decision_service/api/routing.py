@@ -1,0 +1,124 @@
+"""Parts that all routes share: measuring, problems, the service, reading a body, answering with JSON."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import Depends, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from decision_service import metrics
+from decision_service.api.problems import problem_response
+from decision_service.app import Service
+from decision_service.errors import Invalid, ServiceError, TooLarge, Unavailable
+from decision_service.learning.registry.base import RegistryUnavailable
+from decision_service.log.base import LogUnavailable
+from decision_service.schemas.requests import Body, MomentBody, ShopperId, invalid_fields, parse
+
+SINGLE_LIMIT = 1 << 20
+LIST_LIMIT = 8 << 20
+
+_logger = logging.getLogger(__name__)
+
+BodyType = TypeVar("BodyType", bound=Body)
+
+
+class ServiceRoute(APIRoute):
+    """A route that measures its requests and turns every error into a problem document.
+
+    The route's name is the label ``endpoint`` of the metric.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the framework's handler of a request."""
+        handle, name = super().get_route_handler(), self.name
+        seconds = metrics.SECONDS.labels(name)
+
+        async def answer(request: Request) -> Response:
+            began = time.perf_counter()
+            try:
+                return await handle(request)
+            except Exception as error:
+                return problem_response(_service_error(error, name))
+            finally:
+                seconds.observe(time.perf_counter() - began)
+
+        return answer
+
+
+def _service_error(error: Exception, name: str) -> ServiceError:
+    """Turn any error into one that the caller may see; the cause goes to the log of the process."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _invalid(error)
+    if isinstance(error, LogUnavailable | RegistryUnavailable):
+        _logger.warning("%s: %s", name, error)
+        return Unavailable("the log or the registry cannot be read")
+    _logger.error("%s failed", name, exc_info=error)
+    return ServiceError("an error of the service itself; its log says more")
+
+
+def _invalid(error: RequestValidationError) -> Invalid:
+    """Name the fields of the first part of a request that is wrong: its path, or its query."""
+    details = error.errors()
+    part = details[0]["loc"][0]
+    return invalid_fields({**detail, "loc": detail["loc"][1:]} for detail in details if detail["loc"][0] == part)
+
+
+async def service_of(request: Request) -> Service:
+    """Return the service behind the application."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceOf = Annotated[Service, Depends(service_of)]
+EventPath = Annotated[str, Path(examples=["cart-88213-1"], json_schema_extra={"maxLength": 255})]
+"""Of an id that is too long there is no decision: it is not found rather than invalid."""
+
+ShopperPath = Annotated[ShopperId, Path(examples=["s-42"])]
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """Read a body; of one that is too large the rest is read and dropped, so that the caller sees the answer."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+    if size > limit:
+        raise TooLarge(f"the body has {size} bytes; at most {limit} are read")
+    return b"".join(chunks)
+
+
+async def read_body(request: Request, model: type[BodyType], limit: int = SINGLE_LIMIT) -> BodyType:
+    """Read and validate a body.
+
+    FastAPI would validate the Python objects that it makes of JSON. Bodies are validated as JSON, where a time is
+    text and text is never a number: see decision record 0012.
+    """
+    return parse(model, await read(request, limit))
+
+
+async def read_moment(request: Request) -> MomentBody:
+    """Read the body of a call that needs none: it may hold the time of the call."""
+    return parse(MomentBody, await read(request, SINGLE_LIMIT) or b"{}")
+
+
+async def refuse_repeated_names(request: Request) -> None:
+    """Refuse a query that gives a name twice, since only one of its values could count."""
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if count > 1:
+            raise Invalid.field(name, "is given more than once")
+
+
+def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer with JSON."""
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -1,0 +1,159 @@
+"""Shoppers: their events, preferences and data, and the decisions about them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from decision_service.api.documentation import Answers, Reads, describe
+from decision_service.api.items import read_items, take_items
+from decision_service.api.routing import (
+    ServiceOf,
+    ServiceRoute,
+    ShopperPath,
+    json_response,
+    read_body,
+    refuse_repeated_names,
+)
+from decision_service.errors import Invalid, Unavailable
+from decision_service.queries.timeline import TimelineQuery
+from decision_service.schemas.command_answers import ItemsAnswer
+from decision_service.schemas.preferences import PreferencesAnswer
+from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
+from decision_service.schemas.requests import MomentBody, PreferencesBody, ShopperEventBody, ShopperEventsBody
+
+router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
+
+
+@router.post(
+    "/v1/events",
+    name="events",
+    **describe(
+        "sendShopperEvents",
+        "Send events of shoppers, up to 1,000",
+        Answers(
+            ItemsAnswer,
+            example={"accepted": 2, "results": [{"status": "accepted"}, {"status": "accepted"}]},
+            status=202,
+        ),
+        reads=Reads(
+            ShopperEventsBody,
+            {
+                "events": [
+                    {"shopper_id": "s-42", "type": "product_view", "attributes": {"category": "shoes"}},
+                    {"shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
+                ]
+            },
+        ),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def send_events(request: Request, service: ServiceOf) -> Response:
+    """The next decision about the shopper knows the event.
+
+    One event by itself is accepted as well, with `now` among its fields.
+    """
+    body = await read_items(request, ("shopper_id", "type"))
+    now = await service.now(body)
+    return await take_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
+
+
+@router.get(
+    "/v1/shoppers/{shopper_id:path}/preferences",
+    name="preferences",
+    **describe(
+        "getPreferences",
+        "Return the preferences of a shopper",
+        Answers(PreferencesAnswer),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
+    """The catalogue's defaults stand where the shopper has said nothing."""
+    return json_response(await service.shoppers.read_preferences(shopper_id, service.rulebook.catalogue))
+
+
+@router.put(
+    "/v1/shoppers/{shopper_id:path}/preferences",
+    name="put_preferences",
+    **describe(
+        "putPreferences",
+        "Change the preferences of a shopper",
+        Answers(PreferencesAnswer),
+        reads=Reads(
+            PreferencesBody,
+            {
+                "consent": {"email": False},
+                "quiet_hours": {"from": "22:00", "to": "07:00"},
+                "time_zone": "Europe/Madrid",
+                "locale": "es",
+            },
+        ),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def put_preferences(shopper_id: ShopperPath, request: Request, service: ServiceOf) -> Response:
+    """An absent field keeps its value; null goes back to the catalogue's default. The answer has all preferences."""
+    body = await read_body(request, PreferencesBody)
+    now = await service.now(body)
+    return json_response(await service.shoppers.change_preferences(shopper_id, body, now, service.rulebook.catalogue))
+
+
+@router.get(
+    "/v1/shoppers/{shopper_id:path}/timeline",
+    name="timeline",
+    dependencies=[Depends(refuse_repeated_names)],
+    **describe(
+        "getTimeline",
+        "Return every decision about a shopper with its reason, the latest first",
+        Answers(TimelineAnswer),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def get_timeline(
+    shopper_id: ShopperPath, query: Annotated[TimelineQuery, Query()], service: ServiceOf
+) -> Response:
+    """Each decision has its reason, the status of its send, and its outcomes.
+
+    To get the next page, ask with `before` = `next_before`, until `next_before` is null. An unknown shopper has no
+    decisions.
+    """
+    return json_response(await service.timeline.of(shopper_id, query, await service.now(MomentBody())))
+
+
+# Behind the longer paths: a shopper's id may hold slashes.
+@router.get(
+    "/v1/shoppers/{shopper_id:path}",
+    name="shopper",
+    **describe(
+        "exportShopper",
+        "Export all that is stored about a shopper",
+        Answers(ShopperAnswer),
+        errors=(Invalid, Unavailable),
+    ),
+)
+async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
+    """The preferences, the state that decisions use, the features computed from the state, and all rows of the log.
+
+    The rows are those about the shopper, as they are stored, the latest first. An outcome that was logged before its
+    decision follows the decision.
+    """
+    parts = await service.export.of(shopper_id, service.rulebook, await service.now(MomentBody()))
+    return StreamingResponse(parts, media_type="application/json")
+
+
+@router.delete(
+    "/v1/shoppers/{shopper_id:path}",
+    name="erase",
+    **describe("eraseShopper", "Erase a shopper", Answers(status=204, media_type=None), errors=(Invalid, Unavailable)),
+)
+async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
+    """The state is deleted at once; the rows of the log get a pseudonym and lose attributes and content.
+
+    Nothing is sent to the shopper until new preferences grant a channel again.
+    """
+    await service.erasure.erase(shopper_id, await service.now(MomentBody()))
+    return Response(status_code=204)

@@ -1,0 +1,36 @@
+-- Writes what a batch of rows changes, if it follows the last batch. Returns 1 when it does, 0 when it does not.
+-- After the keys of the store come the shoppers' (KEYS[5] on). After the first four arguments come, per budget day,
+-- its name and what is added to it; then, per shopper, the encoded state (empty: none), the shopper's key, the number of
+-- pending facts that are settled, and their fields.
+local meta, pending, spent, pending_costs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local before, after, catalogue, budget_days = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local next_argument = 5
+local function take()
+  next_argument = next_argument + 1
+  return ARGV[next_argument - 1]
+end
+
+if (redis.call('HGET', meta, 'position') or '0') ~= before then return 0 end
+if catalogue ~= '' then redis.call('HSET', meta, 'catalogue', catalogue) end
+for _ = 1, budget_days do
+  local day = take()
+  local cost = take()
+  redis.call('HINCRBY', spent, day, cost)
+end
+for number = 5, #KEYS do
+  local shopper = KEYS[number]
+  local state = take()
+  local shopper_key = take()
+  local settled = tonumber(take())
+  if state == '' then redis.call('HDEL', shopper, 'b') else redis.call('HSET', shopper, 'b', state) end
+  redis.call('HINCRBY', shopper, 'v', 1)
+  for _ = 1, settled do
+    local field = take()
+    local name = shopper_key .. ' ' .. field
+    if redis.call('HDEL', shopper, field) == 1 then refund(pending_costs, spent, name) end
+    redis.call('ZREM', pending, name)
+  end
+  if redis.call('HEXISTS', shopper, 'b') == 0 and redis.call('HLEN', shopper) == 1 then redis.call('DEL', shopper) end
+end
+redis.call('HSET', meta, 'position', after)
+return 1

@@ -1,0 +1,100 @@
+"""Columns: from anything that NumPy reads to checked arrays, with errors that name row and column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline_eval.errors import BadData, RowLabel
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Labels = NDArray[Any]
+
+TOLERANCE = 1e-6
+"""How far a probability or a sum of probabilities may be from 1: writers of float32 round each by some 1e-7."""
+
+
+def to_floats(values: Any, column: str, first: int = 1) -> FloatArray:
+    """Return a column of numbers of any type as float64; ``first`` is the number of its first row.
+
+    Raises
+    ------
+    BadData
+        Naming row and column of the first value that is no number.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _find_bad_number(values, column, first) from None
+
+
+def _find_bad_number(values: Any, column: str, first: int) -> BadData:
+    for place, value in enumerate(values if np.iterable(values) else [values]):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return BadData(column, f"is {value!r}, no number", row=first + place)
+    return BadData(column, "holds no numbers")
+
+
+def to_names(values: Any, column: str) -> Labels:
+    """Return a column of names or numbers; a column of Python objects becomes text, which NumPy compares faster.
+
+    Raises
+    ------
+    BadData
+        Naming row and column of the first empty value.
+    """
+    names = np.asarray(values)
+    if names.dtype != object:
+        return names
+    for place, name in enumerate(names.ravel().tolist()):
+        if name is None or name != name:  # NaN differs from itself
+            raise BadData(column, "is empty", row=1 + place)
+    return names.astype(str)
+
+
+def check_length(column: Labels, name: str, count: int) -> None:
+    """Refuse a column that does not hold one value per row.
+
+    Raises
+    ------
+    BadData
+        Naming the column.
+    """
+    if column.ndim != 1:
+        raise BadData(name, f"has the shape {column.shape}, must hold one value per row")
+    if len(column) != count:
+        raise BadData(name, f"has {len(column)} values, reward has {count}")
+
+
+def check_range(column: FloatArray, name: str, low: float, high: float, rule: str, first: int) -> None:
+    """Refuse a value outside [low, high], NaN included; ``rule`` says what is allowed.
+
+    Raises
+    ------
+    BadData
+        Naming row and column of the first such value.
+    """
+    # The extremes first, because nearly every block is sound; a NaN makes both of them NaN, and fails.
+    if not (column.min() >= low and column.max() <= high):
+        bad = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
+        raise BadData(name, f"is {column[bad]:.9g}, {rule}", row=first + bad)
+
+
+def check_distribution(probabilities: FloatArray, column: str, row: RowLabel) -> None:
+    """Refuse values that are no probabilities, or do not sum to 1.
+
+    Raises
+    ------
+    BadData
+        Naming row and column.
+    """
+    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
+        raise BadData(column, "holds a value that is no probability", row)
+    total = float(probabilities.sum())
+    if abs(total - 1.0) > TOLERANCE:
+        raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

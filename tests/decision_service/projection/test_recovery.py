@@ -1,0 +1,123 @@
+"""Projection, recovery and verification against the port alone: a log in SQLite, the state store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from decision_service.log.base import NewRow
+from decision_service.log.group_commit import GroupCommit
+from decision_service.log.sql import SqlLog
+from decision_service.projection.projector import Projector
+from decision_service.projection.recovery import StateRecovery
+from decision_service.projection.verification import Verification
+from decision_service.projection.writer import LogWriter
+from decision_service.state.base import StateUnavailable, Withdrawal
+from decision_service.state.shopper_keys import ShopperKeys
+from policies.records.rows import EventRow, OutcomeRow, PreferencesRow
+from policies.shopper.state import ShopperState
+from tests.decision_service.state.memory import Memory, MemoryStateStore
+from tests.factories import NOW
+
+pytestmark = pytest.mark.anyio
+
+KEYS = ShopperKeys(b"salt")
+
+
+@dataclass
+class Projected:
+    """A log, a state store in memory, and the parts between them."""
+
+    log: SqlLog
+    memory: Memory
+    store: MemoryStateStore
+    writer: LogWriter
+    recovery: StateRecovery
+
+    async def verify(self) -> tuple[str, ...]:
+        return (await Verification(self.log, self.store, KEYS).run(patience_s=0.0)).differences
+
+    async def locale(self, shopper_id: str) -> str | None:
+        return (await self.store.read(KEYS.key(shopper_id))).state.locale
+
+
+Open = Callable[[], Projected]
+
+
+@pytest.fixture
+async def open_parts(tmp_path: Path) -> AsyncIterator[Open]:
+    """Open replicas of one log and one store."""
+    memory, opened = Memory(), []
+
+    def open_one() -> Projected:
+        log, store = SqlLog.open(f"sqlite:///{tmp_path}/log.sqlite"), MemoryStateStore(memory)
+        projector = Projector(store, log, KEYS)
+        writer = LogWriter(log, GroupCommit(log), projector)
+        opened.append(Projected(log, memory, store, writer, StateRecovery(store, writer, projector, lambda: NOW)))
+        return opened[-1]
+
+    yield open_one
+    for parts in opened:
+        await parts.writer.close()
+        parts.log.close()
+
+
+async def test_a_store_that_lost_everything_is_brought_up_from_the_log(open_parts: Open) -> None:
+    parts = open_parts()
+    parts.log.append([NewRow(PreferencesRow(NOW, f"s-{number}", locale="es")) for number in range(1_200)])
+    with pytest.raises(StateUnavailable):
+        await parts.locale("s-0")
+    await parts.recovery.restore()
+    assert (await parts.locale("s-0"), await parts.locale("s-1199")) == ("es", "es")
+    assert await parts.recovery.is_whole()
+    assert parts.log.head().incarnation == parts.writer.incarnation == 1
+    assert await parts.verify() == ()
+
+
+async def test_a_store_that_lost_nothing_only_catches_up(open_parts: Open) -> None:
+    one, two = open_parts(), open_parts()
+    await one.recovery.restore()
+    one.log.append([NewRow(PreferencesRow(NOW, "s-1", locale="es"))])
+    await two.recovery.restore()
+    assert (two.log.head().incarnation, await two.locale("s-1")) == (1, "es")
+
+
+async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> None:
+    one, two = open_parts(), open_parts()
+    for parts in (one, two):
+        await parts.recovery.restore()
+    for number in range(20):
+        writer = (one, two)[number % 2].writer
+        await writer.append(NewRow(EventRow(NOW + number, "s-1", "purchase", NOW + number, {"value": 10.0})))
+    for parts in (one, two):
+        await parts.writer.wait_until_contained(parts.log.head().position)
+        assert await parts.verify() == ()
+
+
+async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open) -> None:
+    parts, key = open_parts(), KEYS.key("s-1")
+    await parts.recovery.restore()
+    await parts.store.withdraw([Withdrawal.of(key, "push"), Withdrawal.of(key, "sms")])
+    await parts.writer.append(NewRow(OutcomeRow(NOW, "e", "opt_out", NOW, shopper_id="s-1", channel="push")))
+    await parts.writer.wait_until_contained()
+    folded = (await parts.store.read_folded([key]))[key]
+    assert folded.state.consent == {"push": False}
+    assert [pending.channel for pending in folded.pending if isinstance(pending, Withdrawal)] == ["sms"]
+
+
+async def test_a_state_that_the_log_does_not_fold_to_is_named(open_parts: Open) -> None:
+    parts, key = open_parts(), KEYS.key("s-1")
+    await parts.recovery.restore()
+    await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="es", max_per_week=3)))
+    await parts.writer.wait_until_contained()
+    stored = parts.memory.states[key]
+    parts.memory.states[key] = ShopperState()
+    assert await parts.verify() == ("s-1: is not stored",)
+    parts.memory.states[key] = msgspec.structs.replace(stored, locale="en")
+    parts.memory.states[KEYS.key("nobody")] = stored
+    unknown = f"key {KEYS.key('nobody')}: is stored, but the log knows no such shopper"
+    assert set(await parts.verify()) == {"s-1: locale differ", unknown}

@@ -1,0 +1,84 @@
+"""The answer to a request for a decision: two documents with the same fields in the same order."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from decision_service.schemas.decision_answer import (
+    ActionAnswer,
+    HoldAnswer,
+    SendAnswer,
+    answer,
+    degraded_answer,
+    iso,
+    optional_iso,
+)
+from policies.catalogue.rulebook import Rulebook
+from policies.decide import decide
+from policies.decision_row import decision_row, degraded_row
+from policies.models.rule import rule_policy
+from policies.records.reasons import Reason
+from policies.records.request import Exclusion
+from policies.records.rows import PolicyRecord
+from policies.shopper.state import NEW_SHOPPER
+from tests.factories import NOW, request
+
+FIELDS = [
+    *("event_id", "decision", "hold_reason", "action", "trigger", "send_at", "content", "propensity", "policy"),
+    *("arm", "eligible", "excluded", "attribution_ends_at"),
+]
+"""As they stand in every answer that the log keeps."""
+
+
+@pytest.mark.parametrize("kind", [SendAnswer, HoldAnswer])
+def test_the_fields_and_their_order_are_those_of_the_log(kind: type[msgspec.Struct]) -> None:
+    assert list(kind.__struct_fields__) == FIELDS
+
+
+def test_a_time_is_written_in_utc() -> None:
+    assert iso(NOW) == "2026-11-21T17:00:00Z"
+    assert optional_iso(None) is None
+
+
+def test_a_send_says_what_to_send_and_when(small_rulebook: Rulebook) -> None:
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule_policy(0.0), b"seed")
+    answered = answer(decision, decision_row(decision))
+    assert isinstance(answered, SendAnswer)
+    assert decision.action is not None
+    assert answered.action == ActionAnswer(*decision.action)
+    assert (answered.trigger, answered.eligible, answered.propensity) == ("cart_abandoned", 9, decision.propensity)
+    assert answered.send_at == iso(NOW + decision.action.delay_s)
+    assert answered.content == {"title": "T", "body": "B", "data": {"trigger": "cart_abandoned"}}
+
+
+def test_a_hold_has_a_reason_and_counts_what_was_excluded(small_rulebook: Rulebook) -> None:
+    exclude = (Exclusion(None, "push", None), Exclusion(None, "email", None))
+    decision = decide(request(exclude=exclude), NEW_SHOPPER, small_rulebook, rule_policy(), b"seed")
+    answered = answer(decision, decision_row(decision))
+    assert isinstance(answered, HoldAnswer)
+    assert (answered.hold_reason, answered.eligible, answered.propensity) == ("no_eligible_action", 1, 1.0)
+    reason = Reason.excluded_by_caller.name
+    assert [(part.channel, part.reason, part.count) for part in answered.excluded] == [
+        ("push", reason, 4),
+        ("email", reason, 4),
+    ]
+
+
+def test_a_lost_race_keeps_the_propensity_of_what_was_drawn(small_rulebook: Rulebook) -> None:
+    decision = decide(request(), NEW_SHOPPER, small_rulebook, rule_policy(0.0), b"seed")
+    answered = answer(decision, decision_row(decision, lost_race=True))
+    assert isinstance(answered, HoldAnswer)
+    assert (answered.hold_reason, answered.propensity) == ("lost_race", decision.propensity)
+
+
+def test_nothing_is_drawn_while_the_state_is_away(small_rulebook: Rulebook) -> None:
+    row = degraded_row(request(), small_rulebook, PolicyRecord("rule", 0, "online"), {}, held_out=False)
+    answered = degraded_answer(row)
+    assert isinstance(answered, HoldAnswer)
+    assert (answered.hold_reason, answered.propensity, answered.eligible, answered.excluded) == (
+        "degraded",
+        None,
+        0,
+        [],
+    )

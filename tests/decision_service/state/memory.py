@@ -1,0 +1,200 @@
+"""A state store in memory: the specification of the port, and the proof that a second store can be written."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ulid import ULID
+
+from decision_service.state.base import (
+    FoldedState,
+    NoLongerAllowed,
+    PendingReservation,
+    Reservation,
+    Reserved,
+    StateChanged,
+    StateUnavailable,
+    StateUpdate,
+    StoredState,
+    Withdrawal,
+)
+from decision_service.state.shopper_keys import ShopperKey
+from policies.catalogue.rulebook import millionths
+from policies.rules.budget import BudgetDay, utc_day
+from policies.shopper.state import Send, ShopperState
+
+
+@dataclass
+class Memory:
+    """The states of one log, which several stores share."""
+
+    states: dict[ShopperKey, ShopperState] = field(default_factory=dict)
+    versions: Counter[ShopperKey] = field(default_factory=Counter)
+    pending: dict[tuple[ShopperKey, str], tuple[Reservation | Withdrawal, float]] = field(default_factory=dict)
+    spent: Counter[BudgetDay] = field(default_factory=Counter)
+    position: int | None = None
+    catalogue: int = 0
+    incarnation: int | None = None
+    begun: str | None = None
+
+    def of(self, shopper: ShopperKey) -> list[Reservation | Withdrawal]:
+        return [pending for (key, _), (pending, _) in self.pending.items() if key == shopper]
+
+    def add(self, pending: Reservation | Withdrawal) -> None:
+        self.pending[pending.shopper, pending.attempt] = pending, time.time()
+        self.versions[pending.shopper] += 1
+
+    def drop(self, shopper: ShopperKey, attempt: str) -> None:
+        if self.pending.pop((shopper, attempt), None) is not None:
+            self.versions[shopper] += 1
+
+    def spending_of(self, day: BudgetDay) -> int:
+        sends = [pending.send for pending, _ in self.pending.values() if isinstance(pending, Reservation)]
+        return self.spent[day] + sum(millionths(send.cost) for send in sends if _day(send) == day)
+
+
+def _day(send: Send) -> BudgetDay:
+    return send.channel, utc_day(send.send_at)
+
+
+class MemoryStateStore:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.incarnation: int | None = None
+
+    def _check_trusted(self) -> None:
+        if self.incarnation is None:
+            raise StateUnavailable("the state store has not caught up with the log")
+        if self._memory.incarnation != self.incarnation:
+            self.distrust()
+            raise StateUnavailable("the state store began anew")
+
+    def _read(self, shopper: ShopperKey, position: int, days: Sequence[BudgetDay]) -> StoredState:
+        memory = self._memory
+        state = memory.states.get(shopper, ShopperState())
+        for pending in memory.of(shopper):
+            if isinstance(pending, Reservation):
+                state = state.with_claim(pending.send)
+            else:
+                state = state.without_consent(pending.channel)
+        spent = {day: memory.spending_of(day) for day in days}
+        return StoredState(state, memory.versions[shopper], position, spent)
+
+    async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
+        self._check_trusted()
+        return self._read(shopper, self._memory.position or 0, budget_days)
+
+    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
+        self._check_trusted()
+        memory, send = self._memory, reservation.send
+        if reservation.catalogue < memory.catalogue:
+            return NoLongerAllowed()
+        if reservation.version != memory.versions[reservation.shopper]:
+            return StateChanged(self._read(reservation.shopper, 0, ()))
+        cost, spent = millionths(send.cost), memory.spending_of(_day(send))
+        if cost and reservation.budget is not None and spent + cost > reservation.budget:
+            return NoLongerAllowed()
+        memory.add(reservation)
+        return Reserved()
+
+    async def release(self, reservation: Reservation) -> None:
+        self._memory.drop(reservation.shopper, reservation.attempt)
+
+    async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        self._check_trusted()
+        for withdrawal in withdrawals:
+            self._memory.add(withdrawal)
+
+    async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
+        for withdrawal in withdrawals:
+            self._memory.drop(withdrawal.shopper, withdrawal.attempt)
+
+    async def position(self) -> int:
+        return self._memory.position or 0
+
+    async def read_folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
+        return {
+            shopper: FoldedState(
+                self._memory.states.get(shopper, ShopperState()),
+                tuple(
+                    PendingReservation(pending.attempt, pending.send.event_id)
+                    if isinstance(pending, Reservation)
+                    else pending
+                    for pending in self._memory.of(shopper)
+                ),
+            )
+            for shopper in shoppers
+        }
+
+    async def apply(self, update: StateUpdate) -> bool:
+        memory = self._memory
+        if update.before != (memory.position or 0):
+            return False
+        memory.position = update.after
+        memory.catalogue = update.catalogue or memory.catalogue
+        memory.spent.update(update.spent)
+        for shopper, change in update.shoppers.items():
+            memory.versions[shopper] += 1
+            memory.states.pop(shopper, None)
+            if change.state is not None:
+                memory.states[shopper] = change.state
+            for pending in change.settled:
+                memory.drop(shopper, pending.attempt)
+        return True
+
+    async def shoppers(self) -> AsyncIterator[ShopperKey]:
+        for shopper in {*self._memory.states, *(key for key, _ in self._memory.pending)}:
+            yield shopper
+
+    async def spending(self) -> dict[BudgetDay, int]:
+        return {day: cost for day, cost in self._memory.spent.items() if cost}
+
+    async def prepare(self) -> None:
+        return
+
+    async def is_current(self, incarnation: int) -> bool:
+        return self._memory.incarnation == incarnation
+
+    async def trust(self, incarnation: int) -> None:
+        self.incarnation = incarnation
+
+    def distrust(self) -> None:
+        self.incarnation = None
+
+    async def stored_incarnation(self) -> int | None:
+        return self._memory.incarnation
+
+    async def begin(self, seen: int | None, *, anew: bool = False) -> str | None:
+        memory = self._memory
+        if not anew and memory.begun is not None:
+            return memory.begun
+        if not anew and memory.incarnation != seen:
+            return None
+        if anew or memory.position is None:
+            self._memory.__init__(position=0)  # type: ignore[misc]  # the stores that share it keep their reference
+        for shopper, attempt in list(memory.pending):
+            memory.drop(shopper, attempt)
+        memory.incarnation, memory.begun = None, str(ULID())
+        return memory.begun
+
+    async def complete(self, begun: str, incarnation: int) -> bool:
+        if self._memory.begun != begun:
+            return False
+        self._memory.begun, self._memory.incarnation = None, incarnation
+        await self.trust(incarnation)
+        return True
+
+    async def drop_pending(self, older_than_s: int) -> None:
+        for (shopper, attempt), (_, made_at) in list(self._memory.pending.items()):
+            if made_at <= time.time() - older_than_s:
+                self._memory.drop(shopper, attempt)
+
+    async def drop_budget_days(self, before: int) -> None:
+        for day in [day for day in self._memory.spent if day[1] < before]:
+            del self._memory.spent[day]
+
+    async def close(self) -> None:
+        return

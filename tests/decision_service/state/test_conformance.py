@@ -1,0 +1,253 @@
+"""The laws of the state store, for every implementation of the port.
+
+Reservations by version, rows once and in order, trust only while the store contains the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import pytest
+
+from decision_service.state.base import (
+    NoLongerAllowed,
+    PendingReservation,
+    Reservation,
+    Reserved,
+    ShopperUpdate,
+    StateChanged,
+    StateStore,
+    StateUnavailable,
+    StateUpdate,
+    Withdrawal,
+)
+from decision_service.state.redis import RedisStateStore
+from decision_service.state.shopper_keys import ShopperKey
+from policies.shopper.state import Send, ShopperState
+from tests.conftest import RealRedis
+from tests.decision_service.state.memory import Memory, MemoryStateStore
+from tests.decision_service.state.stores import (
+    DAY,
+    Open,
+    S,
+    apply_one,
+    begin,
+    make_ready,
+    paid_reservation,
+    reservation,
+)
+from tests.factories import NOW
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["redis", "memory"])
+async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
+    """Open stores of one log (or of another one); those of one log share its states."""
+    redis: RealRedis | None = request.getfixturevalue("redis") if request.param == "redis" else None
+    memories: dict[str, Memory] = defaultdict(Memory)
+    opened: list[StateStore] = []
+
+    async def open_one(log: str = "log", *, trusted: bool = True) -> StateStore:
+        opened.append(MemoryStateStore(memories[log]) if redis is None else RedisStateStore.connect(redis.url, log))
+        return await make_ready(opened[-1], trusted=trusted)
+
+    yield open_one
+    for store in opened:
+        await store.close()
+
+
+async def test_a_shopper_never_seen_has_the_empty_state(open_store: Open) -> None:
+    stored = await (await open_store()).read(ShopperKey("nobody"))
+    assert (stored.state, stored.version) == (ShopperState(), 0)
+
+
+async def test_of_many_reservations_on_one_version_one_succeeds(open_store: Open) -> None:
+    one, two = await open_store(), await open_store()
+    answers = await asyncio.gather(
+        *((one, two)[n % 2].reserve(reservation(0, f"e-{n}", unique=str(n))) for n in range(100))
+    )
+    assert sum(isinstance(answer, Reserved) for answer in answers) == 1
+    (send,) = (await one.read(S)).state.sends
+    changed = next(answer for answer in answers if isinstance(answer, StateChanged))
+    assert changed.stored.state.sends == (send,)
+    assert isinstance(await two.reserve(reservation(changed.stored.version, "late")), Reserved)
+
+
+async def test_with_retries_a_cap_of_three_gives_three_reservations(open_store: Open) -> None:
+    stores = [await open_store(), await open_store()]
+
+    async def reserve(number: int) -> bool:
+        store = stores[number % 2]
+        stored = await store.read(S)
+        while len(stored.state.sends) < 3:
+            answer = await store.reserve(reservation(stored.version, f"e-{number}"))
+            if isinstance(answer, Reserved):
+                return True
+            assert isinstance(answer, StateChanged)
+            stored = answer.stored
+        return False
+
+    assert sum(await asyncio.gather(*(reserve(number) for number in range(100)))) == 3
+
+
+async def test_a_released_reservation_is_gone_and_changes_the_version(open_store: Open) -> None:
+    store = await open_store()
+    await store.reserve(reservation(0))
+    await store.release(reservation(0))
+    await store.release(reservation(0))
+    stored = await store.read(S)
+    assert stored.state.sends == ()
+    assert isinstance(await store.reserve(reservation(0)), StateChanged)
+
+
+async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(open_store: Open) -> None:
+    one, two = await open_store(), await open_store()
+    before = await one.read(S)
+    withdrawal = Withdrawal.of(S, "push")
+    await two.withdraw([withdrawal])
+    assert (await one.read(S)).state.consent == {"push": False}
+    answer = await one.reserve(reservation(before.version))
+    assert isinstance(answer, StateChanged)
+    assert answer.stored.state.consent == {"push": False}
+    await one.retract([withdrawal])
+    assert (await two.read(S)).state.consent == {}
+
+
+async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(open_store: Open) -> None:
+    one, two = await open_store(), await open_store()
+    await one.reserve(reservation(0))
+    pending = (await one.read_folded([S]))[S].pending
+    assert pending == (PendingReservation("e/1", "e"),)
+    state = ShopperState().with_send(Send("e", NOW, "m", "push", "c"))
+    shoppers = {S: ShopperUpdate(state, pending)}
+    assert not await one.apply(StateUpdate(3, 5, shoppers))
+    update = StateUpdate(0, 5, shoppers)
+    assert sorted(await asyncio.gather(one.apply(update), two.apply(update))) == [False, True]
+    assert await two.position() == 5
+    assert (await one.read_folded([S]))[S].pending == ()
+    assert (await two.read(S)).state == state
+    await one.drop_pending(0)
+    assert (await two.read(S)).state == state
+
+
+async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> None:
+    one, two = await open_store(), await open_store()
+    answers = await asyncio.gather(*((one, two)[n % 2].reserve(paid_reservation(n)) for n in range(50)))
+    assert sum(isinstance(answer, Reserved) for answer in answers) == 3
+    assert sum(isinstance(answer, NoLongerAllowed) for answer in answers) == 47
+    assert (await one.read(S, [DAY])).spent == {DAY: 90_000}
+    # A critical send has no budget: it costs, but is not refused.
+    assert isinstance(await one.reserve(paid_reservation(100, budget=None)), Reserved)
+    assert (await two.read(S, [DAY])).spent == {DAY: 120_000}
+
+
+async def test_a_released_reservation_is_refunded_once(open_store: Open) -> None:
+    store = await open_store()
+    await store.reserve(paid_reservation(1))
+    await store.release(paid_reservation(1))
+    await store.release(paid_reservation(1))
+    assert (await store.read(S, [DAY])).spent == {DAY: 0}
+
+
+async def test_a_settled_reservation_costs_what_its_row_says_and_no_more(open_store: Open) -> None:
+    store, reserved = await open_store(), paid_reservation(1)
+    await store.reserve(reserved)
+    pending = (await store.read_folded([reserved.shopper]))[reserved.shopper].pending
+    change = ShopperUpdate(ShopperState().with_send(reserved.send), pending)
+    assert await store.apply(StateUpdate(0, 1, {reserved.shopper: change}, {DAY: 30_000}))
+    assert (await store.read(S, [DAY])).spent == {DAY: 30_000}
+    await store.drop_pending(0)
+    assert (await store.read(S, [DAY])).spent == {DAY: 30_000}
+    assert await store.apply(StateUpdate(1, 2, {}, {DAY: -30_000}))
+    assert (await store.read(S, [DAY])).spent == {DAY: 0}
+
+
+async def test_days_long_over_are_forgotten(open_store: Open) -> None:
+    store = await open_store()
+    assert await store.apply(StateUpdate(0, 1, {}, {DAY: 5, ("sms", DAY[1] - 40): 7}))
+    await store.drop_budget_days(DAY[1] - 31)
+    assert (await store.read(S, [DAY, ("sms", DAY[1] - 40)])).spent == {DAY: 5, ("sms", DAY[1] - 40): 0}
+
+
+async def test_a_decision_under_a_catalogue_that_was_replaced_reserves_nothing(open_store: Open) -> None:
+    store = await open_store()
+    assert await store.apply(StateUpdate(0, 1, {}, catalogue=2))
+    assert isinstance(await store.reserve(reservation(0)), NoLongerAllowed)
+    newer = Reservation(S, 0, "e/1", Send("e", NOW, "m", "push", "c"), catalogue=2)
+    assert isinstance(await store.reserve(newer), Reserved)
+
+
+async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Open) -> None:
+    store = await open_store()
+    assert (await store.read(S)).position == 0
+    assert await store.apply(StateUpdate(0, 7, {S: ShopperUpdate(ShopperState(locale="es"))}))
+    stored = await store.read(S)
+    assert (stored.position, stored.state.locale) == (7, "es")
+    assert await store.apply(StateUpdate(7, 8, {S: ShopperUpdate(None)}))
+    assert (await store.read(S)).state == ShopperState()
+
+
+async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> None:
+    store = await open_store()
+    await store.reserve(reservation(0, "id with / in it"))
+    await store.withdraw([Withdrawal.of(S, "sms")])
+    await store.drop_pending(3_600)
+    assert len((await store.read(S)).state.sends) == 1
+    await store.drop_pending(0)
+    stored = await store.read(S)
+    assert (stored.state.sends, stored.state.consent) == ((), {})
+
+
+async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
+    one, other = await open_store("log"), await open_store("other")
+    await one.reserve(reservation(0))
+    assert (await other.read(S)).state.sends == ()
+    await begin(other)
+    assert len((await one.read(S)).state.sends) == 1
+
+
+async def test_an_untrusted_store_answers_nothing(open_store: Open) -> None:
+    store = await open_store(trusted=False)
+    for call in (store.read(S), store.reserve(reservation(0)), store.withdraw([Withdrawal.of(S, "push")])):
+        with pytest.raises(StateUnavailable, match="not caught up"):
+            await call
+
+
+async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open) -> None:
+    """A replica that begins after another one has applied rows must not forget them."""
+    one, two = await open_store(), await open_store()
+    assert await apply_one(one, 0)
+    await begin(one, anew=True)
+    assert await one.position() == 0
+    assert await apply_one(one, 0)
+    await begin(two)
+    assert (await two.position(), (await two.read_folded([S]))[S].state.locale) == (1, "es")
+
+
+async def test_replicas_that_begin_at_once_complete_one_beginning(open_store: Open) -> None:
+    one, two = await open_store(trusted=False), await open_store(trusted=False)
+    first, second = await asyncio.gather(begin(one), begin(two))
+    assert first == second
+    assert await one.complete(first, 1)
+    assert isinstance(await one.reserve(reservation(0)), Reserved)
+    assert not await two.complete(second, 1)
+    assert await two.is_current(1)
+
+
+async def test_who_looked_before_another_completed_must_look_again(open_store: Open) -> None:
+    one, two = await open_store(trusted=False), await open_store(trusted=False)
+    seen = await two.stored_incarnation()
+    assert await one.complete(await begin(one), 1)
+    assert isinstance(await one.reserve(reservation(0)), Reserved)
+    assert await two.begin(seen) is None
+    assert len((await one.read(S)).state.sends) == 1
+
+
+async def test_what_was_spent_does_not_contain_reservations(open_store: Open) -> None:
+    store = await open_store()
+    assert await apply_one(store, 0)
+    assert isinstance(await store.reserve(paid_reservation(1)), Reserved)
+    assert await store.spending() == {DAY: 30_000}

@@ -1,0 +1,148 @@
+"""The Lua scripts against their specification: after any calls, Redis holds what the store in memory holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from decision_service.state.base import (
+    FoldedState,
+    Pending,
+    Reservation,
+    ShopperUpdate,
+    StateStore,
+    StateUpdate,
+    Withdrawal,
+)
+from decision_service.state.redis import RedisStateStore
+from decision_service.state.shopper_keys import ShopperKey
+from policies.rules.budget import BudgetDay, utc_day
+from policies.shopper.state import Send, ShopperState
+from tests.conftest import RealRedis
+from tests.decision_service.state.memory import Memory, MemoryStateStore
+from tests.decision_service.state.stores import begin, make_ready
+from tests.factories import NOW
+
+SHOPPERS = [ShopperKey("s-1"), ShopperKey("s-2")]
+DAYS: list[BudgetDay] = [("sms", utc_day(NOW)), ("sms", utc_day(NOW) + 1)]
+
+namespaces = count()
+
+
+@dataclass
+class Caller:
+    """Makes the same calls of one of the stores; all it returns is what the store answered."""
+
+    store: StateStore
+    reservations: list[Reservation] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+
+    async def reserve(self, shopper: ShopperKey, send: Send, catalogue: int, budget: int | None, stale: bool) -> object:
+        version = -1 if stale else (await self.store.read(shopper)).version
+        attempt = f"{send.event_id}/{len(self.reservations)}"
+        reservation = Reservation(shopper, version, attempt, send, catalogue, budget)
+        self.reservations.append(reservation)
+        result = await self.store.reserve(reservation)
+        return type(result)
+
+    async def release(self, number: int) -> None:
+        if self.reservations:
+            await self.store.release(self.reservations[number % len(self.reservations)])
+
+    async def withdraw(self, shopper: ShopperKey, channel: str) -> None:
+        self.withdrawals.append(Withdrawal(shopper, channel, str(len(self.withdrawals))))
+        await self.store.withdraw(self.withdrawals[-1:])
+
+    async def retract(self, number: int) -> None:
+        if self.withdrawals:
+            await self.store.retract([self.withdrawals[number % len(self.withdrawals)]])
+
+    async def apply(self, shopper: ShopperKey, locale: str | None, settled: int, cost: int, gap: int) -> bool:
+        pending = sorted((await self.store.read_folded([shopper]))[shopper].pending, key=_by_attempt)
+        state = None if locale is None else ShopperState(locale=locale)
+        before = await self.store.position() + gap
+        shoppers = {shopper: ShopperUpdate(state, tuple(pending[:settled]))}
+        catalogue = 2 if locale == "en" else None
+        return await self.store.apply(StateUpdate(before, before + 2, shoppers, {DAYS[0]: cost}, catalogue))
+
+    async def drop_pending(self, older_than_s: int) -> None:
+        await self.store.drop_pending(older_than_s)
+
+    async def begin_and_complete(self, anew: bool) -> bool:
+        incarnation = (await self.store.stored_incarnation() or 0) + 1
+        return await self.store.complete(await begin(self.store, anew=anew), incarnation)
+
+    async def content(self) -> object:
+        """Return everything that the store holds; versions are its own affair."""
+        reads = [replace(await self.store.read(shopper, DAYS), version=0) for shopper in SHOPPERS]
+        folded = await self.store.read_folded(SHOPPERS)
+        pending = [sorted(folded[shopper].pending, key=_by_attempt) for shopper in SHOPPERS]
+        states = [folded[shopper].state for shopper in SHOPPERS]
+        listed = {shopper async for shopper in self.store.shoppers()}
+        kept = {shopper for shopper in SHOPPERS if folded[shopper] != FoldedState(ShopperState())}
+        assert kept <= listed
+        return reads, states, pending, await self.store.spending(), await self.store.position()
+
+
+def _by_attempt(pending: Pending) -> str:
+    return pending.attempt
+
+
+shoppers = st.sampled_from(SHOPPERS)
+sends = st.builds(
+    Send,
+    event_id=st.sampled_from(["e1", "e2"]),
+    send_at=st.sampled_from([NOW, NOW + 86_400]),
+    message=st.just("m"),
+    channel=st.just("sms"),
+    category=st.just("c"),
+    cost=st.sampled_from([0.0, 0.03]),
+)
+calls = st.one_of(
+    st.tuples(
+        st.just(Caller.reserve),
+        shoppers,
+        sends,
+        st.integers(1, 2),
+        st.sampled_from([None, 30_000, 60_000]),
+        st.booleans(),
+    ),
+    st.tuples(st.just(Caller.release), st.integers(0, 3)),
+    st.tuples(st.just(Caller.withdraw), shoppers, st.sampled_from(["sms", "push"])),
+    st.tuples(st.just(Caller.retract), st.integers(0, 3)),
+    st.tuples(
+        st.just(Caller.apply),
+        shoppers,
+        st.sampled_from([None, "es", "en"]),
+        st.integers(0, 3),
+        st.sampled_from([0, 30_000, -30_000]),
+        st.sampled_from([0, 0, 1]),
+    ),
+    st.tuples(st.just(Caller.drop_pending), st.sampled_from([0, 3_600])),
+    st.tuples(st.just(Caller.begin_and_complete), st.booleans()),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=st.lists(calls, max_size=15))
+def test_after_any_calls_redis_holds_what_the_specification_holds(
+    redis: RealRedis, sequence: list[tuple[Callable[..., object], object]]
+) -> None:
+    async def scenario() -> None:
+        in_redis = RedisStateStore.connect(redis.url, f"log-{next(namespaces)}")
+        callers = [Caller(await make_ready(store)) for store in (in_redis, MemoryStateStore(Memory()))]
+        try:
+            for call, *arguments in sequence:
+                answers = [await call(caller, *arguments) for caller in callers]  # type: ignore[misc]
+                assert answers[0] == answers[1]
+                contents = [await caller.content() for caller in callers]
+                assert contents[0] == contents[1]
+        finally:
+            await in_redis.close()
+
+    asyncio.run(scenario())
