@@ -43,7 +43,7 @@ parity: ## Compare offline evaluation with other libraries, in build/parity
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/parity-requirements.txt
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python obp==0.5.7
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.parity $(PARITY_ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.evaluation.parity $(PARITY_ARGS)
 
 coverage: install ## Measure how often intervals contain the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)

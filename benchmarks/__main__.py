@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import markdown
+from benchmarks.page import markdown
 from decision_service.cli.measurements import Measured, facts, write
 
 app = typer.Typer(
-    help="Measures the service; every command writes its results with the facts of the machine.",
+    help="Measure the service. Every command writes its results with the facts of the machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,7 +25,7 @@ Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them a
 
 @app.callback()
 def _commands() -> None:
-    """Keep every benchmark a command of its own."""
+    """Measure the service, the learning and the evaluation."""
 
 
 @app.command()
@@ -38,13 +38,13 @@ def replay(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Does it learn? Real purchases against a business rule and uniform choice, several seeds."""
-    from benchmarks import replay as benchmark
+    """Measure what the service learns from real purchases, against a business rule and uniform choice."""
+    from benchmarks.learning import replay as benchmark
 
     first, _, end = seeds.partition(":")
     results = benchmark.measure(file, limit=limit, seeds=range(int(first), int(end)))
     command = f"python -m benchmarks replay {file.name} --limit {limit} --seeds {seeds}"
-    _give("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
+    _publish("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
 
 
 Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
@@ -57,12 +57,12 @@ def coverage(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """How often do intervals hold the truth? Offline evaluation on worlds whose truth is known."""
-    from benchmarks import coverage as benchmark
+    """Measure how often the intervals of offline evaluation contain the truth, in worlds with known truth."""
+    from benchmarks.evaluation import coverage as benchmark
 
     results = benchmark.measure(repetitions, seed, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks coverage --repetitions {repetitions} --seed {seed}"
-    _give("How often intervals hold the truth", command, results, json, page, seed=seed, repetitions=repetitions)
+    _publish("How often intervals hold the truth", command, results, json, page, seed=seed, repetitions=repetitions)
 
 
 @app.command()
@@ -72,12 +72,12 @@ def fatigue(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Where sends tire: sequential estimators and a bandit one against the truth."""
-    from benchmarks import fatigue as benchmark
+    """Measure the bias of sequential estimators and a bandit estimator where sends tire."""
+    from benchmarks.evaluation import fatigue as benchmark
 
     results = benchmark.measure(repetitions, seed)
     command = f"python -m benchmarks fatigue --repetitions {repetitions} --seed {seed}"
-    _give("Where sends tire", command, results, json, page, seed=seed, repetitions=repetitions)
+    _publish("Where sends tire", command, results, json, page, seed=seed, repetitions=repetitions)
 
 
 @app.command()
@@ -87,12 +87,12 @@ def offers(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """A policy learned on one half of real customers, evaluated on the other."""
-    from benchmarks import offers as benchmark
+    """Learn a policy on one half of real customers, and evaluate it on the other half."""
+    from benchmarks.evaluation import offers as benchmark
 
     results = benchmark.measure(file, halves)
     command = f"python -m benchmarks offers {file.name} --halves {halves}"
-    _give("A policy learned from a randomised log", command, results, json, page, seed=f"0:{halves}")
+    _publish("A policy learned from a randomised log", command, results, json, page, seed=f"0:{halves}")
 
 
 @app.command()
@@ -103,11 +103,13 @@ def open_bandit(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """The Open Bandit sample: what a verdict says of a log that hardly overlaps."""
-    from benchmarks import open_bandit as benchmark
+    """Evaluate on the Open Bandit sample, whose logs hardly overlap with the target."""
+    from benchmarks.evaluation import open_bandit as benchmark
 
     results = benchmark.measure(directory)
-    _give("The Open Bandit sample", "python -m benchmarks open-bandit obp/dataset/obd", results, json, page, seed=None)
+    _publish(
+        "The Open Bandit sample", "python -m benchmarks open-bandit obp/dataset/obd", results, json, page, seed=None
+    )
 
 
 @app.command()
@@ -118,33 +120,33 @@ def scale(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """A log longer than memory: peak memory and time, streamed and from memory."""
-    from benchmarks import scale as benchmark
+    """Measure peak memory and time for a long log, streamed and from memory."""
+    from benchmarks.speed import scale as benchmark
 
     results = benchmark.measure(rows, shoppers, seed)
     command = f"python -m benchmarks scale --rows {rows} --shoppers {shoppers} --seed {seed}"
-    _give("Ten million rows", command, results, json, page, seed=seed)
+    _publish("Ten million rows", command, results, json, page, seed=seed)
 
 
-Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the median over them is told.")]
+Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the result is the median over the rounds.")]
 
 
 @app.command()
 def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
-    """What do the rules cost? 250 joint actions under every rule, beside the policy call."""
-    from benchmarks import stages
+    """Measure the time of all rules over 250 joint actions, beside the policy call."""
+    from benchmarks.speed import stages
 
     results = stages.guardrails(rounds=rounds)
-    _give("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
+    _publish("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
 
 
 @app.command()
 def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
-    """What does the policy call cost? The default policy's distribution over 240 joint actions."""
-    from benchmarks import stages
+    """Measure the time of the default policy's distribution over 240 joint actions."""
+    from benchmarks.speed import stages
 
     results = stages.policy(rounds=rounds)
-    _give("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+    _publish("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
 
 
 @app.command()
@@ -160,15 +162,17 @@ def chaos(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Does any rule break? Many clients on few shoppers, Redis killed under load, the log audited afterwards."""
-    from benchmarks.chaos import run
+    """Stress the service with many clients on few shoppers, kill Redis under load, and audit the log."""
+    from benchmarks import chaos as benchmark
 
-    plan = run.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
-    ran = run.measure(plan, data_dir)
+    plan = benchmark.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
+    outcome = benchmark.measure(plan, data_dir)
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
-    _give("What many clients at once cannot break", f"python -m benchmarks chaos {options}", ran.results, json, page)
-    if ran.broken:
-        typer.echo(f"Broken: {ran.broken}", err=True)
+    _publish(
+        "What many clients at once cannot break", f"python -m benchmarks chaos {options}", outcome.results, json, page
+    )
+    if outcome.broken:
+        typer.echo(f"Broken: {outcome.broken}", err=True)
         raise typer.Exit(1)
 
 
@@ -179,12 +183,12 @@ def simulator(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Measure how fast the simulated world is, and how much memory it takes."""
-    from benchmarks import simulator as benchmark
+    """Measure the speed and the memory of the simulated world."""
+    from benchmarks.speed import simulator as benchmark
 
     results = benchmark.measure(rounds=rounds, seed=seed)
     command = f"python -m benchmarks simulator --rounds {rounds} --seed {seed}"
-    _give("How fast the world is", command, results, json, page, seed=seed, rounds=rounds)
+    _publish("How fast the world is", command, results, json, page, seed=seed, rounds=rounds)
 
 
 @app.command()
@@ -194,12 +198,12 @@ def reinforce(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Train the example, a masked REINFORCE on NotificationEnv-v0, and compare it with random choice."""
-    from benchmarks import reinforce as benchmark
+    """Train a masked REINFORCE agent on NotificationEnv-v0, and compare it with random choice."""
+    from benchmarks.learning import reinforce as benchmark
 
     results = benchmark.measure(episodes=episodes, seed=seed)
     command = f"python -m benchmarks reinforce --episodes {episodes} --seed {seed}"
-    _give("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
+    _publish("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
 
 
 @app.command()
@@ -209,38 +213,43 @@ def calibrate(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Fit the world's click and opt-out intercepts to the published rates; prints what to write down."""
+    """Fit the world's click and opt-out intercepts to the published rates, and print them."""
     from benchmarks import calibration as benchmark
 
-    results = benchmark.results(benchmark.calibrate(shoppers, seed))
+    results = benchmark.to_measurements(benchmark.calibrate(shoppers, seed))
     command = f"python -m benchmarks calibrate --shoppers {shoppers} --seed {seed}"
-    _give("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
+    _publish("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
 
 
 @app.command()
 def triangle(
     logs: Annotated[int, typer.Option(min=1, help="Simulated logs of 20,000 decisions.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
-    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation, two of them to learn what came of it.")] = 5,
+    weeks: Annotated[int, typer.Option(min=2, help="Of each simulation; the last two only record outcomes.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Logs made at once.")] = 2,
+    shoppers: Annotated[
+        int, typer.Option(min=1, help="Of each simulation; fewer make logs of fewer decisions.")
+    ] = 12_000,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Keep each log in this directory, and take from there what is known (unless code changed)."),
+        typer.Option(
+            help="Keep each log in this directory, and read the logs that are there. Delete them when code changes."
+        ),
     ] = None,
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Set simulator, log and offline evaluation against each other: whether intervals hold the simulated truth."""
-    from benchmarks import triangle as benchmark
+    """Measure whether the intervals of offline evaluation contain the simulated truth."""
+    from benchmarks.evaluation import triangle as benchmark
 
-    plan = benchmark.Plan(logs, seed, weeks, workers)
+    plan = benchmark.Plan(logs, seed, weeks, workers, shoppers)
     results = benchmark.measure(plan, benchmark.Archive(keep), lambda part: typer.echo(part, err=True))
-    command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks}"
-    _give("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
+    command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks} --shoppers {shoppers}"
+    _publish("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 
 
-@app.command()
-def deployed(
+@app.command("deployed")
+def deploy(
     logs: Annotated[int, typer.Option(min=2, help="Simulated logs of each scenario.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of the first log.")] = 1,
     shoppers: Annotated[int, typer.Option(min=100)] = 3_000,
@@ -249,21 +258,21 @@ def deployed(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """What does the verdict say where sends tire? Estimates against what a policy earns once it is deployed."""
-    from benchmarks import deployed as benchmark
+    """Compare estimates and verdicts with the reward that a policy earns when it is deployed."""
+    from benchmarks.evaluation import deployed as benchmark
 
     plan = benchmark.Plan(logs, seed, shoppers, weeks)
     results = benchmark.measure(plan, workers, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks deployed --logs {logs} --seed {seed} --shoppers {shoppers} --weeks {weeks}"
-    own = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
-    _give("What the verdict says on the full simulator", command, results, json, page, **own)
+    sizes = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
+    _publish("What the verdict says on the full simulator", command, results, json, page, **sizes)
 
 
-def _give(
-    title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **own: object
+def _publish(
+    title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **settings: object
 ) -> None:
-    """Print a table and write what was asked for."""
-    about = facts(**own)
+    """Print the results as a page, and write the files that the options name."""
+    about = facts(**settings)
     text = markdown(title, command, results, about)
     typer.echo(text)
     if json is not None:

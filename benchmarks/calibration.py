@@ -1,8 +1,9 @@
 """Calibration: the intercepts of clicks and opt-outs at which a weekly broadcast meets the published rates.
 
-What a message does, it does when it is seen; rates are published per send. So the two intercepts of a channel
-are fitted: a broadcast a week at 21 h to shoppers who consented, message drawn at random, 12 weeks. Every round
-moves both intercepts by what the logarithms of the rates still lack; random numbers are the same in every round.
+A message has its effects when it is seen, and published rates are per send. The two intercepts of a channel are
+therefore fitted. The fit simulates 12 weeks with one broadcast per week at 21 h to all shoppers with consent, with
+random messages. Each round adds the missing part of the logarithm of each rate to its intercept. The random numbers
+are the same in every round.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from simulators.parameters import CHANNELS, Channel, ChannelTable
-from simulators.scenario import scenario
-from simulators.shops.broadcast import Broadcast, run
+from simulators.parameters import CHANNELS, ChannelTable, ChannelTraits
+from simulators.scenario import find_scenario
+from simulators.shops.broadcast import Broadcast, run_sender
 from simulators.world.messages import STANDARD
 from simulators.world.tick import Tick
 from simulators.world.world import World
@@ -28,18 +29,18 @@ TARGETS: dict[str, tuple[float, float]] = {
     "sms": (0.075, 0.010),
     "webpush": (0.036, 0.003),
 }
-"""Channel → clicks and opt-outs per send of a weekly broadcast: the research note, section 6, which lies in the
-bands of section 3. In-app has no published rates and is seen by definition: its intercepts are judgement."""
+"""Channel → clicks and opt-outs per send of a weekly broadcast, from the research note, section 6, within the bands
+of its section 3. In-app has no published rates, so its intercepts are judgement."""
 
 _ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A channel as fitted, and the rates per send that it then shows, with standard errors."""
+    """The fitted traits of a channel, and its simulated rates per send with standard errors."""
 
     channel: str
-    traits: Channel
+    traits: ChannelTraits
     clicks: float
     clicks_error: float
     opt_outs: float
@@ -47,33 +48,33 @@ class Fit:
 
 
 def calibrate(shoppers: int, seed: int) -> list[Fit]:
-    """Fit every channel with a target."""
+    """Fit every channel that has published rates."""
     return [_fit(name, *target, shoppers, seed) for name, target in TARGETS.items()]
 
 
 def _fit(name: str, clicks: float, opt_outs: float, shoppers: int, seed: int) -> Fit:
     traits = CHANNELS[name]
     for _ in range(_ROUNDS):
-        shown = rates(name, traits, shoppers, seed)
+        measured = measure_rates(name, traits, shoppers, seed)
         traits = replace(
             traits,
-            intercept=traits.intercept + math.log(clicks / shown.clicks),
-            opt_out=traits.opt_out * opt_outs / shown.opt_outs,
+            intercept=traits.intercept + math.log(clicks / measured.clicks),
+            opt_out=traits.opt_out * opt_outs / measured.opt_outs,
         )
-    return rates(name, traits, shoppers, seed)
+    return measure_rates(name, traits, shoppers, seed)
 
 
-def rates(name: str, traits: Channel, shoppers: int, seed: int) -> Fit:
+def measure_rates(name: str, traits: ChannelTraits, shoppers: int, seed: int) -> Fit:
     """Measure the rates per send of a weekly broadcast on one channel."""
     channels = ChannelTable((name,), (replace(traits, consent=1.0),))
-    repertoire = replace(STANDARD, channels=channels, offered=STANDARD.offered[:, :1], costs=STANDARD.costs[:, :1])
-    world, counts = World(scenario("stationary"), shoppers, seed, repertoire), Counter[str]()
+    messages = replace(STANDARD, channels=channels, offered=STANDARD.offered[:, :1], costs=STANDARD.costs[:, :1])
+    world, counts = World(find_scenario("stationary"), shoppers, seed, messages), Counter[str]()
 
-    def watch(hour: Tick) -> None:
-        for outcomes in hour.outcomes:
+    def on_tick(tick: Tick) -> None:
+        for outcomes in tick.outcomes:
             counts[outcomes.kind] += len(outcomes.tickets)
 
-    run(world, Broadcast(1, (name,)), watch=watch)
+    run_sender(world, Broadcast(1, (name,)), on_tick=on_tick)
     sends, left = counts["delivered"], counts["opt_out"] + counts["complaint"]
     click, out = counts["click"] / sends, left / sends
     return Fit(name, traits, click, _error(click, sends), out, _error(out, sends))
@@ -83,19 +84,19 @@ def _error(rate: float, count: int) -> float:
     return float(np.sqrt(rate * (1 - rate) / count))
 
 
-def results(fits: Sequence[Fit]) -> list[Measured]:
-    """Give what was fitted, and the rates it shows with their 95 % intervals."""
+def to_measurements(fits: Sequence[Fit]) -> list[Measured]:
+    """Return the fitted traits, and the simulated rates with their 95 % intervals."""
     return [
-        measured
+        measurement
         for fit in fits
-        for measured in (
+        for measurement in (
             Measured(f"calibration.{fit.channel}.intercept", fit.traits.intercept, unit="logit"),
             Measured(f"calibration.{fit.channel}.opt_out", fit.traits.opt_out, unit="probability when seen"),
-            _rate(f"calibration.{fit.channel}.clicks", fit.clicks, fit.clicks_error),
-            _rate(f"calibration.{fit.channel}.opt_outs", fit.opt_outs, fit.opt_outs_error),
+            _measure(f"calibration.{fit.channel}.clicks", fit.clicks, fit.clicks_error),
+            _measure(f"calibration.{fit.channel}.opt_outs", fit.opt_outs, fit.opt_outs_error),
         )
     ]
 
 
-def _rate(name: str, rate: float, error: float) -> Measured:
+def _measure(name: str, rate: float, error: float) -> Measured:
     return Measured(name, rate, rate - 1.96 * error, rate + 1.96 * error, "per send")

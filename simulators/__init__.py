@@ -1,1 +1,4 @@
-"""Simulated shoppers, and real purchases replayed among them: worlds with known truth."""
+"""Simulated shoppers with known truth, and replays of real purchases.
+
+Begin with `simulators.world.world.World.step`: it is one hour of the simulated shop.
+"""

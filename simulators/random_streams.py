@@ -1,10 +1,10 @@
-"""Random numbers that belong to what they decide: counter-based streams.
+"""Random numbers as a pure function of what they decide: counter-based streams.
 
-A number is a pure function of (seed, tick, purpose, position); nothing is consumed. So a world without sends
-meets the same visits, moods and baskets as one with them, whatever else happened there, and a number for one
-shopper costs nothing for all others.
+A random number depends only on the seed, the hour, the purpose and the position (for example the number of the
+shopper). Drawing one number changes no other number. A world with sends and a world without sends therefore meet
+the same visits, mental states and baskets, whatever else happened in them.
 
-The generator is SplitMix64, whose n-th output is a hash of ``key + n * golden ratio``: here the position is n.
+The generator is SplitMix64: its n-th output is a hash of ``key + n * golden ratio``. The position is this n.
 
 References
 ----------
@@ -21,7 +21,7 @@ from enum import IntEnum, auto
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from simulators.arrays import FloatArray
 
 _WORD = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15
@@ -32,7 +32,10 @@ _UNIT = 2.0**-53
 
 
 class Purpose(IntEnum):
-    """What a random number decides. Numbers are stable: inserting one changes every trace, appending none."""
+    """What a random number decides.
+
+    Append new members at the end: a member inserted before others changes every simulation.
+    """
 
     next_visit = 0
     browse = auto()
@@ -90,32 +93,32 @@ class RandomStreams:
         self._tick: int | None = None
         self._keys: NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
 
-    def uniforms(self, tick: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
-        """Give numbers in [0, 1) of 53 random bits, shape (purposes, positions)."""
-        if tick != self._tick:
-            self._tick, self._keys = tick, self._keys_at(tick)
+    def uniforms(self, hour: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
+        """Return numbers in [0, 1) with 53 random bits, shape (purposes, positions)."""
+        if hour != self._tick:
+            self._tick, self._keys = hour, self._keys_at(hour)
         bits = positions.astype(np.uint64)
         bits += np.uint64(1)
         bits *= _G64
         bits = bits + self._keys[np.asarray(purposes, dtype=np.intp), None]
-        return np.asarray((_mixed(bits) >> _S11) * _UNIT)
+        return np.asarray((_mix_array(bits) >> _S11) * _UNIT)
 
-    def _keys_at(self, tick: int) -> NDArray[np.uint64]:
-        """Give the keys of all purposes at a tick: hashes, so that streams start far from each other."""
+    def _keys_at(self, hour: int) -> NDArray[np.uint64]:
+        """Return the keys of all purposes in an hour: hashes, so that the streams start far from each other."""
         counter = np.arange(1, len(Purpose) + 1, dtype=np.uint64)
         counter *= _G64
-        counter += np.uint64(_mix((self._root + (tick + 1) * _GAMMA) & _WORD))
-        return _mixed(counter)
+        counter += np.uint64(_mix((self._root + (hour + 1) * _GAMMA) & _WORD))
+        return _mix_array(counter)
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
-        """Give a generator for what is drawn once, before the first tick."""
+        """Return a generator for values that are drawn once, before the first hour."""
         return np.random.Generator(np.random.Philox(key=[self._root, int(purpose)]))
 
 
-def normals(radius: FloatArray, angle: FloatArray) -> FloatArray:
-    """Make standard normal numbers of two independent uniforms each (Box and Muller, 1958).
+def to_normals(radius: FloatArray, angle: FloatArray) -> FloatArray:
+    """Transform two independent uniform numbers into a standard normal one (Box and Muller, 1958).
 
-    >>> round(float(normals(np.array([0.5]), np.array([0.0]))[0]), 4)
+    >>> round(float(to_normals(np.array([0.5]), np.array([0.0]))[0]), 4)
     1.1774
     """
     return np.asarray(np.sqrt(-2.0 * np.log1p(-radius)) * np.cos(2.0 * np.pi * angle))
@@ -127,7 +130,7 @@ def _mix(word: int) -> int:
     return word ^ (word >> 31)
 
 
-def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix_array(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     words ^= words >> _S30
     words *= _M1_64
     words ^= words >> _S27

@@ -1,4 +1,4 @@
-"""Scenarios: named, versioned worlds, as data that is validated when it is made."""
+"""Scenarios: named, versioned descriptions of worlds, validated when they are made."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from types import MappingProxyType
 from simulators.parameters import CHANNELS
 
 CALENDAR_WEEKS = 104
-"""The longest calendar: two years."""
+"""Length of the longest calendar: two years."""
 
 MONDAY = 1_767_571_200
-"""2026-01-05T00:00:00Z, a Monday: where calendars start."""
+"""2026-01-05T00:00:00Z, a Monday: the default start of a calendar."""
 
 _DAY_S = 86_400
 
 
 @dataclass(frozen=True)
 class Promo:
-    """Days on which more shoppers come, orders are easier, and offers are read more willingly.
+    """A promotion: days with more visits, more orders per visit and more clicks on offers.
 
     ``offer_logit`` is added to the click logit of messages of the category ``offer``.
     """
@@ -32,14 +32,14 @@ class Promo:
     offer_logit: float = 0.8
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "first_day", "presence", "orders")
-        _at_least(self, 1, "days")
-        _finite(self, "offer_logit")
+        _require_at_least(self, 0, "first_day", "presence", "orders")
+        _require_at_least(self, 1, "days")
+        _require_finite(self, "offer_logit")
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Days on which a channel delivers nothing: every send bounces."""
+    """Days on which a channel delivers nothing. Every send on it bounces."""
 
     channel: str
     first_day: int
@@ -48,43 +48,43 @@ class Outage:
     def __post_init__(self) -> None:
         if self.channel not in CHANNELS:
             raise ValueError(f"channel must be one of {', '.join(CHANNELS)}, not {self.channel!r}")
-        _at_least(self, 0, "first_day")
-        _at_least(self, 1, "days")
+        _require_at_least(self, 0, "first_day")
+        _require_at_least(self, 1, "days")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One world: what differs from the base is said here, everything else is in `parameters`.
+    """How one world differs from the base, which `parameters` describes.
 
     Attributes
     ----------
     name, version
-        The version counts up whenever the same seed would give another world.
+        The version increases whenever the same seed gives another world than before.
     weeks
         Length of the calendar, 1 to 104.
     start
-        Epoch seconds of its first midnight.
+        Epoch seconds of the first midnight of the calendar.
     visits_per_week
-        Mean of own visits; single shoppers' rates are gamma distributed around it.
+        Mean visits of a shopper that no message caused. The rates of shoppers are gamma distributed around it.
     tolerance, irritability
-        Factors on the sends a week that shoppers tolerate, and on their hazard of opting out.
+        Factors on the sends per week that shoppers tolerate, and on their probability of opting out.
     taste_flip_week
-        The week after which every shopper likes what they disliked; None: never.
+        The week after which every shopper likes the messages that they disliked before; None: never.
     weekly_shock
         Standard deviation, in logits, of a weekly shock on each message category.
     new_shoppers_per_week
-        Shoppers who join each week, as a share of those at the start.
+        Shoppers who join each week, as a share of the shoppers at the start.
     report_lag_h
-        Mean hours by which clicks and orders are reported late; 0: at once.
+        Mean delay, in hours, of the reports of clicks and orders; 0: no delay.
     order_lag
         Factor on the time between a click and its order.
     own_orders
-        Whether shoppers also order by themselves; a replay of real purchases brings its own.
+        Whether shoppers also order without a message. A replay brings real orders instead.
 
     Raises
     ------
     ValueError
-        Naming the field that makes no world.
+        When a field has an impossible value; the message names the field.
 
     Examples
     --------
@@ -115,44 +115,52 @@ class Scenario:
             raise ValueError(f"weeks must lie between 1 and {CALENDAR_WEEKS}, not {self.weeks}")
         if self.start < 0 or self.start % _DAY_S:
             raise ValueError(f"start must be a midnight in epoch seconds, not {self.start}")
-        _at_least(self, 0, "visits_per_week", "weekly_shock", "new_shoppers_per_week", "report_lag_h", "order_lag")
+        _require_at_least(
+            self, 0, "visits_per_week", "weekly_shock", "new_shoppers_per_week", "report_lag_h", "order_lag"
+        )
         for name in ("tolerance", "irritability"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be a number above 0, not {getattr(self, name)}")
         if self.taste_flip_week is not None and not 0 <= self.taste_flip_week <= self.weeks:
             raise ValueError(f"taste_flip_week must lie between 0 and weeks, {self.weeks}, not {self.taste_flip_week}")
-        self._check_spans()
+        self._require_periods_within_calendar()
 
-    def _check_spans(self) -> None:
+    def _require_periods_within_calendar(self) -> None:
         spans: dict[str, tuple[Promo | Outage, ...]] = {"promos": self.promos, "outages": self.outages}
-        for kind, own in spans.items():
-            for number, span in enumerate(own):
+        for kind, periods in spans.items():
+            for number, span in enumerate(periods):
                 if span.first_day + span.days > self.weeks * 7:
                     raise ValueError(f"{kind}.{number} must end within the calendar of {self.weeks} weeks")
 
     @property
     def hours(self) -> int:
-        """Length of the calendar in ticks."""
+        """Length of the calendar in hours, which is its number of ticks."""
         return self.weeks * 168
 
     @property
     def first_hour(self) -> int:
-        """Hour of the week at which the calendar starts: 0 is Monday midnight."""
+        """Hour of the week at which the calendar starts; 0 is Monday midnight."""
         return (self.start - MONDAY) // 3_600 % 168
 
-    def lasting(self, weeks: int) -> Scenario:
-        """Give the same scenario with another length; what no longer fits is refused."""
+    def with_weeks(self, weeks: int) -> Scenario:
+        """Return the same scenario with another length.
+
+        Raises
+        ------
+        ValueError
+            When a promotion, an outage or the flip of tastes does not fit into the new length.
+        """
         return replace(self, weeks=weeks)
 
 
-def _at_least(part: object, least: float, *names: str) -> None:
+def _require_at_least(part: object, least: float, *names: str) -> None:
     for name in names:
         value = getattr(part, name)
         if not least <= value < math.inf:
             raise ValueError(f"{name} must be a number of at least {least}, not {value}")
 
 
-def _finite(part: object, *names: str) -> None:
+def _require_finite(part: object, *names: str) -> None:
     for name in names:
         if not math.isfinite(getattr(part, name)):
             raise ValueError(f"{name} must be a finite number, not {getattr(part, name)}")
@@ -178,16 +186,16 @@ _ALL = (
 )
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
-"""The named scenarios; `fatigue_small`, which is tabular, has a module of its own."""
+"""The named scenarios. The tabular world `fatigue_small` is not among them: see `simulators.envs.fatigue_small`."""
 
 
-def scenario(name: str) -> Scenario:
-    """Give a scenario by name.
+def find_scenario(name: str) -> Scenario:
+    """Return the scenario of a name.
 
     Raises
     ------
     ValueError
-        When there is none of this name.
+        When no scenario has this name.
     """
     if name not in SCENARIOS:
         raise ValueError(f"scenario must be one of {', '.join(SCENARIOS)}, not {name!r}")

@@ -49,7 +49,7 @@ DOORS: dict[str, set[str]] = {
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
     "jinja2": {"policies.catalogue.templates", "offline_eval.reports.html", "decision_service.cli.simulation_page"},
     "fastapi": {"decision_service.api"},
-    "pyarrow": {"offline_eval.logs.tables", "benchmarks.scale"},
+    "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},
     "gymnasium": {"simulators.envs.notification_env", "simulators.envs.reinforce"},
@@ -303,3 +303,9 @@ def import_all(modules: list[str]) -> set[str]:
     program = f"import sys, importlib\nfor name in {modules!r}: importlib.import_module(name)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_no_test_imports_benchmarks() -> None:
+    """Tests run the commands of the benchmarks as a user does; what both need is in tests/reference/."""
+    tests = read_modules("tests")
+    assert [name for name, tree in tests.items() if any(is_within(used, "benchmarks") for used in imports(tree))] == []

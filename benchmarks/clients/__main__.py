@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.running import running
+from benchmarks.running_service import run_service
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "openapi.json"
@@ -105,7 +105,7 @@ def try_clients(clients: list[Client]) -> Iterator[str]:
     for client in clients:
         for command in client.make:
             _run(command)
-    with running() as url:
+    with run_service() as url:
         for client in clients:
             yield f"{client.name}: {_run([*client.decide, url]).strip()}"
 

@@ -142,15 +142,7 @@ def simplify(schema: Any, names: dict[str, str]) -> Any:
         return [simplify(part, names) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {
-        key: {name: simplify(part, names) for name, part in value.items()}
-        if key == "properties"
-        else value
-        if key in ("default", "examples", "enum", "required")
-        else simplify(value, names)
-        for key, value in schema.items()
-        if key != "title"
-    }
+    schema = {key: _simplify_keyword(key, value, names) for key, value in schema.items() if key != "title"}
     if "$ref" in schema:
         schema |= reference(names[schema["$ref"]])
     if "description" in schema:
@@ -164,6 +156,14 @@ def simplify(schema: Any, names: dict[str, str]) -> Any:
     if "anyOf" in schema and all(_is_plain(part) for part in schema["anyOf"]):
         schema = _merge(schema.pop("anyOf")) | schema
     return schema
+
+
+def _simplify_keyword(key: str, value: Any, names: dict[str, str]) -> Any:
+    if key in ("default", "examples", "enum", "required"):
+        return value
+    if key == "properties":
+        return {name: simplify(part, names) for name, part in value.items()}
+    return simplify(value, names)
 
 
 def _is_plain(schema: dict[str, Any]) -> bool:

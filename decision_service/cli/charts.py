@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simulators.experiments.comparison import Estimate
+from simulators.experiments.comparison import MeanEstimate
 
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: readable, searchable, small
@@ -28,7 +28,7 @@ _SETTINGS: dict[Any, Any] = {
 # The palette of Okabe and Ito (2008), for all kinds of colour vision; the policy that the page is about is black.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 
-Series = Mapping[str, Sequence[Estimate]]
+Series = Mapping[str, Sequence[MeanEstimate]]
 _WIDTH = 9.0
 
 

@@ -60,53 +60,49 @@ class RemoteShop:
         """Give the catalogue in force."""
         return Catalogue.from_document(self._call("GET", "/v1/catalog"))
 
-    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
-        """Take changes of consent in."""
-        for wish in wishes:
-            path = f"/v1/shoppers/{quote(wish.shopper_id, safe='')}/preferences"
-            self._call("PUT", path, {"consent": dict(wish.consent), "now": iso(now)})
+    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
+        for change in changes:
+            path = f"/v1/shoppers/{quote(change.shopper_id, safe='')}/preferences"
+            self._call("PUT", path, {"consent": dict(change.consent), "now": iso(now)})
 
-    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Take outcomes in."""
-        for some in _chunks(outcomes):
-            events = [
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
+        for chunk in _chunks(outcomes):
+            items = [
                 {
-                    "event_id": told.event_id,
-                    "feedback_id": f"{told.type}-{told.at:.0f}",
-                    "type": told.type,
-                    "at": iso(told.at),
-                    **({"value": told.value} if told.value else {}),
+                    "event_id": outcome.event_id,
+                    "feedback_id": f"{outcome.type}-{outcome.at:.0f}",
+                    "type": outcome.type,
+                    "at": iso(outcome.at),
+                    **({"value": outcome.value} if outcome.value else {}),
                 }
-                for told in some
+                for outcome in chunk
             ]
-            answer = self._call("POST", "/v1/feedback", {"events": events, "now": iso(now)})
-            _check([each["status"] for each in answer["results"]], {"accepted", "late"})
+            answer = self._call("POST", "/v1/feedback", {"events": items, "now": iso(now)})
+            _check([result["status"] for result in answer["results"]], {"accepted", "late"})
 
-    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
-        """Take what shoppers did in."""
-        for some in _chunks(acts):
-            events = [
+    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
+        for chunk in _chunks(events):
+            items = [
                 {
-                    "shopper_id": act.shopper_id,
-                    "type": act.type,
-                    "at": iso(act.at),
-                    "attributes": dict(act.attributes),
+                    "shopper_id": event.shopper_id,
+                    "type": event.type,
+                    "at": iso(event.at),
+                    "attributes": dict(event.attributes),
                 }
-                for act in some
+                for event in chunk
             ]
-            answer = self._call("POST", "/v1/events", {"events": events, "now": iso(now)})
-            _check([each["status"] for each in answer["results"]], {"accepted"})
+            answer = self._call("POST", "/v1/events", {"events": items, "now": iso(now)})
+            _check([result["status"] for result in answer["results"]], {"accepted"})
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for each arrival, in order."""
-        return [action for some in _chunks(arrivals) for action in self._decide(some)]
+        return [action for chunk in _chunks(arrivals) for action in self._decide(chunk)]
 
     def _decide(self, arrivals: Sequence[Arrival]) -> Iterator[JointAction | None]:
         decisions = [
             {
                 "event_id": arrival.event_id,
                 "shopper_id": arrival.shopper_id,
-                "triggers": [{"type": each.type, "attributes": dict(each.attributes)} for each in arrival.happenings],
+                "triggers": [{"type": each.type, "attributes": dict(each.attributes)} for each in arrival.triggers],
                 "context": dict(arrival.context),
                 "now": iso(arrival.at),
             }
@@ -119,8 +115,7 @@ class RemoteShop:
                 raise ShopRefused("the service lost its state store: this run is no longer comparable")
             yield JointAction(**result["action"]) if result["decision"] == "send" else None
 
-    def reach(self, now: float) -> None:
-        """Let time pass."""
+    def advance_clock(self, now: float) -> None:
         self._call("POST", "/v1/clock", {"now": iso(now)})
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:

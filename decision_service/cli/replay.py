@@ -15,7 +15,12 @@ from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES, policy_without_floor
-from simulators.experiments.comparison import Estimate, Run, difference, realised_difference
+from simulators.experiments.comparison import (
+    MeanEstimate,
+    ShopRun,
+    estimate_difference,
+    estimate_realised_difference,
+)
 from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
 from simulators.replay.replay import Replay
 from simulators.shops.base import Shop
@@ -67,8 +72,8 @@ def _require_triggers(catalogue: Catalogue) -> None:
 
 def _replay_all(
     service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
-) -> list[Run]:
-    """Replay the same purchases to the service and to the baselines, which explore nothing."""
+) -> list[ShopRun]:
+    """Replay the same purchases to the service, the rule and uniform choice; the baselines explore nothing."""
     rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
     shops: list[tuple[str, Shop]] = [("service", service)]
     for name, factory in BASELINES.items():
@@ -78,11 +83,12 @@ def _replay_all(
         tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
         advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
         return [
-            Run.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue) for name, shop in shops
+            ShopRun.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue)
+            for name, shop in shops
         ]
 
 
-def _measure(runs: list[Run]) -> list[Measured]:
+def _measure(runs: list[ShopRun]) -> list[Measured]:
     service, *others = runs
     quarter = service.last_quarter()
     per_decision = [
@@ -105,16 +111,16 @@ def _measure(runs: list[Run]) -> list[Measured]:
     differences = [
         _measure_difference(f"replay.{name}service_minus_{run.name}", estimate(service, run, quarter))
         for run in others
-        for name, estimate in (("", difference), ("realised.", realised_difference))
+        for name, estimate in (("", estimate_difference), ("realised.", estimate_realised_difference))
     ]
     return per_decision + differences + totals
 
 
-def _measure_difference(name: str, estimate: Estimate) -> Measured:
+def _measure_difference(name: str, estimate: MeanEstimate) -> Measured:
     return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
 
 
-def _print(runs: list[Run], results: list[Measured]) -> None:
+def _print(runs: list[ShopRun], results: list[Measured]) -> None:
     console = Console()
     table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
     headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))

@@ -23,12 +23,12 @@ from simulators.experiments.study import (
     Contender,
     Result,
     Study,
-    over_seeds,
+    estimate_over_seeds,
     policy_contender,
     sender_contender,
     shop_contender,
 )
-from simulators.scenario import scenario
+from simulators.scenario import find_scenario
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy, PolicySource
@@ -112,9 +112,9 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
-    world = scenario(options.scenario)
+    world = find_scenario(options.scenario)
     if options.weeks != world.weeks:
-        world = world.lasting(options.weeks)
+        world = world.with_weeks(options.weeks)
     seeds = range(options.seed, options.seed + options.seeds)
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
@@ -181,7 +181,7 @@ def measure(results: list[Result]) -> list[Measured]:
     for name in dict.fromkeys(result.contender for result in results):
         of_contender = [result for result in results if result.contender == name]
         for key, _, unit, number_of in _COLUMNS:
-            mean = over_seeds([number_of(result) for result in of_contender])
+            mean = estimate_over_seeds([number_of(result) for result in of_contender])
             low, high = (mean.low, mean.high) if len(of_contender) > 1 else (None, None)
             measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", mean.value, low, high, unit))
     return measured
@@ -199,7 +199,7 @@ def _print(contenders: list[Contender], results: list[Result]) -> None:
         table.add_column(contender.name, justify="right")
     for _, heading, _, number_of in _COLUMNS:
         cells = (
-            over_seeds([number_of(result) for result in results if result.contender == contender.name]).value
+            estimate_over_seeds([number_of(result) for result in results if result.contender == contender.name]).value
             for contender in contenders
         )
         table.add_row(heading, *(f"{cell:.3f}" for cell in cells))

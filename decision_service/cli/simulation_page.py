@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
 from policies.models.registry import POLICIES
-from simulators.experiments.comparison import Estimate
-from simulators.experiments.study import Result, Study, over_seeds
+from simulators.experiments.comparison import MeanEstimate
+from simulators.experiments.study import Result, Study, estimate_over_seeds
 
 Numbers = NDArray[np.float64]
 Results = Mapping[str, Sequence[Result]]
@@ -74,15 +74,15 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], about: M
 
 def _summarise(policy: str, by_name: Results) -> str:
     def last(name: str) -> float:
-        return over_seeds([result.last_weeks for result in by_name[name]]).value
+        return estimate_over_seeds([result.last_weeks for result in by_name[name]]).value
 
     parts = []
     for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
         if name in by_name and name != policy and last(name) > 0:
             parts.append(f"{last(policy) / last(name):.0%} of {description}")
     compared = f": {', '.join(parts)}" if parts else ""
-    left = over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
-    reach = over_seeds([result.reach for result in by_name[policy]]).value
+    left = estimate_over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
+    reach = estimate_over_seeds([result.reach for result in by_name[policy]]).value
     return (
         f"In the last third of the run it earns {last(policy):.3f} of margin per shopper beyond what comes without any "
         f"notification{compared}. It costs {left:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents are left."
@@ -91,7 +91,7 @@ def _summarise(policy: str, by_name: Results) -> str:
 
 def _cell(values: Sequence[float], form: str) -> tuple[str, str]:
     """Return a mean over seeds, and half of its 95 % interval; "" for the latter with a single seed."""
-    mean = over_seeds(values)
+    mean = estimate_over_seeds(values)
     return f"{mean.value:{form}}", "" if len(values) < 2 else f"{(mean.high - mean.low) / 2:{form}}"
 
 
@@ -119,27 +119,27 @@ def _curves(by_name: Results) -> list[_Section]:
     ]
 
 
-def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[Estimate]:
+def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[MeanEstimate]:
     columns = np.stack([of(result) for result in results])
-    return [over_seeds(column.tolist()) for column in columns.T]
+    return [estimate_over_seeds(column.tolist()) for column in columns.T]
 
 
 def _rate(result: Result, kind: str, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.counts[kind].sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.outcomes[kind].sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _sends(result: Result) -> Numbers:
-    return np.asarray(result.tally.counts["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
+    return np.asarray(result.counts.outcomes["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
 
 
 def _outs(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.withdrawals.sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.withdrawals.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _share(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
     return np.asarray(sends / max(1, sends.sum()))
 
 
@@ -170,8 +170,8 @@ def _split(heading: str, labels: Sequence[str], axes: tuple[int, ...], compared:
 
 
 def _revenue(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.tally.counts["delivered"].sum(axis=axes)
-    return np.asarray(result.tally.revenue.sum(axis=axes) / np.maximum(sends, 1))
+    sends = result.counts.outcomes["delivered"].sum(axis=axes)
+    return np.asarray(result.counts.revenue.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _clicks(result: Result, axes: tuple[int, ...]) -> Numbers:

@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # for the worlds and readers in benchmarks/, which are not installed
+sys.path.insert(0, str(ROOT))  # for benchmarks/ and tests/, which are not installed
 
 import numpy as np  # noqa: E402
 
-from benchmarks import offers, open_bandit  # noqa: E402
+from benchmarks.evaluation import offers, open_bandit  # noqa: E402
 from offline_eval import EvaluationReport, Question, estimate_values, evaluate, make_estimators  # noqa: E402
 from offline_eval.logs.tables.plain import TableLayout, read_batches  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
@@ -27,8 +27,8 @@ OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
 
 def show(report: EvaluationReport) -> None:
     """Print estimates and verdict."""
-    for estimate in report.estimates:
-        say(f"  {estimate.name:12} {estimate.value:8.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
+    for one in report.estimates:
+        say(f"  {one.name:12} {one.value:8.4f}   [{one.low:.4f}, {one.high:.4f}]")
     say(f"  verdict: {report.verdict.level.text}")
     for finding in report.verdict.findings:
         say(f"    {finding.level.text}: {finding.text}")
@@ -40,7 +40,7 @@ def say(line: str) -> None:
 
 
 # %% 1. A CSV of one's own: other column names are mapped
-def own_csv() -> None:
+def evaluate_csv() -> None:
     """Write a small CSV as a shop might have it, and evaluate it."""
     users = np.repeat(np.arange(1_000), 3)
     rows = World.of(1).log(3_000, np.random.default_rng(1))
@@ -60,15 +60,15 @@ def own_csv() -> None:
 
 
 # %% 2. Randomised offers: learn on one half of the customers, evaluate on the other
-def randomised_offers() -> None:
+def evaluate_offers() -> None:
     """Evaluate what our own learner makes of half the log, beside one arm for all."""
     say("2. Randomised offers")
     if not OFFERS.exists():
         say(f"  {OFFERS.name} is not beside the checkout")
         return
-    train, test = offers.half(offers.read_offers(OFFERS), seed=0)
-    chosen = offers.learned(train)(test.contexts)
-    rows = offers.rows_for(test, chosen)
+    train, test = offers.split_customers(offers.read_offers(OFFERS), seed=0)
+    chosen = offers.learn_greedy_arms(train)(test.contexts)
+    rows = offers.weigh(test, chosen)
     channels = np.array([test.space[arm].channel for arm in test.arms.tolist()])
     labelled = type(rows)(**{**{name: getattr(rows, name) for name in _COLUMNS}, "labels": {"channel": channels}})
     report = evaluate(labelled, Question(make_estimators(["ipw", "snipw", "dr"]), by=("channel",)))
@@ -82,18 +82,18 @@ _COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target",
 
 
 # %% 3. Open Bandit: a log that hardly overlaps with the target
-def open_bandit_sample() -> None:
+def evaluate_open_bandit() -> None:
     """Evaluate uniform choice on the women's log of a learning policy."""
     say("3. Open Bandit sample, women")
-    directory = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
-    if directory is None:
+    sample = next(OPEN_BANDIT.glob("*/site-packages/obp/dataset/obd"), None)
+    if sample is None:
         say("  the sample is not unpacked: make parity")
         return
-    show(open_bandit.report_of(directory, "women"))
+    show(open_bandit.evaluate_uniform(sample, "women"))
 
 
 # %% 4. A simulated log: the truth is known
-def simulated_log() -> None:
+def simulate_logs() -> None:
     """Compare with the truth, once where history does not matter and once where sends tire."""
     world = World.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
@@ -105,14 +105,14 @@ def simulated_log() -> None:
     trajectories = tiring.log(2_000, np.random.default_rng(3))
     say(f"  a bandit estimate says {float((trajectories.weight * trajectories.reward).mean()):.4f}")
     report = evaluate_sequential(trajectories, draws=50)
-    for estimate in report.estimates:
-        say(f"  {estimate.name:16} {estimate.value:.4f}   [{estimate.low:.4f}, {estimate.high:.4f}]")
+    for one in report.estimates:
+        say(f"  {one.name:16} {one.value:.4f}   [{one.low:.4f}, {one.high:.4f}]")
     for finding in report.findings:
         say(f"    {finding.level.text}: {finding.text}")
 
 
 if __name__ == "__main__":
-    own_csv()
-    randomised_offers()
-    open_bandit_sample()
-    simulated_log()
+    evaluate_csv()
+    evaluate_offers()
+    evaluate_open_bandit()
+    simulate_logs()

@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from simulators.envs.daily_decisions import HOLD, OBSERVED, SENDS, Days
-from simulators.scenario import Scenario, scenario
+from simulators.envs.daily_decisions import HOLD, OBSERVED, SENDS, DailyDecisions
+from simulators.scenario import Scenario, find_scenario
 
 ENV_ID = "NotificationEnv-v0"
 
@@ -23,7 +23,7 @@ _REWARDS = ("realised", "expected")
 
 
 def observation_space() -> spaces.Box:
-    """Give the space of one shopper's observation."""
+    """Return the space of one shopper's observation."""
     low = np.zeros(OBSERVED, dtype=np.float32)
     low[:2] = -1.0
     return spaces.Box(low, np.ones(OBSERVED, dtype=np.float32))
@@ -33,9 +33,9 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
     """Decide once a day which notification one shopper gets, on which channel and when, or none.
 
     ## Description
-    A shopper of the simulated `World` visits, leaves carts and orders by herself. Every day at 8 h local time the
-    agent may send one of eight messages on one of five channels after one of five delays. Messages can bring clicks
-    and orders; too many of them tire, and a shopper who opts out of a channel is lost to it for good.
+    A shopper of the simulated `World` visits the shop, leaves carts and orders. Every day at 8 h local time the agent
+    can send one of eight messages on one of five channels after one of five delays. Messages can cause clicks and
+    orders. Too many messages tire the shopper, and an opt-out ends the consent to a channel for good.
 
     ## Action space
     `Discrete(201)`. Sends are numbered `(message * 5 + channel) * 5 + delay`; 200 is HOLD.
@@ -46,13 +46,13 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
     | channel | push, email, sms, webpush, inapp |
     | delay | 0, 2, 8, 11, 14 hours: sent at 8, 10, 16, 19, 22 h |
 
-    `info["action_mask"]` (201, int8) is 1 where an action is legal: the channel has consent; HOLD always is. An
-    illegal action sends nothing, as HOLD does, and `info["illegal"]` is then 1.
+    `info["action_mask"]` (201, int8) is 1 for legal actions: sends on channels with consent, and HOLD. An illegal
+    action sends nothing, like HOLD, and `info["illegal"]` is then 1.
 
     ## Observation space
-    `Box(28)`, float32: what a shop can know.
+    `Box(28)`, float32: facts that a shop can know about the shopper.
 
-    | index | what | unit | min | max |
+    | index | observation | unit | min | max |
     |---|---|---|---|---|
     | 0, 1 | day of the week | sine, cosine | -1 | 1 |
     | 2 | time passed | share of the episode | 0 | 1 |
@@ -60,23 +60,23 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
     | 8-12 | sends decided on the last seven days, by channel | sends / 7 | 0 | 1 |
     | 13 | time since the last send; none is 1 | weeks, at most 1 | 0 | 1 |
     | 14 | recent clicks, fading with 28 days | clicks / 10, at most 1 | 0 | 1 |
-    | 15 | recent orders of her own, fading with 90 days | orders / 10, at most 1 | 0 | 1 |
+    | 15 | recent orders without a message, fading with 90 days | orders / 10, at most 1 | 0 | 1 |
     | 16-26 | trigger in the last 24 hours: cart_abandoned, product_viewed, wishlist, price_drop, back_in_stock, low_stock, post_purchase, review_request, replenishment, win_back, welcome | 0 or 1 | 0 | 1 |
     | 27 | device | 1 mobile, 0 desktop | 0 | 1 |
 
     ## Rewards
-    What becomes known in the day after the action, by the API's default weights: .1 per click, .3 of an order's value
-    after a click or an open but at most 20, -4 for an opt-out, -12 for a complaint, less the costs of sends decided
-    (SMS .015, e-mail .0005). Outcomes may belong to sends of earlier days. With `reward="expected"` click, order and
-    opt-out are replaced by their true probabilities when a message is seen: the same mean, much less noise, and
-    nothing that would come after the episode's end is lost.
+    The outcomes of the day after the action, by the API's default weights: .1 per click, .3 of the value of an order
+    after a click or an open but at most 20, -4 for an opt-out, -12 for a complaint, minus the costs of the sends
+    decided (SMS .015, e-mail .0005). Outcomes may belong to sends of earlier days. With `reward="expected"` click,
+    order and opt-out are replaced by their true probabilities when the message is seen: the same mean with much less
+    noise, and outcomes after the end of the episode are not lost.
 
     ## Starting state
-    Monday 8 h, a shopper drawn from the population; `reset(seed=...)` decides who she is and what she will do.
+    Monday 8 h, with a shopper drawn from the population; `reset(seed=...)` decides the shopper's traits and reactions.
 
     ## Episode end
-    Truncated after `weeks` weeks (the last decision is on the last day but one). Never terminated: a shopper who has
-    left every channel still visits, and only HOLD is legal.
+    Truncated after `weeks` weeks; the last decision is on the last day but one. Never terminated: a shopper without
+    any consent still visits, and only HOLD is legal.
 
     ## Arguments
     - `scenario`: name of a scenario, or a `Scenario`. Default `"stationary"`.
@@ -96,34 +96,34 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
         reward: str = "realised",
         render_mode: None = None,
     ) -> None:
-        self._scenario = _checked(scenario, weeks, reward)
+        self._scenario = _resolve_scenario(scenario, weeks, reward)
         self._expected = reward == "expected"
         self.render_mode = render_mode
         self.observation_space = observation_space()  # type: ignore[assignment] # Box is typed by all its kinds
         self.action_space = spaces.Discrete(SENDS + 1)
-        self._days: Days | None = None
+        self._daily: DailyDecisions | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Start an episode with another shopper."""
+        """Begin an episode with another shopper."""
         super().reset(seed=seed)
-        self._days = Days(self._scenario, 1, int(self.np_random.integers(1 << 31)), expected=self._expected)
-        return self._days.observe()[0], self._info(self._days)
+        self._daily = DailyDecisions(self._scenario, 1, int(self.np_random.integers(1 << 31)), expected=self._expected)
+        return self._daily.observe()[0], self._info(self._daily)
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, Info]:
-        """Decide for today and let a day pass."""
-        if self._days is None:
+        """Send for today, and let a day pass."""
+        if self._daily is None:
             raise gymnasium.error.ResetNeeded("call reset before the first step")
-        rewards = self._days.step(np.array([action]))
-        return self._days.observe()[0], float(rewards[0]), False, self._days.has_ended, self._info(self._days)
+        rewards = self._daily.step(np.array([action]))
+        return self._daily.observe()[0], float(rewards[0]), False, self._daily.has_ended, self._info(self._daily)
 
-    def _info(self, days: Days) -> Info:
-        return {"action_mask": days.mask()[0], "illegal": bool(days.illegal[0])}
+    def _info(self, daily: DailyDecisions) -> Info:
+        return {"action_mask": daily.mask()[0], "illegal": bool(daily.illegal[0])}
 
 
 class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
-    """Many shoppers of one world at once; each sub-environment is as in `NotificationEnv`.
+    """Many shoppers of one world at once; each sub-environment is like `NotificationEnv`.
 
-    All episodes end together; the step after that starts new ones (autoreset mode NEXT_STEP).
+    All episodes end together, and the next step begins new ones (autoreset mode NEXT_STEP).
     `info["action_mask"]` has shape (num_envs, 201).
     """
 
@@ -139,7 +139,7 @@ class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[An
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
-        self._scenario = _checked(scenario, weeks, reward)
+        self._scenario = _resolve_scenario(scenario, weeks, reward)
         self._expected = reward == "expected"
         self.num_envs = num_envs
         self.render_mode = render_mode
@@ -147,46 +147,46 @@ class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[An
         self.single_action_space = spaces.Discrete(SENDS + 1)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._days: Days | None = None
+        self._daily: DailyDecisions | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
-        """Start episodes with other shoppers."""
+        """Begin episodes with other shoppers."""
         super().reset(seed=seed)
-        self._days = self._fresh()
-        return self._days.observe(), self._info(self._days)
+        self._daily = self._new_world()
+        return self._daily.observe(), self._info(self._daily)
 
-    def _fresh(self) -> Days:
+    def _new_world(self) -> DailyDecisions:
         seed = int(self.np_random.integers(1 << 31))
-        return Days(self._scenario, self.num_envs, seed, expected=self._expected)
+        return DailyDecisions(self._scenario, self.num_envs, seed, expected=self._expected)
 
     def step(self, actions: NDArray[np.int64]) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
-        """Decide for today for every shopper and let a day pass."""
-        if self._days is None:
+        """Send to every shopper for today, and let a day pass."""
+        if self._daily is None:
             raise gymnasium.error.ResetNeeded("call reset before the first step")
         nobody = np.zeros(self.num_envs, dtype=np.bool_)
-        if self._days.has_ended:
-            self._days = self._fresh()
+        if self._daily.has_ended:
+            self._daily = self._new_world()
             rewards = np.zeros(self.num_envs)
         else:
-            rewards = self._days.step(actions)
-        truncated = np.full(self.num_envs, self._days.has_ended)
-        return self._days.observe(), rewards, nobody, truncated, self._info(self._days)
+            rewards = self._daily.step(actions)
+        truncated = np.full(self.num_envs, self._daily.has_ended)
+        return self._daily.observe(), rewards, nobody, truncated, self._info(self._daily)
 
-    def _info(self, days: Days) -> Info:
-        return {"action_mask": days.mask(), "illegal": days.illegal}
+    def _info(self, daily: DailyDecisions) -> Info:
+        return {"action_mask": daily.mask(), "illegal": daily.illegal}
 
 
-def _checked(world: str | Scenario, weeks: int, reward: str) -> Scenario:
+def _resolve_scenario(scenario: str | Scenario, weeks: int, reward: str) -> Scenario:
     if reward not in _REWARDS:
         raise ValueError(f"reward must be one of {', '.join(_REWARDS)}, not {reward!r}")
-    chosen = scenario(world) if isinstance(world, str) else world
-    return chosen if chosen.weeks == weeks else chosen.lasting(weeks)
+    chosen = find_scenario(scenario) if isinstance(scenario, str) else scenario
+    return chosen if chosen.weeks == weeks else chosen.with_weeks(weeks)
 
 
 def register() -> None:
-    """Make ``gymnasium.make("NotificationEnv-v0")`` and ``make_vec`` know the environment; once is enough.
+    """Register the environment for ``gymnasium.make("NotificationEnv-v0")`` and ``make_vec``.
 
-    Importing this module has done it: ``gymnasium.make("simulators.envs.notification_env:NotificationEnv-v0")``.
+    Importing this module registers it: ``gymnasium.make("simulators.envs.notification_env:NotificationEnv-v0")``.
     """
     if ENV_ID not in gymnasium.registry:
         gymnasium.register(

@@ -1,7 +1,7 @@
 """An example: REINFORCE with an action mask, in NumPy, on ``NotificationEnv-v0``.
 
-The policy is a masked softmax over the 201 actions whose logits are a sum over slots, so that what is learned of
-a channel holds for all its messages and delays: logit(m, c, d) = x·(w_m + w_c + w_d), and x·w_hold for HOLD.
+The policy is a masked softmax over the 201 actions. A logit is a sum over slots, so that the agent learns about a
+channel from all its messages and delays: logit(m, c, d) = x·(w_m + w_c + w_d), and x·w_hold for HOLD.
 
 References
 ----------
@@ -18,15 +18,14 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.arrays import FloatArray
 from simulators.envs.daily_decisions import CHANNELS, DELAYS_H, HOLD, OBSERVED, SENDS, Slots
 from simulators.envs.notification_env import ENV_ID
 from simulators.world.messages import STANDARD
 
-FloatArray = NDArray[np.float64]
-
-_WIDTHS = (len(STANDARD.messages), len(CHANNELS), len(DELAYS_H), 1)
+_WIDTHS = (len(STANDARD.names), len(CHANNELS), len(DELAYS_H), 1)
 _FACTORS = np.zeros((SENDS + 1, sum(_WIDTHS)))
-"""(actions, slot values): which weights an action's logit is made of."""
+"""Which weights are summed for the logit of an action, (actions, slot values)."""
 _SLOTS = Slots.of(np.arange(SENDS))
 _FACTORS[np.arange(SENDS), _SLOTS.messages] = 1.0
 _FACTORS[np.arange(SENDS), _WIDTHS[0] + _SLOTS.channels] = 1.0
@@ -35,30 +34,28 @@ _FACTORS[HOLD, -1] = 1.0
 
 
 class Agent(Protocol):
-    """What chooses actions for many shoppers."""
+    """Chooses actions for N shoppers."""
 
     def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
-        """Give the distribution (N, 201)."""
+        """Return the distributions over the actions, (N, 201)."""
         ...
 
 
-class RandomAgent:
-    """Every legal action alike."""
+class UniformAgent:
+    """Draws every legal action with the same probability."""
 
     def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
-        """Give the distribution (N, 201)."""
         return np.asarray(mask / mask.sum(axis=1, keepdims=True))
 
 
 @dataclass
 class SoftmaxAgent:
-    """The masked softmax; ``weights`` (1 + OBSERVED, slot values)."""
+    """A masked softmax; ``weights`` has shape (1 + OBSERVED, slot values)."""
 
     weights: FloatArray = field(default_factory=lambda: np.zeros((1 + OBSERVED, sum(_WIDTHS))))
 
     def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
-        """Give the distribution (N, 201)."""
-        logits = _with_one(observations) @ self.weights @ _FACTORS.T
+        logits = _add_bias(observations) @ self.weights @ _FACTORS.T
         logits = np.where(mask > 0, logits, -np.inf)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
@@ -66,14 +63,14 @@ class SoftmaxAgent:
     def gradient(
         self, observations: NDArray[np.float32], p: FloatArray, actions: NDArray[np.int64], gain: FloatArray
     ) -> FloatArray:
-        """Give the gradient of Σ gain · log p(action)."""
+        """Return the gradient of Σ gain · log p(action)."""
         surprise = _FACTORS[actions] - p @ _FACTORS
-        return np.asarray(_with_one(observations).T @ (gain[:, None] * surprise))
+        return np.asarray(_add_bias(observations).T @ (gain[:, None] * surprise))
 
 
 @dataclass(frozen=True)
-class Steps:
-    """An episode of all shoppers: observations (T, N, O), distributions, actions and rewards (T, N)."""
+class Episode:
+    """An episode of all shoppers: observations (T, N, O), distributions (T, N, A), actions and rewards (T, N)."""
 
     observations: list[NDArray[np.float32]]
     probabilities: list[FloatArray]
@@ -81,23 +78,23 @@ class Steps:
     rewards: FloatArray
 
 
-def play(env: gymnasium.vector.VectorEnv, agent: Agent, seed: int) -> Steps:
-    """Play an episode with every shopper of the environment."""
+def play(env: gymnasium.vector.VectorEnv, agent: Agent, seed: int) -> Episode:
+    """Play one episode with every shopper of the environment."""
     random = np.random.default_rng(seed)
-    observed, info = env.reset(seed=seed)
+    observation, info = env.reset(seed=seed)
     observations, distributions, actions, rewards = [], [], [], []
     ended = False
     while not ended:
-        p = agent.probabilities(observed, info["action_mask"])
+        p = agent.probabilities(observation, info["action_mask"])
         chosen = (p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1)
         chosen = np.minimum(chosen, HOLD)
-        observations.append(observed)
+        observations.append(observation)
         distributions.append(p)
         actions.append(chosen)
-        observed, reward, _, truncated, info = env.step(chosen)
+        observation, reward, _, truncated, info = env.step(chosen)
         rewards.append(reward)
         ended = bool(truncated.any())
-    return Steps(observations, distributions, actions, np.stack(rewards))
+    return Episode(observations, distributions, actions, np.stack(rewards))
 
 
 def train(
@@ -117,7 +114,7 @@ def train(
     first, second = np.zeros_like(agent.weights), np.zeros_like(agent.weights)
     for episode in range(1, episodes + 1):
         steps = play(env, agent, seed * 1_000_003 + episode)
-        gains = _returns(steps.rewards)
+        gains = _discounted_returns(steps.rewards)
         gains = (gains - gains.mean(axis=1, keepdims=True)) / (gains.std() + 1e-9)
         columns = zip(steps.observations, steps.probabilities, steps.actions, gains, strict=True)
         gradient = sum((agent.gradient(*column) for column in columns), np.zeros_like(agent.weights)) / gains.size
@@ -129,8 +126,8 @@ def train(
     return agent
 
 
-def _returns(rewards: FloatArray, discount: float = 0.8) -> FloatArray:
-    """Give discounted returns (T, N): what a send brings comes within days."""
+def _discounted_returns(rewards: FloatArray, discount: float = 0.8) -> FloatArray:
+    """Return the discounted returns (T, N). The discount is strong, as a send has its effect within days."""
     returns = np.zeros_like(rewards)
     following = np.zeros(rewards.shape[1])
     for day in range(len(rewards) - 1, -1, -1):
@@ -139,8 +136,8 @@ def _returns(rewards: FloatArray, discount: float = 0.8) -> FloatArray:
     return returns
 
 
-def value(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
-    """Give the sum of true expected rewards by shopper (N,) over an episode that was not trained on."""
+def evaluate(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
+    """Return the sum of the true expected rewards by shopper, (N,), over an episode with shoppers of another seed."""
     env = gymnasium.make_vec(
         ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", weeks=weeks, reward="expected"
     )
@@ -149,5 +146,5 @@ def value(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
     return np.asarray(total)
 
 
-def _with_one(observations: NDArray[np.float32]) -> FloatArray:
+def _add_bias(observations: NDArray[np.float32]) -> FloatArray:
     return np.concatenate([np.ones((len(observations), 1)), observations], axis=1)

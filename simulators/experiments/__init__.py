@@ -1,1 +1,1 @@
-"""Experiments: shops in a world, run side by side, counted and compared."""
+"""Experiments: run shops in a world, count their outcomes, and compare them."""

@@ -1,4 +1,4 @@
-"""The courier between a shop and a world: decisions become sends, what happens becomes outcomes, all is recorded."""
+"""The log between a shop and a world: turns decisions into sends, and what happened into outcomes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import reward_of
 from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
-from simulators.parameters import warmth
+from simulators.arrays import Indices
+from simulators.parameters import trigger_warmth
 from simulators.shops.base import Arrival, Outcome
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import ExpectedReward
-from simulators.world.tick import Rows, Tick, TickOutcomes
+from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.world import World
-from simulators.world.world_state import seconds
+from simulators.world.world_state import epoch_seconds
 
 
 @dataclass
 class DecisionOutcomes:
-    """What became of one decision.
+    """One decision and its outcomes.
 
-    ``reached`` tells whether the send was delivered; ``expected`` is its reward with click, order and opt-out
-    replaced by their true probabilities at the moment when it was seen: the same mean without their noise.
+    Attributes
+    ----------
+    delivered
+        Whether the send was delivered.
+    expected
+        The reward with click, order and opt-out replaced by their true probabilities when the message was seen: the
+        same mean as the realised reward, without the noise of the reactions.
     """
 
     event_id: str
@@ -35,29 +41,28 @@ class DecisionOutcomes:
     shopper: str
     action: JointAction | None
     outcomes: list[Outcome] = field(default_factory=list)
-    reached: bool = False
+    delivered: bool = False
     expected: float = 0.0
 
     def reward(self, catalogue: Catalogue) -> float:
-        """Give the realised reward; a hold, or a send that never left, has none."""
-        if self.action is None or not self.reached:
+        """Return the realised reward; 0 for HOLD and for a send that was not delivered."""
+        if self.action is None or not self.delivered:
             return 0.0
-        rows = [OutcomeRow(each.at, "", each.type, each.at, each.value) for each in self.outcomes]
+        rows = [OutcomeRow(outcome.at, "", outcome.type, outcome.at, outcome.value) for outcome in self.outcomes]
         cost = catalogue.channels[self.action.channel].cost + catalogue.messages[self.action.message].cost
         return reward_of(rows, catalogue.reward, cost).reward
 
-    def had(self, kind: str) -> bool:
-        """Tell whether an outcome of a type came."""
+    def has_outcome(self, kind: str) -> bool:
         return any(outcome.type == kind for outcome in self.outcomes)
 
 
 class DecisionLog:
-    """Carries sends into a world and outcomes out of it.
+    """Carries sends into a world and outcomes out of it, and records both.
 
     Parameters
     ----------
     world
-        Made with ``Repertoire.of(rulebook)``, so that numbers mean the same.
+        A world with the messages ``Messages.of(rulebook)``, so that world and catalogue number messages alike.
     """
 
     def __init__(self, world: World, rulebook: Rulebook) -> None:
@@ -65,61 +70,62 @@ class DecisionLog:
         self._messages = {name: number for number, name in enumerate(rulebook.space.messages)}
         self._channels = {name: number for number, name in enumerate(rulebook.space.channels)}
         self._numbers: dict[JointAction | None, int] = {rulebook.space[n]: n for n in range(len(rulebook.space))}
-        self._worth = ExpectedReward.of(rulebook)
-        self._answered = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
+        self._expected_reward = ExpectedReward.of(rulebook)
+        self._triggers_of = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
         self.records: list[DecisionOutcomes] = []
 
     def send(
         self, arrivals: Sequence[Arrival], actions: Sequence[JointAction | None], shoppers: Sequence[int]
     ) -> Sends | None:
-        """DecisionOutcomes decisions and hand the sends to the world; give those, None for none."""
+        """Record decisions, hand their sends to the world, and return the sends; None for none."""
         first = len(self.records)
         self.records += [
             DecisionOutcomes(arrival.event_id, arrival.at, arrival.shopper_id, action)
             for arrival, action in zip(arrivals, actions, strict=True)
         ]
-        drawn = [(first + n, shoppers[n], action) for n, action in enumerate(actions) if action is not None]
-        if not drawn:
+        chosen = [(first + n, shoppers[n], action) for n, action in enumerate(actions) if action is not None]
+        if not chosen:
             return None
         sends = Sends(
-            tickets=np.array([ticket for ticket, _, _ in drawn]),
-            shoppers=np.array([shopper for _, shopper, _ in drawn]),
-            messages=np.array([self._messages[action.message] for _, _, action in drawn]),
-            channels=np.array([self._channels[action.channel] for _, _, action in drawn]),
-            delays_h=np.array([action.delay_s / 3_600.0 for _, _, action in drawn]),
-            warmth=np.array([self._warmth(arrivals[ticket - first], action) for ticket, _, action in drawn]),
+            tickets=np.array([ticket for ticket, _, _ in chosen]),
+            shoppers=np.array([shopper for _, shopper, _ in chosen]),
+            messages=np.array([self._messages[action.message] for _, _, action in chosen]),
+            channels=np.array([self._channels[action.channel] for _, _, action in chosen]),
+            delays_h=np.array([action.delay_s / 3_600.0 for _, _, action in chosen]),
+            warmth=np.array([self._warmth(arrivals[ticket - first], action) for ticket, _, action in chosen]),
         )
         self._world.send(sends)
         return sends
 
     def _warmth(self, arrival: Arrival, action: JointAction) -> float:
-        """Give how welcome a message is on the warmest of the occasions that it answers."""
-        answered = self._answered[action.message]
-        return max((warmth(each.type) for each in arrival.happenings if each.type in answered), default=0.0)
+        """Return the largest warmth of the arrival's triggers that the message answers."""
+        answered = self._triggers_of[action.message]
+        warmths = (trigger_warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
+        return max(warmths, default=0.0)
 
-    def outcomes(self, hour: Tick) -> list[Outcome]:
-        """Give what became known in an hour, in the order of time within each type."""
-        told = [each for outcomes in hour.outcomes for each in self._told(outcomes)]
-        for tickets, chances in hour.chances:
-            numbers = self._rows(tickets)
-            rewards = (chances.joint() * self._worth.seen[numbers]).sum(axis=(1, 2, 3))
+    def collect_outcomes(self, tick: Tick) -> list[Outcome]:
+        """Record what became known in an hour, and return its outcomes; in the order of time within each type."""
+        outcomes = [outcome for of_type in tick.outcomes for outcome in self._record(of_type)]
+        for tickets, chances in tick.chances:
+            numbers = self._action_numbers(tickets)
+            rewards = (chances.joint() * self._expected_reward.seen[numbers]).sum(axis=(1, 2, 3))
             for ticket, reward in zip(tickets.tolist(), rewards.tolist(), strict=True):
                 self.records[ticket].expected = reward
-        return told
+        return outcomes
 
-    def _rows(self, tickets: Rows) -> Rows:
-        """Give the joint action numbers of sends."""
+    def _action_numbers(self, tickets: Indices) -> Indices:
+        """Return the joint action numbers of sends."""
         return np.array([self._numbers[self.records[ticket].action] for ticket in tickets.tolist()])
 
-    def _told(self, outcomes: TickOutcomes) -> list[Outcome]:
-        values = np.zeros(len(outcomes.tickets)) if outcomes.values is None else outcomes.values
-        given = []
-        for ticket, at, value in zip(outcomes.tickets.tolist(), outcomes.at.tolist(), values.tolist(), strict=True):
+    def _record(self, of_type: TickOutcomes) -> list[Outcome]:
+        values = np.zeros(len(of_type.tickets)) if of_type.values is None else of_type.values
+        outcomes = []
+        for ticket, at, value in zip(of_type.tickets.tolist(), of_type.at.tolist(), values.tolist(), strict=True):
             record = self.records[ticket]
-            told = Outcome(record.event_id, outcomes.kind, seconds(self._world.scenario, at), value)
-            record.outcomes.append(told)
-            if outcomes.kind in ARRIVALS:
-                record.reached = True
-                record.expected = float(self._worth.unseen[self._numbers[record.action]])
-            given.append(told)
-        return given
+            outcome = Outcome(record.event_id, of_type.kind, epoch_seconds(self._world.scenario, at), value)
+            record.outcomes.append(outcome)
+            if of_type.kind in ARRIVALS:
+                record.delivered = True
+                record.expected = float(self._expected_reward.unseen[self._numbers[record.action]])
+            outcomes.append(outcome)
+        return outcomes

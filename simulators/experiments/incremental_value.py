@@ -1,33 +1,29 @@
-"""The true value of what a shop did: the margin of its shoppers, less that of their twins who got nothing."""
+"""The incremental value of a shop: the margin of its shoppers minus the margin of the same shoppers without sends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from simulators.arrays import FloatArray
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends, run
+from simulators.shops.broadcast import NoSends, run_sender
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class Value:
-    """Incremental margin: of orders, less the costs of sends, less what comes without any send.
+class IncrementalValue:
+    """Incremental margin: margin of orders minus costs of sends, minus the margin without any send.
 
     Attributes
     ----------
     realised
-        (N,), from the orders themselves, per shopper.
+        From the orders themselves, by shopper, (N,).
     expected
-        (N,), every order replaced by its true probability times the mean order value, along the path that
-        the shop took: the same mean without the noise of rare orders.
+        Every order replaced by its true probability times the mean order value, along the path that the shop took,
+        by shopper, (N,): the same mean without the noise of rare orders.
     weekly
-        (weeks,), expected, per shopper.
+        The expected value per shopper by week, (weeks,).
     """
 
     realised: FloatArray
@@ -35,35 +31,35 @@ class Value:
     weekly: FloatArray
 
     @classmethod
-    def of(cls, world: World, twin: World) -> Value:
-        """Compare a world with its twin: same scenario, seed and shoppers, nothing sent.
+    def of(cls, world: World, twin: World) -> IncrementalValue:
+        """Compare a world with its twin: the same scenario, seed and shoppers, without sends.
 
         Raises
         ------
         ValueError
-            When the two are not at the same hour of the same scenario.
+            When the two worlds are not in the same hour of the same scenario.
         """
-        if (world.scenario, world.tick, len(world.population)) != (twin.scenario, twin.tick, len(twin.population)):
+        if (world.scenario, world.hour, len(world.population)) != (twin.scenario, twin.hour, len(twin.population)):
             raise ValueError("twin must be at the same hour of the same scenario with as many shoppers")
-        own, other = world.ledger, twin.ledger
+        margins, without = world.margins, twin.margins
         return cls(
-            realised=own.realised - other.realised,
-            expected=own.expected - other.expected,
-            weekly=(own.weekly_expected - other.weekly_expected) / len(world.population),
+            realised=margins.realised - without.realised,
+            expected=margins.expected - without.expected,
+            weekly=(margins.weekly_expected - without.weekly_expected) / len(world.population),
         )
 
     def per_shopper(self) -> float:
-        """Give the expected value per shopper over the run."""
+        """Return the expected value per shopper over the run."""
         return float(self.expected.mean())
 
 
-def twin(scenario: Scenario, shoppers: int, seed: int, repertoire: Messages) -> World:
-    """Let a world pass to whose shoppers nothing is sent."""
-    world = World(scenario, shoppers, seed, repertoire)
-    run(world, NoSends())
+def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -> World:
+    """Return a world that ran to the end of its calendar without sends."""
+    world = World(scenario, shoppers, seed, messages)
+    run_sender(world, NoSends())
     return world
 
 
-def regret(value: Value, best: Value) -> float:
-    """Give what a policy lost per shopper against another, usually the oracle, on the same random numbers."""
+def regret(value: IncrementalValue, best: IncrementalValue) -> float:
+    """Return the loss of a policy per shopper against another policy, usually the oracle, on the same seed."""
     return best.per_shopper() - value.per_shopper()

@@ -1,7 +1,8 @@
-"""A simulation: a shop deals with the shoppers of a world, hour by hour.
+"""A simulation: a shop and the shoppers of a world, hour by hour.
 
-In each tick the shop is told of consent, then of outcomes, then of what shoppers did; at midnight the clock is
-set; then it decides for every shopper to whom something happened, once for all that happened at once.
+In each hour the shop gets the changes of consent, then the outcomes, then the shoppers' events. At midnight the
+clock advances, and the shop publishes what it has learned. Then the shop makes one decision for every shopper who
+has at least one trigger in this hour.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from policies.records.rows import Scalar
 from simulators.experiments.counts import Counts
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.parameters import PRODUCT_CATEGORIES
-from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, Trigger, shopper_id
+from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger, shopper_id
 from simulators.world.tick import Tick
 from simulators.world.world import World
-from simulators.world.world_state import seconds
+from simulators.world.world_state import epoch_seconds
 
 _PRODUCTS = {
     "shoes": ("Runner 3", 89.9),
@@ -25,104 +26,110 @@ _PRODUCTS = {
     "accessories": ("Leather belt", 39.5),
     "home": ("Wool throw", 64.0),
 }
-"""Product and price by category: what templates are filled with."""
+"""Category → product and price, for the templates."""
 
 
 class Simulation:
-    """Drives one shop through one world.
+    """Runs one shop in one world.
 
     Parameters
     ----------
     shop
-        What decides. Over HTTP it must be fresh.
+        The shop that decides. A service over HTTP must be fresh.
     world
-        Made with ``Repertoire.of(rulebook)``.
+        A world with the messages ``Messages.of(rulebook)``.
     rulebook
-        The shop's catalogue: triggers that it lacks do not ask.
+        The shop's catalogue. Triggers that the catalogue does not have make no arrivals.
     name
-        Starts every event id, so that draws belong to the run.
+        Begins every event id, so that the draws differ between runs of different names.
     """
 
     def __init__(self, shop: Shop, world: World, rulebook: Rulebook, name: str) -> None:
         self._shop = shop
         self._world = world
-        self._known = frozenset(rulebook.catalogue.triggers)
+        self._known_triggers = frozenset(rulebook.catalogue.triggers)
         self._name = name
-        self._courier = DecisionLog(world, rulebook)
-        self.tally = Counts(world.scenario.weeks, world.repertoire)
+        self._decision_log = DecisionLog(world, rulebook)
+        self.counts = Counts(world.scenario.weeks, world.messages)
 
     @property
     def records(self) -> list[DecisionOutcomes]:
-        """Every decision with what became of it, in order."""
-        return self._courier.records
+        """Every decision with its outcomes, in the order of the decisions."""
+        return self._decision_log.records
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
-        """Run to the calendar's end; ``progress`` hears of each hour."""
-        while self._world.tick < self._world.scenario.hours:
+        """Run to the end of the calendar; ``progress`` is called with 1 after each hour."""
+        while self._world.hour < self._world.scenario.hours:
             self.step()
             progress(1)
         return self.records
 
     def step(self) -> None:
-        """Let an hour pass, tell the shop what it brought, and let it decide."""
-        hour, now = self._world.step(), self._world.now
-        if wishes := self._wishes(hour):
-            self._shop.wishes(wishes, now)
-        if outcomes := self._courier.outcomes(hour):
-            self._shop.tell(outcomes, now)
-        self.tally.saw(hour)
-        if acts := self._acts(hour):
-            self._shop.saw(acts, now)
-        if self._world.tick % 24 == 0:
-            self._shop.reach(now)
-        if happened := self._happened(hour):
-            shoppers = sorted(happened)
-            arrivals = [self._arrival(shopper, happened[shopper], now) for shopper in shoppers]
-            sends = self._courier.send(arrivals, self._shop.decide(arrivals), shoppers)
-            if sends is not None:
-                self.tally.sent(self._world.tick, sends)
+        """Let one hour pass: report to the shop what happened, and let the shop decide."""
+        tick, now = self._world.step(), self._world.now
+        if changes := self._consent_changes(tick):
+            self._shop.change_consent(changes, now)
+        if outcomes := self._decision_log.collect_outcomes(tick):
+            self._shop.record_outcomes(outcomes, now)
+        self.counts.record_tick(tick)
+        if events := self._events(tick):
+            self._shop.record_events(events, now)
+        if self._world.hour % 24 == 0:
+            self._shop.advance_clock(now)
+        if triggers := self._triggers_by_shopper(tick):
+            self._decide(triggers, now)
 
-    def _wishes(self, hour: Tick) -> list[ConsentChange]:
-        names, consent = self._world.repertoire.channels.names, self._world.population.consent
+    def _decide(self, triggers: Mapping[int, list[SimulatedTrigger]], now: float) -> None:
+        shoppers = sorted(triggers)
+        arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in shoppers]
+        sends = self._decision_log.send(arrivals, self._shop.decide(arrivals), shoppers)
+        if sends is not None:
+            self.counts.record_sends(self._world.hour, sends)
+
+    def _consent_changes(self, tick: Tick) -> list[ConsentChange]:
+        channels, consent = self._world.messages.channels, self._world.population.consent
         joined = [
-            ConsentChange(shopper_id(shopper), dict(zip(names, consent[shopper].tolist(), strict=True)))
-            for shopper in hour.joined.tolist()
+            ConsentChange(shopper_id(shopper), dict(zip(channels.names, consent[shopper].tolist(), strict=True)))
+            for shopper in tick.joined.tolist()
         ]
-        apps = [name for name, own in zip(names, self._world.repertoire.channels.of_app, strict=True) if own]
-        gone = [ConsentChange(shopper_id(shopper), dict.fromkeys(apps, False)) for shopper in hour.uninstalled.tolist()]
-        return joined + gone
+        of_app = [name for name, is_of_app in zip(channels.names, channels.of_app, strict=True) if is_of_app]
+        uninstalled = [
+            ConsentChange(shopper_id(shopper), dict.fromkeys(of_app, False)) for shopper in tick.uninstalled.tolist()
+        ]
+        return joined + uninstalled
 
-    def _acts(self, hour: Tick) -> list[ShopperEvent]:
-        acts = []
-        for events in hour.events:
+    def _events(self, tick: Tick) -> list[ShopperEvent]:
+        scenario, shopper_events = self._world.scenario, []
+        for events in tick.events:
             for row, (shopper, at) in enumerate(zip(events.shoppers.tolist(), events.at.tolist(), strict=True)):
                 attributes: dict[str, Scalar] = {}
                 if events.category is not None:
                     attributes["category"] = PRODUCT_CATEGORIES[events.category[row]]
                 if events.values is not None:
                     attributes["value"] = float(events.values[row])
-                acts.append(
-                    ShopperEvent(shopper_id(shopper), events.kind, seconds(self._world.scenario, at), attributes)
+                shopper_events.append(
+                    ShopperEvent(shopper_id(shopper), events.kind, epoch_seconds(scenario, at), attributes)
                 )
-        return acts
+        return shopper_events
 
-    def _happened(self, hour: Tick) -> Mapping[int, list[Trigger]]:
-        happened: dict[int, list[Trigger]] = defaultdict(list)
-        for triggers in hour.triggers:
-            if triggers.kind in self._known:
+    def _triggers_by_shopper(self, tick: Tick) -> Mapping[int, list[SimulatedTrigger]]:
+        by_shopper: dict[int, list[SimulatedTrigger]] = defaultdict(list)
+        for triggers in tick.triggers:
+            if triggers.kind in self._known_triggers:
                 for row, shopper in enumerate(triggers.shoppers.tolist()):
-                    number = None if triggers.category is None else int(triggers.category[row])
-                    happened[shopper].append(Trigger(triggers.kind, _attributes(triggers.kind, number)))
-        return happened
+                    category = None if triggers.category is None else int(triggers.category[row])
+                    trigger = SimulatedTrigger(triggers.kind, _attributes(triggers.kind, category))
+                    by_shopper[shopper].append(trigger)
+        return by_shopper
 
-    def _arrival(self, shopper: int, happenings: list[Trigger], now: float) -> Arrival:
-        # Of two that are alike only the first counts: a request names each trigger once.
-        distinct = {each.type: each for each in reversed(happenings)}
+    def _arrival(self, shopper: int, triggers: list[SimulatedTrigger], now: float) -> Arrival:
+        # A request names each trigger once: of two triggers of one type only the first counts.
+        by_type = {trigger.type: trigger for trigger in reversed(triggers)}
         device = "mobile" if self._world.population.mobile[shopper] else "desktop"
         return Arrival(
-            event_id=f"{self._name}-{self._world.tick}-{shopper}",
+            event_id=f"{self._name}-{self._world.hour}-{shopper}",
             shopper_id=shopper_id(shopper),
-            happenings=tuple(distinct[kind] for kind in sorted(distinct)),
+            triggers=tuple(by_type[kind] for kind in sorted(by_type)),
             at=now,
             context={"device": device},
         )

@@ -1,1 +1,1 @@
-"""The replay: real purchases, simulated responses."""
+"""Replays of real purchases with simulated reactions."""

@@ -1,4 +1,4 @@
-"""Real purchases: transactions read from a file, in time order."""
+"""Real purchases, read from a file of transactions, in time order."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a file holds what.
+    """The headers of a file's columns.
 
-    A line is worth quantity × price; without a column for the quantity, the price alone, so that files with
-    one line and one total per order are read as well. Without an order column every line is an order.
+    The value of a line is quantity × price; without a quantity column it is the price alone, so that files with one
+    line and one total per order can be read too. Without an order column every line is an order.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class Columns:
 
     @property
     def named(self) -> list[str]:
-        """The headers that a file must have."""
+        """The headers that the file must have."""
         columns = (self.order, self.shopper, self.quantity, self.price, self.time, self.product)
         return [column for column in columns if column is not None]
 
@@ -50,12 +50,12 @@ UCI = Columns("InvoiceNo", "CustomerID", "InvoiceDate", "UnitPrice", "Quantity",
 
 
 class PurchasesUnreadable(ValueError):
-    """The file holds no transactions that are understood; the text says where and why."""
+    """The file cannot be read as transactions; the text says where and why."""
 
 
 @dataclass(frozen=True)
 class Purchase:
-    """One invoice of one shopper: ``at`` in epoch seconds (the shop's local time taken as UTC), its value."""
+    """One order of one shopper; ``at`` in epoch seconds (the shop's local time taken as UTC)."""
 
     invoice: str
     shopper: str
@@ -67,24 +67,24 @@ class Purchase:
 def read_purchases(path: Path, columns: Columns = UCI) -> list[Purchase]:
     """Read the purchases of a transaction file (CSV, gzipped or not), in time order.
 
-    A line is one product of an order; a purchase is one order of a known shopper that is no cancellation
-    (its number starting with C); its value is Σ quantity × price.
+    A line is one product of an order. A purchase is one order of a known shopper; cancellations, whose numbers
+    start with C, are left out. The value of a purchase is Σ quantity × price.
 
     Raises
     ------
     PurchasesUnreadable
-        Naming the missing header, or the line that cannot be read.
+        When a header is missing or a line cannot be read; the text names the header or the line.
     """
     invoices: dict[str, Purchase] = {}
-    for purchase in _lines(path, columns):
-        known = invoices.get(purchase.invoice)
-        if known is not None:
-            purchase = replace(known, value=known.value + purchase.value)
+    for purchase in _read_lines(path, columns):
+        earlier = invoices.get(purchase.invoice)
+        if earlier is not None:
+            purchase = replace(earlier, value=earlier.value + purchase.value)
         invoices[purchase.invoice] = purchase
     return sorted(invoices.values(), key=lambda purchase: (purchase.at, purchase.invoice))
 
 
-def _lines(path: Path, columns: Columns) -> Iterator[Purchase]:
+def _read_lines(path: Path, columns: Columns) -> Iterator[Purchase]:
     try:
         with _open(path) as file:
             rows = csv.DictReader(file)
@@ -94,7 +94,7 @@ def _lines(path: Path, columns: Columns) -> Iterator[Purchase]:
             for row in rows:
                 order = str(rows.line_num) if columns.order is None else row[columns.order]
                 if row[columns.shopper] and not order.startswith("C"):
-                    yield _line(path.name, rows.line_num, order, row, columns)
+                    yield _parse_line(path.name, rows.line_num, order, row, columns)
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise PurchasesUnreadable(f"{path.name}: cannot be read: {error}") from None
 
@@ -105,13 +105,13 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8", newline="")
 
 
-def _line(name: str, number: int, order: str, row: dict[str, str], columns: Columns) -> Purchase:
+def _parse_line(name: str, number: int, order: str, row: dict[str, str], columns: Columns) -> Purchase:
     try:
         quantity = 1.0 if columns.quantity is None else float(row[columns.quantity])
         return Purchase(
             invoice=order,
             shopper=row[columns.shopper].removesuffix(".0"),
-            at=_time(columns.time, row[columns.time]),
+            at=_parse_time(columns.time, row[columns.time]),
             value=quantity * float(row[columns.price]),
             product="" if columns.product is None else row[columns.product].strip().capitalize(),
         )
@@ -119,7 +119,7 @@ def _line(name: str, number: int, order: str, row: dict[str, str], columns: Colu
         raise PurchasesUnreadable(f"{name}:{number}: {error}") from None
 
 
-def _time(column: str, text: str) -> float:
+def _parse_time(column: str, text: str) -> float:
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()

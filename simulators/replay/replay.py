@@ -1,8 +1,8 @@
-"""Replay: real purchases in virtual time, each asking a shop for a decision, answered by a world's shoppers.
+"""Replay: real purchases in virtual time. Each purchase asks a shop for a decision, and simulated shoppers react.
 
-The purchases are real, and so is the pace at which their buyers come back; how a buyer responds to a
-notification is simulated by the `World`, whose shoppers order nothing by themselves here. Time passes in ticks
-of one hour, as in a `Simulation`. All shops meet the same arrivals and the same random numbers.
+The purchases are real, and so is the pace at which shoppers buy. The reactions to messages are simulated by a
+`World`, whose shoppers order nothing without a message here. Time passes in hours, as in a `Simulation`. All shops
+meet the same arrivals and the same random numbers.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
-from simulators.replay.pace import Pace
+from simulators.replay.pace import DAY_S, Pace
 from simulators.replay.purchases import Purchase
 from simulators.scenario import Scenario
-from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, Trigger
+from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
-TICK_S = 3_600.0
-DAY_S = 86_400.0
+HOUR_S = 3_600.0
 FIRST_TRIGGERS = ("welcome", "first_order")
+"""Triggers of first purchases, in turns."""
+
 _SETTLES_DAYS = 8
-"""Days after the last purchase until every outcome is known: no order comes later than a week after its click."""
+"""Days after the last purchase until all outcomes are known: no order comes later than a week after its click."""
 
 
 class Replay:
-    """Runs one shop through the purchases.
+    """Runs one shop through real purchases.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class Replay:
     purchases
         In time order.
     seed
-        Decides who the buyers are and how they respond.
+        Decides the traits of the shoppers and their reactions.
     scenario
-        The world; the one that `scenario_of` the purchases makes, if absent.
+        The scenario of the world; `scenario_of` the purchases if absent.
 
     Raises
     ------
@@ -58,100 +58,113 @@ class Replay:
         scenario: Scenario | None = None,
     ) -> None:
         self._shop = shop
-        self._catalogue: Catalogue = rulebook.catalogue
+        self._known_triggers = frozenset(rulebook.catalogue.triggers)
         self._purchases = purchases
         self._seed = seed
         names = dict.fromkeys(purchase.shopper for purchase in purchases)
         self._numbers = {name: number for number, name in enumerate(names)}
         self._world = World(scenario or scenario_of(purchases), len(names), seed, Messages.of(rulebook))
-        self._courier = DecisionLog(self._world, rulebook)
+        self._decision_log = DecisionLog(self._world, rulebook)
         self._pace = Pace()
-        self._known: set[str] = set()
-        self._asked = 0
+        self._known_shoppers: set[str] = set()
+        self._arrivals_so_far = 0
 
     @property
     def world(self) -> World:
-        """Whose shoppers answer."""
+        """The world of the simulated reactions."""
         return self._world
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
-        """Replay all purchases; give the records in their order."""
-        for tick, group in groupby(self._purchases, key=lambda purchase: purchase.at // TICK_S):
-            while self._world.now < tick * TICK_S:
-                self._hour([])
-            now = list(group)
-            self._hour(now)
-            progress(len(now))
+        """Replay all purchases, and return every decision with its outcomes.
+
+        ``progress`` is called with the number of purchases replayed in each hour with purchases.
+        """
+        for hour, group in groupby(self._purchases, key=lambda purchase: purchase.at // HOUR_S):
+            while self._world.now < hour * HOUR_S:
+                self._step([])
+            purchases = list(group)
+            self._step(purchases)
+            progress(len(purchases))
         until = self._purchases[-1].at + _SETTLES_DAYS * DAY_S
         while self._world.now < until:
-            self._hour([], asks=False)
-        return self._courier.records
+            self._step([], decides=False)
+        return self._decision_log.records
 
-    def _hour(self, purchases: Sequence[Purchase], *, asks: bool = True) -> None:
-        hour, now = self._world.step(), self._world.now
-        if wishes := [*self._introduce(purchases), *self._gone(hour.uninstalled.tolist())]:
-            self._shop.wishes(wishes, now)
-        if outcomes := self._courier.outcomes(hour):
-            self._shop.tell(outcomes, now)
+    def _step(self, purchases: Sequence[Purchase], *, decides: bool = True) -> None:
+        """Let one hour with these purchases pass."""
+        tick, now = self._world.step(), self._world.now
+        if changes := [*self._first_consents(purchases), *self._withdrawals(tick.uninstalled.tolist())]:
+            self._shop.change_consent(changes, now)
+        if outcomes := self._decision_log.collect_outcomes(tick):
+            self._shop.record_outcomes(outcomes, now)
         if purchases:
-            self._buy(purchases, now)
-        if self._world.tick % 24 == 0:
-            self._shop.reach(now)
-        arrivals = self._arrivals(purchases, now) if asks else []
+            self._record_purchases(purchases, now)
+        if self._world.hour % 24 == 0:
+            self._shop.advance_clock(now)
+        arrivals = self._arrivals(purchases, now) if decides else []
         if arrivals:
             numbers = [self._numbers[arrival.shopper_id] for arrival in arrivals]
-            self._courier.send(arrivals, self._shop.decide(arrivals), numbers)
+            self._decision_log.send(arrivals, self._shop.decide(arrivals), numbers)
 
-    def _introduce(self, purchases: Sequence[Purchase]) -> list[ConsentChange]:
-        new = [name for name in dict.fromkeys(each.shopper for each in purchases) if name not in self._known]
+    def _first_consents(self, purchases: Sequence[Purchase]) -> list[ConsentChange]:
+        """Return the consent of the shoppers who buy for the first time."""
+        names = dict.fromkeys(purchase.shopper for purchase in purchases)
+        new = (name for name in names if name not in self._known_shoppers)
         return [ConsentChange(name, self._consent(self._numbers[name])) for name in new]
 
     def _consent(self, number: int) -> dict[str, bool]:
-        names = self._world.repertoire.channels.names
+        names = self._world.messages.channels.names
         return dict(zip(names, self._world.population.consent[number].tolist(), strict=True))
 
-    def _gone(self, numbers: Sequence[int]) -> list[ConsentChange]:
-        channels = self._world.repertoire.channels
-        apps = [name for name, own in zip(channels.names, channels.of_app, strict=True) if own]
+    def _withdrawals(self, uninstalled: Sequence[int]) -> list[ConsentChange]:
+        channels = self._world.messages.channels
+        of_app = [name for name, is_of_app in zip(channels.names, channels.of_app, strict=True) if is_of_app]
         names = list(self._numbers)
-        return [ConsentChange(names[number], dict.fromkeys(apps, False)) for number in numbers]
+        return [ConsentChange(names[number], dict.fromkeys(of_app, False)) for number in uninstalled]
 
-    def _buy(self, purchases: Sequence[Purchase], now: float) -> None:
-        acts = [
-            ShopperEvent(each.shopper, "purchase", each.at, {"value": max(each.value, 0.0), "invoice": each.invoice})
-            for each in purchases
+    def _record_purchases(self, purchases: Sequence[Purchase], now: float) -> None:
+        events = [
+            ShopperEvent(
+                purchase.shopper,
+                "purchase",
+                purchase.at,
+                {"value": max(purchase.value, 0.0), "invoice": purchase.invoice},
+            )
+            for purchase in purchases
         ]
-        self._shop.saw(acts, now)
-        self._world.ordered_outside([self._numbers[name] for name in dict.fromkeys(each.shopper for each in purchases)])
-        for each in purchases:
-            self._pace.ordered(each.shopper, each.at)
+        self._shop.record_events(events, now)
+        names = dict.fromkeys(purchase.shopper for purchase in purchases)
+        self._world.record_outside_orders([self._numbers[name] for name in names])
+        for purchase in purchases:
+            self._pace.record_order(purchase.shopper, purchase.at)
 
     def _arrivals(self, purchases: Sequence[Purchase], now: float) -> list[Arrival]:
-        """Ask once for every shopper who bought in this hour, or to whom something is due."""
-        happened: dict[str, list[Trigger]] = {}
-        for each in purchases:
-            if each.shopper not in happened:
-                happened[each.shopper] = [Trigger(self._occasion(each.shopper), {"product": each.product})]
-        for _, shopper, kind in self._pace.due(now):
-            if kind in self._catalogue.triggers and shopper not in happened:
-                happened[shopper] = [Trigger(kind)]
-        return [self._arrival(shopper, happenings, now) for shopper, happenings in happened.items()]
+        """Return one arrival for every shopper who bought in this hour, or for whom a trigger is due."""
+        triggers: dict[str, SimulatedTrigger] = {}
+        for purchase in purchases:
+            if purchase.shopper not in triggers:
+                kind = self._purchase_trigger(purchase.shopper)
+                triggers[purchase.shopper] = SimulatedTrigger(kind, {"product": purchase.product})
+        for _, shopper, kind in self._pace.pop_due(now):
+            if kind in self._known_triggers and shopper not in triggers:
+                triggers[shopper] = SimulatedTrigger(kind)
+        return [self._arrival(shopper, trigger, now) for shopper, trigger in triggers.items()]
 
-    def _occasion(self, shopper: str) -> str:
-        if shopper in self._known:
+    def _purchase_trigger(self, shopper: str) -> str:
+        if shopper in self._known_shoppers:
             return "post_purchase"
-        self._known.add(shopper)
-        return FIRST_TRIGGERS[len(self._known) % 2]
+        self._known_shoppers.add(shopper)
+        return FIRST_TRIGGERS[len(self._known_shoppers) % 2]
 
-    def _arrival(self, shopper: str, happenings: list[Trigger], now: float) -> Arrival:
-        self._asked += 1
+    def _arrival(self, shopper: str, trigger: SimulatedTrigger, now: float) -> Arrival:
+        self._arrivals_so_far += 1
         mobile = self._world.population.mobile[self._numbers[shopper]]
         context: dict[str, Scalar] = {"device": "mobile" if mobile else "desktop"}
-        return Arrival(f"replay-{self._seed}-{self._asked}", shopper, tuple(happenings), now, context)
+        return Arrival(f"replay-{self._seed}-{self._arrivals_so_far}", shopper, (trigger,), now, context)
 
 
 def scenario_of(purchases: Sequence[Purchase]) -> Scenario:
-    """Make the world of a replay: it spans the purchases, and its shoppers order nothing by themselves."""
+    """Return the scenario of a replay: it spans the purchases, and shoppers order nothing without a message."""
     start = int(purchases[0].at // DAY_S * DAY_S)
     days = (purchases[-1].at - start) / DAY_S + _SETTLES_DAYS + 1
     return Scenario("replay", weeks=math.ceil(days / 7), start=start, own_orders=False)

@@ -1,1 +1,1 @@
-"""Simulated shoppers: who they are, when they are present, what they feel, how they respond."""
+"""Simulated shoppers: their traits, when they are present, their mental state, and how they respond."""

@@ -1,7 +1,8 @@
-"""MentalState: what notifications, visits and orders leave behind in a shopper, and how it fades.
+"""The mental state of shoppers: load, staleness, attention, intent and need, and how they change over time.
 
-Load, staleness and inattention fade exponentially, so they are kept *inflated*, as if the past had grown
-instead: x(t) = y * f(t) with y only ever added to. No tick touches shoppers to whom nothing happens.
+Load, staleness and inattention fade exponentially. They are stored *inflated*: the stored value y is divided by
+the fading since the calendar's start, so that x(hour) = y * exp(-decay * hour). A send only adds to y, and an hour
+in which nothing happens to a shopper costs no work for this shopper.
 """
 
 from __future__ import annotations
@@ -12,24 +13,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters as of
+from simulators import parameters
+from simulators.arrays import FloatArray, Indices
 
-Rows = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-
-_LOAD_DECAY = math.log(2.0) / of.LOAD_HALF_LIFE_H
-_STALE_DECAY = math.log(2.0) / of.STALENESS_HALF_LIFE_H
-_INTENT_DECAY = math.log(2.0) / of.INTENT_HALF_LIFE_H
-_NEED_DECAY = math.log(2.0) / of.NEED_HALF_LIFE_H
+_LOAD_DECAY = math.log(2.0) / parameters.LOAD_HALF_LIFE_H
+_STALE_DECAY = math.log(2.0) / parameters.STALENESS_HALF_LIFE_H
+_INTENT_DECAY = math.log(2.0) / parameters.INTENT_HALF_LIFE_H
+_NEED_DECAY = math.log(2.0) / parameters.NEED_HALF_LIFE_H
 _LONG_AGO = -1.0e6
 
 
 @dataclass(frozen=True)
-class MessageMood:
-    """What of a shopper's mood bears on one message that is seen; every array broadcasts.
+class ReaderState:
+    """The mental state with which shoppers read one message; all arrays broadcast.
 
-    ``overload`` is weighted sends a week over what is tolerated, ``intent`` in [0, 1] that of the moment
-    of the decision faded to the moment of seeing, ``need`` in [0, 1] what the last order left.
+    Attributes
+    ----------
+    intent
+        Intent to buy at the decision, faded until the message is seen, in [0, 1].
+    overload
+        Weighted sends per week above the tolerated number, as a multiple of the tolerance.
+    staleness
+        How often the shopper saw this message lately.
+    attention
+        In [.3, 1].
+    need
+        Need that is left after the last order, in [0, 1].
     """
 
     intent: FloatArray
@@ -40,12 +49,12 @@ class MessageMood:
 
 
 class MentalState:
-    """The moods of N shoppers towards M messages.
+    """The mental state of N shoppers, with their staleness for M messages.
 
     Parameters
     ----------
     tolerance
-        (N,), tolerated weighted sends a week.
+        Tolerated weighted sends per week, (N,).
     """
 
     def __init__(self, tolerance: NDArray[np.float32], messages: int) -> None:
@@ -58,66 +67,68 @@ class MentalState:
         self._intent_at = np.zeros(shoppers, dtype=np.float32)
         self._last_order = np.full(shoppers, _LONG_AGO, dtype=np.float32)
 
-    def intent(self, tick: int, rows: Rows) -> FloatArray:
-        """Give the intent to buy, in [0, 1]."""
-        faded = np.exp(-_INTENT_DECAY * (tick - self._intent_at[rows].astype(np.float64)))
-        return np.asarray(self._intent[rows] * faded)
+    def intent(self, hour: int, shoppers: Indices) -> FloatArray:
+        """Return the intent to buy, in [0, 1]."""
+        fading = np.exp(-_INTENT_DECAY * (hour - self._intent_at[shoppers].astype(np.float64)))
+        return np.asarray(self._intent[shoppers] * fading)
 
-    def need(self, tick: int | FloatArray, rows: Rows) -> FloatArray:
-        """Give the need that the last order left, in [0, 1]."""
-        return np.asarray(1.0 - np.exp(-_NEED_DECAY * (tick - self._last_order[rows].astype(np.float64))))
+    def need(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
+        """Return the need that is left after the last order, in [0, 1]."""
+        return np.asarray(1.0 - np.exp(-_NEED_DECAY * (hour - self._last_order[shoppers].astype(np.float64))))
 
-    def overload(self, tick: int | FloatArray, rows: Rows) -> FloatArray:
-        """Give the weighted sends a week over what is tolerated, as a multiple of the tolerance."""
-        weekly = self._load[rows] * np.exp(-_LOAD_DECAY * tick) / of.LOAD_PER_WEEKLY_SEND
-        return np.asarray(np.maximum(0.0, weekly / self._tolerance[rows] - of.TOLERATED))
+    def overload(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
+        """Return the weighted sends per week above the tolerated number, as a multiple of the tolerance."""
+        weekly = self._load[shoppers] * np.exp(-_LOAD_DECAY * hour) / parameters.LOAD_PER_WEEKLY_SEND
+        return np.asarray(np.maximum(0.0, weekly / self._tolerance[shoppers] - parameters.TOLERATED))
 
-    def attention(self, tick: int | FloatArray, rows: Rows) -> FloatArray:
-        """Give the attention, in [.3, 1]."""
-        return np.asarray(1.0 - self._inattention[rows] * np.exp(-of.ATTENTION_RECOVERY_PER_H * tick))
+    def attention(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
+        """Return the attention, in [.3, 1]."""
+        return np.asarray(1.0 - self._inattention[shoppers] * np.exp(-parameters.ATTENTION_RECOVERY_PER_H * hour))
 
-    def staleness(self, tick: int | FloatArray, rows: Rows, messages: Rows | slice) -> FloatArray:
-        """Give how often a message was seen lately."""
-        return np.asarray(self._staleness[rows, messages].astype(np.float64) * np.exp(-_STALE_DECAY * tick))
+    def staleness(self, hour: int | FloatArray, shoppers: Indices, messages: Indices | slice) -> FloatArray:
+        """Return how often shoppers saw messages lately."""
+        return np.asarray(self._staleness[shoppers, messages].astype(np.float64) * np.exp(-_STALE_DECAY * hour))
 
-    def at(self, tick: int, rows: Rows, messages: Rows, intent: FloatArray) -> MessageMood:
-        """Give the moods of shoppers as they see messages; ``intent`` is the one that the messages carry."""
-        return MessageMood(
+    def reader_state(self, hour: int, shoppers: Indices, messages: Indices, intent: FloatArray) -> ReaderState:
+        """Return the state with which shoppers read messages; ``intent`` is the intent that the messages carry."""
+        return ReaderState(
             intent,
-            self.overload(tick, rows),
-            self.staleness(tick, rows, messages),
-            self.attention(tick, rows),
-            self.need(tick, rows),
+            self.overload(hour, shoppers),
+            self.staleness(hour, shoppers, messages),
+            self.attention(hour, shoppers),
+            self.need(hour, shoppers),
         )
 
-    def wants(self, tick: int, rows: Rows, least: FloatArray | float) -> None:
-        """Raise the intent to at least a level."""
-        self._intent[rows] = np.maximum(self.intent(tick, rows), least)
-        self._intent_at[rows] = tick
+    def raise_intent(self, hour: int, shoppers: Indices, least: FloatArray | float) -> None:
+        """Raise the intent to at least ``least``."""
+        self._intent[shoppers] = np.maximum(self.intent(hour, shoppers), least)
+        self._intent_at[shoppers] = hour
 
-    def ordered(self, tick: int, rows: Rows) -> None:
-        """Note an order: intent and need are met."""
-        self._intent[rows] = self.intent(tick, rows) * of.AFTER_ORDER
-        self._intent_at[rows] = tick
-        self._last_order[rows] = tick
+    def record_orders(self, hour: int, shoppers: Indices) -> None:
+        """Lower the intent and the need of shoppers who ordered."""
+        self._intent[shoppers] = self.intent(hour, shoppers) * parameters.AFTER_ORDER
+        self._intent_at[shoppers] = hour
+        self._last_order[shoppers] = hour
 
-    def saw(self, tick: int, rows: Rows, messages: Rows, weights: FloatArray, bored: FloatArray) -> None:
-        """Note messages that were seen: ``weights`` of load, ``bored`` is what they add to staleness."""
-        np.add.at(self._load, rows, weights * math.exp(_LOAD_DECAY * tick))
-        np.add.at(self._staleness, (rows, messages), bored * math.exp(_STALE_DECAY * tick))
+    def record_views(
+        self, hour: int, shoppers: Indices, messages: Indices, loads: FloatArray, staleness: FloatArray
+    ) -> None:
+        """Add the load and the staleness of messages that shoppers saw."""
+        np.add.at(self._load, shoppers, loads * math.exp(_LOAD_DECAY * hour))
+        np.add.at(self._staleness, (shoppers, messages), staleness * math.exp(_STALE_DECAY * hour))
 
-    def attended(self, tick: int, rows: Rows, change: FloatArray) -> None:
-        """Change attention within its bounds."""
-        inflation = math.exp(of.ATTENTION_RECOVERY_PER_H * tick)
-        least, most = 0.0, 1.0 - of.LEAST_ATTENTION
-        now = np.clip(self._inattention[rows] / inflation - change, least, most)
-        self._inattention[rows] = now * inflation
+    def change_attention(self, hour: int, shoppers: Indices, change: FloatArray) -> None:
+        """Change the attention within its bounds."""
+        inflation = math.exp(parameters.ATTENTION_RECOVERY_PER_H * hour)
+        least, most = 0.0, 1.0 - parameters.LEAST_ATTENTION
+        now = np.clip(self._inattention[shoppers] / inflation - change, least, most)
+        self._inattention[shoppers] = now * inflation
 
 
-def faded_intent(intent: FloatArray, hours: FloatArray | float) -> FloatArray:
-    """Give what is left of an intent after hours.
+def fade_intent(intent: FloatArray, hours: FloatArray | float) -> FloatArray:
+    """Return the intent that is left after hours.
 
-    >>> faded_intent(np.array([1.0]), 12.0)
+    >>> fade_intent(np.array([1.0]), 12.0)
     array([0.5])
     """
     return np.asarray(intent * np.exp(-_INTENT_DECAY * np.asarray(hours)))

@@ -1,8 +1,9 @@
-"""Presence: when shoppers are there, by hour of the day and day of the week.
+"""Presence: how many shoppers are active, by hour of the day and day of the week.
 
-The hour changes how many people are there by eleven times, not how readily somebody who sees a message
-clicks it: in 60,000 impressions of a fashion shop the click rate is flat over the day (chi-square p = .72).
-So time acts through presence alone: on visits, and on when a message is seen.
+The hour of the day changes the number of active shoppers by a factor of eleven. It does not change the click rate
+of shoppers who see a message: in 60,000 impressions of a fashion shop the click rate is flat over the day
+(chi-square p = .72). In this world, time therefore acts through presence alone: presence decides when shoppers
+visit, and when they see a message.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from simulators.arrays import FloatArray
 
 HOURS_PER_DAY, HOURS_PER_WEEK = 24, 168
 LARGEST_SHIFT_H = 6.0
 _PAD_H = 24 * 15
-"""Hours of presence known beyond both ends of a calendar: longer than any message stays to be seen."""
+"""Hours of presence before and after a calendar: more than a message stays and a shopper's shift together."""
 
 # Impressions by local hour 0..23, mean 1: Open Bandit Dataset sample, 60,000 impressions (Saito et al., 2020).
 _WEEKDAY = (
@@ -33,7 +33,7 @@ WEEKEND_HOURS: FloatArray = np.array(_WEEKEND)
 
 
 def week_curve() -> FloatArray:
-    """Give presence by hour of the week from Monday 0 h, shape (168,), mean 1.
+    """Return the presence by hour of the week from Monday 0 h, shape (168,), mean 1.
 
     >>> curve = week_curve()
     >>> round(float(curve.mean()), 12), int(curve[:24].argmax())
@@ -44,39 +44,43 @@ def week_curve() -> FloatArray:
 
 
 class Presence:
-    """The presence of one calendar, integrated: hours since its start in, hours of mean presence out.
+    """The presence over one calendar, and its integral.
 
-    Arguments are a shopper's own hours: the calendar's minus the shopper's shift.
+    The integral converts hours into hours of mean presence: an hour in the evening counts more than an hour at
+    night. All arguments are a shopper's hours: hours since the calendar's start minus the shift of the shopper.
 
     Parameters
     ----------
     hours
         Length of the calendar.
     first_hour
-        Hour of the week at which it starts, 0 is Monday midnight.
+        Hour of the week at which the calendar starts; 0 is Monday midnight.
     boosts
-        (from hour, to hour, factor) where more or fewer shoppers than usual are there.
+        (first hour, end, factor): periods in which more or fewer shoppers than usual are active.
     """
 
     def __init__(self, hours: int, first_hour: int = 0, boosts: Iterable[tuple[int, int, float]] = ()) -> None:
-        own = np.arange(-_PAD_H, hours + _PAD_H)
-        level = week_curve()[(own + first_hour) % HOURS_PER_WEEK]
+        padded = np.arange(-_PAD_H, hours + _PAD_H)
+        level = week_curve()[(padded + first_hour) % HOURS_PER_WEEK]
         for start, end, factor in boosts:
-            level[(own >= start) & (own < end)] *= factor
+            level[(padded >= start) & (padded < end)] *= factor
         self._level = level
         self._hours = np.arange(-_PAD_H, hours + _PAD_H + 1, dtype=np.float64)
-        self._passed = np.concatenate([[0.0], np.cumsum(level)])
+        self._integral = np.concatenate([[0.0], np.cumsum(level)])
 
-    def level(self, own: FloatArray) -> FloatArray:
-        """Give the presence at own hours: 1 on average, .17 at night, 1.9 in the evening."""
-        return np.asarray(self._level[own.astype(np.int64) + _PAD_H])
+    def level_at(self, hours: FloatArray) -> FloatArray:
+        """Return the presence at a shopper's hours: 1 on average, .17 at night, 1.9 in the evening."""
+        return np.asarray(self._level[hours.astype(np.int64) + _PAD_H])
 
-    def passed(self, own: FloatArray) -> FloatArray:
-        """Give the presence integrated up to own hours."""
-        shifted = own + float(_PAD_H)
-        whole = shifted.astype(np.int64)
-        return np.asarray(self._passed[whole] + (shifted - whole) * self._level[whole])
+    def integral_at(self, hours: FloatArray) -> FloatArray:
+        """Return the integral of the presence up to a shopper's hours, in hours of mean presence."""
+        padded = hours + float(_PAD_H)
+        whole = padded.astype(np.int64)
+        return np.asarray(self._integral[whole] + (padded - whole) * self._level[whole])
 
-    def reached(self, passed: FloatArray) -> FloatArray:
-        """Give the own hours at which the integral reaches values: the inverse of `passed`; inf beyond the end."""
-        return np.interp(passed, self._passed, self._hours, right=np.inf)
+    def hours_at(self, integral: FloatArray) -> FloatArray:
+        """Return the shopper's hours at which the integral has these values; inf after the end of the calendar.
+
+        The inverse of `integral_at`.
+        """
+        return np.interp(integral, self._integral, self._hours, right=np.inf)

@@ -1,4 +1,4 @@
-"""The shop: what shoppers deal with, as a port; behind it a policy in this process, or the service over HTTP."""
+"""The port between a simulation and a shop: a policy in this process, or the service over HTTP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from policies.records.rows import Scalar
 
 
 @dataclass(frozen=True)
-class Trigger:
-    """A trigger: what happened to a shopper, with what the templates need."""
+class SimulatedTrigger:
+    """A trigger of a simulated shopper, with the attributes that templates need."""
 
     type: str
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
@@ -25,14 +25,14 @@ class Arrival:
 
     event_id: str
     shopper_id: str
-    happenings: tuple[Trigger, ...]
+    triggers: tuple[SimulatedTrigger, ...]
     at: float
     context: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An outcome that the shop is told."""
+    """An outcome of a send; ``at`` in epoch seconds."""
 
     event_id: str
     type: OutcomeType
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ShopperEvent:
-    """Something a shopper did, which the shop sees."""
+    """Something that a shopper did in the shop; ``at`` in epoch seconds."""
 
     shopper_id: str
     type: str
@@ -52,43 +52,37 @@ class ShopperEvent:
 
 @dataclass(frozen=True)
 class ConsentChange:
-    """Consent that a shopper gives or withdraws."""
+    """Consent by channel that a shopper gives (true) or withdraws (false)."""
 
     shopper_id: str
     consent: Mapping[str, bool]
 
 
 class Shop(Protocol):
-    """What decides."""
+    """A shop that decides for simulated shoppers. All times are epoch seconds."""
 
-    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
-        """Take changes of consent in."""
-        ...
+    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None: ...
 
-    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Take outcomes in."""
-        ...
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None: ...
 
-    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
-        """Take what shoppers did in."""
-        ...
+    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None: ...
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for each arrival, in order; None is a hold."""
+        """Return one decision for each arrival, in the same order; None is HOLD."""
         ...
 
-    def reach(self, now: float) -> None:
-        """Let time pass: what was learned so far is served from here on."""
+    def advance_clock(self, now: float) -> None:
+        """Let time pass: later decisions use what the shop has learned until now."""
         ...
 
 
 def shopper_id(number: int) -> str:
-    """Name a shopper."""
+    """Return the id of a shopper of the world."""
     return f"s-{number}"
 
 
 def shopper_number(name: str) -> int:
-    """Give the number of a shopper that `shopper_id` named.
+    """Return the number of the shopper with an id that `shopper_id` made.
 
     >>> shopper_number(shopper_id(7))
     7

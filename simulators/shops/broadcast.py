@@ -1,4 +1,4 @@
-"""Senders: shops that decide for all shoppers at once, without guardrails: baselines, sweeps and benchmarks."""
+"""Senders: they decide for all shoppers at once, without guardrails; used as baselines and in benchmarks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.arrays import Indices
 from simulators.random_streams import Purpose
 from simulators.world.deliveries import Sends
-from simulators.world.tick import Rows, Tick
+from simulators.world.tick import Tick
 from simulators.world.world import World
 
 DELAYS_H = (0.0, 2.0, 8.0, 11.0, 14.0)
@@ -19,33 +20,32 @@ _DAY = 24
 
 
 class Sender(Protocol):
-    """Decides, at the beginning of each tick, what to send to whom."""
+    """Decides, at the beginning of each hour, which messages to send to which shoppers."""
 
-    def sends(self, world: World) -> Sends | None:
-        """Give the sends of this tick; None for none."""
+    def choose(self, world: World) -> Sends | None:
+        """Return the sends of this hour; None for none."""
         ...
 
 
 class NoSends:
-    """Sends nothing: what shoppers do by themselves."""
+    """Sends nothing, to show what shoppers do without messages."""
 
-    def sends(self, world: World) -> Sends | None:
-        """Give nothing."""
+    def choose(self, world: World) -> Sends | None:
         return None
 
 
 @dataclass(frozen=True)
 class Broadcast:
-    """The same number of messages a week to everybody who consented, at a fixed hour.
+    """Sends the same number of messages per week to every shopper with consent, at a fixed hour of the day.
 
     Attributes
     ----------
     per_week
-        1 to 7, spread over the week's days.
+        1 to 7, spread over the days of the week.
     channels
-        By preference: each shopper gets it on the first one consented to.
+        By preference: a shopper gets the message on the first channel with consent.
     hour
-        Local hour of sending.
+        Hour of the day.
     """
 
     per_week: int
@@ -58,101 +58,106 @@ class Broadcast:
         if not 0 <= self.hour < _DAY:
             raise ValueError(f"hour must lie between 0 and 23, not {self.hour}")
 
-    def sends(self, world: World) -> Sends | None:
-        """Give a message drawn at random to everybody, on the days of sending."""
-        day, hour = divmod(world.tick, _DAY)
+    def choose(self, world: World) -> Sends | None:
+        """Return one random message for every shopper with consent, on the days of sending."""
+        day, hour = divmod(world.hour, _DAY)
         if hour != self.hour or day % 7 not in {number * 7 // self.per_week for number in range(self.per_week)}:
             return None
-        names, shoppers = world.repertoire.channels.names, world.present()
+        names, shoppers = world.messages.channels.names, world.joined_shoppers()
         preferred = np.array([names.index(channel) for channel in self.channels])
-        standing = world.consent[shoppers][:, preferred]
-        reached = standing.any(axis=1)
-        channels = preferred[standing.argmax(axis=1)][reached]
-        return _random_messages(world, shoppers[reached], channels)
+        consent = world.consent[shoppers][:, preferred]
+        reachable = consent.any(axis=1)
+        channels = preferred[consent.argmax(axis=1)][reachable]
+        return _draw_sends(world, shoppers[reachable], channels)
 
 
 def push_daily() -> Broadcast:
-    """A push a day at 20 h."""
+    """Return a broadcast of one push per day at 20 h."""
     return Broadcast(7, ("push",), 20)
 
 
 def three_a_week() -> Broadcast:
-    """Three messages a week at 20 h: push before e-mail before SMS."""
+    """Return a broadcast of three messages per week at 20 h: push before e-mail before SMS."""
     return Broadcast(3, ("push", "email", "sms"), 20)
 
 
 class RandomSender:
-    """Sends at random times: message, consented channel and delay alike.
+    """Sends at random times, with a random message, channel (with consent) and delay.
 
     Parameters
     ----------
     per_week
-        Sends per shopper and week on average.
+        Mean sends per shopper and week.
     """
 
     def __init__(self, per_week: float = 3.0) -> None:
         if not 0.0 < per_week <= 168.0:
             raise ValueError(f"per_week must lie above 0 and not exceed 168, not {per_week}")
-        self._miss = np.log1p(-min(per_week / 168.0, 1.0 - 1e-12))
+        self._log_miss = np.log1p(-min(per_week / 168.0, 1.0 - 1e-12))
         self._next: NDArray[np.int32] | None = None
 
-    def sends(self, world: World) -> Sends | None:
-        """Give the sends of the shoppers whose turn it is."""
+    def choose(self, world: World) -> Sends | None:
         if self._next is None:
             everybody = np.arange(len(world.population))
-            self._next = self._following(world, everybody) + world.population.joins
-        due = np.flatnonzero(self._next <= world.tick)
+            self._next = self._draw_next(world, everybody) + world.population.joins
+        due = np.flatnonzero(self._next <= world.hour)
         if not len(due):
             return None
-        self._next[due] = self._following(world, due)
-        standing = world.consent[due]
-        count = standing.sum(axis=1)
-        (choice,) = world.society.streams.uniforms(world.tick, [Purpose.sender_channel], due)
+        self._next[due] = self._draw_next(world, due)
+        consent = world.consent[due]
+        count = consent.sum(axis=1)
+        (choice,) = world.state.streams.uniforms(world.hour, [Purpose.sender_channel], due)
         pick = (choice * count).astype(np.int64)
-        channels = (standing.cumsum(axis=1) <= pick[:, None]).sum(axis=1)
-        reached = count > 0
-        return _random_messages(world, due[reached], channels[reached], DELAYS_H)
+        channels = (consent.cumsum(axis=1) <= pick[:, None]).sum(axis=1)
+        reachable = count > 0
+        return _draw_sends(world, due[reachable], channels[reachable], DELAYS_H)
 
-    def _following(self, world: World, shoppers: Rows) -> NDArray[np.int32]:
-        (uniform,) = world.society.streams.uniforms(world.tick, [Purpose.sender], shoppers)
-        return np.asarray((world.tick + 1 + np.log1p(-uniform) / self._miss).astype(np.int32))
+    def _draw_next(self, world: World, shoppers: Indices) -> NDArray[np.int32]:
+        (uniform,) = world.state.streams.uniforms(world.hour, [Purpose.sender], shoppers)
+        return np.asarray((world.hour + 1 + np.log1p(-uniform) / self._log_miss).astype(np.int32))
 
 
-def _random_messages(world: World, shoppers: Rows, channels: Rows, delays: tuple[float, ...] = (0.0,)) -> Sends:
-    message, delay = world.society.streams.uniforms(
-        world.tick, [Purpose.sender_message, Purpose.sender_delay], shoppers
-    )
+def _draw_sends(world: World, shoppers: Indices, channels: Indices, delays: tuple[float, ...] = (0.0,)) -> Sends:
+    """Draw a message and a delay for each shopper."""
+    message, delay = world.state.streams.uniforms(world.hour, [Purpose.sender_message, Purpose.sender_delay], shoppers)
     count = len(shoppers)
     return Sends(
         tickets=np.arange(count),
         shoppers=shoppers,
-        messages=(message * len(world.repertoire.messages)).astype(np.int64),
+        messages=(message * len(world.messages.names)).astype(np.int64),
         channels=channels,
         delays_h=np.asarray(delays)[(delay * len(delays)).astype(np.int64)],
         warmth=np.zeros(count),
     )
 
 
-def run(
+def run_sender(
     world: World,
     sender: Sender,
     ticks: int | None = None,
-    watch: Callable[[Tick], None] | None = None,
-    note: Callable[[int, Sends], None] | None = None,
+    on_tick: Callable[[Tick], None] | None = None,
+    on_sends: Callable[[int, Sends], None] | None = None,
 ) -> None:
-    """Let a sender act for some hours, to the calendar's end if not said otherwise.
+    """Let a sender decide in a world.
 
-    ``watch`` hears of every hour, ``note`` of every tick's sends, with tickets from 0 upwards.
+    Parameters
+    ----------
+    ticks
+        The number of hours; None runs to the end of the calendar.
+    on_tick
+        Called with what happened in each hour.
+    on_sends
+        Called with the hour and its sends, whose tickets count up from 0 over the run.
     """
     tickets = 0
-    for _ in range(world.scenario.hours - world.tick if ticks is None else ticks):
-        hour = world.step()
-        if watch is not None:
-            watch(hour)
-        sends = sender.sends(world)
+    for _ in range(world.scenario.hours - world.hour if ticks is None else ticks):
+        tick = world.step()
+        if on_tick is not None:
+            on_tick(tick)
+        sends = sender.choose(world)
         if sends is not None and len(sends):
             sends = replace(sends, tickets=np.arange(tickets, tickets + len(sends)))
             tickets += len(sends)
-            if note is not None:
-                note(world.tick, sends)
+            if on_sends is not None:
+                on_sends(world.hour, sends)
             world.send(sends)

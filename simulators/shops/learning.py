@@ -1,4 +1,4 @@
-"""A mind that learns as the service does: the same fold over the same rows, published when time is set."""
+"""A policy source that learns as the service does: the same fold over the same rows."""
 
 from __future__ import annotations
 
@@ -14,51 +14,49 @@ from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRo
 from simulators.shops.base import Arrival
 
 MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
-"""Makes the policy to serve of a model version."""
+"""Makes the policy of a model version: arguments are the model, the catalogue and the version."""
 
 
 class LearningPolicy:
-    """Folds rows as they come and serves a new version at every `reach` after which something was learned.
+    """Folds rows, and publishes a new version whenever the clock advances after something was learned.
 
     Parameters
     ----------
     make_policy
-        As the service makes it.
+        Makes the policy of a version, as the service does.
     """
 
     def __init__(self, rulebook: Rulebook, make_policy: MakePolicy) -> None:
         self._rulebook = rulebook
         self._make_policy = make_policy
         self._rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
-        self._learning = Learning(self._related)
+        self._learning = Learning(self._rows_of_events)
         self._unpublished = 0
         self._version = 0
         self._policy = make_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
-        self.take(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
+        self.fold(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
     @property
     def learned(self) -> int:
-        """How many interactions were learned."""
+        """The number of interactions that were learned."""
         return self._learning.learned
 
-    def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+    def _rows_of_events(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return {event_id: self._rows[event_id] for event_id in event_ids if event_id in self._rows}
 
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the policy of the version served."""
+    def policy_for(self, arrival: Arrival) -> Policy:
         return self._policy
 
-    def take(self, row: Row) -> None:
-        """Fold a row."""
+    def fold(self, row: Row) -> None:
         position = self._learning.position + 1
         if isinstance(row, DecisionRow | OutcomeRow):
             self._rows[row.event_id].append((position, row))
         self._unpublished += len(self._learning.fold(position, row))
 
-    def reach(self, now: float) -> None:
-        """Let windows close, and serve what was learned."""
+    def advance_clock(self, now: float) -> None:
+        """Close the windows that end until now, and publish a version if something was learned."""
         if now > self._learning.attribution.watermark:
-            self.take(ClockRow(now))
+            self.fold(ClockRow(now))
         if self._unpublished:
             self._version += 1
             self._policy = self._make_policy(self._learning.snapshot(), self._rulebook, self._version)

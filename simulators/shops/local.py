@@ -28,56 +28,56 @@ from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
 
 class PolicySource(Protocol):
-    """What a shop decides by."""
+    """The source of a shop's policies: it folds the rows of the shop's log, and returns a policy for each decision."""
 
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the policy that answers an arrival."""
+    def policy_for(self, arrival: Arrival) -> Policy:
+        """Return the policy that decides for an arrival."""
         ...
 
-    def take(self, row: Row) -> None:
-        """Take a row of the log in."""
+    def fold(self, row: Row) -> None:
+        """Learn from a row of the log, in the log's order."""
         ...
 
-    def reach(self, now: float) -> None:
+    def advance_clock(self, now: float) -> None:
         """Let time pass."""
         ...
 
 
 class FixedPolicy:
-    """A policy that never changes."""
+    """One policy that never changes."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def policy(self, arrival: Arrival) -> Policy:
-        """Give the policy."""
+    def policy_for(self, arrival: Arrival) -> Policy:
         return self._policy
 
-    def take(self, row: Row) -> None:
+    def fold(self, row: Row) -> None:
         """Learn nothing."""
 
-    def reach(self, now: float) -> None:
-        """Stay the same."""
+    def advance_clock(self, now: float) -> None:
+        """Change nothing."""
 
 
 class LocalShop:
-    """Decides with the guardrails, the shopper states and the spending of the service.
+    """Decides with the guardrails, the shopper states and the budgets of the service.
 
-    One decision follows the other, so each knows what the one before has spent of a channel's daily budget;
-    the service reads the spending of a batch's shoppers together. Until a budget is nearly spent the two agree.
+    This shop decides one arrival after the other, so each decision knows what the decisions before have spent of a
+    channel's daily budget. The service reads the budgets once for a batch. The two decide the same until a budget is
+    nearly spent.
 
     Parameters
     ----------
-    mind
-        What it decides by.
+    policy_source
+        Returns the policy of each decision.
     rulebook
         The catalogue.
     seed
         The application seed of the draws.
     """
 
-    def __init__(self, mind: PolicySource, rulebook: Rulebook, seed: bytes) -> None:
-        self._mind = mind
+    def __init__(self, policy_source: PolicySource, rulebook: Rulebook, seed: bytes) -> None:
+        self._policy_source = policy_source
         self._rulebook = rulebook
         self._seed = seed
         self._states: dict[str, ShopperState] = {}
@@ -89,63 +89,59 @@ class LocalShop:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
             self._states[row.shopper_id] = fold(before, row)
             self._spent.update(spending_of(row, before))
-        self._mind.take(row)
+        self._policy_source.fold(row)
 
-    def wishes(self, wishes: Sequence[ConsentChange], now: float) -> None:
-        """Take changes of consent in."""
-        for wish in wishes:
-            self._append(PreferencesRow(now, wish.shopper_id, dict(wish.consent)))
+    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
+        for change in changes:
+            self._append(PreferencesRow(now, change.shopper_id, dict(change.consent)))
 
-    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Take outcomes in."""
-        for told in outcomes:
-            decision = self._decisions[told.event_id]
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
+        for outcome in outcomes:
+            decision = self._decisions[outcome.event_id]
             self._append(
                 OutcomeRow(
                     at=now,
-                    event_id=told.event_id,
-                    type=told.type,
-                    occurred_at=told.at,
-                    value=told.value,
+                    event_id=outcome.event_id,
+                    type=outcome.type,
+                    occurred_at=outcome.at,
+                    value=outcome.value,
                     shopper_id=decision.shopper_id,
                     channel=decision.channel if decision.is_delivered else None,
                 )
             )
 
-    def saw(self, acts: Sequence[ShopperEvent], now: float) -> None:
-        """Take what shoppers did in."""
-        for act in acts:
-            self._append(EventRow(now, act.shopper_id, act.type, act.at, dict(act.attributes)))
+    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
+        for event in events:
+            self._append(EventRow(now, event.shopper_id, event.type, event.at, dict(event.attributes)))
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        """Decide for each arrival, in order."""
         return [self._decide(arrival) for arrival in arrivals]
 
     def _decide(self, arrival: Arrival) -> JointAction | None:
         request = request_of(arrival, self._rulebook)
         state = self._states.get(arrival.shopper_id, NEW_SHOPPER)
-        decision = decide(request, state, self._rulebook, self._mind.policy(arrival), self._seed, self._spent)
+        policy = self._policy_source.policy_for(arrival)
+        decision = decide(request, state, self._rulebook, policy, self._seed, self._spent)
         row = decision_row(decision)
         self._decisions[row.event_id] = row
         self._append(row)
         return decision.action
 
-    def reach(self, now: float) -> None:
-        """Let time pass."""
-        self._mind.reach(now)
+    def advance_clock(self, now: float) -> None:
+        self._policy_source.advance_clock(now)
 
 
 def request_of(arrival: Arrival, rulebook: Rulebook) -> Request:
-    """Make a request of an arrival, filled in with the catalogue's defaults."""
+    """Return an arrival as a request, with the defaults of the catalogue's triggers."""
     known = rulebook.catalogue.triggers
     triggers = tuple(
         TriggerRecord(
-            each.type,
-            known[each.type].priority,
-            arrival.at + known[each.type].expires_s,
-            known[each.type].critical,
-            dict(each.attributes),
+            trigger.type,
+            known[trigger.type].priority,
+            arrival.at + known[trigger.type].expires_s,
+            known[trigger.type].critical,
+            dict(trigger.attributes),
         )
-        for each in arrival.happenings
+        for trigger in arrival.triggers
     )
     return Request(arrival.event_id, arrival.shopper_id, triggers, arrival.at, dict(arrival.context))

@@ -1,1 +1,16 @@
-"""The world: time, visits, triggers, messages on their way, orders, and the known truth."""
+"""The simulated world: one hour after the other, with known truth.
+
+Where to begin
+--------------
+Read `World.step` in ``world.py`` first. Each call is one hour, and calls the mechanisms in this order:
+
+1. ``triggers.py``: shoppers join, and the triggers that are due in this hour happen (`TriggerSchedule.advance`).
+2. ``deliveries.py``: sends are delivered, and shoppers see messages (`Deliveries.advance`).
+3. ``reactions.py``: shoppers click, opt out, tire, and order after a click (`Reactions.advance`).
+4. ``visits.py``: shoppers visit without a message, leave carts and order (`Visits.advance`).
+
+All mechanisms change one `WorldState` (``world_state.py``) and write what happened into one `Tick` (``tick.py``).
+``messages.py`` says which messages exist, ``schedule.py`` is a table of rows with due times, ``margins.py`` sums up
+money. ``truth.py`` and ``expected_reward.py`` compute the expected reward of every joint action from the same
+probabilities. Who the shoppers are, what they feel and how they respond: `simulators.shoppers`.
+"""

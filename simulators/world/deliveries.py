@@ -1,4 +1,4 @@
-"""Deliveries: sends on their way, until they are seen or expire."""
+"""Deliveries: sends on their way, from the decision until the shopper sees the message or it expires."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.parameters import NIGHT_LEVEL
-from simulators.random_streams import FloatArray, Purpose
+from simulators.random_streams import Purpose
 from simulators.world.schedule import Schedule
-from simulators.world.tick import Rows, Tick, TickOutcomes
+from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.world_state import WorldState
 
 _COLUMNS = {
@@ -27,20 +28,20 @@ class Sends:
     Attributes
     ----------
     tickets
-        The sender's numbers: outcomes come back under them.
+        The sender's numbers of the sends: the world reports outcomes under these numbers.
     shoppers, messages, channels
-        Numbers of the population and the repertoire.
+        Numbers of the population and of the world's messages.
     delays_h
         Hours from now.
     warmth
-        How welcome the occasion makes it, in [0, 1] as intent is; 0 for a broadcast, which intent does not
-        make more welcome either.
+        How welcome the message is because of the trigger that it answers, in [0, 1] like intent. 0 for a
+        broadcast: a shopper's intent then has no effect on the click either.
     """
 
-    tickets: Rows
-    shoppers: Rows
-    messages: Rows
-    channels: Rows
+    tickets: Indices
+    shoppers: Indices
+    messages: Indices
+    channels: Indices
     delays_h: FloatArray
     warmth: FloatArray
 
@@ -49,102 +50,120 @@ class Sends:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Messages seen in one tick, as columns (n,); ``at`` in calendar hours, ``at_night`` of their arrival."""
+class SeenMessages:
+    """Messages that shoppers see in one hour, as columns (n,).
+
+    Attributes
+    ----------
+    at
+        When the message is seen, in hours of the calendar.
+    triggered
+        1 if the message answers a trigger, else 0.
+    intent
+        The intent that the message carries, as of the decision.
+    decided
+        The hour of the decision.
+    at_night
+        Whether the message arrived at the shopper's night.
+    """
 
     at: FloatArray
-    ticket: Rows
-    shopper: Rows
-    message: Rows
-    channel: Rows
+    ticket: Indices
+    shopper: Indices
+    message: Indices
+    channel: Indices
     triggered: FloatArray
     intent: FloatArray
     decided: FloatArray
-    at_night: NDArray[np.bool_]
+    at_night: BoolArray
 
     @property
-    def positions(self) -> Rows:
-        """Positions in random streams: two messages to one shopper in one hour differ."""
-        return self.shopper + (self.message * 8 + self.channel) * _STRIDE
+    def positions(self) -> Indices:
+        """Positions in the random streams: see `_stream_positions`."""
+        return _stream_positions(self.shopper, self.message, self.channel)
 
 
-_STRIDE = 1 << 32
+def _stream_positions(shoppers: Indices, messages: Indices, channels: Indices) -> Indices:
+    """Return positions that differ for two messages to one shopper in one hour."""
+    return shoppers + (messages * 8 + channels) * (1 << 32)
 
 
 class Deliveries:
-    """Carries sends to shoppers: delivered when due, if consent still stands, then seen some time or never."""
+    """Delivers sends when they are due, if the shopper still consents, and draws when shoppers see them."""
 
-    def __init__(self, society: WorldState) -> None:
-        self._society = society
+    def __init__(self, state: WorldState) -> None:
+        self._state = state
         self._scheduled = Schedule(_COLUMNS)
         self._delivered = Schedule({**_COLUMNS, "at_night": np.bool_})
 
-    def take(self, tick: int, sends: Sends) -> None:
-        """Take sends that were decided at the beginning of a tick."""
+    def accept(self, hour: int, sends: Sends) -> None:
+        """Schedule sends that were decided at the beginning of an hour."""
+        intent = self._state.mental_state.intent(hour, sends.shoppers)
         self._scheduled.add(
-            tick + sends.delays_h,
+            hour + sends.delays_h,
             ticket=sends.tickets,
             shopper=sends.shoppers,
             message=sends.messages,
             channel=sends.channels,
             triggered=sends.warmth > 0.0,
-            intent=np.maximum(self._society.moods.intent(tick, sends.shoppers), sends.warmth),
-            decided=np.full(len(sends), float(tick)),
+            intent=np.maximum(intent, sends.warmth),
+            decided=np.full(len(sends), float(hour)),
         )
 
-    def pass_hour(self, hour: Tick) -> Seen:
-        """Deliver what is due and give what is seen in this tick."""
-        due, rows = self._scheduled.pop(hour.tick + 1)
+    def advance(self, tick: Tick) -> SeenMessages:
+        """Deliver the sends that are due in this hour, and return the messages that are seen in it."""
+        due, sends = self._scheduled.pop(tick.hour + 1)
         if len(due):
-            self._deliver(hour, due, rows)
-        at, seen = self._delivered.pop(hour.tick + 1)
-        return Seen(at, **seen)
+            self._deliver(tick, due, sends)
+        at, seen = self._delivered.pop(tick.hour + 1)
+        return SeenMessages(at, **seen)
 
-    def _deliver(self, hour: Tick, due: FloatArray, rows: dict[str, NDArray[Any]]) -> None:
-        society = self._society
-        shopper, channel = rows["shopper"], rows["channel"]
-        standing = society.consent[shopper, channel]
-        for name in self._failing(hour.tick):
-            lost = standing & (channel == name)
-            hour.outcomes.append(TickOutcomes("bounce", rows["ticket"][lost], due[lost]))
-            standing &= ~lost
-        if not standing.all():
-            due, rows = due[standing], {name: column[standing] for name, column in rows.items()}
-            shopper, channel = rows["shopper"], rows["channel"]
-        costs = society.repertoire.costs[rows["message"], channel]
-        society.ledger.paid(society.week(hour.tick), shopper, costs)
-        hour.outcomes.append(TickOutcomes("delivered", rows["ticket"], due))
-        seen = self._when_seen(hour.tick, due, rows)
-        will = np.flatnonzero(np.isfinite(seen))
-        rows = {name: column[will] for name, column in rows.items()}
-        at_night = society.presence_at(due[will], shopper[will]) < NIGHT_LEVEL
-        self._delivered.add(seen[will], **rows, at_night=at_night)
+    def _deliver(self, tick: Tick, due: FloatArray, sends: dict[str, NDArray[Any]]) -> None:
+        state = self._state
+        shopper, channel = sends["shopper"], sends["channel"]
+        deliverable = state.consent[shopper, channel]
+        for failing in self._channels_in_outage(tick.hour):
+            lost = deliverable & (channel == failing)
+            tick.outcomes.append(TickOutcomes("bounce", sends["ticket"][lost], due[lost]))
+            deliverable &= ~lost
+        if not deliverable.all():
+            due, sends = due[deliverable], {name: column[deliverable] for name, column in sends.items()}
+            shopper, channel = sends["shopper"], sends["channel"]
+        costs = state.messages.costs[sends["message"], channel]
+        state.margins.book_sends(state.week(tick.hour), shopper, costs)
+        tick.outcomes.append(TickOutcomes("delivered", sends["ticket"], due))
+        seen_at = self._draw_seen_at(tick.hour, due, sends)
+        seen = np.flatnonzero(np.isfinite(seen_at))
+        sends = {name: column[seen] for name, column in sends.items()}
+        at_night = state.presence_at(due[seen], shopper[seen]) < NIGHT_LEVEL
+        self._delivered.add(seen_at[seen], **sends, at_night=at_night)
 
-    def _failing(self, tick: int) -> list[int]:
-        """Give the channels that deliver nothing today."""
-        day, names = tick // 24, self._society.repertoire.channels.names
+    def _channels_in_outage(self, hour: int) -> list[int]:
+        """Return the numbers of the channels that deliver nothing on this day."""
+        day, names = hour // 24, self._state.messages.channels.names
         return [
-            names.index(each.channel)
-            for each in self._society.scenario.outages
-            if each.channel in names and 0 <= day - each.first_day < each.days
+            names.index(outage.channel)
+            for outage in self._state.scenario.outages
+            if outage.channel in names and 0 <= day - outage.first_day < outage.days
         ]
 
-    def _when_seen(self, tick: int, due: FloatArray, rows: dict[str, NDArray[Any]]) -> FloatArray:
-        """Draw when messages are seen, calendar hours; inf for never.
+    def _draw_seen_at(self, hour: int, due: FloatArray, sends: dict[str, NDArray[Any]]) -> FloatArray:
+        """Draw when shoppers see messages, in hours of the calendar; inf for never.
 
-        P(seen within h) = looked * (1 - exp(-rate * presence integrated over h)); in-app at the next own visit.
+        P(seen within h) = looked * (1 - exp(-rate * integral of the presence over h)). In-app messages are seen at
+        the next visit.
         """
-        society, channels = self._society, self._society.repertoire.channels
-        shopper, channel = rows["shopper"], rows["channel"]
-        positions = shopper + (rows["message"] * 8 + channel) * _STRIDE
-        looked, wait = society.streams.uniforms(tick, [Purpose.looked, Purpose.seen], positions)
-        shift = society.population.shift_h[shopper]
-        with np.errstate(divide="ignore"):  # in-app has no rate: it waits for a visit instead
-            passed = society.presence.passed(due - shift) - np.log1p(-wait) / channels.per_hour[channel]
-        seen = society.presence.reached(passed) + shift
-        seen[looked >= channels.looked[channel]] = np.inf
-        inside = channels.in_app[channel]
-        if inside.any():
-            visit = society.next_visit[shopper[inside]]
-            seen[inside] = np.where(visit >= due[inside], visit, np.inf)
-        return np.where(seen < due + channels.stays_h[channel], seen, np.inf)
+        state, channels = self._state, self._state.messages.channels
+        shopper, channel = sends["shopper"], sends["channel"]
+        positions = _stream_positions(shopper, sends["message"], channel)
+        looked, wait = state.streams.uniforms(hour, [Purpose.looked, Purpose.seen], positions)
+        shift = state.population.shift_h[shopper]
+        with np.errstate(divide="ignore"):  # in-app has no rate: its messages wait for a visit
+            integral = state.presence.integral_at(due - shift) - np.log1p(-wait) / channels.per_hour[channel]
+        seen_at = state.presence.hours_at(integral) + shift
+        seen_at[looked >= channels.looked[channel]] = np.inf
+        in_app = channels.in_app[channel]
+        if in_app.any():
+            visit = state.next_visit[shopper[in_app]]
+            seen_at[in_app] = np.where(visit >= due[in_app], visit, np.inf)
+        return np.where(seen_at < due + channels.stays_h[channel], seen_at, np.inf)

@@ -1,4 +1,4 @@
-"""ExpectedReward: what outcomes are worth by a catalogue's reward weights, on average over order values."""
+"""The expected reward of reactions, by the reward weights of a catalogue, as a mean over order values."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.catalogue.document import Reward
 from policies.catalogue.rulebook import Rulebook
-from simulators import parameters as of
+from simulators import parameters
+from simulators.arrays import FloatArray
 from simulators.parameters import ChannelTable
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ExpectedReward:
-    """Mean rewards of the joint actions of a catalogue.
+    """Mean rewards of the n joint actions of a catalogue.
 
-    ``seen`` (n, 2, 2, 2) is for a message that is seen, by whether it is clicked, followed by an order, and
-    answered by leaving; ``unseen`` (n,) for one that never is.
+    Attributes
+    ----------
+    seen
+        For a message that is seen, by click, order and opt-out (0 no, 1 yes), (n, 2, 2, 2).
+    unseen
+        For a message that is never seen, (n,).
     """
 
     seen: FloatArray
@@ -29,11 +31,10 @@ class ExpectedReward:
 
     @classmethod
     def of(cls, rulebook: Rulebook) -> ExpectedReward:
-        """Compute the means by the catalogue's reward weights."""
         weights, space = rulebook.catalogue.reward, rulebook.space
         channels, complaints = space.channels, ChannelTable.of(space.channels).complaints
         seen = np.zeros((len(space), 2, 2, 2))
-        for row, (channel, cost) in enumerate(zip(space.channel_of, rulebook.costs, strict=True)):
+        for number, (channel, cost) in enumerate(zip(space.channel_of, rulebook.costs, strict=True)):
             opened = weights.open if channels[channel] == "email" else 0.0
             for clicked in (0, 1):
                 gain = weights.click * clicked + opened - cost
@@ -42,19 +43,27 @@ class ExpectedReward:
                     losses = [(1.0 - share, weights.consent_value * left)]
                     losses += [(share, weights.consent_value + weights.complaint)] if share else []
                     for ordered in (0, 1):
-                        seen[row, clicked, ordered, left] = sum(
+                        seen[number, clicked, ordered, left] = sum(
                             probability * _mean_reward(gain - loss, weights, ordered=bool(ordered))
                             for probability, loss in losses
                         )
         return cls(seen, np.clip(-rulebook.costs, -weights.max, weights.max))
 
-    def expected(self, probabilities: FloatArray, seen: FloatArray) -> FloatArray:
-        """Give expected rewards (n,)."""
+    def average(self, probabilities: FloatArray, seen: FloatArray) -> FloatArray:
+        """Return expected rewards (n,).
+
+        Parameters
+        ----------
+        probabilities
+            Joint probabilities of being seen with each reaction, (n, 2, 2, 2).
+        seen
+            Probability of being seen, (n,).
+        """
         return np.asarray((probabilities * self.seen).sum(axis=(1, 2, 3)) + (1.0 - seen) * self.unseen)
 
 
 def _mean_reward(base: float, weights: Reward, *, ordered: bool) -> float:
-    """Give E[clip(base + margin * V, ±max)] for log-normal order values V; without an order, of the base alone.
+    """Return E[clip(base + margin * V, ±max)] for log-normal order values V; without an order, clip(base, ±max).
 
     >>> round(_mean_reward(0.1, Reward(max=1e6), ordered=True), 2)
     34.87
@@ -64,30 +73,34 @@ def _mean_reward(base: float, weights: Reward, *, ordered: bool) -> float:
     if not ordered or weights.margin == 0.0:
         return max(-weights.max, min(weights.max, base))
     low, high = ((bound - base) / weights.margin for bound in (-weights.max, weights.max))
-    return base + weights.margin * (limited_value(high) + max(low, 0.0) * _below(low) - _partial(low))
+    limited = mean_limited_value(high) + max(low, 0.0) * _probability_below(low) - _mean_below(low)
+    return base + weights.margin * limited
 
 
-def _below(value: float) -> float:
-    """P(V < value)."""
-    return 0.0 if value <= 0.0 else _normal((math.log(value) - of.VALUE_LOG_MEAN) / of.VALUE_LOG_SD)
+def mean_limited_value(limit: float) -> float:
+    """Return E[min(V, limit)] for log-normal order values V.
 
-
-def _partial(value: float) -> float:
-    """E[V; V < value]."""
-    if value <= 0.0:
-        return 0.0
-    mean = math.exp(of.VALUE_LOG_MEAN + of.VALUE_LOG_SD**2 / 2)
-    return mean * _normal((math.log(value) - of.VALUE_LOG_MEAN) / of.VALUE_LOG_SD - of.VALUE_LOG_SD)
-
-
-def limited_value(value: float) -> float:
-    """Give E[min(V, value)] for log-normal order values V.
-
-    >>> round(limited_value(1e9), 2)
+    >>> round(mean_limited_value(1e9), 2)
     115.91
     """
-    return _partial(value) + value * (1.0 - _below(value)) if value > 0.0 else value
+    return _mean_below(limit) + limit * (1.0 - _probability_below(limit)) if limit > 0.0 else limit
 
 
-def _normal(z: float) -> float:
+def _probability_below(value: float) -> float:
+    """Return P(V < value)."""
+    if value <= 0.0:
+        return 0.0
+    return _normal_cdf((math.log(value) - parameters.VALUE_LOG_MEAN) / parameters.VALUE_LOG_SD)
+
+
+def _mean_below(value: float) -> float:
+    """Return E[V; V < value]."""
+    if value <= 0.0:
+        return 0.0
+    mean = math.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD**2 / 2)
+    z = (math.log(value) - parameters.VALUE_LOG_MEAN) / parameters.VALUE_LOG_SD
+    return mean * _normal_cdf(z - parameters.VALUE_LOG_SD)
+
+
+def _normal_cdf(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))

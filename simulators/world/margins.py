@@ -1,28 +1,26 @@
-"""The ledger: what the shoppers' orders brought and the sends cost, realised and expected."""
+"""Margins: the money that orders bring and sends cost, realised and expected."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from simulators.arrays import FloatArray, Indices
 
 
 class Margins:
-    """Accounts of one world.
+    """Sums of one world.
 
     Attributes
     ----------
     realised
-        (N,), margin of all orders minus costs of sends.
+        Margin of all orders minus the costs of sends, by shopper, (N,).
     expected
-        (N,), the same with every order replaced by its true probability times the mean order value: the
-        realised value without the noise of rare, expensive orders.
+        The same with every order replaced by its true probability times the mean order value, (N,): the same mean
+        as ``realised`` without the noise of rare, expensive orders.
     weekly_realised, weekly_expected
-        (weeks,), the same summed over shoppers.
+        The same, summed over shoppers, by week, (weeks,).
     attributed
-        (N,), margin of the orders that followed a click or an open, as a shop would book them.
+        Margin of the orders that followed a seen message, as a shop would attribute them, by shopper, (N,).
     orders, attributed_orders, sends
         Counts over the run.
     """
@@ -37,8 +35,7 @@ class Margins:
         self.attributed_orders = 0
         self.sends = 0
 
-    def paid(self, week: int, shoppers: Rows, costs: FloatArray) -> None:
-        """Book the costs of sends."""
+    def book_sends(self, week: int, shoppers: Indices, costs: FloatArray) -> None:
         self.sends += len(shoppers)
         total = float(costs.sum())
         if total:
@@ -47,18 +44,16 @@ class Margins:
             self.weekly_realised[week] -= total
             self.weekly_expected[week] -= total
 
-    def ordered(self, week: int, shoppers: Rows, margins: FloatArray) -> None:
-        """Book the margins of orders."""
+    def book_orders(self, week: int, shoppers: Indices, margins: FloatArray) -> None:
         self.orders += len(shoppers)
         np.add.at(self.realised, shoppers, margins)
         self.weekly_realised[week] += margins.sum()
 
-    def attribute(self, shoppers: Rows, margins: FloatArray) -> None:
-        """Book orders, already booked as such, to the notifications that they followed."""
-        self.attributed_orders += len(shoppers)
-        np.add.at(self.attributed, shoppers, margins)
-
-    def expects(self, week: int, shoppers: Rows, margins: FloatArray) -> None:
-        """Book expected margins."""
+    def book_expected_orders(self, week: int, shoppers: Indices, margins: FloatArray) -> None:
         np.add.at(self.expected, shoppers, margins)
         self.weekly_expected[week] += margins.sum()
+
+    def attribute_orders(self, shoppers: Indices, margins: FloatArray) -> None:
+        """Attribute orders to messages. `book_orders` has booked these orders already."""
+        self.attributed_orders += len(shoppers)
+        np.add.at(self.attributed, shoppers, margins)

@@ -1,4 +1,4 @@
-"""The repertoire: what can be sent, as the world sees it."""
+"""The messages that can be sent, and how much shoppers like them."""
 
 from __future__ import annotations
 
@@ -6,42 +6,47 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
+from simulators.arrays import BoolArray, FloatArray
 from simulators.parameters import CATEGORY_SD, MESSAGE_SD, TASTE_DIMENSIONS, ChannelTable
-from simulators.random_streams import FloatArray, Purpose, RandomStreams, normals
+from simulators.random_streams import Purpose, RandomStreams, to_normals
 
 OFFER = "offer"
 
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages with their categories and triggers, the channels they have, and what sending them costs.
+    """M messages with their categories and triggers, their C channels, and the costs of sends.
 
     Attributes
     ----------
+    names, categories, triggers
+        By message, (M,); ``triggers`` are the types that the message answers.
+    channels
+        The channels with their traits, (C,).
     offered
-        (M, C), whether a message can be sent on a channel.
+        Whether a message can be sent on a channel, (M, C).
     costs
-        (M, C), cost of a send.
-
-    Raises
-    ------
-    ValueError
-        Naming a channel that this world does not know.
+        Cost of a send, (M, C).
     """
 
-    messages: tuple[str, ...]
+    names: tuple[str, ...]
     categories: tuple[str, ...]
     triggers: tuple[tuple[str, ...], ...]
     channels: ChannelTable
-    offered: NDArray[np.bool_]
+    offered: BoolArray
     costs: FloatArray
 
     @classmethod
     def of(cls, rulebook: Rulebook) -> Messages:
-        """Take what a catalogue offers; message and channel numbers are those of its action space."""
+        """Return the messages of a catalogue, with the message and channel numbers of its action space.
+
+        Raises
+        ------
+        ValueError
+            When the world does not know a channel; the message names the channel.
+        """
         space, catalogue = rulebook.space, rulebook.catalogue
         offered = np.zeros((len(space.messages), len(space.channels)), dtype=np.bool_)
         costs = np.zeros(offered.shape)
@@ -51,12 +56,12 @@ class Messages:
         return cls(space.messages, space.categories, triggers, ChannelTable.of(space.channels), offered, costs)
 
     @property
-    def is_offer(self) -> NDArray[np.bool_]:
-        """Tell which messages (M,) are offers."""
+    def is_offer(self) -> BoolArray:
+        """Whether messages are offers, (M,)."""
         return np.array([category == OFFER for category in self.categories])
 
 
-def _standard() -> Messages:
+def _standard_messages() -> Messages:
     table = {
         "cart_reminder": ("cart", ("cart_abandoned",)),
         "cart_offer": ("offer", ("cart_abandoned", "seasonal")),
@@ -69,7 +74,7 @@ def _standard() -> Messages:
     }
     channels = ChannelTable.of(("push", "email", "sms", "webpush", "inapp"))
     return Messages(
-        messages=tuple(table),
+        names=tuple(table),
         categories=tuple(category for category, _ in table.values()),
         triggers=tuple(triggers for _, triggers in table.values()),
         channels=channels,
@@ -78,27 +83,35 @@ def _standard() -> Messages:
     )
 
 
-STANDARD = _standard()
-"""Eight messages on five channels: for the environment, and wherever no catalogue is given."""
+STANDARD = _standard_messages()
+"""Eight messages on five channels: for the environments, and for worlds without a catalogue."""
 
 
 @dataclass(frozen=True)
 class Appeal:
-    """How messages appeal: ``direction`` (M, 4) meets a shopper's taste, ``level`` (M,) holds for everybody."""
+    """How much shoppers like messages.
+
+    Attributes
+    ----------
+    direction
+        Which tastes a message suits, (M, 4): the product with a shopper's taste is added to the logit of a click.
+    level
+        Logit of a message for all shoppers, (M,).
+    """
 
     direction: FloatArray
     level: FloatArray
 
     @classmethod
-    def of(cls, repertoire: Messages, streams: RandomStreams) -> Appeal:
-        """Draw the appeal of messages; it belongs to their names, so that a new message changes no other."""
-        directions = [_by_name(streams, f"category {name}", TASTE_DIMENSIONS) for name in repertoire.categories]
-        levels = [_by_name(streams, f"message {name}", 1) for name in repertoire.messages]
+    def draw(cls, messages: Messages, streams: RandomStreams) -> Appeal:
+        """Draw the appeal of each message from its name, so that a new message changes no other message."""
+        directions = [_draw_by_name(streams, f"category {name}", TASTE_DIMENSIONS) for name in messages.categories]
+        levels = [_draw_by_name(streams, f"message {name}", 1) for name in messages.names]
         return cls(CATEGORY_SD * np.stack(directions), MESSAGE_SD * np.concatenate(levels))
 
 
-def _by_name(streams: RandomStreams, name: str, count: int) -> FloatArray:
+def _draw_by_name(streams: RandomStreams, name: str, count: int) -> FloatArray:
     position = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "little")
     positions = position + np.arange(count, dtype=np.uint64)
     radius, angle = streams.uniforms(-1, [Purpose.template_radius, Purpose.template_angle], positions)
-    return normals(radius, angle)
+    return to_normals(radius, angle)

@@ -1,4 +1,4 @@
-"""An hour: everything that became known in one tick, as columns."""
+"""What happened in one hour of the world, as columns."""
 
 from __future__ import annotations
 
@@ -8,67 +8,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.records.outcomes import OutcomeType
+from simulators.arrays import FloatArray, Indices
 from simulators.shoppers.response import Chances
-
-Rows = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TickOutcomes:
-    """TickOutcomes of one type: tickets (the senders' numbers), when they happened (calendar hours), values."""
+    """Outcomes of one type, as columns (n,).
+
+    Attributes
+    ----------
+    tickets
+        The sender's numbers of the sends.
+    at
+        When the outcomes happened, in hours of the calendar.
+    values
+        Order values of conversions; None for other types.
+    """
 
     kind: OutcomeType
-    tickets: Rows
+    tickets: Indices
     at: FloatArray
     values: FloatArray | None = None
 
 
 @dataclass(frozen=True)
-class Events:
-    """What shoppers did by themselves, of one type; ``category`` is a product category's number."""
+class TickEvents:
+    """Shopper events of one type, as columns (n,); ``category`` is the number of a product category."""
 
     kind: str
-    shoppers: Rows
+    shoppers: Indices
     at: FloatArray
     category: NDArray[np.int8] | None = None
     values: FloatArray | None = None
 
 
 @dataclass(frozen=True)
-class Triggers:
-    """Occasions to notify shoppers, of one type."""
+class TickTriggers:
+    """Triggers of one type, as columns (n,); ``category`` is the number of a product category."""
 
     kind: str
-    shoppers: Rows
+    shoppers: Indices
     category: NDArray[np.int8] | None = None
 
 
 @dataclass
 class Tick:
-    """What one tick brought.
+    """What happened in one hour.
 
     Attributes
     ----------
-    tick
-        The hour that has passed, counted from the calendar's start.
+    hour
+        The number of the hour, counted from the start of the calendar.
     outcomes, events, triggers
         In the order in which they arose.
     joined
-        Shoppers who are there from this hour on.
+        Shoppers who joined in this hour.
     uninstalled
-        Shoppers who ended push and in-app at once.
+        Shoppers who uninstalled the app: their consent to push and in-app ended.
     visitors
-        One array per kind of visit: own, after a click, after a message that was only read.
+        One array for each kind of visit: without a message, after a click, after a message without a click.
     chances
-        Tickets of messages seen, and the true probabilities of what came of them. No shop knows these.
+        Tickets of the seen messages, and the true probabilities of the reactions. Shops must not use them.
     """
 
-    tick: int
+    hour: int
     outcomes: list[TickOutcomes] = field(default_factory=list)
-    events: list[Events] = field(default_factory=list)
-    triggers: list[Triggers] = field(default_factory=list)
-    joined: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    uninstalled: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    visitors: list[Rows] = field(default_factory=list)
-    chances: list[tuple[Rows, Chances]] = field(default_factory=list)
+    events: list[TickEvents] = field(default_factory=list)
+    triggers: list[TickTriggers] = field(default_factory=list)
+    joined: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    uninstalled: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    visitors: list[Indices] = field(default_factory=list)
+    chances: list[tuple[Indices, Chances]] = field(default_factory=list)

@@ -1,77 +1,83 @@
-"""TriggerSchedule: triggers that come due some time after what a shopper did."""
+"""Triggers that happen some time after a shopper did something."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulators import parameters as of
-from simulators.random_streams import FloatArray, Purpose
-from simulators.world.tick import Events, Rows, Tick, Triggers
+from simulators import parameters
+from simulators.arrays import FloatArray, Indices
+from simulators.random_streams import Purpose
+from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.world_state import NEVER, WorldState
 
-KINDS = (*(kind for kind, _, _ in of.PRODUCT_EVENTS), "review_request", "replenishment", "win_back", "welcome")
-"""Triggers that wait for their hour; each shopper has at most one of each ahead."""
+SCHEDULED_TRIGGERS = (
+    *(kind for kind, _, _ in parameters.PRODUCT_EVENTS),
+    *("review_request", "replenishment", "win_back", "welcome"),
+)
+"""Types of the scheduled triggers. A shopper has at most one trigger of each type ahead."""
 
 _REVIEW, _REPLENISHMENT, _WIN_BACK, _WELCOME = (
-    KINDS.index(name) for name in ("review_request", "replenishment", "win_back", "welcome")
+    SCHEDULED_TRIGGERS.index(name) for name in ("review_request", "replenishment", "win_back", "welcome")
 )
 SEASONAL = "seasonal"
 
 
 class TriggerSchedule:
-    """Schedules triggers and lets them come due."""
+    """Schedules triggers, and lets them happen when they are due."""
 
-    def __init__(self, society: WorldState) -> None:
-        self._society = society
-        self._due = society.occasions
-        self._due[_WELCOME] = np.where(society.population.joins > 0, society.population.joins, NEVER)
-        self._joins = society.population.joins
-        self._begins = {24 * promo.first_day for promo in society.scenario.promos}
+    def __init__(self, state: WorldState) -> None:
+        self._state = state
+        self._joins = state.population.joins
+        self._due = state.trigger_hours
+        self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
+        self._promo_starts = {24 * promo.first_day for promo in state.scenario.promos}
 
-    def pass_hour(self, hour: Tick) -> None:
-        """Let what is due in this tick happen."""
-        tick = hour.tick
-        hour.joined = np.flatnonzero(self._joins == tick)
-        if len(hour.joined):
-            self._join(tick, hour)
-        due = np.flatnonzero(self._due.ravel() == tick)
+    def advance(self, tick: Tick) -> None:
+        """Let shoppers join, and let the triggers of this hour happen."""
+        hour = tick.hour
+        tick.joined = np.flatnonzero(self._joins == hour)
+        if len(tick.joined):
+            self._join(tick)
+        due = np.flatnonzero(self._due.ravel() == hour)
         if len(due):
-            kinds, shoppers = np.divmod(due, self._society.size)
+            kinds, shoppers = np.divmod(due, self._state.size)
             self._due.ravel()[due] = NEVER
             for kind in np.unique(kinds):
-                hour.triggers.append(
-                    Triggers(KINDS[kind], shoppers[kinds == kind], self._category(shoppers, kinds, kind))
-                )
-        if tick in self._begins:
-            hour.triggers.append(Triggers(SEASONAL, np.flatnonzero(self._joins <= tick)))
+                chosen = shoppers[kinds == kind]
+                category = np.asarray(self._state.population.favourite[chosen])
+                tick.triggers.append(TickTriggers(SCHEDULED_TRIGGERS[kind], chosen, category))
+        if hour in self._promo_starts:
+            tick.triggers.append(TickTriggers(SEASONAL, np.flatnonzero(self._joins <= hour)))
 
-    def _category(self, shoppers: Rows, kinds: Rows, kind: int) -> NDArray[np.int8]:
-        return np.asarray(self._society.population.favourite[shoppers[kinds == kind]])
+    def _join(self, tick: Tick) -> None:
+        hour, joined = tick.hour, tick.joined
+        (first,) = self._state.streams.uniforms(hour, [Purpose.next_visit], joined)
+        self._state.plan_visits(hour - 1, joined, first)
+        self.schedule_win_back(hour, joined)
+        if hour > 0:
+            tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
-    def _join(self, tick: int, hour: Tick) -> None:
-        joined = hour.joined
-        (first,) = self._society.streams.uniforms(tick, [Purpose.next_visit], joined)
-        self._society.plan_visit(tick - 1, joined, first)
-        self._due[_WIN_BACK, joined] = tick + of.WIN_BACK_AFTER_H
-        if tick > 0:
-            hour.events.append(Events("signup", joined, np.full(len(joined), float(tick))))
+    def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
+        """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
+        self._due[_WIN_BACK, shoppers] = hour + parameters.WIN_BACK_AFTER_H
 
-    def visited(self, tick: int, shoppers: Rows) -> None:
-        """Start the time after which a shopper counts as gone anew."""
-        self._due[_WIN_BACK, shoppers] = tick + of.WIN_BACK_AFTER_H
+    def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
+        """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.
 
-    def wished(self, tick: int, shoppers: Rows, which: FloatArray, lag: FloatArray) -> None:
-        """Schedule what may happen to the products that shoppers put on their wish lists."""
+        Parameters
+        ----------
+        which, lag
+            Uniform numbers that decide the trigger, and the time until it.
+        """
         waits = -np.log1p(-lag)
         floor = 0.0
-        for kind, (_, probability, mean_h) in enumerate(of.PRODUCT_EVENTS):
-            own = (which >= floor) & (which < floor + probability)
-            self._due[kind, shoppers[own]] = tick + 1 + (mean_h * waits[own]).astype(np.int32)
+        for kind, (_, probability, mean_h) in enumerate(parameters.PRODUCT_EVENTS):
+            chosen = (which >= floor) & (which < floor + probability)
+            self._due[kind, shoppers[chosen]] = hour + 1 + (mean_h * waits[chosen]).astype(np.int32)
             floor += probability
 
-    def ordered(self, tick: int, shoppers: Rows) -> None:
-        """Schedule what an order brings later."""
-        self._due[_REVIEW, shoppers] = tick + of.REVIEW_AFTER_H
-        lasts = self._society.population.replenish_h[shoppers]
-        self._due[_REPLENISHMENT, shoppers] = tick + 1 + lasts.astype(np.int32)
+    def schedule_after_orders(self, hour: int, shoppers: Indices) -> None:
+        """Schedule the review request and the replenishment of shoppers who ordered."""
+        self._due[_REVIEW, shoppers] = hour + parameters.REVIEW_AFTER_H
+        lasts = self._state.population.replenish_h[shoppers]
+        self._due[_REPLENISHMENT, shoppers] = hour + 1 + lasts.astype(np.int32)

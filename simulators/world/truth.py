@@ -1,8 +1,9 @@
-"""The truth: what every joint action would bring, from the probabilities that the world itself draws from.
+"""The truth: the expected effect of every joint action, from the probabilities that the world draws from.
 
-A message is seen in some hour or never; in each hour the world's own functions give the chances of a click, an
-order and an opt-out, and the truth is their mean over the hours. It is exact as long as nothing else reaches the
-shopper before the message is seen: sends on their way, later orders and a shock of next week are not foreseen.
+A message is seen in some hour or never. For each hour, the functions of `simulators.shoppers.response` give the
+probabilities of a click, an order and an opt-out; the truth is their mean over the hours. The truth is exact as long
+as nothing else reaches the shopper before the message is seen. It does not foresee other sends on their way, later
+orders, or the shock of a later week.
 """
 
 from __future__ import annotations
@@ -12,32 +13,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
-from simulators import parameters as of
-from simulators.shoppers.mental_state import MessageMood, faded_intent
-from simulators.shoppers.response import click, conversion, opt_out, own_order
+from simulators import parameters
+from simulators.arrays import FloatArray, Indices
+from simulators.shoppers.mental_state import ReaderState, fade_intent
+from simulators.shoppers.response import (
+    click_probability,
+    conversion_probability,
+    opt_out_probability,
+    visit_order_probability,
+)
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.world import World
-from simulators.world.world_state import WorldState
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Prospects:
-    """What each joint action (n,) of a catalogue brings, if it is sent now.
+    """The expected effect of each joint action of a catalogue if it is sent now, as columns (n,).
 
     Attributes
     ----------
     seen, click, order, out
-        Probabilities: that it is seen, clicked, followed by an order (a conversion), and answered by an
+        Probabilities that the message is seen, clicked, followed by an order (a conversion), and answered with an
         opt-out or a complaint.
     reward
-        Expected reward by the catalogue's weights, clipping included.
+        Expected reward by the weights of the catalogue, including the clipping.
     load
-        Expected load that it adds, in pushes sent.
+        Expected load that the send adds, in units of one push sent.
     """
 
     seen: FloatArray
@@ -49,116 +52,124 @@ class Prospects:
 
 
 class Truth:
-    """Answers for one world and one catalogue.
+    """Computes the prospects of joint actions in one world, for one catalogue.
 
     Parameters
     ----------
     world
-        Made with ``Repertoire.of(rulebook)``.
+        A world with the messages ``Messages.of(rulebook)``.
     """
 
     def __init__(self, world: World, rulebook: Rulebook) -> None:
-        self._society: WorldState = world.society
         self._world = world
-        self._rulebook = rulebook
-        space = rulebook.space
-        self._delays_h = np.asarray(space.delays_s, dtype=np.float64) / 3_600.0
-        channels = world.repertoire.channels
-        self._ticks = np.arange(math.ceil(self._delays_h.max() + channels.stays_h.max()) + 1)
-        self._worth = ExpectedReward.of(rulebook)
+        self._state = world.state
+        self._space = rulebook.space
+        self._delays_h = np.asarray(self._space.delays_s, dtype=np.float64) / 3_600.0
+        hours_ahead = math.ceil(self._delays_h.max() + world.messages.channels.stays_h.max()) + 1
+        self._hours_ahead = np.arange(hours_ahead)
+        self._expected_reward = ExpectedReward.of(rulebook)
 
     def prospects(self, shopper: int, warmth: Mapping[int, float]) -> Prospects:
-        """Give what joint actions would bring this shopper now.
+        """Return the prospects of all joint actions for a shopper now.
 
         Parameters
         ----------
         warmth
-            By number, the messages that are asked about: how welcome the occasion makes each; 0 for a broadcast.
-            What is said of other messages' joint actions has no meaning.
+            Message number → how welcome its trigger makes the message; 0 for a broadcast. The prospects of joint
+            actions with other messages have no meaning.
         """
-        messages = np.array([*warmth], dtype=np.int64)
-        place = np.zeros(self._rulebook.space.shape[0], dtype=np.int64)
-        place[messages] = np.arange(len(messages))
-        hours = self._world.tick + self._ticks.astype(np.float64)
-        weights, hazards = self._hours(shopper)  # (C, D, T) each: seen in an hour, and then opting out
-        clicks, orders, returned = self._chances(shopper, messages, np.array([*warmth.values()]), hours)  # (M, C, T)
-        parts = np.stack([1.0 - clicks, (1.0 - clicks) * returned, clicks, clicks * orders], axis=1)
-        both = np.concatenate([weights, hazards], axis=1)  # (C, 2 D, T)
-        count, channels = len(self._delays_h), weights.shape[0]
-        integrated = np.matmul(parts.transpose(2, 1, 0, 3).reshape(channels, -1, len(hours)), both.transpose(0, 2, 1))
-        found = integrated.reshape(channels, 4, -1, 2, count)  # channel, part, message, all or leaving, delay
-        space = self._rulebook.space
-        by_slot = np.moveaxis(found, (1, 3), (3, 4))
-        rows = by_slot[space.channel_of, place[space.message_of], space.delay_of]  # (n, 4, 2)
-        probabilities = _cells(rows.reshape(-1, 2, 2, 2))
-        seen = weights.sum(axis=2)[space.channel_of, space.delay_of]
+        space, messages = self._space, np.array([*warmth], dtype=np.int64)
+        row_of_message = np.zeros(space.shape[0], dtype=np.int64)
+        row_of_message[messages] = np.arange(len(messages))
+        seen_in_hour, out_in_hour = self._probabilities_by_hour(shopper)
+        by_slot = self._integrate(self._reactions(shopper, messages, warmth), seen_in_hour, out_in_hour)
+        integrals = by_slot[space.channel_of, row_of_message[space.message_of], space.delay_of]  # (n, 4, 2)
+        probabilities = _joint_probabilities(integrals.reshape(-1, 2, 2, 2))
+        seen = seen_in_hour.sum(axis=2)[space.channel_of, space.delay_of]
         return Prospects(
             seen=seen,
             click=probabilities[:, 1].sum(axis=(1, 2)),
             order=probabilities[:, :, 1].sum(axis=(1, 2)),
             out=probabilities[..., 1].sum(axis=(1, 2)),
-            reward=self._worth.expected(probabilities, seen),
-            load=seen * self._society.repertoire.channels.weight[space.channel_of],
+            reward=self._expected_reward.average(probabilities, seen),
+            load=seen * self._state.messages.channels.weight[space.channel_of],
         )
 
-    def _hours(self, shopper: int) -> tuple[FloatArray, FloatArray]:
-        """Give the probabilities of being seen in each hour, and of being seen and answered by leaving."""
-        society, channels = self._society, self._society.repertoire.channels
-        shift = society.population.shift_h[shopper]
-        tick = self._world.tick
-        due = tick + self._delays_h  # (D,)
-        edges = tick + np.arange(len(self._ticks) + 1, dtype=np.float64)  # (T + 1,)
-        passed = society.presence.passed(edges - shift)
-        since = np.maximum(passed - society.presence.passed(due - shift)[:, None], 0.0)  # (D, T + 1)
-        until = np.minimum(
-            since[None],
-            (society.presence.passed(due + channels.stays_h[:, None] - shift) - society.presence.passed(due - shift))[
-                :, :, None
-            ],
-        )  # (C, D, T + 1)
-        rate = np.where(channels.in_app, society.population.visits_per_hour[shopper], channels.per_hour)
+    def _integrate(self, reactions: FloatArray, seen_in_hour: FloatArray, out_in_hour: FloatArray) -> FloatArray:
+        """Sum the reactions (M, 4, C, T) over the hours; return them by channel, message and delay, (C, M, D, 4, 2).
+
+        The last axis is over all shoppers, and over those who opt out.
+        """
+        channels, delays, hours = seen_in_hour.shape
+        weights = np.concatenate([seen_in_hour, out_in_hour], axis=1)  # (C, 2 D, T)
+        by_channel = reactions.transpose(2, 1, 0, 3).reshape(channels, -1, hours)
+        sums = np.matmul(by_channel, weights.transpose(0, 2, 1)).reshape(channels, 4, -1, 2, delays)
+        return np.moveaxis(sums, (1, 3), (3, 4))
+
+    def _probabilities_by_hour(self, shopper: int) -> tuple[FloatArray, FloatArray]:
+        """Return the probabilities that a message is seen in each hour, and seen and answered with an opt-out.
+
+        Both by channel, delay and hour, (C, D, T); the opt-out is that of a shopper who does not click.
+        """
+        state, channels = self._state, self._state.messages.channels
+        shift = state.population.shift_h[shopper]
+        hour = self._world.hour
+        due = hour + self._delays_h  # (D,)
+        edges = hour + np.arange(len(self._hours_ahead) + 1, dtype=np.float64)  # (T + 1,)
+        integral_at = state.presence.integral_at
+        since = np.maximum(integral_at(edges - shift) - integral_at(due - shift)[:, None], 0.0)  # (D, T + 1)
+        longest = integral_at(due + channels.stays_h[:, None] - shift) - integral_at(due - shift)  # (C, D)
+        until = np.minimum(since[None], longest[:, :, None])  # (C, D, T + 1)
+        rate = np.where(channels.in_app, state.population.visits_per_hour[shopper], channels.per_hour)
         unseen = np.exp(-rate[:, None, None] * until)
-        weights = channels.looked[:, None, None] * -np.diff(unseen, axis=2)
-        level = society.presence.level(due - shift)
-        overload = society.moods.overload(tick + self._ticks.astype(np.float64), np.array([shopper]))
-        base = channels.opt_out * society.population.irritability[shopper]
-        hazard = opt_out(base[:, None, None], overload[None, None], (level < of.NIGHT_LEVEL)[None, :, None])
-        return weights, weights * hazard
+        seen = channels.looked[:, None, None] * -np.diff(unseen, axis=2)
+        at_night = state.presence.level_at(due - shift) < parameters.NIGHT_LEVEL
+        overload = state.mental_state.overload(self._hours(), np.array([shopper]))
+        base = channels.opt_out * state.population.irritability[shopper]
+        out = opt_out_probability(base[:, None, None], overload[None, None], at_night[None, :, None])
+        return seen, seen * out
 
-    def _chances(
-        self, shopper: int, messages: NDArray[np.int64], warmth: FloatArray, hours: FloatArray
-    ) -> tuple[FloatArray, ...]:
-        society, one = self._society, np.array([shopper])
-        channels = society.repertoire.channels
+    def _hours(self) -> FloatArray:
+        """Return the hours ahead as hours of the calendar, (T,)."""
+        return self._world.hour + self._hours_ahead.astype(np.float64)
+
+    def _reactions(self, shopper: int, messages: Indices, warmth: Mapping[int, float]) -> FloatArray:
+        """Return the probabilities of reactions to messages that are seen in each hour, (M, 4, C, T).
+
+        The four reactions: no click, no click and an order, a click, a click and an order.
+        """
+        state, one, hours = self._state, np.array([shopper]), self._hours()
+        channels, mental = state.messages.channels, state.mental_state
         numbers = np.arange(len(channels.names))
-        intent = np.maximum(society.moods.intent(self._world.tick, one), warmth)[:, None]
-        intent = faded_intent(intent, self._ticks)[:, None, :]  # (M, 1, T)
-        stale = society.moods.staleness(hours[:, None], one, messages[None]).T[:, None, :]
-        mood = MessageMood(
+        welcome = np.array([*warmth.values()])
+        intent = np.maximum(mental.intent(self._world.hour, one), welcome)[:, None]
+        intent = fade_intent(intent, self._hours_ahead)[:, None, :]  # (M, 1, T)
+        reader = ReaderState(
             intent=intent,
-            overload=society.moods.overload(hours, one),
-            staleness=stale,
-            attention=society.moods.attention(hours, one),
-            need=society.moods.need(hours, one),
+            overload=mental.overload(hours, one),
+            staleness=mental.staleness(hours[:, None], one, messages[None]).T[:, None, :],
+            attention=mental.attention(hours, one),
+            need=mental.need(hours, one),
         )
-        appeal = society.appeals(self._world.tick, one, messages[:, None], numbers[None])[:, :, None]
-        clicks = click(appeal, mood, (warmth > 0.0)[:, None, None].astype(np.float64))
-        orders = conversion(intent, mood.need)
-        returned = channels.returning[None, :, None] * own_order(np.maximum(intent, of.VIEW_INTENT), mood.need)
-        shape = clicks.shape
-        return clicks, np.broadcast_to(orders, shape), np.broadcast_to(returned, shape)
+        appeal = state.appeal_logits(self._world.hour, one, messages[:, None], numbers[None])[:, :, None]
+        clicks = click_probability(appeal, reader, (welcome > 0.0)[:, None, None].astype(np.float64))
+        orders = np.broadcast_to(conversion_probability(intent, reader.need), clicks.shape)
+        return_order = visit_order_probability(np.maximum(intent, parameters.VIEW_INTENT), reader.need)
+        returned = np.broadcast_to(channels.returning[None, :, None] * return_order, clicks.shape)
+        return np.stack([1.0 - clicks, (1.0 - clicks) * returned, clicks, clicks * orders], axis=1)
 
 
-def _cells(found: FloatArray) -> FloatArray:
-    """Give the joint probabilities, not clicked or clicked × without or with order × staying or leaving.
+def _joint_probabilities(integrals: FloatArray) -> FloatArray:
+    """Return the joint probabilities of click, order and opt-out (0 no, 1 yes), (n, 2, 2, 2).
 
     Parameters
     ----------
-    found
-        (n, 2, 2, 2): not clicked or clicked × all or with order × all or leaving, as if a click kept nobody.
+    integrals
+        By click; over all shoppers, and over those who order; over all shoppers, and over those who opt out if a
+        click does not change the probability of an opt-out, (n, 2, 2, 2).
     """
-    cells = found.copy()
-    cells[:, 1, :, 1] *= of.OUT_IF_CLICKED
-    cells[:, :, 0] -= cells[:, :, 1]
-    cells[..., 0] -= cells[..., 1]
-    return cells
+    joint = integrals.copy()
+    joint[:, 1, :, 1] *= parameters.OUT_IF_CLICKED
+    joint[:, :, 0] -= joint[:, :, 1]
+    joint[..., 0] -= joint[..., 1]
+    return joint

@@ -1,14 +1,15 @@
-"""Visits: shoppers who come by themselves; what they look at, leave behind and order."""
+"""Visits without a message: the products that shoppers look at, the carts they leave, and their orders."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters as of
-from simulators.random_streams import FloatArray, Purpose, normals
-from simulators.shoppers.response import MEAN_VALUE, own_order
-from simulators.world.tick import Events, Rows, Tick, Triggers
+from simulators import parameters
+from simulators.arrays import BoolArray, FloatArray, Indices
+from simulators.random_streams import Purpose, to_normals
+from simulators.shoppers.response import MEAN_VALUE, visit_order_probability
+from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule
 from simulators.world.world_state import WorldState
 
@@ -19,81 +20,96 @@ _PURPOSES = (
 
 
 class Visits:
-    """Own visits: at most one an hour and shopper."""
+    """Visits that no message caused: at most one per shopper and hour."""
 
-    def __init__(self, society: WorldState, occasions: TriggerSchedule) -> None:
-        self._society = society
-        self._occasions = occasions
+    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule) -> None:
+        self._state = state
+        self._trigger_schedule = trigger_schedule
 
-    def pass_hour(self, hour: Tick) -> None:
-        """Let the shoppers come whose next visit falls into this tick."""
-        society, tick = self._society, hour.tick
-        here = np.flatnonzero(society.next_visit < tick + 1)
-        if not len(here):
+    def advance(self, tick: Tick) -> None:
+        """Let the shoppers visit whose next visit lies in this hour."""
+        state, hour = self._state, tick.hour
+        visitors = np.flatnonzero(state.next_visit < hour + 1)
+        if not len(visitors):
             return
-        at = society.next_visit[here]
-        following, browse, leave, order, radius, angle, wish, product, which, lag = society.streams.uniforms(
-            tick, _PURPOSES, here
+        at = state.next_visit[visitors]
+        following, browse, leave, order, radius, angle, wish, product, which, lag = state.streams.uniforms(
+            hour, _PURPOSES, visitors
         )
-        society.plan_visit(tick, here, following)
-        self._occasions.visited(tick, here)
-        hour.visitors.append(here)
-        carts, views = leave < of.CART_SHARE, browse < of.VIEW_SHARE
-        society.moods.wants(tick, here, np.where(carts, of.CART_INTENT, np.where(views, of.VIEW_INTENT, 0.0)))
-        orders = self._order(hour, here, at, carts, order, normals(radius, angle))
-        category = self._category(here, product)
-        hour.events.append(Events("session", here, at))
-        self._tell(hour, "product_view", "product_viewed", views & ~carts & ~orders, (here, at, category))
-        self._tell(hour, "cart_abandoned", "cart_abandoned", carts, (here, at, category))
-        wishes = views & (wish < of.WISH_SHARE)
-        self._tell(hour, "wishlist", "wishlist", wishes, (here, at, category))
-        self._occasions.wished(tick, here[wishes], which[wishes], lag[wishes])
+        state.plan_visits(hour, visitors, following)
+        self._trigger_schedule.schedule_win_back(hour, visitors)
+        tick.visitors.append(visitors)
+        carts, views = leave < parameters.CART_SHARE, browse < parameters.VIEW_SHARE
+        intent = np.where(carts, parameters.CART_INTENT, np.where(views, parameters.VIEW_INTENT, 0.0))
+        state.mental_state.raise_intent(hour, visitors, intent)
+        orders = self._order(tick, visitors, at, carts, order, to_normals(radius, angle))
+        category = self._draw_category(visitors, product)
+        tick.events.append(TickEvents("session", visitors, at))
+        self._record(tick, "product_view", "product_viewed", views & ~carts & ~orders, (visitors, at, category))
+        self._record(tick, "cart_abandoned", "cart_abandoned", carts, (visitors, at, category))
+        wishes = views & (wish < parameters.WISH_SHARE)
+        self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
+        self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
 
     def _order(
-        self, hour: Tick, here: Rows, at: FloatArray, carts: NDArray[np.bool_], uniform: FloatArray, normal: FloatArray
-    ) -> NDArray[np.bool_]:
-        society, tick = self._society, hour.tick
-        if not society.scenario.own_orders:
-            return np.zeros(len(here), dtype=np.bool_)
-        moods = society.moods
-        probability = own_order(moods.intent(tick, here), moods.need(tick, here)) * society.order_factor(tick)
-        probability[carts] = 0.0  # who leaves a cart behind has not ordered
-        society.ledger.expects(society.week(tick), here, probability * (of.MARGIN * MEAN_VALUE))
+        self,
+        tick: Tick,
+        visitors: Indices,
+        at: FloatArray,
+        carts: BoolArray,
+        uniform: FloatArray,
+        normal: FloatArray,
+    ) -> BoolArray:
+        """Let visitors order, and return who ordered."""
+        state, hour = self._state, tick.hour
+        if not state.scenario.own_orders:
+            return np.zeros(len(visitors), dtype=np.bool_)
+        mental = state.mental_state
+        probability = visit_order_probability(mental.intent(hour, visitors), mental.need(hour, visitors))
+        probability = probability * state.order_factor(hour)
+        probability[carts] = 0.0  # a visitor who leaves a cart does not order
+        expected = probability * (parameters.MARGIN * MEAN_VALUE)
+        state.margins.book_expected_orders(state.week(hour), visitors, expected)
         orders = uniform < probability
         if orders.any():
             values = order_values(normal[orders])
-            buy(hour, society, self._occasions, here[orders], values)
-            hour.events.append(Events("purchase", here[orders], at[orders], values=values))
+            place_orders(tick, state, self._trigger_schedule, visitors[orders], values)
+            tick.events.append(TickEvents("purchase", visitors[orders], at[orders], values=values))
         return np.asarray(orders)
 
-    def _category(self, here: Rows, uniform: FloatArray) -> NDArray[np.int8]:
-        """Draw the category looked at: mostly the favourite, else any."""
-        scaled = (uniform - of.FAVOURITE_SHARE) / (1 - of.FAVOURITE_SHARE) * len(of.PRODUCT_CATEGORIES)
-        favourite = self._society.population.favourite[here]
-        return np.where(uniform < of.FAVOURITE_SHARE, favourite, scaled.astype(np.int8))
+    def _draw_category(self, visitors: Indices, uniform: FloatArray) -> NDArray[np.int8]:
+        """Draw the product categories that visitors look at: mostly the favourite, otherwise any."""
+        share = parameters.FAVOURITE_SHARE
+        other = (uniform - share) / (1 - share) * len(parameters.PRODUCT_CATEGORIES)
+        favourite = self._state.population.favourite[visitors]
+        return np.where(uniform < share, favourite, other.astype(np.int8))
 
-    def _tell(
+    def _record(
         self,
-        hour: Tick,
+        tick: Tick,
         event: str,
         trigger: str,
-        own: NDArray[np.bool_],
-        seen: tuple[Rows, FloatArray, NDArray[np.int8]],
+        chosen: BoolArray,
+        visits: tuple[Indices, FloatArray, NDArray[np.int8]],
     ) -> None:
-        if own.any():
-            here, at, category = seen[0][own], seen[1][own], seen[2][own]
-            hour.events.append(Events(event, here, at, category))
-            hour.triggers.append(Triggers(trigger, here, category))
+        """Record an event and a trigger for the chosen visits (shopper, time, product category)."""
+        if chosen.any():
+            shoppers, at, category = visits
+            tick.events.append(TickEvents(event, shoppers[chosen], at[chosen], category[chosen]))
+            tick.triggers.append(TickTriggers(trigger, shoppers[chosen], category[chosen]))
 
 
 def order_values(normal: FloatArray) -> FloatArray:
-    """Give order values to cents, log-normal."""
-    return np.asarray(np.round(np.exp(of.VALUE_LOG_MEAN + of.VALUE_LOG_SD * normal), 2), dtype=np.float64)
+    """Return log-normal order values, rounded to cents, of standard normal numbers."""
+    values = np.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD * normal)
+    return np.asarray(np.round(values, 2), dtype=np.float64)
 
 
-def buy(hour: Tick, society: WorldState, occasions: TriggerSchedule, shoppers: Rows, values: FloatArray) -> None:
-    """Let shoppers order: book it, meet their need, and schedule what follows an order."""
-    society.ledger.ordered(society.week(hour.tick), shoppers, of.MARGIN * values)
-    society.moods.ordered(hour.tick, shoppers)
-    occasions.ordered(hour.tick, shoppers)
-    hour.triggers.append(Triggers("post_purchase", shoppers, society.population.favourite[shoppers]))
+def place_orders(
+    tick: Tick, state: WorldState, trigger_schedule: TriggerSchedule, shoppers: Indices, values: FloatArray
+) -> None:
+    """Book orders, lower the shoppers' need, and schedule the triggers that follow an order."""
+    state.margins.book_orders(state.week(tick.hour), shoppers, parameters.MARGIN * values)
+    state.mental_state.record_orders(tick.hour, shoppers)
+    trigger_schedule.schedule_after_orders(tick.hour, shoppers)
+    tick.triggers.append(TickTriggers("post_purchase", shoppers, state.population.favourite[shoppers]))

@@ -1,128 +1,122 @@
-"""The world: shoppers by the thousand, one hour at a time, with known truth."""
+"""The world: many simulated shoppers, one hour at a time, with known truth. Begin to read at `World.step`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulators.arrays import BoolArray, Indices
 from simulators.scenario import Scenario
 from simulators.shoppers.population import Population
 from simulators.world.deliveries import Deliveries, Sends
 from simulators.world.margins import Margins
 from simulators.world.messages import STANDARD, Messages
 from simulators.world.reactions import Reactions
-from simulators.world.tick import Rows, Tick
-from simulators.world.triggers import KINDS, TriggerSchedule
+from simulators.world.tick import Tick
+from simulators.world.triggers import SCHEDULED_TRIGGERS, TriggerSchedule
 from simulators.world.visits import Visits
-from simulators.world.world_state import WorldState, seconds
+from simulators.world.world_state import WorldState, epoch_seconds
 
 
 class CalendarEnded(RuntimeError):
-    """The calendar of the scenario has no more hours."""
+    """The calendar of the scenario has no further hour."""
 
 
 class World:
-    """A simulated shop's shoppers.
+    """The shoppers of a simulated shop.
 
-    In each tick sends that are due are delivered and seen, shoppers react, come by themselves, look, leave
-    carts and order; what became known comes back as an `Tick`. Then the shop decides and calls `send`.
+    In each hour, due sends are delivered and seen, shoppers react to them, visit the shop, leave carts and order.
+    `step` returns what happened as a `Tick`. Then the shop decides and calls `send`.
 
     Parameters
     ----------
     scenario
-        Which world.
+        How the world differs from the base.
     shoppers
-        How many, those who join later included.
+        The number of shoppers, including those who join later.
     seed
-        Another seed gives other shoppers and other moods. Two worlds of one seed meet the same random
-        numbers whatever is sent, so their difference is what the sends did.
-    repertoire
-        What can be sent.
+        Another seed gives other shoppers and other events. Two worlds with the same seed use the same random
+        numbers whatever is sent, so the difference between the two is the effect of the sends.
+    messages
+        The messages that can be sent.
 
     Raises
     ------
     ValueError
-        Naming the parameter that makes no world.
+        When a parameter has an impossible value; the message names the parameter.
 
     Examples
     --------
-    >>> from simulators.scenario import scenario
-    >>> world = World(scenario("stationary"), shoppers=500, seed=1)
+    >>> from simulators.scenario import find_scenario
+    >>> world = World(find_scenario("stationary"), shoppers=500, seed=1)
     >>> sum(len(visitors) for _ in range(168) for visitors in world.step().visitors)
     558
     """
 
-    def __init__(self, scenario: Scenario, shoppers: int, seed: int, repertoire: Messages = STANDARD) -> None:
+    def __init__(self, scenario: Scenario, shoppers: int, seed: int, messages: Messages = STANDARD) -> None:
         if not 1 <= shoppers < 1 << 32:
             raise ValueError(f"shoppers must be at least 1, not {shoppers}")
-        self.society = WorldState.found(scenario, shoppers, seed, repertoire, len(KINDS))
-        self.tick = 0
-        occasions = TriggerSchedule(self.society)
-        self._occasions = occasions
-        self._mail = Deliveries(self.society)
-        self._visits = Visits(self.society, occasions)
-        self._reading = Reactions(self.society, occasions)
+        self.state = WorldState.draw(scenario, shoppers, seed, messages, len(SCHEDULED_TRIGGERS))
+        self.hour = 0
+        self._trigger_schedule = TriggerSchedule(self.state)
+        self._deliveries = Deliveries(self.state)
+        self._visits = Visits(self.state, self._trigger_schedule)
+        self._reactions = Reactions(self.state, self._trigger_schedule)
 
     @property
     def scenario(self) -> Scenario:
-        """The scenario."""
-        return self.society.scenario
+        return self.state.scenario
 
     @property
     def population(self) -> Population:
-        """Who the shoppers are."""
-        return self.society.population
+        return self.state.population
 
     @property
-    def repertoire(self) -> Messages:
-        """What can be sent."""
-        return self.society.repertoire
+    def messages(self) -> Messages:
+        return self.state.messages
 
     @property
-    def ledger(self) -> Margins:
-        """What orders brought and sends cost."""
-        return self.society.ledger
+    def margins(self) -> Margins:
+        return self.state.margins
 
     @property
-    def consent(self) -> NDArray[np.bool_]:
-        """Consent as it is now, (N, C); to read, not to write."""
-        return self.society.consent
+    def consent(self) -> BoolArray:
+        """Present consent by channel, (N, C). Read only."""
+        return self.state.consent
 
     @property
     def now(self) -> float:
-        """Epoch seconds: the beginning of the next tick."""
-        return seconds(self.scenario, self.tick)
+        """Epoch seconds of the beginning of the next hour."""
+        return epoch_seconds(self.scenario, self.hour)
 
-    def present(self) -> Rows:
-        """Give the shoppers who have joined."""
-        return np.flatnonzero(self.population.joins < max(self.tick, 1))
+    def joined_shoppers(self) -> Indices:
+        return np.flatnonzero(self.population.joins < max(self.hour, 1))
 
     def step(self) -> Tick:
-        """Let an hour pass.
+        """Let one hour pass, and return what happened in it.
 
         Raises
         ------
         CalendarEnded
-            After the last hour.
+            After the last hour of the calendar.
         """
-        if self.tick >= self.scenario.hours:
+        if self.hour >= self.scenario.hours:
             raise CalendarEnded(f"the calendar of {self.scenario.name!r} ends after {self.scenario.weeks} weeks")
-        hour = Tick(self.tick)
-        self._occasions.pass_hour(hour)
-        seen = self._mail.pass_hour(hour)
-        self._reading.pass_hour(hour, seen)
-        self._visits.pass_hour(hour)
-        self.tick += 1
-        return hour
+        tick = Tick(self.hour)
+        self._trigger_schedule.advance(tick)
+        seen = self._deliveries.advance(tick)
+        self._reactions.advance(tick, seen)
+        self._visits.advance(tick)
+        self.hour += 1
+        return tick
 
-    def ordered_outside(self, shoppers: Sequence[int]) -> None:
-        """Note orders that come from elsewhere, as in a replay: they meet the shoppers' need for now."""
-        self.society.moods.ordered(self.tick, np.asarray(shoppers, dtype=np.int64))
+    def record_outside_orders(self, shoppers: Sequence[int]) -> None:
+        """Record orders that were not simulated, as those of a replay: they lower the need of the shoppers."""
+        self.state.mental_state.record_orders(self.hour, np.asarray(shoppers, dtype=np.int64))
 
     def send(self, sends: Sends) -> None:
-        """Take sends that were decided now; those without consent when they are due are not delivered.
+        """Accept sends that were decided now. A send whose shopper has no consent when it is due is not delivered.
 
         Raises
         ------
@@ -130,12 +124,12 @@ class World:
             When a number is outside its range.
         """
         for name, values, size in (
-            ("shoppers", sends.shoppers, self.society.size),
-            ("messages", sends.messages, len(self.repertoire.messages)),
-            ("channels", sends.channels, len(self.repertoire.channels.names)),
+            ("shoppers", sends.shoppers, self.state.size),
+            ("messages", sends.messages, len(self.messages.names)),
+            ("channels", sends.channels, len(self.messages.channels.names)),
         ):
             if len(values) and not 0 <= values.min() <= values.max() < size:
                 raise ValueError(f"{name} must be numbers from 0 to {size - 1}")
         if len(sends) and not (sends.delays_h.min() >= 0.0 and np.isfinite(sends.delays_h).all()):
             raise ValueError("delays_h must be numbers of at least 0")
-        self._mail.take(self.tick, sends)
+        self._deliveries.accept(self.hour, sends)

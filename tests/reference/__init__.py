@@ -1,5 +1,6 @@
-"""The audit: an independent check that a log keeps every rule, written from the rules' text and not from their code.
+"""An independent check that a log keeps every rule, written from the text of the rules and not from their code.
 
-It replays the log row by row in plain Python and shares nothing with `policies` but the rows themselves, so that
-a mistake there cannot hide itself here.
+The audit reads the log row by row in plain Python. It shares nothing with `policies` except the row types, so a
+mistake in `policies` cannot hide itself here. Also here, for tests and benchmarks: small worlds with known truth
+(``worlds.py``), and the parts of a stress run (``chaos/``).
 """

@@ -1,4 +1,4 @@
-"""The draw as it was logged, and whether it can have come from the distribution that the row tells."""
+"""Check a logged draw: whether it can come from the distribution in its row."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from math import isclose
 import numpy as np
 
 from policies.records.rows import DecisionRow, unpack
-from tests.reference.rules import Document, cost, money
+from tests.reference.rules import Document, money, send_cost
 
 ELIGIBLE = 0
-"""The verdict on a joint action that may be sent."""
+"""The verdict on an eligible joint action."""
 
 
 def joint_actions(document: Document) -> list[tuple[str, str, int]]:
-    """Number the sends of a catalogue: messages, then channels of their templates, then delays."""
+    """Return the sends of a catalogue in the order of their numbers: by message, channel of a template, delay."""
     return [
         (name, channel, delay)
         for name, message in document["messages"].items()
@@ -24,8 +24,8 @@ def joint_actions(document: Document) -> list[tuple[str, str, int]]:
     ]
 
 
-def mistakes(row: DecisionRow, document: Document) -> Iterator[str]:
-    """Name what is wrong with a row in itself, whatever else is in the log."""
+def find_mistakes(row: DecisionRow, document: Document) -> Iterator[str]:
+    """Yield the codes of the mistakes in one row, independent of the rest of the log."""
     if row.hold_reason is not None and row.send_at is not None:
         yield "held_and_sent"
     if row.drawn is None:
@@ -36,15 +36,15 @@ def mistakes(row: DecisionRow, document: Document) -> Iterator[str]:
     verdicts = unpack(row.verdicts, np.uint8).tolist()
     eligible = [number for number, verdict in enumerate(verdicts) if verdict == ELIGIBLE]
     choices = eligible + [len(actions)] * row.hold_eligible
-    yield from _of_distribution(row, choices)
-    yield from _of_hold(row, eligible)
+    yield from _distribution_mistakes(row, choices)
+    yield from _hold_mistakes(row, eligible)
     if row.drawn < len(actions):
-        yield from _of_send(row, actions[row.drawn], document)
+        yield from _send_mistakes(row, actions[row.drawn], document)
     elif row.message is not None or row.send_at is not None:
         yield "mislabelled"
 
 
-def _of_distribution(row: DecisionRow, choices: list[int]) -> Iterator[str]:
+def _distribution_mistakes(row: DecisionRow, choices: list[int]) -> Iterator[str]:
     p = unpack(row.probabilities, np.float64).tolist()
     if not isclose(sum(p), 1.0, abs_tol=1e-9) or min(p, default=0.0) < 0.0 or len(p) != len(choices):
         yield "distribution"
@@ -54,8 +54,8 @@ def _of_distribution(row: DecisionRow, choices: list[int]) -> Iterator[str]:
         yield "propensity"
 
 
-def _of_hold(row: DecisionRow, eligible: list[int]) -> Iterator[str]:
-    """HOLD is eligible unless the trigger is critical and a send is left."""
+def _hold_mistakes(row: DecisionRow, eligible: list[int]) -> Iterator[str]:
+    """HOLD is eligible unless the trigger is critical and a send is eligible."""
     critical = any(trigger.critical for trigger in row.triggers)
     if not row.hold_eligible and (not critical or not eligible):
         yield "hold_withheld"
@@ -63,12 +63,12 @@ def _of_hold(row: DecisionRow, eligible: list[int]) -> Iterator[str]:
         yield "hold_offered"
 
 
-def _of_send(row: DecisionRow, action: tuple[str, str, int], document: Document) -> Iterator[str]:
+def _send_mistakes(row: DecisionRow, action: tuple[str, str, int], document: Document) -> Iterator[str]:
     message, channel, delay_s = action
     category = document["messages"][message]["category"]
     if (row.message, row.channel, row.delay_s, row.category) != (message, channel, delay_s, category):
         yield "mislabelled"
     elif row.send_at is not None and row.send_at != row.at + delay_s:
         yield "send_time"
-    if money(row.cost) != cost(document, message, channel):
+    if money(row.cost) != send_cost(document, message, channel):
         yield "cost"

@@ -1,6 +1,6 @@
-"""The rules one by one, in the words of API.md: each asks whether one send would break it.
+"""The rules as API.md words them: one function for each, which returns whether one send would break the rule.
 
-Nothing here is fast or clever. A rule is a question about one send; the catalogue is its plain document.
+Nothing here is fast or clever. The catalogue is its plain document.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.records.rows import TriggerRecord
-from tests.reference.shopper import Place, Wishes
+from tests.reference.shopper import Preferences, Reservation
 
 Document = Mapping[str, Any]
 WEEK_S = 604_800
@@ -22,14 +22,15 @@ WEEK_S = 604_800
 
 @dataclass(frozen=True)
 class Case:
-    """One send that is judged: its slots, its shopper, and the other sends before and after it.
+    """One send with all facts that the rules need.
 
-    ``taken`` are the places that count, ``spent`` what the channel's sends of that UTC day cost already.
+    ``reservations`` are the shopper's other sends that count, and ``spent`` is the money that the channel has spent
+    on the send's UTC day.
     """
 
     document: Document
-    wishes: Wishes
-    taken: Sequence[Place]
+    preferences: Preferences
+    reservations: Sequence[Reservation]
     trigger: TriggerRecord
     message: str
     channel: str
@@ -42,176 +43,179 @@ class Case:
 
     @property
     def category(self) -> str:
-        """The category of the message."""
         return str(self.document["messages"][self.message]["category"])
 
     def local(self, at: float) -> datetime:
-        """Return the time on the shopper's own clock."""
-        zone = self.wishes.time_zone or (self.document.get("defaults") or {}).get("time_zone") or "UTC"
+        """Return a time by the shopper's clock."""
+        zone = self.preferences.time_zone or (self.document.get("defaults") or {}).get("time_zone") or "UTC"
         return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
 
     def times(self, **slots: str) -> list[float]:
-        """Return the send times of the places with these slots."""
-        return [place.send_at for place in self.taken if all(getattr(place, name) == slots[name] for name in slots)]
+        """Return the send times of the reservations with these slots."""
+        return [one.send_at for one in self.reservations if all(getattr(one, name) == slots[name] for name in slots)]
 
 
-def excluded_by_caller(case: Case) -> bool:
-    """Ask whether a pattern of the caller's matches in every field that it has."""
+def is_excluded_by_caller(case: Case) -> bool:
+    """Return whether one of the caller's patterns matches in all its fields."""
     slots = {"message": case.message, "channel": case.channel, "delay_s": case.delay_s}
     return any(
         all(wanted is None or wanted == slots[name] for name, wanted in pattern.items()) for pattern in case.exclude
     )
 
 
-def no_content(case: Case) -> bool:
-    """Ask whether no template for the locale's fallbacks exists, or an attribute that it needs is missing."""
+def lacks_content(case: Case) -> bool:
+    """Return whether there is no template for the locale, or an attribute that the template needs is missing."""
     locales = case.document["messages"][case.message]["templates"][case.channel]
     default = (case.document.get("defaults") or {}).get("locale") or "en"
-    locale = case.locale if isinstance(case.locale, str) else case.wishes.locale or default
+    locale = case.locale if isinstance(case.locale, str) else case.preferences.locale or default
     language = re.split("[-_]", locale)[0].lower()
     parts = next((locales[name] for name in (locale, language, default) if name in locales), None)
-    attributes = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
-    return parts is None or not set().union(*map(names_needed, parts.values())) <= attributes
+    present = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
+    return parts is None or not set().union(*map(find_attributes, parts.values())) <= present
 
 
-def names_needed(text: str) -> set[str]:
+def find_attributes(text: str) -> set[str]:
     """Return the names of the attributes that a text needs.
 
-    >>> sorted(names_needed("{{ a }} {{ b | d('x') }} {{ c | money }} {% if e is defined %}{{ e }} {{ f }}{% endif %}"))
+    >>> sorted(find_attributes("{{ a }} {{ b | d(0) }} {{ c | money }}{% if e is defined %}{{ e }}{{ f }}{% endif %}"))
     ['a', 'c', 'f']
     """
     inner = re.compile(r"{% *if (\w+) is defined *%}(.*?)(?:{% *else *%}(.*?))?{% *endif *%}", re.S)
     names: set[str] = set()
     for name, then, other in inner.findall(text):
-        names |= (names_needed(then) - {name}) | names_needed(other)
+        names |= (find_attributes(then) - {name}) | find_attributes(other)
     for name, filters in re.findall(r"{{ *(\w+) *((?:\|[^}]*)?)}}", inner.sub("", text)):
         if not re.match(r"\| *(d|default) *\(", filters):
             names.add(name)
     return names
 
 
-def expired(case: Case) -> bool:
-    """Ask whether the send would come after the trigger's expiry."""
+def comes_after_expiry(case: Case) -> bool:
+    """Return whether the send would come after the trigger's expiry."""
     return case.send_at > case.trigger.expires_at
 
 
-def no_consent(case: Case) -> bool:
-    """Ask whether the shopper has not consented to the channel."""
-    if case.wishes.erased:
+def lacks_consent(case: Case) -> bool:
+    """Return whether the shopper has not consented to the channel."""
+    if case.preferences.erased:
         return True
-    if case.channel in case.wishes.consent:
-        return not case.wishes.consent[case.channel]
+    if case.channel in case.preferences.consent:
+        return not case.preferences.consent[case.channel]
     defaults = (case.document.get("defaults") or {}).get("consent")
     return defaults is not None and not defaults.get(case.channel, False)
 
 
-def unreachable(case: Case) -> bool:
-    """Ask whether the shopper cannot be reached on the channel."""
-    return case.wishes.reachable.get(case.channel) is False
+def is_unreachable(case: Case) -> bool:
+    """Return whether the shopper cannot be reached on the channel."""
+    return case.preferences.reachable.get(case.channel) is False
 
 
-def preference(case: Case) -> bool:
-    """Ask whether the shopper does not want it: muted, beyond the own weekly maximum, in own quiet hours."""
-    wishes = case.wishes
-    if case.category in wishes.muted:
+def is_unwanted(case: Case) -> bool:
+    """Return whether the shopper's preferences forbid the send: muted category, weekly maximum, quiet hours."""
+    preferences = case.preferences
+    if case.category in preferences.muted:
         return True
-    if wishes.quiet is not None and within(case.local(case.send_at), *wishes.quiet):
+    if preferences.quiet is not None and is_within(case.local(case.send_at), *preferences.quiet):
         return True
-    return wishes.max_per_week is not None and overfull(case.times(), case.send_at, wishes.max_per_week, WEEK_S)
+    return preferences.max_per_week is not None and exceeds_rolling_cap(
+        case.times(), case.send_at, preferences.max_per_week, WEEK_S
+    )
 
 
-def holdout(case: Case) -> bool:
-    """Ask whether the shopper is held out."""
+def is_held_out(case: Case) -> bool:
+    """Return whether the shopper is held out."""
     return case.held_out
 
 
-def quiet_hours(case: Case) -> bool:
-    """Ask whether it would arrive in the channel's quiet hours, by the shopper's clock at the send time."""
+def is_in_quiet_hours(case: Case) -> bool:
+    """Return whether the send would arrive in the channel's quiet hours, by the shopper's clock."""
     span = case.document["channels"][case.channel].get("quiet_hours")
-    return span is not None and within(case.local(case.send_at), minutes(span["from"]), minutes(span["to"]))
+    return span is not None and is_within(
+        case.local(case.send_at), parse_minutes(span["from"]), parse_minutes(span["to"])
+    )
 
 
-def suppression_window(case: Case) -> bool:
-    """Ask whether an earlier send blocks this one for a while, or this one would block a later send."""
+def is_suppressed(case: Case) -> bool:
+    """Return whether an earlier send suppresses this one, or this one would suppress a later send."""
     return any(
         (
             case.category == rule["blocks"]
-            and follows(case.send_at, case.times(category=rule["after"]), rule["window_s"])
+            and is_after_any(case.send_at, case.times(category=rule["after"]), rule["window_s"])
         )
         or (
             case.category == rule["after"]
-            and precedes(case.send_at, case.times(category=rule["blocks"]), rule["window_s"])
+            and is_before_any(case.send_at, case.times(category=rule["blocks"]), rule["window_s"])
         )
         for rule in case.document.get("suppression") or ()
     )
 
 
-def follows(at: float, others: list[float], window_s: float) -> bool:
-    """Ask whether a time lies in [other, other + window_s) of another."""
+def is_after_any(at: float, others: list[float], window_s: float) -> bool:
+    """Return whether a time lies in [other, other + window_s) of another."""
     return any(other <= at and at - other < window_s for other in others)
 
 
-def precedes(at: float, others: list[float], window_s: float) -> bool:
-    """Ask whether another time lies in [at, at + window_s)."""
+def is_before_any(at: float, others: list[float], window_s: float) -> bool:
+    """Return whether another time lies in [at, at + window_s)."""
     return any(at <= other and other - at < window_s for other in others)
 
 
-def cooldown(case: Case) -> bool:
-    """Ask whether the same message is sent less than its cooldown away, before or after."""
+def is_in_cooldown(case: Case) -> bool:
+    """Return whether the same message is sent less than its cooldown before or after."""
     apart = case.document["messages"][case.message].get("cooldown_s")
     return apart is not None and any(abs(at - case.send_at) < apart for at in case.times(message=case.message))
 
 
-def min_gap(case: Case) -> bool:
-    """Ask whether any send is closer than the minimum gap, before or after."""
+def is_too_close(case: Case) -> bool:
+    """Return whether any send is less than the minimum gap before or after."""
     apart = case.document.get("min_gap_s")
     return apart is not None and any(abs(at - case.send_at) < apart for at in case.times())
 
 
-def cap_message(case: Case) -> bool:
-    """Ask whether a cap of the message is full."""
-    return any_full(case, case.document["messages"][case.message], case.times(message=case.message))
+def exceeds_message_cap(case: Case) -> bool:
+    """Return whether a cap of the message is full."""
+    return exceeds_any_cap(case, case.document["messages"][case.message], case.times(message=case.message))
 
 
-def cap_category(case: Case) -> bool:
-    """Ask whether a cap of the category is full."""
+def exceeds_category_cap(case: Case) -> bool:
+    """Return whether a cap of the category is full."""
     category = (case.document.get("categories") or {}).get(case.category, {})
-    return any_full(case, category, case.times(category=case.category))
+    return exceeds_any_cap(case, category, case.times(category=case.category))
 
 
-def cap_channel(case: Case) -> bool:
-    """Ask whether a cap of the channel is full."""
-    return any_full(case, case.document["channels"][case.channel], case.times(channel=case.channel))
+def exceeds_channel_cap(case: Case) -> bool:
+    """Return whether a cap of the channel is full."""
+    return exceeds_any_cap(case, case.document["channels"][case.channel], case.times(channel=case.channel))
 
 
-def cap_global(case: Case) -> bool:
-    """Ask whether a cap over all sends is full."""
-    return any_full(case, case.document, case.times())
+def exceeds_global_cap(case: Case) -> bool:
+    """Return whether a cap over all sends is full."""
+    return exceeds_any_cap(case, case.document, case.times())
 
 
-def budget(case: Case) -> bool:
-    """Ask whether the send would cost more than is left of the channel's budget of that UTC day."""
+def exceeds_budget(case: Case) -> bool:
+    """Return whether the send costs more than the rest of the channel's budget of that UTC day."""
     most = case.document["channels"][case.channel].get("daily_budget")
-    return most is not None and case.spent + cost(case.document, case.message, case.channel) > money(most)
+    return most is not None and case.spent + send_cost(case.document, case.message, case.channel) > money(most)
 
 
-def any_full(case: Case, holder: Document, times: list[float]) -> bool:
-    """Ask whether one more send would exceed one of the caps of a message, category, channel or catalogue."""
-    return any(full(case, cap, times) for cap in holder.get("caps") or ())
+def exceeds_any_cap(case: Case, holder: Document, times: list[float]) -> bool:
+    """Return whether one more send would exceed a cap of a message, category, channel or catalogue."""
+    return any(exceeds_cap(case, cap, times) for cap in holder.get("caps") or ())
 
 
-def full(case: Case, cap: Document, times: list[float]) -> bool:
-    """Ask whether one more send would exceed a cap: rolling, or of the local day or week."""
+def exceeds_cap(case: Case, cap: Document, times: list[float]) -> bool:
+    """Return whether one more send would exceed a cap: rolling, or of the local day or week."""
     if cap.get("window_s") is not None:
-        return overfull(times, case.send_at, cap["max"], cap["window_s"])
-    of = day if cap["calendar"] == "day" else week
-    here = of(case.local(case.send_at))
+        return exceeds_rolling_cap(times, case.send_at, cap["max"], cap["window_s"])
+    period_of = calendar_day if cap["calendar"] == "day" else calendar_week
+    period = period_of(case.local(case.send_at))
     most: int = cap["max"]
-    return 1 + sum(of(case.local(at)) == here for at in times) > most
+    return 1 + sum(period_of(case.local(at)) == period for at in times) > most
 
 
-def overfull(times: Iterable[float], at: float, most: int, window_s: float) -> bool:
-    """Ask whether some window [b, b + window_s) that contains ``at`` holds too many sends, this one included.
+def exceeds_rolling_cap(times: Iterable[float], at: float, most: int, window_s: float) -> bool:
+    """Return whether some window [b, b + window_s) that contains ``at`` holds too many sends, this one included.
 
     A window can always be moved to begin at a send without losing one.
     """
@@ -220,65 +224,66 @@ def overfull(times: Iterable[float], at: float, most: int, window_s: float) -> b
     return any(sum(begin <= send and send - begin < window_s for send in sends) > most for begin in begins)
 
 
-def within(local: datetime, start: int, end: int) -> bool:
-    """Ask whether a clock shows a time of [start, end), in minutes, across midnight if start > end."""
+def is_within(local: datetime, start: int, end: int) -> bool:
+    """Return whether a clock shows a time of [start, end), in minutes, across midnight if start > end."""
     minute = local.hour * 60 + local.minute
     return start <= minute < end if start <= end else not end <= minute < start
 
 
-def minutes(text: str) -> int:
-    """Return "21:30" as minutes since midnight."""
+def parse_minutes(text: str) -> int:
+    """Return the minutes of the day of a text like "21:30"."""
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def day(local: datetime) -> date:
+def calendar_day(local: datetime) -> date:
     return local.date()
 
 
-def week(local: datetime) -> tuple[int, int]:
-    """Return the calendar week, from Monday."""
+def calendar_week(local: datetime) -> tuple[int, int]:
+    """Return year and number of the calendar week, which begins on Monday."""
     year, number, _ = local.isocalendar()
     return year, number
 
 
 def money(amount: float) -> Decimal:
-    """Return an amount exactly as it was written."""
+    """Return an amount as an exact number of millionths."""
     return Decimal(repr(amount)).quantize(Decimal("0.000001"))
 
 
-def cost(document: Document, message: str, channel: str) -> Decimal:
-    """Return the cost of a send: the cost of its channel plus the cost of its message."""
+def send_cost(document: Document, message: str, channel: str) -> Decimal:
+    """Return the cost of a send: the cost of its channel and of its message."""
     return money(document["channels"][channel].get("cost", 0.0)) + money(document["messages"][message].get("cost", 0.0))
 
 
-RULES: tuple[Callable[[Case], bool], ...] = (
-    excluded_by_caller,
-    no_content,
-    expired,
-    no_consent,
-    unreachable,
-    preference,
-    holdout,
-    quiet_hours,
-    suppression_window,
-    cooldown,
-    min_gap,
-    cap_message,
-    cap_category,
-    cap_channel,
-    cap_global,
-    budget,
-)
-"""Every rule, named by its code, in the order of the codes in API.md."""
+RULES: dict[str, Callable[[Case], bool]] = {
+    "excluded_by_caller": is_excluded_by_caller,
+    "no_content": lacks_content,
+    "expired": comes_after_expiry,
+    "no_consent": lacks_consent,
+    "unreachable": is_unreachable,
+    "preference": is_unwanted,
+    "holdout": is_held_out,
+    "quiet_hours": is_in_quiet_hours,
+    "suppression_window": is_suppressed,
+    "cooldown": is_in_cooldown,
+    "min_gap": is_too_close,
+    "cap_message": exceeds_message_cap,
+    "cap_category": exceeds_category_cap,
+    "cap_channel": exceeds_channel_cap,
+    "cap_global": exceeds_global_cap,
+    "budget": exceeds_budget,
+}
+"""Code → rule, in the order of the codes in API.md."""
 
 OF_CRITICAL = frozenset({"excluded_by_caller", "no_content", "expired", "no_consent", "unreachable"})
 """The only rules that bind critical triggers."""
 
-ASKED_AGAIN = frozenset(rule.__name__ for rule in RULES) - {"excluded_by_caller", "no_content", "holdout", "budget"}
-"""What is checked again when a send is activated: consent, preferences, caps, quiet hours."""
+ASKED_AGAIN = frozenset(RULES) - {"excluded_by_caller", "no_content", "holdout", "budget"}
+"""Rules that an activation checks again: consent, preferences, caps, quiet hours."""
 
 
-def broken(case: Case) -> list[str]:
-    """Return the names of the rules that the send would break, in the order of API.md."""
-    asked = (rule for rule in RULES if not case.trigger.critical or rule.__name__ in OF_CRITICAL)
-    return [rule.__name__ for rule in asked if rule(case)]
+def find_broken_rules(case: Case) -> list[str]:
+    """Return the codes of the rules that the send would break, in the order of API.md."""
+    return [
+        code for code, breaks in RULES.items() if (not case.trigger.critical or code in OF_CRITICAL) and breaks(case)
+    ]

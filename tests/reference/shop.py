@@ -1,4 +1,4 @@
-"""A shop in this process that keeps its log: deciding, folding and the gate, one after the other."""
+"""A shop in this process that keeps its log: it decides, folds and checks activations, one call after the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from policies.shopper.state import ShopperState
 
 
 class Shop:
-    """Does what the service does with each call, without stores: every row is folded before the next call."""
+    """Does what the service does, without stores: every row is folded before the next call."""
 
     def __init__(self, document: dict[str, Any], policy: Policy | None = None, seed: bytes = b"shop") -> None:
         self.rulebook = Rulebook.of(Catalogue.from_document(document), 1)
@@ -48,15 +48,15 @@ class Shop:
 
     @property
     def now(self) -> float:
-        """The latest time seen."""
+        """The latest time of a row."""
         return max(row.at for row in self.rows)
 
     @property
     def sent(self) -> list[DecisionRow]:
         return [row for row in self.decisions.values() if row.is_delivered]
 
-    def spent(self, now: float) -> Counter[tuple[str, int]]:
-        """What sends cost so far, by channel and UTC day, in millionths."""
+    def costs(self, now: float) -> Counter[tuple[str, int]]:
+        """Return the costs of the sends so far by channel and UTC day, in millionths."""
         spent: Counter[tuple[str, int]] = Counter()
         for state in self.states.values():
             for send in state.sends:
@@ -76,14 +76,14 @@ class Shop:
     def decide(self, shopper_id: str, triggers: Sequence[TriggerRecord], now: float, **changes: Any) -> DecisionRow:
         event_id = changes.pop("event_id", f"e-{len(self.rows)}")
         request = Request(event_id, shopper_id, tuple(triggers), now, changes.pop("context", {}), **changes)
-        spent = self.spent(now)
+        spent = self.costs(now)
         decision = decide(request, self.states[shopper_id], self.rulebook, self._policy, self._seed, spent)
         row = decision_row(decision)
         self.decisions[event_id] = row
         self._append(row)
         return row
 
-    def tell(self, event_id: str, kind: OutcomeType, now: float) -> None:
+    def record_outcome(self, event_id: str, kind: OutcomeType, now: float) -> None:
         row = self.decisions[event_id]
         self._append(OutcomeRow(now, event_id, kind, now, shopper_id=row.shopper_id, channel=row.channel))
 

@@ -1,4 +1,4 @@
-"""A shopper as the log tells it: what they want, and the places that their sends have taken."""
+"""A shopper by the log: the preferences, and the reservations of the sends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from msgspec import UNSET
 from policies.records.rows import DecisionRow, PreferencesRow
 
 EXPIRES_AFTER_S = 3_600.0
-"""A send that is not activated so long after its send time may not be any more; a deferred one has expired."""
+"""Seconds after its send time in which a send can be activated; later a deferred send has expired."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a shopper has said; a channel that is absent has not been spoken of."""
+class Preferences:
+    """A shopper's preferences; nothing is known about a channel that is absent."""
 
     consent: Mapping[str, bool] = field(default_factory=dict)
     reachable: Mapping[str, bool] = field(default_factory=dict)
@@ -28,10 +28,10 @@ class Wishes:
     locale: str | None = None
     erased: bool = False
 
-    def after(self, row: PreferencesRow) -> Wishes:
-        """Give what holds after a change: absent fields and channels keep their value, null clears."""
+    def after(self, row: PreferencesRow) -> Preferences:
+        """Return the preferences after a change: absent fields and channels keep their value, null clears."""
         quiet = row.quiet_hours
-        return Wishes(
+        return Preferences(
             consent={**self.consent, **row.consent},
             reachable={**self.reachable, **row.reachable},
             muted=self.muted if row.muted_categories is UNSET else tuple(row.muted_categories or ()),
@@ -43,7 +43,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Place:
+class Reservation:
     """A send that was decided and not taken back."""
 
     event_id: str
@@ -53,65 +53,68 @@ class Place:
     category: str
     critical: bool = False
     waits: bool = False
-    """Deferred, and not activated yet."""
+    """Whether the send is deferred and not activated yet."""
     position: int = 0
-    """Where the log says so."""
+    """Position of the decision in the log."""
     window_ends_at: float = inf
 
     @classmethod
-    def of(cls, row: DecisionRow, position: int) -> Place:
-        """Give the place that a delivered decision takes."""
+    def of(cls, row: DecisionRow, position: int) -> Reservation:
+        """Return the reservation of a delivered decision."""
         drawn = row.triggers[row.drawn_trigger] if row.drawn_trigger is not None else None
         critical = drawn is not None and drawn.critical
-        told = (row.message or "", row.channel or "", row.category or "")
-        ends_at = inf if row.window_ends_at is None else row.window_ends_at
-        send_at = row.send_at or 0.0
         return cls(
             row.event_id,
-            send_at,
-            *told,
+            row.send_at or 0.0,
+            row.message or "",
+            row.channel or "",
+            row.category or "",
             critical=critical,
             waits=row.deferred,
             position=position,
-            window_ends_at=ends_at,
+            window_ends_at=inf if row.window_ends_at is None else row.window_ends_at,
         )
 
     def is_over(self, now: float) -> bool:
-        """Tell whether it is too late to activate it."""
+        """Return whether it is too late for an activation."""
         return now > self.send_at + EXPIRES_AFTER_S
 
     def has_expired(self, now: float) -> bool:
-        """Tell whether it waited for its activation in vain."""
+        """Return whether the send was deferred and not activated in time."""
         return self.waits and self.is_over(now)
 
-    def leaving(self, now: float) -> Place:
-        """Give the place as of its activation: what is activated after its send time is sent then."""
+    def activate(self, now: float) -> Reservation:
+        """Return the reservation after an activation: a send activated after its send time leaves at once."""
         return replace(self, waits=False, send_at=max(self.send_at, now))
 
 
 @dataclass
 class Shopper:
-    """What the rows up to one position say of a shopper."""
+    """The state of a shopper after the rows up to one position."""
 
-    wishes: Wishes = field(default_factory=Wishes)
-    places: dict[str, Place] = field(default_factory=dict)
+    preferences: Preferences = field(default_factory=Preferences)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
     held_out_under: float | None = None
-    """The share of the holdout that this shopper was found to be in."""
+    """The holdout share under which this shopper is held out."""
 
-    def counted(self, now: float, but: str) -> Iterator[Place]:
-        """Give the places that count under caps, gaps and windows, one decision's own left out."""
-        for place in self.places.values():
-            if not place.critical and place.event_id != but and not place.has_expired(now):
-                yield place
+    def counting_reservations(self, now: float, but: str) -> Iterator[Reservation]:
+        """Yield the reservations that count under caps, gaps and windows, except that of one decision."""
+        for reservation in self.reservations.values():
+            if not reservation.critical and reservation.event_id != but and not reservation.has_expired(now):
+                yield reservation
 
-    def give_back(self, gone: Callable[[Place], bool]) -> list[Place]:
-        """Give places back, and return them."""
-        leaving = [place for place in self.places.values() if gone(place)]
-        for place in leaving:
-            del self.places[place.event_id]
-        return leaving
+    def release(self, is_released: Callable[[Reservation], bool]) -> list[Reservation]:
+        """Remove reservations, and return them."""
+        released = [reservation for reservation in self.reservations.values() if is_released(reservation)]
+        for reservation in released:
+            del self.reservations[reservation.event_id]
+        return released
 
-    def withdraw(self, channel: str, at: float, by: str | None = None) -> list[Place]:
-        """Withdraw consent for a channel: its sends ahead are void, but the one that the withdrawal came by."""
-        self.wishes = replace(self.wishes, consent={**self.wishes.consent, channel: False})
-        return self.give_back(lambda place: place.channel == channel and place.send_at > at and place.event_id != by)
+    def withdraw(self, channel: str, at: float, by: str | None = None) -> list[Reservation]:
+        """Withdraw consent to a channel: its later sends are void, except the send that the withdrawal answers."""
+        self.preferences = replace(self.preferences, consent={**self.preferences.consent, channel: False})
+        return self.release(
+            lambda reservation: (
+                reservation.channel == channel and reservation.send_at > at and reservation.event_id != by
+            )
+        )

@@ -1,4 +1,4 @@
-"""Random histories of a shop: whatever happens, the audit of its log finds nothing."""
+"""Random histories of a shop: the audit of its log finds no violation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.strategies import QUARTER_S, ZONES, catalogues, moments, rule_sets
 
 SHOPPERS = ("s-1", "s-2")
 
-WISHES: tuple[dict[str, Any], ...] = (
+PREFERENCES: tuple[dict[str, Any], ...] = (
     {"consent": {"push": True}},
     {"consent": {"push": False, "email": True}},
     {"consent": {"push": True, "email": True, "sms": True}},
@@ -36,7 +36,7 @@ STEPS = {"decide": 8, "defer": 2, "click": 1, "bounce": 1, "opt_out": 0.3, "pref
 
 
 def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
-    """Let a history happen: each step some quarters of an hour after the one before."""
+    """Let a random history happen, with some quarters of an hour between two steps."""
     chance, now, waiting = random.Random(seed), begin, [""]
     for what in chance.choices(list(STEPS), list(STEPS.values()), k=steps):
         now += chance.choice((0, 1, 1, 2, 4, 24)) * QUARTER_S
@@ -46,9 +46,9 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
             row = shop.decide(shopper_id, asked, now, deferred=what == "defer")
             waiting += [row.event_id] * row.is_delivered
         elif what == "prefer":
-            shop.prefer(shopper_id, now, **chance.choice(WISHES))
+            shop.prefer(shopper_id, now, **chance.choice(PREFERENCES))
         elif last and what in ("click", "bounce", "opt_out"):
-            shop.tell(last, what, now)
+            shop.record_outcome(last, what, now)
         elif last and shop.decisions[last].is_delivered:
             waiting.remove(last)
             shop.activate(last, now) if what == "activate" else shop.cancel(last, now)
@@ -65,16 +65,16 @@ def shops(draw: st.DrawFn) -> Shop:
 def test_no_history_leads_to_a_log_that_the_audit_rejects(shop: Shop, begin: float, seed: int, steps: int) -> None:
     live(shop, begin, seed, steps)
     event(f"{len(shop.sent) // 5 * 5} sends or more")
-    found = audit(shop.log)
-    assert found.violations == []
-    assert taken_in_the_fold(shop) == taken_in_the_log(shop, found)
+    auditor = audit(shop.log)
+    assert auditor.violations == []
+    assert reservations_of_the_fold(shop) == reservations_of_the_log(shop, auditor)
 
 
-Taken = dict[str, set[tuple[object, ...]]]
+Reservations = dict[str, set[tuple[object, ...]]]
 
 
-def taken_in_the_fold(shop: Shop) -> Taken:
-    taken: Taken = {
+def reservations_of_the_fold(shop: Shop) -> Reservations:
+    reservations: Reservations = {
         shopper_id: {
             (send.event_id, send.send_at, send.message, send.channel, send.deferred)
             for send in state.sends
@@ -82,13 +82,13 @@ def taken_in_the_fold(shop: Shop) -> Taken:
         }
         for shopper_id, state in shop.states.items()
     }
-    return {shopper_id: places for shopper_id, places in taken.items() if places}
+    return {shopper_id: sends for shopper_id, sends in reservations.items() if sends}
 
 
-def taken_in_the_log(shop: Shop, found: Auditor) -> Taken:
+def reservations_of_the_log(shop: Shop, auditor: Auditor) -> Reservations:
     return {
-        shopper_id: {(each.event_id, each.send_at, each.message, each.channel, each.waits) for each in places}
-        for shopper_id, places in found.places(shop.now).items()
+        shopper_id: {(one.event_id, one.send_at, one.message, one.channel, one.waits) for one in sends}
+        for shopper_id, sends in auditor.reservations(shop.now).items()
     }
 
 

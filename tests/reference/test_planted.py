@@ -1,4 +1,4 @@
-"""The audit can fail: every kind of violation, planted in a log that was clean, is found where it stands."""
+"""The audit can fail: it finds every kind of violation that is planted in a clean log."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ from tests.reference.shop import Shop
 WITHOUT_RULES = small_document()
 
 
-def shop(epsilon: float = 0.0) -> Shop:
-    """A shop without rules that sends the reminder by push at once: always, or with another policy's floor mostly."""
+def make_shop(epsilon: float = 0.0) -> Shop:
+    """Return a shop without rules that sends the reminder by push at once: always, or mostly if there is a floor."""
     document = copy.deepcopy(WITHOUT_RULES)
     document["delays_s"] = [0]
     document["channels"]["push"]["cost"] = 0.5
     return Shop(document, rule_policy(epsilon))
 
 
-def sends(own: Shop, *times: float, shopper_id: str = "s-1") -> Shop:
+def send_at(shop: Shop, *times: float, shopper_id: str = "s-1") -> Shop:
     for number, at in enumerate(times):
         event_id = f"{shopper_id}-{number}"
-        row = own.decide(shopper_id, [own.trigger("cart_abandoned", at)], at, event_id=event_id)
+        row = shop.decide(shopper_id, [shop.trigger("cart_abandoned", at)], at, event_id=event_id)
         assert (row.message, row.channel, row.send_at) == ("reminder", "push", at)
-    return own
+    return shop
 
 
-def found(own: Shop, **rules: Any) -> list[tuple[str, str]]:
-    """Audit the shop's log as if it had been under these rules."""
-    assert audit(own.log).violations == [], "the log is clean without the rule"
-    first = own.rows[0]
+def audit_under(shop: Shop, **rules: Any) -> list[tuple[str, str]]:
+    """Return the violations of the shop's log if its catalogue had these rules."""
+    assert audit(shop.log).violations == [], "the log is clean without the rule"
+    first = shop.rows[0]
     assert isinstance(first, CatalogueRow)
-    document = merged(first.document, rules)
-    rows = [CatalogueRow(first.at, first.version, document), *own.rows[1:]]
-    return named(audit(enumerate(rows)))
+    document = merge(first.document, rules)
+    rows = [CatalogueRow(first.at, first.version, document), *shop.rows[1:]]
+    return codes_of(audit(enumerate(rows)))
 
 
-def merged(document: Any, changes: Any) -> Any:
+def merge(document: Any, changes: Any) -> Any:
     if isinstance(document, dict) and isinstance(changes, dict):
-        return document | {name: merged(document.get(name), value) for name, value in changes.items()}
+        return document | {name: merge(document.get(name), value) for name, value in changes.items()}
     return changes
 
 
-def named(auditor: Auditor) -> list[tuple[str, str]]:
+def codes_of(auditor: Auditor) -> list[tuple[str, str]]:
     return [(violation.event_id, violation.code) for violation in auditor.violations]
 
 
@@ -89,39 +89,39 @@ TOO_MANY: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize(("code", "rules", "apart_s"), TOO_MANY)
-def test_two_sends_too_many_are_found_and_those_just_far_enough_are_not(
+def test_two_sends_too_many_are_violationsand_those_just_far_enough_are_not(
     code: str, rules: dict[str, Any], apart_s: float
 ) -> None:
-    assert found(sends(shop(), NOW, NOW + apart_s), **rules) == [("s-1-1", code)]
+    assert audit_under(send_at(make_shop(), NOW, NOW + apart_s), **rules) == [("s-1-1", code)]
     far = {"cap_global": 2 * DAY_S, "budget": DAY_S}.get(code, apart_s + 1)
-    assert found(sends(shop(), NOW, NOW + far), **rules) == []
+    assert audit_under(send_at(make_shop(), NOW, NOW + far), **rules) == []
 
 
 def test_rules_look_both_ways_whichever_was_decided_first() -> None:
-    assert found(sends(shop(), NOW + 60, NOW), min_gap_s=61) == [("s-1-1", "min_gap")]
-    assert found(sends(shop(), NOW + 60, NOW), min_gap_s=60) == []
-    assert found(sends(shop(), NOW + 200, NOW, NOW + 100), caps=[{"max": 2, "window_s": 201}]) == [
+    assert audit_under(send_at(make_shop(), NOW + 60, NOW), min_gap_s=61) == [("s-1-1", "min_gap")]
+    assert audit_under(send_at(make_shop(), NOW + 60, NOW), min_gap_s=60) == []
+    assert audit_under(send_at(make_shop(), NOW + 200, NOW, NOW + 100), caps=[{"max": 2, "window_s": 201}]) == [
         ("s-1-2", "cap_global")
     ]
 
 
 def test_a_calendar_day_is_the_shoppers_own() -> None:
-    own = shop()
-    own.prefer("s-1", NOW, time_zone="Europe/Madrid")  # 18:00 there
-    sends(own, NOW, NOW + 5.5 * HOUR)
-    assert found(own, caps=[{"max": 1, "calendar": "day"}]) == [("s-1-1", "cap_global")]
-    after_midnight = shop()
+    shop = make_shop()
+    shop.prefer("s-1", NOW, time_zone="Europe/Madrid")  # 18:00 there
+    send_at(shop, NOW, NOW + 5.5 * HOUR)
+    assert audit_under(shop, caps=[{"max": 1, "calendar": "day"}]) == [("s-1-1", "cap_global")]
+    after_midnight = make_shop()
     after_midnight.prefer("s-1", NOW, time_zone="Europe/Madrid")
-    assert found(sends(after_midnight, NOW, NOW + 6 * HOUR), caps=[{"max": 1, "calendar": "day"}]) == []
+    assert audit_under(send_at(after_midnight, NOW, NOW + 6 * HOUR), caps=[{"max": 1, "calendar": "day"}]) == []
 
 
 def test_suppression_has_a_direction() -> None:
-    own = sends(shop(), NOW)
-    hint = [own.trigger("wishlist", NOW - 60)]
-    own.decide("s-1", hint, NOW - 60, event_id="before")
-    own.decide("s-1", [own.trigger("wishlist", NOW + 60)], NOW + 60, event_id="after")
+    shop = send_at(make_shop(), NOW)
+    hint = [shop.trigger("wishlist", NOW - 60)]
+    shop.decide("s-1", hint, NOW - 60, event_id="before")
+    shop.decide("s-1", [shop.trigger("wishlist", NOW + 60)], NOW + 60, event_id="after")
     rule_of = {"after": "cart", "blocks": "browse", "window_s": 300}
-    assert found(own, suppression=[rule_of]) == [("after", "suppression_window")]
+    assert audit_under(shop, suppression=[rule_of]) == [("after", "suppression_window")]
 
 
 ALONE: list[tuple[Any, ...]] = [
@@ -133,18 +133,18 @@ ALONE: list[tuple[Any, ...]] = [
 
 @pytest.mark.parametrize(("code", "rules"), ALONE)
 def test_one_send_against_a_rule_is_found(code: str, rules: dict[str, Any]) -> None:
-    assert found(sends(shop(), NOW), **rules) == [("s-1-0", code)]
+    assert audit_under(send_at(make_shop(), NOW), **rules) == [("s-1-0", code)]
 
 
 def test_quiet_hours_are_those_of_the_shoppers_zone_at_the_send_time() -> None:
     quiet = {"channels": {"push": {"quiet_hours": {"from": "22:00", "to": "07:00"}}}}
-    assert found(sends(shop(), NOW), **quiet) == []
-    tokyo = shop()
+    assert audit_under(send_at(make_shop(), NOW), **quiet) == []
+    tokyo = make_shop()
     tokyo.prefer("s-1", NOW, time_zone="Asia/Tokyo")
-    assert found(sends(tokyo, NOW), **quiet) == [("s-1-0", "quiet_hours")]
+    assert audit_under(send_at(tokyo, NOW), **quiet) == [("s-1-0", "quiet_hours")]
 
 
-AGAINST_WISHES: list[tuple[Any, ...]] = [
+AGAINST_PREFERENCES: list[tuple[Any, ...]] = [
     ("no_consent", {"consent": {"push": False}}),
     ("unreachable", {"reachable": {"push": False}}),
     ("preference", {"muted_categories": ("cart",)}),
@@ -153,29 +153,29 @@ AGAINST_WISHES: list[tuple[Any, ...]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "wish"), AGAINST_WISHES)
-def test_a_send_against_the_shoppers_wishes_is_found(code: str, wish: dict[str, Any]) -> None:
-    rows = sends(shop(), NOW).rows
+@pytest.mark.parametrize(("code", "wish"), AGAINST_PREFERENCES)
+def test_a_send_against_the_shoppers_preferences_is_found(code: str, wish: dict[str, Any]) -> None:
+    rows = send_at(make_shop(), NOW).rows
     rows.insert(1, PreferencesRow(NOW - 1, "s-1", **wish))
-    assert named(audit(enumerate(rows))) == [("s-1-0", code)]
+    assert codes_of(audit(enumerate(rows))) == [("s-1-0", code)]
     rows.insert(2, PreferencesRow(NOW - 1, "s-1", {"push": True}, None, None, {"push": True}, (), None, None))
-    assert named(audit(enumerate(rows))) == []
+    assert codes_of(audit(enumerate(rows))) == []
 
 
 def test_more_than_the_shoppers_own_weekly_maximum_is_found() -> None:
-    rows = sends(shop(), NOW, NOW + 7 * DAY_S - 1).rows
+    rows = send_at(make_shop(), NOW, NOW + 7 * DAY_S - 1).rows
     rows.insert(1, PreferencesRow(NOW, "s-1", max_per_week=1))
-    assert named(audit(enumerate(rows))) == [("s-1-1", "preference")]
+    assert codes_of(audit(enumerate(rows))) == [("s-1-1", "preference")]
 
 
 def test_an_opt_out_binds_the_next_decision() -> None:
-    own = sends(shop(), NOW, NOW + 60)
-    own.rows.insert(2, OutcomeRow(NOW + 1, "s-1-0", "opt_out", NOW + 1, shopper_id="s-1", channel="push"))
-    assert named(audit(own.log)) == [("s-1-1", "no_consent")]
+    shop = send_at(make_shop(), NOW, NOW + 60)
+    shop.rows.insert(2, OutcomeRow(NOW + 1, "s-1-0", "opt_out", NOW + 1, shopper_id="s-1", channel="push"))
+    assert codes_of(audit(shop.log)) == [("s-1-1", "no_consent")]
 
 
-def changed(own: Shop, change: Callable[[DecisionRow], DecisionRow], event_id: str = "s-1-0") -> list[Row]:
-    return [change(row) if isinstance(row, DecisionRow) and row.event_id == event_id else row for row in own.rows]
+def change_decision(shop: Shop, change: Callable[[DecisionRow], DecisionRow], event_id: str = "s-1-0") -> list[Row]:
+    return [change(row) if isinstance(row, DecisionRow) and row.event_id == event_id else row for row in shop.rows]
 
 
 def replacing(**changes: Any) -> Callable[[DecisionRow], DecisionRow]:
@@ -191,7 +191,7 @@ def without_hold(row: DecisionRow) -> DecisionRow:
     return with_probabilities(replacing(hold_eligible=False)(row), lambda p: [*p[:-2], p[-2] + p[-1]])
 
 
-def drawn_against_a_cap(row: DecisionRow) -> DecisionRow:
+def draw_against_a_cap(row: DecisionRow) -> DecisionRow:
     return with_verdict(with_probabilities(row, lambda p: [*p[:-2], p[-2] + p[-1]]), 14)
 
 
@@ -221,7 +221,7 @@ FORGED: list[tuple[Any, ...]] = [
     ("distribution", lambda row: with_probabilities(row, lambda p: [2.0, -1.0, *p[2:]])),
     ("distribution", lambda row: with_probabilities(row, lambda p: p[:-1])),
     ("distribution", lambda row: with_verdict(row, 14)),
-    ("drawn_not_eligible", drawn_against_a_cap),
+    ("drawn_not_eligible", draw_against_a_cap),
     ("hold_withheld", without_hold),
     ("hold_offered", critical),
     ("mislabelled", replacing(channel="email")),
@@ -237,33 +237,33 @@ FORGED: list[tuple[Any, ...]] = [
 def test_a_row_that_contradicts_itself_or_its_trigger_is_found(
     code: str, change: Callable[[DecisionRow], DecisionRow]
 ) -> None:
-    own = sends(shop(epsilon=0.3), NOW)
-    assert named(audit(own.log)) == []
-    codes = [violation.code for violation in audit(enumerate(changed(own, change))).violations]
+    shop = send_at(make_shop(epsilon=0.3), NOW)
+    assert codes_of(audit(shop.log)) == []
+    codes = [violation.code for violation in audit(enumerate(change_decision(shop, change))).violations]
     assert code in codes
 
 
 def test_a_decision_logged_twice_is_found() -> None:
-    own = sends(shop(), NOW)
-    assert audit(enumerate([*own.rows, own.rows[-1]])).violations == [Violation(2, "s-1-0", "duplicate")]
+    shop = send_at(make_shop(), NOW)
+    assert audit(enumerate([*shop.rows, shop.rows[-1]])).violations == [Violation(2, "s-1-0", "duplicate")]
 
 
 def test_a_shopper_who_was_held_out_stays_so() -> None:
     document = copy.deepcopy(WITHOUT_RULES) | {"arms": {"holdout": 0.5}}
-    own = Shop(document, rule_policy(epsilon=0.0), b"1")
+    shop = Shop(document, rule_policy(epsilon=0.0), b"1")
     names = [f"s-{number}" for number in range(20)]
     for name in names:
         for _ in range(2):
-            own.decide(name, [own.trigger("cart_abandoned", NOW)], NOW)
-    assert audit(own.log).violations == []
-    held = [row for row in own.decisions.values() if row.arm == "holdout"]
+            shop.decide(name, [shop.trigger("cart_abandoned", NOW)], NOW)
+    assert audit(shop.log).violations == []
+    held = [row for row in shop.decisions.values() if row.arm == "holdout"]
     assert 0 < len(held) < 40
-    sent = own.sent[0]
+    sent = shop.sent[0]
     forged = msgspec.structs.replace(sent, event_id="forged", shopper_id=held[0].shopper_id)
-    assert named(audit(enumerate([*own.rows, forged]))) == [("forged", "holdout")]
+    assert codes_of(audit(enumerate([*shop.rows, forged]))) == [("forged", "holdout")]
 
 
-# -- places ---------------------------------------------------------------------------------------
+# -- reservations ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -274,12 +274,12 @@ def test_a_shopper_who_was_held_out_stays_so() -> None:
         OutcomeRow(NOW, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
     ],
 )
-def test_a_place_that_was_given_back_is_free(row: Row) -> None:
-    own = sends(shop(), NOW, NOW + 60)
-    assert found(own, min_gap_s=3_600) == [("s-1-1", "min_gap")]
-    own.rows.insert(2, row)
-    assert found(own, min_gap_s=3_600) == []
-    assert {place.event_id for place in audit(own.log).places(NOW)["s-1"]} == {"s-1-1"}
+def test_a_released_reservation_no_longer_counts(row: Row) -> None:
+    shop = send_at(make_shop(), NOW, NOW + 60)
+    assert audit_under(shop, min_gap_s=3_600) == [("s-1-1", "min_gap")]
+    shop.rows.insert(2, row)
+    assert audit_under(shop, min_gap_s=3_600) == []
+    assert {reservation.event_id for reservation in audit(shop.log).reservations(NOW)["s-1"]} == {"s-1-1"}
 
 
 @pytest.mark.parametrize(
@@ -289,89 +289,91 @@ def test_a_place_that_was_given_back_is_free(row: Row) -> None:
         OutcomeRow(NOW + 60, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
     ],
 )
-def test_a_place_that_counted_by_the_end_of_its_window_stays(row: Row) -> None:
-    own = shop()
-    ends_at = sends(own, NOW).sent[0].window_ends_at or 0.0
-    rows = [*own.rows, ClockRow(ends_at), row]  # out of order: the log's time is what counts
-    assert {place.event_id for place in audit(enumerate(rows)).places(ends_at)["s-1"]} == {"s-1-0"}
+def test_a_reservation_that_counted_at_the_end_of_its_window_stays(row: Row) -> None:
+    shop = make_shop()
+    ends_at = send_at(shop, NOW).sent[0].window_ends_at or 0.0
+    rows = [*shop.rows, ClockRow(ends_at), row]  # out of order: the log's time is what counts
+    assert {reservation.event_id for reservation in audit(enumerate(rows)).reservations(ends_at)["s-1"]} == {"s-1-0"}
     rows[-2] = ClockRow(ends_at - 1)
-    assert audit(enumerate(rows)).places(ends_at) == {}
+    assert audit(enumerate(rows)).reservations(ends_at) == {}
 
 
-def test_a_withdrawal_gives_back_what_lies_ahead_and_nothing_else() -> None:
-    own = sends(shop(), NOW, NOW + 60)
-    own.rows += [PreferencesRow(NOW + 30, "s-1", {"push": False}), PreferencesRow(NOW + 30, "s-1", {"push": True})]
-    assert {place.event_id for place in audit(own.log).places(NOW)["s-1"]} == {"s-1-0"}
+def test_a_withdrawal_of_consent_releases_later_sends_alone() -> None:
+    shop = send_at(make_shop(), NOW, NOW + 60)
+    shop.rows += [PreferencesRow(NOW + 30, "s-1", {"push": False}), PreferencesRow(NOW + 30, "s-1", {"push": True})]
+    assert {reservation.event_id for reservation in audit(shop.log).reservations(NOW)["s-1"]} == {"s-1-0"}
 
 
-def test_a_deferred_place_is_free_an_hour_after_its_send_time_and_not_before() -> None:
+def test_a_deferred_reservation_expires_an_hour_after_its_send_time_and_not_before() -> None:
     def waiting(later: float) -> Shop:
-        own = shop()
-        own.decide("s-1", [own.trigger("cart_abandoned", NOW)], NOW, event_id="waits", deferred=True)
-        return sends(own, NOW + later)
+        shop = make_shop()
+        shop.decide("s-1", [shop.trigger("cart_abandoned", NOW)], NOW, event_id="waits", deferred=True)
+        return send_at(shop, NOW + later)
 
-    assert found(waiting(HOUR), min_gap_s=7_200) == [("s-1-0", "min_gap")]
-    assert found(waiting(HOUR + 1), min_gap_s=7_200) == []
-
-
-def test_a_critical_send_takes_no_place_but_its_cost_counts() -> None:
-    own = shop()
-    own.decide("s-1", [own.trigger("cart_abandoned", NOW, critical=True)], NOW, event_id="urgent")
-    sends(own, NOW + 60)
-    assert found(own, min_gap_s=3_600) == []
-    assert found(own, channels={"push": {"daily_budget": 0.9}}) == [("s-1-0", "budget")]
-    assert "urgent" not in {place.event_id for place in audit(own.log).places(NOW)["s-1"]}
+    assert audit_under(waiting(HOUR), min_gap_s=7_200) == [("s-1-0", "min_gap")]
+    assert audit_under(waiting(HOUR + 1), min_gap_s=7_200) == []
 
 
-# -- the gate -------------------------------------------------------------------------------------
+def test_a_critical_send_has_no_reservation_but_its_cost_counts() -> None:
+    shop = make_shop()
+    shop.decide("s-1", [shop.trigger("cart_abandoned", NOW, critical=True)], NOW, event_id="urgent")
+    send_at(shop, NOW + 60)
+    assert audit_under(shop, min_gap_s=3_600) == []
+    assert audit_under(shop, channels={"push": {"daily_budget": 0.9}}) == [("s-1-0", "budget")]
+    assert "urgent" not in {reservation.event_id for reservation in audit(shop.log).reservations(NOW)["s-1"]}
 
 
-def activated(own: Shop, at: float) -> Shop:
-    own.rows.append(ActivationRow(at, "s-1-0", "s-1", deliver=True))
-    return own
+# -- activations ----------------------------------------------------------------------------------
+
+
+def activate(shop: Shop, at: float) -> Shop:
+    shop.rows.append(ActivationRow(at, "s-1-0", "s-1", deliver=True))
+    return shop
 
 
 def test_an_activation_against_the_rules_is_found() -> None:
     quiet = {"channels": {"push": {"quiet_hours": {"from": "17:30", "to": "18:00"}}}}
-    assert found(activated(sends(shop(), NOW), NOW + HOUR / 2), **quiet) == [("s-1-0", "activated_against_quiet_hours")]
-    muted = sends(shop(), NOW)
+    assert audit_under(activate(send_at(make_shop(), NOW), NOW + HOUR / 2), **quiet) == [
+        ("s-1-0", "activated_against_quiet_hours")
+    ]
+    muted = send_at(make_shop(), NOW)
     muted.prefer("s-1", NOW + 1, muted_categories=("cart",))
-    assert named(audit(activated(muted, NOW + 2).log)) == [("s-1-0", "activated_against_preference")]
+    assert codes_of(audit(activate(muted, NOW + 2).log)) == [("s-1-0", "activated_against_preference")]
 
 
 @pytest.mark.parametrize("lost", [{"triggers": ["wishlist"]}, {"templates": {"email": {"en": {"body": "B"}}}}])
-def test_an_activation_of_what_the_catalogue_no_longer_offers_is_found(lost: dict[str, Any]) -> None:
-    own = sends(shop(), NOW)
-    first = own.rows[0]
+def test_an_activation_of_a_send_that_the_catalogue_no_longer_offers_is_found(lost: dict[str, Any]) -> None:
+    shop = send_at(make_shop(), NOW)
+    first = shop.rows[0]
     assert isinstance(first, CatalogueRow)
     reminder = first.document["messages"]["reminder"] | lost
     changed = first.document | {"messages": first.document["messages"] | {"reminder": reminder}}
-    own.rows.append(CatalogueRow(NOW + 1, 2, changed))
-    assert named(audit(activated(own, NOW + 2).log)) == [("s-1-0", "activated_against_no_content")]
+    shop.rows.append(CatalogueRow(NOW + 1, 2, changed))
+    assert codes_of(audit(activate(shop, NOW + 2).log)) == [("s-1-0", "activated_against_no_content")]
 
 
-def test_an_activation_of_what_is_gone_is_found() -> None:
-    own = sends(shop(), NOW)
-    own.cancel("s-1-0", NOW)
-    assert named(audit(activated(own, NOW).log)) == [("s-1-0", "activated_without_a_place")]
+def test_an_activation_of_a_cancelled_send_is_found() -> None:
+    shop = send_at(make_shop(), NOW)
+    shop.cancel("s-1-0", NOW)
+    assert codes_of(audit(activate(shop, NOW).log)) == [("s-1-0", "activated_without_a_reservation")]
 
 
 @pytest.mark.parametrize("deferred", [True, False])
 def test_an_activation_an_hour_after_the_send_time_is_found(deferred: bool) -> None:
     def late(by: float) -> list[tuple[str, str]]:
-        own = shop()
-        own.decide("s-1", [own.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=deferred)
-        return named(audit(activated(own, NOW + HOUR + by).log))
+        shop = make_shop()
+        shop.decide("s-1", [shop.trigger("cart_abandoned", NOW)], NOW, event_id="s-1-0", deferred=deferred)
+        return codes_of(audit(activate(shop, NOW + HOUR + by).log))
 
     assert late(1) == [("s-1-0", "activated_too_late")]
     assert late(0) == []
 
 
-def test_what_was_activated_late_is_judged_by_when_it_left() -> None:
+def test_a_send_that_was_activated_late_is_judged_by_the_time_of_its_activation() -> None:
     def after(activated_at: float, **rules: Any) -> list[tuple[str, str]]:
-        own = activated(sends(shop(), NOW), activated_at)
-        own.decide("s-1", [own.trigger("cart_abandoned", NOW + HOUR)], NOW + HOUR, event_id="next")
-        return found(own, **rules)
+        shop = activate(send_at(make_shop(), NOW), activated_at)
+        shop.decide("s-1", [shop.trigger("cart_abandoned", NOW + HOUR)], NOW + HOUR, event_id="next")
+        return audit_under(shop, **rules)
 
     assert after(NOW, min_gap_s=3_600) == []
     assert after(NOW + 3_000, min_gap_s=3_600) == [("next", "min_gap")]
@@ -382,23 +384,23 @@ def test_a_cost_is_that_of_the_day_on_which_the_send_left() -> None:
     midnight = NOW + 7 * HOUR
 
     def next_day(activated_at: float) -> list[tuple[str, str]]:
-        own = activated(sends(shop(), midnight - 60), activated_at)
-        own.decide("s-1", [own.trigger("cart_abandoned", midnight + HOUR)], midnight + HOUR, event_id="next")
-        return found(own, channels={"push": {"daily_budget": 0.9}})
+        shop = activate(send_at(make_shop(), midnight - 60), activated_at)
+        shop.decide("s-1", [shop.trigger("cart_abandoned", midnight + HOUR)], midnight + HOUR, event_id="next")
+        return audit_under(shop, channels={"push": {"daily_budget": 0.9}})
 
     assert next_day(midnight - 1) == []
     assert next_day(midnight) == [("next", "budget")]
 
 
-def test_what_ran_side_by_side_is_judged_by_what_was_sure() -> None:
+def test_concurrent_decisions_are_judged_by_costs_that_they_have_surely_seen() -> None:
     def costly(*between: Row) -> list[Violation]:
-        own = shop()
-        own.decide("s-1", [own.trigger("cart_abandoned", NOW, critical=True)], NOW, event_id="urgent")
-        own.rows += between
-        rows = sends(own, NOW + 60).rows
+        shop = make_shop()
+        shop.decide("s-1", [shop.trigger("cart_abandoned", NOW, critical=True)], NOW, event_id="urgent")
+        shop.rows += between
+        rows = send_at(shop, NOW + 60).rows
         catalogue = rows[0]
         assert isinstance(catalogue, CatalogueRow)
-        document = merged(catalogue.document, {"channels": {"push": {"daily_budget": 0.9}}})
+        document = merge(catalogue.document, {"channels": {"push": {"daily_budget": 0.9}}})
         return audit(enumerate([CatalogueRow(0.0, 1, document), *rows[1:]]), concurrent=True).violations
 
     assert costly() == []  # the critical one may have come second
@@ -410,42 +412,42 @@ def test_what_ran_side_by_side_is_judged_by_what_was_sure() -> None:
 
 def test_an_erased_shopper_is_sent_nothing_until_preferences_are_put() -> None:
     erasure = ErasureRow(NOW, "erased:1", "key of s-1")
-    rows = sends(shop(), NOW, NOW + 60).rows
+    rows = send_at(make_shop(), NOW, NOW + 60).rows
     rows.insert(1, erasure)
-    found_ = audit(enumerate(rows), key_of="key of {}".format).violations
-    assert [(each.event_id, each.code) for each in found_] == [("s-1-0", "no_consent"), ("s-1-1", "no_consent")]
+    violations = audit(enumerate(rows), key_of="key of {}".format).violations
+    assert [(one.event_id, one.code) for one in violations] == [("s-1-0", "no_consent"), ("s-1-1", "no_consent")]
     rows.insert(2, PreferencesRow(NOW, "s-1", {"push": True}))
     assert audit(enumerate(rows), key_of="key of {}".format).violations == []
 
 
-def test_what_erasure_takes_away_is_not_held_against_the_log() -> None:
-    rows = sends(shop(), NOW, NOW + 60, shopper_id="erased:1").rows
+def test_facts_that_an_erasure_removes_are_not_held_against_the_log() -> None:
+    rows = send_at(make_shop(), NOW, NOW + 60, shopper_id="erased:1").rows
     catalogue = rows[0]
     assert isinstance(catalogue, CatalogueRow)
     quiet = {"channels": {"push": {"quiet_hours": {"from": "17:00", "to": "18:00"}}}, "min_gap_s": 61}
-    rows = [CatalogueRow(0.0, 1, merged(catalogue.document, quiet)), *rows[1:]]
+    rows = [CatalogueRow(0.0, 1, merge(catalogue.document, quiet)), *rows[1:]]
     assert len(audit(enumerate(rows)).violations) == 3
     rows.append(ErasureRow(NOW + 60, "erased:1", "key"))
-    assert [each.code for each in audit(enumerate(rows)).violations] == ["min_gap"]
-    assert audit(enumerate(rows)).places(NOW) == {}
+    assert [violation.code for violation in audit(enumerate(rows)).violations] == ["min_gap"]
+    assert audit(enumerate(rows)).reservations(NOW) == {}
 
 
-def test_an_erased_shoppers_activation_is_judged_by_what_the_rows_still_say() -> None:
-    def activated_late(**rules: Any) -> list[str]:
-        rows = sends(shop(), NOW, NOW + 2 * HOUR, shopper_id="erased:1").rows
+def test_an_erased_shoppers_activation_is_judged_by_the_facts_left_in_the_rows() -> None:
+    def activate_late(**rules: Any) -> list[str]:
+        rows = send_at(make_shop(), NOW, NOW + 2 * HOUR, shopper_id="erased:1").rows
         catalogue = rows[0]
         assert isinstance(catalogue, CatalogueRow)
-        rows = [CatalogueRow(0.0, 1, merged(catalogue.document, rules)), *rows[1:]]
+        rows = [CatalogueRow(0.0, 1, merge(catalogue.document, rules)), *rows[1:]]
         rows.insert(3, ActivationRow(NOW + HOUR, "erased:1-0", "erased:1", deliver=True))
         rows.append(ErasureRow(NOW + 3 * HOUR, "erased:1", "key"))
-        return [each.code for each in audit(enumerate(rows)).violations]
+        return [violation.code for violation in audit(enumerate(rows)).violations]
 
     quiet = {"channels": {"push": {"quiet_hours": {"from": "17:30", "to": "18:30"}}}}
-    assert activated_late(**quiet) == [], "the zone that the quiet hours were judged in is gone"
-    assert activated_late(min_gap_s=5_400) == ["activated_against_min_gap"]
+    assert activate_late(**quiet) == [], "the zone that the quiet hours were judged in is gone"
+    assert activate_late(min_gap_s=5_400) == ["activated_against_min_gap"]
 
 
 def test_every_rule_was_planted() -> None:
-    planted = {code for code, *_ in (*TOO_MANY, *ALONE, *AGAINST_WISHES, *FORGED)}
-    unplanted = {rule.__name__ for rule in RULES} - planted
+    planted = {code for code, *_ in (*TOO_MANY, *ALONE, *AGAINST_PREFERENCES, *FORGED)}
+    unplanted = RULES.keys() - planted
     assert unplanted == {"excluded_by_caller"}, "what the caller excludes is not in the log"

@@ -27,9 +27,9 @@ from policies.rules.verdicts import VerdictTable
 from policies.shopper.state import HORIZON_S, Send, ShopperState
 from tests.factories import decision_row
 from tests.reference.draw import joint_actions
-from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, broken
+from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, find_broken_rules
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
-from tests.reference.shopper import Place, Wishes
+from tests.reference.shopper import Preferences, Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -70,15 +70,15 @@ class World:
         """Judge one send by the words of the contract."""
         if trigger.type not in self.document["messages"][action[0]]["triggers"]:
             return "not_a_candidate"
-        return next(iter(broken(self.case(trigger, action))), "eligible")
+        return next(iter(find_broken_rules(self.case(trigger, action))), "eligible")
 
     def case(self, trigger: TriggerRecord, action: tuple[str, str, int]) -> Case:
         message, channel, delay_s = action
         send_at = self.request.now + delay_s
         return Case(
             document=self.document,
-            wishes=wishes_of(self.state),
-            taken=places_that_count(self.state, self.request),
+            preferences=preferences_of(self.state),
+            reservations=counting_reservations(self.state, self.request),
             trigger=trigger,
             message=message,
             channel=channel,
@@ -94,9 +94,9 @@ class World:
         )
 
 
-def wishes_of(state: ShopperState) -> Wishes:
+def preferences_of(state: ShopperState) -> Preferences:
     quiet = state.quiet_hours
-    return Wishes(
+    return Preferences(
         consent=state.consent,
         reachable=state.reachable,
         muted=state.muted_categories,
@@ -108,15 +108,17 @@ def wishes_of(state: ShopperState) -> Wishes:
     )
 
 
-def places_that_count(state: ShopperState, request: Request) -> list[Place]:
-    places = [
-        Place(send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred)
+def counting_reservations(state: ShopperState, request: Request) -> list[Reservation]:
+    reservations = [
+        Reservation(
+            send.event_id, send.send_at, send.message, send.channel, send.category, send.critical, send.deferred
+        )
         for send in state.sends
     ]
     return [
-        place
-        for place in places
-        if not place.critical and place.event_id != request.event_id and not place.has_expired(request.now)
+        one
+        for one in reservations
+        if not one.critical and one.event_id != request.event_id and not one.has_expired(request.now)
     ]
 
 
@@ -232,7 +234,7 @@ def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred:
     state = world.state.with_send(reserved)
     later = replace(world, request=replace(world.request, now=now), state=state)
     case = replace(later.case(trigger, action), send_at=max(now, send_at), held_out=False)
-    asked = [code for code in broken(case) if code in ASKED_AGAIN]
+    asked = [code for code in find_broken_rules(case) if code in ASKED_AGAIN]
     if trigger.type not in world.document["messages"][action[0]]["triggers"]:
         asked = ["no_content"]  # decided under another catalogue
     expected = "expired" if now > send_at + 3_600 else next(iter(asked), None)
@@ -311,6 +313,6 @@ def test_one_more_rule_never_enlarges_the_eligible_set(world: World, more: dict[
 
 
 def test_the_evaluator_knows_every_reason_of_the_contract() -> None:
-    named = [rule.__name__ for rule in RULES_OF_THE_TEXT]
+    named = list(RULES_OF_THE_TEXT)
     assert named == [*dict.fromkeys(rule.reason.name for rule in RULES.rules)]
     assert set(named) >= OF_CRITICAL

@@ -1,4 +1,4 @@
-"""Small seeded worlds for offline evaluation, shared by benchmarks and tests: their truth is known by construction."""
+"""Small worlds for offline evaluation, whose truth is known by construction; for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ class World:
 
     @classmethod
     def of(cls, seed: int, *, kinds: int = 4, actions: int = 5, sharpness: float = 1.0) -> World:
-        """Draw a world."""
         random = np.random.default_rng(seed)
         chance = random.uniform(0.1, 0.9, (kinds, actions))
         logging = random.dirichlet(np.full(actions, 3.0), kinds) * 0.8 + 0.2 / actions
         scores = np.exp(sharpness * 4 * chance)
         target = 0.9 * scores / scores.sum(axis=1, keepdims=True) + 0.1 / actions
-        # Wrong on purpose: doubly robust estimators must not mind.
+        # Wrong on purpose: doubly robust estimators must be right in spite of it.
         q_hat = np.clip(chance * 0.7 + 0.1 + random.normal(0, 0.05, chance.shape), 0.0, 1.0)
         return cls(chance, logging, target, q_hat)
 
     @property
     def truth(self) -> float:
-        """The target's expected reward, contexts uniform over the kinds."""
+        """The target's expected reward; contexts are uniform over the kinds."""
         return float((self.target * self.chance).sum(axis=1).mean())
 
     @property
@@ -49,9 +48,8 @@ class World:
         return float((self.target / self.logging).max())
 
     def log(self, count: int, random: np.random.Generator, shoppers: Array | None = None) -> LoggedBatch:
-        """Draw a log."""
         kind = random.integers(0, len(self.chance), count)
-        action = drawn(self.logging[kind], random)
+        action = draw_actions(self.logging[kind], random)
         reward = (random.random(count) < self.chance[kind, action]).astype(np.float64)
         return LoggedBatch.of(
             reward=reward,
@@ -63,7 +61,7 @@ class World:
         )
 
 
-def drawn(distributions: Array, random: np.random.Generator) -> Array:
+def draw_actions(distributions: Array, random: np.random.Generator) -> Array:
     """Draw one joint action from each distribution (n, K)."""
     cumulate_weights = distributions.cumsum(axis=1)
     unit = random.random(len(distributions))[:, None] * cumulate_weights[:, -1:]
@@ -73,16 +71,16 @@ def drawn(distributions: Array, random: np.random.Generator) -> Array:
 
 @dataclass(frozen=True)
 class Orders:
-    """Rewards are margins of rare orders; half of what the target does, the logging policy seldom does.
+    """Rewards are margins of rare orders; the logging policy seldom chooses half of the target's choices.
 
     Attributes
     ----------
     chance
-        Of an order, in a row of small weight.
+        Probability of an order in a row with the small weight.
     weight
         The larger of the two importance weights; 1 makes both of them 1.
     poverty
-        By how much rarer orders are in rows of large weight.
+        Factor by which orders are rarer in rows with the large weight.
     """
 
     chance: float
@@ -98,7 +96,6 @@ class Orders:
         return mean * self.chance * (1.0 if self.weight == 1.0 else 0.5 + 0.5 / self.poverty)
 
     def log(self, count: int, random: np.random.Generator) -> LoggedBatch:
-        """Draw a log."""
         seldom = 0.5 / self.weight
         heavy = random.random(count) < seldom
         orders = random.random(count) < np.where(heavy & (self.weight > 1.0), self.chance / self.poverty, self.chance)
@@ -112,9 +109,9 @@ class Orders:
 
 @dataclass(frozen=True)
 class Fatigue:
-    """A world where sends tire: HOLD or send, and a send's click is less likely for each send in the last 3 slots.
+    """A world where sends tire: each send in the last 3 slots makes a click less likely. The actions are HOLD and send.
 
-    The state is which of the last three decisions sent, as bits: 8 states.
+    The state has one bit for each of the last three decisions, 1 for a send: 8 states.
     """
 
     base: float = 0.12
@@ -124,11 +121,11 @@ class Fatigue:
     steps: int = 12
 
     def chance(self) -> Array:
-        """Click probability of a send by state."""
+        """Return the click probability of a send by state, (8,)."""
         return np.array([self.base * self.decay ** bin(state).count("1") for state in range(8)])
 
     def truth(self, send: float) -> float:
-        """Expected reward per decision of a policy that sends with this probability, by following the states."""
+        """Return the expected reward per decision of a policy that sends with this probability."""
         mass, total = np.eye(8)[0], 0.0
         for _ in range(self.steps):
             total += send * float(mass @ self.chance())

@@ -77,7 +77,7 @@ async def test_all_folds_agree_on_what_was_sent(replica: Start, seed: int) -> No
         states = [(await parts.store.read(parts.shopper_keys.key(shopper_id))).state for shopper_id in SHOPPERS]
         assert {send.event_id for state in states for send in state.sends} == counted
         assert sum((await parts.store.spending()).values()) == 500_000 * len(counted)
-        audited = audit(rows).places(NOW + 5 * DAY_S)
+        audited = audit(rows).reservations(NOW + 5 * DAY_S)
         assert {place.event_id for places in audited.values() for place in places} == counted
         report = (await service.client.get("/v1/report")).json()["total"]
         assert (report["delivered"], report["undelivered"]["voided"]) == (len(counted), len(sends) - len(counted))

@@ -6,12 +6,11 @@ import asyncio
 
 import pytest
 
-from benchmarks.chaos.crowd import Crowd
-from benchmarks.chaos.proof import Proof, prove
-from benchmarks.chaos.run import BEGIN
-from benchmarks.chaos.shop import DAY_S, document
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
+from tests.reference.chaos.catalogue import BEGIN, DAY_S, document
+from tests.reference.chaos.crowd import Crowd
+from tests.reference.chaos.proof import Proof, prove
 from tests.stories.test_recovery import until_ready
 
 pytestmark = pytest.mark.anyio
@@ -21,10 +20,10 @@ TIGHT = document(sms_budget=0.15)
 
 
 def crowd_of(*replicas: Replica, shoppers: int = 12) -> Crowd:
-    return Crowd([each.client for each in replicas], begin=BEGIN, shoppers=shoppers, at_once=40, seed=1)
+    return Crowd([replica.client for replica in replicas], begin=BEGIN, shoppers=shoppers, at_once=40, seed=1)
 
 
-async def proven(one: Replica, redis: RealRedis) -> Proof:
+async def wait_and_prove(one: Replica, redis: RealRedis) -> Proof:
     await until_ready(one)
     async with asyncio.timeout(30):
         while await one.service.store.position() < one.rows():
@@ -32,17 +31,17 @@ async def proven(one: Replica, redis: RealRedis) -> Proof:
     return await prove(one.service.log, redis.url)
 
 
-async def test_no_rule_breaks_and_the_places_taken_are_the_logs(replica: Start, redis: RealRedis) -> None:
+async def test_no_rule_breaks_and_log_and_state_store_agree(replica: Start, redis: RealRedis) -> None:
     async with replica(TIGHT, policy="uniform") as one, replica(policy="uniform") as two:
         crowd = crowd_of(one, two)
         for _ in range(8):
             await crowd.round(150)
-            await crowd.reach()
-        proof = await proven(one, redis)
+            await crowd.advance_clock()
+        proof = await wait_and_prove(one, redis)
     assert proof.holds, proof
     assert proof.sends > 100
-    assert crowd.tally.differing_repeats == 0
-    assert {status for _, status in crowd.tally.calls} <= {200, 202, 204, 404, 409, 410}
+    assert crowd.answers.differing_repeats == 0
+    assert {status for _, status in crowd.answers.calls} <= {200, 202, 204, 404, 409, 410}
     unseen = {reason for reason, count in proof.reasons.items() if count == 0}
     assert unseen <= {"holdout", "unreachable"}, "a rule that never bound proves nothing"
 
@@ -60,13 +59,13 @@ async def test_redis_killed_under_load_nothing_is_sent_unguarded(replica: Start,
             await under_way
             await until_ready(one)
             await until_ready(two)
-            await crowd.reach()
-        degraded, sent = crowd.tally.decides["degraded"], crowd.tally.decides["send"]
+            await crowd.advance_clock()
+        degraded, sent = crowd.answers.decides["degraded"], crowd.answers.decides["send"]
         crowd.begin += 2 * DAY_S  # there is room under the caps again
         async with asyncio.timeout(60):
-            while crowd.tally.decides["send"] < sent + 20:  # by themselves, once all replicas agree that it is back
+            while crowd.answers.decides["send"] < sent + 20:  # by themselves, once all replicas agree that it is back
                 await crowd.round(40)
-        await crowd.reach()
-        proof = await proven(two, redis)
+        await crowd.advance_clock()
+        proof = await wait_and_prove(two, redis)
     assert proof.holds, proof
     assert degraded > 0

@@ -44,11 +44,11 @@ async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Pat
                 return run_busy_world(shop, rulebook), rulebook
 
         remote, rulebook = await anyio.to_thread.run_sync(over_http)
-    mind = LearningPolicy(rulebook, learned_policy)
-    local = run_busy_world(LocalShop(mind, rulebook, str(SEED).encode()), rulebook)
+    policy_source = LearningPolicy(rulebook, learned_policy)
+    local = run_busy_world(LocalShop(policy_source, rulebook, str(SEED).encode()), rulebook)
     assert [record.action for record in remote] == [record.action for record in local]
     assert remote == local
-    assert mind.learned > 100, "nothing was learned: the two could not have differed"
+    assert policy_source.learned > 100, "nothing was learned: the two could not have differed"
     assert len({record.action for record in local}) > 20
 
 

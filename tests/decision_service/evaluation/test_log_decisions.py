@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from decision_service.commands.erasure import AnonymousRows
 from decision_service.evaluation import log_decisions
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
+from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from offline_eval.errors import NoData
@@ -231,7 +233,8 @@ def test_a_withdrawal_that_an_erasure_renames_while_the_log_is_read_is_still_one
     row = send(small, later, shopper_id="s-2", send_at=NOW + later + 600.0, window_ends_at=NOW + later + 4_000.0)
     small.append(PreferencesRow(row.at + 60, "s-2", {str(row.channel): False}))
     small.flush()
-    monkeypatch.setattr(log_decisions, "_ROWS_AT_ONCE", 3)  # up to the send that is withdrawn
+    # One batch goes up to the send that is withdrawn.
+    monkeypatch.setattr(log_decisions, "read_rows", partial(read_rows, batch=3))
     reading = iter(LogDecisions(small.log, ErasedShoppers.stored(small.log).key_of))
     assert next(reading).delivered
     small.log.rewrite("s-2", AnonymousRows(shopper_keys.key("s-2"), row.at + 1_000))

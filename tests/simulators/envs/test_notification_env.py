@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 from simulators.envs.daily_decisions import HOLD, OBSERVED, TRIGGERS
 from simulators.envs.notification_env import ENV_ID, NotificationEnv, NotificationVectorEnv
-from simulators.envs.reinforce import RandomAgent, train, value
+from simulators.envs.reinforce import UniformAgent, evaluate, train
 
 
 def vector(shoppers: int, **changes: Any) -> gymnasium.vector.VectorEnv:
@@ -92,7 +92,7 @@ def test_expected_rewards_have_the_mean_of_realised_ones() -> None:
 def test_masked_reinforce_beats_random() -> None:
     """The same 600 shoppers, not trained on, paired: the lower 99.99 % bound of the difference is above zero."""
     agent = train(shoppers=128, weeks=2, episodes=15, seed=1)
-    paired = value(agent, shoppers=600, weeks=3, seed=99) - value(RandomAgent(), shoppers=600, weeks=3, seed=99)
+    paired = evaluate(agent, shoppers=600, weeks=3, seed=99) - evaluate(UniformAgent(), shoppers=600, weeks=3, seed=99)
     assert paired.mean() - 3.7 * paired.std(ddof=1) / 600**0.5 > 0.0
 
 

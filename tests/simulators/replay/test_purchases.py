@@ -1,4 +1,4 @@
-"""Reading real transactions: what a purchase is, and what is wrong with a file that is refused."""
+"""Real transactions: how they become purchases, and the texts of refused files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_purchase_is_an_invoice_of_a_customer_that_is_no_cancellation(tmp_path
     file = tmp_path / "transactions.csv"
     file.write_text(HEADER + LINES)
     purchases = read_purchases(file)
-    assert [(each.invoice, each.shopper, round(each.value, 2)) for each in purchases] == [
+    assert [(one.invoice, one.shopper, round(one.value, 2)) for one in purchases] == [
         ("536365", "17850", 21.3),
         ("536366", "17850", 11.1),
     ]
@@ -44,7 +44,7 @@ def test_the_columns_of_another_file_are_named(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("day,who,total\n1997-01-01,7,11.77\n1997-01-12,7,12.00\n")
     purchases = read_purchases(file, Columns(order=None, shopper="who", time="day", price="total"))
-    assert [(each.shopper, each.value) for each in purchases] == [("7", 11.77), ("7", 12.0)]
+    assert [(one.shopper, one.value) for one in purchases] == [("7", 11.77), ("7", 12.0)]
     assert purchases[0].invoice != purchases[1].invoice
     with pytest.raises(PurchasesUnreadable, match="the header lacks sum"):
         read_purchases(file, Columns(order=None, shopper="who", time="day", price="sum"))
@@ -82,4 +82,4 @@ def test_the_real_transactions_are_read() -> None:
     purchases = read_purchases(REAL)
     assert len(purchases) > 15_000
     assert all(earlier.at <= later.at for earlier, later in itertools.pairwise(purchases))
-    assert not [each for each in purchases if each.invoice.startswith("C") or not each.shopper]
+    assert not any(purchase.invoice.startswith("C") or not purchase.shopper for purchase in purchases)

@@ -59,9 +59,9 @@ class WatchedShop(RemoteShop):
         caps = [{"max": sends_per_week, "window_s": 7 * 86_400}]
         assert self._client.put("/v1/catalog", json=document | {"caps": caps}).status_code == 200
 
-    def tell(self, outcomes: Sequence[Outcome], now: float) -> None:
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
         self.reported += outcomes
-        super().tell(outcomes, now)
+        super().record_outcomes(outcomes, now)
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         self.arrived |= {arrival.event_id: arrival for arrival in arrivals}
@@ -70,7 +70,7 @@ class WatchedShop(RemoteShop):
 
 def true_figures(records: dict[str, DecisionOutcomes], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Count what a run did, from the simulator's own book."""
-    left = {event_id for event_id, record in records.items() if record.action is not None and record.reached}
+    left = {event_id for event_id, record in records.items() if record.action is not None and record.delivered}
     clicked = {outcome.event_id for outcome in outcomes if outcome.type == "click"} & left
     orders = [outcome.value for outcome in outcomes if outcome.type == "conversion" and outcome.event_id in left]
     out = {outcome.event_id for outcome in outcomes if outcome.type == "opt_out" and outcome.event_id in records}
@@ -120,7 +120,7 @@ def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx
     groups: dict[str, dict[str, str | int | None]] = {
         "channel": {name: record.action.channel if record.action else None for name, record in records.items()},
         "message": {name: record.action.message if record.action else None for name, record in records.items()},
-        "trigger": {name: arrival.happenings[0].type for name, arrival in shop.arrived.items()},
+        "trigger": {name: arrival.triggers[0].type for name, arrival in shop.arrived.items()},
         "hour": {name: int(record.at // 3600) % 24 for name, record in records.items()},
     }
     for by, group_of in groups.items():

@@ -1,0 +1,1 @@
+"""What is learned: by the service from real purchases, and by an example agent in the environment."""

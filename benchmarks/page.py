@@ -1,0 +1,64 @@
+"""The results of a benchmark as a Markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from decision_service.cli.measurements import Measured
+
+
+def markdown(title: str, command: str, results: Sequence[Measured], about: Mapping[str, Any]) -> str:
+    """Return results as a page: the command, the facts of the machine, and a table.
+
+    >>> print(markdown("Speed", "make speed", [Measured("a.b", 2.0, 1.5, 2.5, "ratio")], {"cores": 2}))
+    # Speed
+    <BLANKLINE>
+    Made by `make speed`.
+    <BLANKLINE>
+    | fact | value |
+    |---|---|
+    | cores | 2 |
+    <BLANKLINE>
+    | result | value | 95 % interval | unit |
+    |---|--:|---|---|
+    | `a.b` | 2 | 1.5 to 2.5 | ratio |
+    <BLANKLINE>
+    """
+    facts = [f"| {name} | {_fact(value)} |" for name, value in about.items()]
+    rows = [
+        f"| `{result.name}` | {_number(result.value)} | {_interval(result)} | {result.unit} |" for result in results
+    ]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"Made by `{command}`.",
+            "",
+            *("| fact | value |", "|---|---|"),
+            *facts,
+            "",
+            *("| result | value | 95 % interval | unit |", "|---|--:|---|---|"),
+            *rows,
+            "",
+        ]
+    )
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return str(value)
+
+
+def _interval(result: Measured) -> str:
+    return "" if result.low is None or result.high is None else f"{_number(result.low)} to {_number(result.high)}"
+
+
+def _number(value: float) -> str:
+    """Return a number with four significant digits.
+
+    >>> _number(0.123456), _number(14812.0)
+    ('0.1235', '14,812')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"

@@ -1,0 +1,94 @@
+"""The CPU time of the stages of a decision: guardrails and policy call, measured in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from math import sqrt
+
+import numpy as np
+
+from benchmarks.speed import busy_shop
+from decision_service.cli.measurements import Measured
+from policies.arrays import FloatArray
+from policies.catalogue.rulebook import Rulebook
+from policies.models.learned import empty_snapshot, learned_policy
+from policies.rules.arbitration import Eligibility, arbitrate
+from policies.shopper.context import shared_context, trigger_context
+
+Call = Callable[[], object]
+
+_CALLS = 100
+"""Calls per measurement, so that the cost of reading the clock is negligible."""
+
+
+def guardrails(*, rounds: int) -> list[Measured]:
+    """Time all rules and the arbitration over 250 joint actions; compare with the policy call and plain Python."""
+    rules, beside, plain = _times([make_rules_call(), make_policy_call(), add_thousand], rounds)
+    return [
+        _median("guardrails.250.us", rules, "us"),
+        Measured(
+            "guardrails.250.us_at_best", float(np.quantile(rules, 0.1)), unit="us, a tenth of the rounds is faster"
+        ),
+        _median("policy.default.240.us_per_decide", beside, "us"),
+        _median("guardrails.250.ratio_to_policy", rules / beside, "ratio"),
+        _median("python.1000_additions.us", plain, "us"),
+        _median("guardrails.250.ratio_to_1000_additions", rules / plain, "ratio"),
+    ]
+
+
+def policy(*, rounds: int) -> list[Measured]:
+    """Time the default policy's distribution over 240 joint actions."""
+    (times,) = _times([make_policy_call()], rounds)
+    return [_median("policy.default.240.us_per_decide", times, "us")]
+
+
+def add_thousand() -> int:
+    """Add a thousand numbers in plain Python: a measure of the speed of the core at this moment."""
+    total = 0
+    for number in range(1_000):
+        total += number
+    return total
+
+
+def make_rules_call() -> Call:
+    """Return a call that judges and arbitrates one request: 10 messages on 5 channels with 5 delays."""
+    book = busy_shop.rulebook(messages=10, channels=5)
+    state, request, surroundings = busy_shop.shopper(book), busy_shop.request(), busy_shop.surroundings(book)
+    return lambda: arbitrate(request, state, book, surroundings)
+
+
+def make_policy_call() -> Call:
+    """Return a call of the default policy for one request: 12 messages on 4 channels with 5 delays, all eligible."""
+    book = busy_shop.rulebook(messages=12, channels=4)
+    state, request = busy_shop.shopper(book), busy_shop.request()
+    default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
+    contexts = [trigger_context(shared_context(request, state, book), trigger) for trigger in request.triggers]
+    eligibility = _all_eligible(book)
+    return lambda: default.distribution(contexts, eligibility, book)
+
+
+def _all_eligible(book: Rulebook) -> Eligibility:
+    sends = np.arange(len(book.space))
+    return Eligibility(np.zeros(len(sends), np.uint8), np.zeros(len(sends), np.int64), sends, True, "en")
+
+
+def _times(calls: Sequence[Call], rounds: int) -> FloatArray:
+    """Time calls in turns, so that other load of the machine affects all of them; µs, (calls, rounds)."""
+    for call in calls:
+        _time(call)
+    return np.array([[_time(call) for call in calls] for _ in range(rounds)]).T
+
+
+def _time(call: Call) -> float:
+    begin = time.thread_time()
+    for _ in range(_CALLS):
+        call()
+    return (time.thread_time() - begin) / _CALLS * 1e6
+
+
+def _median(name: str, values: FloatArray, unit: str) -> Measured:
+    """Return the median over rounds with its 95 % interval by order statistics."""
+    ordered, middle, reach = np.sort(values), len(values) / 2, 0.98 * sqrt(len(values))
+    low, high = max(0, int(middle - reach)), min(len(values) - 1, int(middle + reach))
+    return Measured(name, float(np.median(values)), float(ordered[low]), float(ordered[high]), unit)
