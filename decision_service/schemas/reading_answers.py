@@ -159,7 +159,7 @@ class DecisionAnswer(_Fated, kw_only=True):
     policy: PolicyRecord
     arm: str
     catalogue_version: int
-    rules_version: Annotated[int, Meta(extra_json_schema={"format": "int64"})]
+    rules_version: int
     distribution: Annotated[list[ChanceAnswer], Meta(description="The eligible set, the most probable first.")]
     excluded: list[ExcludedActionAnswer]
     reward: Annotated[RewardAnswer | None, Meta(description="null for what did not leave.")]

@@ -77,9 +77,9 @@ class RuleTable:
 
     @cached_property
     def version(self) -> int:
-        """The number by which a decision's row names these rules: another one when the rules or their order change."""
+        """The number (24 bits) that decision rows have for these rules; it changes with the rules and their order."""
         rows = [(int(rule.reason), rule.version, rule.binds_critical, rule.asked_again) for rule in self.rules]
-        return int.from_bytes(hashlib.blake2b(repr(rows).encode(), digest_size=4).digest(), "big")
+        return int.from_bytes(hashlib.blake2b(repr(rows).encode(), digest_size=3).digest(), "big")
 
     def reach_s(self, rulebook: Rulebook) -> float:
         """Return how far apart two sends can be and still matter to each other under some rule.
