@@ -8,7 +8,18 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
-from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
+from policies.records.rows import (
+    ActivationRow,
+    CancellationRow,
+    DecisionRow,
+    ErasureRow,
+    EventRow,
+    OutcomeRow,
+    PolicyRecord,
+    PreferencesRow,
+    Scalar,
+    TriggerRecord,
+)
 from policies.rules.arbitration import Eligibility
 
 NOW = 1_795_280_400.0
@@ -75,3 +86,75 @@ def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | N
     verdicts = np.ones(len(rulebook.space), dtype=np.uint8)
     verdicts[numbers] = 0
     return Eligibility(verdicts, trigger_of, numbers, hold, "en")
+
+
+# -- rows of the log: each factory makes the row of an ordinary case, and takes any field by its name ----------------
+
+WINDOW_S = 14_400.0
+"""The attribution window of push in `small_document`."""
+
+
+def send_row(event_id: str = "e-1", **changes: Any) -> DecisionRow:
+    """A send of a hint by push that is decided and leaves at `NOW`; its window ends 4 hours after its send time."""
+    at = changes.get("at", NOW)
+    send_at = changes.get("send_at", at + (changes.get("delay_s") or 0))
+    values: dict[str, Any] = {
+        "event_id": event_id,
+        "policy": PolicyRecord("default", 0, "online"),
+        "message": "hint",
+        "channel": "push",
+        "category": "browse",
+        "delay_s": 0,
+        "drawn": 0,
+        "drawn_trigger": 0,
+        "send_at": send_at,
+        "window_ends_at": None if send_at is None else send_at + WINDOW_S,
+    }
+    return decision_row(**values | changes)
+
+
+def hold_row(event_id: str = "e-1", reason: str = "policy", **changes: Any) -> DecisionRow:
+    """A hold; only one that lost the race for its place has a drawn send."""
+    drawn = (
+        dict.fromkeys(("message", "channel", "category", "delay_s", "drawn_trigger")) if reason != "lost_race" else {}
+    )
+    values: dict[str, Any] = {"hold_reason": reason, "send_at": None, "window_ends_at": None, **drawn}
+    return send_row(event_id, **values | changes)
+
+
+def outcome_row(kind: str = "click", event_id: str = "e-1", **changes: Any) -> OutcomeRow:
+    """An outcome of a send by push, reported when it happens."""
+    at = changes.pop("at", NOW)
+    values: dict[str, Any] = {"occurred_at": at, "shopper_id": "s-1", "channel": "push"}
+    return OutcomeRow(at=at, event_id=event_id, type=kind, **values | changes)
+
+
+def activation_row(event_id: str = "e-1", **changes: Any) -> ActivationRow:
+    values: dict[str, Any] = {"at": NOW, "shopper_id": "s-1", "deliver": True}
+    return ActivationRow(event_id=event_id, **values | changes)
+
+
+def refusal_row(event_id: str = "e-1", reason: str = "cap_global", **changes: Any) -> ActivationRow:
+    return activation_row(event_id, **{"deliver": False, "reason": reason} | changes)
+
+
+def cancellation_row(event_id: str = "e-1", **changes: Any) -> CancellationRow:
+    values: dict[str, Any] = {"at": NOW, "shopper_id": "s-1"}
+    return CancellationRow(event_id=event_id, **values | changes)
+
+
+def preferences_row(**changes: Any) -> PreferencesRow:
+    values: dict[str, Any] = {"at": NOW, "shopper_id": "s-1"}
+    return PreferencesRow(**values | changes)
+
+
+def event_row(kind: str = "session", **changes: Any) -> EventRow:
+    """Something that a shopper did, reported when it happens."""
+    at = changes.pop("at", NOW)
+    values: dict[str, Any] = {"shopper_id": "s-1", "occurred_at": at}
+    return EventRow(at=at, type=kind, **values | changes)
+
+
+def erasure_row(*open_event_ids: str, **changes: Any) -> ErasureRow:
+    values: dict[str, Any] = {"at": NOW, "shopper_id": "erased:1", "key": "key"}
+    return ErasureRow(open_event_ids=open_event_ids, **values | changes)

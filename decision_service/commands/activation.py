@@ -1,4 +1,4 @@
-"""Activations: what happens to a decided send before it leaves — the activation gate and cancelling."""
+"""Activations: what happens to a decided send before it leaves: the activation gate, and cancelling."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
+from decision_service.queries.decision_history import DecisionHistory, add_withdrawals, read_history
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
+from policies.records.outcomes import TAKING_BACK
 from policies.records.reasons import Reason
-from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, Row, decode
+from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow
 from policies.rules.activation import refusal
-
-CANCELLED = "cancelled"
-"""Why a send that its caller cancelled is not delivered."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,9 @@ class Activations:
     store, log_writer
         The shoppers' states and the log.
     shopper_keys
-        Gives the keys that states are kept under.
+        Makes the keys that states are kept under.
     rulebook
-        Gives the catalogue in force.
+        Returns the catalogue in force.
     """
 
     def __init__(
@@ -54,7 +53,9 @@ class Activations:
         self._rulebook = rulebook
 
     async def activate(self, event_id: str, now: float) -> Permission:
-        """Ask the rules once more because the send is about to leave; the first answer stands.
+        """Ask the rules once more because the send is about to leave.
+
+        The first answer stands, and is given again, unless something has taken the send back since.
 
         Raises
         ------
@@ -66,13 +67,13 @@ class Activations:
             When log or state store are away.
         """
         while True:
-            decision, rows = await self._send(event_id)
-            if (known := _answered(rows)) is not None:
-                return known
-            stored = await self._read(decision)
-            reason = _bounced(rows) or refusal(decision, stored.state, self._rulebook(), now)
+            history = await self._history(event_id)
+            if history.activation is not None or history.cancellation is not None:
+                return await self._answer_again(history, now)
+            decision, stored = history.decision, await self._read(history.decision)
+            reason = _unreachable(history) or refusal(decision, stored.state, self._rulebook(), now)
             permission = Permission(reason is None, reason.name if reason is not None else None)
-            at, before = await self._dated(decision, permission, now)
+            at, before = await self._row_time(decision, permission, now)
             row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
             shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
             condition = AppendCondition(
@@ -92,7 +93,7 @@ class Activations:
                 return permission
 
     async def cancel(self, event_id: str, now: float) -> None:
-        """Take a send back that will not leave.
+        """Take back a send that will not leave.
 
         Raises
         ------
@@ -105,9 +106,10 @@ class Activations:
         """
         result: AppendResult | None = None
         while result is None or (isinstance(result, ConditionFailed) and result.shopper_erased):
-            decision, rows = await self._send(event_id)
-            if any(isinstance(row, CancellationRow) for row in rows):
+            history = await self._history(event_id)
+            if history.cancellation is not None:
                 return
+            decision = history.decision
             row = CancellationRow(now, event_id, decision.shopper_id)
             ends_at = decision.window_ends_at if decision.window_ends_at is not None else now
             condition = AppendCondition(
@@ -120,19 +122,29 @@ class Activations:
             raise DecisionConflict("an outcome is known already, or the attribution window is over")
         await self._log_writer.wait_until_contained()
 
-    async def _send(self, event_id: str) -> tuple[DecisionRow, list[Row]]:
-        """Give a decision that sent something, and all rows about it."""
-        found = await asyncio.to_thread(self._log_writer.log.find_by_event, [event_id])
-        rows = [decode(row.body) for row in found]
-        decision = next((row for row in rows if isinstance(row, DecisionRow)), None)
-        if decision is None:
+    async def _history(self, event_id: str) -> DecisionHistory:
+        """Read what happened to a decision that sent something."""
+        history = await asyncio.to_thread(read_history, self._log_writer.log, event_id)
+        if history is None:
             raise NotFound(f"there is no decision {event_id!r}")
-        if not decision.is_delivered:
-            raise DecisionConflict(f"decision {event_id!r} sends nothing ({decision.hold_reason})")
-        return decision, rows
+        if not history.decision.is_delivered:
+            raise DecisionConflict(f"decision {event_id!r} sends nothing ({history.decision.hold_reason})")
+        return history
 
-    async def _dated(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
-        """Date the gate's answer: a refusal may come when what did not wait for it was learned from."""
+    async def _answer_again(self, history: DecisionHistory, now: float) -> Permission:
+        """Return the first answer, or why the send may not leave any more: see `policies.sends`."""
+        first = history.activation
+        if first is not None and not first.deliver:
+            return Permission(False, first.reason)
+        history = await asyncio.to_thread(add_withdrawals, self._log_writer.log, history)
+        reason = history.status(now).gate_reason
+        return Permission(reason is None, reason)
+
+    async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
+        """Return the time of the gate's row, and what the log's watermark must lie below when it is written.
+
+        A refusal may come when a send that did not wait for the gate was learned from already.
+        """
         if permission.deliver or decision.deferred:
             return now, inf
         head = await asyncio.to_thread(self._log_writer.log.head)
@@ -145,16 +157,7 @@ class Activations:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 
 
-def _answered(rows: list[Row]) -> Permission | None:
-    """Give what was answered before; a cancelled send is never delivered."""
-    for row in rows:
-        if isinstance(row, ActivationRow):
-            return Permission(row.deliver, row.reason)
-    if any(isinstance(row, CancellationRow) for row in rows):
-        return Permission(False, CANCELLED)
-    return None
-
-
-def _bounced(rows: list[Row]) -> Reason | None:
-    bounced = any(isinstance(row, OutcomeRow) and row.type == "bounce" for row in rows)
-    return Reason.unreachable if bounced else None
+def _unreachable(history: DecisionHistory) -> Reason | None:
+    """Return the reason against a send that cannot reach anybody, also where an outcome said so too late."""
+    is_lost = any(outcome.type in TAKING_BACK for outcome in history.outcomes)
+    return Reason.unreachable if is_lost else None

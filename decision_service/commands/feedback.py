@@ -19,8 +19,9 @@ from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import WITHDRAWALS, DecisionRow, OutcomeRow
-from policies.sends import is_late
+from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
+from policies.records.rows import DecisionRow, OutcomeRow
+from policies.sends import is_late, is_withdrawal
 
 AHEAD_S = 300.0
 """How far a caller's clock may run ahead of ours."""
@@ -112,7 +113,7 @@ class Feedback:
     def _check(self, body: OutcomeBody, now: float) -> Status | None:
         if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
             return invalid("at", "lies more than five minutes ahead")
-        if body.value and body.type != "conversion":
+        if body.value and not OUTCOME_TYPES[body.type].has_value:
             return invalid("value", "only a conversion has a value")
         return None
 
@@ -127,7 +128,7 @@ class Feedback:
         withdrawals = {
             number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
             for number, row in enumerate(rows.values())
-            if row.type in WITHDRAWALS and row.shopper_id is not None and row.channel is not None
+            if is_withdrawal(row) and row.shopper_id is not None and row.channel is not None
         }
         results = await self.log_withdrawing(new_rows, withdrawals)
         return {
@@ -138,7 +139,7 @@ class Feedback:
 
     async def _watermark(self, rows: Iterable[OutcomeRow]) -> float:
         """Return the log's watermark where the time of rows depends on it."""
-        if not any(row.type == "bounce" for row in rows):
+        if not any(row.type in TAKING_BACK for row in rows):
             return -inf
         return (await asyncio.to_thread(self._log_writer.log.head)).watermark
 
@@ -162,7 +163,7 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
     if decision is None:
         decided = Query((DecisionRow.kind,), event_id=row.event_id)
         return NewRow(row, key, AppendCondition(fail_if=(decided,)))
-    if row.type != "bounce":
+    if row.type not in TAKING_BACK:
         return NewRow(row, key, AppendCondition(event_owner=row.shopper_id))
     at, watermark_below = late_row_time(row.at, decision.window_ends_at, watermark)
     condition = AppendCondition(event_owner=row.shopper_id, watermark_below=watermark_below)

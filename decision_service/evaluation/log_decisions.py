@@ -16,8 +16,9 @@ from offline_eval.logs.tables.log import LogEntry
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decision_row import DEGRADED, HOLDOUT
-from policies.learning.attribution import Attribution, Owner, by_name
+from policies.learning.attribution import Attribution
 from policies.learning.reward import reward_of
+from policies.learning.windows import Owner, shopper_of_row
 from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row
 
 _ROWS_AT_ONCE = 2_000
@@ -57,7 +58,7 @@ class LogDecisions:
         Returns the shopper of a row, where shoppers may be erased while the log is read.
     """
 
-    def __init__(self, log: EventLog, owner: Owner = by_name) -> None:
+    def __init__(self, log: EventLog, owner: Owner = shopper_of_row) -> None:
         self._log = log
         self._rulebooks: dict[int, Rulebook] = {}
         self._related_now: dict[str, list[tuple[int, Row]]] = {}

@@ -1,4 +1,4 @@
-"""The learner: the one writer that folds the log into the model and publishes versions."""
+"""The learner: the one process that folds the log into the model and publishes versions."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ class Progress:
 
 
 class Learner:
-    """Folds the log in position order, each position once, and publishes.
+    """Folds the log in position order, each position once, and publishes versions.
 
-    What it has folded is saved with every version by compare-and-swap, so a learner that crashed goes on
-    from there to the same bytes, and of two learners one starts again from the other's checkpoint.
+    The state of learning is saved with every version by compare-and-swap: a learner that crashed continues from there
+    to the same bytes, and of two learners one starts again from the other's checkpoint.
 
     Parameters
     ----------
     log, registry
-        Where rows come from and versions go to.
+        Where rows are read and versions are published.
     wall_clock
-        The clock in wall mode: versions are then published by themselves, and time passes for open
-        windows although nothing arrives. None in request mode, where `catch_up` publishes.
+        The clock in wall mode: versions are then published every `_PUBLISH_EVERY_S`, and time passes for open windows
+        although nothing arrives. None in request mode, where `catch_up` publishes.
     erased_shoppers
-        Tells to whom rows belong: some may have been folded before an erasure rewrites the rest.
+        Brings the rows of one shopper together where some were folded before an erasure rewrites the others.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Learner:
         self._learning = self._load()
 
     def _load(self) -> Learning:
-        """Read what was saved; nothing is changed where log or registry cannot be read."""
+        """Read the saved state; change nothing where log or registry cannot be read."""
         latest, checkpoint = self._log.find_last(CatalogueRow.kind), self._registry.checkpoint()
         published = next(iter(self._registry.history(1)), Version(0, None, {}))
         self._version, self._published = published.number, published.facts.get("steps", 0)
@@ -89,15 +89,15 @@ class Learner:
         if latest is not None:
             self._space = _space(latest.row)
         if checkpoint is None:
-            return Learning(self._related, self._owner)
-        return Learning.from_bytes(checkpoint.payload, self._related, self._owner)
+            return Learning(self._read_rows_of, self._owner)
+        return Learning.from_bytes(checkpoint.payload, self._read_rows_of, self._owner)
 
-    def _related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+    def _read_rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return find_events(self._log, event_ids)
 
     @property
     def progress(self) -> Progress:
-        """Tell how far the learner is."""
+        """How far the learner is."""
         learning = self._learning
         return Progress(learning.position, learning.learned, self._version, learning.attribution.open_windows)
 
@@ -108,16 +108,16 @@ class Learner:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the thread that follows the log still does."""
+        """Whether the thread that follows the log runs."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Follow the log in a thread of its own."""
+        """Follow the log in a new thread."""
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Fold what is there, save it, and let go of log and registry."""
+        """Fold the rest of the log, save the state, and close log and registry."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
@@ -128,7 +128,7 @@ class Learner:
         self._registry.close()
 
     def catch_up(self, position: int) -> int:
-        """Fold at least up to a position, publish what was learned, and give the latest version."""
+        """Fold at least up to a position, publish what was learned, and return the latest version."""
         with self._turn():
             self._fold(position)
             if self._expire():
@@ -159,7 +159,7 @@ class Learner:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Take turns; a fold that broke off within a row has lost windows, so it starts again from what was saved."""
+        """Take turns; a fold that broke off within a row has lost windows, so it starts again from the saved state."""
         with self._lock:
             if not self._learning.is_whole:
                 self._learning = self._load()
@@ -176,7 +176,7 @@ class Learner:
         return folded
 
     def _expire(self) -> int:
-        """Write down which deferred sends were never activated, so that every fold gives their places back."""
+        """Log which deferred sends were never activated, so that every fold releases their places."""
         attribution = self._learning.attribution
         rows = [
             ActivationRow(attribution.watermark, window.event_id, window.shopper_id, False, Reason.expired.name)
@@ -196,7 +196,7 @@ class Learner:
     def _save(self, *, publish: bool) -> None:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
-        version = self._proven() if publish and self._has_news else None
+        version = self._proven_payload() if publish and self._has_news else None
         if version is None and learning.position == (self._saved or 0):
             return
         facts = {
@@ -216,8 +216,8 @@ class Learner:
         if version is not None:
             self._published = learning.steps
 
-    def _proven(self) -> bytes | None:
-        """Give the model as it is published; None, and an error in the log, when it may not be served."""
+    def _proven_payload(self) -> bytes | None:
+        """Return the model as it is published; None, and a logged error, when it must not be served."""
         payload = self._learning.snapshot().to_bytes()
         try:
             self._prove(ModelSnapshot.from_bytes(payload))
@@ -237,18 +237,18 @@ class Learner:
         space = self._space
         if space is None:
             return
-        # VW counts its predictions in what it saves, so the learner's own heads must never predict.
+        # VW counts its predictions in what it saves, so the learner's heads must never predict.
         heads = TwoHeads.from_bytes(self._learning.heads.to_bytes())
         contexts = self._learning.contexts
         check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, contexts)
-        tokens = {token for context in contexts for own in shared_tokens(context).values() for token in own}
+        tokens = {token for context in contexts for values in shared_tokens(context).values() for token in values}
         colliding = collisions(space, sorted(tokens), BITS)
         if colliding:
             raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
 
 
 def _expiry(row: ActivationRow) -> NewRow:
-    """Return a row that is not written if the shopper was erased meanwhile: the next look knows the pseudonym."""
+    """Return a row that is not written if the shopper was erased meanwhile: the next call knows the pseudonym."""
     return NewRow(row, activation_key(row.event_id), AppendCondition(event_owner=row.shopper_id))
 
 

@@ -1,4 +1,4 @@
-"""Serving: what a replica serves, swapped as a whole between requests when there is something newer.
+"""Serving: the policy and catalogue that a replica serves, swapped as a whole when there is a newer version.
 
 Models come from the registry, catalogues from the log.
 """
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServedPolicy:
-    """What decisions are made with at the moment; swapped as a whole between requests."""
+    """What decisions are made with now; it is swapped as a whole between requests."""
 
     rulebook: Rulebook
     policy: Policy
@@ -45,8 +45,8 @@ class ServedVersions:
 class Serving:
     """Follows registry and log, and builds the policy to serve.
 
-    A version that cannot be loaded never takes the service down: the one before goes on being served, or,
-    where there is none, the business rule with mode ``fallback_policy``.
+    A version that cannot be loaded never takes the service down: the version before is served on or, where there is
+    none, the business rule with mode ``fallback``.
 
     Parameters
     ----------
@@ -67,19 +67,19 @@ class Serving:
         self._pulse = PeriodicTask(self._follow, _LOOK_EVERY_S)
 
     def current(self) -> ServedPolicy:
-        """Give what to decide with."""
+        """Return what to decide with."""
         return self._serving
 
     def start(self) -> None:
-        """Look at the registry twice a second from now on."""
+        """Begin to look at the registry twice a second."""
         self._pulse.start()
 
     async def stop(self) -> None:
-        """Look no longer."""
+        """Stop looking."""
         await self._pulse.stop()
 
     async def refresh(self) -> ServedVersions:
-        """Serve what is latest now; say what is served."""
+        """Serve the latest versions, and return which are served."""
         async with self._turn:
             rulebook = await asyncio.to_thread(self._latest_rulebook)
             number = await asyncio.to_thread(self._registry.latest) if self._factory.learns else 0

@@ -24,16 +24,13 @@ from decision_service.state.base import (
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.rows import (
     SHOPPER_ROWS,
-    WITHDRAWALS,
     CatalogueRow,
     DecisionRow,
-    ErasureRow,
-    OutcomeRow,
-    PreferencesRow,
     Row,
     ShopperRow,
 )
 from policies.rules.budget import BudgetDay, spending_of
+from policies.sends import withdraws
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -150,8 +147,4 @@ def settles(row: ShopperRow, pending: Pending) -> bool:
     """
     if isinstance(pending, PendingReservation):
         return isinstance(row, DecisionRow) and row.event_id == pending.event_id
-    if isinstance(row, OutcomeRow):
-        return row.type in WITHDRAWALS and row.channel == pending.channel
-    if isinstance(row, PreferencesRow):
-        return row.consent.get(pending.channel) is False
-    return isinstance(row, ErasureRow)
+    return withdraws(row, pending.channel)

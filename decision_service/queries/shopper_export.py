@@ -1,4 +1,4 @@
-"""The export of a shopper: all that is stored about one, for machines, complete."""
+"""The export of a shopper: all that is stored about the shopper, for machines."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _BATCH = 200
 
 
 class Export:
-    """Gives everything that is stored about a shopper.
+    """Reads everything that is stored about a shopper.
 
-    The document has the shopper's ``preferences``, the ``state`` that decisions rest on, the ``features`` made of
-    it (see the context of decisions), and ``rows``: every row of the log about the shopper as it is stored,
-    the latest first. An outcome that came before its decision was known follows that decision.
+    The document has the shopper's ``preferences``, the ``state`` that decisions rest on, the ``features`` that
+    decisions are made on, and ``rows``: every row of the log about the shopper as it is stored, the latest first. An
+    outcome that was logged before its decision follows that decision.
 
     Parameters
     ----------
     log, store
         Where rows and states are.
     shopper_keys
-        Gives the keys that states are kept under.
+        Makes the keys that states are kept under.
     """
 
     def __init__(self, log: EventLog, store: StateStore, shopper_keys: ShopperKeys) -> None:
@@ -43,7 +43,7 @@ class Export:
         self._shopper_keys = shopper_keys
 
     async def of(self, shopper_id: str, rulebook: Rulebook, now: float) -> AsyncIterator[bytes]:
-        """Give the document as of a time, part by part, so that a long history needs little memory.
+        """Return the document as of a time, in parts, so that a long history needs little memory.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class Export:
             "shopper_id": shopper_id,
             "as_of": iso(now),
             "preferences": preferences_of(state, rulebook.catalogue),
-            "state": named(state),
+            "state": by_field_name(state),
             "features": shared_context(Request("", shopper_id, (), now), state, rulebook),
         }
         first = await asyncio.to_thread(self._page, shopper_id, None)
@@ -70,7 +70,7 @@ class Export:
         yield msgspec.json.encode(head)[:-1] + b',"rows":['
         comma = b""
         while page:
-            for row in await asyncio.to_thread(self._with_early, page):
+            for row in await asyncio.to_thread(self._add_early_outcomes, page):
                 yield comma + _entry(row)
                 comma = b","
             page = await asyncio.to_thread(self._page, shopper_id, page[-1].position)
@@ -79,18 +79,18 @@ class Export:
     def _page(self, shopper_id: str, before: int | None) -> list[StoredRow]:
         return self._log.find_by_shopper(shopper_id, _BATCH, before)
 
-    def _with_early(self, page: list[StoredRow]) -> list[StoredRow]:
+    def _add_early_outcomes(self, page: list[StoredRow]) -> list[StoredRow]:
         """Add the outcomes that were logged before anybody knew whom they are about."""
         decided = [row.event_id for row in page if row.kind == DecisionRow.kind and row.event_id is not None]
         early = [row for row in self._log.find_by_event(decided) if row.shopper_id is None]
-        return list(_followed(page, early)) if early else page
+        return list(_insert_behind_decisions(page, early)) if early else page
 
 
-def _followed(page: list[StoredRow], early: list[StoredRow]) -> Iterator[StoredRow]:
+def _insert_behind_decisions(page: list[StoredRow], early: list[StoredRow]) -> Iterator[StoredRow]:
     for row in page:
         yield row
         if row.kind == DecisionRow.kind:
-            yield from (each for each in reversed(early) if each.event_id == row.event_id)
+            yield from (outcome for outcome in reversed(early) if outcome.event_id == row.event_id)
 
 
 def _entry(row: StoredRow) -> bytes:
@@ -101,17 +101,17 @@ def _entry(row: StoredRow) -> bytes:
     )
 
 
-def named(value: Any, name: str = "") -> Any:
-    """Give a state in plain words: every field by its name, times as on the wire.
+def by_field_name(value: Any, name: str = "") -> Any:
+    """Return a state as JSON values: every field by its name, times as on the wire.
 
     >>> from policies.shopper.state import ShopperState
-    >>> named(ShopperState(seen_at=0.0, did={"session": 60.0}))["did"]
+    >>> by_field_name(ShopperState(seen_at=0.0, did={"session": 60.0}))["did"]
     {'session': '1970-01-01T00:01:00Z'}
     """
     if isinstance(value, msgspec.Struct):
-        return {field: named(getattr(value, field), field) for field in value.__struct_fields__}
+        return {field: by_field_name(getattr(value, field), field) for field in value.__struct_fields__}
     if isinstance(value, dict):
-        return {key: named(each, "did_at" if name == "did" else "") for key, each in value.items()}
+        return {key: by_field_name(item, "did_at" if name == "did" else "") for key, item in value.items()}
     if isinstance(value, tuple):
-        return [named(each) for each in value]
+        return [by_field_name(item) for item in value]
     return iso(value) if name.endswith("_at") and value is not None else value

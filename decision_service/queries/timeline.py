@@ -10,17 +10,16 @@ import numpy as np
 from pydantic import Field
 
 from decision_service.log.base import EventLog, StoredRow
-from decision_service.queries.decision_history import DecisionHistory, withdrawals
-from decision_service.schemas.decision_answer import iso, optional_iso
+from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, read_withdrawals
+from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
 from decision_service.schemas.requests import Body
+from policies.learning.interactions import action_of
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, unpack
 
-_NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
-
 
 class TimelineQuery(Body):
-    """Which part of a timeline is asked for."""
+    """Which part of a timeline to read."""
 
     limit: Annotated[int, Field(strict=False, ge=1, le=500, description="Decisions at most.")] = 50
     before: Annotated[
@@ -29,7 +28,7 @@ class TimelineQuery(Body):
 
 
 class Timeline:
-    """Tells what was decided about a shopper, from the log.
+    """Reads from the log what was decided about a shopper.
 
     Parameters
     ----------
@@ -41,52 +40,53 @@ class Timeline:
         self._log = log
 
     async def of(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
-        """Tell a shopper's decisions as of a time; none for one never seen.
+        """Return a page of a shopper's decisions as of a time, in the form of `TimelineAnswer`.
+
+        A shopper never seen has none.
 
         Raises
         ------
         LogUnavailable
             When the log cannot be read.
         """
-        return await asyncio.to_thread(self._of, shopper_id, query, now)
+        return await asyncio.to_thread(self._read_page, shopper_id, query, now)
 
-    def _of(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
+    def _read_page(self, shopper_id: str, query: TimelineQuery, now: float) -> dict[str, Any]:
         rows = self._log.find_by_shopper(shopper_id, query.limit + 1, query.before, (DecisionRow.kind,))
         page = rows[: query.limit]
         return {
             "shopper_id": shopper_id,
-            "decisions": [_entry(history, now) for history in self._accounts(shopper_id, page)],
+            "decisions": [_entry(history, now) for history in self._read_histories(shopper_id, page)],
             "next_before": page[-1].position if len(rows) > len(page) else None,
         }
 
-    def _accounts(self, shopper_id: str, page: list[StoredRow]) -> list[DecisionHistory]:
+    def _read_histories(self, shopper_id: str, page: list[StoredRow]) -> list[DecisionHistory]:
         if not page:
             return []
-        own: dict[str, list[StoredRow]] = defaultdict(list)
-        for row in self._log.find_by_event([row.event_id for row in page if row.event_id is not None]):
-            own[row.event_id or ""].append(row)
-        withdrawing = withdrawals(self._log, shopper_id, page[-1].position)
+        rows_of: dict[str, list[StoredRow]] = defaultdict(list)
+        for stored in self._log.find_by_event([stored.event_id for stored in page if stored.event_id is not None]):
+            rows_of[stored.event_id or ""].append(stored)
+        withdrawals = read_withdrawals(self._log, shopper_id, page[-1].position)
         return [
-            DecisionHistory(each.position, each.row, rows, withdrawing)
-            for rows in (own[row.event_id or ""] for row in page)
-            for each in rows
-            if isinstance(each.row, DecisionRow)
+            DecisionHistory(logged.position, logged.row, rows, withdrawals)
+            for rows in (rows_of[stored.event_id or ""] for stored in page)
+            for logged in rows
+            if isinstance(logged.row, DecisionRow)
         ]
 
 
 def _entry(history: DecisionHistory, now: float) -> dict[str, Any]:
     decision = history.decision
-    action = {"message": decision.message, "channel": decision.channel, "delay_s": decision.delay_s}
     trigger = None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type
-    excluded, eligible = _judged(decision)
+    excluded, eligible = _count_verdicts(decision)
     return {
         "event_id": decision.event_id,
         "log_position": history.position,
         "at": iso(decision.at),
-        "triggers": [each.type for each in decision.triggers],
+        "triggers": [trigger.type for trigger in decision.triggers],
         "decision": "send" if decision.is_delivered else "hold",
         "hold_reason": decision.hold_reason,
-        "action": action if decision.is_delivered else None,
+        "action": ActionAnswer(*action_of(decision)) if decision.is_delivered else None,
         "category": decision.category if decision.is_delivered else None,
         "trigger": trigger if decision.is_delivered else None,
         "send_at": optional_iso(decision.send_at),
@@ -95,14 +95,14 @@ def _entry(history: DecisionHistory, now: float) -> dict[str, Any]:
         "eligible": eligible,
         "excluded": excluded,
         **history.status_fields(now),
-        "outcomes": history.told_outcomes(),
+        "outcomes": history.outcome_answers(),
     }
 
 
-def _judged(decision: DecisionRow) -> tuple[dict[str, int], int]:
+def _count_verdicts(decision: DecisionRow) -> tuple[dict[str, int], int]:
     """Count the excluded joint actions by reason, and the eligible ones, HOLD included."""
     if not decision.verdicts:
         return {}, 0
     counts = Counter(unpack(decision.verdicts, np.uint8).tolist())
-    excluded = {Reason(verdict).name: counts[verdict] for verdict in sorted(counts) if verdict not in _NOT_EXCLUDED}
+    excluded = {Reason(verdict).name: counts[verdict] for verdict in sorted(counts) if verdict not in NOT_EXCLUDED}
     return excluded, counts[Reason.eligible] + decision.hold_eligible

@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from decision_service.schemas.decision_answer import ActionAnswer, Instant
 from decision_service.schemas.preferences import PreferencesAnswer
-from policies.records.rows import OutcomeType, PolicyRecord, Scalar
+from policies.records.outcomes import OutcomeType
+from policies.records.rows import PolicyRecord, Scalar
 from policies.sends import Status
 
 

@@ -19,7 +19,8 @@ from pydantic import (
 
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
 from decision_service.state.shopper_keys import ERASED, is_pseudonym
-from policies.records.rows import OutcomeType, Scalar
+from policies.records.outcomes import OutcomeType
+from policies.records.rows import Scalar
 
 _ABOUT_A_SHOPPER = ("/preferences", "/timeline")
 """How paths about a part of a shopper end; a shopper whose id ends so could not be exported or erased alone."""

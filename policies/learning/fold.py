@@ -1,7 +1,7 @@
 """The learning fold: rows of the log → interactions → the model, each position once.
 
-Pure: the same rows in the same order give the same bytes, whether or not the fold was interrupted,
-saved and taken up again in between.
+The fold is pure: the same rows in the same order give the same bytes, whether or not the fold was saved and continued
+in between.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections import deque
 import msgspec
 
 from policies.catalogue.document import Reward
-from policies.learning.attribution import Attribution, AttributionState, Interaction, Owner, Related, by_name
+from policies.learning.attribution import Attribution, AttributionState, Related
+from policies.learning.interactions import Interaction
+from policies.learning.windows import Owner, shopper_of_row
 from policies.models.compiled import ModelSnapshot
 from policies.models.features import example_text
 from policies.models.learned import unlearned_worth
@@ -19,10 +21,10 @@ from policies.models.vw import OPTIONS, TwoHeads
 from policies.records.rows import CatalogueRow, Context, Row, Scalar
 
 _PRIOR_GAINS = 10.0
-"""Positive outcomes that the prior of a worth counts for."""
+"""How many positive outcomes the prior of a worth counts for."""
 
 _PROOFS = 2
-"""Contexts on which a version is proven before it is published."""
+"""How many contexts a version is proven on before it is published."""
 
 
 class Mean(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +38,7 @@ class Mean(msgspec.Struct, frozen=True, array_like=True):
         return Mean(self.count + count, self.total + count * value)
 
     def towards(self, prior: float) -> float:
-        """Give the mean shrunk towards a prior."""
+        """Return the mean shrunk towards a prior."""
         return (self.total + _PRIOR_GAINS * prior) / (self.count + _PRIOR_GAINS)
 
 
@@ -60,7 +62,7 @@ class Learning:
     related
         Looks up rows by event id in the log that is folded.
     owner
-        Tells to whom rows belong, where shoppers may be erased meanwhile.
+        Brings the rows of one shopper together where shoppers may be erased meanwhile.
 
     Examples
     --------
@@ -72,15 +74,15 @@ class Learning:
     (1, 0)
     """
 
-    def __init__(self, related: Related, owner: Owner = by_name) -> None:
+    def __init__(self, related: Related, owner: Owner = shopper_of_row) -> None:
         self.is_whole = True
-        """Whether no row was left half folded; one that was is never gone on with."""
+        """Whether no row was left half folded; learning that is not whole must not be continued."""
         self.position = 0
         self.learned = 0
         self.steps = 0
-        """Interactions and corrections learned: a published version that knows fewer lacks something."""
+        """Interactions and corrections learned: a published version with fewer steps lacks something."""
         self.contexts: deque[Context] = deque(maxlen=_PROOFS)
-        """The latest that were learned from, whoever learned them: what a version is proven on."""
+        """The latest contexts that were learned from: a version is proven on them before it is published."""
         self.attribution = Attribution(related, owner=owner)
         self.heads = TwoHeads()
         self._gains: dict[str, Mean] = {}
@@ -88,7 +90,7 @@ class Learning:
         self._reward = Reward()
 
     def fold(self, position: int, row: Row) -> list[Interaction]:
-        """Fold the next row; give the interactions that were learned from it.
+        """Fold the next row and return the interactions that were learned from it.
 
         Raises
         ------
@@ -100,7 +102,7 @@ class Learning:
         self.is_whole = False
         if isinstance(row, CatalogueRow):
             self._reward = Reward.model_validate(row.document.get("reward", {}))
-        interactions = [each for each in self.attribution.advance(position, row) if each.teaches]
+        interactions = [interaction for interaction in self.attribution.advance(position, row) if interaction.teaches]
         for interaction in interactions:
             self._learn(interaction)
         self.position, self.is_whole = position, True
@@ -124,7 +126,7 @@ class Learning:
         self.contexts.append(interaction.context)
 
     def snapshot(self) -> ModelSnapshot:
-        """Give the model as it is published."""
+        """Return the model as it is published."""
         positive, out = self.heads.weights()
         overall = self._gains.get("", Mean()).towards(unlearned_worth(self._reward))
         return ModelSnapshot(
@@ -137,7 +139,7 @@ class Learning:
         )
 
     def to_bytes(self) -> bytes:
-        """Save everything: `from_bytes` goes on to the same bytes as if nothing had happened."""
+        """Save everything: a fold continued by `from_bytes` gives the same bytes as one that was never saved."""
         saved = _Saved(
             position=self.position,
             learned=self.learned,
@@ -152,7 +154,7 @@ class Learning:
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
     @classmethod
-    def from_bytes(cls, data: bytes, related: Related, owner: Owner = by_name) -> Learning:
+    def from_bytes(cls, data: bytes, related: Related, owner: Owner = shopper_of_row) -> Learning:
         """Read back what `to_bytes` saved."""
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
         learning = cls(related, owner)

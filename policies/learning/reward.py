@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies.catalogue.document import Reward
-from policies.records.rows import WITHDRAWALS, OutcomeRow
+from policies.records.outcomes import OUTCOME_TYPES, WITHDRAWALS
+from policies.records.rows import OutcomeRow
 
 REWARD_VERSION = 1
 """Counts up whenever the same outcomes would be rewarded differently."""
@@ -14,11 +15,19 @@ REWARD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RewardBreakdown:
-    """What a send brought.
+    """The reward of a send and its parts.
 
-    ``reward`` is what we maximise; ``gain`` its part from clicks, opens and orders, before costs and clipped
-    like the reward, since the worth of an outcome is learned from it; ``opted_out`` whether consent was lost by
-    opt-out or complaint; ``complaint_loss`` what the complaint itself costs.
+    Parameters
+    ----------
+    reward
+        What learning maximises.
+    gain
+        The part of the reward from clicks, opens and orders, before costs, clipped like the reward: the worth of an
+        outcome is learned from it.
+    opted_out
+        Whether consent was lost, by an opt-out or a complaint.
+    complaint_loss
+        What the complaint itself costs.
     """
 
     reward: float
@@ -28,7 +37,7 @@ class RewardBreakdown:
 
     @property
     def is_positive(self) -> bool:
-        """Whether the outcome was positive: something that the catalogue's weights value."""
+        """Whether something happened that the catalogue's weights value."""
         return self.gain > 0
 
 
@@ -36,8 +45,8 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
     """Compute the reward of a delivered send.
 
     reward = click·[clicked] + open·[opened] + margin·Σ conversion values - complaint·[complained]
-    - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions add up, every other
-    type counts once.
+    - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions add up, every other type counts
+    once: see `policies.records.outcomes`.
 
     >>> from policies.catalogue.document import Reward
     >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
@@ -46,9 +55,20 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
     """
     outcomes = list(outcomes)
     types = {outcome.type for outcome in outcomes}
-    value = sum(outcome.value for outcome in outcomes if outcome.type == "conversion")
-    gain = weights.click * ("click" in types) + weights.open * ("open" in types) + weights.margin * value
-    loss = weights.complaint * ("complaint" in types)
+    gain = loss = 0.0
+    for name, meaning in OUTCOME_TYPES.items():
+        if name not in types:
+            continue
+        amount = sum(outcome.value for outcome in outcomes if outcome.type == name) if meaning.has_value else 1.0
+        if meaning.pays is not None:
+            gain += _weight(weights, meaning.pays) * amount
+        if meaning.costs is not None:
+            loss += _weight(weights, meaning.costs) * amount
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
     return RewardBreakdown(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)
+
+
+def _weight(weights: Reward, name: str) -> float:
+    weight: float = getattr(weights, name)
+    return weight

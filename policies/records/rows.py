@@ -17,10 +17,10 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
+from policies.records.outcomes import OutcomeType
+
 Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
-OutcomeType = Literal["delivered", "open", "click", "conversion", "ignore", "opt_out", "complaint", "bounce"]
-WITHDRAWALS: frozenset[str] = frozenset({"opt_out", "complaint"})
 FALLBACK = "fallback"
 """The mode of the business rule when it answers because no model can be used."""
 ACTIVATION_GRACE_S = 3_600.0

@@ -1,12 +1,12 @@
-"""The fold of a shopper's state: what one more row of the log changes about it."""
+"""The fold of a shopper's state: what one more row of the log changes."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET
 
+from policies.records.outcomes import CLICKS
 from policies.records.rows import (
-    WITHDRAWALS,
     ActivationRow,
     CancellationRow,
     DecisionRow,
@@ -16,21 +16,27 @@ from policies.records.rows import (
     PreferencesRow,
     ShopperRow,
 )
-from policies.sends import bounces, refuses
+from policies.sends import change_of, withdraws
 from policies.shopper.retention import keep_relevant
 from policies.shopper.state import Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, add_affinity, count_responses
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
-"""How much an event says about the affinity to the product it is about (judgement)."""
+"""How much each type of event adds to the affinity for the product it names (judgement)."""
 
 
 def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
-    """Give the state after one more row about the shopper.
+    """Return the state after one more row about the shopper.
 
     >>> from policies.shopper.state import NEW_SHOPPER
-    >>> at = 1_700_000_000.0
-    >>> state = fold(NEW_SHOPPER, EventRow(at, "s-1", "purchase", at, {"value": 20.0, "category": "shoes"}))
+    >>> purchase = EventRow(
+    ...     at=1_700_000_000.0,
+    ...     shopper_id="s-1",
+    ...     type="purchase",
+    ...     occurred_at=1_700_000_000.0,
+    ...     attributes={"value": 20.0, "category": "shoes"},
+    ... )
+    >>> state = fold(NEW_SHOPPER, purchase)
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
@@ -38,32 +44,29 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     if after is state and isinstance(row, DecisionRow):
         return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
-    return after if after.sends is state.sends else _without_old(after, row.at)
+    return after if after.sends is state.sends else _without_old_sends(after, row.at)
 
 
 def apply(state: ShopperState, row: ShopperRow) -> ShopperState:
-    """Give the state after what a row says, before anything is forgotten for it."""
+    """Apply a row, without dropping sends that no rule needs any more."""
     match row:
         case DecisionRow():
-            return _decided(state, row)
-        case ActivationRow(deliver=True):
-            return state.activated(row.event_id, row.at)
-        case ActivationRow():
-            return _refused(state, row)
-        case CancellationRow():
-            return state.without_sends(row.event_id)
-        case OutcomeRow():
-            return _answered(state, row)
+            send = send_of(row)
+            return state if send is None else state.with_send(send)
         case EventRow():
-            return _acted(state, row)
+            return _apply_event(state, row)
+        case OutcomeRow():
+            return _apply_outcome(_change_sends(state, row), row)
         case PreferencesRow():
-            return _preferred(state, row)
+            return _apply_preferences(_change_sends(state, row), row)
         case ErasureRow():
             return ShopperState(erased=True)
+        case ActivationRow() | CancellationRow():
+            return _change_sends(state, row)
 
 
 def send_of(row: DecisionRow) -> Send | None:
-    """Give the place that a decision takes, None when nothing is sent."""
+    """Return the send that a decision makes, None when nothing is sent."""
     if row.send_at is None or row.message is None or row.channel is None:
         return None
     return Send(
@@ -79,46 +82,49 @@ def send_of(row: DecisionRow) -> Send | None:
     )
 
 
-def _decided(state: ShopperState, row: DecisionRow) -> ShopperState:
-    send = send_of(row)
-    return state if send is None else state.with_send(send)
-
-
-def _refused(state: ShopperState, row: ActivationRow) -> ShopperState:
-    send = state.send_of(row.event_id)
-    return state.without_sends(row.event_id) if send is not None and refuses(send, row) else state
-
-
-def _answered(state: ShopperState, row: OutcomeRow) -> ShopperState:
-    if row.type in WITHDRAWALS and row.channel is not None:
-        return state.withdrawn(row.channel, row.at, by=row.event_id)
-    if row.type == "bounce":
-        send = state.send_of(row.event_id)
-        return state.without_sends(row.event_id) if send is not None and bounces(send, row) else state
-    if row.type == "click" and row.channel is not None:
-        clicked_at = max(row.occurred_at, state.clicked_at or row.occurred_at)
-        return msgspec.structs.replace(state.clicked(row.event_id), clicked_at=clicked_at)
+def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
+    """Change each send as the table of the life of a send says: see `policies.sends`."""
+    for send in state.sends:
+        change = change_of(send, row)
+        if change is None:
+            continue
+        if change.status.holds_place:
+            state = state.with_send(send.activate(row.at))
+        else:
+            state = state.without_send(send.event_id)
     return state
 
 
-def _acted(state: ShopperState, row: EventRow) -> ShopperState:
+def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
+    if row.channel is None:
+        return state
+    if withdraws(row, row.channel):
+        return state.without_consent(row.channel)
+    if row.type in CLICKS:
+        send = state.send_of(row.event_id)
+        state = state if send is None else state.with_send(msgspec.structs.replace(send, clicked=True))
+        return msgspec.structs.replace(state, clicked_at=max(row.occurred_at, state.clicked_at or row.occurred_at))
+    return state
+
+
+def _apply_event(state: ShopperState, row: EventRow) -> ShopperState:
     at, weight = row.occurred_at, EVENT_WEIGHTS.get(row.type, 0.0)
     return msgspec.structs.replace(
         state,
         active_at=max(at, state.active_at or at),
         did={**state.did, row.type: max(at, state.did.get(row.type, at))},
         activity=state.activity.plus(at),
-        categories=_liked(state.categories, row.attributes.get("category"), weight),
-        products=_liked(state.products, row.attributes.get("product"), weight),
-        purchases=_bought(state.purchases, row) if row.type == "purchase" else state.purchases,
+        categories=_add_affinity(state.categories, row.attributes.get("category"), weight),
+        products=_add_affinity(state.products, row.attributes.get("product"), weight),
+        purchases=_add_purchase(state.purchases, row) if row.type == "purchase" else state.purchases,
     )
 
 
-def _liked(affinities: Affinities, name: object, weight: float) -> Affinities:
+def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affinities:
     return add_affinity(affinities, name[:100], weight) if isinstance(name, str) and name and weight else affinities
 
 
-def _bought(before: Purchases, row: EventRow) -> Purchases:
+def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
     value = row.attributes.get("value", 0.0)
     return Purchases(
         count=before.count + 1,
@@ -127,34 +133,32 @@ def _bought(before: Purchases, row: EventRow) -> Purchases:
     )
 
 
-def _preferred(state: ShopperState, row: PreferencesRow) -> ShopperState:
-    for channel, consent in row.consent.items():
-        if not consent:
-            state = state.withdrawn(channel, row.at)
-    told = {
+def _apply_preferences(state: ShopperState, row: PreferencesRow) -> ShopperState:
+    stated = {
         name: value
         for name in ("time_zone", "locale", "muted_categories", "max_per_week", "quiet_hours")
         if (value := getattr(row, name)) is not UNSET
     }
+    withdrawn = {channel: False for channel, consent in row.consent.items() if not consent}
     return msgspec.structs.replace(
         state,
         erased=False,
-        consent={**state.consent, **row.consent},
+        consent={**state.consent, **withdrawn, **row.consent},  # in this order, as stored states have it
         reachable={**state.reachable, **row.reachable},
-        **told,
+        **stated,
     )
 
 
-def _without_old(state: ShopperState, at: float) -> ShopperState:
-    """Let sends that bind no rule any more become counts; places never used are forgotten."""
+def _without_old_sends(state: ShopperState, at: float) -> ShopperState:
+    """Turn sends that no rule needs any more into counts of responses; sends that expired are not counted."""
     sends = keep_relevant(state.sends)
     if len(sends) == len(state.sends):
         return state
     kept = {send.event_id for send in sends}
-    used = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
+    old = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
     return msgspec.structs.replace(
         state,
         sends=sends,
-        by_channel=count_responses(state.by_channel, ((send.channel, send.clicked) for send in used)),
-        by_category=count_responses(state.by_category, ((send.category, send.clicked) for send in used)),
+        by_channel=count_responses(state.by_channel, ((send.channel, send.clicked) for send in old)),
+        by_category=count_responses(state.by_category, ((send.category, send.clicked) for send in old)),
     )

@@ -1,17 +1,18 @@
-"""The shopper's state: what is known of one shopper, folded from the log's rows about them.
+"""The shopper's state: what is known of one shopper, folded from the log's rows about the shopper.
 
-The fold (`policies.shopper.fold`) is pure and the same everywhere: the service keeps its result in Redis,
-simulator and replay keep it in memory. The state is bounded: sends that bind no rule any more live on as counts,
-see `policies.shopper.retention`.
+The fold (`policies.shopper.fold`) is pure and the same everywhere: the service keeps its result in Redis, the simulator
+and the replay keep it in memory. The state is bounded: sends that no rule needs any more live on as counts, see
+`policies.shopper.retention`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from policies.records.rows import ACTIVATION_GRACE_S, QuietHours
+from policies.records.rows import QuietHours
+from policies.sends import EXPIRED, SENT, departure_time, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
@@ -19,10 +20,16 @@ HORIZON_S = 31 * 86_400.0
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True):
-    """A place taken under the rules: a send that left or will leave at ``send_at``.
+    """A send that takes a place under the rules.
 
-    A ``deferred`` one waits for its activation: it takes its place, but has not been sent. Activated late, a
-    send leaves at that moment: ``send_at`` is when it really leaves.
+    Parameters
+    ----------
+    send_at
+        When the send leaves or has left: a send that is activated after its send time leaves at the activation.
+    critical
+        Whether the send answers a critical trigger: it counts under no rule.
+    deferred
+        Whether the send waits for its activation: it takes its place, but has not been sent.
     """
 
     event_id: str
@@ -36,17 +43,17 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     clicked: bool = False
     window_ends_at: float | None = None
 
-    def activated(self, at: float) -> Send:
-        """Give the send as it leaves: at its send time, or at ``at`` where that has passed."""
-        return msgspec.structs.replace(self, deferred=False, send_at=max(self.send_at, at))
+    def activate(self, at: float) -> Send:
+        """Return the send after its activation at a time."""
+        return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
 
     def has_left(self, now: float) -> bool:
-        """Tell whether it was sent by now."""
-        return self.send_at <= now and not self.deferred
+        """Return whether the send has left by a time."""
+        return status_at(self, now) is SENT
 
     def has_expired(self, now: float) -> bool:
-        """Tell whether it waited in vain for its activation."""
-        return self.deferred and now > self.send_at + ACTIVATION_GRACE_S
+        """Return whether the send waited in vain for its activation."""
+        return status_at(self, now) is EXPIRED
 
 
 class Purchases(msgspec.Struct, frozen=True, array_like=True):
@@ -60,11 +67,24 @@ class Purchases(msgspec.Struct, frozen=True, array_like=True):
 class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one shopper.
 
-    ``consent`` and ``reachable`` hold only channels that were decided; the catalogue's defaults answer for
-    the others. An ``erased`` shopper has withheld consent on every channel. ``sends`` is in the order of
-    `Send.send_at`; ``by_channel`` and ``by_category`` count the responses to those too old to be among them.
-    ``did`` holds the latest time of each type of shopper event. ``seen_at`` is the latest time of a row
-    about the shopper, ``active_at`` the latest time of something the shopper did.
+    Parameters
+    ----------
+    consent, reachable
+        By channel, as far as rows of the log say; the catalogue's defaults hold for the other channels.
+    erased
+        Whether the shopper was erased and has said nothing since: no channel has consent.
+    sends
+        The sends that take a place, in the order of their send time.
+    by_channel, by_category
+        Counts of the responses to sends that are too old to be among ``sends``.
+    clicked_at
+        The time of the latest click.
+    did
+        The latest time of each type of shopper event.
+    seen_at
+        The latest time of a row about the shopper.
+    active_at
+        The latest time at which the shopper did something.
     """
 
     consent: dict[str, bool] = {}
@@ -88,55 +108,37 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     active_at: float | None = None
 
     def with_send(self, send: Send) -> ShopperState:
-        """Add a send; one already there under its event_id is replaced."""
-        return self._holding(*(other for other in self.sends if other.event_id != send.event_id), send)
+        """Return the state with a send; the send replaces another one of the same decision."""
+        return self._with_sends(*(other for other in self.sends if other.event_id != send.event_id), send)
 
     def with_claim(self, send: Send) -> ShopperState:
-        """Add a place that is reserved ahead of the log, beside any other of its event.
+        """Return the state with a place that is reserved ahead of the log.
 
-        A repeat may have drawn another send than the one that is logged, and takes nothing away from it.
+        The place stands beside other places of the same decision: a repeat of the request may have drawn another send
+        than the one in the log, and must not take that one's place away.
         """
-        return self if send in self.sends else self._holding(*self.sends, send)
+        return self if send in self.sends else self._with_sends(*self.sends, send)
 
-    def _holding(self, *sends: Send) -> ShopperState:
-        ordered = sorted(sends, key=lambda each: (each.send_at, each.event_id))
+    def _with_sends(self, *sends: Send) -> ShopperState:
+        ordered = sorted(sends, key=lambda send: (send.send_at, send.event_id))
         return msgspec.structs.replace(self, sends=tuple(ordered))
 
+    def without_send(self, event_id: str) -> ShopperState:
+        """Return the state with the place of a decision's send released."""
+        return msgspec.structs.replace(self, sends=tuple(send for send in self.sends if send.event_id != event_id))
+
     def send_of(self, event_id: str) -> Send | None:
-        """Give the place that a decision has taken, None when it has none (any more)."""
+        """Return the send of a decision, None where it has no place (any more)."""
         return next((send for send in self.sends if send.event_id == event_id), None)
 
-    def clicked(self, event_id: str) -> ShopperState:
-        """Mark the named decision's send as clicked, where it still has a place."""
-        send = self.send_of(event_id)
-        return self if send is None else self.with_send(msgspec.structs.replace(send, clicked=True))
-
-    def activated(self, event_id: str, at: float) -> ShopperState:
-        """Let the named decision's send leave: at its send time, or at ``at`` where that has passed."""
-        send = self.send_of(event_id)
-        return self if send is None else self.with_send(send.activated(at))
-
-    def without_sends(self, *event_ids: str) -> ShopperState:
-        """Give back the places of the named decisions."""
-        return self._keeping(lambda send: send.event_id not in event_ids)
-
-    def withdrawn(self, channel: str, at: float, *, by: str | None = None) -> ShopperState:
-        """Withdraw consent for a channel and void its sends ahead of ``at``, but the one it came ``by``."""
-        kept = self._keeping(lambda send: send.channel != channel or send.send_at <= at or send.event_id == by)
-        return kept.without_consent(channel)
-
     def without_consent(self, channel: str) -> ShopperState:
-        """Withdraw consent for a channel from now on."""
+        """Return the state after consent for a channel was withdrawn."""
         return msgspec.structs.replace(self, consent={**self.consent, channel: False})
-
-    def _keeping(self, stays: Callable[[Send], bool]) -> ShopperState:
-        kept = tuple(send for send in self.sends if stays(send))
-        return self if len(kept) == len(self.sends) else msgspec.structs.replace(self, sends=kept)
 
 
 NEW_SHOPPER = ShopperState()
 
 
 def counted_sends(state: ShopperState, now: float, *, but: str | None = None) -> Iterator[Send]:
-    """Give the sends that count under the rules: neither critical nor expired ones, nor the decision's own."""
+    """Yield the sends that count under the rules: no critical or expired ones, and not the send of decision ``but``."""
     return (send for send in state.sends if not send.critical and send.event_id != but and not send.has_expired(now))

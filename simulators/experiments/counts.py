@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.records.outcomes import OUTCOME_TYPES, WITHDRAWALS
 from simulators.arrays import Indices
 from simulators.world.deliveries import Sends
 from simulators.world.messages import Messages
 from simulators.world.tick import Tick
-
-COUNTED = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
 
 
 class Counts:
@@ -26,7 +25,7 @@ class Counts:
 
     def __init__(self, weeks: int, messages: Messages) -> None:
         shape = (weeks, len(messages.channels.names), len(messages.names), 24)
-        self.outcomes: dict[str, NDArray[np.int64]] = {kind: np.zeros(shape, dtype=np.int64) for kind in COUNTED}
+        self.outcomes: dict[str, NDArray[np.int64]] = {kind: np.zeros(shape, dtype=np.int64) for kind in OUTCOME_TYPES}
         self.revenue = np.zeros(shape)
         self._shape = shape
         self._cells: Indices = np.empty(0, dtype=np.int64)
@@ -58,4 +57,7 @@ class Counts:
     @property
     def withdrawals(self) -> NDArray[np.int64]:
         """Opt-outs and complaints, (weeks, C, M, 24)."""
-        return self.outcomes["opt_out"] + self.outcomes["complaint"]
+        total = np.zeros(self._shape, dtype=np.int64)
+        for kind in WITHDRAWALS:
+            total += self.outcomes[kind]
+        return total

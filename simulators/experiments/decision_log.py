@@ -11,6 +11,7 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.reward import reward_of
+from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
 from simulators.arrays import Indices
 from simulators.parameters import trigger_warmth
@@ -123,7 +124,7 @@ class DecisionLog:
             record = self.records[ticket]
             outcome = Outcome(record.event_id, of_type.kind, epoch_seconds(self._world.scenario, at), value)
             record.outcomes.append(outcome)
-            if of_type.kind == "delivered":
+            if of_type.kind in ARRIVALS:
                 record.delivered = True
                 record.expected = float(self._expected_reward.unseen[self._numbers[record.action]])
             outcomes.append(outcome)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.catalogue.action_space import JointAction
-from policies.records.rows import OutcomeType, Scalar
+from policies.records.outcomes import OutcomeType
+from policies.records.rows import Scalar
 
 
 @dataclass(frozen=True)

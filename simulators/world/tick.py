@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.records.rows import OutcomeType
+from policies.records.outcomes import OutcomeType
 from simulators.arrays import FloatArray, Indices
 from simulators.shoppers.response import Chances
 

@@ -89,10 +89,8 @@ class Auditor:
                 self._decision(position, row)
             case ActivationRow(deliver=True):
                 self._activation(position, row)
-            case ActivationRow():
-                self._refusal(row)
-            case CancellationRow():
-                self._release(row.shopper_id, row.event_id)
+            case ActivationRow() | CancellationRow():
+                self._take_back(row)
             case OutcomeRow():
                 self._outcome(row)
             case PreferencesRow():
@@ -208,7 +206,7 @@ class Auditor:
         cost = self._spent[self._budget_of(reservation.channel, reservation.send_at)].pop(row.event_id)
         self._take(shopper, replace(cost, reservation=reservation.activate(row.at)))
 
-    def _refusal(self, row: ActivationRow) -> None:
+    def _take_back(self, row: ActivationRow | CancellationRow) -> None:
         """Release a reservation, unless it counts as activated and its window is over: its message was sent."""
         reservation = self._shopper(row.shopper_id).reservations.get(row.event_id)
         if reservation is not None and (reservation.waits or self._time < reservation.window_ends_at):

@@ -12,6 +12,7 @@ from policies.decide import decide
 from policies.decision_row import decision_row
 from policies.models.policy import Policy
 from policies.models.uniform import uniform_policy
+from policies.records.outcomes import OutcomeType
 from policies.records.request import Request
 from policies.records.rows import (
     ActivationRow,
@@ -19,7 +20,6 @@ from policies.records.rows import (
     CatalogueRow,
     DecisionRow,
     OutcomeRow,
-    OutcomeType,
     PreferencesRow,
     Row,
     ShopperRow,

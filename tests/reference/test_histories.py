@@ -48,7 +48,7 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
         elif what == "prefer":
             shop.prefer(shopper_id, now, **chance.choice(PREFERENCES))
         elif last and what in ("click", "bounce", "opt_out"):
-            shop.record_outcome(last, what, now)  # type: ignore[arg-type]
+            shop.record_outcome(last, what, now)
         elif last and shop.decisions[last].is_delivered:
             waiting.remove(last)
             shop.activate(last, now) if what == "activate" else shop.cancel(last, now)

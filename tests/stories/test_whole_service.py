@@ -25,7 +25,7 @@ from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.sql import SqlLog
 from decision_service.runtime import leftovers
 from policies.records.rows import DecisionRow, OutcomeRow, decode
-from tests.decision_service.learning.test_learner import folded_at_once
+from tests.decision_service.learning.test_learner import fold_at_once
 from tests.decision_service.runtime.started import Started, processes_of
 from tests.factories import DAY_S, small_document
 
@@ -198,7 +198,7 @@ async def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_happen
     assert set(decisions.values()) == {1}
     assert sum(isinstance(row, DecisionRow) and row.send_at is not None for row in rows) > SHOPPERS
     checkpoint = SqlRegistry.open(f"sqlite:///{again.data.path}/models.sqlite").checkpoint()
-    whole = folded_at_once(SqlLog.open(f"sqlite:///{again.data.path}/decisions.sqlite"))
+    whole = fold_at_once(SqlLog.open(f"sqlite:///{again.data.path}/decisions.sqlite"))
     assert whole.learned > 0
     assert checkpoint is not None
     assert checkpoint.payload == whole.to_bytes()

@@ -1,7 +1,7 @@
 """The registry port: one checkpoint of the learner, and numbered model versions.
 
-It is a store of its own, so that a long checkpoint never holds the log's lock. Failure policy: when it
-is away, versions stay as they are and learning waits; deciding goes on with what is served.
+The registry is a store apart from the log, so that writing a long checkpoint never holds the log's lock. While the
+registry is away, versions stay as they are and learning waits; decisions go on with the version that is served.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class CheckpointConflict(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a learner goes on from: the log position it has folded, and its state."""
+    """The state of a learner and the log position up to which it has folded."""
 
     position: int
     payload: bytes
@@ -42,7 +42,7 @@ class Registry(Protocol):
     """Where the learner keeps its work. Every call may raise `RegistryUnavailable`."""
 
     def checkpoint(self) -> Checkpoint | None:
-        """Give the latest checkpoint."""
+        """Return the latest checkpoint."""
         ...
 
     def save(
@@ -55,29 +55,40 @@ class Registry(Protocol):
     ) -> int:
         """Replace the ``expected`` checkpoint and publish a version with it, or neither.
 
-        Gives the number of the latest version. Raises `CheckpointConflict` when another checkpoint is
-        stored: at another position or, where ``expected`` is a whole checkpoint and not its position
-        alone, with other bytes. Raises `ValueError` when the facts about a version lack ``at``, its time
-        in the log, by which it is kept or pruned.
+        Returns the number of the latest version.
+
+        Raises
+        ------
+        CheckpointConflict
+            When another checkpoint is stored: at another position or, where ``expected`` is a whole checkpoint and
+            not only its position, with other bytes.
+        ValueError
+            When the facts about a version lack ``at``, its time in the log: by it versions are kept or pruned.
         """
         ...
 
     def latest(self) -> int:
-        """Give the number of the latest version, 0 for none; cheap enough to ask twice a second."""
+        """Return the number of the latest version, 0 for none; cheap enough for two calls a second."""
         ...
 
     def load(self, number: int) -> Version:
-        """Give a version. Raises `KeyError` when there is none of this number."""
+        """Return a version.
+
+        Raises
+        ------
+        KeyError
+            When there is no version of this number.
+        """
         ...
 
     def history(self, limit: int) -> list[Version]:
-        """Give the latest versions without their payloads, the latest first."""
+        """Return the latest versions without their payloads, the latest first."""
         ...
 
     def first_containing(self, position: int) -> int | None:
-        """Give the first version that was made from the log up to this position or beyond."""
+        """Return the number of the first version that contains the log up to this position, None for none."""
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections."""
         ...

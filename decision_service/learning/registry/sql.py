@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, MetaData, bindparam, delete, func, insert, select, update
 
 from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
 from decision_service.database.migrations import SchemaMismatch, upgrade
 from decision_service.learning.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable, Version
-from decision_service.learning.registry.retention import Published, prunable
 from decision_service.learning.registry.schema import checkpoint as checkpoints
 from decision_service.learning.registry.schema import kept, versions
 
@@ -22,12 +21,45 @@ _KEPT = select(versions.c.number, versions.c.at).where(kept).order_by(versions.c
 _FORGET = update(versions).where(versions.c.number == bindparam("pruned")).values(payload=None)
 _HISTORY = select(versions.c.number, versions.c.facts, kept.label("kept")).order_by(versions.c.number.desc())
 
+LATEST_KEPT = 50
+"""How many of the latest versions keep their bytes."""
+
+DAYS_KEPT = 90
+"""For how many days the last version of each UTC day keeps its bytes."""
+
+_DAY_S = 86_400.0
+
+
+class Published(NamedTuple):
+    """A version whose bytes are kept, and its time."""
+
+    number: int
+    at: float
+
+
+def find_prunable(kept: Sequence[Published]) -> list[int]:
+    """Return which of the versions still kept are to lose their bytes, in the order of their numbers.
+
+    The kept versions are enough to decide this: the last version of a recent day never loses its bytes, so it is
+    among them. Days count back from the latest version.
+
+    >>> find_prunable([Published(number, at=0.0) for number in range(1, 53)])
+    [1, 2]
+    """
+    last_of_day = {version.at // _DAY_S: version.number for version in kept}
+    oldest = kept[-1].at - DAYS_KEPT * _DAY_S if kept else 0.0
+    return [
+        version.number
+        for version in kept[:-LATEST_KEPT]
+        if version.at <= oldest or last_of_day[version.at // _DAY_S] != version.number
+    ]
+
 
 class SqlRegistry:
     """The learner's checkpoint and the model versions.
 
-    The payloads of the last 50 versions and of the last one of each UTC day for 90 days are kept, the
-    facts about every version always. Days are those of the log's watermark, so a simulation prunes alike.
+    The payloads of the last `LATEST_KEPT` versions, and of the last version of each UTC day for `DAYS_KEPT` days, are
+    kept; the facts about a version are always kept. Days are days of the log's watermark, so a simulation prunes alike.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -54,7 +86,7 @@ class SqlRegistry:
         self._engine.dispose()
 
     def checkpoint(self) -> Checkpoint | None:
-        """Give the latest checkpoint."""
+        """Return the latest checkpoint."""
         with self._reading() as connection:
             return _checkpoint(connection)
 
@@ -78,27 +110,27 @@ class SqlRegistry:
             return number + 1
 
     def latest(self) -> int:
-        """Give the number of the latest version, 0 for none."""
+        """Return the number of the latest version, 0 for none."""
         with self._reading() as connection:
             return _latest(connection)
 
     def load(self, number: int) -> Version:
-        """Give a version."""
+        """Return a version."""
         query = select(versions.c.payload, versions.c.facts).where(versions.c.number == number)
         with self._reading() as connection:
-            found = connection.execute(query).first()
-        if found is None:
+            row = connection.execute(query).first()
+        if row is None:
             raise KeyError(f"there is no model version {number}")
-        return Version(number, found.payload, json.loads(found.facts), kept=found.payload is not None)
+        return Version(number, row.payload, json.loads(row.facts), kept=row.payload is not None)
 
     def history(self, limit: int) -> list[Version]:
-        """Give the latest versions without their payloads, the latest first."""
+        """Return the latest versions without their payloads, the latest first."""
         with self._reading() as connection:
-            found = connection.execute(_HISTORY.limit(limit)).all()
-        return [Version(row.number, None, json.loads(row.facts), kept=bool(row.kept)) for row in found]
+            rows = connection.execute(_HISTORY.limit(limit)).all()
+        return [Version(row.number, None, json.loads(row.facts), kept=bool(row.kept)) for row in rows]
 
     def first_containing(self, position: int) -> int | None:
-        """Give the first version made from the log up to this position or beyond."""
+        """Return the number of the first version that contains the log up to this position, None for none."""
         query = select(versions.c.number).where(versions.c.position >= position)
         with self._reading() as connection:
             return connection.execute(query.order_by(versions.c.position, versions.c.number).limit(1)).scalar()
@@ -110,8 +142,8 @@ class SqlRegistry:
 
 
 def _checkpoint(connection: Connection) -> Checkpoint | None:
-    found = connection.execute(select(checkpoints.c.position, checkpoints.c.payload)).first()
-    return None if found is None else Checkpoint(*found)
+    row = connection.execute(select(checkpoints.c.position, checkpoints.c.payload)).first()
+    return None if row is None else Checkpoint(*row)
 
 
 def _swap(connection: Connection, expected: Checkpoint | int | None, new: Checkpoint) -> None:
@@ -130,11 +162,12 @@ def _latest(connection: Connection) -> int:
 
 
 def _publish(connection: Connection, number: int, position: int, payload: bytes, facts: Mapping[str, Any]) -> None:
-    told = json.dumps(dict(facts))
     connection.execute(
-        insert(versions).values(number=number, position=position, at=facts["at"], facts=told, payload=payload)
+        insert(versions).values(
+            number=number, position=position, at=facts["at"], facts=json.dumps(dict(facts)), payload=payload
+        )
     )
-    pruned = prunable([Published(*row) for row in connection.execute(_KEPT)])
+    pruned = find_prunable([Published(*row) for row in connection.execute(_KEPT)])
     if pruned:
         connection.execute(_FORGET, [{"pruned": number} for number in pruned])
 

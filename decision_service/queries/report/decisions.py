@@ -13,147 +13,147 @@ import msgspec
 
 from decision_service.queries.report.figures import Figures
 from decision_service.queries.report.grouping import Group
-from policies.learning.attribution import Owner, by_name
-from policies.records.rows import (
-    ACTIVATION_GRACE_S,
-    WITHDRAWALS,
-    ActivationRow,
-    DecisionRow,
-    ErasureRow,
-    OutcomeRow,
-    PreferencesRow,
-    Row,
-)
-from policies.sends import KeptBack, Status, is_withdrawal, kept_back
+from policies.learning.windows import Owner, shopper_of_row
+from policies.records.outcomes import CLICKS, VALUED, WITHDRAWALS
+from policies.records.rows import DecisionRow, OutcomeRow, Row
+from policies.sends import SCHEDULED, SendStatus, change_of, departure_time, is_withdrawal, named_sends, status_at
 
 
 class _Send(msgspec.Struct, gc=False):
-    """A send of the span and what is known of it: the compact form that grows with their number.
+    """A send of the span and what is known of it: the compact form that grows with the number of sends.
 
-    ``figures`` belongs to its group, the texts are shared among sends.
+    Parameters
+    ----------
+    position
+        The position up to which the shopper's withdrawals have been applied to the send.
+    figures
+        The figures of the send's group; strings are shared among sends.
+    taken_back
+        The status of a send that was taken back, else None.
     """
 
     event_id: str
-    shopper_id: str
+    owner: str
     channel: str
     send_at: float
-    position: int  # that of the decision, or of the activation: withdrawals before it are dealt with
-    figures: Figures
-    deferred: bool
     window_ends_at: float | None
-    kept: KeptBack | None = None
-    kept_at: int = sys.maxsize  # the position of the row that kept it back
+    deferred: bool
+    position: int
+    figures: Figures
+    taken_back: SendStatus | None = None
     clicked: bool = False
     opted_out: bool = False
     conversions: int = 0
     revenue: float = 0.0
 
+    def apply(self, row: Row) -> None:
+        """Change the send as the table of the life of a send says."""
+        if self.taken_back is not None or (change := change_of(self, row)) is None:
+            return
+        if change.status.holds_place:
+            self.deferred, self.send_at = False, departure_time(self.send_at, row.at)
+        else:
+            self.taken_back = change.status
 
-class Decided:
+    def count_outcome(self, row: OutcomeRow) -> None:
+        """Count an outcome of the send, whenever it came."""
+        self.clicked |= row.type in CLICKS
+        self.opted_out |= row.type in WITHDRAWALS
+        if row.type in VALUED:
+            self.conversions += 1
+            self.revenue += row.value
+
+    def count(self, figures: Figures, now: float) -> None:
+        """Add the send, as known at a time, to the figures of its group."""
+        status = self.taken_back or status_at(self, now)
+        figures.opt_outs += self.opted_out
+        if not status.counts_as_sent:
+            figures.undelivered[status.name] += 1
+            return
+        figures.delivered += 1
+        figures.scheduled += status is SCHEDULED
+        figures.clicks += self.clicked
+        figures.conversions += self.conversions
+        figures.converted += self.conversions > 0
+        figures.revenue += self.revenue
+
+
+class DecisionFigures:
     """Folds the log's rows, in position order, into the figures of groups of decisions.
 
     Parameters
     ----------
     group
-        Tells the group of a decision.
+        Returns the group of a decision.
     owner
-        Tells to whom rows belong, where shoppers may be erased while the log is read.
+        Brings the rows of one shopper together where shoppers may be erased while the log is read.
     """
 
-    def __init__(self, group: Callable[[DecisionRow], Group], owner: Owner = by_name) -> None:
+    def __init__(self, group: Callable[[DecisionRow], Group], owner: Owner = shopper_of_row) -> None:
         self._group = group
         self._owner = owner
         self._figures: dict[Group, Figures] = defaultdict(Figures)
         self._sends: dict[str, _Send] = {}
         self._withdrawals: dict[str, list[tuple[int, Row]]] = defaultdict(list)
         self._early: dict[str, list[OutcomeRow]] = defaultdict(list)
+        self._position = 0
 
     def decide(self, position: int, row: DecisionRow) -> None:
         """Count a decision of the span."""
+        self._position = position
         figures = self._figures[self._group(row)]
         if row.send_at is None or row.channel is None:
             figures.holds[row.hold_reason or ""] += 1
             return
-        shopper_id, channel = sys.intern(self._owner(position, row.shopper_id)), sys.intern(row.channel)
-        send = _Send(
-            row.event_id, shopper_id, channel, row.send_at, position, figures, row.deferred, row.window_ends_at
+        send = self._sends[row.event_id] = _Send(
+            event_id=row.event_id,
+            owner=sys.intern(self._owner(position, row.shopper_id)),
+            channel=sys.intern(row.channel),
+            send_at=row.send_at,
+            window_ends_at=row.window_ends_at,
+            deferred=row.deferred,
+            position=position,
+            figures=figures,
         )
-        self._sends[row.event_id] = send
         for outcome in self._early.pop(row.event_id, ()):
-            _answer(send, outcome)
+            send.count_outcome(outcome)
 
     def add(self, position: int, row: Row) -> None:
         """Fold what happened later, to decisions of the span or others."""
-        if isinstance(row, ErasureRow):
-            for event_id in row.open_event_ids:
-                self._end(event_id, position, row)
-        elif isinstance(row, OutcomeRow | PreferencesRow) and is_withdrawal(row):
-            owner = self._owner(position, row.shopper_id or "")
-            self._withdrawals[owner].append((position, msgspec.structs.replace(row, shopper_id=owner)))
-        send = self._sends.get(getattr(row, "event_id", ""))
+        self._position = position
+        shopper_id = getattr(row, "shopper_id", None)
+        if shopper_id is not None and is_withdrawal(row):
+            self._withdrawals[self._owner(position, shopper_id)].append((position, row))
+        for event_id in named_sends(row):
+            send = self._sends.get(event_id)
+            if send is not None:
+                self._apply_withdrawals(send, up_to=position - 1)
+                send.apply(row)
         if isinstance(row, OutcomeRow):
-            self._outcome(send, row)
-        elif isinstance(row, ActivationRow) and row.deliver and send is not None:
-            self._activate(send, position, row)
-        if send is not None:
-            self._end(send.event_id, position, row)
+            self._count_outcome(row)
 
-    def _outcome(self, send: _Send | None, row: OutcomeRow) -> None:
+    def _count_outcome(self, row: OutcomeRow) -> None:
+        send = self._sends.get(row.event_id)
         if send is not None:
-            _answer(send, row)
+            send.count_outcome(row)
         elif row.shopper_id is None:  # its decision was not known yet, and may still show up
             self._early[row.event_id].append(row)
 
-    def _end(self, event_id: str, position: int, row: Row) -> None:
-        send = self._sends.get(event_id)
-        if send is not None and send.kept is None and (kept := kept_back(send, row)) is not None:
-            send.kept, send.kept_at = kept[0], position
+    def _apply_withdrawals(self, send: _Send, up_to: int) -> None:
+        """Apply the withdrawals of the send's shopper that were not applied yet, up to a position.
 
-    def _activate(self, send: _Send, position: int, row: ActivationRow) -> None:
-        """Let a send leave, now where its time has passed; what voided it before has done so."""
-        self._void(send)
-        send.deferred, send.send_at, send.position = False, max(send.send_at, row.at), position
-
-    def _void(self, send: _Send) -> None:
-        """Let the first withdrawal that a send lay ahead of void it, unless something else kept it back before."""
-        for position, row in self._withdrawals.get(send.shopper_id, ()):
-            if send.position < position < send.kept_at and (kept := kept_back(send, row)) is not None:
-                send.kept, send.kept_at = kept[0], position
-                return
+        They wait until something else happens to the send, so that nothing needs to find the sends of a shopper.
+        """
+        for position, row in self._withdrawals.get(send.owner, ()):
+            if send.position < position <= up_to:
+                send.apply(row)
+        send.position = up_to
 
     def figures(self, now: float) -> dict[Group, Figures]:
-        """Give the figures of each group as known at a time; may be asked again after more rows."""
-        counted = {group: Figures(holds=own.holds.copy()) for group, own in self._figures.items()}
-        place = {id(own): counted[group] for group, own in self._figures.items()}
+        """Return the figures of each group as known at a time; may be asked again after more rows."""
+        counted = {group: Figures(holds=known.holds.copy()) for group, known in self._figures.items()}
+        copy_of = {id(known): counted[group] for group, known in self._figures.items()}
         for send in self._sends.values():
-            _count(place[id(send.figures)], send, self._status(send, now), now)
+            self._apply_withdrawals(send, up_to=self._position)
+            send.count(copy_of[id(send.figures)], now)
         return counted
-
-    def _status(self, send: _Send, now: float) -> Status:
-        self._void(send)
-        if send.kept is not None:
-            return send.kept
-        if send.deferred:
-            return "expired" if now > send.send_at + ACTIVATION_GRACE_S else "waiting"
-        return "sent" if send.send_at <= now else "scheduled"
-
-
-def _answer(send: _Send, outcome: OutcomeRow) -> None:
-    send.clicked |= outcome.type == "click"
-    send.opted_out |= outcome.type in WITHDRAWALS
-    if outcome.type == "conversion":
-        send.conversions += 1
-        send.revenue += outcome.value
-
-
-def _count(figures: Figures, send: _Send, status: Status, now: float) -> None:
-    figures.opt_outs += send.opted_out
-    if status not in ("sent", "scheduled"):
-        figures.undelivered[status] += 1
-        return
-    figures.delivered += 1
-    figures.scheduled += status == "scheduled"
-    figures.clicks += send.clicked
-    figures.conversions += send.conversions
-    figures.converted += send.conversions > 0
-    figures.revenue += send.revenue

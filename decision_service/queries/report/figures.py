@@ -1,4 +1,4 @@
-"""Figures: what a group of decisions came to."""
+"""Figures: the sums and rates of a group of decisions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ratio = Annotated[float | None, Meta(description="null where there is nothing to
 
 
 class FiguresAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a group of decisions came to, as known when the report was made.
+    """The sums and rates of a group of decisions, as known when the report was made.
 
     ``decisions`` = ``sends`` + the ``holds``, and ``sends`` = ``delivered`` + the ``undelivered``.
     """
@@ -75,7 +75,7 @@ class Figures:
         )
 
     def answer(self) -> FiguresAnswer:
-        """Give the sums with their rates.
+        """Return the sums with their rates.
 
         >>> Figures(delivered=4, clicks=1).answer().ctr
         0.25
@@ -101,11 +101,11 @@ class Figures:
 
 
 _CENTS = 6
-"""Decimals of money: a sum of binary fractions shows its rounding errors further behind."""
+"""Decimals of money: behind them a sum of binary fractions shows its rounding errors."""
 
 
 def ratio(part: float, whole: float) -> float | None:
-    """Divide; None where there is nothing to divide by.
+    """Divide; return None where there is nothing to divide by.
 
     >>> ratio(1, 4), ratio(1, 0)
     (0.25, None)

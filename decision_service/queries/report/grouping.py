@@ -16,13 +16,13 @@ Group = str | int | None
 
 
 def _trigger(row: DecisionRow) -> Group:
-    """Name the trigger that the drawn send answers, or the first one listed."""
+    """Return the type of the trigger that the drawn send answers, else of the first trigger."""
     return row.triggers[row.drawn_trigger or 0].type if row.triggers else None
 
 
 def _segment(row: DecisionRow) -> Group:
-    told = row.context.get("segment")
-    return told if told is None or isinstance(told, str) else msgspec.json.encode(told).decode()
+    segment = row.context.get("segment")
+    return segment if segment is None or isinstance(segment, str) else msgspec.json.encode(segment).decode()
 
 
 def _utc(row: DecisionRow) -> datetime:

@@ -1,7 +1,7 @@
-"""The tally: the pure fold from the log's rows to a report.
+"""The pure fold from the log's rows to the cells of a report.
 
-Decisions dated in [from, to) are counted by the group they belong to, with everything that the log knows of
-them by now, however late it came. Purchases are those dated in [from, to). Consent is what it was at ``to``.
+Decisions dated in [from, to) are counted by the group they belong to, with everything that the log knows of them by
+now, however late it came. Purchases are those dated in [from, to). Consent is as it was at ``to``.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from decision_service.queries.report.decisions import Decided
+from decision_service.queries.report.decisions import DecisionFigures
 from decision_service.queries.report.figures import Count, Figures, FiguresAnswer, Ratio
 from decision_service.queries.report.grouping import Group, in_order
 from decision_service.queries.report.shoppers import OptIns, Orders
 from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey
-from policies.learning.attribution import Owner, by_name
+from policies.learning.windows import Owner, shopper_of_row
 from policies.records.rows import DecisionRow, EventRow, Row
 
 GroupName = Annotated[
     str | int | None,
-    Meta(description="The channel, message, …; the hour as a number. null: nothing was drawn, or nothing told."),
+    Meta(description="The channel, message, …; the hour as a number. null: the decision has no such value."),
 ]
 
 
 class GroupAnswer(FiguresAnswer, frozen=True, kw_only=True):
-    """The figures of one group."""
+    """The figures of one group of decisions."""
 
     group: GroupName
 
@@ -49,11 +49,11 @@ class ReportTable(msgspec.Struct, frozen=True, kw_only=True):
     ]
     orders: Annotated[Count, Meta(description="Shopper events of type `purchase` dated in the span.")]
     repeat_purchase_rate: Annotated[Ratio, Meta(description="Of the shoppers with an order, who has more than one.")]
-    average_order_value: Annotated[Ratio, Meta(description="The mean `value` of the orders that told one.")]
+    average_order_value: Annotated[Ratio, Meta(description="The mean `value` of the orders that have one.")]
     rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 
-class Report:
+class ReportCells:
     """Folds rows in position order.
 
     Parameters
@@ -61,20 +61,19 @@ class Report:
     span
         What the report is about.
     group
-        Tells the group of a decision; None for a report of the total alone.
+        Returns the group of a decision; None for a report of the total alone.
     key
-        Gives the key of a shopper's id, under which the erased are known.
+        Returns the key of a shopper's id; erased shoppers are known by their keys alone.
     owner
-        Tells to whom rows belong, where shoppers may be erased while the log is read.
+        Brings the rows of one shopper together where shoppers may be erased while the log is read.
 
     Examples
     --------
     >>> from decision_service.state.shopper_keys import ShopperKeys
-    >>> from decision_service.queries.report.grouping import GROUPINGS
-    >>> tally = Report(Span(), GROUPINGS["arm"], ShopperKeys(b"secret").key)
-    >>> tally.add(1, DecisionRow(0.0, "e", "s", "", (), {}, 1, 1, None, "treatment", "", hold_reason="policy"))
-    >>> tally.answer(now=60.0).rows[0].group, tally.answer(now=60.0).total.holds
-    ('treatment', {'policy': 1})
+    >>> cells = ReportCells(Span(), None, ShopperKeys(b"secret").key)
+    >>> cells.add(1, EventRow(at=0.0, shopper_id="s-1", type="purchase", occurred_at=0.0, attributes={"value": 20.0}))
+    >>> cells.answer(now=60.0).average_order_value
+    20.0
     """
 
     def __init__(
@@ -82,20 +81,20 @@ class Report:
         span: Span,
         group: Callable[[DecisionRow], Group] | None,
         key: Callable[[str], ShopperKey],
-        owner: Owner = by_name,
+        owner: Owner = shopper_of_row,
     ) -> None:
         self._span = span
         self._grouped = group is not None
-        self._decided = Decided(group or (lambda _: None), owner)
+        self._decisions = DecisionFigures(group or (lambda _: None), owner)
         self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
 
     def needs(self, kind: str, at: float) -> bool:
-        """Tell whether a row of a kind and time says anything beside whom it is about."""
+        """Return whether the report needs the content of a row of a kind and time, and not only its shopper."""
         return kind != DecisionRow.kind or at in self._span
 
     def meet(self, shopper_id: str | None, at: float) -> None:
-        """Take notice of whom a row is about."""
+        """Count the shopper whom a row is about."""
         if shopper_id is not None:
             self._opt_ins.meet(shopper_id, at)
 
@@ -104,16 +103,16 @@ class Report:
         self.meet(getattr(row, "shopper_id", None), row.at)
         if isinstance(row, DecisionRow):
             if row.at in self._span:
-                self._decided.decide(position, row)
+                self._decisions.decide(position, row)
             return
-        self._decided.add(position, row)
+        self._decisions.add(position, row)
         self._opt_ins.add(row)
         if isinstance(row, EventRow):
             self._orders.add(row)
 
     def answer(self, now: float) -> ReportTable:
-        """Give the report as known at a time, the log's latest; may be asked again after more rows."""
-        figures = self._decided.figures(now)
+        """Return the report as known at a time, the log's latest; may be called again after more rows."""
+        figures = self._decisions.figures(now)
         return ReportTable(
             total=reduce(add, figures.values(), Figures()).answer(),
             shoppers=self._opt_ins.known,

@@ -1,4 +1,4 @@
-"""The reporter: reads the log for a report, in batches, beside the requests that are answered meanwhile."""
+"""The reporter: reads the log for a report, in batches, while other requests are answered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from decision_service.log.base import EventLog, StoredRow
 from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body, Time
@@ -24,7 +24,7 @@ from policies.records.rows import ClockRow, FenceRow
 
 _BATCH = 500
 _SILENT = (ClockRow.kind, FenceRow.kind)
-"""Kinds of rows that say nothing beside the time."""
+"""Kinds of rows that have nothing but a time."""
 
 
 def _iso_time(text: object) -> datetime:
@@ -38,7 +38,7 @@ QueryTime = Annotated[Time, BeforeValidator(_iso_time, json_schema_input_type=st
 
 
 class ReportQuery(Body):
-    """What a report is asked to be about."""
+    """What a report is to be about."""
 
     start: QueryTime | None = Field(None, alias="from", description="Decisions from this time on (default: the first).")
     end: QueryTime | None = Field(None, alias="to", description="Decisions before this time (default: all later ones).")
@@ -58,17 +58,17 @@ class ReportAnswer(ReportTable, frozen=True, kw_only=True):
 class Reporter:
     """Makes reports.
 
-    A report streams the whole log once, a batch at a time in a thread, so that neither the event loop waits
-    for it nor memory grows with the log's length. What grows: some 300 bytes per send in the span, the names of the
-    shoppers, and the orders per buyer. One report is made at a time, so that several asked for at once slow
-    decisions down no more than one.
+    A report reads the whole log once, a batch at a time in a thread: the event loop does not wait for it, and memory
+    does not grow with the log's length. Memory grows by some 300 bytes per send in the span, by the keys of the
+    shoppers, and by the orders per buyer. One report is made at a time, so that several requests slow decisions down
+    no more than one.
 
     Parameters
     ----------
     log
         Where the rows are.
     shopper_keys
-        Gives the keys that erased shoppers are known under.
+        Makes the keys that erased shoppers are known by.
     """
 
     def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
@@ -77,7 +77,7 @@ class Reporter:
         self._turn = asyncio.Lock()
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
-        """Report on what a query names, in the form of `ReportAnswer`.
+        """Make the report that a query asks for, in the form of `ReportAnswer`.
 
         Raises
         ------
@@ -93,12 +93,11 @@ class Reporter:
 
     def _report(self, query: ReportQuery) -> dict[str, Any]:
         group = None if query.by is None else GROUPINGS[query.by]
-        tally = Report(
-            _span(query), group, self._shopper_keys.key, ErasedShoppers(self._log, self._shopper_keys).key_of
-        )
+        owner = ErasedShoppers(self._log, self._shopper_keys).key_of
+        cells = ReportCells(_span(query), group, self._shopper_keys.key, owner)
         head = self._log.head()
-        self._fold(tally, head.position)
-        answer = tally.answer(head.watermark)
+        self._fold(cells, head.position)
+        answer = cells.answer(head.watermark)
         return {
             "from": None if query.start is None else iso(query.start.timestamp()),
             "to": None if query.end is None else iso(query.end.timestamp()),
@@ -109,20 +108,20 @@ class Reporter:
             "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in answer.rows],
         }
 
-    def _fold(self, tally: Report, until: int) -> None:
+    def _fold(self, cells: ReportCells, until: int) -> None:
         for row in read_rows(self._log, until=until, batch=_BATCH):
-            _take(tally, row)
+            _add(cells, row)
 
 
-def _take(tally: Report, row: StoredRow) -> None:
+def _add(cells: ReportCells, row: StoredRow) -> None:
     if row.kind in _SILENT:
         return
-    if tally.needs(row.kind, row.at):
-        tally.add(row.position, row.row)
+    if cells.needs(row.kind, row.at):
+        cells.add(row.position, row.row)
     else:  # a decision of another time is not worth decoding
-        tally.meet(row.shopper_id, row.at)
+        cells.meet(row.shopper_id, row.at)
 
 
 def _span(query: ReportQuery) -> Span:
-    start, end = (None if each is None else each.timestamp() for each in (query.start, query.end))
+    start, end = (None if bound is None else bound.timestamp() for bound in (query.start, query.end))
     return Span(**{name: at for name, at in (("start", start), ("end", end)) if at is not None})

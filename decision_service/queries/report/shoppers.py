@@ -19,10 +19,10 @@ from policies.shopper.state import NEW_SHOPPER, ShopperState
 class OptIns:
     """Folds who consents to what, by the rows dated before the end of a span.
 
-    Shoppers are told apart by the ``key`` of their id, all that is left of the erased: under it they consent to
-    nothing until they say so again, and count once, whatever their pseudonyms.
+    Shoppers are counted by the ``key`` of their id, because nothing else is left of an erased shopper: so an erased
+    shopper counts once, whatever the pseudonyms, and consents to nothing until preferences say so again.
 
-    What grows with the log: the keys of the shoppers, and the consent of those who said something.
+    Memory grows with the number of shoppers.
     """
 
     def __init__(self, span: Span, key: Callable[[str], ShopperKey]) -> None:
@@ -38,7 +38,7 @@ class OptIns:
         return len(self._known)
 
     def meet(self, shopper_id: str, at: float) -> None:
-        """Know a shopper whom a row is about."""
+        """Count a shopper whom a row is about."""
         if at < self._span.end and not is_pseudonym(shopper_id):
             self._known.add(self._key(shopper_id))
 
@@ -58,7 +58,7 @@ class OptIns:
         self._said[key] = fold(self._said.get(key, NEW_SHOPPER), row)
 
     def rates(self) -> dict[str, float | None]:
-        """Give the share of the known shoppers who consent, by channel of the catalogue in force."""
+        """Return the share of the known shoppers who consent, by channel of the catalogue in force."""
         catalogue = self._catalogue
         if catalogue is None:
             return {}
@@ -71,7 +71,7 @@ class OptIns:
 
 
 class Orders:
-    """Folds the purchases dated within a span; grows with the number of buyers."""
+    """Folds the purchases dated within a span; memory grows with the number of buyers."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -100,5 +100,5 @@ class Orders:
 
     @property
     def average_value(self) -> float | None:
-        """The mean value of the orders that told theirs (those of the erased do not); None without such orders."""
+        """The mean value of the orders that have one, as those of erased shoppers do not; None without such orders."""
         return ratio(self._value, self._valued)

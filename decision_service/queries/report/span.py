@@ -18,5 +18,5 @@ class Span:
     end: float = inf
 
     def __contains__(self, at: float) -> bool:
-        """Tell whether a time lies within."""
+        """Return whether a time lies within the span."""
         return self.start <= at < self.end

@@ -50,12 +50,51 @@ async def test_a_send_that_nothing_stands_against_may_leave(replica: Start) -> N
         assert await activate(service) == {"deliver": True}
 
 
-async def test_the_first_answer_stands(replica: Start) -> None:
-    async with replica(small_document()) as service:
+async def test_the_first_answer_stands_once_the_send_has_left(replica: Start) -> None:
+    async with replica(small_document(delays_s=[0])) as service:
         assert await sends(service, "e-1")
         assert await activate(service) == {"deliver": True}
         await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
         assert await activate(service) == {"deliver": True}
+
+
+async def prefer_nothing(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
+
+
+async def opt_out_of_another(service: Replica) -> None:
+    assert await sends(service, "other", exclude=[{"channel": "email"}])
+    await service.post("/v1/feedback", {"event_id": "other", "type": "opt_out"})
+
+
+async def report_a_bounce(service: Replica) -> None:
+    await service.post("/v1/feedback", {"event_id": "e-1", "type": "bounce"})
+
+
+async def erase(service: Replica) -> None:
+    assert (await service.client.delete("/v1/shoppers/s-1")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("take_back", "reason"),
+    [
+        (prefer_nothing, "no_consent"),
+        (opt_out_of_another, "no_consent"),
+        (report_a_bounce, "bounced"),
+        (cancel, "cancelled"),
+        (erase, "erased"),
+    ],
+)
+async def test_a_send_that_was_taken_back_after_a_yes_may_not_leave(
+    replica: Start, take_back: Any, reason: str
+) -> None:
+    async with replica(small_document(delays_s=[3_600]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        assert await activate(service) == {"deliver": True}
+        await take_back(service)
+        head = service.service.log.head()
+        assert await activate(service) == {"deliver": False, "reason": reason}
+        assert service.service.log.head() == head, "the second answer writes nothing"
 
 
 @pytest.mark.parametrize(
@@ -129,29 +168,29 @@ async def test_asked_too_late_also_one_that_was_not_deferred_may_not_leave(repli
         assert await sends(service, "e-1")
         late = await activate(service, now="2026-11-21T18:00:01Z")
         assert late == {"deliver": False, "reason": "expired"}
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], told["learned"]) == ("expired", {"status": "never", "reason": "expired"})
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (shown["status"], shown["learned"]) == ("expired", {"status": "never", "reason": "expired"})
 
 
 OUT_OF_ORDER = "2026-11-21T17:30:00Z"
 
 
-async def refused(service: Replica) -> None:
+async def refuse_late(service: Replica) -> None:
     await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False}, "now": OUT_OF_ORDER})
     assert (await activate(service, now=OUT_OF_ORDER))["deliver"] is False
 
 
-async def bounced(service: Replica) -> None:
+async def bounce_late(service: Replica) -> None:
     bounce = {"event_id": "e-1", "type": "bounce", "now": OUT_OF_ORDER}
     assert (await service.post("/v1/feedback", bounce)).json()["results"] == [{"status": "late"}]
 
 
-async def withdrawn(service: Replica) -> None:
+async def withdraw_late(service: Replica) -> None:
     early = {"consent": {"push": False}, "now": "2026-11-21T16:00:00Z"}
     assert (await service.client.put("/v1/shoppers/s-1/preferences", json=early)).json()["consent"]["push"] is False
 
 
-@pytest.mark.parametrize("too_late", [refused, bounced, withdrawn])
+@pytest.mark.parametrize("too_late", [refuse_late, bounce_late, withdraw_late])
 async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replica: Start, too_late: Any) -> None:
     """Also when the rows come out of order: fold, inspector, report and learner tell the same."""
     document = small_document(delays_s=[0])
@@ -161,8 +200,8 @@ async def test_what_was_learned_from_was_sent_whatever_is_said_afterwards(replic
         await service.post("/v1/clock", {"now": "2026-11-21T21:00:00Z"})
         assert service.learner.progress.learned == 1
         await too_late(service)
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], told["learned"]["status"], told["reward"]["value"]) == ("sent", "learned", -0.4)
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (shown["status"], shown["learned"]["status"], shown["reward"]["value"]) == ("sent", "learned", -0.4)
         parts = service.service
         assert [send.event_id for send in (await parts.store.read(parts.shopper_keys.key("s-1"))).state.sends] == [
             "e-1"
@@ -188,9 +227,9 @@ async def test_a_window_that_closes_while_a_bounce_is_logged_makes_it_late(
             return seen
 
         monkeypatch.setattr(feedback, "_watermark", look_and_be_overtaken)
-        await bounced(service)
-        told = (await service.client.get("/v1/decisions/e-1")).json()
-        assert (told["status"], told["outcomes"][0]["late"]) == ("sent", True)
+        await bounce_late(service)
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (shown["status"], shown["outcomes"][0]["late"]) == ("sent", True)
 
 
 async def test_what_is_activated_late_is_sent_then_for_every_rule_and_the_budget(replica: Start) -> None:
@@ -202,9 +241,9 @@ async def test_what_is_activated_late_is_sent_then_for_every_rule_and_the_budget
         assert await activate(service, now="2026-11-22T00:10:00Z") == {"deliver": True}
         assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == "sent"
         near = await service.decide(event_id="e-2", now="2026-11-22T00:30:00Z", **by_push)
-        assert {each["reason"] for each in near["excluded"] if each["channel"] == "push"} == {"min_gap"}
+        assert {entry["reason"] for entry in near["excluded"] if entry["channel"] == "push"} == {"min_gap"}
         poor = await service.decide(event_id="e-3", shopper_id="s-3", now="2026-11-22T00:30:00Z", **by_push)
-        assert {each["reason"] for each in poor["excluded"] if each["channel"] == "push"} == {"budget"}
+        assert {entry["reason"] for entry in poor["excluded"] if entry["channel"] == "push"} == {"budget"}
         assert await sends(service, "e-4", shopper_id="s-4", now="2026-11-21T23:50:00Z", **by_push)
 
 
@@ -355,7 +394,7 @@ async def test_a_days_budget_is_shared_by_all_shoppers_and_given_back(replica: S
         assert len(sent) == 2
         assert {answer["hold_reason"] for answer in answers} <= {None, "lost_race", "no_eligible_action"}
         refused = await one.decide(event_id="late", shopper_id="s-late", **only_push)
-        assert {each["reason"] for each in refused["excluded"] if each["channel"] == "push"} == {"budget"}
+        assert {entry["reason"] for entry in refused["excluded"] if entry["channel"] == "push"} == {"budget"}
         assert await cancel(one, sent[0]["event_id"]) == 200
         assert (await two.decide(event_id="again", shopper_id="s-late", **only_push))["decision"] == "send"
         tomorrow = await two.decide(event_id="next", shopper_id="s-next", now="2026-11-22T00:00:00Z", **only_push)
@@ -400,4 +439,4 @@ async def test_a_batch_that_may_use_a_budget_up_is_decided_in_order(replica: Sta
     assert len(sent) == 2
     after = answers[sent[1] + 1 :]
     assert {answer["hold_reason"] for answer in after} == {"no_eligible_action"}
-    assert {each["reason"] for answer in after for each in answer["excluded"]} == {"excluded_by_caller", "budget"}
+    assert {entry["reason"] for answer in after for entry in answer["excluded"]} == {"excluded_by_caller", "budget"}

@@ -10,40 +10,40 @@ from hypothesis import strategies as st
 
 from decision_service.commands.early_outcomes import early_outcomes
 from decision_service.log.row_times import late_row_time
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from policies.learning.attribution import Attribution
 from policies.learning.reward import RewardBreakdown
 from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-from tests.decision_service.queries.report.logs import HOURS, TOLD, catalogue, decision, decisions, key_of, times
+from tests.decision_service.queries.report.logs import HOURS, OUTCOMES, catalogue, decision, decisions, key_of, times
 
 LATER = 99 * HOURS
 
 
 @st.composite
 def outcomes_before(draw: st.DrawFn) -> list[OutcomeRow]:
-    told = draw(st.lists(st.tuples(times, st.sampled_from(TOLD), times), max_size=5))
-    return [OutcomeRow(at, "e-0", kind, occurred_at) for at, kind, occurred_at in told]
+    repeated = draw(st.lists(st.tuples(times, st.sampled_from(OUTCOMES), times), max_size=5))
+    return [OutcomeRow(at, "e-0", kind, occurred_at) for at, kind, occurred_at in repeated]
 
 
-def reached(*rows: Row) -> float:
+def watermark_after(*rows: Row) -> float:
     """The watermark after some rows."""
     return max(row.at for row in rows)
 
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
-    watermark = reached(other, *early, decided)
-    told = [new.row for new in early_outcomes(decided, early) if watermark < new.condition.watermark_below]
-    return [catalogue(), other, *early, decided, *told, ClockRow(LATER)]
+    watermark = watermark_after(other, *early, decided)
+    repeated = [new.row for new in early_outcomes(decided, early) if watermark < new.condition.watermark_below]
+    return [catalogue(), other, *early, decided, *repeated, ClockRow(LATER)]
 
 
 def log_in_order(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     """The same as it would be logged had the decision come first, at the same watermark."""
-    watermark = reached(other, *early, decided)
+    watermark = watermark_after(other, *early, decided)
     channel = decided.channel if decided.is_delivered else None
-    told = [
+    repeated = [
         msgspec.structs.replace(
             row,
             at=late_row_time(decided.at, decided.window_ends_at, watermark)[0] if row.type == "bounce" else decided.at,
@@ -52,7 +52,7 @@ def log_in_order(other: DecisionRow, early: Sequence[OutcomeRow], decided: Decis
         )
         for row in early
     ]
-    return [catalogue(), other, ClockRow(watermark), decided, *told, ClockRow(LATER)]
+    return [catalogue(), other, ClockRow(watermark), decided, *repeated, ClockRow(LATER)]
 
 
 def state(rows: Sequence[Row], shopper_id: str) -> ShopperState:
@@ -64,22 +64,24 @@ def state(rows: Sequence[Row], shopper_id: str) -> ShopperState:
 
 
 def report(rows: Sequence[Row]) -> ReportTable:
-    tally = Report(Span(), None, key_of)
+    tally = ReportCells(Span(), None, key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(LATER)
 
 
-def learned(rows: Sequence[Row]) -> dict[str, RewardBreakdown]:
-    """What is known in the end of each send that is learned from."""
+def learned_results(rows: Sequence[Row]) -> dict[str, RewardBreakdown]:
+    """What is known in the end of interaction send that is learned from."""
 
-    def related(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+    def rows_of(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         placed = list(enumerate(rows, start=1))
         return {name: [(at, row) for at, row in placed if getattr(row, "event_id", None) == name] for name in event_ids}
 
-    attribution = Attribution(related)
-    given = [each for position, row in enumerate(rows, start=1) for each in attribution.advance(position, row)]
-    return {each.event_id: each.result for each in given}
+    attribution = Attribution(rows_of)
+    interactions = [
+        interaction for position, row in enumerate(rows, start=1) for interaction in attribution.advance(position, row)
+    ]
+    return {interaction.event_id: interaction.result for interaction in interactions}
 
 
 @given(outcomes_before(), decisions("e-0"), st.sampled_from(["push", "email"]), times)
@@ -90,15 +92,15 @@ def test_early_outcomes_bear_as_if_their_decision_had_come_first(
     other = decision(
         "other", shopper_id=decided.shopper_id, channel=channel, send_at=send_at, window_ends_at=send_at + 4 * HOURS
     )
-    told, straight = joined_log(other, early, decided), log_in_order(other, early, decided)
-    ours, theirs = state(told, decided.shopper_id), state(straight, decided.shopper_id)
+    repeated, straight = joined_log(other, early, decided), log_in_order(other, early, decided)
+    ours, theirs = state(repeated, decided.shopper_id), state(straight, decided.shopper_id)
     assert ours.consent == theirs.consent
     assert [send.event_id for send in ours.sends] == [send.event_id for send in theirs.sends]
-    assert report(told) == report(straight)
-    assert learned(told) == learned(straight)
+    assert report(repeated) == report(straight)
+    assert learned_results(repeated) == learned_results(straight)
 
 
 @given(outcomes_before(), decisions("e-0"))
-def test_however_much_was_said_little_is_told_again(early: list[OutcomeRow], decided: DecisionRow) -> None:
-    told = [draft.row for draft in early_outcomes(decided, [*early, *early])]
-    assert len(told) == len({row.type for row in told if isinstance(row, OutcomeRow)}) <= 3
+def test_however_much_was_said_little_is_repeated(early: list[OutcomeRow], decided: DecisionRow) -> None:
+    repeated = [new.row for new in early_outcomes(decided, [*early, *early])]
+    assert len(repeated) == len({row.type for row in repeated if isinstance(row, OutcomeRow)}) <= 3

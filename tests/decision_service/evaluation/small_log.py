@@ -64,7 +64,7 @@ class SmallLog:
     def outcome(self, row: DecisionRow, kind: str = "click", after: float = 1.0, **changes: Any) -> None:
         at = (row.send_at or row.at) + after
         values: dict[str, Any] = {"shopper_id": row.shopper_id, "channel": row.channel} | changes
-        self.append(OutcomeRow(at=row.at + after, event_id=row.event_id, type=kind, occurred_at=at, **values))  # type: ignore[arg-type]
+        self.append(OutcomeRow(at=row.at + after, event_id=row.event_id, type=kind, occurred_at=at, **values))
 
     def clock(self, at: float = NOW + 30 * 86_400.0) -> None:
         self.append(ClockRow(at=at))

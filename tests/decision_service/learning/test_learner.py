@@ -52,16 +52,16 @@ async def live(service: Replica, days: int) -> None:
         await service.post("/v1/clock", {"now": iso(24 * day + 23)})
 
 
-def folded_at_once(log: SqlLog) -> Learning:
+def fold_at_once(log: SqlLog) -> Learning:
     """Fold the whole log in one go: what every learner must come to."""
 
-    def related(event_ids: object) -> dict[str, list[tuple[int, Row]]]:
-        found: dict[str, list[tuple[int, Row]]] = {}
+    def rows_of(event_ids: object) -> dict[str, list[tuple[int, Row]]]:
+        rows: dict[str, list[tuple[int, Row]]] = {}
         for row in log.find_by_event(list(event_ids)):  # type: ignore[call-overload]
-            found.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
-        return found
+            rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
+        return rows
 
-    learning = Learning(related)
+    learning = Learning(rows_of)
     for row in log.read(0, 1_000_000):
         learning.fold(row.position, decode(row.body))
     return learning
@@ -75,12 +75,12 @@ def again(tmp_path: Path) -> Open:
     """Open another learner on the same data, as after a crash: nothing of the first one's memory is left."""
 
     def open_again() -> Learner:
-        return reopened(tmp_path)
+        return reopen(tmp_path)
 
     return open_again
 
 
-def saved(tmp_path: Path) -> bytes:
+def save(tmp_path: Path) -> bytes:
     checkpoint = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite").checkpoint()
     assert checkpoint is not None
     return checkpoint.payload
@@ -92,7 +92,7 @@ async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
     async with replica(small_document()) as service:
         await live(service, 6)
         head = service.rows()
-        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        whole = fold_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
         assert service.learner.progress.version >= 5
         assert service.learner.progress.learned == whole.learned > 30
         # Published daily, with what is folded after the last checkpoint folded again by another learner.
@@ -100,14 +100,14 @@ async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
         another = again()
         assert another.progress.position <= head
         another.catch_up(head + 1)
-        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
-        assert saved(tmp_path) == whole.to_bytes()
+        whole = fold_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert save(tmp_path) == whole.to_bytes()
         # The first learner lost the race: it starts again from the other's work, to the same bytes.
         await service.post("/v1/feedback", {"event_id": "e-0-2", "type": "click", "now": iso(151)})
         await service.post("/v1/clock", {"now": iso(200)})
         await service.post("/v1/clock", {"now": iso(201)})
-        whole = folded_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
-        assert saved(tmp_path) == whole.to_bytes()
+        whole = fold_at_once(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"))
+        assert save(tmp_path) == whole.to_bytes()
         assert service.learner.progress.learned == whole.learned
 
 
@@ -187,7 +187,7 @@ def busy_log(directory: Path) -> SmallLog:
 def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_path: Path) -> None:
     """Whichever look-up breaks off, and whoever has the learner saved meanwhile: the bytes of an uninterrupted fold."""
     small = busy_log(tmp_path)
-    head, whole = small.log.head().position, folded_at_once(small.log)
+    head, whole = small.log.head().position, fold_at_once(small.log)
     for look in itertools.count(1):
         log = Breaking(SqlLog.open(f"sqlite:///{tmp_path}/decisions.sqlite"), look)
         registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models-{look}.sqlite")
@@ -237,14 +237,14 @@ def test_a_learner_behind_an_erasure_learns_what_one_ahead_of_it_does(tmp_path: 
     small.log.rewrite("s-1", AnonymousRows(shopper_keys.key("s-1"), NOW + 1_000))
     small.log.append([NewRow(ClockRow(NOW + DAY_S))])
     again = Learner(small.log, registry, None, ErasedShoppers(small.log, shopper_keys))
-    whole = folded_at_once(small.log)
+    whole = fold_at_once(small.log)
     assert (len(entries), whole.learned) == (8, 2)
     for learner in (there, again):
         learner._fold()
         assert learner._learning.to_bytes() == whole.to_bytes()
 
 
-def reopened(directory: Path) -> Learner:
+def reopen(directory: Path) -> Learner:
     """Open a learner on the data of a small log, as after a stop: nothing but what was saved is left."""
     log = SqlLog.open(f"sqlite:///{directory}/decisions.sqlite")
     return Learner(log, SqlRegistry.open(f"sqlite:///{directory}/models.sqlite"), None, ErasedShoppers.stored(log))
@@ -255,19 +255,19 @@ def test_what_was_folded_before_a_stop_is_published_by_the_next_clock(tmp_path: 
     small, versions = SmallLog(tmp_path), 0
     row = small.decide(1, rule_policy(epsilon=0.0))
     small.clock(NOW + 3 * DAY_S)
-    learner = reopened(tmp_path)
+    learner = reopen(tmp_path)
     if last == "correction":
         versions = learner.catch_up(small.log.head().position)
         small.outcome(row, "click", after=4 * DAY_S)
         small.flush()
     learner.stop()
-    head, whole = small.log.head().position, folded_at_once(small.log)
-    again = reopened(tmp_path)
+    head, whole = small.log.head().position, fold_at_once(small.log)
+    again = reopen(tmp_path)
     assert (again.progress.position, again.progress.version) == (head, versions)
     assert again.catch_up(head) == versions + 1
     assert again._registry.load(versions + 1).payload == whole.snapshot().to_bytes()
     again.stop()
-    assert reopened(tmp_path).catch_up(head) == versions + 1, "nothing new, and another version"
+    assert reopen(tmp_path).catch_up(head) == versions + 1, "nothing new, and another version"
 
 
 def test_what_may_not_be_published_may_not_after_a_restart_either(
@@ -280,10 +280,10 @@ def test_what_may_not_be_published_may_not_after_a_restart_either(
     with monkeypatch.context() as broken:
         broken.setattr(learner_module, "collisions", lambda _, tokens, __: len(tokens))
         for _ in range(2):
-            learner = reopened(tmp_path)
+            learner = reopen(tmp_path)
             assert learner.catch_up(head) == 0
             learner.stop()
-    assert reopened(tmp_path).catch_up(head) == 1
+    assert reopen(tmp_path).catch_up(head) == 1
 
 
 def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_path: Path) -> None:
@@ -291,15 +291,15 @@ def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_pat
     small = SmallLog(tmp_path)
     small.decide(1, rule_policy(epsilon=0.0))
     small.clock(NOW + 3 * DAY_S)
-    before, head = folded_at_once(small.log), small.log.head().position
+    before, head = fold_at_once(small.log), small.log.head().position
     saved = msgspec.msgpack.decode(before.to_bytes())
     payload = msgspec.msgpack.encode({name: saved[name] for name in saved if name not in ("steps", "contexts")})
     facts = {"at": NOW, "learned": 1, "position": head}
     registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
     registry.save(None, Checkpoint(head, payload), version=before.snapshot().to_bytes(), facts=facts)
-    learner = reopened(tmp_path)
+    learner = reopen(tmp_path)
     assert learner.catch_up(head) == 1
     small.decide(2, rule_policy(epsilon=0.0))
     small.clock(NOW + 6 * DAY_S)
     assert learner.catch_up(small.log.head().position) == 2
-    assert registry.load(2).payload == folded_at_once(small.log).snapshot().to_bytes()
+    assert registry.load(2).payload == fold_at_once(small.log).snapshot().to_bytes()

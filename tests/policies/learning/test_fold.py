@@ -12,26 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue, Reward
-from policies.learning.attribution import VOID_KEPT_S, Attribution, Interaction
+from policies.learning.attribution import Attribution
 from policies.learning.fold import Learning
+from policies.learning.interactions import Interaction
 from policies.learning.reward import reward_of
+from policies.learning.windows import NOT_SENT_KEPT_S
 from policies.records.erasure import anonymous
 from policies.records.rows import (
-    ActivationRow,
-    CancellationRow,
     CatalogueRow,
     ClockRow,
     DecisionRow,
-    ErasureRow,
-    OutcomeRow,
     PolicyRecord,
-    PreferencesRow,
     Row,
     Scalar,
 )
-from tests.factories import NOW, small_document, trigger
-
-WINDOW_S = 14_400.0
+from tests.factories import (
+    NOW,
+    WINDOW_S,
+    activation_row,
+    cancellation_row,
+    erasure_row,
+    outcome_row,
+    preferences_row,
+    refusal_row,
+    send_row,
+    small_document,
+    trigger,
+)
 
 
 class Rows:
@@ -40,61 +47,45 @@ class Rows:
     def __init__(self) -> None:
         self.rows: list[Row] = [CatalogueRow(0.0, 1, Catalogue.from_document(small_document()).to_document())]
 
-    def related(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
-        found: dict[str, list[tuple[int, Row]]] = {}
+    def rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+        rows: dict[str, list[tuple[int, Row]]] = {}
         for position, row in enumerate(self.rows, 1):
             event_id = getattr(row, "event_id", None)
             if event_id is not None and event_id in event_ids:
-                found.setdefault(event_id, []).append((position, row))
-        return found
+                rows.setdefault(event_id, []).append((position, row))
+        return rows
 
-    def send(
-        self, event_id: str = "e-1", *, at: float = NOW, delay_s: int = 0, shopper: str = "s-1", **more: Any
-    ) -> None:
-        channel = more.pop("channel", "push")
-        window = {"push": WINDOW_S, "email": 86_400.0}[channel]
-        row = DecisionRow(
+    def send(self, event_id: str = "e-1", *, shopper: str = "s-1", deferred: bool = False, **changes: Any) -> None:
+        """Log a send; what is not a field of the row is part of the context."""
+        channel = changes.pop("channel", "push")
+        at, delay_s = changes.pop("at", NOW), changes.pop("delay_s", 0)
+        row = send_row(
+            event_id,
             at=at,
-            event_id=event_id,
-            shopper_id=shopper,
-            fingerprint="",
-            triggers=(trigger(),),
-            context={"segment": "loyal", "local_hour": 9.0, **more},
-            catalogue_version=1,
-            rules_version=1,
-            policy=PolicyRecord("default", 0, "online"),
-            arm="treatment",
-            answer="",
-            drawn=0,
-            drawn_trigger=0,
-            message="hint",
-            channel=channel,
             delay_s=delay_s,
+            shopper_id=shopper,
+            channel=channel,
+            context={"segment": "loyal", "local_hour": 9.0, **changes},
             propensity=0.5,
             p_out=0.0025,
-            send_at=at + delay_s,
-            window_ends_at=at + delay_s + window,
+            window_ends_at=at + delay_s + {"push": WINDOW_S, "email": 86_400.0}[channel],
+            deferred=deferred,
         )
         self.rows.append(row)
 
-    def outcome(
-        self,
-        kind: str = "click",
-        event_id: str = "e-1",
-        *,
-        at: float = NOW,
-        occurred_at: float | None = None,
-        **more: Any,
-    ) -> None:
-        known = {"shopper_id": "s-1", "channel": "push"} | more
-        self.rows.append(OutcomeRow(at, event_id, kind, at if occurred_at is None else occurred_at, **known))  # type: ignore[arg-type]
+    def outcome(self, kind: str = "click", event_id: str = "e-1", **changes: Any) -> None:
+        self.rows.append(outcome_row(kind, event_id, **changes))
 
     def clock(self, at: float) -> None:
         self.rows.append(ClockRow(at))
 
     def interactions(self) -> list[Interaction]:
-        attribution = Attribution(self.related)
-        return [given for position, row in enumerate(self.rows, 1) for given in attribution.advance(position, row)]
+        attribution = Attribution(self.rows_of)
+        return [
+            interaction
+            for position, row in enumerate(self.rows, 1)
+            for interaction in attribution.advance(position, row)
+        ]
 
 
 @pytest.fixture
@@ -125,7 +116,7 @@ def test_windows_close_in_the_order_of_their_ends_then_positions(rows: Rows) -> 
     rows.send("first")
     rows.send("second")
     rows.clock(NOW + 10 * WINDOW_S)
-    assert [each.event_id for each in rows.interactions()] == ["first", "second", "late"]
+    assert [interaction.event_id for interaction in rows.interactions()] == ["first", "second", "late"]
 
 
 def test_an_outcome_dated_at_the_end_is_late_and_corrects(rows: Rows) -> None:
@@ -210,9 +201,9 @@ def test_a_bounce_dated_after_the_window_is_late_even_while_it_is_open(rows: Row
 def test_a_refusal_after_the_window_takes_nothing_back_and_is_corrected_still(rows: Rows) -> None:
     rows.send()
     rows.clock(NOW + WINDOW_S)
-    rows.rows.append(ActivationRow(NOW + WINDOW_S, "e-1", "s-1", deliver=False, reason="expired"))
+    rows.rows.append(refusal_row(at=NOW + WINDOW_S, reason="expired"))
     rows.outcome("click", at=NOW + 2 * WINDOW_S)
-    assert [each.result.is_positive for each in rows.interactions()] == [False, True]
+    assert [interaction.result.is_positive for interaction in rows.interactions()] == [False, True]
 
 
 def test_sends_voided_by_a_withdrawal_are_not_learned(rows: Rows) -> None:
@@ -222,21 +213,21 @@ def test_sends_voided_by_a_withdrawal_are_not_learned(rows: Rows) -> None:
     rows.send("another", delay_s=3_600, shopper="s-2")
     rows.outcome("opt_out", "out", at=NOW + 60)
     rows.clock(NOW + 100 * WINDOW_S)
-    assert {each.event_id for each in rows.interactions()} == {"out", "elsewhere", "another"}
+    assert {interaction.event_id for interaction in rows.interactions()} == {"out", "elsewhere", "another"}
 
 
 def test_a_withdrawal_by_preferences_voids_only_what_is_ahead(rows: Rows) -> None:
     rows.send("sent")
     rows.send("ahead", delay_s=3_600)
-    rows.rows.append(PreferencesRow(NOW + 60, "s-1", {"push": False}))
+    rows.rows.append(preferences_row(at=NOW + 60, consent={"push": False}))
     rows.clock(NOW + 100 * WINDOW_S)
-    assert {each.event_id for each in rows.interactions()} == {"sent"}
+    assert {interaction.event_id for interaction in rows.interactions()} == {"sent"}
 
 
 def test_a_decision_behind_the_watermark_closes_with_its_own_row(rows: Rows) -> None:
     rows.clock(NOW + 10 * WINDOW_S)
     rows.send()
-    assert [each.event_id for each in rows.interactions()] == ["e-1"]
+    assert [interaction.event_id for interaction in rows.interactions()] == ["e-1"]
 
 
 def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(rows: Rows) -> None:
@@ -244,15 +235,15 @@ def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(
     rows.rows[-1] = msgspec.structs.replace(rows.rows[-1], policy=PolicyRecord("rule", 0, "fallback"))
     rows.clock(NOW + WINDOW_S)
     rows.outcome(at=NOW + 2 * WINDOW_S, occurred_at=NOW)
-    assert [each.result.is_positive for each in rows.interactions()] == [False, True]
-    learning = Learning(rows.related)
+    assert [interaction.result.is_positive for interaction in rows.interactions()] == [False, True]
+    learning = Learning(rows.rows_of)
     assert [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)] == [[]] * len(rows.rows)
     assert learning.learned == 0
-    assert learning.heads.to_bytes() == Learning(rows.related).heads.to_bytes()
+    assert learning.heads.to_bytes() == Learning(rows.rows_of).heads.to_bytes()
 
 
 def test_all_negative_rewards_survive() -> None:
-    complaint = OutcomeRow(NOW, "e", "complaint", NOW)
+    complaint = outcome_row("complaint")
     result = reward_of([complaint, complaint], Reward(), cost=0.5)
     assert result.reward == -12.5
     assert reward_of([complaint], Reward(max=10.0), cost=0.5).reward == -10.0
@@ -261,7 +252,7 @@ def test_all_negative_rewards_survive() -> None:
 
 @given(st.lists(st.floats(0.0, 1e9), max_size=5), st.floats(0.01, 1e3))
 def test_no_order_gains_more_than_a_reward_can_be(values: list[float], most: float) -> None:
-    orders = [OutcomeRow(NOW, "e", "conversion", NOW, value=value) for value in values]
+    orders = [outcome_row("conversion", value=value) for value in values]
     result = reward_of(orders, Reward(max=most), cost=0.0)
     assert result.reward == result.gain <= most
 
@@ -272,7 +263,7 @@ def test_one_huge_order_makes_no_message_worth_more_than_any_reward() -> None:
         rows.send(f"e-{number}")
         rows.outcome("conversion", f"e-{number}", value=1e6 if number == 0 else 50.0)
     rows.clock(NOW + WINDOW_S)
-    learning = Learning(rows.related)
+    learning = Learning(rows.rows_of)
     for position, row in enumerate(rows.rows, 1):
         learning.fold(position, row)
     assert max(learning.snapshot().worth.values()) <= Reward().max
@@ -293,7 +284,7 @@ def random_log(seed: int, length: int = 400) -> Rows:
             past = now - chance.random() * 20_000
             rows.outcome(kind, some, at=now, occurred_at=past, value=20.0, shopper_id=shopper)
         elif what < 0.95:
-            rows.rows.append(PreferencesRow(now, shopper, {"push": chance.random() < 0.5}))
+            rows.rows.append(preferences_row(at=now, shopper_id=shopper, consent={"push": chance.random() < 0.5}))
         else:
             rows.clock(now + chance.random() * 10_000)
     rows.clock(now + 100_000)
@@ -303,12 +294,12 @@ def random_log(seed: int, length: int = 400) -> Rows:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_fold_that_was_interrupted_gives_the_same_bytes(seed: int) -> None:
     rows = random_log(seed)
-    whole, parted = Learning(rows.related), Learning(rows.related)
+    whole, parted = Learning(rows.rows_of), Learning(rows.rows_of)
     for position, row in enumerate(rows.rows, 1):
         whole.fold(position, row)
         parted.fold(position, row)
         if position % 37 == 0:
-            parted = Learning.from_bytes(parted.to_bytes(), rows.related)
+            parted = Learning.from_bytes(parted.to_bytes(), rows.rows_of)
     assert whole.learned > 50
     assert parted.to_bytes() == whole.to_bytes()
     assert parted.snapshot().to_bytes() == whole.snapshot().to_bytes()
@@ -328,39 +319,34 @@ def test_a_correction_takes_back_what_it_corrects() -> None:
     rows.outcome("conversion", value=10.0)
     rows.clock(NOW + WINDOW_S)
     rows.outcome("conversion", at=NOW + 2 * WINDOW_S, value=20.0)
-    learning = Learning(rows.related)
+    learning = Learning(rows.rows_of)
     for position, row in enumerate(rows.rows, 1):
         learning.fold(position, row)
     together = Rows()
     together.send()
     together.outcome("conversion", value=30.0)
     together.clock(NOW + WINDOW_S)
-    once = Learning(together.related)
+    once = Learning(together.rows_of)
     for position, row in enumerate(together.rows, 1):
         once.fold(position, row)
     assert learning.learned == once.learned == 1
     assert learning.snapshot().worth == pytest.approx(once.snapshot().worth)
 
 
-def deferred(rows: Rows, event_id: str = "e-1", **more: Any) -> None:
-    rows.send(event_id, **more)
-    rows.rows[-1] = msgspec.structs.replace(rows.rows[-1], deferred=True)
-
-
 def test_a_deferred_send_teaches_only_once_it_was_activated(rows: Rows) -> None:
-    deferred(rows, "activated")
-    deferred(rows, "forgotten")
-    rows.rows.append(ActivationRow(NOW + 60, "activated", "s-1", deliver=True))
+    rows.send("activated", deferred=True)
+    rows.send("forgotten", deferred=True)
+    rows.rows.append(activation_row("activated", at=NOW + 60))
     rows.outcome("click", "forgotten", at=NOW + 90)
     rows.clock(NOW + WINDOW_S)
     rows.outcome("click", "forgotten", at=NOW + 2 * WINDOW_S)
-    assert [each.event_id for each in rows.interactions()] == ["activated"]
+    assert [interaction.event_id for interaction in rows.interactions()] == ["activated"]
 
 
 def test_an_activation_after_the_window_closes_it_at_once(rows: Rows) -> None:
-    deferred(rows)
+    rows.send(deferred=True)
     rows.clock(NOW + 2 * WINDOW_S)
-    rows.rows.append(ActivationRow(NOW + 60, "e-1", "s-1", deliver=True))
+    rows.rows.append(activation_row("e-1", at=NOW + 60))
     (learned,) = rows.interactions()
     assert learned.event_id == "e-1"
 
@@ -368,8 +354,8 @@ def test_an_activation_after_the_window_closes_it_at_once(rows: Rows) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        ActivationRow(NOW + 60, "e-1", "s-1", deliver=False, reason="cap_global"),
-        CancellationRow(NOW + 60, "e-1", "s-1"),
+        refusal_row(at=NOW + 60),
+        cancellation_row("e-1", at=NOW + 60, shopper_id="s-1"),
     ],
 )
 def test_what_was_taken_back_teaches_nothing_not_even_late(rows: Rows, row: Row) -> None:
@@ -377,13 +363,13 @@ def test_what_was_taken_back_teaches_nothing_not_even_late(rows: Rows, row: Row)
     rows.rows.append(row)
     rows.clock(NOW + WINDOW_S)
     rows.outcome("click", at=NOW + 2 * WINDOW_S)
-    rows.outcome("click", at=NOW + VOID_KEPT_S + 2 * WINDOW_S)
+    rows.outcome("click", at=NOW + NOT_SENT_KEPT_S + 2 * WINDOW_S)
     assert rows.interactions() == []
 
 
 def test_those_never_activated_are_named_after_an_hour(rows: Rows) -> None:
-    deferred(rows)
-    attribution = Attribution(rows.related)
+    rows.send(deferred=True)
+    attribution = Attribution(rows.rows_of)
     for position, row in enumerate([*rows.rows, ClockRow(NOW + 3_600)], 1):
         attribution.advance(position, row)
     assert attribution.never_activated() == []
@@ -394,17 +380,17 @@ def test_those_never_activated_are_named_after_an_hour(rows: Rows) -> None:
 def test_an_erasure_voids_what_lies_ahead_and_learns_from_what_has_left(rows: Rows) -> None:
     rows.send("ahead", delay_s=3_600)
     rows.send("left")
-    rows.rows.append(ErasureRow(NOW + 60, "erased:1", "key", ("ahead", "left")))
+    rows.rows.append(erasure_row("ahead", "left", at=NOW + 60))
     rows.clock(NOW + 10 * WINDOW_S)
-    assert [each.event_id for each in rows.interactions()] == ["left"]
+    assert [interaction.event_id for interaction in rows.interactions()] == ["left"]
 
 
-told = st.one_of(st.sampled_from(["", "shoes"]), st.text(max_size=3), st.integers(), st.booleans())
+attribute_values = st.one_of(st.sampled_from(["", "shoes"]), st.text(max_size=3), st.integers(), st.booleans())
 
 
-@given(st.dictionaries(st.sampled_from(["category", "product"]), told))
+@given(st.dictionaries(st.sampled_from(["category", "product"]), attribute_values))
 def test_an_erased_decision_teaches_the_same(attributes: dict[str, Scalar]) -> None:
-    def learned(erased: bool) -> list[Interaction]:
+    def interactions_of(erased: bool) -> list[Interaction]:
         rows = Rows()
         rows.send()
         decision = rows.rows.pop()
@@ -414,24 +400,24 @@ def test_an_erased_decision_teaches_the_same(attributes: dict[str, Scalar]) -> N
         rows.clock(NOW + WINDOW_S)
         return rows.interactions()
 
-    assert learned(erased=True) == learned(erased=False) != []
+    assert interactions_of(erased=True) == interactions_of(erased=False) != []
 
 
 def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows) -> None:
-    deferred(rows, "e-1")
+    rows.send("e-1", deferred=True)
     rows.send("e-2", shopper="s-2")
-    rows.rows.append(ActivationRow(NOW + 60, "e-1", "s-1", deliver=True))
-    rows.rows.append(CancellationRow(NOW + 60, "e-2", "s-2"))
-    rows.rows.append(ErasureRow(NOW + 70, "erased:1", "key", ("e-1",)))
+    rows.rows.append(activation_row("e-1", at=NOW + 60))
+    rows.rows.append(cancellation_row("e-2", at=NOW + 60, shopper_id="s-2"))
+    rows.rows.append(erasure_row("e-1", at=NOW + 70))
     rows.clock(NOW + WINDOW_S)
-    whole = Learning(rows.related)
+    whole = Learning(rows.rows_of)
     for position, row in enumerate(rows.rows, 1):
         whole.fold(position, row)
     for cut in range(len(rows.rows)):
-        first = Learning(rows.related)
+        first = Learning(rows.rows_of)
         for position, row in enumerate(rows.rows[:cut], 1):
             first.fold(position, row)
-        second = Learning.from_bytes(first.to_bytes(), rows.related)
+        second = Learning.from_bytes(first.to_bytes(), rows.rows_of)
         for position, row in enumerate(rows.rows[cut:], cut + 1):
             second.fold(position, row)
         assert second.to_bytes() == whole.to_bytes()

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.records.rows import (
-    ActivationRow,
     DecisionRow,
-    ErasureRow,
-    EventRow,
-    OutcomeRow,
-    PolicyRecord,
-    PreferencesRow,
     ShopperRow,
 )
 from policies.sends import status_of
@@ -20,34 +16,22 @@ from policies.shopper.context import segment
 from policies.shopper.fold import fold
 from policies.shopper.retention import KEPT, STRAY
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-from tests.factories import DAY_S, NOW, trigger
+from tests.factories import (
+    DAY_S,
+    NOW,
+    activation_row,
+    erasure_row,
+    event_row,
+    outcome_row,
+    preferences_row,
+    refusal_row,
+    send_row,
+)
 
 
-def decision(
-    event_id: str = "e-1", *, channel: str = "push", send_at: float | None = NOW, at: float = NOW
-) -> DecisionRow:
-    return DecisionRow(
-        at=at,
-        event_id=event_id,
-        shopper_id="s-1",
-        fingerprint="",
-        triggers=(trigger(),),
-        context={},
-        catalogue_version=1,
-        rules_version=1,
-        policy=PolicyRecord("rule", 0, "frozen"),
-        arm="treatment",
-        answer="",
-        message="hint",
-        channel=channel,
-        delay_s=0,
-        drawn_trigger=0,
-        send_at=send_at,
-    )
-
-
-def outcome(kind: str, event_id: str = "e-1", *, at: float = NOW, channel: str = "push") -> OutcomeRow:
-    return OutcomeRow(at, event_id, kind, at, shopper_id="s-1", channel=channel)  # type: ignore[arg-type]
+def decision(event_id: str = "e-1", **changes: Any) -> DecisionRow:
+    """A send without an attribution window."""
+    return send_row(event_id, **{"window_ends_at": None} | changes)
 
 
 def after(*rows: ShopperRow) -> ShopperState:
@@ -63,7 +47,7 @@ def test_a_send_takes_a_place_and_a_hold_takes_none() -> None:
 
 
 def test_a_bounce_gives_the_place_back() -> None:
-    assert after(decision(), outcome("bounce")).sends == ()
+    assert after(decision(), outcome_row("bounce")).sends == ()
 
 
 WITH_WINDOW = msgspec.structs.replace(decision(), window_ends_at=NOW + 60)
@@ -72,21 +56,21 @@ WITH_WINDOW = msgspec.structs.replace(decision(), window_ends_at=NOW + 60)
 @pytest.mark.parametrize(
     ("row", "stays"),
     [
-        (outcome("bounce", at=NOW + 59), False),
-        (outcome("bounce", at=NOW + 60), True),
-        (OutcomeRow(NOW, "e-1", "bounce", NOW + 60, shopper_id="s-1", channel="push"), True),
-        (ActivationRow(NOW + 59, "e-1", "s-1", deliver=False), False),
-        (ActivationRow(NOW + 60, "e-1", "s-1", deliver=False), True),
+        (outcome_row("bounce", at=NOW + 59), False),
+        (outcome_row("bounce", at=NOW + 60), True),
+        (outcome_row("bounce", occurred_at=NOW + 60), True),
+        (refusal_row(at=NOW + 59), False),
+        (refusal_row(at=NOW + 60), True),
     ],
 )
 def test_what_comes_after_the_window_gives_no_place_back(row: ShopperRow, stays: bool) -> None:
     assert bool(after(WITH_WINDOW, row).sends) is stays
-    assert status_of(WITH_WINDOW, [(2, row)], NOW + 100).has_left is stays
+    assert status_of(WITH_WINDOW, [(2, row)], NOW + 100).status.counts_as_sent is stays
 
 
 def test_one_that_waits_is_refused_also_after_its_window() -> None:
     waiting = msgspec.structs.replace(WITH_WINDOW, deferred=True)
-    assert after(waiting, ActivationRow(NOW + 61, "e-1", "s-1", deliver=False)).sends == ()
+    assert after(waiting, refusal_row(at=NOW + 61)).sends == ()
 
 
 @pytest.mark.parametrize(("asked_at", "leaves_at"), [(NOW - 60, NOW), (NOW, NOW), (NOW + 3_000, NOW + 3_000)])
@@ -94,8 +78,7 @@ def test_one_that_waits_is_refused_also_after_its_window() -> None:
 def test_a_send_leaves_when_it_was_activated_but_not_before_its_time(
     asked_at: float, leaves_at: float, deferred: bool
 ) -> None:
-    own = msgspec.structs.replace(decision(), deferred=deferred)
-    (send,) = after(own, ActivationRow(asked_at, "e-1", "s-1", deliver=True)).sends
+    (send,) = after(decision(deferred=deferred), activation_row(at=asked_at)).sends
     assert (send.send_at, send.deferred) == (leaves_at, False)
 
 
@@ -106,29 +89,30 @@ def test_an_opt_out_voids_the_other_sends_ahead_on_its_channel() -> None:
         decision("ahead", send_at=NOW + 60),
         decision("elsewhere", channel="email", send_at=NOW + 60),
     )
-    state = after(*rows, outcome("opt_out", "own"))
+    state = after(*rows, outcome_row("opt_out", "own"))
     assert [send.event_id for send in state.sends] == ["past", "elsewhere", "own"]
     assert state.consent == {"push": False}
 
 
 def test_a_withdrawal_by_preferences_voids_every_send_ahead() -> None:
-    state = after(decision(send_at=NOW + 60), PreferencesRow(NOW, "s-1", {"push": False}))
+    state = after(decision(send_at=NOW + 60), preferences_row(consent={"push": False}))
     assert state.sends == ()
-    again = fold(state, PreferencesRow(NOW, "s-1", {"push": True}))
+    again = fold(state, preferences_row(consent={"push": True}))
     assert again.consent == {"push": True}
     assert again.sends == ()
 
 
 def test_absent_preferences_keep_their_value() -> None:
     state = after(
-        PreferencesRow(NOW, "s-1", {"push": False}, "Europe/Madrid", "es"), PreferencesRow(NOW, "s-1", {"email": True})
+        preferences_row(consent={"push": False}, time_zone="Europe/Madrid", locale="es"),
+        preferences_row(consent={"email": True}),
     )
     assert state.consent == {"push": False, "email": True}
     assert (state.time_zone, state.locale) == ("Europe/Madrid", "es")
 
 
 def test_purchases_give_recency_frequency_and_value() -> None:
-    bought = [EventRow(NOW, "s-1", "purchase", NOW - days * DAY_S, {"value": 10.0}) for days in (1, 9, 3)]
+    bought = [event_row("purchase", occurred_at=NOW - days * DAY_S, attributes={"value": 10.0}) for days in (1, 9, 3)]
     state = after(*bought)
     assert (state.purchases.count, state.purchases.value, state.purchases.last_at) == (3, 30.0, NOW - DAY_S)
     assert segment(state, NOW) == "repeat_buyer"
@@ -156,8 +140,8 @@ def test_rows_of_a_distant_date_take_no_place_of_today(
     rows: list[ShopperRow] = [decision(f"e-{number}", send_at=NOW + at) for number, at in enumerate(offsets)]
     far: list[ShopperRow] = [
         *(distant(number, day) for number, day in enumerate(days)),
-        EventRow(NOW + 40 * DAY_S, "s-1", "session", NOW),
-        PreferencesRow(NOW + 400 * DAY_S, "s-1", {"push": True}),
+        event_row(at=NOW + 40 * DAY_S, occurred_at=NOW),
+        preferences_row(at=NOW + 400 * DAY_S, consent={"push": True}),
     ]
     taken = after(*data.draw(st.permutations([*rows, *far]))).sends
     assert {send for send in taken if not send.event_id.startswith("far")} == set(after(*rows).sends)
@@ -171,8 +155,8 @@ def test_the_order_of_sends_does_not_matter(order: list[str]) -> None:
 
 
 def test_an_erased_shopper_keeps_nothing_not_even_when_last_seen() -> None:
-    late = EventRow(NOW + DAY_S, "s-1", "session", NOW)
-    assert after(decision(), late, ErasureRow(NOW, "erased:1", "key")) == ShopperState(erased=True, seen_at=NOW)
+    late = event_row(at=NOW + DAY_S, occurred_at=NOW)
+    assert after(decision(), late, erasure_row()) == ShopperState(erased=True, seen_at=NOW)
 
 
 def test_a_repeated_decision_takes_one_place() -> None:
@@ -180,7 +164,5 @@ def test_a_repeated_decision_takes_one_place() -> None:
 
 
 def test_a_state_survives_being_stored() -> None:
-    state = after(
-        decision(), EventRow(NOW, "s-1", "purchase", NOW, {"value": 3}), PreferencesRow(NOW, "s-1", {"sms": True})
-    )
+    state = after(decision(), event_row("purchase", attributes={"value": 3}), preferences_row(consent={"sms": True}))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=ShopperState) == state

@@ -9,8 +9,7 @@ import pytest
 import sqlalchemy
 
 from decision_service.learning.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable
-from decision_service.learning.registry.retention import DAYS_KEPT, LATEST_KEPT
-from decision_service.learning.registry.sql import SqlRegistry
+from decision_service.learning.registry.sql import DAYS_KEPT, LATEST_KEPT, SqlRegistry
 
 DAY_S = 86_400.0
 
@@ -135,7 +134,7 @@ def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
         SqlRegistry.open(url)
 
 
-def test_a_damaged_database_is_told_as_such(url: str, tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported_as_such(url: str, tmp_path: Path) -> None:
     (tmp_path / "models.sqlite").write_bytes(b"this is no database" * 100)
     with pytest.raises(RegistryUnavailable):
         SqlRegistry.open(url)

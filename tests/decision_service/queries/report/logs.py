@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from decision_service.state.shopper_keys import ShopperKey
+from policies.records.outcomes import OutcomeType
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
@@ -16,7 +17,6 @@ from policies.records.rows import (
     ErasureRow,
     EventRow,
     OutcomeRow,
-    OutcomeType,
     PolicyRecord,
     PreferencesRow,
     Row,
@@ -32,7 +32,7 @@ CHANNELS = ("push", "email")
 EVENTS = tuple(f"e-{number}" for number in range(6))
 HOURS = 3_600.0
 REASONS = ("policy", "lost_race", "no_eligible_action", "holdout", "degraded")
-TOLD: tuple[OutcomeType, ...] = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
+OUTCOMES: tuple[OutcomeType, ...] = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
 DEFAULTS = {"push": True, "email": False}
 
 times = st.integers(20, 28).map(lambda hour: hour * HOURS)
@@ -76,7 +76,7 @@ def decision(event_id: str, **changes: Any) -> DecisionRow:
     return DecisionRow(**values | changes)
 
 
-def held(event_id: str, reason: str, **changes: Any) -> DecisionRow:
+def hold(event_id: str, reason: str, **changes: Any) -> DecisionRow:
     """A hold; only one that lost the race for its place has a drawn send."""
     nothing: dict[str, Any] = dict.fromkeys(("message", "channel", "category", "delay_s", "drawn_trigger"))
     drawn = {} if reason == "lost_race" else nothing
@@ -93,7 +93,7 @@ def decisions(draw: st.DrawFn, event_id: str) -> DecisionRow:
         "arm": draw(st.sampled_from(["treatment", "holdout"])),
     }
     if draw(st.integers(0, 2)) == 0:
-        return held(event_id, draw(st.sampled_from(REASONS)), **common)
+        return hold(event_id, draw(st.sampled_from(REASONS)), **common)
     send_at = at + draw(st.sampled_from([0.0, HOURS, 3 * HOURS]))
     message, category = draw(st.sampled_from([("hint", "browse"), ("reminder", "cart")]))
     return decision(
@@ -120,10 +120,10 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
         kind = "event"
     match kind:
         case "outcome":
-            told: OutcomeType = draw(st.sampled_from(TOLD))
-            value = draw(st.integers(0, 500)) / 10 if told == "conversion" else 0.0
+            kind_of_outcome: OutcomeType = draw(st.sampled_from(OUTCOMES))
+            value = draw(st.integers(0, 500)) / 10 if kind_of_outcome == "conversion" else 0.0
             occurred_at = at + draw(st.sampled_from([0.0, 0.0, 2 * HOURS]))
-            return OutcomeRow(at, event_id, told, occurred_at, value, shopper_id=shopper, channel=channel)
+            return OutcomeRow(at, event_id, kind_of_outcome, occurred_at, value, shopper_id=shopper, channel=channel)
         case "gate":
             deliver = draw(st.booleans())
             reason = None if deliver else draw(st.sampled_from(["cap_channel", "expired"]))

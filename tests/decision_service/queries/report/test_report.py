@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_service.queries.report.grouping import GROUPINGS, By
-from decision_service.queries.report.report import Report, ReportTable
+from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from policies.records.rows import (
     ActivationRow,
@@ -24,11 +24,11 @@ from policies.records.rows import (
     Row,
 )
 from policies.sends import is_withdrawal, status_of
-from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, held, key_of, logs, times
+from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
 
 
-def reported(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
-    tally = Report(span or Span(), None if by is None else GROUPINGS[by], key_of)
+def make_report(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
+    tally = ReportCells(span or Span(), None if by is None else GROUPINGS[by], key_of)
     for position, row in enumerate(rows, start=1):
         tally.add(position, row)
     return tally.answer(max(row.at for row in rows))
@@ -42,13 +42,14 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
     sent = rows[number]
     assert isinstance(sent, DecisionRow)
     assert sent.send_at is not None
-    activated, send_at = False, sent.send_at
+    activated, send_at = not sent.deferred, sent.send_at
     for row in rows[number + 1 :]:
         mine = getattr(row, "event_id", None) == sent.event_id
-        if isinstance(row, CancellationRow) and mine:
-            return "cancelled"
         over = sent.window_ends_at is not None and row.at >= sent.window_ends_at
-        if isinstance(row, ActivationRow) and mine and (row.deliver or sent.deferred or not over):
+        counts_for_good = activated and over
+        if isinstance(row, CancellationRow) and mine and not counts_for_good:
+            return "cancelled"
+        if isinstance(row, ActivationRow) and mine and (row.deliver or not counts_for_good):
             if not row.deliver:
                 too_late = row.reason == "expired" and row.at - send_at > HOURS
                 return "expired" if too_late else "refused"
@@ -67,12 +68,12 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
             return "voided"
         if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
             return "voided"
-    if sent.deferred and not activated:
+    if not activated:
         return "expired" if now > sent.send_at + HOURS else "waiting"
     return None
 
 
-def recounted(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
+def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     """Count the decisions at some places of the log, each column by itself."""
     now = max(row.at for row in rows)
     decided = {number: row for number in numbers if isinstance(row := rows[number], DecisionRow)}
@@ -80,13 +81,13 @@ def recounted(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     stayed = {number: why_it_stayed(rows, number, now) for number in sends}
     left = [row for number, row in sends.items() if stayed[number] is None]
 
-    def told(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
+    def outcomes_of(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
         return [r for r in rows if isinstance(r, OutcomeRow) and r.event_id == sent.event_id and r.type in types]
 
-    clicked = [sent for sent in left if told(sent, "click")]
-    conversions = [outcome for sent in left for outcome in told(sent, "conversion")]
-    converted = [sent for sent in left if told(sent, "conversion")]
-    opted_out = [sent for sent in sends.values() if told(sent, "opt_out", "complaint")]
+    clicked = [sent for sent in left if outcomes_of(sent, "click")]
+    conversions = [outcome for sent in left for outcome in outcomes_of(sent, "conversion")]
+    converted = [sent for sent in left if outcomes_of(sent, "conversion")]
+    opted_out = [sent for sent in sends.values() if outcomes_of(sent, "opt_out", "complaint")]
     reasons = [row.hold_reason for row in decided.values() if row.send_at is None]
     kept = [why for why in stayed.values() if why is not None]
     revenue = sum(outcome.value for outcome in conversions)
@@ -125,7 +126,7 @@ def group_of(row: DecisionRow, by: By) -> Any:
 
 
 def key_about(row: Row) -> str | None:
-    """Give the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
+    """Return the key of the shopper whom a row is about, None when it is about none, or does not say about whom."""
     if isinstance(row, ErasureRow):
         return row.key
     shopper = getattr(row, "shopper_id", None)
@@ -154,16 +155,16 @@ def consenting(rows: Sequence[Row], key: str, channel: str, end: float) -> bool:
 )
 def test_a_report_equals_a_naive_recount(rows: list[Row], by: By, start: float | None, end: float | None) -> None:
     span = Span(float("-inf") if start is None else start, float("inf") if end is None else end)
-    report = reported(rows, by=by, span=span)
+    report = make_report(rows, by=by, span=span)
     within = [n for n, row in enumerate(rows) if isinstance(row, DecisionRow) and span.start <= row.at < span.end]
-    assert as_dict(report.total) == recounted(rows, within)
+    assert as_dict(report.total) == recount(rows, within)
     groups = {group_of(row, by) for n in within if isinstance(row := rows[n], DecisionRow)}
-    order = [told.group for told in report.rows]
+    order = [cell.group for cell in report.rows]
     assert set(order) == groups
     assert order == [*sorted(groups - {None}), *([None] if None in groups else [])]
-    for told in report.rows:
-        own = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == told.group]
-        assert {name: value for name, value in as_dict(told).items() if name != "group"} == recounted(rows, own)
+    for cell in report.rows:
+        members = [n for n in within if isinstance(row := rows[n], DecisionRow) and group_of(row, by) == cell.group]
+        assert {name: value for name, value in as_dict(cell).items() if name != "group"} == recount(rows, members)
 
     known = {key for row in rows if row.at < span.end and (key := key_about(row)) is not None}
     assert report.shoppers == len(known)
@@ -189,31 +190,37 @@ def as_dict(figures: Any) -> dict[str, Any]:
     return {name: getattr(figures, name) for name in figures.__struct_fields__}
 
 
+def concerns(row: Row, send: DecisionRow) -> bool:
+    """Say whether the life of a send may depend on a row: it names the send, or may be about all of its shopper's."""
+    of_shopper = isinstance(row, ErasureRow) or getattr(row, "shopper_id", None) == send.shopper_id
+    return getattr(row, "event_id", None) == send.event_id or (is_withdrawal(row) and of_shopper)
+
+
 @given(logs())
-def test_the_fate_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
+def test_the_status_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
     now = max(row.at for row in rows)
     for number, row in enumerate(rows):
         if isinstance(row, DecisionRow) and row.send_at is not None:
             later = [
-                (position, each)
-                for position, each in enumerate(rows, start=1)
-                if position > number + 1 and (getattr(each, "event_id", None) == row.event_id or is_withdrawal(each))
+                (position, later_row)
+                for position, later_row in enumerate(rows, start=1)
+                if position > number + 1 and concerns(later_row, row)
             ]
             known = status_of(row, later, now)
             stayed = why_it_stayed(rows, number, now)
-            assert known.status == (stayed or ("sent" if row.send_at <= now else "scheduled"))
-            assert known.has_left == (stayed is None)
+            assert known.status.name == (stayed or ("sent" if row.send_at <= now else "scheduled"))
+            assert known.status.counts_as_sent == (stayed is None)
 
 
 @given(logs(), st.data())
 def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: st.DataObject) -> None:
-    tally, cut = Report(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
+    tally, cut = ReportCells(Span(), GROUPINGS["channel"], key_of), data.draw(st.integers(0, len(rows)))
     for position, row in enumerate(rows[:cut], start=1):
         tally.add(position, row)
     tally.answer(0.0)
     for position, row in enumerate(rows[cut:], start=cut + 1):
         tally.add(position, row)
-    assert tally.answer(max(row.at for row in rows)) == reported(rows, by="channel")
+    assert tally.answer(max(row.at for row in rows)) == make_report(rows, by="channel")
 
 
 def click(event_id: str, at: float = 3 * HOURS) -> OutcomeRow:
@@ -233,7 +240,7 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
         OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 59.9, shopper_id="s-1", channel="push"),
         OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 0.2, shopper_id="s-1", channel="push"),
     ]
-    total = reported(rows).total
+    total = make_report(rows).total
     assert (total.sends, total.delivered, total.clicks, total.ctr) == (3, 1, 1, 1.0)
     assert (total.conversions, total.converted, total.conversion_rate) == (2, 1, 1.0)
     assert total.revenue == 60.1
@@ -243,13 +250,13 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
 
 def test_an_outcome_that_came_before_its_decision_counts() -> None:
     early = OutcomeRow(HOURS, "e", "click", HOURS)
-    assert reported([catalogue(), early, decision("e")]).total.clicks == 1
+    assert make_report([catalogue(), early, decision("e")]).total.clicks == 1
 
 
 def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
     opt_out = OutcomeRow(3 * HOURS, "one", "opt_out", 3 * HOURS, shopper_id="s-1", channel="push")
     rows: list[Row] = [catalogue(), decision("one"), decision("other", send_at=9 * HOURS), opt_out]
-    report = reported(rows)
+    report = make_report(rows)
     assert (report.total.opt_outs, report.total.opt_outs_per_1000_sends) == (1, 500.0)
     assert report.total.undelivered == {"voided": 1}
     assert report.opt_in_rate == {"push": 0.0, "email": 0.0}
@@ -262,15 +269,15 @@ def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back()
         PreferencesRow(HOURS, "erased:1", {"push": True}),
         ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
     ]
-    assert (reported(rows).shoppers, reported(rows).opt_in_rate["push"]) == (1, 0.0)
+    assert (make_report(rows).shoppers, make_report(rows).opt_in_rate["push"]) == (1, 0.0)
     back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
-    assert (reported(back).shoppers, reported(back).opt_in_rate["push"]) == (1, 0.0)
+    assert (make_report(back).shoppers, make_report(back).opt_in_rate["push"]) == (1, 0.0)
     willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
-    assert (reported(willing).shoppers, reported(willing).opt_in_rate["push"]) == (1, 1.0)
+    assert (make_report(willing).shoppers, make_report(willing).opt_in_rate["push"]) == (1, 1.0)
 
 
 def test_holds_are_counted_by_reason_and_a_lost_race_under_what_was_drawn() -> None:
-    report = reported([catalogue(), held("a", "lost_race"), held("b", "policy")], by="channel")
+    report = make_report([catalogue(), hold("a", "lost_race"), hold("b", "policy")], by="channel")
     assert [(row.group, row.decisions, row.holds) for row in report.rows] == [
         ("push", 1, {"lost_race": 1}),
         (None, 1, {"policy": 1}),

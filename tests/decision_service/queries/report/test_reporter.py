@@ -33,23 +33,24 @@ from simulators.shops.base import Arrival, Outcome
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
 from tests.decision_service.conftest import Start
-from tests.decision_service.queries.report.logs import HOURS, catalogue, decision, held
+from tests.decision_service.queries.report.logs import HOURS, catalogue, decision, hold
 from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
 SHOPPER_KEYS = ShopperKeys(b"secret")
 PURCHASES = [
-    Purchase(f"i{each}", f"s{each * 7 % 40}", NOW + each * 1_200.0, 10.0 + each % 30, "Lantern") for each in range(150)
+    Purchase(f"i{number}", f"s{number * 7 % 40}", NOW + number * 1_200.0, 10.0 + number % 30, "Lantern")
+    for number in range(150)
 ]
 
 
 class WatchedShop(RemoteShop):
-    """Keeps a book of what it told the service: the truth that reports are held against."""
+    """Keeps a book of it reports to the service: the truth that reports are held against."""
 
     def __init__(self, client: httpx2.Client) -> None:
         super().__init__(client)
-        self.told: list[Outcome] = []
+        self.reported: list[Outcome] = []
         self.arrived: dict[str, Arrival] = {}
 
     def limit(self, sends_per_week: int) -> None:
@@ -59,7 +60,7 @@ class WatchedShop(RemoteShop):
         assert self._client.put("/v1/catalog", json=document | {"caps": caps}).status_code == 200
 
     def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
-        self.told += outcomes
+        self.reported += outcomes
         super().record_outcomes(outcomes, now)
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
@@ -67,12 +68,12 @@ class WatchedShop(RemoteShop):
         return super().decide(arrivals)
 
 
-def true_figures(records: dict[str, DecisionOutcomes], told: Sequence[Outcome]) -> dict[str, Any]:
+def true_figures(records: dict[str, DecisionOutcomes], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Count what a run did, from the simulator's own book."""
     left = {event_id for event_id, record in records.items() if record.action is not None and record.delivered}
-    clicked = {each.event_id for each in told if each.type == "click"} & left
-    orders = [each.value for each in told if each.type == "conversion" and each.event_id in left]
-    out = {each.event_id for each in told if each.type == "opt_out" and each.event_id in records}
+    clicked = {outcome.event_id for outcome in outcomes if outcome.type == "click"} & left
+    orders = [outcome.value for outcome in outcomes if outcome.type == "conversion" and outcome.event_id in left]
+    out = {outcome.event_id for outcome in outcomes if outcome.type == "opt_out" and outcome.event_id in records}
     sends = sum(record.action is not None for record in records.values())
     return {
         "decisions": len(records),
@@ -109,9 +110,9 @@ def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx
         content: dict[str, Any] = answer.json()
         return content
 
-    told = shop.told
+    outcomes = shop.reported
     whole = report("channel")
-    truth = true_figures(records, told)
+    truth = true_figures(records, outcomes)
     assert {name: whole["total"][name] for name in truth} == truth
     assert truth["clicks"] > 0
     assert truth["opt_outs"] > 0
@@ -126,8 +127,8 @@ def check(shop: WatchedShop, records: dict[str, DecisionOutcomes], client: httpx
         rows = {row["group"]: row for row in report(by)["rows"]}
         assert rows.keys() == set(group_of.values())
         for group, row in rows.items():
-            own = {name: record for name, record in records.items() if group_of[name] == group}
-            expected = true_figures(own, told)
+            members = {name: record for name, record in records.items() if group_of[name] == group}
+            expected = true_figures(members, outcomes)
             assert {name: row[name] for name in expected} == expected, (by, group)
     bought = Counter(purchase.shopper for purchase in PURCHASES)
     assert whole["orders"] == len(PURCHASES)
@@ -152,7 +153,7 @@ async def test_a_report_does_not_depend_on_the_batches_it_is_read_in(
     rows: list[Row] = [catalogue()]
     for number in range(30):
         rows.append(decision(f"e-{number}", at=number * HOURS, send_at=number * HOURS))
-        rows.append(held(f"h-{number}", "policy", at=number * HOURS))
+        rows.append(hold(f"h-{number}", "policy", at=number * HOURS))
     log = log_of(tmp_path, rows)
     query = ReportQuery(by="hour")
     whole = await Reporter(log, SHOPPER_KEYS).report(query)
