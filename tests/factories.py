@@ -1,4 +1,4 @@
-"""Functions that build small examples for tests: a catalogue, a trigger, a request, a decision row."""
+"""Functions that build small examples for tests: a catalogue, a trigger, a request, rows of the log."""
 
 from __future__ import annotations
 
