@@ -16,7 +16,7 @@ from decision_service.api.application import Api
 _OF_THE_SERVER = {"content-length", "content-type"}
 """Headers that every HTTP server sends."""
 
-_LONGEST = 100_000
+_LONGEST = 20_000
 """Bytes of a content that is still compared with its schema."""
 
 
