@@ -62,7 +62,7 @@ def participle_functions(tree: ast.Module) -> Iterator[Offence]:
                 yield node.lineno, f"function {node.name} is named by a past participle"
 
 
-def told_identifiers(tree: ast.Module) -> Iterator[Offence]:
+def identifiers_that_tell(tree: ast.Module) -> Iterator[Offence]:
     """``told`` says neither what a value is nor where it comes from."""
     for node in ast.walk(tree):
         for name in identifiers(node):
@@ -103,7 +103,7 @@ def docstrings_that_give(tree: ast.Module) -> Iterator[Offence]:
 
 RULES: list[Callable[[ast.Module], Iterator[Offence]]] = [
     participle_functions,
-    told_identifiers,
+    identifiers_that_tell,
     vague_variables,
     docstrings_that_give,
 ]
@@ -128,10 +128,10 @@ def test_the_code_keeps_the_rule(rule: Callable[[ast.Module], Iterator[Offence]]
         (participle_functions, "def taken_back(): ...", "def degraded_row(): ..."),
         (participle_functions, "def seen(row): ...", "class C:\n    @property\n    def kept(self): ..."),
         (participle_functions, "@fixture(scope='module')\ndef served(): ...", "def is_kept(row): ..."),
-        (told_identifiers, "told = 1", "untold = 1"),
-        (told_identifiers, "def f(*, as_told): ...", "'told'"),
-        (told_identifiers, "class C:\n    def told(self): ...", "def tolerate(): ..."),
-        (told_identifiers, "f(told=1)", "f(thresholds=1)"),
+        (identifiers_that_tell, "told = 1", "untold = 1"),
+        (identifiers_that_tell, "def f(*, as_told): ...", "'told'"),
+        (identifiers_that_tell, "class C:\n    def told(self): ...", "def tolerate(): ..."),
+        (identifiers_that_tell, "f(told=1)", "f(thresholds=1)"),
         (vague_variables, "for each in rows: ...", "for row in rows: ..."),
         (vague_variables, "[each for each in rows]", "from hypothesis import given"),
         (vague_variables, "def f(own): ...", "own_rows = 1"),

@@ -27,10 +27,10 @@ def iso(at: float) -> str:
 
 def document() -> dict[str, Any]:
     """Short windows and long delays: some sends lie ahead while the windows of others have closed already."""
-    found = small_document(delays_s=[0, 14_400, 43_200])
+    catalogue = small_document(delays_s=[0, 14_400, 43_200])
     for channel in CHANNELS:
-        found["channels"][channel] |= {"attribution_window_s": 3_600, "cost": 0.5}
-    return found
+        catalogue["channels"][channel] |= {"attribution_window_s": 3_600, "cost": 0.5}
+    return catalogue
 
 
 async def live(service: Replica, seed: int, steps: int = 50) -> None:
@@ -53,14 +53,17 @@ async def live(service: Replica, seed: int, steps: int = 50) -> None:
     await service.post("/v1/clock", {"now": iso(NOW + 5 * DAY_S)})
 
 
-def learned(service: Replica, rows: list[tuple[int, Row]]) -> set[str]:
-    def related(event_ids: Any) -> dict[str, list[tuple[int, Row]]]:
-        return {name: [each for each in rows if getattr(each[1], "event_id", None) == name] for name in event_ids}
+def find_learned_sends(service: Replica, rows: list[tuple[int, Row]]) -> set[str]:
+    def find_events(event_ids: Any) -> dict[str, list[tuple[int, Row]]]:
+        return {
+            name: [(position, row) for position, row in rows if getattr(row, "event_id", None) == name]
+            for name in event_ids
+        }
 
-    attribution = Attribution(related)
-    found = {each.event_id for position, row in rows for each in attribution.advance(position, row)}
-    assert service.learner.progress.learned == len(found)
-    return found
+    attribution = Attribution(find_events)
+    sends = {interaction.event_id for position, row in rows for interaction in attribution.advance(position, row)}
+    assert service.learner.progress.learned == len(sends)
+    return sends
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,11 +72,11 @@ async def test_all_folds_agree_on_what_was_sent(replica: Start, seed: int) -> No
         await live(service, seed)
         parts = service.service
         rows = [(row.position, decode(row.body)) for row in parts.log.read(0, 10_000)]
-        counted = learned(service, rows)
+        counted = find_learned_sends(service, rows)
         sends = {row.event_id for _, row in rows if isinstance(row, DecisionRow) and row.is_delivered}
         assert 5 < len(counted) < len(sends)
-        told = {name: (await service.client.get(f"/v1/decisions/{name}")).json()["status"] for name in sends}
-        assert {name for name, status in told.items() if status == "sent"} == counted
+        statuses = {name: (await service.client.get(f"/v1/decisions/{name}")).json()["status"] for name in sends}
+        assert {name for name, status in statuses.items() if status == "sent"} == counted
         states = [(await parts.store.read(parts.shopper_keys.key(shopper_id))).state for shopper_id in SHOPPERS]
         assert {send.event_id for state in states for send in state.sends} == counted
         assert sum((await parts.store.spending()).values()) == 500_000 * len(counted)
