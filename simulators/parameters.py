@@ -133,7 +133,7 @@ STALENESS_HALF_LIFE_H = 15 * 24.0  # 15 days: Yancey and Settles (2020)
 ATTENTION_CLICK, ATTENTION_IGNORE, LEAST_ATTENTION = 0.05, 0.01, 0.3
 ATTENTION_RECOVERY_PER_H = 0.0012
 OUT_PER_OVERLOAD, MOST_OUT_OVERLOAD = 1.1, 3.0
-OUT_AT_NIGHT, NIGHT_LEVEL = 2.0, 0.35
+OUT_AT_NIGHT, NIGHT_PRESENCE = 2.0, 0.35
 OUT_IF_CLICKED = 0.3
 UNINSTALL_SHARE = 0.1
 """Probability of uninstalling the app, as a share of the opt-out probability; push and in-app end with the app."""

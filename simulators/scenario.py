@@ -139,7 +139,7 @@ class Scenario:
 
     @property
     def first_hour(self) -> int:
-        """Hour of the week at which the calendar starts; 0 is Monday midnight."""
+        """Hour of the week at which the calendar starts; 0 is Monday 00:00."""
         return (self.start - MONDAY) // 3_600 % 168
 
     def with_weeks(self, weeks: int) -> Scenario:

@@ -157,8 +157,8 @@ def _split(heading: str, labels: Sequence[str], axes: tuple[int, ...], compared:
     height = 3.6 if len(max(labels, key=len)) > 9 else 2.6
 
     def draw(ylabel: str, of: Callable[[Result, tuple[int, ...]], Numbers]) -> str:
-        groups = {name: _weekly(results, lambda result: of(result, axes)) for name, results in compared.items()}
-        return bars(groups, colours_of(list(compared)), labels, ylabel=ylabel, height=height)
+        estimates = {name: _weekly(results, lambda result: of(result, axes)) for name, results in compared.items()}
+        return bars(estimates, colours_of(list(compared)), labels, ylabel=ylabel, height=height)
 
     plots = [
         draw("share of sends", _share),

@@ -23,7 +23,7 @@ from simulators.world.world import World
 
 Progress = Callable[[int], None]
 Play = Callable[[World, int, Progress], Counts]
-"""Runs a contender in the world of a seed to the end of the calendar, and reports every hour that passes."""
+"""Runs a contender in the world of a seed to the end of the simulated period, and reports every hour that passes."""
 
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; beyond, the normal quantile is within 10 %.
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -45,9 +45,9 @@ class Result:
     Attributes
     ----------
     weekly
-        Expected incremental margin per shopper by week, (weeks,).
+        Expected incremental value per shopper by week, (weeks,).
     realised
-        Realised incremental margin per shopper over the run.
+        Realised incremental value per shopper over the run.
     reach
         Share of the consents at the start (or at joining) that still stand at the end.
     """
@@ -62,12 +62,12 @@ class Result:
 
     @property
     def value(self) -> float:
-        """Expected incremental margin per shopper over the run."""
+        """Expected incremental value per shopper over the run."""
         return float(self.weekly.sum())
 
     @property
     def last_weeks(self) -> float:
-        """Expected incremental margin per shopper over the last third of the weeks: four of twelve."""
+        """Expected incremental value per shopper over the last third of the weeks: four of twelve."""
         return float(self.weekly[-max(1, len(self.weekly) // 3) :].sum())
 
     @property
