@@ -54,8 +54,9 @@ class IncrementalValue:
             weekly=(margins.weekly_expected - without.weekly_expected) / len(world.population),
         )
 
+    @property
     def expected_per_shopper(self) -> float:
-        """Return the expected value per shopper over the run."""
+        """The expected value per shopper over the run."""
         return float(self.expected.mean())
 
 
@@ -68,4 +69,4 @@ def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -
 
 def regret(value: IncrementalValue, best: IncrementalValue) -> float:
     """Return the loss of a policy per shopper against another policy, usually the oracle, on the same seed."""
-    return best.expected_per_shopper() - value.expected_per_shopper()
+    return best.expected_per_shopper - value.expected_per_shopper
