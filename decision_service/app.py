@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from decision_service.catalogues.file import read_catalogue
-from decision_service.catalogues.versions import append_catalogue, catalogue_at_start, validate_catalogue
+from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
 from decision_service.commands.erasure import Erasure
@@ -79,7 +79,7 @@ class Service:
         facts = agree_on_facts(self.log, settings.clock, settings.seed)
         self.clock = clock = ServiceClock(settings.clock, self.log)
         from_file = read_catalogue(settings.catalog) if settings.catalog is not None else None
-        rulebook = catalogue_at_start(self.log, from_file, clock.now())
+        rulebook = rulebook_at_start(self.log, from_file, clock.now())
         self.shopper_keys = shopper_keys = ShopperKeys(facts.salt)
         self.store: StateStore = RedisStateStore.connect(settings.redis_url, facts.log_id)
         self.projector = Projector(self.store, self.log, shopper_keys)
@@ -158,7 +158,7 @@ class Service:
         Unavailable
             When not every replica serves it yet; soon they will.
         """
-        catalogue = await asyncio.to_thread(validate_catalogue, document)
+        catalogue = await asyncio.to_thread(check_catalogue, document)
         version = await asyncio.to_thread(append_catalogue, self.log, catalogue, self.clock.now(), "api")
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)

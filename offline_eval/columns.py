@@ -23,7 +23,7 @@ def to_floats(values: Any, column: str, first: int = 1) -> FloatArray:
     Raises
     ------
     BadData
-        Naming row and column of the first value that is no number.
+        Naming row and column of the first value that is not a number.
     """
     try:
         return np.asarray(values, dtype=np.float64)
@@ -36,7 +36,7 @@ def _find_bad_number(values: Any, column: str, first: int) -> BadData:
         try:
             float(value)
         except (TypeError, ValueError):
-            return BadData(column, f"is {value!r}, no number", row=first + place)
+            return BadData(column, f"is {value!r}, not a number", row=first + place)
     return BadData(column, "holds no numbers")
 
 
@@ -86,7 +86,7 @@ def check_range(column: FloatArray, name: str, low: float, high: float, rule: st
 
 
 def check_distribution(probabilities: FloatArray, column: str, row: RowLabel) -> None:
-    """Refuse values that are no probabilities, or do not sum to 1.
+    """Refuse values that are not probabilities, or do not sum to 1.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_distribution(probabilities: FloatArray, column: str, row: RowLabel) ->
         Naming row and column.
     """
     if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
-        raise BadData(column, "holds a value that is no probability", row)
+        raise BadData(column, "holds a value that is not a probability", row)
     total = float(probabilities.sum())
     if abs(total - 1.0) > TOLERANCE:
         raise BadData(column, f"sums to {total:.9g}, must sum to 1", row)

@@ -31,7 +31,7 @@ _MOST = 1_000
 
 
 class Groups:
-    """Totals by the values of one label; mergeable.
+    """Totals by the values of one label; two can be added.
 
     Parameters
     ----------

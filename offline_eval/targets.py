@@ -25,23 +25,24 @@ class Target(Protocol):
 
 
 def ask_target(target: Target, decision: LoggedDecision, row: int) -> FloatArray:
-    """Return a target's distribution (K,) for a decision, checked.
+    """Return a target's distribution (K,) for a decision after checking it.
 
     Raises
     ------
     BadData
-        When the answer is no distribution; naming row, event and column.
+        When the answer is not a distribution; the error names row, event and column.
     """
     label, column = f"row {row}, event {decision.event_id!r}", "target distribution"
-    wanted = target.distribution(decision)
-    if wanted.shape != (len(decision.actions),):
-        raise BadData(column, f"has the shape {wanted.shape} for {len(decision.actions)} eligible joint actions", label)
-    check_distribution(wanted, column, label)
-    return wanted
+    probabilities = target.distribution(decision)
+    if probabilities.shape != (len(decision.actions),):
+        problem = f"has the shape {probabilities.shape} for {len(decision.actions)} eligible joint actions"
+        raise BadData(column, problem, label)
+    check_distribution(probabilities, column, label)
+    return probabilities
 
 
 @dataclass(frozen=True)
-class LoggingTarget:
+class LoggedPolicyTarget:
     """The logging policy: its value is the mean reward."""
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
@@ -50,7 +51,7 @@ class LoggingTarget:
 
 @dataclass(frozen=True)
 class UniformTarget:
-    """The same probability for every eligible joint action, HOLD included."""
+    """The uniform distribution over the joint actions logged as eligible, HOLD among them."""
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
         return np.full(len(decision.actions), 1.0 / len(decision.actions))
@@ -58,9 +59,10 @@ class UniformTarget:
 
 @dataclass(frozen=True)
 class PolicyTarget:
-    """A policy of the package `policies`, on the service's log: it decides again under the logged mask.
+    """A policy of the package `policies`, on the service's log.
 
-    ``make`` returns the policy for a decision's catalogue version, because a model is compiled for one version.
+    The policy decides again, over the joint actions logged as eligible. ``make`` returns the policy for a decision's
+    catalogue version, because a model is compiled for one version.
     """
 
     make: Callable[[LoggedDecision], Policy]
@@ -76,7 +78,10 @@ class PolicyTarget:
 
 @dataclass(frozen=True)
 class TableTarget:
-    """Probabilities from a table: event id → joint action → probability; joint actions that are absent have 0."""
+    """Probabilities from a table: event id → joint action → probability.
+
+    Joint actions that are not in the table get probability 0.
+    """
 
     probabilities: Mapping[str, Mapping[str, float]]
 
@@ -118,13 +123,13 @@ class CallableTarget:
         Raises
         ------
         BadData
-            When the answer is no array of numbers; naming the event.
+            When the answer is not an array of numbers; the error names the event.
         """
         answer: Any = self.function(decision)
         try:
             return np.asarray(answer, dtype=np.float64)
         except (TypeError, ValueError):
-            problem = f"is {answer!r}, no array of probabilities"
+            problem = f"is {answer!r}, not an array of probabilities"
             raise BadData("target distribution", problem, f"event {decision.event_id!r}") from None
 
 

@@ -91,7 +91,7 @@ APP_CHANNELS = ("push", IN_APP)
 """Channels that end when the shopper uninstalls the app."""
 
 # Shoppers. Spreads are judgement (note, section 6) unless a source is given.
-CLICKER_SD = 0.6
+CLICK_LOGIT_SD = 0.6
 CHANNEL_TASTE_SD = 0.5
 TASTE_DIMENSIONS = 4
 TASTE_SD = 0.45**0.5

@@ -71,7 +71,7 @@ class Scenario:
     taste_flip_week
         The week after which every shopper likes the messages that they disliked before; None: never.
     weekly_shock
-        Standard deviation, in logits, of a weekly shock on each message category.
+        Standard deviation, in logits, of the random change that each message category has in each week.
     new_shoppers_per_week
         Shoppers who join each week, as a share of the shoppers at the start.
     report_lag_h

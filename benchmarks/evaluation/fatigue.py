@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from decision_service.cli.measurements import Measured
-from offline_eval.sequential.evaluation import SEQUENTIAL_ESTIMATORS, find_history
+from offline_eval.sequential.evaluation import SEQUENTIAL_ESTIMATORS, check_history
 from offline_eval.sequential.trajectories import Trajectories
 from simulators.envs.fatigue_small import FatigueSmall
 
@@ -22,7 +22,7 @@ def measure(repetitions: int, seed: int) -> list[Measured]:
         values["bandit_ips"].append(_bandit_ips(log))
         for estimator in SEQUENTIAL_ESTIMATORS:
             values[estimator.name].append(estimator.value(log, np.ones(log.shoppers)))
-        flagged += bool(find_history(log))
+        flagged += bool(check_history(log))
     truth = world.value(world.target())
     return [
         Measured("fatigue.truth.target", truth, unit="reward per decision"),

@@ -38,7 +38,7 @@ from offline_eval.diagnostics.verdict import Level
 from offline_eval.evaluation import Evaluation
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reward_models import LogModel
-from offline_eval.targets import LoggingTarget, PolicyTarget, Target, UniformTarget
+from offline_eval.targets import LoggedPolicyTarget, PolicyTarget, Target, UniformTarget
 from offline_eval.weighing import Weighing
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
@@ -235,7 +235,7 @@ def judge(weighed: WeighedLog) -> Judgement:
 def _targets() -> dict[str, Target]:
     plain, floored = rule_policy(epsilon=0.0), rule_policy(epsilon=0.2)
     return {
-        "logging": LoggingTarget(),
+        "logging": LoggedPolicyTarget(),
         "uniform": UniformTarget(),
         "rule": PolicyTarget(lambda decision: plain),
         "rule_with_floor": PolicyTarget(lambda decision: floored),

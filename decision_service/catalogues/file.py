@@ -1,4 +1,4 @@
-"""Catalogue files in YAML: read one, or name every mistake with its line."""
+"""Catalogue files in YAML: read a file, or name every mistake with its line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Lines = dict[str, int]
 
 
 class CatalogueFileError(ValueError):
-    """The file holds no valid catalogue. The text has one line per mistake: ``file:line: path: reason``."""
+    """The file does not hold a valid catalogue. The text has one line per mistake: ``file:line: path: reason``."""
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -25,7 +25,7 @@ def read_catalogue(path: Path) -> Catalogue:
     Raises
     ------
     CatalogueFileError
-        When the file cannot be read, is not YAML, or holds no valid catalogue.
+        When the file cannot be read, is not YAML, or does not hold a valid catalogue.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def parse_catalogue(text: str, name: str) -> Catalogue:
     Raises
     ------
     CatalogueFileError
-        When the text is not YAML or holds no valid catalogue.
+        When the text is not YAML or does not hold a valid catalogue.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -19,53 +19,59 @@ from policies.models.vw import BITS
 from policies.records.rows import CatalogueRow
 
 
-def latest_catalogue(log: EventLog) -> CatalogueRow | None:
-    """Return the version in force, or None in a new log."""
+def latest_catalogue_row(log: EventLog) -> CatalogueRow | None:
+    """Return the row of the version in force, or None in a new log."""
     stored = log.find_last(CatalogueRow.kind)
     row = stored.row if stored is not None else None
     return row if isinstance(row, CatalogueRow) else None
 
 
-def validate_catalogue(document: Mapping[str, Any]) -> Catalogue:
-    """Return the catalogue in a document that came over HTTP.
+def check_catalogue(document: Mapping[str, Any]) -> Catalogue:
+    """Check a document that came over HTTP, and return the catalogue that the document holds.
 
     Raises
     ------
     Invalid
-        When the document is no valid catalogue; names every mistake by its path.
+        When the document is not a valid catalogue; the error names every mistake by its path. A catalogue with two
+        features that share an index among the weights of a model is not valid either: both features would have one
+        weight, and a model could not learn them apart.
     """
     try:
         catalogue = Catalogue.from_document(document)
     except CatalogueError as error:
         errors = [FieldError(mistake.path, mistake.message) for mistake in error.mistakes]
-        raise Invalid(f"the catalogue has {len(errors)} mistakes; nothing was changed", errors) from None
-    if colliding := collisions(ActionSpace.of(catalogue), [], BITS):
-        raise Invalid.field("messages", f"{colliding} crossed features would share a weight: rename a message")
+        count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+        raise Invalid(f"the catalogue has {count}; nothing was changed", errors) from None
+    if colliding := collisions(ActionSpace.of(catalogue), shared=[], bits=BITS):
+        problem = f"{colliding} features would share a weight with another feature: rename a message"
+        raise Invalid.field("messages", problem)
     return catalogue
 
 
 def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Literal["file", "api"]) -> int:
     """Append a catalogue to the log unless it equals the latest version, and return its version."""
     while True:
-        latest = latest_catalogue(log)
+        latest = latest_catalogue_row(log)
         if latest is not None and Catalogue.from_document(latest.document) == catalogue:
             return latest.version
         row = CatalogueRow(at, (latest.version if latest else 0) + 1, catalogue.to_document(), source)
         (result,) = log.append([NewRow(row, catalogue_key(row.version))])
         if not isinstance(result, DuplicateKey):
             return row.version
+        # Another replica has taken this version number meanwhile: try again with the next number.
 
 
-def catalogue_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> Rulebook:
-    """Return the rulebook of the catalogue that a service starts with.
+def rulebook_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> Rulebook:
+    """Put the catalogue that a service starts with into force, and return its rulebook.
 
-    Without a file this is the latest catalogue in the log, or the example. A file that has changed since it was last
-    read comes into force as a new version. An unchanged file does not, so a catalogue put over HTTP stays in force.
+    Without a file, the catalogue is the latest one in the log, or the example in a new log. A file that has changed
+    since it was last read is appended to the log as a new version. An unchanged file is not appended, so a catalogue
+    that was put over HTTP stays in force.
     """
-    latest = latest_catalogue(log)
+    latest = latest_catalogue_row(log)
     if latest is None or (from_file is not None and from_file != _last_from_file(log)):
         append_catalogue(log, from_file if from_file is not None else example(), at, "file")
-        latest = latest_catalogue(log)
+        latest = latest_catalogue_row(log)
     if latest is None:
         raise LookupError("the log has lost its catalogue")
     return Rulebook.of(Catalogue.from_document(latest.document), latest.version)

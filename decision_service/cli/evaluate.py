@@ -31,7 +31,7 @@ from offline_eval.evaluation import Evaluation
 from offline_eval.question import Question
 from offline_eval.reports.html import format_number, render_page
 from offline_eval.reports.report import DAY, EvaluationReport, Group, ValueEstimate, to_json
-from offline_eval.sequential.evaluation import DRAWS as SEQUENTIAL_DRAWS
+from offline_eval.sequential.evaluation import RESAMPLES as SEQUENTIAL_DRAWS
 from offline_eval.sequential.evaluation import SequentialReport, evaluate_sequential
 
 DO_NOT_USE = 3

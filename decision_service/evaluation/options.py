@@ -23,7 +23,7 @@ from offline_eval.estimators.base import Limits
 from offline_eval.intervals.bootstrap import DRAWS
 from offline_eval.question import Question
 from offline_eval.reports.report import DAY
-from offline_eval.sequential.evaluation import DRAWS as SEQUENTIAL_DRAWS
+from offline_eval.sequential.evaluation import RESAMPLES as SEQUENTIAL_DRAWS
 from offline_eval.sequential.evaluation import SEQUENTIAL_ESTIMATORS
 
 MODELS = ("linear", "none")

@@ -12,7 +12,7 @@ from decision_service.learning.registry.sql import SqlRegistry
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.probabilities import read_probabilities
-from offline_eval.targets import CallableTarget, LoggingTarget, PolicyTarget, TableTarget, Target, UniformTarget
+from offline_eval.targets import CallableTarget, LoggedPolicyTarget, PolicyTarget, TableTarget, Target, UniformTarget
 from offline_eval.vw_target import VwTarget
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelMismatch, ModelSnapshot
@@ -24,7 +24,7 @@ from policies.models.registry import BASELINES
 KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
 
-_OF_ANY_LOG: dict[str, Target] = {"logging": LoggingTarget(), "uniform": UniformTarget()}
+_OF_ANY_LOG: dict[str, Target] = {"logging": LoggedPolicyTarget(), "uniform": UniformTarget()}
 """Targets that need no catalogue, so that they evaluate on foreign logs too."""
 
 
@@ -57,7 +57,7 @@ class Targets:
             case "version":
                 number, floor = _split_floor(rest)
                 version = self._version(number)
-                self.learned_at[name] = float(version.facts["at"])
+                self.learned_at[name] = float(version.metadata["at"])
                 return PolicyTarget(_compile_model(version, floor))
             case "table":
                 return TableTarget(read_probabilities(Path(rest)))

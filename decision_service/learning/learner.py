@@ -84,7 +84,7 @@ class Learner:
         """Read the saved state; change nothing where log or registry cannot be read."""
         latest, checkpoint = self._log.find_last(CatalogueRow.kind), self._registry.checkpoint()
         published = next(iter(self._registry.history(1)), Version(0, None, {}))
-        self._version, self._published = published.number, published.facts.get("steps", 0)
+        self._version, self._published = published.number, published.metadata.get("steps", 0)
         self._saved = checkpoint.position if checkpoint else None
         if latest is not None:
             self._space = _space(latest.row)
@@ -196,10 +196,10 @@ class Learner:
     def _save(self, *, publish: bool) -> None:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
-        version = self._proven_payload() if publish and self._has_news else None
-        if version is None and learning.position == (self._saved or 0):
+        model = self._proven_payload() if publish and self._has_news else None
+        if model is None and learning.position == (self._saved or 0):
             return
-        facts = {
+        metadata = {
             "at": learning.attribution.watermark,
             "learned": learning.learned,
             "steps": learning.steps,
@@ -207,13 +207,13 @@ class Learner:
         }
         checkpoint = Checkpoint(learning.position, learning.to_bytes())
         try:
-            self._version = self._registry.save(self._saved, checkpoint, version=version, facts=facts)
+            self._version = self._registry.save(self._saved, checkpoint, model=model, metadata=metadata)
         except CheckpointConflict as conflict:
             _logger.warning("starting again from another learner's work: %s", conflict)
             self._learning = self._load()
             return
         self._saved = learning.position
-        if version is not None:
+        if model is not None:
             self._published = learning.steps
 
     def _proven_payload(self) -> bytes | None:
@@ -244,7 +244,7 @@ class Learner:
         tokens = {token for context in contexts for values in shared_tokens(context).values() for token in values}
         colliding = collisions(space, sorted(tokens), BITS)
         if colliding:
-            raise ModelMismatch(f"{colliding} crossed features of the catalogue share a weight: rename a message")
+            raise ModelMismatch(f"{colliding} features share a weight with another feature: rename a message")
 
 
 def _expiry(row: ActivationRow) -> NewRow:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from decision_service.catalogues.versions import latest_catalogue
+from decision_service.catalogues.versions import latest_catalogue_row
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.periodic import PeriodicTask
@@ -89,7 +89,7 @@ class Serving:
 
     def _latest_rulebook(self) -> Rulebook:
         serving = self._serving.rulebook
-        row = latest_catalogue(self._log)
+        row = latest_catalogue_row(self._log)
         if row is None or row.version <= serving.version:
             return serving
         return Rulebook.of(Catalogue.from_document(row.document), row.version)

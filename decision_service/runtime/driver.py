@@ -84,7 +84,7 @@ class Driver:
         self._config = config
         self._settings = Settings.model_validate_json(config.settings)
         self._data = DataDirectory(self._settings.data_dir)
-        self._runtime = RuntimeDirectory(Path(config.runtime))
+        self._runtime = RuntimeDirectory(Path(config.runtime_directory))
         self._stop = StopRequest()
 
     def run(self) -> int:
@@ -110,9 +110,9 @@ class Driver:
     def clear(self) -> None:
         """Clear what this run leaves, if the supervisor was killed and cannot do so."""
         run = self._data.last_run()
-        if run is not None and run.runtime == self._config.runtime and not run.is_alive():
+        if run is not None and run.runtime == self._config.runtime_directory and not run.is_alive():
             leftovers.clear(self._data, run)
-            DirectoryLock(self._config.lock).erase_record()
+            DirectoryLock(self._config.lock_fd).erase_record()
 
     def _start(self, stack: ExitStack) -> tuple[EmbeddedRedis | None, RayCluster]:
         redis = self._start_redis(stack)
@@ -143,7 +143,7 @@ class Driver:
 
     def _send(self, message: DriverMessage) -> None:
         with suppress(BrokenPipeError):  # the supervisor was killed
-            os.write(self._config.messages, msgspec.json.encode(message) + b"\n")
+            os.write(self._config.messages_fd, msgspec.json.encode(message) + b"\n")
 
 
 def main() -> int:
@@ -165,7 +165,7 @@ def _read_config() -> tuple[DriverConfig, int]:
             raise SystemExit("the supervisor vanished")
         text += part
     config = msgspec.json.decode(text, type=DriverConfig)
-    for fd in (config.messages, config.lock):
+    for fd in (config.messages_fd, config.lock_fd):
         os.set_inheritable(fd, False)
     return config, _move_stdin()
 

@@ -1,4 +1,4 @@
-"""The driver process, seen from the supervisor: its configuration, its messages, and how to start and end it.
+"""The process that runs Ray (the driver): its configuration, its messages, and how the supervisor starts and ends it.
 
 The supervisor writes one :class:`DriverConfig` to the driver's standard input. The driver answers with messages,
 one line of JSON each, on an inherited file descriptor.
@@ -33,20 +33,20 @@ class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
         The settings as JSON.
     application
         ``module:function`` of the function that builds the Serve application from the settings.
-    runtime
-        Path of the run's directory of sockets.
+    runtime_directory
+        Path of the directory with this run's sockets.
     ports
         The ports to listen on.
-    messages, lock
+    messages_fd, lock_fd
         Inherited file descriptors: the pipe for the driver's messages, and the lock of the data directory.
     """
 
     settings: str
     application: str
-    runtime: str
+    runtime_directory: str
     ports: Ports
-    messages: int
-    lock: int
+    messages_fd: int
+    lock_fd: int
 
 
 class ProgressMessage(msgspec.Struct, frozen=True, tag="progress"):
@@ -74,7 +74,7 @@ class DriverProcess:
     Parameters
     ----------
     config
-        The driver's configuration. Its ``messages`` descriptor is closed here once the driver has inherited it.
+        The driver's configuration. Its ``messages_fd`` is closed here once the driver has inherited it.
     environ
         The complete environment of the process.
     data
@@ -90,11 +90,11 @@ class DriverProcess:
                 stderr=log,
                 env=environ,
                 cwd=data.path,  # Ray's workers can import from the directory in which Ray was started
-                pass_fds=(config.messages, config.lock),
+                pass_fds=(config.messages_fd, config.lock_fd),
                 start_new_session=True,
             )
-        os.close(config.messages)
-        with suppress(BrokenPipeError):  # the driver has died already; its messages end at once
+        os.close(config.messages_fd)
+        with suppress(BrokenPipeError):  # the driver has died already: reading its messages gives end-of-file
             self._write_stdin(msgspec.json.encode(config) + b"\n")
 
     @property
@@ -103,19 +103,19 @@ class DriverProcess:
         return self._process.pid
 
     def terminate(self) -> None:
-        """Ask the driver to stop."""
+        """Ask the driver to stop (SIGTERM), and return at once."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """Kill the driver at once."""
+        """Kill the driver (SIGKILL), and return at once."""
         self._process.kill()
 
     def wait(self) -> int:
-        """Wait for the driver's end, and return its exit code: negative when a signal ended it."""
+        """Wait until the driver has ended, and return its exit code: negative when a signal ended it."""
         return self._process.wait()
 
-    def end(self) -> None:
-        """Kill the driver if it still runs, and close its standard input."""
+    def kill_and_wait(self) -> None:
+        """Kill the driver if it still runs, wait until it has ended, and close its standard input."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -124,7 +124,8 @@ class DriverProcess:
                 self._process.stdin.close()
 
     def _write_stdin(self, text: bytes) -> None:
-        if self._process.stdin is not None:  # stays open: the end of its standard input makes the driver stop
+        # We do not close stdin: the driver stops when it closes.
+        if self._process.stdin is not None:
             self._process.stdin.write(text)
             self._process.stdin.flush()
 
@@ -137,7 +138,10 @@ def read_messages(reader: int) -> Iterator[DriverMessage]:
 
 
 def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -> dict[str, str]:
-    """Return the driver's environment: this process's own, Ray's settings, and the run's token."""
+    """Return the driver's environment: this process's environment, Ray's settings, and the run's token.
+
+    The driver's processes inherit the token, by which leftover processes are found (see `leftovers`).
+    """
     inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     ray_settings = ray_cluster.build_environment(runtime, ports)
     return inherited | _import_path(inherited) | ray_settings | {TOKEN_VARIABLE: run.token}
@@ -145,7 +149,9 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -
 
 def _import_path(inherited: dict[str, str]) -> dict[str, str]:
     root = str(Path(decision_service.__file__).parents[1])
+    # An installed package lies in site-packages ("purelib"), where the driver's Python finds it without help.
     if root == sysconfig.get_path("purelib"):
         return {}
-    paths = [root, *filter(None, [inherited.get("PYTHONPATH")])]  # a checkout: the driver imports the same files
+    # This service is running from a checkout: put it on the path, so that the driver imports the same files.
+    paths = [root, *filter(None, [inherited.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths)}

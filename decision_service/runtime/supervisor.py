@@ -90,7 +90,7 @@ class Supervisor:
             return self._supervise(lock, runtime, run, chosen)
         finally:
             if self._driver is not None:
-                self._driver.end()
+                self._driver.kill_and_wait()
             leftovers.clear(self._data, run)
             lock.erase_record()
             os.close(pinned)
@@ -114,10 +114,10 @@ class Supervisor:
         config = DriverConfig(
             settings=self._settings.model_dump_json(),
             application=self._application,
-            runtime=str(runtime.path),
+            runtime_directory=str(runtime.path),
             ports=chosen,
-            messages=writer,
-            lock=lock.fd,
+            messages_fd=writer,
+            lock_fd=lock.fd,
         )
         self._driver = DriverProcess(config, driver_process.build_environment(runtime, chosen, run), self._data)
         if self._stop_requested_at is not None:  # the signal came before there was a driver to forward it to

@@ -172,9 +172,9 @@ def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> Ho
 
 
 def _content(decision: Decision, action: JointAction, trigger: TriggerRecord) -> dict[str, object]:
-    contents = decision.rulebook.contents
+    templates = decision.rulebook.templates
     # Without a template the action would have been excluded as `no_content`.
-    template = cast(Template, contents.template(action.message, action.channel, decision.eligibility.locale))
+    template = cast(Template, templates.template(action.message, action.channel, decision.eligibility.locale))
     data = {"trigger": trigger.type, **trigger.attributes}
     return {**template.render(trigger.attributes), "data": data}
 

@@ -33,7 +33,7 @@ class CalibrationBin:
 
 
 class RewardCalibration:
-    """Mean reward against mean prediction of the logged joint actions, by bins of the prediction; mergeable.
+    """Mean reward against mean prediction of the logged joint actions, by bins of the prediction; two can be added.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class ServedFrequency:
 
 
 class ServedFrequencies:
-    """Compares served frequencies with logged propensities, from whole distributions; mergeable.
+    """Compares served frequencies with logged propensities, from whole distributions; two can be added.
 
     Where actions were drawn with the logged probabilities, the count of each joint action, and of each channel, differs
     from the sum of its propensities by chance alone. The first thousand joint actions have counters; all others are

@@ -23,7 +23,7 @@ _AT_ONCE = 2_048
 
 
 class HistoryCheck:
-    """Tests, while decisions are read, whether the reward of a send depends on the sends before it; mergeable.
+    """Tests, while decisions are read, whether the reward of a send depends on the sends before it; two can be added.
 
     Over all sends, the reward is regressed on the number of recent sends. A shopper's rewards resemble each other, and
     so do the shopper's numbers of recent sends, so the error is clustered by shopper. Memory grows with the shoppers,

@@ -10,7 +10,7 @@ from offline_eval.columns import FloatArray
 
 
 class Skewness:
-    """The expected skewness of centred rewards times weights; mergeable.
+    """The expected skewness of centred rewards times weights; two can be added.
 
     The skewness of the products in a sample can hide the problem: it is small exactly when no rare reward happened to
     have a large weight. So the skewness is computed from weights and rewards as if they were independent:

@@ -1,4 +1,4 @@
-"""The importance weights: how many rows count effectively, and how heavy the tail is."""
+"""The importance weights: how many rows count effectively, and how heavy the tail of the weights is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.skewness import Skewness
 
 _KEPT = 20_000
-"""So many of the largest weights are kept, enough for the tail of 40 million rows (3·√n)."""
+"""How many of the largest weights are kept: enough for the tail of 40 million rows (3·√n)."""
 
 _LEAST_TAIL = 25
-"""The fewest weights from which a tail and a step can be told apart."""
+"""The fewest weights from which a tail and a step can be told apart.
+
+A step is a jump between two levels of weights, as where the target favours some joint actions. Above a threshold below
+the step the weights look like a heavy tail; above a higher threshold they do not.
+"""
 
 _BEYOND_CHANCE = 3.0
-"""Standard errors; the fit is compared some five times."""
+"""By how many standard errors the shape must fall; high, because about five comparisons are made."""
 
 EDGES = 10.0 ** np.arange(-4, 6.25, 0.25)
 """Edges of the histogram of weights, four bins per decade."""
@@ -27,11 +31,12 @@ EDGES = 10.0 ** np.arange(-4, 6.25, 0.25)
 class WeightSummary:
     """A summary of the weights of a log.
 
-    ``effective_sample_size`` is (Σw)²/Σw², in rows. ``tail_index`` is the shape k of a generalised Pareto
-    distribution fitted to the largest weights: from .7 on means of weights are unreliable, from 1 on they do not
-    exist. ``skewness`` is the expected skewness of weighted rewards (see `Skewness`). ``histogram`` counts the weights
-    between `EDGES`, with the weights below and above in the first and the last bin; weights of 0 are counted in
-    ``zeros`` only.
+    ``effective_sample_size`` is (Σw)²/Σw², in rows. ``largest`` is the largest weight, and ``largest_share`` its share
+    of the sum of all weights; ``heaviest_share`` is the share of the 0.1 % of the rows with the largest weights (of at
+    least one row). ``tail_index`` is the shape of a generalised Pareto distribution fitted to the largest weights: from
+    .7 on means of weights are unreliable, from 1 on they do not exist. ``skewness`` is the expected skewness of
+    weighted rewards (see `Skewness`). ``histogram`` counts the weights between `EDGES`, with the weights below and
+    above in the first and the last bin; weights of 0 are counted in ``zeros`` only.
     """
 
     rows: int
@@ -47,7 +52,7 @@ class WeightSummary:
 
 
 class Weights:
-    """Sums up importance weights; mergeable.
+    """Sums up importance weights; two can be added.
 
     Examples
     --------
@@ -121,22 +126,24 @@ def _tail_index(descending: FloatArray, rows: int) -> float:
     """Return the shape of a generalised Pareto distribution fitted to the largest weights; 0 where there is no tail.
 
     A tail has the same shape above every threshold (Pickands 1975); a step between two levels of weights has not.
-    So the fit is repeated with half as many weights, a quarter, and so on, and a shape counts that is smaller than the
-    one before by more than chance.
+    So the fit is repeated with half as many weights, a quarter, and so on, and a clearly smaller shape replaces the
+    current one. A smaller difference may be chance: then the next shape is compared with the current one again.
     """
+    # The tail has min(n/5, 3·√n) weights: Vehtari, Simpson, Gelman, Yao, Gabry (2024), Pareto smoothed importance
+    # sampling.
     count = min(ceil(min(0.2 * rows, 3 * sqrt(rows))), len(descending) - 1)
     shape = _shape_above(descending, count)
     while shape > 0 and count >= 2 * _LEAST_TAIL:
         count //= 2
         fewer = _shape_above(descending, count)
-        # The shape's standard error is (1 + k)/√count (Smith 1987).
+        # The standard error of a shape is (1 + shape)/√count (Smith 1987).
         if shape - fewer > _BEYOND_CHANCE * (1 + shape) / sqrt(count):
             shape = fewer
     return shape
 
 
 def _shape_above(descending: FloatArray, count: int) -> float:
-    """Return the shape fitted to the largest ``count`` weights; 0 where they, or their distinct values, are too few."""
+    """Return the shape fitted to the largest ``count`` weights; 0 with fewer than 5 of them, or 5 distinct values."""
     if count < 5:
         return 0.0
     above = (descending[:count] - descending[count])[::-1]
@@ -145,16 +152,19 @@ def _shape_above(descending: FloatArray, count: int) -> float:
 
 
 def _pareto_shape(ascending: FloatArray) -> float:
-    """Return the shape by the method of Zhang, Stephens (2009), which Pareto smoothed importance sampling uses."""
+    """Return the shape by the method of Zhang, Stephens (2009), which Pareto smoothed importance sampling uses.
+
+    The method estimates θ = -shape ÷ scale by its posterior mean on a grid of values; each θ has one best shape.
+    """
     count = len(ascending)
-    candidates = 30 + int(sqrt(count))
-    spread = 1 - np.sqrt(candidates / (np.arange(1, candidates + 1) - 0.5))
+    grid_size = 30 + int(sqrt(count))
+    spread = 1 - np.sqrt(grid_size / (np.arange(1, grid_size + 1) - 0.5))
     quartile = ascending[int(count / 4 + 0.5) - 1]
-    scales = spread / (3 * quartile) + 1 / ascending[-1]
-    shapes = np.log1p(-scales[:, None] * ascending).mean(axis=1)
-    likelihoods = count * (np.log(-scales / shapes) - shapes - 1)
-    posterior = np.exp(likelihoods - likelihoods.max())
-    scale = float((scales * posterior).sum() / posterior.sum())
-    shape = float(np.log1p(-scale * ascending).mean())
-    # A weak prior towards .5, worth ten observations, steadies short tails.
+    thetas = spread / (3 * quartile) + 1 / ascending[-1]
+    shapes = np.log1p(-thetas[:, None] * ascending).mean(axis=1)
+    log_likelihoods = count * (np.log(-thetas / shapes) - shapes - 1)
+    posterior = np.exp(log_likelihoods - log_likelihoods.max())
+    theta = float((thetas * posterior).sum() / posterior.sum())
+    shape = float(np.log1p(-theta * ascending).mean())
+    # A weak prior towards .5, worth ten observations, stabilises the fit when few weights are in the tail.
     return (shape * count + 5) / (count + 10)

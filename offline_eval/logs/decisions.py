@@ -123,7 +123,7 @@ class LoggedDecision:
         Raises
         ------
         BadData
-            Naming row and column.
+            The error names row and column.
         """
         if len(self.probabilities) != len(self.actions):
             problem = f"has {len(self.probabilities)} values for {len(self.actions)} eligible joint actions"
@@ -144,7 +144,7 @@ class LoggedDecision:
         Raises
         ------
         BadData
-            Naming row and column.
+            The error names row and column.
         """
         # Relative, because the error of a small propensity is multiplied by a large weight.
         if not abs(logged - self.propensity) <= _ROUNDING * self.propensity:

@@ -2,13 +2,14 @@
 
 The fields that are read are ``EventId``, ``Timestamp``, ``_label_cost`` (= -reward), ``_label_Action`` (counted from
 1), ``a`` (ids of the eligible actions, in the order in which they were ranked), ``p`` (their probabilities in this
-order) and the features ``c``. The scalars of ``c`` are the context, with their namespaces before their names; joint
-actions are named by their ids. A decision that was never activated (``DeferredAction``, ``_skipLearn``) is left out; a
-log with decisions dropped at random (``pdrop``) is refused.
+order) and the features ``c``. The scalars of ``c`` are the context, named ``namespace.name``. Joint actions are named
+by their ids, 1 to K, as text. A line without ``Timestamp`` gets its line number as its time. A decision that was never
+activated (``DeferredAction``, ``_skipLearn``) is left out. A log with decisions dropped at random (``pdrop``) is
+refused.
 
 The export of this service has more fields, and is read back without loss: ``c._multi`` holds message, channel and
-delay, or HOLD; ``c.s`` holds the context of the trigger answered, without a prefix; ``shopper`` and ``labels`` are
-additions of this service. Without ``shopper`` all rows are independent.
+delay, or HOLD; ``c.s`` holds the context of the trigger answered, named without a namespace; ``shopper`` and ``labels``
+are additions of this service. Without ``shopper`` all rows are independent.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def is_dsjson(path: Path) -> bool:
-    """Return whether a file is dsjson, by its ending or by its first character.
+    """Return whether a file is dsjson, by its ending or by its first character after leading whitespace.
 
     Raises
     ------
     Unreadable
-        When the file is not there.
+        When the file cannot be read.
     """
     if path.suffix == ".dsjson":
         return True
@@ -56,11 +57,11 @@ def read_dsjson(path: Path) -> Iterator[LoggedDecision]:
     Raises
     ------
     Unreadable
-        When the file is not there.
+        When the file cannot be read.
     BadData
-        When a line is no decision; naming row (its line) and column.
+        When a line is not a decision; the error names the line and the column.
     NoData
-        When there is no decision.
+        When the file holds no decision.
     """
     is_empty = True
     try:
@@ -80,7 +81,7 @@ def _read(line: bytes, row: int) -> LoggedDecision | None:
     try:
         event = _decoder.decode(line)
     except msgspec.DecodeError as error:
-        raise BadData("(all)", f"is no JSON object: {error}", row) from None
+        raise BadData("(all)", f"is not a JSON object: {error}", row) from None
     if event.get("DeferredAction") or event.get("_skipLearn"):
         return None
     for name in ("_label_cost", "_label_Action", "a", "p"):
@@ -97,16 +98,21 @@ def _read(line: bytes, row: int) -> LoggedDecision | None:
 def _decision(event: Mapping[str, Any], line: str, row: int) -> LoggedDecision:
     ids = _ids(event, row)
     if (dropped := _number(event.get("pdrop", 0), "pdrop", row)) != 0:
-        raise BadData("pdrop", f"is {dropped:g}: the log was thinned out, and its rows do not stand for all", row)
+        problem = "decisions were dropped at random, and the rows that are left do not represent all decisions"
+        raise BadData("pdrop", f"is {dropped:g}: {problem}", row)
     features = _object(event.get("c", {}), "c", row)
     exported = _exported_actions(features, len(ids))
     event_id = event.get("EventId") or row
+    if exported is not None:
+        shared, actions = _object(features.get("s"), "c.s", row), exported
+    else:
+        shared, actions = features, tuple(map(str, range(1, len(ids) + 1)))
     return LoggedDecision(
         event_id=str(event_id),
         shopper_id=str(event.get("shopper") or event_id),
         at=_at(event.get("Timestamp"), row),
-        context=dict(_scalars(features if exported is None else _object(features.get("s"), "c.s", row))),
-        actions=exported or tuple(map(str, range(1, len(ids) + 1))),
+        context=dict(_scalars(shared)),
+        actions=actions,
         probabilities=_by_id(ids, event["p"], row),
         drawn=event["_label_Action"] - 1,
         reward=-_number(event["_label_cost"], "_label_cost", row),
@@ -117,14 +123,14 @@ def _decision(event: Mapping[str, Any], line: str, row: int) -> LoggedDecision:
 
 
 def _ids(event: Mapping[str, Any], row: int) -> list[int]:
-    """Return the ids of the eligible actions as they were ranked; the chosen one is among them."""
+    """Return the ids of the eligible actions in the order of their ranks; the chosen action is among them."""
     ids, probabilities, chosen = event["a"], event["p"], event["_label_Action"]
     if (
         not isinstance(ids, list)
         or not all(type(number) is int for number in ids)
         or set(ids) != {*range(1, len(ids) + 1)}
     ):
-        raise BadData("a", "is no list of the action ids 1 to K", row)
+        raise BadData("a", "is not a list of the action ids 1 to K", row)
     if not isinstance(probabilities, list) or len(ids) != len(probabilities):
         problem = f"has {len(probabilities)} values" if isinstance(probabilities, list) else f"is {probabilities!r}"
         raise BadData("p", f"{problem} for {len(ids)} actions", row)
@@ -143,18 +149,18 @@ def _exported_actions(features: Mapping[str, Any], count: int) -> tuple[Action, 
 
 
 def _exported_action(features: Any) -> Action | None:
-    if features == _features(HOLD):
+    if features == _action_features(HOLD):
         return HOLD
     try:
         action = JointAction(features["message"], features["channel"], int(features["delay_s"]))
     except (KeyError, TypeError, ValueError):
         return None
-    return action if features == _features(action) else None
+    return action if features == _action_features(action) else None
 
 
 def _object(value: Any, column: str, row: int) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise BadData(column, f"is {value!r}, no object", row)
+        raise BadData(column, f"is {value!r}, not an object", row)
     return value
 
 
@@ -163,28 +169,29 @@ def _by_id(ids: list[int], probabilities: list[Any], row: int) -> np.ndarray:
     for action, probability in zip(ids, probabilities, strict=True):
         by_id[action - 1] = _number(probability, "p", row)
     total = by_id.sum()
-    # Writers of float32 round each probability by some 1e-7; divided by the sum, the weights are exact.
+    # Writers of float32 round each probability by some 1e-7: dividing by the sum restores exact probabilities.
     return by_id / total if _EXACT < abs(total - 1) < _FLOAT32 else by_id
 
 
 def _number(value: Any, column: str, row: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadData(column, f"is {value!r}, no number", row)
+        raise BadData(column, f"is {value!r}, not a number", row)
     return float(value)
 
 
 def _at(text: Any, row: int) -> float:
+    """Return the time in epoch seconds; the number of the row where the time is missing, which keeps the order."""
     if text is None:
         return float(row)
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError):
-        raise BadData("Timestamp", f"is {text!r}, no time", row) from None
+        raise BadData("Timestamp", f"is {text!r}, not a time", row) from None
 
 
 def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Yield the shared features without nesting; namespaces that begin with _ (``_multi``) are not shared."""
+    """Yield the shared features, named ``namespace.name``; namespaces that begin with _ (``_multi``) are not shared."""
     for name, value in node.items():
         if name.startswith("_"):
             continue
@@ -195,7 +202,10 @@ def _scalars(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, S
 
 
 def write_dsjson(path: Path, decisions: Iterable[LoggedDecision]) -> int:
-    """Write one decision per line; return their number. A decision that was read from dsjson keeps its line."""
+    """Write one decision per line, and return the number of decisions.
+
+    A decision that was read from dsjson is written back as the original line.
+    """
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for decision in decisions:
@@ -217,11 +227,14 @@ def _event(decision: LoggedDecision) -> dict[str, Any]:
         "labels": dict(decision.labels),
         "a": list(range(1, len(decision.actions) + 1)),
         "p": decision.probabilities.tolist(),
-        "c": {"s": dict(context_of(decision)), "_multi": [{"a": _features(action)} for action in decision.actions]},
+        "c": {
+            "s": dict(context_of(decision)),
+            "_multi": [{"a": _action_features(action)} for action in decision.actions],
+        },
     }
 
 
-def _features(action: JointAction | str) -> dict[str, str]:
+def _action_features(action: JointAction | str) -> dict[str, str]:
     if isinstance(action, JointAction):
         return {name: str(value) for name, value in action._asdict().items()}
     return {"action": action}

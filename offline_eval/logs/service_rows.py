@@ -32,7 +32,7 @@ def check_row(row: DecisionRow, rulebook: Rulebook) -> None:
     Raises
     ------
     BadData
-        Naming event and column.
+        The error names event and column.
     """
     space, label = rulebook.space, row_label(row)
     if not row.triggers:
@@ -54,7 +54,7 @@ def decode_decision(row: DecisionRow, rulebook: Rulebook, reward: float) -> Logg
     Raises
     ------
     BadData
-        When no decision can have written the row; naming event and column.
+        When no decision can have written the row; the error names event and column.
     """
     space, label = rulebook.space, row_label(row)
     verdicts = _unpack(row, "verdicts", np.uint8)

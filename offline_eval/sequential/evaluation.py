@@ -18,7 +18,8 @@ from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
 
-DRAWS = 200
+RESAMPLES = 200
+"""Resamples of the bootstrap, where a caller asks for no other number."""
 
 
 class SequentialEstimator(Protocol):
@@ -26,8 +27,8 @@ class SequentialEstimator(Protocol):
 
     name: str
 
-    def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
+    def value(self, trajectories: Trajectories, copies: FloatArray) -> float:
+        """Return the reward per decision; shopper i counts ``copies[i]`` times (N,)."""
         ...
 
 
@@ -49,19 +50,23 @@ class SequentialReport:
 
 
 def evaluate_sequential(
-    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = DRAWS, seed: int = 0
+    trajectories: Trajectories, *, alpha: float = 0.05, draws: int = RESAMPLES, seed: int = 0
 ) -> SequentialReport:
     """Evaluate a target along trajectories.
 
     Parameters
     ----------
-    draws, seed
-        Of the bootstrap by shopper; every draw estimates the state ratios and Q again.
+    alpha
+        The intervals of the values hold the truth with probability 1 - ``alpha``.
+    draws
+        Number of resamples of the bootstrap by shopper. The state ratios and Q are estimated again in every resample.
+    seed
+        Decides the resamples.
 
     Raises
     ------
     NotAvailable
-        When there are too few draws.
+        When ``draws`` is below 2.
     """
     check_draws(draws)
     ones = np.ones(trajectories.shoppers)
@@ -70,79 +75,87 @@ def evaluate_sequential(
         ValueEstimate(
             estimator.name,
             estimator.value(trajectories, ones),
-            *percentiles([estimator.value(trajectories, times) for times in resamples], alpha),
+            *percentiles([estimator.value(trajectories, copies) for copies in resamples], alpha),
         )
         for estimator in SEQUENTIAL_ESTIMATORS
     ]
     convergence = check_fit(trajectories)
     findings = [
-        *find_history(trajectories),
-        *find_within_channel(trajectories),
-        *_find_poor_fit(convergence),
+        *check_history(trajectories),
+        *check_within_channel(trajectories),
+        *_check_convergence(convergence),
     ]
     return SequentialReport(estimates, convergence, findings)
 
 
-def find_history(trajectories: Trajectories) -> list[Finding]:
-    """Return a finding against bandit estimates where the target would change the states, and thereby its value.
+def check_history(trajectories: Trajectories) -> list[Finding]:
+    """Return a warning about estimates that treat decisions as independent, where these estimates are wrong.
 
-    Weighted rewards are compared with and without the ratio of states. The error comes from a bootstrap of shoppers,
-    because the ratios are estimates too.
+    Such (bandit) estimates are wrong where the target would lead shoppers into other states than the logging policy
+    did, and the rewards of these states differ. The mean weighted reward is compared with and without the ratios of the
+    states. The standard error of this difference comes from a bootstrap of shoppers: the ratios are estimated from the
+    same log, and an error formula for given weights would leave out the error of the ratios.
     """
     change = _change_by_states(trajectories, np.ones(trajectories.shoppers))
     resamples = _draw_resamples(trajectories.shoppers, 50, 0)
-    error = float(np.std([_change_by_states(trajectories, times) for times in resamples], ddof=1))
+    error = float(np.std([_change_by_states(trajectories, copies) for copies in resamples], ddof=1))
     if abs(change) <= DOUBTFUL_Z * error:
         return []
-    share = change / float((trajectories.weight * trajectories.reward).mean())
+    mean = float((trajectories.weight * trajectories.reward).mean())
+    size = f"{change / abs(mean):+.0%}" if mean else f"{change:+.4g}"
     text = (
-        f"the target would bring about other states than the log's, which changes its value by {share:+.0%}: "
-        "bandit estimates do not see that, read state-marginal and fqe"
+        f"the target would lead shoppers into other states than the log's, which changes its value by {size}: "
+        "bandit estimates do not see that; read state-marginal and fqe"
     )
     return [Finding(Level.do_not_use, "history", text)]
 
 
-def find_within_channel(trajectories: Trajectories) -> list[Finding]:
-    """Return a finding against sequential estimates where the target's messages and delays change its value.
+def check_within_channel(trajectories: Trajectories) -> list[Finding]:
+    """Return a warning about sequential estimates where the target's messages and delays change its value.
 
-    Weighted rewards are compared by the whole joint action and by its channel; the error is clustered by shopper. Three
-    standard errors are hardly chance, as everywhere in the verdict. The level is caution at most, because the verdict
-    is about bandit estimates too, and they are not wrong.
+    The mean reward weighted by the whole joint action is compared with the mean reward weighted by its channel only.
+    The standard error of the difference is clustered by shopper. More than three standard errors are unlikely by
+    chance, as everywhere in the verdict. The level is caution at most: the verdict is also about bandit estimates, and
+    bandit estimates use the weights of whole joint actions.
     """
-    channel, joint, count = trajectories.weight, trajectories.joint_weight, trajectories.shoppers
-    if joint is None or count < 2:  # one shopper has no standard error
+    channel_weight, joint_weight = trajectories.weight, trajectories.joint_weight
+    count = trajectories.shoppers
+    if joint_weight is None or count < 2:  # one shopper has no standard error
         return []
-    changes = np.where(np.isclose(joint, channel), 0.0, joint - channel) * trajectories.reward
+    # Where the target keeps the log's messages, both weights are equal up to rounding. The rounding must become 0,
+    # because its standard error is as small as the rounding itself, and would make it look significant.
+    is_equal = np.isclose(joint_weight, channel_weight)
+    changes = np.where(is_equal, 0.0, joint_weight - channel_weight) * trajectories.reward
     change = float(changes.mean())
     residuals = np.bincount(trajectories.shopper, weights=changes - change)
     error = sqrt(float(residuals @ residuals) * count / (count - 1)) / len(trajectories)
     if abs(standard_errors(change, error)) <= DOUBTFUL_Z:
         return []
     text = (
-        f"the target's messages or delays within a channel are others than the log's, which changes its value by "
-        f"{change:+.4g} ± {error:.2g}: sequential estimates do not see that, weights of whole joint actions do"
+        f"the target's messages or delays within a channel differ from the log's, which changes its value by "
+        f"{change:+.4g} ± {error:.2g}: sequential estimates do not see that; weights of whole joint actions do"
     )
     return [Finding(Level.caution, "within_channel", text)]
 
 
-def _change_by_states(trajectories: Trajectories, times: FloatArray) -> float:
-    """Return the change of the value by the ratios of states."""
-    counts = times[trajectories.shopper]
-    changes = (marginal_ratios(trajectories, times) - 1) * trajectories.weight * trajectories.reward
-    return float((counts * changes).sum() / counts.sum())
+def _change_by_states(trajectories: Trajectories, copies: FloatArray) -> float:
+    """Return how much the state ratios change the value; shopper i counts ``copies[i]`` times (N,)."""
+    row_copies = copies[trajectories.shopper]
+    changes = (marginal_ratios(trajectories, copies) - 1) * trajectories.weight * trajectories.reward
+    return float((row_copies * changes).sum() / row_copies.sum())
 
 
 def _draw_resamples(count: int, draws: int, seed: int) -> list[FloatArray]:
-    """Draw shoppers with replacement; return how often each was drawn (N,)."""
+    """Draw shoppers with replacement; return for each resample how often each shopper was drawn (N,)."""
     random = np.random.Generator(np.random.Philox(seed))
     return [np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64) for _ in range(draws)]
 
 
-def _find_poor_fit(convergence: Convergence) -> Sequence[Finding]:
+def _check_convergence(convergence: Convergence) -> Sequence[Finding]:
     if convergence.is_sound:
         return []
     text = (
-        f"the fitted Q is not to be believed: its residual is {convergence.residual_z:+.1f} standard errors, "
-        f"and {convergence.rare:.1%} of the target's choices were hardly ever seen"
+        f"the fitted Q cannot be trusted: its residual is {convergence.residual_z:+.1f} standard errors, "
+        f"and {convergence.rare:.1%} of the target's choices are rare in the log"
     )
     return [Finding(Level.caution, "fqe", text)]

@@ -22,8 +22,8 @@ class FittedQ:
     value of the next row. One backward sweep computes Q exactly, and the horizon ends where trajectories end. (FQE over
     an infinite horizon doubled its values, because it bootstraps past this end.) An action that was never logged at a
     step and state gets its mean reward in this state over all steps, plus the mean future reward. The variance is
-    small, but the value is right only where the state holds all of the past that matters, and where the log has tried
-    the actions: see `check_fit`.
+    small, but the value is correct only if the state contains everything in the past that matters, and if the log has
+    tried the actions: see `check_fit`.
 
     References
     ----------
@@ -32,17 +32,17 @@ class FittedQ:
 
     name = "fqe"
 
-    def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
-        values, _ = _sweep(trajectories, times[trajectories.shopper])
+    def value(self, trajectories: Trajectories, copies: FloatArray) -> float:
+        """Return the reward per decision; shopper i counts ``copies[i]`` times (N,)."""
+        row_copies = copies[trajectories.shopper]
+        values, _ = _sweep(trajectories, row_copies)
         starts = trajectories.step == 0
-        counts = times[trajectories.shopper]
-        return float((counts * values * starts).sum() / counts.sum())
+        return float((row_copies * values * starts).sum() / row_copies.sum())
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """Whether a fitted Q can be believed.
+    """Whether a fitted Q can be trusted.
 
     ``residual_z`` is the Bellman residual of one half of the shoppers under the fit of the other half, weighted to the
     states of the target, in standard errors: beyond ±3 the fit has not converged to the target's value. ``rare`` is
@@ -73,39 +73,44 @@ def check_fit(trajectories: Trajectories) -> Convergence:
     return Convergence(float(residuals.mean()) / error if error > 0 else 0.0, _rare_share(trajectories))
 
 
-def _sweep(trajectories: Trajectories, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sweep backward; return the target's value of each row (n,), and Q of its logged action (n,)."""
+def _sweep(trajectories: Trajectories, row_copies: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sweep backward; return the target's value of each row (n,), and Q of its logged action (n,).
+
+    Row j counts ``row_copies[j]`` times (n,).
+    """
     values, chosen = np.zeros(len(trajectories)), np.zeros(len(trajectories))
-    following, immediate = trajectories.following(), _immediate_rewards(trajectories, counts)
+    following, immediate = trajectories.following(), _immediate_rewards(trajectories, row_copies)
     for step in range(trajectories.steps - 1, -1, -1):
         places = np.flatnonzero(trajectories.step == step)
-        after, size = following[places], counts[places]
+        after, copies = following[places], row_copies[places]
         to_come = np.where(after >= 0, values[after], 0.0)
         outcome = trajectories.reward[places] + to_come
-        rows, sums = _sum_cells(trajectories, places, size, outcome)
-        usual = float(size @ to_come) / max(float(size.sum()), 1e-300)
-        table = np.where(rows > 0, sums / np.maximum(rows, 1e-300), immediate + usual)
+        counts, sums = _sum_cells(trajectories, places, copies, outcome)
+        usual = float(copies @ to_come) / max(float(copies.sum()), 1e-300)
+        table = np.where(counts > 0, sums / np.maximum(counts, 1e-300), immediate + usual)
         state = trajectories.state[places]
         values[places] = (trajectories.target[places] * table[state]).sum(axis=1)
         chosen[places] = table[state, trajectories.action[places]]
     return values, chosen
 
 
-def _immediate_rewards(trajectories: Trajectories, counts: FloatArray) -> FloatArray:
+def _immediate_rewards(trajectories: Trajectories, row_copies: FloatArray) -> FloatArray:
     """Return the mean reward of each state and action over all steps (S, K); of the action where a cell is empty."""
-    rows, sums = _sum_cells(trajectories, np.arange(len(trajectories)), counts, trajectories.reward)
-    by_action = sums.sum(axis=0) / np.maximum(rows.sum(axis=0), 1e-300)
-    return np.where(rows > 0, sums / np.maximum(rows, 1e-300), by_action)
+    counts, sums = _sum_cells(trajectories, np.arange(len(trajectories)), row_copies, trajectories.reward)
+    by_action = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1e-300)
+    return np.where(counts > 0, sums / np.maximum(counts, 1e-300), by_action)
 
 
 def _sum_cells(
-    trajectories: Trajectories, places: IntArray, size: FloatArray, outcome: FloatArray
+    trajectories: Trajectories, places: IntArray, copies: FloatArray, outcome: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the number of rows and the total outcome by state and action, each (S, K)."""
+    """Return the number of rows, each with its copies, and their total outcome by state and action, each (S, K)."""
     shape, cells = (trajectories.states, trajectories.actions), _cells(trajectories, places)
-    totals = [np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]) for weights in (size, size * outcome)]
-    rows, sums = (np.asarray(total, dtype=np.float64).reshape(shape) for total in totals)
-    return rows, sums
+    counts, sums = (
+        np.bincount(cells, weights=weights, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+        for weights in (copies, copies * outcome)
+    )
+    return counts, sums
 
 
 def _cells(trajectories: Trajectories, places: IntArray) -> IntArray:

@@ -28,22 +28,23 @@ class PerDecision:
         self.name = "sn-pdis" if normalised else "pdis"
         self._normalised = normalised
 
-    def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
-        counts = times[trajectories.shopper]
+    def value(self, trajectories: Trajectories, copies: FloatArray) -> float:
+        """Return the reward per decision; shopper i counts ``copies[i]`` times (N,)."""
+        row_copies = copies[trajectories.shopper]
         products = cumulate_weights(trajectories)
         if self._normalised:
-            size = np.bincount(trajectories.step, weights=counts)
-            mass = np.bincount(trajectories.step, weights=counts * products)
+            counts = np.bincount(trajectories.step, weights=row_copies)
+            sums = np.bincount(trajectories.step, weights=row_copies * products)
             # A step where all products are 0 says nothing, and keeps the weight 0.
-            products = products * np.divide(size, mass, out=np.zeros_like(mass), where=mass > 0)[trajectories.step]
-        return float((counts * products * trajectories.reward).sum() / counts.sum())
+            products = products * np.divide(counts, sums, out=np.zeros_like(sums), where=sums > 0)[trajectories.step]
+        return float((row_copies * products * trajectories.reward).sum() / row_copies.sum())
 
 
 def cumulate_weights(trajectories: Trajectories) -> FloatArray:
     """Return the product of the weights up to each row (n,)."""
     products = trajectories.weight.copy()
     for step in range(1, trajectories.steps):
-        places = np.flatnonzero(trajectories.step == step)
-        products[places] *= products[places - 1]
+        rows = np.flatnonzero(trajectories.step == step)
+        # Trajectories are sorted by shopper and step: the row before is the previous decision of the same shopper.
+        products[rows] *= products[rows - 1]
     return products

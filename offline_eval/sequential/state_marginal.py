@@ -12,9 +12,9 @@ class StateMarginal:
     """State-marginal importance sampling: the weight of one decision, times the ratio of its state.
 
     The ratio of a state at a step is the target's probability of being in this state, divided by the logging policy's.
-    Ratios are estimated forward: the ratio of a state is the mean of ratio times weight over the rows that led to this
-    state. The variance does not grow with the product of all weights. The value is right where the state holds all of
-    the past that matters.
+    Ratios are estimated step by step from the first decision: the ratio of a state at a step is the mean, over the rows
+    in this state at this step, of (ratio × weight) of the shopper's previous row. The variance does not grow with the
+    product of all weights. The value is correct only if the state contains everything in the past that matters.
 
     References
     ----------
@@ -24,22 +24,27 @@ class StateMarginal:
 
     name = "state-marginal"
 
-    def value(self, trajectories: Trajectories, times: FloatArray) -> float:
-        """Return the reward per decision, with each shopper counted ``times`` (N,) over."""
-        counts = times[trajectories.shopper]
-        weights = marginal_ratios(trajectories, times) * trajectories.weight
-        return float((counts * weights * trajectories.reward).sum() / counts.sum())
+    def value(self, trajectories: Trajectories, copies: FloatArray) -> float:
+        """Return the reward per decision; shopper i counts ``copies[i]`` times (N,)."""
+        row_copies = copies[trajectories.shopper]
+        weights = marginal_ratios(trajectories, copies) * trajectories.weight
+        return float((row_copies * weights * trajectories.reward).sum() / row_copies.sum())
 
 
-def marginal_ratios(trajectories: Trajectories, times: FloatArray) -> FloatArray:
-    """Return the ratio of each row (n,): the target's probability of its state and step ÷ the logging policy's."""
-    counts, weight = times[trajectories.shopper], trajectories.weight
+def marginal_ratios(trajectories: Trajectories, copies: FloatArray) -> FloatArray:
+    """Return the ratio of each row's state (n,): the target's probability ÷ the logging policy's probability.
+
+    Both are probabilities of the state at the row's step. Shopper i counts ``copies[i]`` times (N,).
+    """
+    row_copies, weight = copies[trajectories.shopper], trajectories.weight
     ratios = np.ones(len(trajectories))
     for step in range(1, trajectories.steps):
-        places = np.flatnonzero(trajectories.step == step)
-        state, size = trajectories.state[places], counts[places]
-        arrived = ratios[places - 1] * weight[places - 1]
-        mass = np.bincount(state, weights=size * arrived, minlength=trajectories.states)
-        rows = np.bincount(state, weights=size, minlength=trajectories.states)
-        ratios[places] = np.divide(mass, rows, out=np.zeros_like(mass), where=rows > 0)[state]
+        rows = np.flatnonzero(trajectories.step == step)
+        state = trajectories.state[rows]
+        # Trajectories are sorted by shopper and step: the row before is the previous decision of the same shopper.
+        previous = ratios[rows - 1] * weight[rows - 1]
+        weighted_sums = np.bincount(state, weights=row_copies[rows] * previous, minlength=trajectories.states)
+        weighted_counts = np.bincount(state, weights=row_copies[rows], minlength=trajectories.states)
+        means = np.divide(weighted_sums, weighted_counts, out=np.zeros_like(weighted_sums), where=weighted_counts > 0)
+        ratios[rows] = means[state]
     return ratios

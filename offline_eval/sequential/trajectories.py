@@ -1,4 +1,4 @@
-"""Trajectories: each shopper's decisions in order, with a state that holds the history."""
+"""Trajectories: each shopper's decisions in order, with a state that summarises the history."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ class Trajectories:
         """Make the trajectories of a log: the state is the number of recent sends, the action the channel or HOLD.
 
         Weights are weights of channels (see `slots`): the value is the value of the target's channels with the logging
-        policy's messages and delays. `joint_weight` holds the weights of whole joint actions. All is held in memory,
-        some 100 bytes per decision.
+        policy's messages and delays. `joint_weight` holds the weights of whole joint actions. All rows are held in
+        memory, about 100 bytes per decision.
 
         Raises
         ------
         BadData
-            Naming row, counted from 1 in the order of the log, and column.
+            The error names the row, counted from 1 in the order of the log, and the column.
         NotAvailable
             When a decision does not hold the number of recent sends: all decisions would have the same state.
         """
@@ -125,13 +125,13 @@ class Trajectories:
         for row, decision in enumerate(decisions, start=1):
             decision.check(row)
             labels = [_channel(action) for action in decision.actions]
-            wanted = ask_target(target, decision, row)
-            targets.append(_sum_by_label(labels, wanted, codes))
+            probabilities = ask_target(target, decision, row)
+            targets.append(_sum_by_label(labels, probabilities, codes))
             logged = _sum_by_label(labels, decision.probabilities, codes)
             drawn = codes[labels[decision.drawn]]
             state = _state(decision, row)
             shopper = names.setdefault(decision.shopper_id, len(names))
-            joint = wanted[decision.drawn] / decision.propensity
+            joint = probabilities[decision.drawn] / decision.propensity
             rows.append((shopper, state, drawn, decision.reward, min(1.0, logged[drawn]), joint))
         return cls._in_order(rows, targets, len(codes))
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from policies.arrays import BoolArray, ByteArray, FloatArray
 from policies.catalogue.action_space import ActionSpace, JointAction
-from policies.catalogue.contents import Contents
 from policies.catalogue.document import Cap, Catalogue
+from policies.catalogue.template_table import TemplateTable
 from policies.records.rows import QuietHours
 
 _CACHED_MASKS = 4_096
@@ -25,13 +25,13 @@ class Rulebook:
     version: int
     catalogue: Catalogue
     space: ActionSpace
-    contents: Contents
+    templates: TemplateTable
     _content_masks: dict[tuple[str, frozenset[str]], BoolArray | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, catalogue: Catalogue, version: int) -> Rulebook:
         """Prepare a catalogue."""
-        return cls(version, catalogue, ActionSpace.of(catalogue), Contents.of(catalogue))
+        return cls(version, catalogue, ActionSpace.of(catalogue), TemplateTable.of(catalogue))
 
     @cached_property
     def candidates(self) -> dict[str, ByteArray]:
@@ -61,7 +61,8 @@ class Rulebook:
     def without_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
         """Return which messages lack, on which channels, a template that these attributes can fill.
 
-        Shape (messages, channels, 1); None when nothing is lacking.
+        Shape (messages, channels, 1); None when nothing is lacking. ``attribute_names`` are the names of the attributes
+        that are not blank.
         """
         key = (locale, attribute_names)
         if key in self._content_masks:
@@ -75,7 +76,7 @@ class Rulebook:
         lacking = np.zeros(self.space.shape[:2], dtype=np.bool_)
         for message, channel in self.space.pairs:
             names = self.space.messages[message], self.space.channels[channel]
-            lacking[message, channel] = not self.contents.available(*names, locale, attribute_names)
+            lacking[message, channel] = not self.templates.is_available(*names, locale, attribute_names)
         return lacking[:, :, None] if lacking.any() else None
 
     @cached_property

@@ -30,7 +30,7 @@ class Population:
         Rate of visits that no message caused, per hour of mean presence.
     shift_h
         The number of hours that the shopper lives later than the average, float64.
-    clicker, irritability, tolerance
+    click_logit, irritability, tolerance
         Logits added to every click, factor on the probability of opting out, tolerated weighted sends per week.
     channel_taste, taste
         Logits by channel, (N, C); taste for kinds of messages, (N, 4).
@@ -46,7 +46,7 @@ class Population:
 
     visits_per_hour: Float32Array
     shift_h: FloatArray
-    clicker: Float32Array
+    click_logit: Float32Array
     irritability: Float32Array
     tolerance: Float32Array
     channel_taste: Float32Array
@@ -70,7 +70,7 @@ class Population:
         return cls(
             visits_per_hour=(rates * scenario.visits_per_week / 168.0).astype(np.float32),
             shift_h=shift,
-            clicker=_draw_normals(random, parameters.CLICKER_SD, shoppers),
+            click_logit=_draw_normals(random, parameters.CLICK_LOGIT_SD, shoppers),
             irritability=_draw_log_normals(
                 random, np.log(scenario.irritability), parameters.IRRITABILITY_LOG_SD, shoppers
             ),

@@ -25,12 +25,12 @@ class Margins:
         Counts over the run.
     """
 
-    def __init__(self, shoppers: int, weeks: int) -> None:
-        self.realised = np.zeros(shoppers)
-        self.expected = np.zeros(shoppers)
+    def __init__(self, count: int, weeks: int) -> None:
+        self.realised = np.zeros(count)
+        self.expected = np.zeros(count)
         self.weekly_realised = np.zeros(weeks)
         self.weekly_expected = np.zeros(weeks)
-        self.attributed = np.zeros(shoppers)
+        self.attributed = np.zeros(count)
         self.orders = 0
         self.attributed_orders = 0
         self.sends = 0

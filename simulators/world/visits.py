@@ -1,4 +1,4 @@
-"""Visits without a message: the products that shoppers look at, the carts they leave, and their orders."""
+"""Visits that no message caused: the products that shoppers look at, the carts they leave, and their orders."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def test_a_column_that_is_missing_is_named(column: str) -> None:
 @pytest.mark.parametrize(
     ("column", "values", "complaint"),
     [
-        ("reward", [1, "x", 0], "row 2, column reward: is 'x', no number"),
-        ("reward", [1, 0, [1]], "row 3, column reward: is [1], no number"),
+        ("reward", [1, "x", 0], "row 2, column reward: is 'x', not a number"),
+        ("reward", [1, 0, [1]], "row 3, column reward: is [1], not a number"),
         ("propensity", 0.5, "column propensity: has the shape (), must hold one value per row"),
         ("propensity", [[0.5]] * 3, "column propensity: has the shape (3, 1), must hold one value per row"),
         ("shoppers", ["ann", None, "bob"], "row 2, column shoppers: is empty"),

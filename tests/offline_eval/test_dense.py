@@ -75,7 +75,7 @@ def test_predictions_for_other_joint_actions_are_refused() -> None:
 
 
 def test_a_dense_value_that_is_no_number_is_named_by_its_row() -> None:
-    with pytest.raises(BadData, match="row 5, column reward: is 'x', no number"):
+    with pytest.raises(BadData, match="row 5, column reward: is 'x', not a number"):
         dense(reward=np.array([1, 0, 1, 0, "x", 1, 0], dtype=object))
 
 
@@ -85,9 +85,9 @@ def test_a_dense_value_that_is_no_number_is_named_by_its_row() -> None:
         ("action", 3, "is 3, must be at least 0 and below 3"),
         ("action", -1, "is -1, must be at least 0 and below 3"),
         ("target", [0.9, 0.9, 0.9], "sums to 2.7, must sum to 1"),
-        ("target", [1.5, -0.25, -0.25], "holds a value that is no probability"),
-        ("target", [np.nan, 0.5, 0.5], "holds a value that is no probability"),
-        ("target", [np.inf, 0.5, 0.5], "holds a value that is no probability"),
+        ("target", [1.5, -0.25, -0.25], "holds a value that is not a probability"),
+        ("target", [np.nan, 0.5, 0.5], "holds a value that is not a probability"),
+        ("target", [np.inf, 0.5, 0.5], "holds a value that is not a probability"),
     ],
 )
 def test_bad_actions_and_distributions_are_named(column: str, change: object, complaint: str) -> None:

@@ -1,7 +1,7 @@
-"""The registry port: one checkpoint of the learner, and numbered model versions.
+"""The interface of the registry: one checkpoint of the learner, and numbered model versions.
 
 The registry is a store apart from the log, so that writing a long checkpoint never holds the log's lock. While the
-registry is away, versions stay as they are and learning waits; decisions go on with the version that is served.
+registry cannot be reached, no version is published and learning waits; decisions go on with the version that is served.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class RegistryUnavailable(Exception):
 
 
 class CheckpointConflict(Exception):
-    """Another learner has written a checkpoint meanwhile: this one must start again from it."""
+    """Another learner has written a checkpoint meanwhile: this learner must start again from that checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,24 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Version:
-    """A published model: its number, its bytes (None once pruned, or not asked for) and facts about it."""
+    """A published model version.
+
+    Attributes
+    ----------
+    number
+        1 for the first version.
+    payload
+        The bytes of the model; None when they have been pruned, or were not asked for.
+    metadata
+        JSON values that describe the version, such as ``at``, its time in the log.
+    has_payload
+        Whether the registry has the bytes.
+    """
 
     number: int
     payload: bytes | None
-    facts: Mapping[str, Any]
-    kept: bool = True
-    """Whether the registry has the bytes."""
+    metadata: Mapping[str, Any]
+    has_payload: bool = True
 
 
 class Registry(Protocol):
@@ -50,12 +61,23 @@ class Registry(Protocol):
         expected: Checkpoint | int | None,
         checkpoint: Checkpoint,
         *,
-        version: bytes | None,
-        facts: Mapping[str, Any],
+        model: bytes | None,
+        metadata: Mapping[str, Any],
     ) -> int:
-        """Replace the ``expected`` checkpoint and publish a version with it, or neither.
+        """In one transaction: replace the checkpoint and, unless ``model`` is None, publish it.
 
         Returns the number of the latest version.
+
+        Parameters
+        ----------
+        expected
+            The checkpoint that must be stored now: its position, or the whole checkpoint; None when none is stored yet.
+        checkpoint
+            The checkpoint to store.
+        model
+            The bytes of the version to publish.
+        metadata
+            Describes the version, and is not used when ``model`` is None.
 
         Raises
         ------
@@ -63,7 +85,8 @@ class Registry(Protocol):
             When another checkpoint is stored: at another position or, where ``expected`` is a whole checkpoint and
             not only its position, with other bytes.
         ValueError
-            When the facts about a version lack ``at``, its time in the log: by it versions are kept or pruned.
+            When a model is to be published and ``metadata["at"]``, its time in the log, is missing or not finite: this
+            time decides which versions keep their bytes.
         """
         ...
 
@@ -86,7 +109,7 @@ class Registry(Protocol):
         ...
 
     def first_containing(self, position: int) -> int | None:
-        """Return the number of the first version that contains the log up to this position, None for none."""
+        """Return the number of the first version that has learned from all rows up to this position, None for none."""
         ...
 
     def close(self) -> None:

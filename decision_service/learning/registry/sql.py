@@ -14,12 +14,14 @@ from decision_service.database.engine import DatabaseUnavailable, errors, open_e
 from decision_service.database.migrations import SchemaMismatch, upgrade
 from decision_service.learning.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable, Version
 from decision_service.learning.registry.schema import checkpoint as checkpoints
-from decision_service.learning.registry.schema import kept, versions
+from decision_service.learning.registry.schema import has_payload, versions
 
 _LATEST = select(func.max(versions.c.number))
-_KEPT = select(versions.c.number, versions.c.at).where(kept).order_by(versions.c.number)
-_FORGET = update(versions).where(versions.c.number == bindparam("pruned")).values(payload=None)
-_HISTORY = select(versions.c.number, versions.c.facts, kept.label("kept")).order_by(versions.c.number.desc())
+_KEPT = select(versions.c.number, versions.c.at).where(has_payload).order_by(versions.c.number)
+_DELETE_PAYLOAD = update(versions).where(versions.c.number == bindparam("pruned")).values(payload=None)
+_HISTORY = select(versions.c.number, versions.c.facts, has_payload.label("has_payload")).order_by(
+    versions.c.number.desc()
+)
 
 LATEST_KEPT = 50
 """How many of the latest versions keep their bytes."""
@@ -59,7 +61,8 @@ class SqlRegistry:
     """The learner's checkpoint and the model versions.
 
     The payloads of the last `LATEST_KEPT` versions, and of the last version of each UTC day for `DAYS_KEPT` days, are
-    kept; the facts about a version are always kept. Days are days of the log's watermark, so a simulation prunes alike.
+    kept; the metadata of a version is always kept. Days are days of the log's watermark, so a simulation with its own
+    clock prunes in the same way.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -95,18 +98,18 @@ class SqlRegistry:
         expected: Checkpoint | int | None,
         checkpoint: Checkpoint,
         *,
-        version: bytes | None,
-        facts: Mapping[str, Any],
+        model: bytes | None,
+        metadata: Mapping[str, Any],
     ) -> int:
-        """Replace the checkpoint and publish a version in one transaction, by compare-and-swap."""
-        if version is not None and not isfinite(facts.get("at", nan)):
-            raise ValueError("facts.at is missing or not finite: the time of a version decides how long it is kept")
+        """Replace the checkpoint and publish the model in one transaction, by compare-and-swap."""
+        if model is not None and not isfinite(metadata.get("at", nan)):
+            raise ValueError("metadata.at is missing or not finite: this time decides which versions keep their bytes")
         with _registry_errors(), write(self._engine) as connection:
             _swap(connection, expected, checkpoint)
             number = _latest(connection)
-            if version is None:
+            if model is None:
                 return number
-            _publish(connection, number + 1, checkpoint.position, version, facts)
+            _publish(connection, number + 1, checkpoint.position, model, metadata)
             return number + 1
 
     def latest(self) -> int:
@@ -121,16 +124,16 @@ class SqlRegistry:
             row = connection.execute(query).first()
         if row is None:
             raise KeyError(f"there is no model version {number}")
-        return Version(number, row.payload, json.loads(row.facts), kept=row.payload is not None)
+        return Version(number, row.payload, json.loads(row.facts), has_payload=row.payload is not None)
 
     def history(self, limit: int) -> list[Version]:
         """Return the latest versions without their payloads, the latest first."""
         with self._reading() as connection:
             rows = connection.execute(_HISTORY.limit(limit)).all()
-        return [Version(row.number, None, json.loads(row.facts), kept=bool(row.kept)) for row in rows]
+        return [Version(row.number, None, json.loads(row.facts), has_payload=bool(row.has_payload)) for row in rows]
 
     def first_containing(self, position: int) -> int | None:
-        """Return the number of the first version that contains the log up to this position, None for none."""
+        """Return the number of the first version that has learned from all rows up to this position, None for none."""
         query = select(versions.c.number).where(versions.c.position >= position)
         with self._reading() as connection:
             return connection.execute(query.order_by(versions.c.position, versions.c.number).limit(1)).scalar()
@@ -161,15 +164,19 @@ def _latest(connection: Connection) -> int:
     return int(connection.execute(_LATEST).scalar() or 0)
 
 
-def _publish(connection: Connection, number: int, position: int, payload: bytes, facts: Mapping[str, Any]) -> None:
+def _publish(connection: Connection, number: int, position: int, model: bytes, metadata: Mapping[str, Any]) -> None:
     connection.execute(
         insert(versions).values(
-            number=number, position=position, at=facts["at"], facts=json.dumps(dict(facts)), payload=payload
+            number=number,
+            position=position,
+            at=metadata["at"],
+            facts=json.dumps(dict(metadata)),
+            payload=model,
         )
     )
     pruned = find_prunable([Published(*row) for row in connection.execute(_KEPT)])
     if pruned:
-        connection.execute(_FORGET, [{"pruned": number} for number in pruned])
+        connection.execute(_DELETE_PAYLOAD, [{"pruned": number} for number in pruned])
 
 
 @contextmanager

@@ -142,14 +142,14 @@ def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
     Raises
     ------
     Unreadable
-        When the file is no exported log.
+        When the file is not an exported log.
     BadData
-        When a column is missing or of another type, or a decision cannot be read; naming row and column.
+        When a column is missing or of another type, or a decision cannot be read; the error names row and column.
     NoData
         When there is no such decision.
     """
     if not is_log(path):
-        raise Unreadable(f"{path.name}: is no log exported by this service (format {FORMAT})")
+        raise Unreadable(f"{path.name}: is not a log exported by this service (format {FORMAT})")
     with translate_errors(path):
         file = pyarrow.parquet.ParquetFile(path)
         _check_schema(file.schema_arrow)

@@ -65,7 +65,7 @@ class TableLayout:
         known = (*SCALARS, SHOPPER, EVENT, UNSUPPORTED, *self.labels)
         for name in self.columns:
             if name not in known:
-                raise NotAvailable(f"{name!r} is no column of ours to map; known are {', '.join(known)}")
+                raise NotAvailable(f"{name!r} is not a column of plain tables; known are {', '.join(known)}")
 
     def source(self, name: str) -> str:
         """Return the table's name of a column."""
@@ -85,9 +85,9 @@ def read_batches(path: Path, layout: TableLayout | None = None) -> Iterator[Logg
     Raises
     ------
     Unreadable
-        When the file is not there, or is no such table.
+        When the file is not there, or is not such a table.
     BadData
-        When a column is missing, or a value is not allowed; naming row, counted from 1, and column.
+        When a column is missing, or a value is not allowed; the error names row, counted from 1, and column.
     NoData
         When there are no rows.
     """
@@ -169,7 +169,7 @@ def check_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
     Raises
     ------
     BadData
-        Naming the column.
+        The error names the column.
     """
     for name in wanted:
         if name not in names:
@@ -213,13 +213,13 @@ def _as_float(column: Any) -> Any:
 
 
 def _find_bad_number(column: Any, name: str, first: int) -> BadData:
-    """Return the error that names the first value that is no number."""
+    """Return the error that names the first value that is not a number."""
     for place, value in enumerate(column.to_pylist()):
         try:
             _as_float(pyarrow.array([value]))
         except _NOT_A_NUMBER:
-            return BadData(name, "is empty" if value == "" else f"is {value!r}, no number", row=first + place)
-    return BadData(name, f"holds {column.type}, no numbers")
+            return BadData(name, "is empty" if value == "" else f"is {value!r}, not a number", row=first + place)
+    return BadData(name, f"holds {column.type}, not numbers")
 
 
 def _codes(column: Any, codes: dict[Any, int], name: str, first: int) -> Labels:

@@ -23,7 +23,7 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
     Raises
     ------
     Unreadable, BadData
-        When the file is no such table.
+        When the file is not such a table.
     """
     table = _read(path)
     by_event: dict[str, dict[str, float]] = {}
@@ -35,7 +35,7 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
         try:
             number = float(probability)
         except (TypeError, ValueError):
-            raise BadData("probability", f"is {probability!r}, no number", row) from None
+            raise BadData("probability", f"is {probability!r}, not a number", row) from None
         if not 0 <= number <= 1:
             raise BadData("probability", f"is {number:g}, must be at least 0 and at most 1", row)
         by_action = by_event.setdefault(str(event_id), {})

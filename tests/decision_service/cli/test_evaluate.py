@@ -181,7 +181,7 @@ def test_values_beyond_all_numbers_are_null_in_json(tmp_path: Path) -> None:
         ("propensity", "1.5", "row 2, column propensity: is 1.5"),
         ("propensity", "nan", "row 2, column propensity: is nan"),
         ("propensity", "", "row 2, column propensity: is empty"),
-        ("propensity", "often", "row 2, column propensity: is 'often', no number"),
+        ("propensity", "often", "row 2, column propensity: is 'often', not a number"),
         ("target_propensity", "-0.5", "row 2, column target_propensity: is -0.5"),
         ("reward", "inf", "row 2, column reward: is inf"),
         ("shopper", "", "row 2, column shopper: is empty"),
@@ -236,7 +236,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, complaint: str) 
         (["--against", "rule"], "a plain table knows one other policy only"),
         (["--columns", "reward"], "--columns is a list of ours=theirs"),
         (["--by", "channel"], "column channel: is missing"),
-        (["--columns", "shoper=shopper"], "'shoper' is no column of ours to map; known are reward"),
+        (["--columns", "shoper=shopper"], "'shoper' is not a column of plain tables; known are reward"),
         (
             ["--target", "uniform"],
             "rows.csv is a plain table, which holds the target's probabilities: leave out --target",

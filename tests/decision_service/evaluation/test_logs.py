@@ -162,16 +162,16 @@ def write_events(file: Path, *changes: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"c": None}, "row 2, column c: is None, no object"),
-        ({"c": [1]}, "row 2, column c: is [1], no object"),
-        ({"a": ["x", 1]}, "row 2, column a: is no list of the action ids 1 to K"),
-        ({"a": [1, 1]}, "row 2, column a: is no list of the action ids 1 to K"),
+        ({"c": None}, "row 2, column c: is None, not an object"),
+        ({"c": [1]}, "row 2, column c: is [1], not an object"),
+        ({"a": ["x", 1]}, "row 2, column a: is not a list of the action ids 1 to K"),
+        ({"a": [1, 1]}, "row 2, column a: is not a list of the action ids 1 to K"),
         ({"p": None}, "row 2, column p: is None for 2 actions"),
-        ({"p": [0.5, "x"]}, "row 2, column p: is 'x', no number"),
+        ({"p": [0.5, "x"]}, "row 2, column p: is 'x', not a number"),
         ({"_label_Action": True}, "row 2, column _label_Action: the logged action is not among"),
-        ({"Timestamp": 5}, "row 2, column Timestamp: is 5, no time"),
-        ({"pdrop": 0.9}, "row 2, column pdrop: is 0.9: the log was thinned out"),
-        ({"labels": [1]}, "row 2, column labels: is [1], no object"),
+        ({"Timestamp": 5}, "row 2, column Timestamp: is 5, not a time"),
+        ({"pdrop": 0.9}, "row 2, column pdrop: is 0.9: decisions were dropped at random"),
+        ({"labels": [1]}, "row 2, column labels: is [1], not an object"),
         (
             {"p": [0.99995, 0.00005], "_label_Action": 2, "_label_probability": 0.0001},
             "row 2, column _label_probability: is 0.0001, but the distribution says 5e-05",
@@ -253,7 +253,7 @@ def test_a_vw_command_line_learns_along_the_log(small: SmallLog, tmp_path: Path)
 def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
     registry = SqlRegistry.open(f"sqlite:///{small.directory / 'models.sqlite'}")
     payload = empty_snapshot(Reward()).to_bytes()
-    registry.save(None, Checkpoint(1, b""), version=payload, facts={"at": 0.0})
+    registry.save(None, Checkpoint(1, b""), model=payload, metadata={"at": 0.0})
     registry.close()
     document = evaluate(small.directory, "--target", "version:1", "--against", "rule", "--estimators", "snipw")
     assert "ope.snipw.difference" in results(document)
@@ -280,8 +280,8 @@ def test_a_version_learned_from_the_log_on_which_it_is_evaluated_is_reported(sma
     url = f"sqlite:///{tmp_path / 'models.sqlite'}"
     registry, payload = SqlRegistry.open(url), empty_snapshot(Reward()).to_bytes()
     for number in (1, 2):
-        facts = {"at": NOW + number * 400 - 0.5}
-        registry.save(number - 1 or None, Checkpoint(number, b""), version=payload, facts=facts)
+        metadata = {"at": NOW + number * 400 - 0.5}
+        registry.save(number - 1 or None, Checkpoint(number, b""), model=payload, metadata=metadata)
     registry.close()
     asked = ("--against", "version:2@0.5", "--estimators", "snipw", "--registry", url)
     values = findings(evaluate(small.directory, "--target", "version:1", *asked))

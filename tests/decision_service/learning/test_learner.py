@@ -294,9 +294,9 @@ def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_pat
     before, head = fold_at_once(small.log), small.log.head().position
     saved = msgspec.msgpack.decode(before.to_bytes())
     payload = msgspec.msgpack.encode({name: saved[name] for name in saved if name not in ("steps", "contexts")})
-    facts = {"at": NOW, "learned": 1, "position": head}
+    metadata = {"at": NOW, "learned": 1, "position": head}
     registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
-    registry.save(None, Checkpoint(head, payload), version=before.snapshot().to_bytes(), facts=facts)
+    registry.save(None, Checkpoint(head, payload), model=before.snapshot().to_bytes(), metadata=metadata)
     learner = reopen(tmp_path)
     assert learner.catch_up(head) == 1
     small.decide(2, rule_policy(epsilon=0.0))

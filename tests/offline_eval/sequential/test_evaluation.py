@@ -15,9 +15,9 @@ from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.sequential.evaluation import (
     SEQUENTIAL_ESTIMATORS,
     SequentialEstimator,
+    check_history,
+    check_within_channel,
     evaluate_sequential,
-    find_history,
-    find_within_channel,
 )
 from offline_eval.sequential.fitted_q import FittedQ
 from offline_eval.sequential.per_decision import PerDecision, cumulate_weights
@@ -58,15 +58,46 @@ def test_bandit_estimates_even_have_the_wrong_sign_and_are_flagged(logs: list[Tr
     """Sending more earns less per decision here, and a bandit estimate says that it earns more."""
     assert WORLD.truth(WORLD.wanted) < WORLD.truth(WORLD.logged)
     assert np.mean([bandit(log) for log in logs]) > 1.2 * WORLD.truth(WORLD.logged)
-    (finding,) = find_history(logs[0])
+    (finding,) = check_history(logs[0])
     assert finding.level is Level.do_not_use
     assert "bandit estimates do not see that" in finding.text
 
 
 def test_nothing_is_flagged_where_history_does_not_matter() -> None:
     calm = replace(WORLD, decay=1.0)
-    flagged = [find_history(calm.log(2_000, np.random.default_rng(seed))) for seed in range(20)]
+    flagged = [check_history(calm.log(2_000, np.random.default_rng(seed))) for seed in range(20)]
     assert sum(map(bool, flagged)) <= 1
+
+
+def test_the_change_by_history_keeps_its_sign_where_rewards_are_negative(logs: list[Trajectories]) -> None:
+    def change(trajectories: Trajectories) -> float:
+        (finding,) = check_history(trajectories)
+        match = re.search(r"changes its value by ([+-]\d+)%: ", finding.text)
+        assert match is not None
+        return float(match[1])
+
+    assert change(logs[0]) < 0
+    assert change(replace(logs[0], reward=-logs[0].reward)) == -change(logs[0])
+
+
+def test_a_mean_of_zero_is_flagged_with_the_change_itself() -> None:
+    """The target first takes action 1, and then earns 1 in state 1; the mean weighted reward of the log is 0."""
+    action = np.tile([0, 0, 1, 0], 50)
+    state = np.tile([0, 0, 0, 1], 50)
+    reward = np.tile([0.0, -1.0, 0.0, 1.0], 50)
+    first = np.tile([True, False], 100)
+    log = Trajectories(
+        shopper=np.arange(200) // 2,
+        step=np.arange(200) % 2,
+        state=state,
+        action=action,
+        reward=reward,
+        propensity=np.where(first, 0.5, 1.0),
+        target=np.where(first[:, None], [0.0, 1.0], [1.0, 0.0]),
+    )
+    assert bandit(log) == 0.0
+    (finding,) = check_history(log)
+    assert "changes its value by +0.5: " in finding.text
 
 
 @every_estimator
@@ -169,13 +200,13 @@ def test_a_target_that_keeps_the_logs_messages_within_each_channel_is_never_flag
     wanted = (np.array(shares) / sum(shares))[channel] * logged / np.bincount(channel, logged)[channel]
     log = of_messages((0.9, 0.1, 0.5, 0.0), wanted, seed=13, logged=logged)
     assert log.joint_weight == pytest.approx(log.weight)
-    assert find_within_channel(log) == []
+    assert check_within_channel(log) == []
 
 
 def test_other_messages_that_earn_the_same_are_hardly_ever_flagged() -> None:
     """By chance once in 370."""
     flagged = [
-        find_within_channel(of_messages((0.2, 0.2, 0.1, 0.0), np.array([0.6, 0.1, 0.3, 0.0]), seed))
+        check_within_channel(of_messages((0.2, 0.2, 0.1, 0.0), np.array([0.6, 0.1, 0.3, 0.0]), seed))
         for seed in range(20)
     ]
     assert sum(map(bool, flagged)) <= 1
@@ -185,12 +216,12 @@ def test_a_shopper_who_does_the_same_again_and_again_makes_the_finding_no_surer(
     log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=14)
     places = np.arange(len(log)).reshape(300, 6).repeat(5, axis=0).ravel()
     often = {name: values[places] for name, values in vars(log).items()} | {"step": np.tile(np.arange(30), 300)}
-    assert find_within_channel(Trajectories(**often)) == find_within_channel(log) != []
+    assert check_within_channel(Trajectories(**often)) == check_within_channel(log) != []
 
 
 def test_one_shopper_alone_says_nothing_about_messages() -> None:
     log = of_messages((0.3, 0.1, 0.0, 0.0), np.array([1.0, 0, 0, 0]), seed=14)
-    assert find_within_channel(Trajectories(**{name: values[:6] for name, values in vars(log).items()})) == []
+    assert check_within_channel(Trajectories(**{name: values[:6] for name, values in vars(log).items()})) == []
 
 
 def test_trajectories_of_other_lengths_are_fine() -> None:

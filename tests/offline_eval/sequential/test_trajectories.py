@@ -59,9 +59,9 @@ def test_bad_decisions_are_named_by_their_row_in_the_log(changes: dict[str, Any]
         (None, "row 4, event 'e-3', column target distribution: has the shape () for 3"),
         ([0.5, 0.5], "row 4, event 'e-3', column target distribution: has the shape (2,) for 3"),
         ([0.3, 0.3, 0.3], "row 4, event 'e-3', column target distribution: sums to 0.9"),
-        ([np.nan] * 3, "row 4, event 'e-3', column target distribution: holds a value that is no probability"),
-        ([2.0, -1.0, 0.0], "row 4, event 'e-3', column target distribution: holds a value that is no probability"),
-        ("often", "event 'e-3', column target distribution: is 'often', no array of probabilities"),
+        ([np.nan] * 3, "row 4, event 'e-3', column target distribution: holds a value that is not a probability"),
+        ([2.0, -1.0, 0.0], "row 4, event 'e-3', column target distribution: holds a value that is not a probability"),
+        ("often", "event 'e-3', column target distribution: is 'often', not an array of probabilities"),
     ],
 )
 def test_a_bad_answer_of_a_target_is_named_by_its_decision(answer: Any, complaint: str) -> None:
@@ -83,7 +83,7 @@ def test_bad_trajectories_are_named() -> None:
         replace(log, propensity=propensity)
     with pytest.raises(BadData, match="row 4, column target: sums to 2"):
         replace(log, target=np.where(np.arange(len(log))[:, None] == 3, 1.0, log.target))
-    with pytest.raises(BadData, match="row 4, column target: holds a value that is no probability"):
+    with pytest.raises(BadData, match="row 4, column target: holds a value that is not a probability"):
         replace(log, target=np.where(np.arange(len(log))[:, None] == 3, np.nan, log.target))
     with pytest.raises(BadData, match="row 4, column reward: is nan"):
         replace(log, reward=np.where(np.arange(len(log)) == 3, np.nan, log.reward))

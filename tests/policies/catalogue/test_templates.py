@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.catalogue.contents import Contents
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.template_table import TemplateTable
 from policies.catalogue.templates import TemplateMistake, compile_template, filled_names
 from tests.factories import small_document
 
@@ -96,15 +96,15 @@ def test_locales_fall_back_to_language_and_default() -> None:
     document["messages"]["hint"]["templates"] = {
         "push": {"en": {"body": "en"}, "es": {"body": "es"}, "es-MX": {"body": "mx"}}
     }
-    contents = Contents.of(Catalogue.from_document(document))
+    templates = TemplateTable.of(Catalogue.from_document(document))
 
     def body(locale: str) -> str:
-        template = contents.template("hint", "push", locale)
+        template = templates.template("hint", "push", locale)
         assert template is not None
         return template.render({})["body"]
 
     assert [body(locale) for locale in ("es-MX", "es-ES", "es_AR", "fr-FR", "en")] == ["mx", "es", "es", "en", "en"]
-    assert contents.template("hint", "sms", "en") is None
+    assert templates.template("hint", "sms", "en") is None
 
 
 def test_every_template_of_the_example_renders(example_rulebook: Rulebook) -> None:
@@ -119,6 +119,6 @@ def test_every_template_of_the_example_renders(example_rulebook: Rulebook) -> No
         for channel, locales in message.templates.items():
             assert set(locales) == {"en", "es"}
             for locale in locales:
-                template = example_rulebook.contents.template(name, channel, locale)
+                template = example_rulebook.templates.template(name, channel, locale)
                 assert template is not None
                 assert all(template.render(attributes).values())

@@ -103,7 +103,7 @@ def test_the_taste_flips_and_promotions_help_offers() -> None:
     assert np.abs(before - after).max() > 0.5
     assert middle == pytest.approx(
         drift.messages.channels.intercept[0]
-        + drift.population.clicker
+        + drift.population.click_logit
         + drift.population.channel_taste[:, 0]
         + drift.state.appeal.level[0],
         abs=1e-5,

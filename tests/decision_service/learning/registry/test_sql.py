@@ -21,8 +21,8 @@ def url(tmp_path: Path) -> str:
 
 def publish(registry: SqlRegistry, expected: int | None, position: int, *, at: float | None = None) -> int:
     checkpoint = Checkpoint(position, f"state {position}".encode())
-    facts = {"at": float(position) if at is None else at, "learned": position}
-    return registry.save(expected, checkpoint, version=f"model {position}".encode(), facts=facts)
+    metadata = {"at": float(position) if at is None else at, "learned": position}
+    return registry.save(expected, checkpoint, model=f"model {position}".encode(), metadata=metadata)
 
 
 def test_a_new_registry_has_nothing(url: str) -> None:
@@ -39,14 +39,14 @@ def test_versions_count_up_and_come_back_after_a_restart(url: str) -> None:
     again = SqlRegistry.open(url)
     assert again.checkpoint() == Checkpoint(8, b"state 8")
     assert again.load(1).payload == b"model 3"
-    assert again.load(2).facts == {"at": 8.0, "learned": 8}
+    assert again.load(2).metadata == {"at": 8.0, "learned": 8}
     assert [version.number for version in again.history(5)] == [2, 1]
 
 
 def test_a_checkpoint_without_a_version_publishes_nothing(url: str) -> None:
     registry = SqlRegistry.open(url)
     publish(registry, None, 3)
-    assert registry.save(3, Checkpoint(9, b"later"), version=None, facts={}) == 1
+    assert registry.save(3, Checkpoint(9, b"later"), model=None, metadata={}) == 1
     assert (registry.checkpoint(), registry.latest()) == (Checkpoint(9, b"later"), 1)
 
 
@@ -63,13 +63,13 @@ def test_who_expects_other_bytes_at_the_position_changes_nothing(url: str) -> No
     registry = SqlRegistry.open(url)
     publish(registry, None, 3)
     with pytest.raises(CheckpointConflict, match="other bytes"):
-        registry.save(Checkpoint(3, b"mine"), Checkpoint(4, b""), version=None, facts={})
+        registry.save(Checkpoint(3, b"mine"), Checkpoint(4, b""), model=None, metadata={})
 
 
 def test_a_version_without_a_time_is_refused(url: str) -> None:
     registry = SqlRegistry.open(url)
-    with pytest.raises(ValueError, match=r"facts\.at"):
-        registry.save(None, Checkpoint(1, b""), version=b"", facts={"at": float("nan")})
+    with pytest.raises(ValueError, match=r"metadata\.at"):
+        registry.save(None, Checkpoint(1, b""), model=b"", metadata={"at": float("nan")})
     assert registry.checkpoint() is None
 
 
@@ -88,20 +88,20 @@ def test_old_versions_lose_their_bytes_but_the_last_of_each_day_stays_for_90_day
         before = number + 1
     history = registry.history(10_000)
     assert len(history) == days * per_day
-    kept = {version.number for version in history if version.kept}
+    kept = {version.number for version in history if version.has_payload}
     latest = set(range(days * per_day - LATEST_KEPT + 1, days * per_day + 1))
     last_of_days = {number for number in range(1, days * per_day + 1) if number % per_day == 0}
     recent = {number for number in last_of_days if (number - 1) // per_day >= days - DAYS_KEPT}
     assert kept == latest | recent
     assert registry.load(1).payload is None
-    assert not registry.load(1).kept
+    assert not registry.load(1).has_payload
 
 
 def _race(url: str, name: str, taken: multiprocessing.SimpleQueue[tuple[str, int]]) -> None:
     registry = SqlRegistry.open(url)
     for position in range(1, 21):
         try:
-            registry.save(position - 1 or None, Checkpoint(position, name.encode()), version=None, facts={})
+            registry.save(position - 1 or None, Checkpoint(position, name.encode()), model=None, metadata={})
             taken.put((name, position))
         except CheckpointConflict:
             continue

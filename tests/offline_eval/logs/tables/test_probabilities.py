@@ -17,7 +17,7 @@ from tests.offline_eval.logs.tables.writers import Write, every_format, write
     [
         ({"event_id": ["e", None]}, "row 2, column event_id: is empty"),
         ({"action": [None, "HOLD"]}, "row 1, column action: is empty"),
-        ({"probability": [1.0, None]}, "row 2, column probability: is None, no number"),
+        ({"probability": [1.0, None]}, "row 2, column probability: is None, not a number"),
     ],
 )
 def test_a_table_of_probabilities_names_what_it_lacks(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:

@@ -1,4 +1,4 @@
-"""The contents of a catalogue: all its templates, compiled."""
+"""The table of a catalogue's templates, all compiled."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from policies.catalogue.templates import Template, compile_template
 
 
 @dataclass(frozen=True)
-class Contents:
+class TemplateTable:
     """All templates of a catalogue, found by message, channel and the shopper's locale."""
 
     default_locale: str
     _templates: Mapping[tuple[str, str, str], Template] = field(repr=False)
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> Contents:
+    def of(cls, catalogue: Catalogue) -> TemplateTable:
         """Compile the templates of a catalogue."""
         templates = {
             (name, channel, locale): compile_template(parts)
@@ -28,7 +28,7 @@ class Contents:
         return cls(catalogue.defaults.locale, templates)
 
     def template(self, message: str, channel: str, locale: str) -> Template | None:
-        """Return the template of the exact locale, else of its language, else of the catalogue's default, if any."""
+        """Return the template for the locale, else for its language, else for the default locale; None without any."""
         language = locale.replace("_", "-").partition("-")[0].lower()
         for candidate in (locale, language, self.default_locale):
             template = self._templates.get((message, channel, candidate))
@@ -36,7 +36,10 @@ class Contents:
                 return template
         return None
 
-    def available(self, message: str, channel: str, locale: str, attribute_names: frozenset[str]) -> bool:
-        """Return whether a template exists that these attributes can fill."""
+    def is_available(self, message: str, channel: str, locale: str, attribute_names: frozenset[str]) -> bool:
+        """Return whether there is a template that these attributes can fill.
+
+        ``attribute_names`` are the names of the trigger's attributes that are not blank (see `filled_names`).
+        """
         template = self.template(message, channel, locale)
         return template is not None and template.required <= attribute_names
