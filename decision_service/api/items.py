@@ -1,4 +1,4 @@
-"""Lists of items, each taken by itself: what feedback and shopper events share."""
+"""Lists of items, each validated and stored alone: the code that feedback and shopper events share."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ async def take_items(
     items: Sequence[dict[str, Any]],
     take: Callable[[Sequence[BodyType]], Awaitable[list[Status]]],
 ) -> Response:
-    """Take the items that can be read, and answer with what became of each.
+    """Store the items that are valid, and answer with the status of each item.
 
     Parameters
     ----------
     kind
         The label of the metric.
     model
-        What an item is.
+        The type of an item.
     items
         As read from JSON.
     take
-        Stores items; returns what became of each.
+        Stores items, and returns the status of each.
     """
     bodies: dict[int, BodyType] = {}
     results: dict[int, ItemAnswer] = {}

@@ -54,7 +54,7 @@ class Presence:
     hours
         Length of the calendar.
     first_hour
-        Hour of the week at which the calendar starts; 0 is Monday midnight.
+        Hour of the week at which the calendar starts; 0 is Monday 00:00.
     boosts
         (first hour, end, factor): periods in which more or fewer shoppers than usual are active.
     """
