@@ -2,7 +2,8 @@
 
 Everything that asks "does this row take the send back?" asks `TRANSITIONS` through `change_of`: the shopper's state
 (the places under the caps), the attribution (what is learned), the inspector, the timeline, the report, and the
-activation gate. A new way to take a send back is one more line of the table.
+activation gate when it is asked again. (Asked for the first time, the gate judges the rules; a bounce is `unreachable`
+then.) A new way to take a send back is one more line of the table.
 
 The columns of the table are the stages in which a row can find a send:
 

@@ -1,7 +1,7 @@
 """A module has a test of its name, or is listed here with the test that covers it.
 
-``policies/rules/caps.py`` is tested by ``tests/policies/rules/test_caps.py``. Any other module is covered by a battery
-of laws over its whole folder, by a test of the module that uses it, or by a story of the whole service.
+``policies/rules/windows.py`` is tested by ``tests/policies/rules/test_windows.py``. Any other module is covered by
+a battery of laws over its whole folder, by a test of the module that uses it, or by a story of the whole service.
 """
 
 from __future__ import annotations

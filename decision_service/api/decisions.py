@@ -109,7 +109,7 @@ def _result(result: DecisionResponse | ServiceError) -> object:
     ),
 )
 async def activate(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
-    """The first answer stands.
+    """The first answer stands, unless something has taken the send back since: then the answer is `false`.
 
     A send that leaves after its send time counts from that moment under caps, gaps, windows and the budget of the
     day; the budget is not checked again. More than an hour after the send time the answer is `expired`, whether the

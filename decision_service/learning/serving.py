@@ -64,7 +64,7 @@ class Serving:
         self._factory = POLICIES[name]
         self._serving = ServedPolicy(rulebook, self._factory.make(rulebook))
         self._turn = asyncio.Lock()
-        self._pulse = PeriodicTask(self._follow, _LOOK_EVERY_S)
+        self._look = PeriodicTask(self._follow, _LOOK_EVERY_S)
 
     def current(self) -> ServedPolicy:
         """Return what to decide with."""
@@ -72,11 +72,11 @@ class Serving:
 
     def start(self) -> None:
         """Begin to look at the registry twice a second."""
-        self._pulse.start()
+        self._look.start()
 
     async def stop(self) -> None:
         """Stop looking."""
-        await self._pulse.stop()
+        await self._look.stop()
 
     async def refresh(self) -> ServedVersions:
         """Serve the latest versions, and return which are served."""

@@ -90,7 +90,7 @@ class GroupCommit:
         return group
 
     async def _flush(self, group: list[_Waiting]) -> None:
-        rows = [entry for waiting in group for entry in waiting.rows]
+        rows = [row for waiting in group for row in waiting.rows]
         loop = asyncio.get_running_loop()
         try:
             results = await loop.run_in_executor(self._thread, self._log.append, rows)

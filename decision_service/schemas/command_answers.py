@@ -44,7 +44,9 @@ class PermissionAnswer(msgspec.Struct, frozen=True):
     """Whether a send may leave now."""
 
     deliver: bool
-    reason: Annotated[str | UnsetType, Meta(description="Why it may not: the code of a rule, or `cancelled`.")] = UNSET
+    reason: Annotated[
+        str | UnsetType, Meta(description="Why it may not: the code of a rule, or `cancelled`, `bounced`, `erased`.")
+    ] = UNSET
 
 
 class CancellationAnswer(msgspec.Struct, frozen=True):

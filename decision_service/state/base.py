@@ -76,7 +76,7 @@ class Reservation:
     version
         The version of the state that the send was decided on.
     attempt
-        Unique for each try, so that a retry never releases the reservation of another try.
+        The event id, a slash, and a token of this try: a retry never releases the reservation of another try.
     send
         The send.
     catalogue

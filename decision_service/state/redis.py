@@ -422,5 +422,6 @@ def _folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:
 def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
     attempt = field[len(_RESERVED) :]
     if field.startswith(_RESERVED):
-        return PendingReservation(attempt, _decode_send(value).event_id)
+        # Not from the send: one that another version wrote, or that is damaged, is settled like any other.
+        return PendingReservation(attempt, attempt.rpartition("/")[0])
     return Withdrawal(shopper, value.decode(), attempt)

@@ -8,6 +8,7 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from decision_service.state.base import (
+    PendingReservation,
     StateStore,
     StateUnavailable,
     UnreadableState,
@@ -122,3 +123,15 @@ async def test_what_is_no_state_differs_from_an_empty_one(open_store: Open, redi
         await client.hset("ds:log:s:s", "b", b"no state")
     with pytest.raises(UnreadableState):
         await store.read_folded([S])
+
+
+@pytest.mark.anyio
+async def test_a_reservation_that_cannot_be_decoded_is_still_known_by_its_event(
+    open_store: Open, redis: RealRedis
+) -> None:
+    """Otherwise one damaged reservation would keep all later rows of the shopper out of the store."""
+    store = await open_store()
+    async with redis_asyncio.Redis.from_url(redis.url) as client:
+        await client.hset("ds:log:s:s", mapping={"v": "1", "p:e-1/x": b"damaged"})
+    (folded,) = (await store.read_folded([S])).values()
+    assert folded.pending == (PendingReservation("e-1/x", "e-1"),)
