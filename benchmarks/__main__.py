@@ -125,7 +125,7 @@ def scale(
 
     results = benchmark.measure(rows, shoppers, seed)
     command = f"python -m benchmarks scale --rows {rows} --shoppers {shoppers} --seed {seed}"
-    _publish("Ten million rows", command, results, json, page, seed=seed)
+    _publish(f"{rows:,} rows of Parquet", command, results, json, page, seed=seed)
 
 
 Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the result is the median over the rounds.")]

@@ -121,13 +121,15 @@ class Service:
         self.log.close()
         self.registry.close()
 
-    async def now(self, body: Body, *, required: bool = False) -> float:
-        """Return the time of a request by the clock that counts.
+    async def now(self, body: Body | None = None, *, required: bool = False) -> float:
+        """Return the time of a request: the time that its body names, or else the time of the clock.
+
+        A request without a body names no time.
 
         Raises
         ------
         Invalid
-            When the body names a time under the wall clock, or names none although it is required.
+            When the body names a time under the wall clock, or names none although the request clock requires it.
         """
         named = getattr(body, "now", None)
         if named is not None and self.clock.is_wall:

@@ -173,13 +173,13 @@ class Evaluation:
         return Diagnostics(
             **vars(self._overlap.overlap(sample, "weight")),
             units=sample.independent_units,
-            against=self._other_overlap.overlap(sample, "against: weight") if self._paired else None,
+            other_policy=self._other_overlap.overlap(sample, "against: weight") if self._paired else None,
             repeats=self._duplicates.repeats(),
             reward_bins=self._calibration.bins(),
             model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
             served=served.frequencies(),
-            served_worst=served.worst(),
-            served_chance=served.chance(),
+            served_least_probable=served.least_probable(),
+            served_p_value=served.p_value(),
         )
 
     def _evidence(
@@ -189,10 +189,10 @@ class Evaluation:
             overlap=diagnostics,
             units=diagnostics.units,
             repeats=diagnostics.repeats,
-            against=diagnostics.against,
+            other_policy=diagnostics.other_policy,
             model_z=diagnostics.model_z if self._question.trusts_model else 0.0,
-            served_worst=diagnostics.served_worst,
-            served_chance=diagnostics.served_chance,
+            served_least_probable=diagnostics.served_least_probable,
+            served_p_value=diagnostics.served_p_value,
             without_value=without_value,
             further=further,
         )

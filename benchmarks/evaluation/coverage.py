@@ -15,7 +15,7 @@ from offline_eval import DR, IPW, SNDR, SNIPW, Difference, Estimator, Limits, Lo
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.intervals import Bernstein, Bootstrap, Bounds, ClopperPearson, Interval, Normal
 from offline_eval.intervals.sequence import ConfidenceSequence
-from tests.reference.worlds import Array, Orders, World
+from tests.reference.worlds import Array, Orders, RewardWorld
 
 _ALPHA = 0.05
 _LOOKS = 25
@@ -25,12 +25,12 @@ _ASYMPTOTIC: tuple[Estimator, ...] = (IPW(), SNIPW(), DR(), SNDR())
 
 def measure(repetitions: int, seed: int, progress: Callable[[str], None]) -> list[Measured]:
     """Measure the coverage of nominal 95 % intervals; each share has its own 95 % interval."""
-    world = World.of(seed)
+    world = RewardWorld.of(seed)
     return [result for part in _PARTS for result in part(world, repetitions, seed, progress)]
 
 
 def _cover_independent(
-    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
 ) -> Iterator[Measured]:
     progress("normal intervals of independent rows")
     random = np.random.default_rng([seed, 1])
@@ -50,7 +50,9 @@ def _cover_independent(
         yield _share(f"coverage.normal.{name}", count, repetitions)
 
 
-def _cover_clustered(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_clustered(
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     progress("intervals clustered by shopper")
     random = np.random.default_rng([seed, 2])
     shoppers = np.repeat(np.arange(500), 8)
@@ -66,14 +68,16 @@ def _cover_clustered(world: World, repetitions: int, seed: int, progress: Callab
     yield _share("coverage.not_clustered.dr", naive, repetitions)
 
 
-def _crowd(world: World, shoppers: Array, random: np.random.Generator) -> LoggedBatch:
+def _crowd(world: RewardWorld, shoppers: Array, random: np.random.Generator) -> LoggedBatch:
     """Draw a log in which every shopper has an effect on all rewards."""
     rows = world.log(len(shoppers), random, shoppers=shoppers)
     effect = random.normal(0, 0.4, int(shoppers.max()) + 1)
     return replace(rows, reward=rows.reward + effect[shoppers])
 
 
-def _cover_bootstrap(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_bootstrap(
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     progress("bootstrap by cluster")
     random = np.random.default_rng([seed, 3])
     shoppers = np.repeat(np.arange(500), 8)
@@ -84,7 +88,9 @@ def _cover_bootstrap(world: World, repetitions: int, seed: int, progress: Callab
     yield _share("coverage.bootstrap.snipw", held, repetitions)
 
 
-def _cover_finite(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_finite(
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     progress("finite-sample intervals")
     limits = Limits(0.0, 1.0, world.max_weight)
     cases: tuple[tuple[Interval, Estimator], ...] = (
@@ -103,7 +109,9 @@ def _cover_finite(world: World, repetitions: int, seed: int, progress: Callable[
             yield _share(f"coverage.{interval.name}.{estimator.name}.rows_{rows}", count, repetitions)
 
 
-def _cover_sequences(world: World, repetitions: int, seed: int, progress: Callable[[str], None]) -> Iterator[Measured]:
+def _cover_sequences(
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
+) -> Iterator[Measured]:
     progress(f"confidence sequences, looked at {_LOOKS} times each")
     random = np.random.default_rng([seed, 5])
     limits = Limits(0.0, 1.0, world.max_weight)
@@ -127,7 +135,7 @@ def _cover_sequences(world: World, repetitions: int, seed: int, progress: Callab
 
 
 def _cover_unequal_shoppers(
-    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
 ) -> Iterator[Measured]:
     """Measure by verdict how often `snipw` contains the truth if one shopper has many rows."""
     for heaviest in (12, 180, 280, 420, 6_000):
@@ -139,7 +147,7 @@ def _cover_unequal_shoppers(
 
 
 def _cover_rare_rewards(
-    world: World, repetitions: int, seed: int, progress: Callable[[str], None]
+    world: RewardWorld, repetitions: int, seed: int, progress: Callable[[str], None]
 ) -> Iterator[Measured]:
     """Measure by verdict how often `snipw` contains the truth if rewards are rare."""
     for chance, (weight, poverty), rows in product((0.01, 0.05, 0.2), _OVERLAPS, (5_000, 20_000)):

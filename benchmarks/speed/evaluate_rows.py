@@ -14,9 +14,9 @@ from offline_eval.batch import concatenate
 from offline_eval.logs.tables.plain import read_batches
 
 
-def main(path: str, how: str) -> None:
+def main(path: str, mode: str) -> None:
     rows = read_batches(Path(path))
-    source: LoggedBatch | Iterable[LoggedBatch] = concatenate(list(rows)) if how == "memory" else rows
+    source: LoggedBatch | Iterable[LoggedBatch] = concatenate(list(rows)) if mode == "memory" else rows
     begin = time.process_time()
     report = evaluate(source, Question())
     result = {

@@ -149,4 +149,4 @@ async def explain(event_id: EventPath, service: ServiceOf) -> Response:
     The context, every excluded joint action with its reason, the distribution, the draw, the versions, the status of
     the send, outcomes, the reward, and what was learned.
     """
-    return json_response(await service.inspector.explain(event_id, await service.now(MomentBody())))
+    return json_response(await service.inspector.explain(event_id, await service.now()))

@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import read_items, take_items
+from decision_service.api.items import read_items, store_items
 from decision_service.api.routing import ServiceOf, ServiceRoute
 from decision_service.errors import Invalid, Unavailable
 from decision_service.schemas.command_answers import ItemsAnswer
@@ -42,8 +42,8 @@ router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
 async def send_feedback(request: Request, service: ServiceOf) -> Response:
     """A withdrawal of consent (`opt_out`, `complaint`) takes effect before the answer.
 
-    One event by itself is accepted as well, with `now` among its fields.
+    The body may also be a single event without the `events` list; put `now` into it.
     """
     body = await read_items(request, ("event_id", "type"))
     now = await service.now(body)
-    return await take_items("outcome", OutcomeBody, body.events, partial(service.feedback.record, now=now))
+    return await store_items("outcome", OutcomeBody, body.events, partial(service.feedback.record, now=now))

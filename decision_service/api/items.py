@@ -1,4 +1,4 @@
-"""Lists of items, each validated and stored alone: the code that feedback and shopper events share."""
+"""Lists of items, each validated and stored by itself: the common part of feedback and shopper events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BodyType = TypeVar("BodyType", bound=Body)
 
 
 async def read_items(request: Request, fields: Sequence[str]) -> ItemsBody:
-    """Read a list of items, or one item by itself, which has all of these fields."""
+    """Read a list of items, or a single item without the list; a single item has all of these fields."""
     raw = await read(request, LIST_LIMIT)
     document = parse_json(raw)
     if isinstance(document, dict) and "events" not in document and all(name in document for name in fields):
@@ -28,11 +28,11 @@ async def read_items(request: Request, fields: Sequence[str]) -> ItemsBody:
     return parse(ItemsBody, raw)
 
 
-async def take_items(
+async def store_items(
     kind: str,
     model: type[BodyType],
     items: Sequence[dict[str, Any]],
-    take: Callable[[Sequence[BodyType]], Awaitable[list[Status]]],
+    store: Callable[[Sequence[BodyType]], Awaitable[list[Status]]],
 ) -> Response:
     """Store the items that are valid, and answer with the status of each item.
 
@@ -44,8 +44,8 @@ async def take_items(
         The type of an item.
     items
         As read from JSON.
-    take
-        Stores items, and returns the status of each.
+    store
+        Stores items, and returns the status of each item.
     """
     bodies: dict[int, BodyType] = {}
     results: dict[int, ItemAnswer] = {}
@@ -54,7 +54,7 @@ async def take_items(
             bodies[number] = parse_item(model, item)
         except Invalid as error:
             results[number] = ItemAnswer.invalid(error.errors[0])
-    results.update(zip(bodies, map(_answer, await take(list(bodies.values()))), strict=True))
+    results.update(zip(bodies, map(_answer, await store(list(bodies.values()))), strict=True))
     for result in results.values():
         metrics.ITEMS.labels(kind, result.status).inc()
     accepted = sum(result.status != "invalid" for result in results.values())

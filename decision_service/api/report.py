@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from decision_service.api.documentation import Answers, describe
-from decision_service.api.routing import ServiceOf, ServiceRoute, json_response, refuse_repeated_names
+from decision_service.api.routing import ServiceOf, ServiceRoute, json_response, refuse_repeated_query_parameters
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.report.reporter import ReportAnswer, ReportQuery
 
@@ -17,7 +17,7 @@ router = APIRouter(route_class=ServiceRoute, tags=["Report"])
 @router.get(
     "/v1/report",
     name="report",
-    dependencies=[Depends(refuse_repeated_names)],
+    dependencies=[Depends(refuse_repeated_query_parameters)],
     **describe(
         "getReport",
         "Report decisions and their outcomes, straight from the log",

@@ -112,8 +112,8 @@ async def read_moment(request: Request) -> MomentBody:
     return parse(MomentBody, await read(request, SINGLE_LIMIT) or b"{}")
 
 
-async def refuse_repeated_names(request: Request) -> None:
-    """Refuse a query that gives a name twice, since only one of its values could count."""
+async def refuse_repeated_query_parameters(request: Request) -> None:
+    """Refuse a query that has a parameter twice, because only one of its values could be used."""
     for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
         if count > 1:
             raise Invalid.field(name, "is given more than once")

@@ -9,21 +9,21 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import read_items, take_items
+from decision_service.api.items import read_items, store_items
 from decision_service.api.routing import (
     ServiceOf,
     ServiceRoute,
     ShopperPath,
     json_response,
     read_body,
-    refuse_repeated_names,
+    refuse_repeated_query_parameters,
 )
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
 from decision_service.schemas.preferences import PreferencesAnswer
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
-from decision_service.schemas.requests import MomentBody, PreferencesBody, ShopperEventBody, ShopperEventsBody
+from decision_service.schemas.requests import PreferencesBody, ShopperEventBody, ShopperEventsBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
 
@@ -54,11 +54,11 @@ router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
 async def send_events(request: Request, service: ServiceOf) -> Response:
     """The next decision about the shopper knows the event.
 
-    One event by itself is accepted as well, with `now` among its fields.
+    The body may also be a single event without the `events` list; put `now` into it.
     """
     body = await read_items(request, ("shopper_id", "type"))
     now = await service.now(body)
-    return await take_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
+    return await store_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
 
 
 @router.get(
@@ -72,7 +72,7 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
     ),
 )
 async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
-    """The catalogue's defaults stand where the shopper has said nothing."""
+    """A preference that the shopper has not set has the catalogue's default."""
     return json_response(await service.shoppers.read_preferences(shopper_id, service.rulebook.catalogue))
 
 
@@ -96,7 +96,10 @@ async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Respon
     ),
 )
 async def put_preferences(shopper_id: ShopperPath, request: Request, service: ServiceOf) -> Response:
-    """An absent field keeps its value; null goes back to the catalogue's default. The answer has all preferences."""
+    """An absent field keeps its value; null resets the field to the catalogue's default.
+
+    The answer has all preferences.
+    """
     body = await read_body(request, PreferencesBody)
     now = await service.now(body)
     return json_response(await service.shoppers.change_preferences(shopper_id, body, now, service.rulebook.catalogue))
@@ -105,7 +108,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
 @router.get(
     "/v1/shoppers/{shopper_id:path}/timeline",
     name="timeline",
-    dependencies=[Depends(refuse_repeated_names)],
+    dependencies=[Depends(refuse_repeated_query_parameters)],
     **describe(
         "getTimeline",
         "Return every decision about a shopper with its reason, the latest first",
@@ -121,10 +124,10 @@ async def get_timeline(
     To get the next page, ask with `before` = `next_before`, until `next_before` is null. An unknown shopper has no
     decisions.
     """
-    return json_response(await service.timeline.of(shopper_id, query, await service.now(MomentBody())))
+    return json_response(await service.timeline.of(shopper_id, query, await service.now()))
 
 
-# Behind the longer paths: a shopper's id may hold slashes.
+# Must be registered after the longer paths: this route would match them too, because an id may contain slashes.
 @router.get(
     "/v1/shoppers/{shopper_id:path}",
     name="shopper",
@@ -139,9 +142,9 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
     """The preferences, the state that decisions use, the features computed from the state, and all rows of the log.
 
     The rows are those about the shopper, as they are stored, the latest first. An outcome that was logged before its
-    decision follows the decision.
+    decision comes directly after (below) its decision.
     """
-    parts = await service.export.of(shopper_id, service.rulebook, await service.now(MomentBody()))
+    parts = await service.export.of(shopper_id, service.rulebook, await service.now())
     return StreamingResponse(parts, media_type="application/json")
 
 
@@ -153,7 +156,7 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
 async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
     """The state is deleted at once; the rows of the log get a pseudonym and lose attributes and content.
 
-    Nothing is sent to the shopper until new preferences grant a channel again.
+    Nothing is sent to the shopper until new preferences give consent for a channel again.
     """
-    await service.erasure.erase(shopper_id, await service.now(MomentBody()))
+    await service.erasure.erase(shopper_id, await service.now())
     return Response(status_code=204)

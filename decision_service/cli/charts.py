@@ -28,38 +28,58 @@ _SETTINGS: dict[Any, Any] = {
 # The palette of Okabe and Ito (2008), for all kinds of colour vision; the policy that the page is about is black.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 
-Series = Mapping[str, Sequence[MeanEstimate]]
+EstimatesByName = Mapping[str, Sequence[MeanEstimate]]
+"""The estimates of one line or of one colour of bars, by its name; all names have equally many estimates."""
+
 _WIDTH = 9.0
 
 
-def lines(series: Series, colours: Mapping[str, str], *, ylabel: str, xlabel: str = "week", height: float = 3.8) -> str:
-    """Draw one line per name over 1, 2, …; only the first line has its interval as a band, because bands overlap."""
+def lines(
+    estimates_by_name: EstimatesByName,
+    colours: Mapping[str, str],
+    *,
+    ylabel: str,
+    xlabel: str = "week",
+    height: float = 3.8,
+) -> str:
+    """Draw one line per name; the x values are 1, 2, 3, … (weeks).
+
+    Only a black line (the policy that the page is about) gets a band for its interval: more bands would overlap.
+    """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        for name, estimates in series.items():
+        for name, estimates in estimates_by_name.items():
             colour = colours[name]
+            is_main = colour == COLOURS[0]
             x = range(1, len(estimates) + 1)
             values = [estimate.value for estimate in estimates]
-            axes.plot(x, values, color=colour, linewidth=2.2 if colour == COLOURS[0] else 1.4, label=name)
+            axes.plot(x, values, color=colour, linewidth=2.2 if is_main else 1.4, label=name)
             lows, highs = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
-            if colour == COLOURS[0]:
+            if is_main:
                 axes.fill_between(x, lows, highs, color=colour, alpha=0.1, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.set_xlim(1, max(2, *(len(estimate) for estimate in series.values())))
+        axes.set_xlim(1, max(2, *(len(estimates) for estimates in estimates_by_name.values())))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(*_around(series))
+        axes.set_ylim(*_axis_limits(estimates_by_name))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
         return _svg(figure)
 
 
-def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, ylabel: str, height: float = 3.2) -> str:
+def bars(
+    estimates_by_name: EstimatesByName,
+    colours: Mapping[str, str],
+    labels: Sequence[str],
+    *,
+    ylabel: str,
+    height: float = 3.2,
+) -> str:
     """Draw grouped bars with error bars: one group per label, one bar per name."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        thickness = 0.8 / len(groups)
-        for place, (name, estimates) in enumerate(groups.items()):
+        thickness = 0.8 / len(estimates_by_name)
+        for place, (name, estimates) in enumerate(estimates_by_name.items()):
             x = [number - 0.4 + (place + 0.5) * thickness for number in range(len(labels))]
             values = [estimate.value for estimate in estimates]
             below = [estimate.value - estimate.low for estimate in estimates]
@@ -67,28 +87,31 @@ def bars(groups: Series, colours: Mapping[str, str], labels: Sequence[str], *, y
             axes.bar(x, values, thickness * 0.92, color=colours[name], label=name)
             axes.errorbar(x, values, yerr=[below, above], fmt="none", ecolor="#777777", elinewidth=1.0)
         _label(axes, labels, ylabel)
-        axes.set_ylim(0.0, _around(groups)[1])
+        axes.set_ylim(0.0, _axis_limits(estimates_by_name)[1])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
         return _svg(figure)
 
 
-def _around(series: Series) -> tuple[float, float]:
-    """Return the limits of an axis from the values alone: with few seeds the intervals are much wider."""
-    values = [estimate.value for estimates in series.values() for estimate in estimates]
+def _axis_limits(estimates_by_name: EstimatesByName) -> tuple[float, float]:
+    """Return the limits of the y axis.
+
+    The axis fits the values, not the intervals; with few seeds the intervals would make the axis too long.
+    """
+    values = [estimate.value for estimates in estimates_by_name.values() for estimate in estimates]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.25 * (high - low) or 1.0
     return low - room * (low < 0.0), high + room
 
 
 def _label(axes: Axes, labels: Sequence[str], ylabel: str) -> None:
-    long = max((len(label) for label in labels), default=0) > 9 and len(labels) > 6
-    axes.set_xticks(range(len(labels)), labels, rotation=35 if long else 0, ha="right" if long else "center")
+    tilts = max((len(label) for label in labels), default=0) > 9 and len(labels) > 6
+    axes.set_xticks(range(len(labels)), labels, rotation=35 if tilts else 0, ha="right" if tilts else "center")
     axes.set_ylabel(ylabel)
     axes.grid(axis="x", visible=False)
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each name, the same in every plot."""
+    """Return the colour of each name, the same in every plot; after the eighth name the colours repeat."""
     return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
 
 

@@ -163,10 +163,10 @@ def _bar_section(heading: str, labels: Sequence[str], axes: tuple[int, ...], pai
     height = 3.6 if len(max(labels, key=len)) > 9 else 2.6
 
     def draw(ylabel: str, measure: Callable[[Result, tuple[int, ...]], Numbers]) -> str:
-        groups = {
+        estimates = {
             name: _estimate_columns(results, lambda result: measure(result, axes)) for name, results in pair.items()
         }
-        return bars(groups, colours_of(list(pair)), labels, ylabel=ylabel, height=height)
+        return bars(estimates, colours_of(list(pair)), labels, ylabel=ylabel, height=height)
 
     plots = [
         draw("share of sends", _share_of_sends),

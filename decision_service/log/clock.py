@@ -1,4 +1,4 @@
-"""The time of the service: the server's clock, or the latest time that a request has named."""
+"""The time of the service: the time of the server, or the latest time that a request has named."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Protocol
 from decision_service.log.base import Head
 
 WALL = "wall"
-"""The mode in which the server's clock counts; in the other one, ``request``, requests name the time."""
+"""The mode in which the clock of the server decides the time; in the mode ``request``, requests name the time."""
 
 
 class HasHead(Protocol):
-    """What is needed of a log to know its time."""
+    """The part of a log that the clock needs: its head, which is the state of the log after its last row."""
 
     def head(self) -> Head: ...
 
 
 class ServiceClock:
-    """The clock that counts.
+    """The clock that decides the time of a request that names no time.
 
     Parameters
     ----------
     mode
-        ``wall`` or ``request``.
+        ``wall`` or ``request``. None is taken as ``request``: the log has no stored mode.
     log
-        In request mode its watermark is the latest time that a request has named.
+        Read in request mode only. The watermark of its head is the maximum of the times of all rows, which is the
+        latest time that a request has named.
     """
 
     def __init__(self, mode: str | None, log: HasHead) -> None:
@@ -33,7 +34,7 @@ class ServiceClock:
         self._log = log
 
     def now(self) -> float:
-        """Return the time in epoch seconds.
+        """Return the time in epoch seconds; in request mode 0 for an empty log.
 
         Raises
         ------

@@ -157,7 +157,7 @@ class QuietHoursBody(Body):
 
 
 class PreferencesBody(Body):
-    """A change of preferences; absent fields and channels keep their value, null goes back to the default."""
+    """A change of preferences; absent fields and channels keep their value, null resets a field to the default."""
 
     consent: dict[Name, bool] = {}
     reachable: dict[Name, bool] = {}

@@ -19,7 +19,7 @@ from benchmarks.evaluation import offers, open_bandit  # noqa: E402
 from offline_eval import EvaluationReport, Question, estimate_values, evaluate, make_estimators  # noqa: E402
 from offline_eval.logs.tables.plain import TableLayout, read_batches  # noqa: E402
 from offline_eval.sequential.evaluation import evaluate_sequential  # noqa: E402
-from tests.reference.worlds import Fatigue, World  # noqa: E402
+from tests.reference.worlds import Fatigue, RewardWorld  # noqa: E402
 
 OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offers_log.csv.gz"
 OPEN_BANDIT = ROOT / "build" / "parity" / "lib"
@@ -43,7 +43,7 @@ def say(line: str) -> None:
 def evaluate_csv() -> None:
     """Write a small CSV as a shop might have it, and evaluate it."""
     users = np.repeat(np.arange(1_000), 3)
-    rows = World.of(1).log(3_000, np.random.default_rng(1))
+    rows = RewardWorld.of(1).log(3_000, np.random.default_rng(1))
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "own.csv"
         columns = (rows.reward, rows.propensity, rows.target_propensity, users)
@@ -95,7 +95,7 @@ def evaluate_open_bandit() -> None:
 # %% 4. A simulated log: the truth is known
 def simulate_logs() -> None:
     """Compare with the truth, once where history does not matter and once where sends tire."""
-    world = World.of(2)
+    world = RewardWorld.of(2)
     say(f"4. A simulated log: the target's truth is {world.truth:.4f}")
     log = world.log(20_000, np.random.default_rng(2))
     say("  " + ", ".join(f"{name} {value:.4f}" for name, value in estimate_values(make_estimators(), log).items()))

@@ -141,13 +141,16 @@ class ServedFrequencies:
         """Return the frequency of every channel."""
         return self._channels.frequencies()
 
-    def worst(self) -> ServedFrequency | None:
-        """Return the frequency with the least chance, of a joint action or a channel; None without decisions."""
+    def least_probable(self) -> ServedFrequency | None:
+        """Return the least probable frequency, of a joint action or a channel; None without decisions."""
         frequencies = [*self._actions.frequencies(), *self._channels.frequencies()]
         return min(frequencies, key=lambda frequency: frequency.chance, default=None)
 
-    def chance(self) -> float:
-        """Return a bound on the probability that any frequency differs so much, on either side (Bonferroni)."""
+    def p_value(self) -> float:
+        """Return a p-value: a bound on the probability that any frequency differs so much by chance.
+
+        Both sides and all frequencies are counted (Bonferroni).
+        """
         chances = [frequency.chance for frequency in (*self._actions.frequencies(), *self._channels.frequencies())]
         return min(1.0, 2 * len(chances) * min(chances)) if chances else 1.0
 

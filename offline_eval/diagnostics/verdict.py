@@ -83,20 +83,20 @@ class Verdict:
 class Evidence:
     """What a verdict is made from.
 
-    ``against`` is the other policy's overlap, where a difference is asked for. ``model_z`` is the distance between the
-    reward model's value and the weighted rewards in standard errors, where a model is trusted. ``served_chance`` is the
-    probability of served frequencies that differ so much from their propensities, where whole distributions were
-    logged, and ``served_worst`` the frequency that differs most. ``without_value`` names the estimates that are NaN.
-    ``further`` are findings from outside.
+    ``other_policy`` is the other policy's overlap, where a difference is asked for. ``model_z`` is the mean of the
+    weighted rewards minus the reward model's predictions, in standard errors, where a model is trusted. Where whole
+    distributions were logged, ``served_p_value`` is the probability that any served frequency differs so much from its
+    propensities by chance, and ``served_least_probable`` is the least probable of the frequencies. ``without_value``
+    names the estimates that are NaN. ``further`` are findings from outside.
     """
 
     overlap: Overlap
     units: int
     repeats: Repeats
-    against: Overlap | None = None
+    other_policy: Overlap | None = None
     model_z: float = 0.0
-    served_worst: ServedFrequency | None = None
-    served_chance: float = 1.0
+    served_least_probable: ServedFrequency | None = None
+    served_p_value: float = 1.0
     without_value: tuple[str, ...] = ()
     further: tuple[Finding, ...] = ()
 
@@ -114,8 +114,8 @@ def judge(evidence: Evidence) -> Verdict:
 
 def _judge_other_policy(evidence: Evidence) -> Iterator[Finding]:
     """Judge the overlap of the other policy, on which a difference depends as well."""
-    if evidence.against is not None:
-        for finding in _judge_overlap(evidence.against, evidence.units):
+    if evidence.other_policy is not None:
+        for finding in _judge_overlap(evidence.other_policy, evidence.units):
             yield Finding(finding.level, f"against.{finding.code}", f"of the other policy: {finding.text}")
 
 
@@ -188,11 +188,11 @@ def _judge_log(evidence: Evidence) -> Iterator[Finding]:
     if evidence.units < ENOUGH_UNITS:
         level = Level.do_not_use if evidence.units < 2 else Level.caution
         yield Finding(level, "few_units", f"only {evidence.units} independent units")
-    worst = evidence.served_worst
-    if worst is not None and evidence.served_chance < 1e-3:
-        level = Level.do_not_use if evidence.served_chance < 1e-6 else Level.caution
-        text = f"served frequencies differ from the logged propensities (chance {evidence.served_chance:.1g}): "
-        text += f"{worst.label} was drawn {worst.drawn:,} times, {worst.expected:,.1f} were expected"
+    frequency = evidence.served_least_probable
+    if frequency is not None and evidence.served_p_value < 1e-3:
+        level = Level.do_not_use if evidence.served_p_value < 1e-6 else Level.caution
+        text = f"served frequencies differ from the logged propensities (p-value {evidence.served_p_value:.1g}): "
+        text += f"{frequency.label} was drawn {frequency.drawn:,} times, {frequency.expected:,.1f} were expected"
         yield Finding(level, "propensity_calibration", text)
     if evidence.repeats.known and evidence.repeats.share > REPEATED:
         yield Finding(Level.caution, "duplicated_rows", f"{evidence.repeats.share:.1%} of the rows repeat another one")

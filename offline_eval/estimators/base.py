@@ -187,8 +187,8 @@ class ModelPlusCorrection(Estimator):
 
     @property
     @abstractmethod
-    def correction(self) -> str:
-        """The name of the term of weighted residuals."""
+    def correction_name(self) -> str:
+        """The name of the term that holds the weighted residuals: the correction of the model."""
 
     @abstractmethod
     def residuals(self, batch: LoggedBatch) -> FloatArray:
@@ -196,21 +196,24 @@ class ModelPlusCorrection(Estimator):
 
     @property
     @abstractmethod
-    def largest_factor(self) -> float:
-        """The greatest factor by which a residual can be multiplied."""
+    def largest_residual_weight(self) -> float:
+        """The greatest weight (clipped or shrunk) by which a residual can be multiplied."""
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
-        return {"model": batch.v_target, self.correction: self.residuals(batch)}
+        return {"model": batch.v_target, self.correction_name: self.residuals(batch)}
 
     def value(self, means: Means) -> float:
-        return means["model"] + means[self.correction]
+        return means["model"] + means[self.correction_name]
 
     def gradient(self, means: Means) -> dict[str, float]:
-        return {"model": 1.0, self.correction: 1.0}
+        return {"model": 1.0, self.correction_name: 1.0}
 
     def score_range(self, limits: Limits) -> tuple[float, float]:
-        """Return the range of v̂ + c·(r - q̂) with 0 ≤ c ≤ `largest_factor`, v̂ and q̂ within the range of rewards."""
-        slack = min(self.largest_factor, limits.max_weight) * limits.spread if limits.spread else 0.0
+        """Return the range of v̂ + c·(r - q̂).
+
+        The weight c lies between 0 and `largest_residual_weight`, v̂ and q̂ within the range of the rewards r.
+        """
+        slack = min(self.largest_residual_weight, limits.max_weight) * limits.spread if limits.spread else 0.0
         return check_bounded(limits.reward_low - slack, limits.reward_high + slack, self.name)
 
 

@@ -12,6 +12,9 @@ from offline_eval.estimators.base import CLIP, ModelPlusCorrection, check_clip
 class DR(ModelPlusCorrection):
     """Doubly robust: the mean of v̂(x) + w·(r - q̂(x, a)).
 
+    r is the reward, q̂(x, a) the reward model's prediction for the logged action, v̂(x) the mean prediction under the
+    target policy, and w the importance weight.
+
     Unbiased for any predictions of the reward model, as long as the model was not fitted on the same rows. A good
     model removes most of the variance.
 
@@ -43,7 +46,7 @@ class DR(ModelPlusCorrection):
         return bool(np.isinf(self.max_weight))
 
     @property
-    def correction(self) -> str:
+    def correction_name(self) -> str:
         return "correction" if np.isinf(self.max_weight) else f"correction, weights up to {self.max_weight:g}"
 
     def residuals(self, batch: LoggedBatch) -> FloatArray:
@@ -52,5 +55,5 @@ class DR(ModelPlusCorrection):
         return np.minimum(batch.weight, self.max_weight) * batch.residual
 
     @property
-    def largest_factor(self) -> float:
+    def largest_residual_weight(self) -> float:
         return self.max_weight

@@ -15,10 +15,13 @@ SHRINKAGE = Parameter("shrinkage", 5.0, "Shrinkage of the weights", option="lamb
 class DROS(ModelPlusCorrection):
     """DRos: the mean of v̂(x) + λw/(w² + λ)·(r - q̂(x, a)).
 
+    r is the reward, q̂(x, a) the reward model's prediction for the logged action, v̂(x) the mean prediction under the
+    target policy, and w the importance weight.
+
     Parameters
     ----------
     shrinkage
-        λ: 0 is the direct method, infinity is DR. A shrunk weight is never above √λ/2.
+        λ. λ = 0 gives the direct method, λ = ∞ gives DR. A shrunk weight λw/(w² + λ) is never above √λ/2.
 
     Examples
     --------
@@ -37,16 +40,16 @@ class DROS(ModelPlusCorrection):
     parameters = (SHRINKAGE,)
 
     def __init__(self, shrinkage: float = SHRINKAGE.default) -> None:
-        if not shrinkage >= 0:
+        if not shrinkage >= 0:  # not "< 0": NaN must be refused too
             raise NotAvailable(f"lambda must be at least 0, not {shrinkage}")
         self.shrinkage = shrinkage
 
     @property
-    def correction(self) -> str:
+    def correction_name(self) -> str:
         return f"correction, shrunk by {self.shrinkage:g}"
 
     def residuals(self, batch: LoggedBatch) -> FloatArray:
-        """Return the residuals, each times its shrunk weight."""
+        """Return the residual of each row times its shrunk weight."""
         if np.isinf(self.shrinkage):
             return batch.correction
         if self.shrinkage == 0:
@@ -54,5 +57,5 @@ class DROS(ModelPlusCorrection):
         return batch.correction * (self.shrinkage / (batch.weight * batch.weight + self.shrinkage))
 
     @property
-    def largest_factor(self) -> float:
+    def largest_residual_weight(self) -> float:
         return float(np.sqrt(self.shrinkage) / 2)

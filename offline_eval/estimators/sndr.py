@@ -8,7 +8,10 @@ from offline_eval.estimators.base import Estimator, Means, ratio
 
 
 class SNDR(Estimator):
-    """Self-normalised doubly robust: mean v̂(x) + Σ w·(r - q̂) ÷ Σ w.
+    """Self-normalised doubly robust: mean v̂(x) + Σ w·(r - q̂(x, a)) ÷ Σ w.
+
+    r is the reward, q̂(x, a) the reward model's prediction for the logged action, v̂(x) the mean prediction under the
+    target policy, and w the importance weight.
 
     Examples
     --------

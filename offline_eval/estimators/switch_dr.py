@@ -13,11 +13,14 @@ TAU = Parameter("tau", 5.0, "Residuals count up to this weight")
 class SwitchDR(ModelPlusCorrection):
     """Switch-DR: the mean of v̂(x) + w·1[w ≤ τ]·(r - q̂(x, a)).
 
+    r is the reward, q̂(x, a) the reward model's prediction for the logged action, v̂(x) the mean prediction under the
+    target policy, and w the importance weight.
+
     Parameters
     ----------
     tau
-        Residuals with a greater weight are left out, and the model alone stands for these rows. Infinity is DR, 0 is
-        the direct method.
+        Residuals with a greater weight are left out: these rows count with the model's value alone. τ = 0 gives the
+        direct method, τ = ∞ gives DR.
 
     Examples
     --------
@@ -36,12 +39,12 @@ class SwitchDR(ModelPlusCorrection):
     parameters = (TAU,)
 
     def __init__(self, tau: float = TAU.default) -> None:
-        if not tau >= 0:
+        if not tau >= 0:  # not "< 0": NaN must be refused too
             raise NotAvailable(f"tau must be at least 0, not {tau}")
         self.tau = tau
 
     @property
-    def correction(self) -> str:
+    def correction_name(self) -> str:
         return f"correction, weights at most {self.tau:g}"
 
     def residuals(self, batch: LoggedBatch) -> FloatArray:
@@ -49,5 +52,5 @@ class SwitchDR(ModelPlusCorrection):
         return batch.correction * (batch.weight <= self.tau)
 
     @property
-    def largest_factor(self) -> float:
+    def largest_residual_weight(self) -> float:
         return self.tau

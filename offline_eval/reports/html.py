@@ -8,6 +8,7 @@ from math import isfinite, log10
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from offline_eval.diagnostics.calibration import ServedFrequency
+from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.weights import EDGES, WeightSummary
 from offline_eval.reports.report import DAY, EvaluationReport, Group, ValueEstimate
 
@@ -72,15 +73,19 @@ class _Scale:
 
 
 def _list_weight_bars(weights: WeightSummary) -> list[tuple[str, int]]:
-    """Return label and count of each bar of the histogram of weights, without empty bars at its ends."""
-    labels = ["below", *(f"{edge:.3g}" for edge in EDGES)]
+    """Return label and count of each bar of the histogram of weights, without empty bars at its ends.
+
+    The label of a bar is the smallest weight that the bar counts. The weights below all edges have a bar of their own,
+    and so have the weights of exactly 0.
+    """
+    labels = [f"<{EDGES[0]:.3g}", *(f"{edge:.3g}" for edge in EDGES)]
     used = [place for place, count in enumerate(weights.histogram) if count]
     first, last = (min(used), max(used)) if used else (0, 0)
     zeros = [("0", weights.zeros)] if weights.zeros else []
     return zeros + list(zip(labels[first : last + 1], weights.histogram[first : last + 1], strict=True))
 
 
-def _sort_by_drawn(served: Sequence[ServedFrequency]) -> list[ServedFrequency]:
+def _most_drawn_first(served: Sequence[ServedFrequency]) -> list[ServedFrequency]:
     return sorted(served, key=lambda frequency: -frequency.drawn)
 
 
@@ -89,29 +94,36 @@ def _describe_diagnostics(report: EvaluationReport) -> dict[str, str]:
     lines: dict[str, str] = {
         "independent units": f"{diagnostics.units:,}",
         "effective units": f"{diagnostics.effective_units:,.1f}",
-        "share of the heaviest unit": f"{diagnostics.largest_unit:.2%}",
-        "mean weight": f"{weights.mean:.4f} ± {diagnostics.mean_weight_error:.4f} (standard error; must be 1)",
-        "share of the largest weight": f"{weights.largest_share:.2%}",
-        "share of the heaviest rows (1 in 1,000)": f"{weights.heaviest_share:.2%}",
+        "share of the total weight in the heaviest unit": f"{diagnostics.largest_unit:.2%}",
+        "mean weight (should be 1)": f"{weights.mean:.4f} ± {diagnostics.mean_weight_error:.4f} standard error",
+        "share of the total weight in the heaviest row": f"{weights.largest_share:.2%}",
+        "share of the total weight in the heaviest rows (1 in 1,000)": f"{weights.heaviest_share:.2%}",
         "tail index of the weights": f"{weights.tail_index:.2f}",
         "weight clipped away": f"{diagnostics.clipped:.2%}",
         "target mass without support": f"{diagnostics.unsupported:.2%}",
-        "repeated rows": f"{diagnostics.repeats.share:.2%}" if diagnostics.repeats.known else "cannot be told apart",
-        "reward model against rewards": f"{diagnostics.model_z:+.1f} standard errors",
+        "repeated rows": _describe_repeats(diagnostics.repeats),
+        "weighted rewards minus the reward model's predictions": f"{diagnostics.model_z:+.1f} standard errors",
     }
-    if diagnostics.against is not None:
-        other = diagnostics.against
+    if (other_policy := diagnostics.other_policy) is not None:
         lines |= {
-            "other policy: effective rows": f"{other.weights.effective_sample_size:,.1f}",
-            "other policy: mean weight": f"{other.weights.mean:.4f} ± {other.mean_weight_error:.4f}",
-            "other policy: mass without support": f"{other.unsupported:.2%}",
+            "other policy: effective rows": f"{other_policy.weights.effective_sample_size:,.1f}",
+            "other policy: mean weight (should be 1)": (
+                f"{other_policy.weights.mean:.4f} ± {other_policy.mean_weight_error:.4f} standard error"
+            ),
+            "other policy: mass without support": f"{other_policy.unsupported:.2%}",
         }
-    if (worst := diagnostics.served_worst) is not None:
-        furthest = f"{worst.label} drawn {worst.drawn:,} times, {worst.expected:,.1f} expected"
+    if (least_probable := diagnostics.served_least_probable) is not None:
+        drawn = f"{least_probable.label} drawn {least_probable.drawn:,} times, {least_probable.expected:,.1f} expected"
         lines["served frequencies against propensities"] = (
-            f"chance {diagnostics.served_chance:.2g}; furthest: {furthest}"
+            f"p-value {diagnostics.served_p_value:.2g}; largest deviation: {drawn}"
         )
     return lines
+
+
+def _describe_repeats(repeats: Repeats) -> str:
+    if repeats.known:
+        return f"{repeats.share:.2%}"
+    return "unknown: the rows have no ids, and different rows are too alike to recognise repeated ones"
 
 
 def _make_environment() -> Environment:
@@ -122,7 +134,7 @@ def _make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": format_number, "by_drawn": _sort_by_drawn}
+    environment.filters |= {"number": format_number, "most_drawn_first": _most_drawn_first}
     environment.tests["finite"] = isfinite
     environment.globals |= {"scale_of": _Scale.of, "weight_bars": _list_weight_bars}
     return environment

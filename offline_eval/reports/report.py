@@ -32,7 +32,7 @@ class Group:
     """The rows that share a label.
 
     ``value`` is the target's reward per decision in this group, self-normalised. ``share_logged`` and ``share_target``
-    are the shares of the logging and of the target policy's decisions in it. ``mean_weight`` must be 1 where the
+    are the shares of the logging and of the target policy's decisions in it. ``mean_weight`` should be 1 where the
     label is known before the draw; ``mean_weight_error`` is its standard error, clustered over ``units`` as the
     interval is, and ``mean_weight_z`` its distance from 1 in standard errors, corrected for skewness.
     """
@@ -55,19 +55,29 @@ class Group:
 class Diagnostics(Overlap):
     """The diagnostics of a log; the classes of the fields describe them.
 
-    ``served`` are the frequencies of the channels; ``served_worst`` is the frequency, of a joint action or a channel,
-    that differs most from its propensities. ``units`` is the number of independent units, and ``against`` the overlap
-    of the other policy, where there is one.
+    ``served`` are the frequencies of the channels. ``served_least_probable`` is the frequency, of a joint action or a
+    channel, that is the least probable under the logged propensities. ``served_p_value`` is the probability that any
+    frequency differs so much by chance. ``units`` is the number of independent units, and ``other_policy`` the overlap
+    of the other policy, where there is one. ``model_z`` is the mean of the weighted rewards minus the reward model's
+    predictions, in standard errors.
     """
 
     units: int
     repeats: Repeats
     reward_bins: list[CalibrationBin]
-    against: Overlap | None = None
+    other_policy: Overlap | None = None
     model_z: float = 0.0
     served: list[ServedFrequency] = field(default_factory=list)
-    served_worst: ServedFrequency | None = None
-    served_chance: float = 1.0
+    served_least_probable: ServedFrequency | None = None
+    served_p_value: float = 1.0
+
+
+_JSON_NAMES = {
+    "other_policy": "against",
+    "served_least_probable": "served_worst",
+    "served_p_value": "served_chance",
+}
+"""The public names of fields of `Diagnostics` that have another name in JSON."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class EvaluationReport:
 
     def document(self) -> dict[str, Any]:
         """Return diagnostics, verdict and groups for JSON."""
-        about = asdict(self.diagnostics)
+        about = {_JSON_NAMES.get(name, name): value for name, value in asdict(self.diagnostics).items()}
         about["weights"]["histogram_edges"] = EDGES.tolist()
         document: dict[str, Any] = to_json(
             {

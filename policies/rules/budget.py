@@ -8,7 +8,7 @@ import msgspec
 
 from policies.catalogue.rulebook import millionths
 from policies.records.rows import ErasureRow, EventRow, ShopperRow
-from policies.shopper.fold import apply
+from policies.shopper.fold import apply_keeping_old_sends
 from policies.shopper.state import ShopperState
 
 BudgetDay = tuple[str, int]
@@ -78,4 +78,4 @@ def spending_of(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
         return spending_between(before, msgspec.structs.replace(before, sends=left))
-    return spending_between(before, apply(before, row))
+    return spending_between(before, apply_keeping_old_sends(before, row))

@@ -37,7 +37,10 @@ def cap_channel(situation: Situation) -> DelayMasks:
 
 
 def cap_global(situation: Situation) -> DelayMask:
-    """Deny sends that would exceed a cap over all sends, and all sends while `MAX_AHEAD` others lie ahead."""
+    """Deny sends that would exceed a cap over all sends.
+
+    Deny all sends while `MAX_AHEAD` others have a send time in the future.
+    """
     if _is_crowded(situation):
         return situation.always
     return _full(situation, situation.rulebook.catalogue.caps, situation.other_sends.times)

@@ -9,10 +9,10 @@ The service sets these names. A value of the caller with the same name replaces 
 ``average_order``       mean value of an order
 ``days_since_purchase`` days since the latest order
 ``days_since_active``   days since the shopper did anything
-``recent_sends``        sends since seven days ago, those ahead included
-``hours_since_contact`` hours since the latest send that left
-``ignored_streak``      sends that left since the latest click
-``load``                fatigue: sends that left, each fading with a half-life of `LOAD_HALF_LIFE_S`
+``recent_sends``        sends of the last seven days, and sends with a send time in the future
+``hours_since_contact`` hours since the latest send that was sent
+``ignored_streak``      sends that were sent since the latest click
+``load``                fatigue: sends that were sent, each fading with a half-life of `LOAD_HALF_LIFE_S`
 ``load_<channel>``      the same by channel, where it is above zero
 ``click_rate``          own clicks per send, shrunk towards the prior
 ``click_rate_<channel>``, ``click_rate_<category>``  the same, where something was sent
@@ -70,7 +70,7 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
 
 
 def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
-    """Return how many sends have left lately, and how many of them the shopper ignored."""
+    """Return how many sends were sent lately, and how many of them the shopper ignored."""
     left = [send for send in state.sends if send.has_left(now) and send.send_at >= now - HORIZON_S]
     if not left:
         return {"ignored_streak": 0, "load": 0.0}

@@ -22,11 +22,12 @@ from policies.shopper.state import Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, add_affinity, count_responses
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
-"""How much each type of event adds to the affinity for the product it names (judgement)."""
+"""How much each type of event adds to the affinity for the product and for the category that the event names (chosen by
+hand)."""
 
 
 def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
-    """Return the state after one more row about the shopper.
+    """Return the state after one more row about the shopper; sends that no rule needs any more are dropped.
 
     >>> from policies.shopper.state import NEW_SHOPPER
     >>> purchase = EventRow(
@@ -40,18 +41,18 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
-    after = apply(state, row)
+    after = apply_keeping_old_sends(state, row)
     if after is state and isinstance(row, DecisionRow):
         return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
-    return after if after.sends is state.sends else _without_old_sends(after, row.at)
+    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at)
 
 
-def apply(state: ShopperState, row: ShopperRow) -> ShopperState:
-    """Apply a row, without dropping sends that no rule needs any more."""
+def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
+    """Return the state after a row; unlike `fold`, keep the sends that no rule needs any more, and set no `seen_at`."""
     match row:
         case DecisionRow():
-            send = send_of(row)
+            send = send_from_decision(row)
             return state if send is None else state.with_send(send)
         case EventRow():
             return _apply_event(state, row)
@@ -65,7 +66,7 @@ def apply(state: ShopperState, row: ShopperRow) -> ShopperState:
             return _change_sends(state, row)
 
 
-def send_of(row: DecisionRow) -> Send | None:
+def send_from_decision(row: DecisionRow) -> Send | None:
     """Return the send that a decision makes, None when nothing is sent."""
     if row.send_at is None or row.message is None or row.channel is None:
         return None
@@ -88,7 +89,7 @@ def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
         change = change_of(send, row)
         if change is None:
             continue
-        if change.status.holds_place:
+        if change.status.holds_place:  # the only change that keeps the place is an activation
             state = state.with_send(send.activate(row.at))
         else:
             state = state.without_send(send.event_id)
@@ -139,18 +140,20 @@ def _apply_preferences(state: ShopperState, row: PreferencesRow) -> ShopperState
         for name in ("time_zone", "locale", "muted_categories", "max_per_week", "quiet_hours")
         if (value := getattr(row, name)) is not UNSET
     }
+    # `row.consent` overwrites the values of `withdrawn`. So `withdrawn` only fixes the order of the keys: the bytes of
+    # stored states stay equal.
     withdrawn = {channel: False for channel, consent in row.consent.items() if not consent}
     return msgspec.structs.replace(
         state,
         erased=False,
-        consent={**state.consent, **withdrawn, **row.consent},  # in this order, as stored states have it
+        consent={**state.consent, **withdrawn, **row.consent},
         reachable={**state.reachable, **row.reachable},
         **stated,
     )
 
 
-def _without_old_sends(state: ShopperState, at: float) -> ShopperState:
-    """Turn sends that no rule needs any more into counts of responses; sends that expired are not counted."""
+def _count_and_drop_old_sends(state: ShopperState, at: float) -> ShopperState:
+    """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted."""
     sends = keep_relevant(state.sends)
     if len(sends) == len(state.sends):
         return state

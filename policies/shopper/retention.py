@@ -1,16 +1,27 @@
-"""Retention: which of a shopper's sends the state keeps, so that it is bounded and every rule sees what it needs.
+"""Retention: which sends of a shopper the state keeps.
 
-**By number.** A rule asks for sends of one message, category or channel, or for all sends: for at most 256, within 31
-days of the send that is judged (the catalogue allows no more). So the state keeps the last `KEPT` sends of each
-message, category and channel, and of all. Critical sends are kept separately, since no rule counts them. A send that
-was dropped has `KEPT` later sends in each of its kinds. At most `MAX_AHEAD` of them lie ahead: a rule sees to that. The
-others left after the dropped send, fill every cap that it could fill, and are nearer to any send that is judged now. So
-no verdict changes.
+The state must be bounded, and every rule must find the sends that it needs. A rule asks for the sends of one *kind*:
+the sends of one message, of one category or of one channel, or all sends. A rule counts at most `LARGEST_CAP` sends. It
+counts them within `HORIZON_S` (31 days) of the send that is judged. The catalogue refuses larger caps and longer
+windows.
 
-**By age.** The state also drops sends that no rule looks back to: `KEPT` old sends of each kind would make the state
-ten times as large, and slow to read. A row may be of a distant date, because the request clock may jump; such rows must
-not push out the sends of today. So a send is dropped only when more than `STRAY` later sends are out of its reach. A
-decision for its date after that does not see it.
+**Limit by number.** The state keeps the latest `KEPT` sends of each kind. A send is dropped when it is not among the
+latest `KEPT` sends of any of its kinds. This changes no verdict:
+
+1. In each of its kinds, the dropped send has at least `KEPT` later sends.
+2. At most `MAX_AHEAD` of these have a send time in the future, because the rule `cap_global` denies more.
+3. So at least `LARGEST_CAP` of these were sent after the dropped send, and before now.
+4. They are nearer to the send that is judged than the dropped send is. Where a rule would count the dropped send, the
+   rule counts them too, and they alone reach every cap.
+
+Critical sends have limits of their own: no rule counts critical sends, so they must not push out the others.
+
+**Limit by age.** `KEPT` old sends of each kind would make the state ten times as large, and slow to read. So the state
+also drops the sends that are too old for every rule. The age is not measured from the time of the latest row, because
+the request clock may jump: a row of a distant future date must not push out the sends of today. The age is measured
+from the (`STRAY` + 1)th latest send. So a send is dropped only when more than `STRAY` later sends lie more than
+`REACH_S` after it. If a later request is dated back to the time of a dropped send, its decision no longer sees this
+send.
 """
 
 from __future__ import annotations
@@ -19,17 +30,31 @@ from collections.abc import Iterable
 
 from policies.shopper.state import HORIZON_S, Send
 
-MAX_AHEAD = 256
-"""Most sends of a shopper that may lie ahead under any catalogue; the rule `cap_global` denies more."""
+LARGEST_CAP = 256
+"""The most sends that a rule counts: the catalogue and the preferences of a shopper allow no larger cap."""
 
-KEPT = 256 + MAX_AHEAD
-"""Sends kept of each kind: the largest cap, plus the sends that may lie ahead."""
+MAX_AHEAD = 256
+"""The most sends of a shopper that may have a send time in the future: the rule `cap_global` denies more."""
+
+KEPT = LARGEST_CAP + MAX_AHEAD
+"""How many sends of each kind the state keeps: the largest cap, plus the sends with a send time in the future."""
 
 STRAY = 15
-"""Sends that may be of a distant date: two weeks of sends under a usual cap (chosen by hand)."""
+"""How many sends of a distant future date push out no send of today.
 
-REACH_S = HORIZON_S + 15 * 86_400.0
-"""How far before the last send but `STRAY` sends are kept: the farthest look-back, plus that send's longest delay."""
+The example catalogue allows 7 sends in a week, which is 14 in two weeks; 15 is one more (chosen by hand).
+"""
+
+LONGEST_LEAD_S = 15 * 86_400.0
+"""The longest time from a decision to its send: the largest delay of a catalogue (14 days), and room for a late
+activation."""
+
+REACH_S = HORIZON_S + LONGEST_LEAD_S
+"""Sends older than the (`STRAY` + 1)th latest send by more than this are dropped.
+
+That send was decided at most `LONGEST_LEAD_S` before its send time, and no rule looks further back from a decision than
+`HORIZON_S`.
+"""
 
 
 def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
@@ -41,16 +66,16 @@ def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
     """
     if len(sends) <= STRAY:
         return sends
-    oldest = sends[-STRAY - 1].send_at - REACH_S
-    if len(sends) <= KEPT and sends[0].send_at >= oldest:
+    earliest = sends[-STRAY - 1].send_at - REACH_S
+    if len(sends) <= KEPT and sends[0].send_at >= earliest:
         return sends
-    recent = [send for send in sends if send.send_at >= oldest]
+    recent = [send for send in sends if send.send_at >= earliest]
     kept = {*_latest(send for send in recent if send.critical), *_latest(send for send in recent if not send.critical)}
     return tuple(send for send in recent if send.event_id in kept)
 
 
 def _latest(sends: Iterable[Send]) -> set[str]:
-    """Return the event ids of the last sends of each message, category and channel, and of all."""
+    """Return the event ids of the latest `KEPT` sends of each kind."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for send in sends:
         for kind in (("", ""), ("message", send.message), ("category", send.category), ("channel", send.channel)):

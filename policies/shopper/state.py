@@ -1,7 +1,7 @@
 """The shopper's state: what is known of one shopper, folded from the log's rows about the shopper.
 
 The fold (`policies.shopper.fold`) is pure and the same everywhere: the service keeps its result in Redis, the simulator
-and the replay keep it in memory. The state is bounded: sends that no rule needs any more live on as counts, see
+and the replay keep it in memory. The state is bounded: sends that no rule needs any more are dropped and counted, see
 `policies.shopper.retention`.
 """
 
@@ -25,7 +25,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     Parameters
     ----------
     send_at
-        When the send leaves or has left: a send that is activated after its send time leaves at the activation.
+        The time at which the send is or was sent: its activation where the activation came after the planned time.
     critical
         Whether the send answers a critical trigger: it counts under no rule.
     deferred
@@ -48,7 +48,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
 
     def has_left(self, now: float) -> bool:
-        """Return whether the send has left by a time."""
+        """Return whether the send was sent by a time."""
         return status_at(self, now) is SENT
 
     def has_expired(self, now: float) -> bool:

@@ -83,7 +83,7 @@ def favourite(affinities: Mapping[str, float]) -> str | None:
 
 
 class Responses(msgspec.Struct, frozen=True, array_like=True):
-    """The number of sends that left, and the number that were clicked."""
+    """The number of sends that were sent, and the number that were clicked."""
 
     sends: float = 0.0
     clicks: float = 0.0

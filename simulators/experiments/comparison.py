@@ -1,4 +1,4 @@
-"""Compare what several shops made of the same arrivals: by week, and as paired differences with intervals."""
+"""Compare the results of several shops on the same arrivals: by week, and as paired differences with intervals."""
 
 from __future__ import annotations
 

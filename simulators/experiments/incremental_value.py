@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario
 from simulators.shops.broadcast import NoSends, run_sender
@@ -13,15 +15,16 @@ from simulators.world.world import World
 
 @dataclass(frozen=True)
 class IncrementalValue:
-    """Incremental margin: margin of orders minus costs of sends, minus the margin without any send.
+    """The incremental value: margin of orders minus costs of sends, minus the same margin without any send.
 
     Attributes
     ----------
     realised
         From the orders themselves, by shopper, (N,).
     expected
-        Every order replaced by its true probability times the mean order value, along the path that the shop took,
-        by shopper, (N,): the same mean without the noise of rare orders.
+        The same, but every order is replaced by its true probability times the mean order value, given the sends that
+        really happened in this run. ``expected`` has the same mean as ``realised``, without the noise of rare orders;
+        by shopper, (N,).
     weekly
         The expected value per shopper by week, (weeks,).
     """
@@ -37,10 +40,13 @@ class IncrementalValue:
         Raises
         ------
         ValueError
-            When the two worlds are not in the same hour of the same scenario.
+            When the two worlds are not at the same hour of the same scenario, or have different shoppers (a different
+            seed).
         """
-        if (world.scenario, world.hour, len(world.population)) != (twin.scenario, twin.hour, len(twin.population)):
-            raise ValueError("twin must be at the same hour of the same scenario with as many shoppers")
+        if (world.scenario, world.hour) != (twin.scenario, twin.hour):
+            raise ValueError("twin must be at the same hour of the same scenario")
+        if not np.array_equal(world.population.shift_h, twin.population.shift_h):  # drawn from the seed
+            raise ValueError("twin must have the same shoppers: use the same seed and the same number of shoppers")
         margins, without = world.margins, twin.margins
         return cls(
             realised=margins.realised - without.realised,
@@ -48,13 +54,14 @@ class IncrementalValue:
             weekly=(margins.weekly_expected - without.weekly_expected) / len(world.population),
         )
 
-    def per_shopper(self) -> float:
-        """Return the expected value per shopper over the run."""
+    @property
+    def expected_per_shopper(self) -> float:
+        """The expected value per shopper over the run."""
         return float(self.expected.mean())
 
 
 def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -> World:
-    """Return a world that ran to the end of its calendar without sends."""
+    """Return a world that ran to the end of its simulated period without sends."""
     world = World(scenario, shoppers, seed, messages)
     run_sender(world, NoSends())
     return world
@@ -62,4 +69,4 @@ def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -
 
 def regret(value: IncrementalValue, best: IncrementalValue) -> float:
     """Return the loss of a policy per shopper against another policy, usually the oracle, on the same seed."""
-    return best.per_shopper() - value.per_shopper()
+    return best.expected_per_shopper - value.expected_per_shopper

@@ -58,7 +58,7 @@ class Simulation:
         return self._decision_log.records
 
     def run(self, report_hours: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
-        """Run to the end of the calendar; ``report_hours`` is called with 1 after each hour."""
+        """Run to the end of the simulated period; ``report_hours`` is called with 1 after each hour."""
         while self._world.hour < self._world.scenario.hours:
             self.step()
             report_hours(1)

@@ -26,7 +26,7 @@ ReportHours = Callable[[int], None]
 """Takes the number of hours that have passed since the last call."""
 
 Play = Callable[[World, int, ReportHours], Counts]
-"""Runs a contender in a world to the end of the calendar, and returns the counts of the run.
+"""Runs a contender in a world to the end of the simulated period, and returns the counts of the run.
 
 The arguments are the world, its seed, and a function that the run calls with the hours that have passed.
 """
@@ -52,9 +52,9 @@ class Result:
     Attributes
     ----------
     weekly
-        Expected incremental margin per shopper by week, (weeks,).
+        Expected incremental value per shopper by week, (weeks,).
     realised
-        Realised incremental margin per shopper over the run.
+        Realised incremental value per shopper over the run.
     reach
         Share of the consents that shoppers gave at the start (or when they joined) and that are still given at the end.
     """
@@ -69,12 +69,12 @@ class Result:
 
     @property
     def value(self) -> float:
-        """Expected incremental margin per shopper over the run."""
+        """Expected incremental value per shopper over the run."""
         return float(self.weekly.sum())
 
     @property
     def value_of_last_third(self) -> float:
-        """Expected incremental margin per shopper over the last third of the weeks: four of twelve."""
+        """Expected incremental value per shopper over the last third of the weeks: four of twelve."""
         return float(self.weekly[-max(1, len(self.weekly) // 3) :].sum())
 
     @property

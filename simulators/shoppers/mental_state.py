@@ -1,8 +1,8 @@
 """The mental state of shoppers: load, staleness, attention, intent and need, and how they change over time.
 
-Load, staleness and inattention fade exponentially. They are stored *inflated*: the stored value y is divided by
-the fading since the calendar's start, so that x(hour) = y * exp(-decay * hour). A send only adds to y, and an hour
-in which nothing happens to a shopper costs no work for this shopper.
+Load, staleness and inattention fade exponentially. They are stored *inflated*: the stored value y is the value x
+divided by its fading since the start of the simulated period, so that x(hour) = y * exp(-decay * hour). A send only
+adds to y, and an hour in which nothing happens to a shopper costs no work for this shopper.
 """
 
 from __future__ import annotations

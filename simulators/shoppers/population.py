@@ -29,7 +29,7 @@ class Population:
     visits_per_hour
         Rate of visits that no message caused, per hour of mean presence.
     shift_h
-        Hours by which the shopper's day is later than the mean shopper's day, float64.
+        The number of hours that the shopper lives later than the average, float64.
     clicker, irritability, tolerance
         Logits added to every click, factor on the probability of opting out, tolerated weighted sends per week.
     channel_taste, taste
@@ -41,7 +41,7 @@ class Population:
     replenish_h
         Hours after which the goods of an order are used up.
     joins
-        Hour of the calendar in which the shopper joins, int32; 0 for shoppers who are there from the start.
+        Hour of the simulated period in which the shopper joins, int32; 0 for shoppers who are there from the start.
     """
 
     visits_per_hour: Float32Array
@@ -102,7 +102,7 @@ def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
 
 
 def _draw_joins(random: np.random.Generator, scenario: Scenario, shoppers: int) -> NDArray[np.int32]:
-    """Draw the hours in which the last shoppers join, uniformly over the calendar; 0 for all others."""
+    """Draw the hours in which the last shoppers join, uniformly over the simulated period; 0 for all others."""
     growth = scenario.new_shoppers_per_week * scenario.weeks
     later = shoppers - round(shoppers / (1.0 + growth))
     hours = random.integers(1, scenario.hours, size=later, dtype=np.int32)

@@ -16,8 +16,13 @@ from simulators.arrays import FloatArray
 
 HOURS_PER_DAY, HOURS_PER_WEEK = 24, 168
 LARGEST_SHIFT_H = 6.0
+"""The largest shift of a shopper. The shift is the number of hours that the shopper lives later than the average."""
+
 _PAD_H = 24 * 15
-"""Hours of presence before and after a calendar: more than a message stays and a shopper's shift together."""
+"""Padding: hours of presence before and after the simulated period.
+
+The padding is longer than the lifetime of a message plus the largest shift of a shopper.
+"""
 
 # Impressions by local hour 0..23, mean 1: Open Bandit Dataset sample, 60,000 impressions (Saito et al., 2020).
 _WEEKDAY = (
@@ -33,7 +38,7 @@ WEEKEND_HOURS: FloatArray = np.array(_WEEKEND)
 
 
 def week_curve() -> FloatArray:
-    """Return the presence by hour of the week from Monday 0 h, shape (168,), mean 1.
+    """Return the presence by hour of the week from Monday 00:00, shape (168,), mean 1.
 
     >>> curve = week_curve()
     >>> round(float(curve.mean()), 12), int(curve[:24].argmax())
@@ -44,43 +49,47 @@ def week_curve() -> FloatArray:
 
 
 class Presence:
-    """The presence over one calendar, and its integral.
+    """The presence over the simulated period, and its integral.
 
-    The integral converts hours into hours of mean presence: an hour in the evening counts more than an hour at
-    night. All arguments are a shopper's hours: hours since the calendar's start minus the shift of the shopper.
+    The integral is a second clock: it runs fast when many shoppers are active, and slowly at night. Its unit is the
+    hour of mean presence. A shopper's hours are the hours since the start of the simulated period, minus the shift of
+    the shopper.
 
     Parameters
     ----------
     hours
-        Length of the calendar.
+        Length of the simulated period.
     first_hour
-        Hour of the week at which the calendar starts; 0 is Monday 00:00.
+        Hour of the week at which the simulated period starts; 0 is Monday 00:00.
     boosts
-        (first hour, end, factor): periods in which more or fewer shoppers than usual are active.
+        (first hour, hour after the last, factor): periods in which more or fewer shoppers than usual are active.
     """
 
     def __init__(self, hours: int, first_hour: int = 0, boosts: Iterable[tuple[int, int, float]] = ()) -> None:
         padded = np.arange(-_PAD_H, hours + _PAD_H)
-        level = week_curve()[(padded + first_hour) % HOURS_PER_WEEK]
+        presence = week_curve()[(padded + first_hour) % HOURS_PER_WEEK]
         for start, end, factor in boosts:
-            level[(padded >= start) & (padded < end)] *= factor
-        self._level = level
+            presence[(padded >= start) & (padded < end)] *= factor
+        self._presence = presence
         self._hours = np.arange(-_PAD_H, hours + _PAD_H + 1, dtype=np.float64)
-        self._integral = np.concatenate([[0.0], np.cumsum(level)])
+        self._integral = np.concatenate([[0.0], np.cumsum(presence)])
 
-    def level_at(self, hours: FloatArray) -> FloatArray:
-        """Return the presence at a shopper's hours: 1 on average, .17 at night, 1.9 in the evening."""
-        return np.asarray(self._level[hours.astype(np.int64) + _PAD_H])
+    def presence_at(self, hours: FloatArray) -> FloatArray:
+        """Return the presence at a shopper's hours.
+
+        Without boosts its mean is 1, its lowest value at night about .16, and its peak in the evening about 1.9.
+        """
+        return np.asarray(self._presence[hours.astype(np.int64) + _PAD_H])
 
     def integral_at(self, hours: FloatArray) -> FloatArray:
         """Return the integral of the presence up to a shopper's hours, in hours of mean presence."""
         padded = hours + float(_PAD_H)
         whole = padded.astype(np.int64)
-        return np.asarray(self._integral[whole] + (padded - whole) * self._level[whole])
+        return np.asarray(self._integral[whole] + (padded - whole) * self._presence[whole])
 
     def hours_at(self, integral: FloatArray) -> FloatArray:
-        """Return the shopper's hours at which the integral has these values; inf after the end of the calendar.
+        """Return the shopper's hours at which the integral has these values; inf after the end of the padding.
 
-        The inverse of `integral_at`.
+        This is the inverse of `integral_at`.
         """
         return np.interp(integral, self._integral, self._hours, right=np.inf)

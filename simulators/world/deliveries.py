@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.parameters import NIGHT_LEVEL
+from simulators.parameters import NIGHT_PRESENCE
 from simulators.random_streams import Purpose
 from simulators.world.schedule import Schedule
 from simulators.world.tick import Tick, TickOutcomes
@@ -135,7 +135,7 @@ class Deliveries:
         seen_at = self._draw_seen_at(tick.hour, due, sends)
         seen = np.flatnonzero(np.isfinite(seen_at))
         sends = {name: column[seen] for name, column in sends.items()}
-        at_night = state.presence_at(due[seen], shopper[seen]) < NIGHT_LEVEL
+        at_night = state.presence_at(due[seen], shopper[seen]) < NIGHT_PRESENCE
         self._delivered.add(seen_at[seen], **sends, at_night=at_night)
 
     def _channels_in_outage(self, hour: int) -> list[int]:

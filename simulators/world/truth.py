@@ -123,7 +123,7 @@ class Truth:
         rate = np.where(channels.in_app, state.population.visits_per_hour[shopper], channels.per_hour)
         unseen = np.exp(-rate[:, None, None] * until)
         seen = channels.looked[:, None, None] * -np.diff(unseen, axis=2)
-        at_night = state.presence.level_at(due - shift) < parameters.NIGHT_LEVEL
+        at_night = state.presence.presence_at(due - shift) < parameters.NIGHT_PRESENCE
         overload = state.mental_state.overload(self._hours(), np.array([shopper]))
         base = channels.opt_out * state.population.irritability[shopper]
         out = opt_out_probability(base[:, None, None], overload[None, None], at_night[None, :, None])

@@ -87,7 +87,7 @@ class WorldState:
 
     def presence_at(self, hours: FloatArray, shoppers: Indices) -> FloatArray:
         """Return the presence of shoppers at hours of the calendar."""
-        return self.presence.level_at(hours - self.population.shift_h[shoppers])
+        return self.presence.presence_at(hours - self.population.shift_h[shoppers])
 
     def appeal_logits(self, hour: int, shoppers: Indices, messages: Indices, channels: Indices) -> FloatArray:
         """Return the logits of clicks by rested shoppers without intent; the arrays broadcast."""

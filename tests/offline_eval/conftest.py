@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
 @pytest.fixture(scope="session")
-def world() -> World:
-    return World.of(1)
+def world() -> RewardWorld:
+    return RewardWorld.of(1)

@@ -19,10 +19,10 @@ from offline_eval import (
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.reports.html import render_page
 from tests.offline_eval.reporting import codes
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
-def test_values_are_given_whatever_the_verdict(world: World) -> None:
+def test_values_are_given_whatever_the_verdict(world: RewardWorld) -> None:
     report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
     assert report.verdict.level is Level.do_not_use
     assert all(np.isfinite(estimate.value) for estimate in report.estimates)

@@ -18,10 +18,10 @@ from offline_eval.diagnostics.verdict import Level
 from offline_eval.groups import Groups, find_bad_groups
 from offline_eval.reports.html import render_page
 from tests.offline_eval.reporting import codes
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
-def test_groups_are_self_normalised_and_cover_all_rows(world: World) -> None:
+def test_groups_are_self_normalised_and_cover_all_rows(world: RewardWorld) -> None:
     rows = world.log(4_000, np.random.default_rng(17))
     labels = np.where(np.arange(4_000) % 4 == 0, "push", "email")
     report = evaluate(replace(rows, labels={"channel": labels}), Question(estimators=[IPW()], by=("channel",)))

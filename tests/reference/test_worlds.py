@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.reference.worlds import Fatigue, Orders, World
+from tests.reference.worlds import Fatigue, Orders, RewardWorld
 
 
 def test_the_mean_reward_of_a_log_is_the_stated_truth() -> None:
-    world = World.of(5)
+    world = RewardWorld.of(5)
     log = world.log(200_000, np.random.default_rng(1))
     assert log.gain.mean() == pytest.approx(world.truth, abs=5 * log.gain.std() / np.sqrt(len(log)))
     assert log.reward.mean() == pytest.approx(world.logged_truth, abs=0.006)

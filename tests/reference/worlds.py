@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class World:
+class RewardWorld:
     """Contexts of a few kinds; click probabilities, logging and target distributions by kind, each (kinds, K)."""
 
     chance: Array
@@ -22,7 +22,7 @@ class World:
     q_hat: Array
 
     @classmethod
-    def of(cls, seed: int, *, kinds: int = 4, actions: int = 5, sharpness: float = 1.0) -> World:
+    def of(cls, seed: int, *, kinds: int = 4, actions: int = 5, sharpness: float = 1.0) -> RewardWorld:
         random = np.random.default_rng(seed)
         chance = random.uniform(0.1, 0.9, (kinds, actions))
         logging = random.dirichlet(np.full(actions, 3.0), kinds) * 0.8 + 0.2 / actions

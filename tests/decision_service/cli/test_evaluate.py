@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from offline_eval import LoggedBatch, estimate_values, make_estimators
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 GUIDE = ("ipw", "snipw", "dm", "dr", "sndr", "switch-dr", "dr-os")
 """The estimators of the command in the guide."""
@@ -23,7 +23,7 @@ COLUMNS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 
 @pytest.fixture(scope="module")
 def rows() -> LoggedBatch:
-    return World.of(1).log(6_000, np.random.default_rng(1), shoppers=np.repeat(np.arange(2_000), 3))
+    return RewardWorld.of(1).log(6_000, np.random.default_rng(1), shoppers=np.repeat(np.arange(2_000), 3))
 
 
 def columns(rows: LoggedBatch) -> dict[str, list[Any]]:

@@ -27,10 +27,10 @@ def test_served_frequencies_know_a_logged_number_that_was_not_drawn_with() -> No
         position = int(random.integers(0, 2))
         honest.add(["a", "b"], np.array([0.5, 0.5]), position)
         wrong.add(["a", "b"], np.array([0.6, 0.4]), position)
-    assert honest.chance() > 1e-3
-    assert wrong.chance() < 1e-6
+    assert honest.p_value() > 1e-3
+    assert wrong.p_value() < 1e-6
     assert (honest + honest).frequencies()[0].drawn == 2 * honest.frequencies()[0].drawn
-    assert ServedFrequencies().chance() == 1.0
+    assert ServedFrequencies().p_value() == 1.0
 
 
 def test_frequencies_of_joint_actions_are_tested_within_a_channel() -> None:
@@ -52,14 +52,14 @@ def test_rare_joint_actions_raise_no_false_alarm() -> None:
     probabilities = 1 / np.arange(1, 301) ** 2
     probabilities /= probabilities.sum()
     names = [f"a-{number}" for number in range(300)]
-    chances, surprises = [], []
+    p_values, surprises = [], []
     for _ in range(60):
         served = ServedFrequencies()
         for position in random.choice(300, 400, p=probabilities).tolist():
             served.add(names, probabilities, position)
-        chances.append(served.chance())
+        p_values.append(served.p_value())
         surprises.append(max(frequency.z for frequency in served.frequencies()))
-    assert min(chances) > 1e-3
+    assert min(p_values) > 1e-3
     assert max(surprises) > 5
 
 
@@ -67,7 +67,7 @@ def test_rounded_propensities_of_a_certain_choice_are_no_surprise() -> None:
     served = ServedFrequencies()
     for _ in range(5_000):
         served.add(["a", "b"], np.array([1 + 5e-7, 0.0]), 0)
-    assert served.chance() == 1.0
+    assert served.p_value() == 1.0
 
 
 def test_frequencies_are_counted_in_bounded_memory_and_merge() -> None:
@@ -83,4 +83,4 @@ def test_frequencies_are_counted_in_bounded_memory_and_merge() -> None:
     assert sum(frequency.expected for frequency in frequencies.values()) == pytest.approx(3_000)
     assert merged["common"] == frequencies["common"]
     assert sum(frequency.drawn for frequency in merged.values()) == 3_000
-    assert whole.chance() == pytest.approx(1.0)
+    assert whole.p_value() == pytest.approx(1.0)

@@ -16,10 +16,10 @@ from offline_eval import (
 )
 from offline_eval.diagnostics.duplicates import Duplicates, Repeats
 from tests.offline_eval.reporting import codes, report_of
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
-def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: World) -> None:
+def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: RewardWorld) -> None:
     random = np.random.default_rng(8)
     rows = world.log(5_000, random)
     assert "duplicated_rows" not in codes(report_of(rows))
@@ -30,14 +30,14 @@ def test_rows_loaded_twice_are_noticed_and_discrete_rows_are_not_blamed(world: W
     assert twice.diagnostics.repeats.share == pytest.approx(0.5)
 
 
-def test_a_name_that_comes_twice_is_a_row_loaded_twice(world: World) -> None:
+def test_a_name_that_comes_twice_is_a_row_loaded_twice(world: RewardWorld) -> None:
     rows = replace(
         world.log(4_000, np.random.default_rng(20)), events=np.array([f"e-{n % 3_000}" for n in range(4_000)])
     )
     assert evaluate(rows, Question(estimators=[IPW()])).diagnostics.repeats.share == pytest.approx(0.25)
 
 
-def test_however_often_a_log_with_names_was_loaded_it_is_known(world: World) -> None:
+def test_however_often_a_log_with_names_was_loaded_it_is_known(world: RewardWorld) -> None:
     names = np.array([f"e-{n}" for n in range(500)])
     rows = replace(world.log(500, np.random.default_rng(21)), events=names)
     for times in (1, 2, 6, 10):
@@ -50,7 +50,7 @@ def test_however_often_a_log_with_names_was_loaded_it_is_known(world: World) -> 
     assert (one + two).repeats() == Repeats(0.5, known=True)
 
 
-def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: World) -> None:
+def test_shoppers_who_meet_the_same_again_are_no_duplicates(world: RewardWorld) -> None:
     """Values are those of the shopper's unchanged context: rows repeat, but so do values of unequal rows."""
     random = np.random.default_rng(19)
     batch = random.random(1_500)[np.repeat(np.arange(1_500), 4)]

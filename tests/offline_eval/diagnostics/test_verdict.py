@@ -22,35 +22,35 @@ from offline_eval.diagnostics.verdict import Level
 from offline_eval.diagnostics.weights import Weights
 from offline_eval.reports.html import render_page
 from tests.offline_eval.reporting import codes, report_of
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 SKEWED_UNITS = {"skewed_units": Level.caution}
 
 
-def test_a_sound_log_is_trusted(world: World) -> None:
+def test_a_sound_log_is_trusted(world: RewardWorld) -> None:
     report = report_of(world.log(20_000, np.random.default_rng(1)))
     assert report.verdict.level is Level.trust, report.verdict
     assert report.verdict.findings == ()
 
 
-def test_few_effective_rows_are_no_ground(world: World) -> None:
+def test_few_effective_rows_are_no_ground(world: RewardWorld) -> None:
     assert codes(report_of(world.log(600, np.random.default_rng(2))))["effective_sample_size"] is Level.caution
     assert codes(report_of(world.log(60, np.random.default_rng(3))))["effective_sample_size"] is Level.do_not_use
 
 
-def test_wrong_propensities_move_the_mean_weight(world: World) -> None:
+def test_wrong_propensities_move_the_mean_weight(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(4))
     report = report_of(rows, propensity=np.minimum(1.0, rows.propensity * 1.25))
     assert codes(report)["mean_weight"] is Level.do_not_use
 
 
-def test_missing_support_moves_the_mean_weight_too(world: World) -> None:
+def test_missing_support_moves_the_mean_weight_too(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(5))
     kept = rows.where(rows.weight < np.quantile(rows.weight, 0.9))
     assert "mean_weight" in codes(report_of(kept))
 
 
-def test_one_tiny_propensity_is_fatal(world: World) -> None:
+def test_one_tiny_propensity_is_fatal(world: RewardWorld) -> None:
     """As in the Open Bandit women's log, where one propensity is rounded to 1e-6."""
     rows = world.log(10_000, np.random.default_rng(6))
     propensity = rows.propensity.copy()
@@ -61,19 +61,19 @@ def test_one_tiny_propensity_is_fatal(world: World) -> None:
     assert report.diagnostics.weights.effective_sample_size < 3
 
 
-def test_unsupported_mass_is_reported(world: World) -> None:
+def test_unsupported_mass_is_reported(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(7))
     assert codes(report_of(rows, unsupported=np.full(len(rows), 0.005)))["support"] is Level.caution
     assert codes(report_of(rows, unsupported=np.full(len(rows), 0.05)))["support"] is Level.do_not_use
 
 
-def test_a_biased_reward_model_warns_of_the_direct_method_only(world: World) -> None:
+def test_a_biased_reward_model_warns_of_the_direct_method_only(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(9))
     assert "reward_model" in codes(evaluate(rows, Question(estimators=make_estimators(["dm", "dr"]))))
     assert "reward_model" not in codes(evaluate(rows, Question(estimators=[DR()])))
 
 
-def test_clipped_mass_is_reported(world: World) -> None:
+def test_clipped_mass_is_reported(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(10))
     assert "clipped_mass" in codes(evaluate(rows, Question(estimators=[IPW(max_weight=1.0)])))
 
@@ -147,7 +147,7 @@ def test_a_few_shoppers_who_bring_nearly_all_value_are_reported() -> None:
     assert codes(evaluate(even, Question([SNIPW()]))) == {}
 
 
-def test_summaries_merge(world: World) -> None:
+def test_summaries_merge(world: RewardWorld) -> None:
     rows = world.log(3_000, np.random.default_rng(13))
     head, tail = rows.slice(0, 700), rows.slice(700, 3_000)
     whole, one, two = Weights(), Weights(), Weights()
@@ -200,7 +200,7 @@ def test_a_shopper_with_many_rows_is_one_unit(sizes: list[int], expected: dict[s
     assert diagnostics.largest_unit == pytest.approx(totals.max() / totals.sum())
 
 
-def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
+def test_the_other_policy_of_a_difference_is_judged_too(world: RewardWorld) -> None:
     rows = replace(world.log(20_000, np.random.default_rng(21)), shoppers=np.arange(20_000) // 4)
     assert codes(evaluate(replace(rows, against=rows.as_logging()), Question([SNIPW()]))) == {}
     seldom = np.where(np.arange(20_000) == 0, 1.0, 1e-4)
@@ -211,12 +211,12 @@ def test_the_other_policy_of_a_difference_is_judged_too(world: World) -> None:
     assert codes(report)["against.support"] is Level.caution
     assert all(code.startswith("against.") for code in codes(report))
     assert all(reason.text.startswith("of the other policy: ") for reason in report.verdict.findings)
-    assert report.diagnostics.against is not None
-    assert report.diagnostics.against.weights.effective_sample_size < 20
+    assert report.diagnostics.other_policy is not None
+    assert report.diagnostics.other_policy.weights.effective_sample_size < 20
     assert "other policy: effective rows" in render_page("two", report, {})
 
 
-def test_logging_as_the_other_policy_has_all_its_support(world: World) -> None:
+def test_logging_as_the_other_policy_has_all_its_support(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(22))
     batch = replace(rows, unsupported=np.full(20_000, 0.005))
     assert codes(evaluate(replace(batch, against=batch.as_logging()), Question([SNIPW()]))) == {

@@ -39,7 +39,7 @@ from offline_eval.intervals import (
 )
 from offline_eval.intervals.sequence import ConfidenceSequence
 from tests.offline_eval.intervals.bounds import LIMITS, bounds, is_held
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
 def has_score_range(estimator: Estimator) -> bool:
@@ -61,7 +61,7 @@ every_interval = pytest.mark.parametrize(
 
 @every_interval
 def test_an_interval_holds_the_estimate_and_widens_with_confidence(
-    interval: Interval, estimators: tuple[Estimator, ...], world: World
+    interval: Interval, estimators: tuple[Estimator, ...], world: RewardWorld
 ) -> None:
     rows = world.log(500, np.random.default_rng(2))
     totals = Totals(estimators)
@@ -73,7 +73,7 @@ def test_an_interval_holds_the_estimate_and_widens_with_confidence(
 
 @every_interval
 def test_more_rows_make_an_interval_narrower(
-    interval: Interval, estimators: tuple[Estimator, ...], world: World
+    interval: Interval, estimators: tuple[Estimator, ...], world: RewardWorld
 ) -> None:
     few = bounds(interval, estimators, world.log(300, np.random.default_rng(3)))
     many = bounds(interval, estimators, world.log(6_000, np.random.default_rng(4)))
@@ -81,20 +81,22 @@ def test_more_rows_make_an_interval_narrower(
 
 
 @every_interval
-def test_the_error_probability_must_be_one(interval: Interval, estimators: tuple[Estimator, ...], world: World) -> None:
+def test_the_error_probability_must_be_one(
+    interval: Interval, estimators: tuple[Estimator, ...], world: RewardWorld
+) -> None:
     for alpha in (0.0, 1.0, -1.0, float("nan")):
         with pytest.raises(NotAvailable, match="alpha"):
             bounds(interval, estimators, world.log(50, np.random.default_rng(5)), alpha)
 
 
 @pytest.mark.parametrize("interval", [Normal(), Bernstein(LIMITS)], ids=["normal", "bernstein"])
-def test_shoppers_of_one_row_each_are_rows(interval: Interval, world: World) -> None:
+def test_shoppers_of_one_row_each_are_rows(interval: Interval, world: RewardWorld) -> None:
     rows = world.log(400, np.random.default_rng(6), shoppers=np.arange(400))
     (plain,), (clustered,) = (bounds(interval, (IPW(),), rows, clustered=flag) for flag in (False, True))
     assert list(clustered) == pytest.approx(list(plain), rel=1e-9)
 
 
-def test_clusters_are_seen_whatever_the_order_of_their_rows(world: World) -> None:
+def test_clusters_are_seen_whatever_the_order_of_their_rows(world: RewardWorld) -> None:
     rows = world.log(400, np.random.default_rng(7), shoppers=np.repeat(np.arange(40), 10))
     order = np.random.default_rng(8).permutation(400)
     mixed = replace(
@@ -109,7 +111,7 @@ def test_clusters_are_seen_whatever_the_order_of_their_rows(world: World) -> Non
     assert list(one) == pytest.approx(list(two), rel=1e-9)
 
 
-def test_copied_rows_widen_only_a_clustered_interval(world: World) -> None:
+def test_copied_rows_widen_only_a_clustered_interval(world: RewardWorld) -> None:
     """Ten copies of a row are no news: clustered by shopper, the interval is that of the originals."""
     rows = world.log(300, np.random.default_rng(9), shoppers=np.arange(300))
     ten = np.repeat(np.arange(300), 10)
@@ -126,7 +128,7 @@ def test_copied_rows_widen_only_a_clustered_interval(world: World) -> None:
     assert naive.high - naive.low < 0.4 * (plain.high - plain.low)
 
 
-def test_bootstrap_does_not_depend_on_chunks(world: World) -> None:
+def test_bootstrap_does_not_depend_on_chunks(world: RewardWorld) -> None:
     rows = world.log(300, np.random.default_rng(10), shoppers=np.random.default_rng(11).integers(0, 60, 300))
     interval = Bootstrap(draws=50, seed=3)
     whole, head, tail = (Totals([SNIPW()], "shoppers") for _ in range(3))
@@ -151,7 +153,7 @@ def hits(make: Callable[[np.random.Generator], Bounds], truth: float, repetition
 
 
 @pytest.mark.parametrize("estimator", [IPW(), SNIPW(), DR(), SNDR(), Difference(DR())], ids=repr)
-def test_normal_intervals_cover(estimator: Estimator, world: World) -> None:
+def test_normal_intervals_cover(estimator: Estimator, world: RewardWorld) -> None:
     """Of 400 the 95 % interval misses some 20; fewer than 7 or more than 37 has a chance below 1 in 2,000."""
     truth = world.truth
     if isinstance(estimator, Difference):
@@ -166,7 +168,7 @@ def test_normal_intervals_cover(estimator: Estimator, world: World) -> None:
 
 def test_clustered_intervals_cover_where_naive_ones_do_not() -> None:
     """Shoppers differ in how they like everything: of 300 clustered intervals at most 29 miss (1 in 1,000)."""
-    world, shoppers = World.of(3), np.repeat(np.arange(100), 10)
+    world, shoppers = RewardWorld.of(3), np.repeat(np.arange(100), 10)
     clustered = naive = 0
     random = np.random.default_rng(13)
     for _ in range(300):
@@ -182,7 +184,9 @@ def test_clustered_intervals_cover_where_naive_ones_do_not() -> None:
 @pytest.mark.parametrize(
     ("interval", "estimator"), [("bernstein", IPW()), ("bernstein", DR()), ("clopper-pearson", IPW())]
 )
-def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimator: Estimator, world: World) -> None:
+def test_finite_sample_intervals_cover_even_small_samples(
+    interval: str, estimator: Estimator, world: RewardWorld
+) -> None:
     limits = Limits(0.0, 1.0, world.max_weight)
 
     def make(random: np.random.Generator) -> Bounds:
@@ -192,7 +196,7 @@ def test_finite_sample_intervals_cover_even_small_samples(interval: str, estimat
 
 
 @pytest.mark.parametrize("estimator", [IPW(), DR()], ids=repr)
-def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimator, world: World) -> None:
+def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimator, world: RewardWorld) -> None:
     rows = world.log(4_000, np.random.default_rng(19))
     (single,) = bounds(Bernstein(LIMITS), (estimator,), rows)
     (apart,) = bounds(Bernstein(LIMITS), (Difference(estimator),), replace(rows, against=rows.as_logging()))
@@ -200,7 +204,7 @@ def test_bernstein_bounds_a_difference_by_the_scores_of_both(estimator: Estimato
     assert apart.high - apart.low < 4 * (single.high - single.low)
 
 
-def test_rounding_breaks_no_promise(world: World) -> None:
+def test_rounding_breaks_no_promise(world: RewardWorld) -> None:
     rows = world.log(100, np.random.default_rng(20))
     limits = Limits(0.0, 1.0, float(rows.weight.max()) / (1 + 1e-12))
     assert bounds(Bernstein(limits), (DR(),), replace(rows, v_target=np.full(100, 1 + 1e-12)))
@@ -247,7 +251,7 @@ def test_rounding_breaks_no_promise(world: World) -> None:
     ],
 )
 def test_what_does_not_exist_is_refused_with_the_reason(
-    make: Callable[[LoggedBatch], object], complaint: str, world: World
+    make: Callable[[LoggedBatch], object], complaint: str, world: RewardWorld
 ) -> None:
     rows = world.log(60, np.random.default_rng(18), shoppers=np.repeat(np.arange(20), 3))
     with pytest.raises(NotAvailable, match=complaint):

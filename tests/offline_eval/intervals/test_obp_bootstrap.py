@@ -14,12 +14,12 @@ from offline_eval.intervals import (
     ObpBootstrap,
 )
 from tests.offline_eval.intervals.bounds import bounds
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
 def test_obp_intervals_of_self_normalised_estimators_are_wrong_and_ours_are_not() -> None:
     """With the denominator frozen, a constant reward of .9 and noise gets an interval far too wide."""
-    world = World.of(4)
+    world = RewardWorld.of(4)
     rows = world.log(1_000, np.random.default_rng(14))
     rows = replace(rows, reward=np.where(rows.reward > 0, 1.0, 0.9))
     (theirs,) = bounds(ObpBootstrap(draws=300), (SNIPW(),), rows)

@@ -22,11 +22,13 @@ from offline_eval.intervals import (
 )
 from offline_eval.intervals.sequence import ConfidenceSequence
 from tests.offline_eval.intervals.bounds import LIMITS, is_held
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
 @pytest.mark.parametrize("robust", [False, True])
-def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not(robust: bool, world: World) -> None:
+def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not(
+    robust: bool, world: RewardWorld
+) -> None:
     """100 paths, looked at 20 times each: at most 5 % may ever miss (13 misses: 1 in 1,000)."""
     limits = Limits(0.0, 1.0, world.max_weight)
     missed = peeked = 0
@@ -47,7 +49,7 @@ def test_a_confidence_sequence_holds_at_all_times_and_a_normal_interval_does_not
 
 @pytest.mark.parametrize("estimator", [IPW(), DR()], ids=repr)
 def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
-    estimator: Estimator, world: World
+    estimator: Estimator, world: RewardWorld
 ) -> None:
     """40 logs, looked at 10 times each: 8 that ever miss have a chance below 1 in 2,000."""
     question = Question([estimator], "sequence", limits=Limits(0.0, 1.0, world.max_weight))
@@ -68,7 +70,7 @@ def test_a_difference_and_the_mean_reward_may_be_looked_at_after_every_row_too(
     assert sequence.low < normal.low < normal.high < sequence.high
 
 
-def test_shards_of_a_confidence_sequence_merge(world: World) -> None:
+def test_shards_of_a_confidence_sequence_merge(world: RewardWorld) -> None:
     one, two = (ConfidenceSequence(LIMITS, robust=True) for _ in range(2))
     random = np.random.default_rng(16)
     one.update(world.log(4_000, random))
@@ -79,7 +81,7 @@ def test_shards_of_a_confidence_sequence_merge(world: World) -> None:
     assert high - low < alone_high - alone_low
 
 
-def test_the_sequence_does_not_depend_on_chunks(world: World) -> None:
+def test_the_sequence_does_not_depend_on_chunks(world: RewardWorld) -> None:
     rows = world.log(500, np.random.default_rng(17))
     whole, parts = ConfidenceSequence(LIMITS, robust=True), ConfidenceSequence(LIMITS, robust=True)
     whole.update(rows)

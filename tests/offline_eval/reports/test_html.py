@@ -10,7 +10,7 @@ import numpy as np
 from offline_eval import Question, evaluate, make_estimators
 from offline_eval.reports.html import render_page
 from offline_eval.reports.report import DAY
-from tests.reference.worlds import World
+from tests.reference.worlds import RewardWorld
 
 
 class Text(HTMLParser):
@@ -35,7 +35,7 @@ class Text(HTMLParser):
         self.text.append(data)
 
 
-def test_every_number_is_on_the_page_and_labels_are_no_markup(world: World) -> None:
+def test_every_number_is_on_the_page_and_labels_are_no_markup(world: RewardWorld) -> None:
     batch = world.log(600, np.random.default_rng(1), shoppers=np.arange(600) // 3)
     days = np.array([f"2026-11-2{number % 7}" for number in range(600)])
     segments = np.array(["<b>new</b>", ""] * 300)

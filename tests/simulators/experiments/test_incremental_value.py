@@ -16,15 +16,18 @@ SHORT = find_scenario("stationary").with_weeks(4)
 def test_a_world_without_sends_has_no_incremental_value() -> None:
     without = run_twin(SHORT, 300, 4, World(SHORT, 300, 4).messages)
     same = IncrementalValue.of(run_twin(SHORT, 300, 4, without.messages), without)
-    assert same.per_shopper() == 0.0
+    assert same.expected_per_shopper == 0.0
     assert not same.realised.any()
     world = World(SHORT, 300, 4)
     run_sender(world, Broadcast(7, ("sms",)))
     value = IncrementalValue.of(world, without)
-    assert value.weekly.sum() == pytest.approx(value.per_shopper())
+    assert value.weekly.sum() == pytest.approx(value.expected_per_shopper)
     assert regret(value, value) == 0.0
     with pytest.raises(ValueError, match="twin must be at the same hour"):
         IncrementalValue.of(World(SHORT, 300, 4), without)
+    for shoppers, seed in ((300, 5), (200, 4)):
+        with pytest.raises(ValueError, match="twin must have the same shoppers"):
+            IncrementalValue.of(run_twin(SHORT, shoppers, seed, without.messages), without)
 
 
 def test_the_expected_value_is_the_mean_of_the_realised_one() -> None:
