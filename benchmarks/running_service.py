@@ -1,4 +1,4 @@
-"""Start a service as a user does, on new data, and stop it cleanly."""
+"""Start a service as a user does, by default on new data, and stop it cleanly."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_API = "  API "
+_URL_LINE_PREFIX = "  API "
+"""The line of the service's output that begins so ends with the URL of the API. The service prints it when ready."""
+
 _STOPS_WITHIN_S = 60
 
 
 class NotStarted(RuntimeError):
-    """The service did not start; the text is its output."""
+    """The service did not start; the message is what the service printed."""
 
 
 @contextmanager
 def run_service(*options: str, data_dir: Path | None = None) -> Iterator[str]:
-    """Run ``decision-service serve`` with options on a free port; the value is its URL.
+    """Run ``decision-service serve`` with options on a free port; yields its URL.
 
     The data directory is temporary unless ``data_dir`` names one.
 
@@ -47,12 +49,12 @@ def _await_url(process: subprocess.Popen[str]) -> str:
     output: list[str] = []
     for line in process.stdout or ():
         output.append(line)
-        if line.startswith(_API):
+        if line.startswith(_URL_LINE_PREFIX):
             return line.split()[-1]
     raise NotStarted("".join(output))
 
 
 def _drain(process: subprocess.Popen[str]) -> None:
-    """Read the output to its end: a full pipe would stop the service."""
+    """Read the output to its end: the service would block when the pipe is full."""
     for _ in process.stdout or ():
         pass

@@ -121,10 +121,10 @@ LATER_ORDERS, ORDER_LAG_H, ORDER_HORIZON_H = 0.4, 36.0, 168.0
 """Share of conversions that do not directly follow the click, their mean lag, and the longest lag; judgement. Half
 of the completed offers in Starbucks' log come after two days."""
 
-# Fatigue (judgement, note section 6).
-CLICK_PER_INTENT = 1.5
-CLICK_PER_OVERLOAD, MOST_OVERLOAD = 0.35, 4.0
-CLICK_PER_STALENESS = 0.5
+# Fatigue (judgement, note section 6). The numbers that begin with CLICK_LOGIT change the logit of a click.
+CLICK_LOGIT_PER_INTENT = 1.5
+CLICK_LOGIT_PER_OVERLOAD, MOST_OVERLOAD = 0.35, 4.0
+CLICK_LOGIT_PER_STALENESS = 0.5
 LOAD_HALF_LIFE_H = 84.0
 LOAD_PER_WEEKLY_SEND = LOAD_HALF_LIFE_H / np.log(2.0) / 168.0
 """Load of a shopper who gets one weighted send per week for long: converts load into sends per week."""
@@ -132,9 +132,9 @@ TOLERATED = 0.5
 STALENESS_HALF_LIFE_H = 15 * 24.0  # 15 days: Yancey and Settles (2020)
 ATTENTION_CLICK, ATTENTION_IGNORE, LEAST_ATTENTION = 0.05, 0.01, 0.3
 ATTENTION_RECOVERY_PER_H = 0.0012
-OUT_PER_OVERLOAD, MOST_OUT_OVERLOAD = 1.1, 3.0
-OUT_AT_NIGHT, NIGHT_PRESENCE = 2.0, 0.35
-OUT_IF_CLICKED = 0.3
+OPT_OUT_PER_OVERLOAD, MOST_OPT_OUT_OVERLOAD = 1.1, 3.0
+OPT_OUT_FACTOR_AT_NIGHT, NIGHT_PRESENCE = 2.0, 0.35
+OPT_OUT_FACTOR_AFTER_CLICK = 0.3
 UNINSTALL_SHARE = 0.1
 """Probability of uninstalling the app, as a share of the opt-out probability; push and in-app end with the app."""
 

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from simulators.parameters import CHANNELS
 
 CALENDAR_WEEKS = 104
-"""Length of the longest calendar: two years."""
+"""Longest run, in weeks: two years."""
 
 MONDAY = 1_767_571_200
-"""2026-01-05T00:00:00Z, a Monday: the default start of a calendar."""
+"""2026-01-05T00:00:00Z, Monday 00:00: the default start of a calendar."""
 
 _DAY_S = 86_400
 
@@ -22,7 +22,16 @@ _DAY_S = 86_400
 class Promo:
     """A promotion: days with more visits, more orders per visit and more clicks on offers.
 
-    ``offer_logit`` is added to the click logit of messages of the category ``offer``.
+    Attributes
+    ----------
+    first_day, days
+        Number of the first day in the calendar, from 0, and number of days.
+    presence
+        Factor on the presence of shoppers: on their visits, and on how soon they see messages.
+    orders
+        Factor on the probability of an order in a visit that no message caused.
+    offer_logit
+        Added to the click logit of messages of the category ``offer``.
     """
 
     first_day: int
@@ -59,24 +68,26 @@ class Scenario:
     Attributes
     ----------
     name, version
-        The version increases whenever the same seed gives another world than before.
+        Name and version of the scenario. Raise the version when a change of the code makes another world from the
+        same seed.
     weeks
-        Length of the calendar, 1 to 104.
+        Length of the calendar, 1 to 104: the world runs for so many weeks.
     start
         Epoch seconds of the first midnight of the calendar.
     visits_per_week
-        Mean visits of a shopper that no message caused. The rates of shoppers are gamma distributed around it.
+        Mean visits per shopper and week, without those that a message caused. The rates of shoppers are gamma
+        distributed around this mean.
     tolerance, irritability
         Factors on the sends per week that shoppers tolerate, and on their probability of opting out.
     taste_flip_week
         The week after which every shopper likes the messages that they disliked before; None: never.
     weekly_shock
-        Standard deviation, in logits, of the random change that each message category has in each week.
+        Standard deviation, in click logits, of the random change that each message category has in each week.
     new_shoppers_per_week
         Shoppers who join each week, as a share of the shoppers at the start.
     report_lag_h
         Mean delay, in hours, of the reports of clicks and orders; 0: no delay.
-    order_lag
+    order_lag_factor
         Factor on the time between a click and its order.
     own_orders
         Whether shoppers also order without a message. A replay brings real orders instead.
@@ -106,7 +117,7 @@ class Scenario:
     outages: tuple[Outage, ...] = ()
     new_shoppers_per_week: float = 0.0
     report_lag_h: float = 0.0
-    order_lag: float = 1.0
+    order_lag_factor: float = 1.0
     own_orders: bool = True
     about: str = field(default="", compare=False)
 
@@ -116,7 +127,7 @@ class Scenario:
         if self.start < 0 or self.start % _DAY_S:
             raise ValueError(f"start must be a midnight in epoch seconds, not {self.start}")
         _require_at_least(
-            self, 0, "visits_per_week", "weekly_shock", "new_shoppers_per_week", "report_lag_h", "order_lag"
+            self, 0, "visits_per_week", "weekly_shock", "new_shoppers_per_week", "report_lag_h", "order_lag_factor"
         )
         for name in ("tolerance", "irritability"):
             if not 0 < getattr(self, name) < math.inf:
@@ -126,10 +137,10 @@ class Scenario:
         self._require_periods_within_calendar()
 
     def _require_periods_within_calendar(self) -> None:
-        spans: dict[str, tuple[Promo | Outage, ...]] = {"promos": self.promos, "outages": self.outages}
-        for kind, periods in spans.items():
-            for number, span in enumerate(periods):
-                if span.first_day + span.days > self.weeks * 7:
+        periods_by_kind: dict[str, tuple[Promo | Outage, ...]] = {"promos": self.promos, "outages": self.outages}
+        for kind, periods in periods_by_kind.items():
+            for number, period in enumerate(periods):
+                if period.first_day + period.days > self.weeks * 7:
                     raise ValueError(f"{kind}.{number} must end within the calendar of {self.weeks} weeks")
 
     @property
@@ -167,26 +178,34 @@ def _require_finite(part: object, *names: str) -> None:
 
 
 _ALL = (
-    Scenario("stationary", about="Nothing changes but the shoppers' own moods: the base of all others."),
-    Scenario("fatigue", tolerance=0.4, irritability=2.0, about="Shoppers tire at 2 sends a week and leave sooner."),
+    Scenario("stationary", about="Only the moods of the shoppers change. All other scenarios differ from this one."),
+    Scenario(
+        "fatigue",
+        tolerance=0.4,
+        irritability=2.0,
+        about="Half of the shoppers tolerate only 2 sends a week, and opt-outs are twice as likely.",
+    ),
     Scenario("drift", taste_flip_week=6, about="After week 6 everybody likes what they disliked."),
     Scenario(
         "seasonal_promo",
         weekly_shock=0.2,
         promos=(Promo(28, 4), Promo(63, 7)),
-        about="Two promotions, four days in week 5 and all of week 10, and weekly shocks on what is liked.",
+        about="Two promotions, four days in week 5 and all of week 10, and weekly changes in what shoppers like.",
     ),
     Scenario(
         "channel_outage",
         outages=(Outage("push", 35, 3), Outage("email", 52, 1)),
         about="Push fails for three days in week 6, e-mail for a day in week 8.",
     ),
-    Scenario("slow_feedback", report_lag_h=36.0, order_lag=2.0, about="Clicks and orders are reported days late."),
+    Scenario(
+        "slow_feedback", report_lag_h=36.0, order_lag_factor=2.0, about="Clicks and orders are reported days late."
+    ),
     Scenario("new_shoppers", new_shoppers_per_week=0.02, about="2 % new shoppers join each week."),
 )
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
-"""The named scenarios. The tabular world `fatigue_small` is not among them: see `simulators.envs.fatigue_small`."""
+"""The named scenarios. `fatigue_small` is no scenario: it is a small world of its own, a table of states (see
+`simulators.envs.fatigue_small`)."""
 
 
 def find_scenario(name: str) -> Scenario:

@@ -18,12 +18,12 @@ _ROUTERS = tuple(module.router for module in (decisions, feedback, shoppers, cat
 
 
 class Api(FastAPI):
-    """The routes of the HTTP API; without a service they can only be documented."""
+    """The routes of the HTTP API. `build_api` adds the service; without it only the OpenAPI document can be made."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(title=TITLE, version=VERSION, **options)
         for router in _ROUTERS:
-            # In one list, so that a wrong method is answered with the methods of all routes that share the path.
+            # No `include_router`: with one flat list, a 405 names the allowed methods of all routes with this path.
             self.router.routes.extend(router.routes)
         self.add_exception_handler(HTTPException, framework_problem)
 
@@ -40,9 +40,9 @@ def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastA
     Parameters
     ----------
     service
-        What answers.
+        The service that answers the requests.
     multiprocess_dir
-        Where all replicas leave their metrics; None: this process has its own.
+        Directory in which all replicas store their metrics. None when this process keeps its own.
     """
 
     @asynccontextmanager

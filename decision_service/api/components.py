@@ -1,4 +1,4 @@
-"""The named schemas of the OpenAPI document, from the very types that read bodies and write answers."""
+"""The named schemas of the OpenAPI document, made from the same types that read bodies and write answers."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ NAMES: dict[type, str] = {
     FieldError: "FieldError",
     catalogue.Catalogue: "Catalogue",
 }
-"""The public names of the types of bodies and answers. A part that is not listed has its class's name, without
-`Answer` at its end, or behind `Catalogue` where it is a part of the catalogue."""
+"""The public names of the types of bodies and answers. A type that is not listed keeps its class name. `Answer` at
+its end is cut. A part of the catalogue gets the prefix `Catalogue`."""
 
 DECISION, BATCH_RESULT, BATCH_RESULTS = "Decision", "DecideBatchResult", "DecideBatchResults"
 
@@ -66,18 +66,19 @@ _ITEMS: dict[type[BaseModel], tuple[str, type[BaseModel]]] = {
     requests.OutcomesBody: ("events", requests.OutcomeBody),
     requests.ShopperEventsBody: ("events", requests.ShopperEventBody),
 }
-"""Bodies whose items are validated one by one, after the list: the field of the items, and the type of each."""
+"""Bodies with a list: first the list is validated, then each item alone. The values are the field of the list, and the
+type of an item. The body's own type does not name the type of an item, so the schema gets it from here."""
 
 _TYPE_NAMES: dict[type, str] = {str: "string", bool: "boolean", int: "integer"}
 
 
 def reference(kind: type | str) -> dict[str, str]:
-    """Refer to the schema of a type, or of a union by its name."""
+    """Return a reference to a schema by its public name; for a type of `NAMES`, the name is looked up."""
     return {"$ref": f"#/components/schemas/{kind if isinstance(kind, str) else NAMES[kind]}"}
 
 
 def component_schemas() -> dict[str, dict[str, Any]]:
-    """Make all named schemas, in the order of their names."""
+    """Return all named schemas, in the order of their names."""
     models = _schemas_of_models([kind for kind in NAMES if issubclass(kind, BaseModel)])
     for kind, (field, item) in _ITEMS.items():
         models[NAMES[kind]]["properties"][field]["items"] = reference(item)
@@ -111,8 +112,10 @@ def _unions() -> dict[str, dict[str, Any]]:
 
 def _schemas_of_models(models: Iterable[type[BaseModel]]) -> dict[str, dict[str, Any]]:
     _, document = models_json_schema([(model, "validation") for model in models], ref_template="{model}")
-    parts = {name for name, part in vars(catalogue).items() if isinstance(part, type) and issubclass(part, BaseModel)}
-    return _rename(document["$defs"], lambda name: f"Catalogue{name}" if name in parts else name)
+    in_catalogue = {
+        name for name, value in vars(catalogue).items() if isinstance(value, type) and issubclass(value, BaseModel)
+    }
+    return _rename(document["$defs"], lambda name: f"Catalogue{name}" if name in in_catalogue else name)
 
 
 def _schemas_of_structs(structs: Iterable[type]) -> dict[str, dict[str, Any]]:
@@ -121,17 +124,18 @@ def _schemas_of_structs(structs: Iterable[type]) -> dict[str, dict[str, Any]]:
 
 
 def _rename(schemas: dict[str, Any], public_name: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Name schemas by the public names of their classes."""
+    """Return the schemas by their public names; ``public_name`` names a class that is not in `NAMES`."""
     listed = {kind.__name__: name for kind, name in NAMES.items()}
     names = {name: listed.get(name) or public_name(name) for name in schemas}
     return {names[name]: simplify(schema, names) for name, schema in schemas.items()}
 
 
 def simplify(schema: Any, names: dict[str, str]) -> Any:
-    """Write a schema in the words that client generators understand best.
+    """Return the schema with the keywords that client generators understand best.
 
-    A title that only repeats a name is dropped; a union of plain types becomes a list of types; the names of a
-    map's keys stand apart from the type of its values; an enumeration names its type.
+    Titles are dropped: they only repeat a name. A union of plain types becomes a list of types. `patternProperties`
+    becomes `propertyNames` plus `additionalProperties`. An enumeration gets a `type`. A reference to a class becomes a
+    reference to the public name of the class, which ``names`` contains.
 
     >>> simplify({"anyOf": [{"type": "string", "maxLength": 9}, {"type": "null"}], "title": "Locale"}, {})
     {'type': ['string', 'null'], 'maxLength': 9}
@@ -139,7 +143,7 @@ def simplify(schema: Any, names: dict[str, str]) -> Any:
     {'$ref': '#/components/schemas/Trigger'}
     """
     if isinstance(schema, list):
-        return [simplify(part, names) for part in schema]
+        return [simplify(item, names) for item in schema]
     if not isinstance(schema, dict):
         return schema
     schema = {key: _simplify_keyword(key, value, names) for key, value in schema.items() if key != "title"}
@@ -151,9 +155,9 @@ def simplify(schema: Any, names: dict[str, str]) -> Any:
         schema = {"type": _TYPE_NAMES[type(schema["enum"][0])], **schema}
     if "patternProperties" in schema:
         ((pattern, values),) = schema.pop("patternProperties").items()
-        names_of_keys = {**schema.pop("propertyNames", {}), "pattern": pattern}
-        schema |= {"propertyNames": names_of_keys, "additionalProperties": values}
-    if "anyOf" in schema and all(_is_plain(part) for part in schema["anyOf"]):
+        property_names = {**schema.pop("propertyNames", {}), "pattern": pattern}
+        schema |= {"propertyNames": property_names, "additionalProperties": values}
+    if "anyOf" in schema and all(_is_plain(member) for member in schema["anyOf"]):
         schema = _merge(schema.pop("anyOf")) | schema
     return schema
 
@@ -161,8 +165,8 @@ def simplify(schema: Any, names: dict[str, str]) -> Any:
 def _simplify_keyword(key: str, value: Any, names: dict[str, str]) -> Any:
     if key in ("default", "examples", "enum", "required"):
         return value
-    if key == "properties":
-        return {name: simplify(part, names) for name, part in value.items()}
+    if key == "properties":  # the keys are names of properties, not keywords: a property may be called "title"
+        return {name: simplify(schema, names) for name, schema in value.items()}
     return simplify(value, names)
 
 
@@ -170,10 +174,15 @@ def _is_plain(schema: dict[str, Any]) -> bool:
     return "type" in schema and "enum" not in schema
 
 
-def _merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make one schema of several types; every keyword binds values of its own type alone."""
-    merged: dict[str, Any] = reduce(lambda one, other: one | other, parts)
-    types = [name for part in parts for name in ([part["type"]] if isinstance(part["type"], str) else part["type"])]
+def _merge(members: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one schema that allows what at least one member of a union allows.
+
+    This is safe: a keyword such as `maxLength` only limits values of its own type.
+    """
+    merged: dict[str, Any] = reduce(lambda one, other: one | other, members)
+    types: list[str] = []
+    for member in members:
+        types += [member["type"]] if isinstance(member["type"], str) else member["type"]
     if "number" in types:
-        types = [name for name in types if name != "integer"]
+        types = [name for name in types if name != "integer"]  # every integer is also a number
     return {**merged, "type": types}

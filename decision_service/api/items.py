@@ -41,11 +41,11 @@ async def store_items(
     kind
         The label of the metric.
     model
-        The body of an item.
+        The type of an item.
     items
         As read from JSON.
     store
-        Stores items; returns the status of each item.
+        Stores items, and returns the status of each item.
     """
     bodies: dict[int, BodyType] = {}
     results: dict[int, ItemAnswer] = {}

@@ -80,13 +80,13 @@ async def service_of(request: Request) -> Service:
 
 ServiceOf = Annotated[Service, Depends(service_of)]
 EventPath = Annotated[str, Path(examples=["cart-88213-1"], json_schema_extra={"maxLength": 255})]
-"""Of an id that is too long there is no decision: it is not found rather than invalid."""
+"""An id that is too long is "not found" and not "invalid": no decision has such an id."""
 
 ShopperPath = Annotated[ShopperId, Path(examples=["s-42"])]
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """Read a body; of one that is too large the rest is read and dropped, so that the caller sees the answer."""
+    """Read a body. If the body is too large, read and drop the rest, so that the caller sees the answer."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

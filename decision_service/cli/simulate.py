@@ -164,13 +164,13 @@ def _compare(study: Study, contenders: list[Contender], console: Console) -> lis
 
 _COLUMNS: tuple[tuple[str, str, str, Callable[[Result], float]], ...] = (
     ("value", "value", "margin per shopper", lambda result: result.value),
-    ("last_third", "last third", "margin per shopper", lambda result: result.last_weeks),
+    ("last_third", "last third", "margin per shopper", lambda result: result.value_of_last_third),
     ("realised", "realised", "margin per shopper", lambda result: result.realised),
     ("sends_per_week", "sends/week", "per shopper and week", lambda result: result.sends_per_week),
     ("click_rate", "clicks", "per send", lambda result: result.per_send("click")),
     ("conversion_rate", "orders", "per send", lambda result: result.per_send("conversion")),
     ("optouts_per_1k_sends", "opt-outs/1k", "per 1,000 sends", lambda result: result.withdrawals_per_1000),
-    ("reach_left", "reach left", "ratio", lambda result: result.reach),
+    ("reach_left", "consent left", "ratio", lambda result: result.reach),
     ("revenue_per_send", "revenue/send", "attributed value per send", lambda result: result.revenue_per_send),
 )
 
@@ -190,7 +190,8 @@ def measure(results: list[Result]) -> list[Measured]:
 def _print(contenders: list[Contender], results: list[Result]) -> None:
     table = Table(
         title="Simulated shoppers",
-        caption="value: expected incremental margin per shopper against the same shoppers without any send",
+        caption="value: expected incremental margin per shopper against the same shoppers without any send; "
+        "last third: the value in the last third of the weeks; consent left: the share of consents that remain",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),  # narrow, so that a column for each policy fits into 80 characters
     )

@@ -31,15 +31,18 @@ _ENVIRONMENT = Environment(
 
 _TABLE: tuple[tuple[str, Callable[[Result], float], str], ...] = (
     ("value per shopper", lambda result: result.value, ".3f"),
-    ("last third", lambda result: result.last_weeks, ".3f"),
+    ("value per shopper, last third of the weeks", lambda result: result.value_of_last_third, ".3f"),
     ("sends per week", lambda result: result.sends_per_week, ".2f"),
     ("clicks per send", lambda result: result.per_send("click"), ".2%"),
     ("orders per send", lambda result: result.per_send("conversion"), ".3%"),
     ("opt-outs per 1,000", lambda result: result.withdrawals_per_1000, ".2f"),
-    ("reach left", lambda result: result.reach, ".1%"),
+    ("consents that remain", lambda result: result.reach, ".1%"),
     ("revenue per send", lambda result: result.revenue_per_send, ".3f"),
 )
 """Heading, number and format of each line of the table."""
+
+_ALL_BUT_WEEK = (1, 2, 3)
+"""The axes of `Counts` that are summed for a curve by week. The axes: week, channel, message, hour."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,17 @@ class _Section:
     note: str = ""
 
 
-def page(study: Study, names: Sequence[str], results: Sequence[Result], about: Mapping[str, Any]) -> str:
-    """Return the page. The first of ``names`` is the policy that the page is about."""
+def page(study: Study, names: Sequence[str], results: Sequence[Result], facts: Mapping[str, Any]) -> str:
+    """Return the page. The first of ``names`` is the policy that the page is about.
+
+    ``facts`` are the facts behind the numbers, by name: versions, processor, options.
+    """
     by_name = {name: [result for result in results if result.contender == name] for name in names}
     policy = names[0]
+    # The bars show two contenders, to stay readable. The business rule is what a shop would otherwise use; a page
+    # about the rule itself shows the policy that learns.
     rival = next((name for name in ("rule", "default") if name in by_name and name != policy), policy)
-    compared = {name: by_name[name] for name in dict.fromkeys([policy, rival])}
+    pair = {name: by_name[name] for name in dict.fromkeys([policy, rival])}
     return _ENVIRONMENT.get_template("simulation_page.html.jinja").render(
         policy=policy,
         study=study,
@@ -64,44 +72,48 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], about: M
         summary=_summarise(policy, by_name),
         names=list(by_name),
         table=[
-            (heading, [_cell([number(result) for result in of_name], form) for of_name in by_name.values()])
+            (
+                heading,
+                [_cell([number(result) for result in results_of_one], form) for results_of_one in by_name.values()],
+            )
             for heading, number, form in _TABLE
         ],
-        sections=[*_curves(by_name), *_splits(study, compared)],
-        facts={name: _fact(value) for name, value in about.items()},
+        sections=[*_curve_sections(by_name), *_bar_sections(study, pair)],
+        facts={name: _fact(value) for name, value in facts.items()},
     )
 
 
 def _summarise(policy: str, by_name: Results) -> str:
-    def last(name: str) -> float:
-        return estimate_over_seeds([result.last_weeks for result in by_name[name]]).value
+    def value_in_last_third(name: str) -> float:
+        return estimate_over_seeds([result.value_of_last_third for result in by_name[name]]).value
 
-    parts = []
+    shares = []
+    value = value_in_last_third(policy)
     for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
-        if name in by_name and name != policy and last(name) > 0:
-            parts.append(f"{last(policy) / last(name):.0%} of {description}")
-    compared = f": {', '.join(parts)}" if parts else ""
-    left = estimate_over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
+        if name in by_name and name != policy and value_in_last_third(name) > 0:
+            shares.append(f"{value / value_in_last_third(name):.0%} of what {description} earns")
+    comparison = f"; that is {', '.join(shares)}" if shares else ""
+    opt_outs = estimate_over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
     reach = estimate_over_seeds([result.reach for result in by_name[policy]]).value
     return (
-        f"In the last third of the run it earns {last(policy):.3f} of margin per shopper beyond what comes without any "
-        f"notification{compared}. It costs {left:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents are left."
+        f"In the last third of the weeks, the policy earns a margin of {value:.3f} per shopper more than sending "
+        f"nothing does{comparison}. It causes {opt_outs:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents "
+        "remain."
     )
 
 
 def _cell(values: Sequence[float], form: str) -> tuple[str, str]:
-    """Return a mean over seeds, and half of its 95 % interval; "" for the latter with a single seed."""
+    """Return a mean over seeds, and half of the width of its 95 % interval; the second is empty with one seed."""
     mean = estimate_over_seeds(values)
     return f"{mean.value:{form}}", "" if len(values) < 2 else f"{(mean.high - mean.low) / 2:{form}}"
 
 
-def _curves(by_name: Results) -> list[_Section]:
+def _curve_sections(by_name: Results) -> list[_Section]:
     colours = colours_of(list(by_name))
     sending = {name: results for name, results in by_name.items() if results[0].sends}
-    every = (1, 2, 3)
 
-    def curve(results: Results, of: Callable[[Result], Numbers], ylabel: str, height: float = 3.2) -> list[str]:
-        weekly = {name: _weekly(of_name, of) for name, of_name in results.items()}
+    def curve(results: Results, measure: Callable[[Result], Numbers], ylabel: str, height: float = 3.2) -> list[str]:
+        weekly = {name: _estimate_columns(results_of_one, measure) for name, results_of_one in results.items()}
         return [lines(weekly, colours, ylabel=ylabel, height=height)]
 
     return [
@@ -110,76 +122,76 @@ def _curves(by_name: Results) -> list[_Section]:
             curve(by_name, lambda result: result.weekly, "margin per shopper and week", 3.8),
             "Expected incremental margin by week; the band is the 95 % interval over seeds.",
         ),
-        _Section("Clicks per send by week", curve(sending, lambda result: _clicks(result, every), "clicks per send")),
+        _Section(
+            "Clicks per send by week",
+            curve(sending, lambda result: _clicks_per_send(result, _ALL_BUT_WEEK), "clicks per send"),
+        ),
         _Section(
             "Opt-outs per 1,000 sends by week",
-            curve(sending, lambda result: _outs_1000(result, every), "per 1,000 sends"),
+            curve(sending, lambda result: _opt_outs_per_1000(result, _ALL_BUT_WEEK), "per 1,000 sends"),
         ),
-        _Section("Sends per shopper by week", curve(sending, _sends, "sends per shopper")),
+        _Section("Sends per shopper by week", curve(sending, _sends_per_shopper, "sends per shopper")),
     ]
 
 
-def _weekly(results: Sequence[Result], of: Callable[[Result], Numbers]) -> list[MeanEstimate]:
-    columns = np.stack([of(result) for result in results])
-    return [estimate_over_seeds(column.tolist()) for column in columns.T]
+def _estimate_columns(results: Sequence[Result], measure: Callable[[Result], Numbers]) -> list[MeanEstimate]:
+    """Estimate the mean over seeds of each number that ``measure`` returns for a result."""
+    rows = np.stack([measure(result) for result in results])  # one row per seed
+    return [estimate_over_seeds(column.tolist()) for column in rows.T]
 
 
-def _rate(result: Result, kind: str, axes: tuple[int, ...]) -> Numbers:
-    sends = result.counts.outcomes["delivered"].sum(axis=axes)
-    return np.asarray(result.counts.outcomes[kind].sum(axis=axes) / np.maximum(sends, 1))
+def _sends_per_shopper(result: Result) -> Numbers:
+    return np.asarray(result.counts.outcomes["delivered"].sum(axis=_ALL_BUT_WEEK) / result.shoppers)
 
 
-def _sends(result: Result) -> Numbers:
-    return np.asarray(result.counts.outcomes["delivered"].sum(axis=(1, 2, 3)) / result.shoppers)
-
-
-def _outs(result: Result, axes: tuple[int, ...]) -> Numbers:
-    sends = result.counts.outcomes["delivered"].sum(axis=axes)
-    return np.asarray(result.counts.withdrawals.sum(axis=axes) / np.maximum(sends, 1))
-
-
-def _share(result: Result, axes: tuple[int, ...]) -> Numbers:
+def _share_of_sends(result: Result, axes: tuple[int, ...]) -> Numbers:
     sends = result.counts.outcomes["delivered"].sum(axis=axes)
     return np.asarray(sends / max(1, sends.sum()))
 
 
-def _splits(study: Study, compared: Results) -> list[_Section]:
+def _bar_sections(study: Study, pair: Results) -> list[_Section]:
     space = study.rulebook.space
     return [
-        _split("By channel", space.channels, (0, 2, 3), compared),
-        _split("By message", space.messages, (0, 1, 3), compared),
-        _split("By hour of sending", [str(hour) for hour in range(24)], (0, 1, 2), compared),
+        _bar_section("By channel", space.channels, (0, 2, 3), pair),
+        _bar_section("By message", space.messages, (0, 1, 3), pair),
+        _bar_section("By hour of sending", [str(hour) for hour in range(24)], (0, 1, 2), pair),
     ]
 
 
-def _split(heading: str, labels: Sequence[str], axes: tuple[int, ...], compared: Results) -> _Section:
-    """Draw shares and rates over one dimension; ``axes`` are the others, which are summed."""
+def _bar_section(heading: str, labels: Sequence[str], axes: tuple[int, ...], pair: Results) -> _Section:
+    """Draw shares and rates along one axis of `Counts`; the counts are summed over ``axes``, the other axes."""
     height = 3.6 if len(max(labels, key=len)) > 9 else 2.6
 
-    def draw(ylabel: str, of: Callable[[Result, tuple[int, ...]], Numbers]) -> str:
-        estimates = {name: _weekly(results, lambda result: of(result, axes)) for name, results in compared.items()}
-        return bars(estimates, colours_of(list(compared)), labels, ylabel=ylabel, height=height)
+    def draw(ylabel: str, measure: Callable[[Result, tuple[int, ...]], Numbers]) -> str:
+        estimates = {
+            name: _estimate_columns(results, lambda result: measure(result, axes)) for name, results in pair.items()
+        }
+        return bars(estimates, colours_of(list(pair)), labels, ylabel=ylabel, height=height)
 
     plots = [
-        draw("share of sends", _share),
-        draw("clicks per send", _clicks),
-        draw("opt-outs per 1,000", _outs_1000),
-        draw("revenue per send", _revenue),
+        draw("share of sends", _share_of_sends),
+        draw("clicks per send", _clicks_per_send),
+        draw("opt-outs per 1,000", _opt_outs_per_1000),
+        draw("revenue per send", _revenue_per_send),
     ]
     return _Section(heading, plots)
 
 
-def _revenue(result: Result, axes: tuple[int, ...]) -> Numbers:
+def _revenue_per_send(result: Result, axes: tuple[int, ...]) -> Numbers:
+    return _per_send(result, result.counts.revenue, axes)
+
+
+def _clicks_per_send(result: Result, axes: tuple[int, ...]) -> Numbers:
+    return _per_send(result, result.counts.outcomes["click"], axes)
+
+
+def _opt_outs_per_1000(result: Result, axes: tuple[int, ...]) -> Numbers:
+    return 1_000 * _per_send(result, result.counts.withdrawals, axes)
+
+
+def _per_send(result: Result, amounts: NDArray[np.int64] | Numbers, axes: tuple[int, ...]) -> Numbers:
     sends = result.counts.outcomes["delivered"].sum(axis=axes)
-    return np.asarray(result.counts.revenue.sum(axis=axes) / np.maximum(sends, 1))
-
-
-def _clicks(result: Result, axes: tuple[int, ...]) -> Numbers:
-    return _rate(result, "click", axes)
-
-
-def _outs_1000(result: Result, axes: tuple[int, ...]) -> Numbers:
-    return 1_000 * _outs(result, axes)
+    return np.asarray(amounts.sum(axis=axes) / np.maximum(sends, 1))
 
 
 def _fact(value: object) -> str:

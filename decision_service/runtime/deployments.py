@@ -1,7 +1,7 @@
 """The service on Ray Serve: replicas behind the ingress, and one learner.
 
-A replica keeps nothing that must outlive it: the log, the registry and Redis do. A new model version does not go
-through Serve's configuration, because a change of configuration restarts replicas. Replicas read new versions from the
+What must outlive a replica is kept in the log, the registry and Redis. A new model version does not go through
+Serve's configuration, because a change of configuration restarts replicas. Replicas read new versions from the
 registry by themselves, and a broadcast makes them read it at once.
 """
 
@@ -28,9 +28,10 @@ from decision_service.settings import Settings, metrics_directory
 APPLICATION = "decision-service"
 _REPLICA, _LEARNER = "replica", "learner"
 _ONGOING = 512
-"""Requests that a replica works on at once; group commit and coalescing share one trip among many of them."""
+"""Requests that a replica works on at once: many requests share one write to the log and one trip to Redis."""
 
 _QUEUED = 256
+"""Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
 
 
 @serve.deployment(
@@ -48,13 +49,13 @@ class LearnerDeployment:
         self._learner.start()
 
     async def catch_up(self, position: int) -> int:
-        """Fold the log up to a position, publish, and return the latest version."""
+        """Fold the log up to ``position``, publish, and return the latest version."""
         return await asyncio.to_thread(self._learner.catch_up, position)
 
     def check_health(self) -> None:
         """Raise when the learner's thread has died; Serve then starts another learner."""
         if not self._learner.is_alive:
-            raise RuntimeError("the learner's thread died: the log says why")
+            raise RuntimeError("the learner's thread died: see the service's output")
 
     def __del__(self) -> None:
         self._learner.stop()
@@ -79,11 +80,11 @@ class Replica:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Build the ASGI application. Serve calls this method, and runs the lifespan of the application."""
-        self._service = Service(self._settings, self._fleet)
+        self._service = Service(self._settings, self._make_fleet)
         return build_api(self._service, multiprocess_dir=metrics_directory())
 
-    def _fleet(self, versions: Serving) -> Fleet:
-        return RayFleet(self._learner, versions)
+    def _make_fleet(self, serving: Serving) -> Fleet:
+        return RayFleet(self._learner, serving)
 
     async def refresh(self) -> ServedVersions:
         """Read newer versions from the registry now, and return the versions that are served."""
@@ -93,22 +94,27 @@ class Replica:
 class RayFleet:
     """The learner and all replicas of this application."""
 
-    def __init__(self, learner: DeploymentHandle[Any], versions: Serving) -> None:
+    def __init__(self, learner: DeploymentHandle[Any], serving: Serving) -> None:
         self._learner = learner
-        self._versions = versions
+        self._serving = serving
 
     async def publish(self, position: int) -> int:
-        """Fold, publish, and return once every replica serves the version."""
+        """Fold the log up to ``position``, and publish a version.
+
+        Make every replica serve it; raise `Unavailable` if one does not yet. Return the version that this replica
+        serves.
+        """
         try:
             version: int = await self._learner.catch_up.remote(position)
         except RayServeException as error:
             raise Unavailable("the learner is away") from error
         if any(served.learns and served.model < version for served in await self._refresh()):
             raise Unavailable(f"not every replica serves version {version} yet")
-        return self._versions.current().policy.version
+        # Not `version`: a policy that does not learn serves version 0, and this replica may serve a newer version.
+        return self._serving.current().policy.version
 
     async def adopt(self, catalogue: int) -> None:
-        """Return once every replica serves a version of the catalogue."""
+        """Make every replica serve a version of the catalogue; raise `Unavailable` if one does not yet."""
         if any(served.catalogue < catalogue for served in await self._refresh()):
             raise Unavailable(f"not every replica serves catalogue {catalogue} yet")
 
@@ -116,10 +122,11 @@ class RayFleet:
         """Make all replicas, this one included, read newer versions from the registry now."""
         replicas = serve.get_deployment_handle(_REPLICA, APPLICATION)
         try:
-            others: list[ServedVersions] = await replicas.broadcast("refresh").results_async()
+            answers: list[ServedVersions] = await replicas.broadcast("refresh").results_async()
         except RayServeException as error:
             raise Unavailable("a replica is away") from error
-        return [*others, await self._versions.refresh()]
+        # Serve broadcasts to the replicas that this process has heard of. It may not have heard of itself yet.
+        return [*answers, await self._serving.refresh()]
 
 
 def build_application(settings: Settings) -> Application:

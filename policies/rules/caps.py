@@ -10,7 +10,7 @@ from policies.arrays import BoolArray
 from policies.catalogue.document import Cap, Catalogue
 from policies.records.reasons import Reason
 from policies.rules.budget import overdraws, utc_day
-from policies.rules.rule import Rule, no_sends
+from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation, TimesByName
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
 from policies.rules.windows import window_is_full
@@ -120,5 +120,5 @@ RULES = (
     Rule(Reason.cap_category, cap_category, VerdictTable.by_category, longest_category_cap),
     Rule(Reason.cap_channel, cap_channel, VerdictTable.by_channel, longest_channel_cap),
     Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap),
-    Rule(Reason.budget, budget, VerdictTable.by_slots, no_sends, asked_again=False),
+    Rule(Reason.budget, budget, VerdictTable.by_slots, looks_at_no_sends, asked_again=False),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.catalogue.document import Catalogue
 from policies.records.reasons import Reason
-from policies.rules.rule import Rule, no_sends
+from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable
 from policies.rules.windows import WEEK_S, window_is_full
@@ -62,10 +62,10 @@ def holdout(situation: Situation) -> DelayMask:
 
 
 RULES = (
-    Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, no_sends, binds_critical=True),
-    Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, no_sends, binds_critical=True),
-    Rule(Reason.preference, muted_categories, VerdictTable.by_category, no_sends),
-    Rule(Reason.preference, own_quiet_hours, VerdictTable.by_delay, no_sends),
+    Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
+    Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
+    Rule(Reason.preference, muted_categories, VerdictTable.by_category, looks_at_no_sends),
+    Rule(Reason.preference, own_quiet_hours, VerdictTable.by_delay, looks_at_no_sends),
     Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week),
-    Rule(Reason.holdout, holdout, VerdictTable.by_delay, no_sends, asked_again=False),
+    Rule(Reason.holdout, holdout, VerdictTable.by_delay, looks_at_no_sends, asked_again=False),
 )

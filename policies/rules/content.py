@@ -9,7 +9,7 @@ import numpy as np
 from policies.arrays import BoolArray
 from policies.catalogue.templates import filled_names
 from policies.records.reasons import Reason
-from policies.rules.rule import Rule, no_sends
+from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, VerdictTable
 
@@ -50,10 +50,12 @@ RULES = (
         Reason.excluded_by_caller,
         caller_exclusions,
         VerdictTable.by_slots,
-        no_sends,
+        looks_at_no_sends,
         binds_critical=True,
         asked_again=False,
     ),
-    Rule(Reason.no_content, no_content, VerdictTable.by_slots, no_sends, binds_critical=True, asked_again=False),
-    Rule(Reason.expired, expiry, VerdictTable.by_delay, no_sends, binds_critical=True),
+    Rule(
+        Reason.no_content, no_content, VerdictTable.by_slots, looks_at_no_sends, binds_critical=True, asked_again=False
+    ),
+    Rule(Reason.expired, expiry, VerdictTable.by_delay, looks_at_no_sends, binds_critical=True),
 )

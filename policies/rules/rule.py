@@ -1,7 +1,10 @@
 """A rule of the guardrails, and the table of all rules.
 
-A rule is one function that asks a plain question about a situation, and one `Rule` that says how the answer is
+A rule is one function that returns what the rule denies in a situation, and one `Rule` that says how the answer is
 used. The files of this folder each list their rules in a tuple ``RULES``; `policies.rules.rules` puts them in order.
+
+A joint action has three slots: a message, a channel and a delay. Most rules look at the delay and at most one other
+slot, so they answer in a short form, and the `VerdictTable` lays the answers over all joint actions.
 """
 
 from __future__ import annotations
@@ -25,44 +28,46 @@ from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable
 from policies.shopper.state import HORIZON_S, ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
-"""What a rule denies: delays, delays by name, or slots."""
+"""What a rule denies: delays; delays by the name of a message, category or channel; or any combination of slots."""
 
 _REACHES_KEPT = 64
-"""Catalogue versions whose reach is remembered; a process decides with one or two."""
+"""How many catalogue versions the cache of `RuleTable.reach_s` keeps; a process decides with one or two."""
 
 
-def no_sends(catalogue: Catalogue) -> float:
-    """Return how far back a rule looks that asks for no other send: not at all."""
+def looks_at_no_sends(catalogue: Catalogue) -> float:
+    """Return 0 s: for a rule whose answer depends on no other send."""
     return 0.0
 
 
 @dataclass(frozen=True)
 class Rule(Generic[Denied]):
-    """One rule: what it denies, and how the answer is used.
+    """One rule: what the rule denies, and how the answer is used.
 
     Parameters
     ----------
     reason
         Why a joint action is excluded. The reason's number is stored in the log.
     denies
-        The question.
-    by
-        The slots that the answer is about: a method of `VerdictTable`.
+        The function that returns what the rule denies.
+    write
+        The method of `VerdictTable` that writes the answer into the table. The method says which slots the answer is
+        about: `by_delay`, `by_message`, `by_category`, `by_channel` or `by_slots`.
     looks_back_s
-        How far from a send, in seconds, another send can lie and still matter to this rule under a catalogue;
-        `no_sends` for a rule that asks for none. A rule that says too little does not see older sends. The state
-        keeps sends for `HORIZON_S`: more is refused.
+        How far from a send another send can lie and still matter to this rule under a catalogue, in seconds. The
+        distance counts in both directions: sends that lie ahead also matter. `looks_at_no_sends` for a rule that
+        looks at no other send. If the number is too small, the rule misses sends; above `HORIZON_S`, the time for
+        which the state keeps sends, `RuleTable.reach_s` raises.
     binds_critical
         Whether the rule also binds critical triggers.
     asked_again
         Whether the activation gate asks the rule once more when the send is about to leave.
     version
-        Counts up when the rule judges the same state and catalogue differently.
+        Raise it when you change how the rule judges.
     """
 
     reason: Reason
     denies: Callable[[Situation], Denied]
-    by: Callable[[VerdictTable, int, Denied], None]
+    write: Callable[[VerdictTable, int, Denied], None]
     looks_back_s: Callable[[Catalogue], float]
     binds_critical: bool = False
     asked_again: bool = True
@@ -71,13 +76,17 @@ class Rule(Generic[Denied]):
 
 @dataclass(frozen=True, eq=False)
 class RuleTable:
-    """Rules in order: a joint action is excluded once, by the first rule that denies it."""
+    """Rules in order: a joint action is excluded once, by the first rule that denies it.
+
+    The rank of a rule is its position in the order, from 1. Where several rules deny a joint action, the smallest rank
+    counts. Rank 0 is left for joint actions whose message may not answer the trigger.
+    """
 
     rules: tuple[Rule[Any], ...]
 
     @cached_property
     def version(self) -> int:
-        """The number (24 bits) that decision rows have for these rules; it changes with the rules and their order."""
+        """The number (24 bits) that decision rows store for these rules; it changes with the rules and their order."""
         rows = [(int(rule.reason), rule.version, rule.binds_critical, rule.asked_again) for rule in self.rules]
         return int.from_bytes(hashlib.blake2b(repr(rows).encode(), digest_size=3).digest(), "big")
 
@@ -107,23 +116,26 @@ class RuleTable:
         """Return the `Reason` of every joint action, shape (n,), for one trigger."""
         rulebook = situation.rulebook
         ranks = self._ranks(situation, self._ranked)
-        ranks &= rulebook.candidates[situation.trigger.type]  # rank 0, before all rules, for what is no candidate
+        # The mask is 255 for a candidate and 0 for any other message: no candidate, so rank 0, before all rules.
+        ranks &= rulebook.candidates[situation.trigger.type]
         return self._reasons.take(ranks.take(rulebook.space.cells))
 
     def judge_again(self, situation: Situation, message: str, channel: str) -> Reason:
         """Return the verdict of the activation gate on one send, at the situation's only send time."""
         if not _is_offered(situation, message, channel):
-            return Reason.no_content  # the catalogue has changed, and nobody vouches for this send any more
-        space, ranks = situation.rulebook.space, self._ranks(situation, self._ranked_again)
+            return Reason.no_content  # the catalogue has changed and no longer offers this message on this channel
+        space = situation.rulebook.space
+        ranks = self._ranks(situation, self._ranked_again)
         return Reason(self._reasons[ranks[space.messages.index(message), space.channels.index(channel), 0]])
 
     @staticmethod
     def _ranks(situation: Situation, rules: Sequence[tuple[int, Rule[Any]]]) -> ByteArray:
-        """Ask the rules: ranks (messages, channels, send times)."""
-        table, critical = VerdictTable(situation.rulebook.space, len(situation.send_times)), situation.trigger.critical
+        """Ask the rules, and return the smallest ranks, shape (messages, channels, send times)."""
+        table = VerdictTable(situation.rulebook.space, len(situation.send_times))
+        critical = situation.trigger.critical
         for rank, rule in rules:
             if rule.binds_critical or not critical:
-                rule.by(table, rank, rule.denies(situation))
+                rule.write(table, rank, rule.denies(situation))
         return table.ranks()
 
     @cached_property
@@ -136,7 +148,7 @@ class RuleTable:
 
     @cached_property
     def _reasons(self) -> ByteArray:
-        """The reason that each rank stands for: rank 0 is no candidate, a rank without a rule is eligible."""
+        """The reason that each rank stands for: rank 0 is "no candidate", and a rank without a rule is "eligible"."""
         reasons = np.full(256, Reason.eligible, dtype=np.uint8)
         reasons[0] = Reason.not_a_candidate
         for rank, rule in self._ranked:
@@ -145,7 +157,7 @@ class RuleTable:
 
 
 def _is_offered(situation: Situation, message: str, channel: str) -> bool:
-    """Return whether a message of the catalogue in force answers the trigger, and on this channel."""
+    """Return whether the catalogue in force offers this message for the trigger, on this channel."""
     offered = situation.rulebook.catalogue.messages.get(message)
     return offered is not None and situation.trigger.type in offered.triggers and channel in offered.templates
 

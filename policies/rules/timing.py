@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.catalogue.document import Catalogue
 from policies.records.reasons import Reason
-from policies.rules.rule import Rule, no_sends
+from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
 from policies.rules.windows import is_near
@@ -63,7 +63,7 @@ def minimum_gap(catalogue: Catalogue) -> float:
 
 
 RULES = (
-    Rule(Reason.quiet_hours, quiet_hours, VerdictTable.by_channel, no_sends),
+    Rule(Reason.quiet_hours, quiet_hours, VerdictTable.by_channel, looks_at_no_sends),
     Rule(Reason.suppression_window, suppression_window, VerdictTable.by_category, longest_suppression),
     Rule(Reason.cooldown, cooldown, VerdictTable.by_message, longest_cooldown),
     Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap),

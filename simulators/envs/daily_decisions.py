@@ -182,8 +182,8 @@ class DailyDecisions:
 
 
 def _expected_reward(p: Chances, channels: Indices) -> FloatArray:
-    orders = p.click * p.order + (1.0 - p.click) * p.returns * p.returned_order
-    out = p.out * (1.0 - p.click * (1.0 - parameters.OUT_IF_CLICKED))
+    orders = p.click * p.order + (1.0 - p.click) * p.return_visit * p.order_on_return
+    out = p.opt_out * (1.0 - p.click * (1.0 - parameters.OPT_OUT_FACTOR_AFTER_CLICK))
     loss = REWARD.consent_value + REWARD.complaint * STANDARD.channels.complaints[channels]
     return np.asarray(REWARD.click * p.click + _MEAN_ORDER * orders - loss * out)
 

@@ -111,5 +111,6 @@ def estimate_clustered_mean(values: FloatArray, clusters: NDArray[np.str_]) -> M
     mean = float(values.mean())
     _, cluster = np.unique(clusters, return_inverse=True)
     sums = np.bincount(cluster, weights=values - mean)
-    error = float(np.sqrt(np.sum(sums**2))) / len(values)
-    return MeanEstimate(mean, mean - _NORMAL_95 * error, mean + _NORMAL_95 * error)
+    standard_error = float(np.sqrt(np.sum(sums**2))) / len(values)
+    half_width = _NORMAL_95 * standard_error
+    return MeanEstimate(mean, mean - half_width, mean + half_width)

@@ -57,11 +57,11 @@ class Simulation:
         """Every decision with its outcomes, in the order of the decisions."""
         return self._decision_log.records
 
-    def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
-        """Run to the end of the simulated period; ``progress`` is called with 1 after each hour."""
+    def run(self, report_hours: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
+        """Run to the end of the simulated period; ``report_hours`` is called with 1 after each hour."""
         while self._world.hour < self._world.scenario.hours:
             self.step()
-            progress(1)
+            report_hours(1)
         return self.records
 
     def step(self) -> None:

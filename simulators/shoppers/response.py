@@ -1,6 +1,7 @@
 """Responses: the true probabilities of a shopper's reactions to a message that the shopper sees.
 
-The world draws reactions from these functions, and `simulators.world.truth` integrates the same functions.
+Nothing is drawn here. `simulators.world.reactions` draws the reactions with these probabilities, and
+`simulators.world.truth` computes expected values from them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray
 from simulators.shoppers.mental_state import ReaderState
 
-MEAN_VALUE = math.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD**2 / 2)
+MEAN_ORDER_VALUE = math.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD**2 / 2)
 """Expected value of an order, in money."""
 
 
@@ -25,32 +26,34 @@ class Chances:
     Attributes
     ----------
     click, order
-        Probability of a click, and of an order after the click.
-    out
-        Probability of an opt-out without a click. With a click it is `OUT_IF_CLICKED` times as large.
-    returns, returned_order
-        Probability of a later visit without a click, and of an order in this visit.
+        Probability of a click, and of an order, given a click.
+    opt_out
+        Probability of an opt-out if there was no click. After a click it is multiplied by
+        `OPT_OUT_FACTOR_AFTER_CLICK`, 0.3.
+    return_visit, order_on_return
+        Probability of a later visit if there was no click, and of an order if this visit happens.
     """
 
     click: FloatArray
     order: FloatArray
-    out: FloatArray
-    returns: FloatArray
-    returned_order: FloatArray
+    opt_out: FloatArray
+    return_visit: FloatArray
+    order_on_return: FloatArray
 
     def joint(self) -> FloatArray:
-        """Return the joint probabilities (n, 2, 2, 2) of a click, an order and an opt-out.
+        """Return the joint probabilities (n, 2, 2, 2) of a click, an order and an opt-out (0 no, 1 yes).
 
         >>> half = np.array([0.5])
         >>> float(Chances(half, half, half, half, half).joint().sum())
         1.0
         """
-        clicked = np.stack([1.0 - self.click, self.click], axis=1)[:, :, None, None]
-        order = np.stack([self.returns * self.returned_order, self.order], axis=1)
-        ordered = np.stack([1.0 - order, order], axis=2)[:, :, :, None]
-        out = np.stack([self.out, parameters.OUT_IF_CLICKED * self.out], axis=1)
-        left = np.stack([1.0 - out, out], axis=2)[:, :, None, :]
-        return np.asarray(clicked * ordered * left)
+        p_click = np.stack([1.0 - self.click, self.click], axis=1)[:, :, None, None]
+        # Orders and opt-outs depend on the click: axis 1 is without a click, with a click.
+        order = np.stack([self.return_visit * self.order_on_return, self.order], axis=1)
+        p_order = np.stack([1.0 - order, order], axis=2)[:, :, :, None]
+        opt_out = np.stack([self.opt_out, parameters.OPT_OUT_FACTOR_AFTER_CLICK * self.opt_out], axis=1)
+        p_opt_out = np.stack([1.0 - opt_out, opt_out], axis=2)[:, :, None, :]
+        return np.asarray(p_click * p_order * p_opt_out)
 
 
 def click_probability(appeal: FloatArray, reader: ReaderState, triggered: FloatArray) -> FloatArray:
@@ -62,6 +65,8 @@ def click_probability(appeal: FloatArray, reader: ReaderState, triggered: FloatA
     ----------
     appeal
         Logit of a click by a rested shopper without intent: see `WorldState.appeal_logits`.
+    reader
+        The mental state of the shopper when the shopper sees the message.
     triggered
         1 if the message answers a trigger, else 0.
 
@@ -71,9 +76,9 @@ def click_probability(appeal: FloatArray, reader: ReaderState, triggered: FloatA
     >>> click_probability(np.array([0.0]), rested, np.array([0.0]))
     array([0.5])
     """
-    logit = appeal + parameters.CLICK_PER_INTENT * reader.intent * triggered
-    logit = logit - parameters.CLICK_PER_OVERLOAD * np.minimum(reader.overload, parameters.MOST_OVERLOAD)
-    logit = logit - parameters.CLICK_PER_STALENESS * reader.staleness
+    logit = appeal + parameters.CLICK_LOGIT_PER_INTENT * reader.intent * triggered
+    logit = logit - parameters.CLICK_LOGIT_PER_OVERLOAD * np.minimum(reader.overload, parameters.MOST_OVERLOAD)
+    logit = logit - parameters.CLICK_LOGIT_PER_STALENESS * reader.staleness
     return np.asarray(reader.attention / (1.0 + np.exp(-logit)))
 
 
@@ -85,17 +90,19 @@ def opt_out_probability(base: FloatArray, overload: FloatArray, at_night: BoolAr
     Parameters
     ----------
     base
-        Probability for a message that arrived by day and a rested shopper, of this channel and this shopper.
+        Opt-out probability of this shopper on this channel, when rested and when the message arrives by day.
+    overload
+        See `ReaderState.overload`.
     """
-    hazard = base * np.exp(parameters.OUT_PER_OVERLOAD * np.minimum(overload, parameters.MOST_OUT_OVERLOAD))
-    return np.asarray(np.minimum(hazard * np.where(at_night, parameters.OUT_AT_NIGHT, 1.0), 1.0))
+    hazard = base * np.exp(parameters.OPT_OUT_PER_OVERLOAD * np.minimum(overload, parameters.MOST_OPT_OUT_OVERLOAD))
+    return np.asarray(np.minimum(hazard * np.where(at_night, parameters.OPT_OUT_FACTOR_AT_NIGHT, 1.0), 1.0))
 
 
 def conversion_probability(intent: FloatArray, need: FloatArray) -> FloatArray:
-    """Return the probability of an order after a click."""
+    """Return the probability of an order, given a click."""
     return np.asarray((parameters.CONVERSION_BASE + parameters.CONVERSION_PER_INTENT * intent) * need)
 
 
 def visit_order_probability(intent: FloatArray, need: FloatArray) -> FloatArray:
-    """Return the probability of an order in a visit without a click."""
+    """Return the probability of an order in a visit that no click started."""
     return np.asarray((parameters.ORDER_BASE + parameters.ORDER_PER_INTENT * intent) * need)

@@ -1,4 +1,4 @@
-"""A policy source that learns as the service does: the same fold over the same rows."""
+"""A `PolicySource` (see `shops.local`) that learns as the service does: the same fold over the same rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
 
 
 class LearningPolicy:
-    """Folds rows, and publishes a new version whenever the clock advances after something was learned.
+    """Folds rows. When the clock advances, makes a new version if something was learned since the last one.
 
     Parameters
     ----------
+    rulebook
+        The catalogue of the shop.
     make_policy
-        Makes the policy of a version, as the service does.
+        Makes the policy of a version. The service makes its policies with the same function.
     """
 
     def __init__(self, rulebook: Rulebook, make_policy: MakePolicy) -> None:
@@ -31,14 +33,14 @@ class LearningPolicy:
         self._make_policy = make_policy
         self._rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
         self._learning = Learning(self._rows_of_events)
-        self._unpublished = 0
+        self._learned_since_version = 0
         self._version = 0
         self._policy = make_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
         self.fold(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
     @property
-    def learned(self) -> int:
-        """The number of interactions that were learned."""
+    def learned_count(self) -> int:
+        """The number of interactions that the model has learned from."""
         return self._learning.learned
 
     def _rows_of_events(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
@@ -49,15 +51,16 @@ class LearningPolicy:
 
     def fold(self, row: Row) -> None:
         position = self._learning.position + 1
+        # `Learning` looks up rows by event id. No other kind of row that a simulation makes has an event id.
         if isinstance(row, DecisionRow | OutcomeRow):
             self._rows[row.event_id].append((position, row))
-        self._unpublished += len(self._learning.fold(position, row))
+        self._learned_since_version += len(self._learning.fold(position, row))
 
     def advance_clock(self, now: float) -> None:
-        """Close the windows that end until now, and publish a version if something was learned."""
+        """Close the attribution windows that have ended by now. Make a new version if something was learned."""
         if now > self._learning.attribution.watermark:
             self.fold(ClockRow(now))
-        if self._unpublished:
+        if self._learned_since_version:
             self._version += 1
             self._policy = self._make_policy(self._learning.snapshot(), self._rulebook, self._version)
-            self._unpublished = 0
+            self._learned_since_version = 0

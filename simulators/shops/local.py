@@ -39,7 +39,7 @@ class PolicySource(Protocol):
         ...
 
     def advance_clock(self, now: float) -> None:
-        """Let time pass."""
+        """Let time pass: later policies may use what was learned until now."""
         ...
 
 

@@ -13,7 +13,7 @@ from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
 from simulators.shoppers.mental_state import fade_intent
 from simulators.shoppers.response import (
-    MEAN_VALUE,
+    MEAN_ORDER_VALUE,
     Chances,
     click_probability,
     conversion_probability,
@@ -43,10 +43,10 @@ def compute_chances(state: WorldState, hour: int, seen: SeenMessages) -> Chances
     return Chances(
         click=click_probability(appeal, reader, seen.triggered),
         order=conversion_probability(intent, reader.need),
-        out=opt_out_probability(base, reader.overload, seen.at_night),
-        returns=channels.returning[seen.channel],
+        opt_out=opt_out_probability(base, reader.overload, seen.at_night),
+        return_visit=channels.returning[seen.channel],
         # A shopper who returns because of a message looks at its product.
-        returned_order=visit_order_probability(np.maximum(intent, parameters.VIEW_INTENT), reader.need),
+        order_on_return=visit_order_probability(np.maximum(intent, parameters.VIEW_INTENT), reader.need),
     )
 
 
@@ -77,7 +77,7 @@ class Reactions:
         uniforms = dict(zip(_PURPOSES, state.streams.uniforms(hour, _PURPOSES, seen.positions), strict=True))
         chances = compute_chances(state, hour, seen)
         clicked = uniforms[Purpose.click] < chances.click
-        out = np.where(clicked, parameters.OUT_IF_CLICKED, 1.0) * chances.out
+        out = np.where(clicked, parameters.OPT_OUT_FACTOR_AFTER_CLICK, 1.0) * chances.opt_out
         tick.chances.append((seen.ticket, chances))
         self._book_expected_orders(hour, seen, chances)
         self._tire(hour, seen, clicked)
@@ -92,8 +92,8 @@ class Reactions:
         self._plan_returns(seen, clicked, chances, uniforms)
 
     def _book_expected_orders(self, hour: int, seen: SeenMessages, p: Chances) -> None:
-        orders = p.click * p.order + (1.0 - p.click) * p.returns * p.returned_order
-        margins = orders * (parameters.MARGIN * MEAN_VALUE)
+        orders = p.click * p.order + (1.0 - p.click) * p.return_visit * p.order_on_return
+        margins = orders * (parameters.MARGIN * MEAN_ORDER_VALUE)
         self._state.margins.book_expected_orders(self._state.week(hour), seen.shopper, margins)
 
     def _tire(self, hour: int, seen: SeenMessages, clicked: BoolArray) -> None:
@@ -134,8 +134,8 @@ class Reactions:
         self, seen: SeenMessages, clicked: BoolArray, chances: Chances, uniforms: dict[Purpose, FloatArray]
     ) -> None:
         """Draw who orders after the click, and who visits later without a click."""
-        returns = ~clicked & (uniforms[Purpose.return_visit] < chances.returns)
-        orders = uniforms[Purpose.conversion] < np.where(clicked, chances.order, chances.returned_order)
+        returns = ~clicked & (uniforms[Purpose.return_visit] < chances.return_visit)
+        orders = uniforms[Purpose.conversion] < np.where(clicked, chances.order, chances.order_on_return)
         comes = np.flatnonzero(returns | (clicked & orders))
         if not len(comes):
             return
@@ -149,7 +149,7 @@ class Reactions:
         later = uniform < parameters.LATER_ORDERS
         spread = -np.log1p(-np.where(later, uniform / parameters.LATER_ORDERS, 0.0)) * parameters.ORDER_LAG_H
         horizon = parameters.ORDER_HORIZON_H
-        after_click = np.minimum(0.2 + spread * self._state.scenario.order_lag, horizon)
+        after_click = np.minimum(0.2 + spread * self._state.scenario.order_lag_factor, horizon)
         after_reading = np.minimum(0.2 - np.log1p(-uniform) * parameters.RETURN_LAG_H, horizon)
         return np.where(clicked, after_click, after_reading)
 

@@ -169,7 +169,7 @@ def _joint_probabilities(integrals: FloatArray) -> FloatArray:
         click does not change the probability of an opt-out, (n, 2, 2, 2).
     """
     joint = integrals.copy()
-    joint[:, 1, :, 1] *= parameters.OUT_IF_CLICKED
+    joint[:, 1, :, 1] *= parameters.OPT_OUT_FACTOR_AFTER_CLICK
     joint[:, :, 0] -= joint[:, :, 1]
     joint[..., 0] -= joint[..., 1]
     return joint

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
-from simulators.shoppers.response import MEAN_VALUE, visit_order_probability
+from simulators.shoppers.response import MEAN_ORDER_VALUE, visit_order_probability
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule
 from simulators.world.world_state import WorldState
@@ -68,7 +68,7 @@ class Visits:
         probability = visit_order_probability(mental.intent(hour, visitors), mental.need(hour, visitors))
         probability = probability * state.order_factor(hour)
         probability[carts] = 0.0  # a visitor who leaves a cart does not order
-        expected = probability * (parameters.MARGIN * MEAN_VALUE)
+        expected = probability * (parameters.MARGIN * MEAN_ORDER_VALUE)
         state.margins.book_expected_orders(state.week(hour), visitors, expected)
         orders = uniform < probability
         if orders.any():
