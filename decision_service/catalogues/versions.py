@@ -40,10 +40,9 @@ def check_catalogue(document: Mapping[str, Any]) -> Catalogue:
         catalogue = Catalogue.from_document(document)
     except CatalogueError as error:
         errors = [FieldError(mistake.path, mistake.message) for mistake in error.mistakes]
-        count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-        raise Invalid(f"the catalogue has {count}; nothing was changed", errors) from None
+        raise Invalid(f"the catalogue has {len(errors)} mistakes; nothing was changed", errors) from None
     if colliding := collisions(ActionSpace.of(catalogue), shared=[], bits=BITS):
-        problem = f"{colliding} features would share a weight with another feature: rename a message"
+        problem = f"{colliding} crossed features would share a weight: rename a message"
         raise Invalid.field("messages", problem)
     return catalogue
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.catalogue.rulebook import Rulebook
@@ -116,6 +116,7 @@ def test_responses_outlive_their_sends(example_rulebook: Rulebook) -> None:
 things = st.sampled_from([*EVENT_WEIGHTS, "page_view", "session"])
 
 
+@settings(max_examples=30)  # of 200 to 300 days each
 @given(st.lists(st.tuples(things, st.text(min_size=1, max_size=300), st.integers(0, 400)), min_size=200, max_size=300))
 def test_a_shoppers_state_never_grows_beyond_a_bound(did: list[tuple[str, str, int]]) -> None:
     state = NEW_SHOPPER
