@@ -70,7 +70,14 @@ def shopper(book: Rulebook) -> ShopperState:
         message = messages[number % len(messages)]
         category = book.catalogue.messages[message].category
         sends.append(
-            Send(f"e-{number}", NOW + days * _DAY_S, message, channels[number % len(channels)], category, cost=0.01)
+            Send(
+                event_id=f"e-{number}",
+                send_at=NOW + days * _DAY_S,
+                message=message,
+                channel=channels[number % len(channels)],
+                category=category,
+                cost=0.01,
+            )
         )
     return ShopperState(
         consent=dict.fromkeys(channels, True),

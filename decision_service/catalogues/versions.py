@@ -53,7 +53,9 @@ def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Lit
         latest = latest_catalogue_row(log)
         if latest is not None and Catalogue.from_document(latest.document) == catalogue:
             return latest.version
-        row = CatalogueRow(at, (latest.version if latest else 0) + 1, catalogue.to_document(), source)
+        row = CatalogueRow(
+            at=at, version=(latest.version if latest else 0) + 1, document=catalogue.to_document(), source=source
+        )
         (result,) = log.append([NewRow(row, catalogue_key(row.version))])
         if not isinstance(result, DuplicateKey):
             return row.version

@@ -74,7 +74,13 @@ class Activations:
             reason = _unreachable(history) or refusal(decision, stored.state, self._rulebook(), now)
             permission = Permission(reason is None, reason.name if reason is not None else None)
             at, before = await self._row_time(decision, permission, now)
-            row = ActivationRow(at, event_id, decision.shopper_id, permission.deliver, permission.reason)
+            row = ActivationRow(
+                at=at,
+                event_id=event_id,
+                shopper_id=decision.shopper_id,
+                deliver=permission.deliver,
+                reason=permission.reason,
+            )
             shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
             condition = AppendCondition(
                 fail_if=(

@@ -138,4 +138,6 @@ def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
 
 def _row(body: ShopperEventBody, now: float) -> EventRow:
     occurred_at = now if body.at is None else body.at.timestamp()
-    return EventRow(now, body.shopper_id, body.type, occurred_at, body.attributes)
+    return EventRow(
+        at=now, shopper_id=body.shopper_id, type=body.type, occurred_at=occurred_at, attributes=body.attributes
+    )

@@ -179,7 +179,13 @@ class Learner:
         """Log which deferred sends were never activated, so that every fold releases their places."""
         attribution = self._learning.attribution
         rows = [
-            ActivationRow(attribution.watermark, window.event_id, window.shopper_id, False, Reason.expired.name)
+            ActivationRow(
+                at=attribution.watermark,
+                event_id=window.event_id,
+                shopper_id=window.shopper_id,
+                deliver=False,
+                reason=Reason.expired.name,
+            )
             for window in attribution.never_activated()
         ]
         if rows:

@@ -34,7 +34,8 @@ def at_watermark(row: Row, watermark: float) -> Row:
     """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
 
     >>> from policies.records.rows import PreferencesRow
-    >>> [at_watermark(PreferencesRow(5.0, "s-1", {"push": consent}), 7.0).at for consent in (False, True)]
+    >>> rows = [PreferencesRow(at=5.0, shopper_id="s-1", consent={"push": consent}) for consent in (False, True)]
+    >>> [at_watermark(row, 7.0).at for row in rows]
     [7.0, 5.0]
     """
     return msgspec.structs.replace(row, at=watermark) if is_withdrawal(row) else row

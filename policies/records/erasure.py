@@ -27,7 +27,8 @@ def is_pseudonym(shopper_id: str) -> bool:
 def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
     """Return a row without its shopper.
 
-    >>> row = EventRow(1.0, "s-1", "purchase", 1.0, {"value": 20.0, "city": "Vigo"})
+    >>> attributes = {"value": 20.0, "city": "Vigo"}
+    >>> row = EventRow(at=1.0, shopper_id="s-1", type="purchase", occurred_at=1.0, attributes=attributes)
     >>> anonymous(row, "erased:1")
     EventRow(at=1.0, shopper_id='erased:1', type='purchase', occurred_at=1.0, attributes={})
     """
@@ -53,4 +54,4 @@ def erasure(rows: Iterable[Row], at: float, pseudonym: str, key: str) -> Erasure
         for row in rows
         if isinstance(row, DecisionRow) and row.window_ends_at is not None and (row.deferred or row.window_ends_at > at)
     )
-    return ErasureRow(at, pseudonym, key, tuple(still_open))
+    return ErasureRow(at=at, shopper_id=pseudonym, key=key, open_event_ids=tuple(still_open))

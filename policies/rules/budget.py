@@ -47,7 +47,10 @@ def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDa
     A send that moves to another day counts on the new day.
 
     >>> from policies.shopper.state import NEW_SHOPPER, Send
-    >>> state = NEW_SHOPPER.with_send(Send("e", 86_400.0, "hint", "sms", "browse", cost=0.015))
+    >>> hint = Send(
+    ...     event_id="e", send_at=86_400.0, message="hint", channel="sms", category="browse", cost=0.015
+    ... )
+    >>> state = NEW_SHOPPER.with_send(hint)
     >>> spending_between(NEW_SHOPPER, state), spending_between(state, NEW_SHOPPER)
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """

@@ -60,7 +60,10 @@ That send was decided at most `LONGEST_LEAD_S` before its send time, and no rule
 def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
     """Return the sends that a rule may still ask for; ``sends`` is in order of time.
 
-    >>> sends = tuple(Send(str(day), day * 86_400.0, "hint", "push", "browse") for day in (0, 40, 50, *range(500, 515)))
+    >>> sends = tuple(
+    ...     Send(event_id=str(day), send_at=day * 86_400.0, message="hint", channel="push", category="browse")
+    ...     for day in (0, 40, 50, *range(500, 515))
+    ... )
     >>> [send.event_id for send in keep_relevant(sends)][:3]
     ['40', '50', '500']
     """

@@ -48,7 +48,10 @@ class DecisionOutcomes:
         """Return the realised reward; 0 for HOLD and for a send that was not delivered."""
         if self.action is None or not self.delivered:
             return 0.0
-        rows = [OutcomeRow(outcome.at, "", outcome.type, outcome.at, outcome.value) for outcome in self.outcomes]
+        rows = [
+            OutcomeRow(at=outcome.at, event_id="", type=outcome.type, occurred_at=outcome.at, value=outcome.value)
+            for outcome in self.outcomes
+        ]
         cost = catalogue.channels[self.action.channel].cost + catalogue.messages[self.action.message].cost
         return reward_of(rows, catalogue.reward, cost).reward
 

@@ -112,7 +112,15 @@ class LocalShop:
 
     def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
         for event in events:
-            self._append(EventRow(now, event.shopper_id, event.type, event.at, dict(event.attributes)))
+            self._append(
+                EventRow(
+                    at=now,
+                    shopper_id=event.shopper_id,
+                    type=event.type,
+                    occurred_at=event.at,
+                    attributes=dict(event.attributes),
+                )
+            )
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         return [self._decide(arrival) for arrival in arrivals]

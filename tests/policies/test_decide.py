@@ -124,7 +124,9 @@ def test_a_drawn_send_is_asked_again_in_a_newer_state(small_rulebook: Rulebook) 
 
 
 def test_sends_of_the_shopper_are_features(small_rulebook: Rulebook) -> None:
-    state = ShopperState(sends=(Send("x", NOW - 3_600, "hint", "push", "browse"),))
+    state = ShopperState(
+        sends=(Send(event_id="x", send_at=NOW - 3_600, message="hint", channel="push", category="browse"),)
+    )
     assert decide(request(), state, small_rulebook, uniform_policy(), SEED).context["recent_sends"] == 1
 
 

@@ -85,7 +85,11 @@ class Shop:
 
     def record_outcome(self, event_id: str, kind: OutcomeType, now: float) -> None:
         row = self.decisions[event_id]
-        self._append(OutcomeRow(now, event_id, kind, now, shopper_id=row.shopper_id, channel=row.channel))
+        self._append(
+            OutcomeRow(
+                at=now, event_id=event_id, type=kind, occurred_at=now, shopper_id=row.shopper_id, channel=row.channel
+            )
+        )
 
     def prefer(self, shopper_id: str, now: float, **changes: Any) -> None:
         self._append(PreferencesRow(now, shopper_id, **changes))
@@ -94,7 +98,9 @@ class Shop:
         row = self.decisions[event_id]
         reason = refusal(row, self.states[row.shopper_id], self.rulebook, now)
         name = None if reason is None else reason.name
-        self._append(ActivationRow(now, event_id, row.shopper_id, reason is None, name))
+        self._append(
+            ActivationRow(at=now, event_id=event_id, shopper_id=row.shopper_id, deliver=reason is None, reason=name)
+        )
         return reason is None
 
     def cancel(self, event_id: str, now: float) -> None:

@@ -158,7 +158,20 @@ def test_a_send_against_the_shoppers_preferences_is_found(code: str, wish: dict[
     rows = send_at(make_shop(), NOW).rows
     rows.insert(1, PreferencesRow(NOW - 1, "s-1", **wish))
     assert codes_of(audit(enumerate(rows))) == [("s-1-0", code)]
-    rows.insert(2, PreferencesRow(NOW - 1, "s-1", {"push": True}, None, None, {"push": True}, (), None, None))
+    rows.insert(
+        2,
+        PreferencesRow(
+            at=NOW - 1,
+            shopper_id="s-1",
+            consent={"push": True},
+            time_zone=None,
+            locale=None,
+            reachable={"push": True},
+            muted_categories=(),
+            max_per_week=None,
+            quiet_hours=None,
+        ),
+    )
     assert codes_of(audit(enumerate(rows))) == []
 
 
@@ -170,7 +183,10 @@ def test_more_than_the_shoppers_own_weekly_maximum_is_found() -> None:
 
 def test_an_opt_out_binds_the_next_decision() -> None:
     shop = send_at(make_shop(), NOW, NOW + 60)
-    shop.rows.insert(2, OutcomeRow(NOW + 1, "s-1-0", "opt_out", NOW + 1, shopper_id="s-1", channel="push"))
+    shop.rows.insert(
+        2,
+        OutcomeRow(at=NOW + 1, event_id="s-1-0", type="opt_out", occurred_at=NOW + 1, shopper_id="s-1", channel="push"),
+    )
     assert codes_of(audit(shop.log)) == [("s-1-1", "no_consent")]
 
 
@@ -271,7 +287,7 @@ def test_a_shopper_who_was_held_out_stays_so() -> None:
     [
         CancellationRow(NOW, "s-1-0", "s-1"),
         ActivationRow(NOW, "s-1-0", "s-1", deliver=False, reason="quiet_hours"),
-        OutcomeRow(NOW, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
+        OutcomeRow(at=NOW, event_id="s-1-0", type="bounce", occurred_at=NOW, shopper_id="s-1", channel="push"),
     ],
 )
 def test_a_released_reservation_no_longer_counts(row: Row) -> None:
@@ -286,7 +302,7 @@ def test_a_released_reservation_no_longer_counts(row: Row) -> None:
     "row",
     [
         ActivationRow(NOW + 60, "s-1-0", "s-1", deliver=False, reason="expired"),
-        OutcomeRow(NOW + 60, "s-1-0", "bounce", NOW, shopper_id="s-1", channel="push"),
+        OutcomeRow(at=NOW + 60, event_id="s-1-0", type="bounce", occurred_at=NOW, shopper_id="s-1", channel="push"),
     ],
 )
 def test_a_reservation_that_counted_at_the_end_of_its_window_stays(row: Row) -> None:

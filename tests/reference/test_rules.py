@@ -229,7 +229,13 @@ def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred:
     now, send_at = world.request.now + quarters * QUARTER_S, world.request.now + action[2]
     category = MESSAGES[action[0]]
     reserved = Send(
-        world.request.event_id, send_at, action[0], action[1], category, trigger.critical, deferred=deferred
+        event_id=world.request.event_id,
+        send_at=send_at,
+        message=action[0],
+        channel=action[1],
+        category=category,
+        critical=trigger.critical,
+        deferred=deferred,
     )
     state = world.state.with_send(reserved)
     later = replace(world, request=replace(world.request, now=now), state=state)

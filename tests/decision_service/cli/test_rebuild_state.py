@@ -149,7 +149,10 @@ async def test_a_claim_ahead_of_the_log_is_no_difference(replica: Start, redis: 
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide()
         with client_of(redis) as client:
-            send, key = Send("coming", 1.8e9, "hint", "push", "browse"), service.service.shopper_keys.key
+            send, key = (
+                Send(event_id="coming", send_at=1.8e9, message="hint", channel="push", category="browse"),
+                service.service.shopper_keys.key,
+            )
             client.hset(prefix_of(client) + key("s-9"), "p:coming/1", msgspec.msgpack.encode(send))
             client.hset(prefix_of(client) + key("s-1"), "w:1", "push")
         assert (await command(verify=True))[0] == 0

@@ -25,7 +25,7 @@ LATER = 99 * HOURS
 @st.composite
 def outcomes_before(draw: st.DrawFn) -> list[OutcomeRow]:
     repeated = draw(st.lists(st.tuples(times, st.sampled_from(OUTCOMES), times), max_size=5))
-    return [OutcomeRow(at, "e-0", kind, occurred_at) for at, kind, occurred_at in repeated]
+    return [OutcomeRow(at=at, event_id="e-0", type=kind, occurred_at=occurred_at) for at, kind, occurred_at in repeated]
 
 
 def watermark_after(*rows: Row) -> float:

@@ -109,7 +109,9 @@ async def test_rows_folded_before_and_after_an_erasure_rewrote_them_meet_in_one_
         store, log = service.service.store, service.service.log
         await service.service.log_writer.wait_until_contained()
         assert sum((await store.spending()).values()) == 500_000
-        bounce = OutcomeRow(NOW, sent["event_id"], "bounce", NOW, shopper_id="s-1", channel="push")
+        bounce = OutcomeRow(
+            at=NOW, event_id=sent["event_id"], type="bounce", occurred_at=NOW, shopper_id="s-1", channel="push"
+        )
         log.append([NewRow(bounce)])  # not folded yet
         await erase(service, "s-1")
         assert await store.spending() == {}

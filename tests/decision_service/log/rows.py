@@ -47,7 +47,9 @@ def decision(at: float, event_id: str, shopper_id: str = "s1") -> DecisionRow:
 
 
 def outcome(at: float, event_id: str, shopper_id: str | None = None, feedback_id: str | None = None) -> OutcomeRow:
-    return OutcomeRow(at, event_id, "click", at, shopper_id=shopper_id, feedback_id=feedback_id)
+    return OutcomeRow(
+        at=at, event_id=event_id, type="click", occurred_at=at, shopper_id=shopper_id, feedback_id=feedback_id
+    )
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def test_more_names_than_one_statement_takes_are_found(opener: Opener) -> None:
 def test_a_query_about_more_shoppers_than_one_statement_takes_finds_them(opener: Opener) -> None:
     names = tuple(f"s{number}" for number in range(1_201))
     with new_log(opener) as log:
-        log.append([NewRow(EventRow(1.0, names[-1], "product_view", 1.0))])
+        log.append([NewRow(EventRow(at=1.0, shopper_id=names[-1], type="product_view", occurred_at=1.0))])
         condition = AppendCondition((Query(("event",), names),))
         assert log.append([NewRow(ClockRow(2.0), condition=condition)]) == [ConditionFailed(1)]
 
@@ -276,7 +276,7 @@ class Anonymous:
         return Replacement(anonymous(row.row, "S"), keeps_key=row.kind != "event")
 
     def final_row(self, rows: Sequence[StoredRow]) -> NewRow:
-        return NewRow(OutcomeRow(1.0, "count", "conversion", 1.0, value=len(rows)))
+        return NewRow(OutcomeRow(at=1.0, event_id="count", type="conversion", occurred_at=1.0, value=len(rows)))
 
 
 @every_log

@@ -39,7 +39,7 @@ class GatedLog:
 
 
 def new_row(name: str) -> NewRow:
-    return NewRow(EventRow(0.0, "s", name, 0.0))
+    return NewRow(EventRow(at=0.0, shopper_id="s", type=name, occurred_at=0.0))
 
 
 def front(log: GatedLog, *, most_per_flush: int = 512, most_waiting: int = 20_000) -> GroupCommit:

@@ -51,7 +51,7 @@ def log(path: Path) -> Iterator[SqlLog]:
 
 
 def browsing(at: float, shopper_id: str = "s", **options: Any) -> NewRow:
-    return NewRow(EventRow(at, shopper_id, "product_view", at), **options)
+    return NewRow(EventRow(at=at, shopper_id=shopper_id, type="product_view", occurred_at=at), **options)
 
 
 def tail(log: EventLog, until: int) -> list[StoredRow]:

@@ -19,14 +19,20 @@ WITHDRAWAL = Withdrawal(ShopperKey("s"), "push", "1")
     [
         (decision(1.0, "e-1"), [RESERVATION]),
         (decision(1.0, "e-1/1"), []),
-        (OutcomeRow(1.0, "e-1", "opt_out", 1.0, shopper_id="s", channel="push"), [WITHDRAWAL]),
-        (OutcomeRow(1.0, "e-1", "complaint", 1.0, shopper_id="s", channel="push"), [WITHDRAWAL]),
-        (OutcomeRow(1.0, "e-1", "opt_out", 1.0, shopper_id="s", channel="sms"), []),
-        (OutcomeRow(1.0, "e-1", "click", 1.0, shopper_id="s", channel="push"), []),
+        (
+            OutcomeRow(at=1.0, event_id="e-1", type="opt_out", occurred_at=1.0, shopper_id="s", channel="push"),
+            [WITHDRAWAL],
+        ),
+        (
+            OutcomeRow(at=1.0, event_id="e-1", type="complaint", occurred_at=1.0, shopper_id="s", channel="push"),
+            [WITHDRAWAL],
+        ),
+        (OutcomeRow(at=1.0, event_id="e-1", type="opt_out", occurred_at=1.0, shopper_id="s", channel="sms"), []),
+        (OutcomeRow(at=1.0, event_id="e-1", type="click", occurred_at=1.0, shopper_id="s", channel="push"), []),
         (PreferencesRow(1.0, "s", {"push": False}), [WITHDRAWAL]),
         (PreferencesRow(1.0, "s", {"push": True, "sms": False}), []),
         (ErasureRow(1.0, "erased:1", "s"), [WITHDRAWAL]),
-        (EventRow(1.0, "s", "product_view", 1.0), []),
+        (EventRow(at=1.0, shopper_id="s", type="product_view", occurred_at=1.0), []),
     ],
 )
 def test_a_row_settles_what_it_says(row: ShopperRow, settled: list[Pending]) -> None:

@@ -92,7 +92,17 @@ async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> No
         await parts.recovery.restore()
     for number in range(20):
         writer = (one, two)[number % 2].writer
-        await writer.append(NewRow(EventRow(NOW + number, "s-1", "purchase", NOW + number, {"value": 10.0})))
+        await writer.append(
+            NewRow(
+                EventRow(
+                    at=NOW + number,
+                    shopper_id="s-1",
+                    type="purchase",
+                    occurred_at=NOW + number,
+                    attributes={"value": 10.0},
+                )
+            )
+        )
     for parts in (one, two):
         await parts.writer.wait_until_contained(parts.log.head().position)
         assert await parts.verify() == ()
@@ -102,7 +112,9 @@ async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open
     parts, key = open_parts(), KEYS.key("s-1")
     await parts.recovery.restore()
     await parts.store.withdraw([Withdrawal.of(key, "push"), Withdrawal.of(key, "sms")])
-    await parts.writer.append(NewRow(OutcomeRow(NOW, "e", "opt_out", NOW, shopper_id="s-1", channel="push")))
+    await parts.writer.append(
+        NewRow(OutcomeRow(at=NOW, event_id="e", type="opt_out", occurred_at=NOW, shopper_id="s-1", channel="push"))
+    )
     await parts.writer.wait_until_contained()
     folded = (await parts.store.read_folded([key]))[key]
     assert folded.state.consent == {"push": False}

@@ -33,12 +33,18 @@ async def make_ready(store: StateStore, *, trusted: bool = True) -> StateStore:
 
 
 def reservation(version: int, event_id: str = "e", *, unique: str = "1", shopper: ShopperKey = S) -> Reservation:
-    return Reservation(shopper, version, f"{event_id}/{unique}", Send(event_id, NOW, "m", "push", "c"), catalogue=1)
+    return Reservation(
+        shopper,
+        version,
+        f"{event_id}/{unique}",
+        Send(event_id=event_id, send_at=NOW, message="m", channel="push", category="c"),
+        catalogue=1,
+    )
 
 
 def paid_reservation(number: int, *, budget: int | None = 100_000) -> Reservation:
     """A text message of 0.03; each number is another shopper, on the same day."""
-    send = Send(f"e-{number}", NOW, "m", "sms", "c", cost=0.03)
+    send = Send(event_id=f"e-{number}", send_at=NOW, message="m", channel="sms", category="c", cost=0.03)
     return Reservation(ShopperKey(f"s-{number}"), 0, f"e-{number}/1", send, catalogue=1, budget=budget)
 
 

@@ -121,7 +121,7 @@ async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(o
     await one.reserve(reservation(0))
     pending = (await one.read_folded([S]))[S].pending
     assert pending == (PendingReservation("e/1", "e"),)
-    state = ShopperState().with_send(Send("e", NOW, "m", "push", "c"))
+    state = ShopperState().with_send(Send(event_id="e", send_at=NOW, message="m", channel="push", category="c"))
     shoppers = {S: ShopperUpdate(state, pending)}
     assert not await one.apply(StateUpdate(3, 5, shoppers))
     update = StateUpdate(0, 5, shoppers)
@@ -176,7 +176,9 @@ async def test_a_decision_under_a_catalogue_that_was_replaced_reserves_nothing(o
     store = await open_store()
     assert await store.apply(StateUpdate(0, 1, {}, catalogue=2))
     assert isinstance(await store.reserve(reservation(0)), NoLongerAllowed)
-    newer = Reservation(S, 0, "e/1", Send("e", NOW, "m", "push", "c"), catalogue=2)
+    newer = Reservation(
+        S, 0, "e/1", Send(event_id="e", send_at=NOW, message="m", channel="push", category="c"), catalogue=2
+    )
     assert isinstance(await store.reserve(newer), Reserved)
 
 

@@ -12,7 +12,7 @@ from tests.policies.rules.test_budget import decision
 from tests.policies.rules.test_rules import rulebook
 
 ROW = msgspec.structs.replace(decision(1, 1), channel="push", category="browse", cost=0.0)
-OWN = Send("e-1", NOW + 3_600, "hint", "push", "browse")
+OWN = Send(event_id="e-1", send_at=NOW + 3_600, message="hint", channel="push", category="browse")
 
 
 def with_own(**changes: object) -> ShopperState:
@@ -30,7 +30,12 @@ def test_a_send_may_leave_when_nothing_has_changed() -> None:
         (with_own(reachable={"push": False}), Reason.unreachable),
         (with_own(muted_categories=("browse",)), Reason.preference),
         (with_own(quiet_hours=QuietHours(17 * 60, 19 * 60)), Reason.preference),
-        (with_own().with_send(Send("other", NOW, "hint", "push", "browse")), Reason.cap_global),
+        (
+            with_own().with_send(
+                Send(event_id="other", send_at=NOW, message="hint", channel="push", category="browse")
+            ),
+            Reason.cap_global,
+        ),
         (ShopperState(), Reason.no_consent),
         (ShopperState(erased=True), Reason.no_consent),
     ],
@@ -66,7 +71,9 @@ def test_one_whose_trigger_has_expired_is_not_sent() -> None:
 def test_a_critical_one_is_asked_for_consent_and_reach_only() -> None:
     row = msgspec.structs.replace(ROW, triggers=(trigger(critical=True, expires_at=NOW + DAY_S),))
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    crowded = with_own().with_send(Send("other", NOW, "hint", "push", "browse"))
+    crowded = with_own().with_send(
+        Send(event_id="other", send_at=NOW, message="hint", channel="push", category="browse")
+    )
     assert refusal(row, crowded, book, NOW + 3_600) is None
     assert refusal(row, with_own(consent={"push": False}), book, NOW + 3_600) is Reason.no_consent
 

@@ -31,7 +31,7 @@ def take_back(number: int, how: str) -> ShopperRow:
     if how == "cancel":
         return CancellationRow(NOW, f"e-{number}", "s-1")
     kind = "bounce" if how == "bounce" else "opt_out"
-    return OutcomeRow(NOW, f"e-{number}", kind, NOW, shopper_id="s-1", channel="sms")
+    return OutcomeRow(at=NOW, event_id=f"e-{number}", type=kind, occurred_at=NOW, shopper_id="s-1", channel="sms")
 
 
 steps = st.lists(

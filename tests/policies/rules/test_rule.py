@@ -42,7 +42,9 @@ def reasons(table: RuleTable, book: Rulebook, state: ShopperState = NEW_SHOPPER)
 @pytest.mark.parametrize(("days", "denied"), [(8, True), (9, False), (10, False)])
 def test_a_rule_sees_as_far_back_as_it_says_where_the_others_look_back_a_week(days: int, denied: bool) -> None:
     book = rulebook(delays_s=[0], caps=[{"max": 3, "window_s": int(WEEK_S)}])
-    state = ShopperState(sends=(Send("other", NOW - days * DAY_S, "hint", "push", "browse"),))
+    state = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW - days * DAY_S, message="hint", channel="push", category="browse"),)
+    )
     assert RULES.reach_s(book) == WEEK_S
     assert reasons(RULES, book, state) == {Reason.eligible}
     assert reasons(RESTING, book, state) == {Reason.min_gap if denied else Reason.eligible}

@@ -61,7 +61,9 @@ def test_a_channel_cap_leaves_other_channels_alone() -> None:
     channels = {"push": {"attribution_window_s": 60, "caps": [{"max": 1, "window_s": 7200}]}}
     channels["email"] = {"attribution_window_s": 60}
     book = rulebook(channels=channels)
-    state = ShopperState(sends=(Send("other", NOW - 60, "hint", "push", "browse"),))
+    state = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW - 60, message="hint", channel="push", category="browse"),)
+    )
     eligibility = arbitrate(request(), state, book)
     assert {book.space[int(n)].channel for n in eligibility.sends} == {"email"}
     assert Reason.cap_channel in eligibility.verdicts
@@ -69,22 +71,31 @@ def test_a_channel_cap_leaves_other_channels_alone() -> None:
 
 def test_a_reservation_ahead_fills_a_cap_like_a_send_behind() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 3_600}])
-    ahead = ShopperState(sends=(Send("other", NOW + 1_800, "hint", "push", "browse"),))
+    ahead = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW + 1_800, message="hint", channel="push", category="browse"),)
+    )
     assert len(arbitrate(request(), ahead, book).sends) == 0
-    far = ShopperState(sends=(Send("other", NOW + 7_200, "hint", "push", "browse"),))
+    far = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW + 7_200, message="hint", channel="push", category="browse"),)
+    )
     assert {book.space[int(n)].delay_s for n in arbitrate(request(), far, book).sends} == {0, 3_600}
 
 
 def test_the_decisions_own_reservation_does_not_count_against_it() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    reserved = ShopperState(sends=(Send("e-1", NOW, "hint", "push", "browse"),))
+    reserved = ShopperState(
+        sends=(Send(event_id="e-1", send_at=NOW, message="hint", channel="push", category="browse"),)
+    )
     assert len(arbitrate(request(event_id="e-1"), reserved, book).sends) == 8
     assert len(arbitrate(request(event_id="e-2"), reserved, book).sends) == 0
 
 
 def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    state = ShopperState(consent={"email": False}, sends=(Send("other", NOW, "hint", "push", "browse"),))
+    state = ShopperState(
+        consent={"email": False},
+        sends=(Send(event_id="other", send_at=NOW, message="hint", channel="push", category="browse"),),
+    )
     eligibility = arbitrate(request(trigger(critical=True)), state, book)
     assert not eligibility.hold
     assert {book.space[int(n)].channel for n in eligibility.sends} == {"push"}
@@ -94,7 +105,9 @@ def test_critical_triggers_skip_caps_but_not_consent_and_make_hold_ineligible() 
 
 def test_critical_sends_count_under_no_cap() -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    state = ShopperState(sends=(Send("other", NOW, "hint", "push", "browse", critical=True),))
+    state = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW, message="hint", channel="push", category="browse", critical=True),)
+    )
     assert len(arbitrate(request(), state, book).sends) == 8
 
 
@@ -266,9 +279,13 @@ def test_a_send_reserved_for_after_the_last_delay_is_near_too(
     reason: str, message: str, rules: dict[str, object]
 ) -> None:
     category = {"hint": "browse", "reminder": "cart"}[message]
-    ahead = ShopperState(sends=(Send("other", NOW + 3_660, message, "push", category),))
+    ahead = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW + 3_660, message=message, channel="push", category=category),)
+    )
     assert reason in reasons(rulebook(**rules), state=ahead)
-    farther = ShopperState(sends=(Send("other", NOW + 3_661, message, "push", category),))
+    farther = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW + 3_661, message=message, channel="push", category=category),)
+    )
     assert reason not in reasons(rulebook(**rules), state=farther)
 
 
@@ -276,6 +293,8 @@ def test_a_send_reserved_for_after_the_last_delay_is_near_too(
 def test_the_first_moment_of_a_suppression_window_belongs_to_it(message: str) -> None:
     book = rulebook(suppression=[{"after": "cart", "blocks": "browse", "window_s": 300}], delays_s=[3_600])
     category = {"hint": "browse", "reminder": "cart"}[message]
-    same_time = ShopperState(sends=(Send("other", NOW + 3_600, message, "push", category),))
+    same_time = ShopperState(
+        sends=(Send(event_id="other", send_at=NOW + 3_600, message=message, channel="push", category=category),)
+    )
     eligible = arbitrate(request(), same_time, book).sends
     assert {book.space[int(number)].message for number in eligible} == {message}, "the other one would come within it"

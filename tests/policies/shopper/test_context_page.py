@@ -49,12 +49,16 @@ def test_a_shopper_of_whom_much_is_known_has_every_feature_of_the_page(small_rul
     state = NEW_SHOPPER
     for row in (
         EventRow(
-            NOW - DAY_S, "s-1", "purchase", NOW - DAY_S, {"value": 20.0, "category": "shoes", "product": "Runner"}
+            at=NOW - DAY_S,
+            shopper_id="s-1",
+            type="purchase",
+            occurred_at=NOW - DAY_S,
+            attributes={"value": 20.0, "category": "shoes", "product": "Runner"},
         ),
         send("e-0", NOW - DAY_S),
         send("taken back", NOW - DAY_S),
         CancellationRow(NOW - DAY_S, "taken back", "s-1"),
-        OutcomeRow(NOW, "e-0", "click", NOW, shopper_id="s-1", channel="push"),
+        OutcomeRow(at=NOW, event_id="e-0", type="click", occurred_at=NOW, shopper_id="s-1", channel="push"),
     ):
         state = fold(state, row)
     shared = shared_context(request(), state, small_rulebook)

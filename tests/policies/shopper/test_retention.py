@@ -22,7 +22,9 @@ from tests.strategies import CHANNELS, MESSAGES, catalogues
 
 def send(number: int, at: float, message: str = "hint", channel: str = "push", **more: Any) -> Send:
     category = {"reminder": "cart", "hint": "browse"} | MESSAGES
-    return Send(f"e-{number}", at, message, channel, category[message], **more)
+    return Send(
+        event_id=f"e-{number}", send_at=at, message=message, channel=channel, category=category[message], **more
+    )
 
 
 def in_order(*sends: Send) -> tuple[Send, ...]:

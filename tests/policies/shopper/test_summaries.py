@@ -22,7 +22,7 @@ MOST_BYTES = 80_000
 
 
 def event(kind: str, at: float = NOW, **attributes: str | float) -> EventRow:
-    return EventRow(at, "s-1", kind, at, attributes)
+    return EventRow(at=at, shopper_id="s-1", type=kind, occurred_at=at, attributes=attributes)
 
 
 def send(number: int, at: float, channel: str = "push") -> DecisionRow:
@@ -31,7 +31,7 @@ def send(number: int, at: float, channel: str = "push") -> DecisionRow:
 
 
 def click(number: int, at: float) -> OutcomeRow:
-    return OutcomeRow(at, f"e-{number}", "click", at, shopper_id="s-1", channel="push")
+    return OutcomeRow(at=at, event_id=f"e-{number}", type="click", occurred_at=at, shopper_id="s-1", channel="push")
 
 
 def after(*rows: ShopperRow) -> ShopperState:

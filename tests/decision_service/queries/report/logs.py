@@ -123,11 +123,19 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
             kind_of_outcome: OutcomeType = draw(st.sampled_from(OUTCOMES))
             value = draw(st.integers(0, 500)) / 10 if kind_of_outcome == "conversion" else 0.0
             occurred_at = at + draw(st.sampled_from([0.0, 0.0, 2 * HOURS]))
-            return OutcomeRow(at, event_id, kind_of_outcome, occurred_at, value, shopper_id=shopper, channel=channel)
+            return OutcomeRow(
+                at=at,
+                event_id=event_id,
+                type=kind_of_outcome,
+                occurred_at=occurred_at,
+                value=value,
+                shopper_id=shopper,
+                channel=channel,
+            )
         case "gate":
             deliver = draw(st.booleans())
             reason = None if deliver else draw(st.sampled_from(["cap_channel", "expired"]))
-            return ActivationRow(at, event_id, shopper or "", deliver, reason)
+            return ActivationRow(at=at, event_id=event_id, shopper_id=shopper or "", deliver=deliver, reason=reason)
         case "cancel":
             return CancellationRow(at, event_id, shopper or "")
         case "preferences":
@@ -135,10 +143,12 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
             return PreferencesRow(at, shopper_id, consent)
         case "erasure":
             erased = draw(st.sampled_from(NAMED))
-            return ErasureRow(at, "erased:3", key_of(erased), tuple(draw(st.sets(names, max_size=3))))
+            return ErasureRow(
+                at=at, shopper_id="erased:3", key=key_of(erased), open_event_ids=tuple(draw(st.sets(names, max_size=3)))
+            )
     bought = draw(st.sampled_from(["purchase", "purchase", "session"]))
     attributes: dict[str, Scalar] = draw(st.sampled_from([{}, {"value": 12.5}, {"value": 40}]))
-    return EventRow(at, shopper_id, bought, draw(times), attributes)
+    return EventRow(at=at, shopper_id=shopper_id, type=bought, occurred_at=draw(times), attributes=attributes)
 
 
 @st.composite

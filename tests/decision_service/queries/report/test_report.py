@@ -224,7 +224,7 @@ def test_a_report_may_be_asked_for_again_after_more_rows(rows: list[Row], data: 
 
 
 def click(event_id: str, at: float = 3 * HOURS) -> OutcomeRow:
-    return OutcomeRow(at, event_id, "click", at, shopper_id="s-1", channel="push")
+    return OutcomeRow(at=at, event_id=event_id, type="click", occurred_at=at, shopper_id="s-1", channel="push")
 
 
 def test_what_did_not_leave_is_in_no_rate() -> None:
@@ -237,8 +237,24 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
         click("cancelled"),
         click("never activated"),
         CancellationRow(2 * HOURS, "cancelled", "s-1"),
-        OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 59.9, shopper_id="s-1", channel="push"),
-        OutcomeRow(4 * HOURS, "left", "conversion", 4 * HOURS, 0.2, shopper_id="s-1", channel="push"),
+        OutcomeRow(
+            at=4 * HOURS,
+            event_id="left",
+            type="conversion",
+            occurred_at=4 * HOURS,
+            value=59.9,
+            shopper_id="s-1",
+            channel="push",
+        ),
+        OutcomeRow(
+            at=4 * HOURS,
+            event_id="left",
+            type="conversion",
+            occurred_at=4 * HOURS,
+            value=0.2,
+            shopper_id="s-1",
+            channel="push",
+        ),
     ]
     total = make_report(rows).total
     assert (total.sends, total.delivered, total.clicks, total.ctr) == (3, 1, 1, 1.0)
@@ -249,12 +265,14 @@ def test_what_did_not_leave_is_in_no_rate() -> None:
 
 
 def test_an_outcome_that_came_before_its_decision_counts() -> None:
-    early = OutcomeRow(HOURS, "e", "click", HOURS)
+    early = OutcomeRow(at=HOURS, event_id="e", type="click", occurred_at=HOURS)
     assert make_report([catalogue(), early, decision("e")]).total.clicks == 1
 
 
 def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
-    opt_out = OutcomeRow(3 * HOURS, "one", "opt_out", 3 * HOURS, shopper_id="s-1", channel="push")
+    opt_out = OutcomeRow(
+        at=3 * HOURS, event_id="one", type="opt_out", occurred_at=3 * HOURS, shopper_id="s-1", channel="push"
+    )
     rows: list[Row] = [catalogue(), decision("one"), decision("other", send_at=9 * HOURS), opt_out]
     report = make_report(rows)
     assert (report.total.opt_outs, report.total.opt_outs_per_1000_sends) == (1, 500.0)
@@ -265,12 +283,12 @@ def test_an_opt_out_is_of_the_send_it_answers_and_voids_the_others() -> None:
 def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back() -> None:
     rows: list[Row] = [
         catalogue(),
-        EventRow(HOURS, "erased:1", "session", HOURS),
+        EventRow(at=HOURS, shopper_id="erased:1", type="session", occurred_at=HOURS),
         PreferencesRow(HOURS, "erased:1", {"push": True}),
         ErasureRow(2 * HOURS, "erased:1", key_of("s-1")),
     ]
     assert (make_report(rows).shoppers, make_report(rows).opt_in_rate["push"]) == (1, 0.0)
-    back = [*rows, EventRow(3 * HOURS, "s-1", "session", 3 * HOURS)]
+    back = [*rows, EventRow(at=3 * HOURS, shopper_id="s-1", type="session", occurred_at=3 * HOURS)]
     assert (make_report(back).shoppers, make_report(back).opt_in_rate["push"]) == (1, 0.0)
     willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
     assert (make_report(willing).shoppers, make_report(willing).opt_in_rate["push"]) == (1, 1.0)
