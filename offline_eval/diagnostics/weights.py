@@ -14,7 +14,7 @@ _KEPT = 20_000
 """How many of the largest weights are kept: enough for the tail of 40 million rows (3·√n)."""
 
 _LEAST_TAIL = 25
-"""The fewest weights from which a tail and a step can be told apart.
+"""The smallest number of weights with which a tail can be distinguished from a step.
 
 A step is a jump between two levels of weights, as where the target favours some joint actions. Above a threshold below
 the step the weights look like a heavy tail; above a higher threshold they do not.

@@ -1,4 +1,4 @@
-"""The types of outcomes: what each of them means for consent, for the send, for the reward and for the counts.
+"""The types of outcomes, and what a type means for consent, for the send, for the reward and for the counts.
 
 A new type is one more entry of `OUTCOME_TYPES`. Everything else reads the table: the schema of feedback, the reward,
 the life of a send, the shopper's state, the report.

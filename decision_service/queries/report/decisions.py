@@ -20,7 +20,7 @@ from policies.sends import SCHEDULED, SendStatus, change_of, departure_time, is_
 
 
 class _Send(msgspec.Struct, gc=False):
-    """A send of the span and what is known of it: the compact form that grows with the number of sends.
+    """What the report keeps of one send. Kept small, because a report keeps as many as there are sends.
 
     Parameters
     ----------
