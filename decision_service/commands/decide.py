@@ -25,7 +25,7 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
@@ -190,6 +190,7 @@ class Decider:
         shopper_id = decision.request.shopper_id
         shoppers = (shopper_id, self._shopper_keys.key(shopper_id))
         erased = Query((ErasureRow.kind,), shoppers, after=stored.position)
+        kinds = kinds_that_change(ends=decision.send is not None and bool(decision.send.ends_on))
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
@@ -200,7 +201,7 @@ class Decider:
                 continue
             condition = AppendCondition(fail_if=(erased,))
             if held is not None:
-                changed = Query(STATE_CHANGING_KINDS, shoppers, after=stored.position)
+                changed = Query(kinds, shoppers, after=stored.position)
                 condition = AppendCondition((erased, changed), deadline=held.deadline, incarnation=held.incarnation)
             result = await self._append(row, rendered, condition, held)
             if not isinstance(result, ConditionFailed):

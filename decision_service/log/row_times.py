@@ -4,7 +4,7 @@ A window closes when the log's watermark reaches its end, and a row that comes o
 watermark was. A row that takes one send back is therefore written with its own time only while the send's window is
 open, and otherwise with the time at which the window had closed (`policies.sends`): no fold takes back what was
 learned from. A withdrawal of consent, which is about many sends, bears the watermark itself: it voids all sends that
-are later than what the log has seen, and none of their windows has closed.
+are later than what the log has seen, and none of their windows has closed. So does an event by which triggers may end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import inf
 import msgspec
 
 from policies.records.rows import Row
-from policies.sends import is_withdrawal
+from policies.sends import concerns_all_sends
 
 
 def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> tuple[float, float]:
@@ -31,11 +31,16 @@ def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> 
 
 
 def at_watermark(row: Row, watermark: float) -> Row:
-    """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
+    """Return a row as it is logged.
+
+    A row that may take back many sends of its shopper bears the watermark, its own time included. Any other row stays
+    unchanged.
 
     >>> from policies.records.rows import PreferencesRow
     >>> rows = [PreferencesRow(at=5.0, shopper_id="s-1", consent={"push": consent}) for consent in (False, True)]
     >>> [at_watermark(row, 7.0).at for row in rows]
     [7.0, 5.0]
     """
-    return msgspec.structs.replace(row, at=watermark) if is_withdrawal(row) else row
+    if row.at < watermark and concerns_all_sends(row):
+        return msgspec.structs.replace(row, at=watermark)
+    return row

@@ -23,7 +23,7 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends import is_withdrawal, status_of
+from policies.sends import concerns_all_sends, status_of
 from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
 
 
@@ -193,7 +193,7 @@ def as_dict(figures: Any) -> dict[str, Any]:
 def concerns(row: Row, send: DecisionRow) -> bool:
     """Say whether the life of a send may depend on a row: it names the send, or may be about all of its shopper's."""
     of_shopper = isinstance(row, ErasureRow) or getattr(row, "shopper_id", None) == send.shopper_id
-    return getattr(row, "event_id", None) == send.event_id or (is_withdrawal(row) and of_shopper)
+    return getattr(row, "event_id", None) == send.event_id or (concerns_all_sends(row) and of_shopper)
 
 
 @given(logs())
