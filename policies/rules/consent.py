@@ -42,7 +42,7 @@ def muted_categories(situation: Situation) -> DelayMasks:
 def own_quiet_hours(situation: Situation) -> DelayMask:
     """Deny sends that would arrive in the shopper's own quiet hours."""
     quiet_hours = situation.state.quiet_hours
-    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.local_minutes]
+    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.minutes_of_week]
 
 
 def own_wish_for_none(situation: Situation) -> DelayMask:
@@ -64,7 +64,8 @@ def weeks_after_sends(situation: Situation, begin: float, end: float) -> Iterato
 
 def ends_of_own_quiet_hours(situation: Situation, begin: float, end: float) -> Iterable[float]:
     quiet_hours = situation.state.quiet_hours
-    return () if quiet_hours is None else local_times_between(begin, end, {quiet_hours.end}, situation.time_zone)
+    minutes = set() if quiet_hours is None else {span.end for span in quiet_hours.spans}
+    return local_times_between(begin, end, minutes, situation.time_zone) if minutes else ()
 
 
 def one_week(catalogue: Catalogue) -> float:

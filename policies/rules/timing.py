@@ -16,7 +16,7 @@ from policies.rules.windows import is_near
 def quiet_hours(situation: Situation) -> DelayMasks:
     """Deny sends that would arrive in a channel's quiet hours, by the shopper's clock at the send time."""
     spans = situation.rulebook.quiet_hours
-    quiet = {span: [span.contain(minute) for minute in situation.local_minutes] for span in set(spans.values())}
+    quiet = {span: [span.contain(minute) for minute in situation.minutes_of_week] for span in set(spans.values())}
     return {channel: quiet[span] for channel, span in spans.items()}
 
 
@@ -66,8 +66,8 @@ def minimum_gap(catalogue: Catalogue) -> float:
 
 
 def ends_of_quiet_hours(situation: Situation, begin: float, end: float) -> Iterable[float]:
-    minutes = {span.end for span in situation.rulebook.quiet_hours.values()}
-    return local_times_between(begin, end, minutes, situation.time_zone)
+    minutes = {span.end for quiet_hours in situation.rulebook.quiet_hours.values() for span in quiet_hours.spans}
+    return local_times_between(begin, end, minutes, situation.time_zone) if minutes else ()
 
 
 def ends_of_suppression(situation: Situation, begin: float, end: float) -> Iterator[float]:

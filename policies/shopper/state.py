@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from policies.records.rows import QuietHours, Row, TriggerRecord
+from policies.records.quiet_hours import QuietHours
+from policies.records.rows import Row, TriggerRecord
 from policies.sends import EXPIRED, SENT, departure_time, left_at_of, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 

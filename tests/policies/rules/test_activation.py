@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from policies.catalogue.rulebook import Rulebook
+from policies.records.quiet_hours import QuietHours
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, QuietHours
+from policies.records.rows import DecisionRow
 from policies.rules.activation import TOO_EARLY, Refusal, refusal, withheld
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, small_document, trigger
