@@ -202,12 +202,11 @@ class Activations:
 def _known_answer(history: DecisionHistory, now: float) -> Permission | None:
     """Return the answer that the rows of the log give, None where the rules must be asked."""
     first, stop = history.activation, history.stop
-    if first is None:
-        was_taken_back = history.status(now).position is not None
-        return Permission(False, stop) if stop is not None and was_taken_back else None
-    if not first.deliver:
+    if first is not None and not first.deliver:
         return Permission(False, first.reason, replayed=True)
-    if stop is not None:
+    if stop is not None and (first is not None or history.cancellation is not None):
         return Permission(False, stop)
+    if first is None:
+        return None
     is_over = history.left_at is not None and now > history.left_at + ACTIVATION_GRACE_S
     return Permission(False, Reason.expired.name) if is_over else None

@@ -154,6 +154,12 @@ class DecisionHistory:
                 outcomes.setdefault(outcome_key(stored.row), (stored.row, stored.watermark))
         return outcomes.values()
 
+    def _activation_answer(self) -> ActivationAnswer | None:
+        asked = self.activation
+        if asked is None:
+            return None
+        return ActivationAnswer(iso(asked.at), asked.deliver, asked.reason, optional_iso(self.left_at))
+
     def outcome_answers(self) -> list[OutcomeAnswer]:
         """Return the outcomes as they are shown, with whether they missed the attribution window."""
         return [self._outcome_answer(row, watermark) for row, watermark in self._outcomes]
@@ -171,12 +177,12 @@ class DecisionHistory:
 
     def status_fields(self, now: float) -> dict[str, Any]:
         """Return the status as it is shown, with the facts behind it; null where something did not happen."""
-        known, asked, cancelled = self.status(now), self.activation, self.cancellation
+        known, cancelled = self.status(now), self.cancellation
         is_voided = known.status.name in ("voided", "superseded")
         return {
             "status": known.status.name,
             "deferred": self.decision.deferred,
-            "activation": None if asked is None else ActivationAnswer(iso(asked.at), asked.deliver, asked.reason),
+            "activation": self._activation_answer(),
             "left_at": optional_iso(self.left_at),
             "cancelled_at": None if cancelled is None else iso(cancelled.at),
             "voided": VoidedAnswer(iso(known.at), known.reason, known.position) if is_voided else None,

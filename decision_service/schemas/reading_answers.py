@@ -20,6 +20,7 @@ class ActivationAnswer(msgspec.Struct):
     at: Instant
     deliver: bool
     reason: str | None
+    left_at: Annotated[Instant | None, Meta(description="When the send left; null of a refusal.")]
 
 
 class VoidedAnswer(msgspec.Struct):
