@@ -70,10 +70,9 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
             return "voided"
         if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
             return "voided"
-        bought = (isinstance(row, EventRow) and row.type == "purchase") or (
-            isinstance(row, OutcomeRow) and row.type == "conversion"
-        )
-        if bought and same and ahead and trigger.ends_on and row.occurred_at > sent.at:
+        bought = isinstance(row, EventRow | OutcomeRow) and row.type in ("purchase", "conversion")
+        bought_at = row.occurred_at if isinstance(row, EventRow | OutcomeRow) and bought else sent.at
+        if same and ahead and trigger.ends_on and bought_at > sent.at:
             return "superseded"
     if not activated:
         return "expired" if now > sent.send_at + HOURS else "waiting"
