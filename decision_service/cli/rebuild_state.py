@@ -61,7 +61,7 @@ def _with_redis(settings: Settings, *, verify: bool) -> Settings | None:
         return settings
     data = DataDirectory(settings.data_dir)
     service = data.last_run()
-    if service is not None and service.is_alive():
+    if service is not None and data.is_in_use:
         socket = RuntimeDirectory(Path(service.runtime)).redis_socket
         if not socket.exists():
             raise SettingsRefused("--redis-url: the service that runs uses a Redis of yours; give its URL here too")

@@ -110,7 +110,7 @@ class Driver:
     def clear(self) -> None:
         """Clear what this run leaves, if the supervisor was killed and cannot do so."""
         run = self._data.last_run()
-        if run is not None and run.runtime == self._config.runtime_directory and not run.is_alive():
+        if run is not None and run.runtime == self._config.runtime_directory and not self._data.has_supervisor:
             leftovers.clear(self._data, run)
             DirectoryLock(self._config.lock_fd).erase_record()
 

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import psutil
-
 from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
@@ -101,8 +99,8 @@ class Supervisor:
             home=self._data.identity,
             runtime=str(runtime.path),
             pid=os.getpid(),
-            started_at=psutil.Process().create_time(),
             url=f"http://{self._settings.host}:{chosen.http}",
+            locks_supervisor=True,
         )
 
     def _supervise(self, lock: DirectoryLock, runtime: RuntimeDirectory, run: RunRecord, chosen: ports.Ports) -> int:
