@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +50,48 @@ def test_one_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartRefused, match=r"--data-dir: cannot use .*Not a directory"):
         DataDirectory(tmp_path / "file" / "data").prepare()
+
+
+PREPARE = """
+import os, pwd, sys
+from pathlib import Path
+from decision_service.runtime.data_directory import DataDirectory
+from decision_service.runtime.errors import StartRefused
+
+pwd.getpwuid(0)  # Python may lie where the other user cannot read, so load everything before
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+try:
+    DataDirectory(Path(sys.argv[1])).prepare()
+except StartRefused as refusal:
+    print(refusal)
+"""
+ROOT, NOBODY = Path(__file__).parents[3], 65_534
+
+
+@pytest.fixture
+def directory_of_nobody() -> Iterator[Path]:
+    """Make a directory outside pytest's, which other users may not enter."""
+    path = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    (path / "logs").mkdir()
+    for directory in (path, path / "logs"):
+        os.chown(directory, NOBODY, NOBODY)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files in the directory of another user")
+@pytest.mark.parametrize("left", ["decisions.sqlite", "decisions.sqlite-wal", "service.lock", "logs/service.log"])
+def test_a_file_that_another_user_left_is_named_with_its_owner(directory_of_nobody: Path, left: str) -> None:
+    command = [sys.executable, "-c", PREPARE, str(directory_of_nobody), str(NOBODY)]
+    run = partial(subprocess.run, command, cwd=ROOT, capture_output=True, text=True)
+    assert run(check=True).stdout == ""
+    path = directory_of_nobody / left
+    path.touch(mode=0o600)
+    assert run(check=True).stdout == (
+        f"--data-dir: cannot write {path}, which belongs to the user root: "
+        "change the owner (chown -R), or choose another directory\n"
+    )
 
 
 def test_it_is_locked_once_and_free_again_after_release(data: DataDirectory) -> None:
