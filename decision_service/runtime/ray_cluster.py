@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +21,8 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from decision_service.runtime import haproxy
+from decision_service.runtime import haproxy, idle_agent
+from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
@@ -143,6 +146,7 @@ class RayCluster:
         import ray
         from ray import serve
 
+        _replace_agents()
         ray.init(
             address="local",  # the default would join any Ray that runs on this machine
             num_cpus=_CPUS,
@@ -195,6 +199,22 @@ class RayCluster:
             return None
         finally:
             connection.close()
+
+
+def _replace_agents() -> None:
+    """Make Ray start processes that do nothing in the place of its two agents (see `idle_agent`)."""
+    from ray._private import ray_constants, services
+
+    agents = (ray_constants.PROCESS_TYPE_DASHBOARD_AGENT, ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT)
+    build = services._build_python_executable_command_memory_profileable
+
+    def build_command(component: str, session_dir: str, unbuffered: bool = True) -> list[str]:
+        if component in agents:
+            return wrap_command([sys.executable, "-I", "-S", os.path.abspath(idle_agent.__file__)])
+        command: list[str] = build(component, session_dir, unbuffered)
+        return command
+
+    services._build_python_executable_command_memory_profileable = build_command
 
 
 def _find_cause(error: Exception) -> str:
