@@ -62,6 +62,8 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_write_token(runtime)),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Under `uv run` Ray would pack the data directory, and refuse one of more than 512 MiB.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         # Ray kills workers when the machine's memory is nearly full, whoever uses it. Leave that to the kernel.
         "RAY_memory_monitor_refresh_ms": "0",
