@@ -22,6 +22,7 @@ from decision_service.runtime.data_directory import DataDirectory, RunRecord
 from decision_service.runtime.leftovers import TOKEN_VARIABLE
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import limits
 
 _TEXT_IS_UTF8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
 """Names of files, logs and catalogues are UTF-8 in every process, whatever the locale."""
@@ -149,6 +150,7 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     ray_settings = ray_cluster.build_environment(runtime, ports)
+    ray_settings["RAY_SERVE_HAPROXY_MAXCONN"] = str(limits.count_connections())
     return inherited | _import_path(inherited) | _TEXT_IS_UTF8 | ray_settings | {TOKEN_VARIABLE: run.token}
 
 

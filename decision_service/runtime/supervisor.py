@@ -20,6 +20,7 @@ from decision_service.runtime.data_directory import DataDirectory, DirectoryLock
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import limits
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
@@ -70,6 +71,7 @@ class Supervisor:
             When the service ends by itself.
         """
         with self._handle_signals():
+            limits.raise_limits(self._say)
             self._data.prepare()
             lock = leftovers.claim(self._data, self._say)
             try:
