@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from decision_service.catalogues.file import read_catalogue
@@ -15,6 +14,7 @@ from decision_service.commands.decide import Decider
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.shoppers import Shoppers
+from decision_service.database.sqlite_url import make_url
 from decision_service.errors import Invalid
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.learner import Learner
@@ -50,7 +50,7 @@ def open_log(settings: Settings) -> SqlLog:
 
 def open_registry(settings: Settings) -> SqlRegistry:
     """Open the registry of a service: a database of its own beside the log."""
-    return SqlRegistry.open(f"sqlite:///{Path(settings.data_dir) / 'models.sqlite'}")
+    return SqlRegistry.open(make_url(settings.data_dir / "models.sqlite"))
 
 
 def open_learner(settings: Settings) -> Learner:

@@ -100,6 +100,11 @@ class DataDirectory:
         return self.logs / "service.log"
 
     @property
+    def redis_log(self) -> Path:
+        """File with the output of the embedded Redis."""
+        return self.logs / "redis.log"
+
+    @property
     def identity(self) -> str:
         """Device and inode of the directory; a copy has others."""
         status = self.path.stat()

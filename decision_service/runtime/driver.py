@@ -131,7 +131,7 @@ class Driver:
         if self._settings.redis_url is not None:
             return None
         self._send(ProgressMessage("Starting Redis …"))
-        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.logs / "redis.log"))
+        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.redis_log))
 
     def _wait_for_stop(self, redis: EmbeddedRedis | None, cluster: RayCluster) -> None:
         while not self._stop.wait(_CHECK_EVERY_S):
