@@ -20,10 +20,10 @@ from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import ClockRow, FenceRow
+from policies.records.rows import ClockCorrectionRow, ClockRow, FenceRow
 
 _BATCH = 500
-_SILENT = (ClockRow.kind, FenceRow.kind)
+_SILENT = (ClockRow.kind, ClockCorrectionRow.kind, FenceRow.kind)
 """Kinds of rows that have nothing but a time."""
 
 
