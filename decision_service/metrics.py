@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,9 @@ from typing import Literal
 import psutil
 from prometheus_client import REGISTRY as DEFAULT_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from decision_service.settings import METRICS_VARIABLE
 
@@ -66,8 +69,20 @@ def exposition(multiprocess_dir: str | None) -> bytes:
         return generate_latest(DEFAULT_REGISTRY)
     _drop_ended_processes(Path(multiprocess_dir))
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    registry.register(_OwnMetrics(multiprocess_dir))
     return generate_latest(registry)
+
+
+class _OwnMetrics(Collector):
+    """The metrics of all processes; Ray's processes write some of their own into the same directory."""
+
+    def __init__(self, directory: str) -> None:
+        self._all = MultiProcessCollector(None, path=directory)  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics of the service."""
+        metrics: Iterable[Metric] = self._all.collect()  # type: ignore[no-untyped-call]
+        return (metric for metric in metrics if metric.name.startswith("decision_service_"))
 
 
 def _drop_ended_processes(directory: Path) -> None:
