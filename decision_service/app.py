@@ -22,7 +22,7 @@ from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.learning.serving import Serving
-from decision_service.log.base import EventLog, LogUnavailable, NewRow
+from decision_service.log.base import EventLog, NewRow
 from decision_service.log.clock import WALL, ServiceClock
 from decision_service.log.facts import agree_on_facts, store_salt
 from decision_service.log.group_commit import GroupCommit
@@ -188,14 +188,7 @@ class Service:
 
     async def is_ready(self) -> dict[str, bool]:
         """Return which of the parts that a decision needs are available; a model always is."""
-        return {"state": await self.recovery.is_whole(), "log": await asyncio.to_thread(self._has_log), "model": True}
-
-    def _has_log(self) -> bool:
-        try:
-            self.log.head()
-        except LogUnavailable:
-            return False
-        return True
+        return {"state": await self.recovery.is_whole(), "log": await self.log_writer.is_writable(), "model": True}
 
     def is_fresh(self) -> bool:
         """Return whether the log contains only the rows that a start writes."""

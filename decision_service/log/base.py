@@ -220,6 +220,10 @@ class EventLog(Protocol):
 
     def head(self) -> Head: ...
 
+    def try_to_write(self) -> None:
+        """Write as much as a row takes, and no row: an error says that no row can be written either."""
+        ...
+
     def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         """Return rows, of some kinds or all, in position order.
 

@@ -88,6 +88,9 @@ _FIRST_REACHING = (
     .order_by(log.c.watermark, log.c.position)
     .limit(1)
 )
+_TRIAL = "x" * 16_384
+"""More than the row of a decision has."""
+
 _AFTER_ALL = 2**63 - 1
 """A position that no row reaches."""
 
@@ -162,6 +165,12 @@ class SqlLog:
     def head(self) -> Head:
         with self._reading() as connection:
             return _head(connection)
+
+    def try_to_write(self) -> None:
+        values = {"name": "trial", "value": _TRIAL}
+        change = upsert(facts).values(values).on_conflict_do_update(index_elements=[facts.c.name], set_=values)
+        with _log_errors(), write(self._engine) as connection:
+            connection.execute(change)
 
     def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         if kinds is None:
