@@ -148,7 +148,7 @@ class Driver:
 
 def main() -> int:
     """Run one service with the configuration on standard input, and return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s driver %(name)s: %(message)s")
     config, supervisor_pipe = _read_config()
     driver = Driver(config)
     threading.Thread(target=_stop_at_end_of, args=(supervisor_pipe,), daemon=True).start()

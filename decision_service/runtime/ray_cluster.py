@@ -17,11 +17,12 @@ from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
 from decision_service.runtime import haproxy, idle_agent
+from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.ports import Ports
@@ -49,6 +50,8 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]
     return haproxy.build_environment(haproxy.find_binary(), runtime, ports) | {
         METRICS_VARIABLE: str(_make_metrics_directory(runtime)),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # Otherwise the files of Serve miss the last 1,000 records, and those of a process that dies are lost.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         # A stop waits this long for requests under way (30 s by default). Serve notices a killed HAProxy after
         # three such periods.
@@ -105,6 +108,11 @@ class RayCluster:
         self._vital_processes: dict[str, psutil.Process] = {}
 
     @property
+    def _logging(self) -> dict[str, Any]:
+        """How all processes of Serve log: the controller, the ingress, replicas and learner."""
+        return {"enable_access_log": False, "logs_dir": str(DataDirectory(self._settings.data_dir).serve_logs)}
+
+    @property
     def url(self) -> str:
         """Address of the application."""
         return f"http://{self._settings.host}:{self._ports.http}"
@@ -133,7 +141,7 @@ class RayCluster:
         from ray import serve
         from ray.serve.schema import LoggingConfig
 
-        quiet = LoggingConfig(enable_access_log=False)
+        quiet = LoggingConfig(**self._logging)
         try:
             serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
         except RuntimeError as error:
@@ -163,7 +171,7 @@ class RayCluster:
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": self._settings.host, "port": self._ports.http},
-            logging_config={"enable_access_log": False},
+            logging_config=self._logging,
         )
 
     def _stop(self) -> None:
