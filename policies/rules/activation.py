@@ -14,6 +14,7 @@ from policies.records.rows import ACTIVATION_GRACE_S, DecisionRow
 from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation
+from policies.shopper.renames import rename_state
 from policies.shopper.state import ShopperState
 
 
@@ -42,7 +43,7 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
     ValueError
         When the decision sent nothing.
     """
-    message, channel, send_at = _send_of(row)
+    message, channel, send_at = _send_of(row, rulebook)
     if now > send_at + ACTIVATION_GRACE_S:
         return Refusal(Reason.expired.name)
     situation = _situation(row, state, rulebook, now)
@@ -60,23 +61,26 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
 
 def withheld(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Reason | None:
     """Return what the shopper withholds by now from a send that the gate has let leave, None where it is nothing."""
-    message, channel, _ = _send_of(row)
+    message, channel, _ = _send_of(row, rulebook)
     if message not in rulebook.catalogue.messages or channel not in rulebook.catalogue.channels:
         return None
     verdict = RULES.judge_again(_situation(row, state, rulebook, now), message, channel, _withholds)
     return None if verdict in (Reason.eligible, Reason.no_content) else verdict
 
 
-def _send_of(row: DecisionRow) -> tuple[str, str, float]:
+def _send_of(row: DecisionRow, rulebook: Rulebook) -> tuple[str, str, float]:
+    """Return message and channel of a send under their names of today, and its send time."""
     if row.send_at is None or row.drawn_trigger is None or row.message is None or row.channel is None:
         raise ValueError(f"decision {row.event_id!r} sent nothing")
-    return row.message, row.channel, row.send_at
+    names = rulebook.former_names
+    return names.message(row.message), names.channel(row.channel), row.send_at
 
 
 def _situation(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Situation:
     trigger = row.triggers[row.drawn_trigger or 0]
     trigger = msgspec.structs.replace(trigger, occurred_at=trigger.time(row.at))
     request = Request(row.event_id, row.shopper_id, row.triggers, now)
+    state = rename_state(state, rulebook.former_names)
     return Situation(request, trigger, state, rulebook, (now,), RULES.reach_s(rulebook))
 
 
