@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -43,13 +43,14 @@ from decision_service.state.base import (
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.document import Trigger
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.decide import Decision, decide, is_held_out, still_allowed
-from policies.decision_row import decision_row, degraded_row
+from policies.decide import Decision, decide, is_held_out, next_possible_send, still_allowed
+from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, degraded_row
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
 from policies.shopper.renames import rename_spending
+from policies.shopper.retention import LONGEST_LEAD_S
 from policies.shopper.state import NEW_SHOPPER
 
 
@@ -127,8 +128,8 @@ class Decider:
         request = _request(body, now, serving.rulebook)
         try:
             if body.dry_run:
-                decision, _ = await self._draw(request, serving)
-                return DecisionResponse(answer(decision, decision_row(decision)).encode())
+                decision, stored = await self._draw(request, serving)
+                return DecisionResponse((await self._answer(decision, decision_row(decision), stored)).encode())
             result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
             return await self._degrade(request, serving, fingerprint, away, seen, dry_run=body.dry_run)
@@ -198,7 +199,8 @@ class Decider:
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
-            rendered = answer(decision, row)  # before reserving: if rendering fails, nothing has been reserved
+            # Before reserving: if rendering fails, nothing has been reserved.
+            rendered = await self._answer(decision, row, stored)
             held = await self._reserve(decision, stored) if allowed else None
             if allowed and held is None:
                 allowed = False
@@ -215,6 +217,15 @@ class Decider:
                 return result
             stored = await self._read(decision.request, decision.rulebook)
             allowed = allowed and still_allowed(decision, stored.state)
+
+    async def _answer(self, decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:
+        """Write the answer; a hold that may end by itself says when."""
+        if row.hold_reason not in (NO_ELIGIBLE_ACTION, LOST_RACE):
+            return answer(decision, row)
+        if row.hold_reason == LOST_RACE or decision.rulebook.budgets:
+            key, days = self._shopper_keys.key(row.shopper_id), budget_days_ahead(decision)
+            stored = await self._store.read(key, days)
+        return answer(decision, row, next_possible_send(decision, stored.state, stored.spent))
 
     async def _reserve(self, decision: Decision, stored: StoredState) -> _HeldReservation | None:
         """Reserve the drawn send; None if a rule forbids it by now."""
@@ -313,8 +324,20 @@ class Decider:
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
     """Return the channels and days whose budgets may limit a decision that is made now."""
-    days = sorted({utc_day(now + delay) for delay in rulebook.space.delays_s})
-    names = rulebook.former_names
+    return _of_every_budget(rulebook, {utc_day(now + delay) for delay in rulebook.space.delays_s})
+
+
+def budget_days_ahead(decision: Decision) -> list[BudgetDay]:
+    """Return the channels and days whose budgets may limit the same request later, before its triggers expire."""
+    now, rulebook = decision.request.now, decision.rulebook
+    expires_at = max(trigger.expires_at for trigger in decision.request.triggers)
+    last = utc_day(min(expires_at, now + LONGEST_LEAD_S))
+    return _of_every_budget(rulebook, range(utc_day(now), last + 1))
+
+
+def _of_every_budget(rulebook: Rulebook, days: Iterable[int]) -> list[BudgetDay]:
+    """Return days with the names, old ones too, of every channel that has a budget."""
+    names, days = rulebook.former_names, sorted(days)
     return [(name, day) for channel in rulebook.budgets for name in names.names_of_channel(channel) for day in days]
 
 
