@@ -14,7 +14,7 @@ from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseu
 from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
 from policies.rules.budget import BudgetDay, spending_of
 from policies.shopper.fold import fold
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
 Spending = dict[BudgetDay, int]
 
@@ -28,10 +28,13 @@ class ExpectedStates:
         The log to be folded.
     shopper_keys
         The keys of shoppers.
+    horizon_s
+        How long the states keep sends.
     """
 
-    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys, horizon_s: float = HORIZON_S) -> None:
         self._log = log
+        self._horizon_s = horizon_s
         self._erased_shoppers = ErasedShoppers(log, shopper_keys)
         self._names: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
@@ -68,7 +71,7 @@ class ExpectedStates:
         elif not is_pseudonym(shopper_id):
             self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        self.states[key] = fold(before, row)
+        self.states[key] = fold(before, row, self._horizon_s)
         self._versions.setdefault(key, []).append(before)
         cost = spending_of(row, before)
         if any(cost.values()):

@@ -53,9 +53,9 @@ from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
-from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.fold import FOLD_VERSION, version_for
 from policies.shopper.preferences import withhold
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import HORIZON_S, Send, ShopperState
 
 _RESERVED, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -84,12 +84,13 @@ class RedisStateStore:
     namespace
         The identity of the log: states of other logs in the same Redis are never touched.
     fold_version
-        The version of the fold that makes the states.
+        The version of the fold that makes the states, while they keep sends for no longer than most catalogues need.
     """
 
     def __init__(self, client: redis_asyncio.Redis, namespace: str, fold_version: int = FOLD_VERSION) -> None:
         self._client = client
         self._fold_version = fold_version
+        self._horizon_s = HORIZON_S
         client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
         self._prefix = f"ds:{namespace}:"
         self._meta = f"{self._prefix}meta"
@@ -119,6 +120,13 @@ class RedisStateStore:
     @property
     def incarnation(self) -> int | None:
         return self._incarnation
+
+    @property
+    def horizon_s(self) -> float:
+        return self._horizon_s
+
+    def keep_sends_for(self, horizon_s: float) -> None:
+        self._horizon_s, self._fold_version = horizon_s, version_for(horizon_s)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -198,9 +206,12 @@ class RedisStateStore:
         keys = list(shoppers)
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
+            pipeline.hget(self._meta, "fold")
             for shopper in keys:
                 pipeline.hgetall(self._key(shopper))
-            hashes = await pipeline.execute()
+            version, *hashes = await pipeline.execute()
+        if version is not None and int(version) != self._fold_version:
+            raise StateUnavailable("another version of the fold makes the states")
         return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
     async def apply(self, update: StateUpdate) -> bool:

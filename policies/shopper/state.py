@@ -17,7 +17,7 @@ from policies.sends import EXPIRED, SENT, departure_time, left_at_of, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
-"""No rule looks further back than this; the catalogue refuses longer windows."""
+"""How far back the rules of most catalogues look at most; a state keeps its sends at least as long."""
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True):
