@@ -27,7 +27,7 @@ async def buy(service: Replica, at: str, now: str = "2026-11-21T17:00:00Z", **ch
     assert answer.json()["results"] == [{"status": "accepted"}]
 
 
-async def shown(service: Replica, event_id: str) -> dict[str, Any]:
+async def inspect(service: Replica, event_id: str) -> dict[str, Any]:
     content: dict[str, Any] = (await service.client.get(f"/v1/decisions/{event_id}")).json()
     return content
 
@@ -59,7 +59,7 @@ async def test_an_event_dated_before_the_trigger_ends_nothing_however_late_it_ar
     async with replica(ending_document(delays_s=[3_600]), policy="rule") as service:
         assert (await service.decide(event_id="e-1", **cart(), **BY_PUSH))["decision"] == "send"
         await buy(service, at)
-        assert (await shown(service, "e-1"))["status"] == "scheduled"
+        assert (await inspect(service, "e-1"))["status"] == "scheduled"
         assert (await service.decide(event_id="e-2", **cart()))["eligible"] == 5
 
 
@@ -72,11 +72,11 @@ async def test_a_purchase_stops_the_reminder_that_is_on_its_way_and_no_other_sen
         full = await service.decide(event_id="e-3", **wish)
         assert full["hold_reason"] == "no_eligible_action"
         await buy(service, "2026-11-21T16:30:00Z")
-        superseded = await shown(service, "e-1")
+        superseded = await inspect(service, "e-1")
         assert (superseded["status"], superseded["voided"]["by"]) == ("superseded", "purchase")
         assert superseded["triggers"][0]["ends_on"] == ["purchase"]
         assert superseded["triggers"][0]["occurred_at"] == "2026-11-21T16:00:00Z"
-        assert (await shown(service, "e-2"))["status"] == "scheduled"
+        assert (await inspect(service, "e-2"))["status"] == "scheduled"
         timeline = (await service.client.get("/v1/shoppers/s-1/timeline")).json()["decisions"]
         statuses = {entry["event_id"]: entry["status"] for entry in timeline}
         assert statuses == {"e-1": "superseded", "e-2": "scheduled", "e-3": "held"}
@@ -93,7 +93,7 @@ async def test_what_arrives_after_the_send_time_takes_nothing_back(replica: Star
     async with replica(ending_document(delays_s=[0]), policy="rule") as service:
         assert (await service.decide(event_id="e-1", **cart(), **BY_PUSH))["decision"] == "send"
         await buy(service, "2026-11-21T16:30:00Z")
-        assert (await shown(service, "e-1"))["status"] == "sent"
+        assert (await inspect(service, "e-1"))["status"] == "sent"
         gate = await service.post("/v1/decisions/e-1/activate", {})
         assert gate.json() == {"deliver": False, "reason": "superseded"}
 
@@ -104,7 +104,7 @@ async def test_an_event_out_of_order_takes_nothing_back_that_was_learned(replica
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 1
         await buy(service, "2026-11-21T17:30:00Z", now="2026-11-21T17:30:00Z")
-        assert ((await shown(service, "e-1"))["status"], (await shown(service, "e-1"))["learned"]["status"]) == (
+        assert ((await inspect(service, "e-1"))["status"], (await inspect(service, "e-1"))["learned"]["status"]) == (
             "sent",
             "learned",
         )
@@ -152,7 +152,7 @@ async def test_a_critical_trigger_ends_too(replica: Start) -> None:
     async with replica(document, policy="rule") as service:
         assert (await service.decide(event_id="e-1", **cart(), **BY_PUSH))["decision"] == "send"
         await buy(service, "2026-11-21T16:30:00Z")
-        assert (await shown(service, "e-1"))["status"] == "superseded"
+        assert (await inspect(service, "e-1"))["status"] == "superseded"
         assert (await service.decide(event_id="e-2", **cart()))["hold_reason"] == "no_eligible_action"
 
 

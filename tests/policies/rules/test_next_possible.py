@@ -72,16 +72,16 @@ def looks(world: World, end: float) -> Iterator[float]:
 @settings(max_examples=25, deadline=None)
 @given(st.one_of(worlds(most_triggers=2), crowded_worlds(), crowded_worlds()), st.floats(0.0, 1.0, exclude_max=True))
 def test_the_rules_find_no_send_before_it_and_one_at_it(world: World, share: float) -> None:
-    found = next_possible_at(world.request, world.state, world.rulebook, world.surroundings)
+    earliest = next_possible_at(world.request, world.state, world.rulebook, world.surroundings)
     now, expires_at = world.request.now, max(trigger.expires_at for trigger in world.request.triggers)
-    event("never" if found is None else "at once" if found == now else "later")
-    end = expires_at + 1.0 if found is None else found
+    event("never" if earliest is None else "at once" if earliest == now else "later")
+    end = expires_at + 1.0 if earliest is None else earliest
     assert not [at for at in looks(world, end) if now <= at < end and has_send(world, at)]
     if now < end:
         assert not has_send_by_the_text(world, min(now + share * (end - now), end - 2 * TICK_S))
-    if found is not None:
-        assert found <= expires_at
-        assert has_send_by_the_text(world, found)
+    if earliest is not None:
+        assert earliest <= expires_at
+        assert has_send_by_the_text(world, earliest)
 
 
 def send(hours: float, **changes: Any) -> Send:
@@ -92,8 +92,8 @@ def send(hours: float, **changes: Any) -> Send:
 def in_hours(state: ShopperState, asked: TriggerRecord | None = None, **document: Any) -> float | None:
     """How many hours from now a request has a send again, at 17:00 UTC."""
     book = rulebook(delays_s=[0], **document)
-    found = next_possible_at(request(asked or trigger()), state, book, NOTHING_ELSE)
-    return None if found is None else (found - NOW) / HOUR_S
+    earliest = next_possible_at(request(asked or trigger()), state, book, NOTHING_ELSE)
+    return None if earliest is None else (earliest - NOW) / HOUR_S
 
 
 @pytest.mark.parametrize(
