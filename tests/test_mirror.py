@@ -15,6 +15,7 @@ PACKAGES = ("policies", "offline_eval", "simulators", "decision_service")
 TESTED_BY: dict[str, str] = {
     "decision_service.api": "tests/stories/test_contract.py",
     "decision_service.app": "tests/stories/test_recovery.py",
+    "decision_service.catalogues.dropped_names": "tests/decision_service/catalogues/test_versions.py",
     "decision_service.catalogues.past_names": "tests/decision_service/commands/test_preference_words.py",
     "decision_service.cli.charts": "tests/decision_service/cli/test_simulate.py",
     "decision_service.cli.export": "tests/decision_service/evaluation/test_logs.py",
