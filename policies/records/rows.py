@@ -189,13 +189,14 @@ class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
 
     ``key`` is the salted hash of the id. It withholds consent on every channel until preferences grant that channel.
     ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
-    others are learned from under the pseudonym.
+    others are learned from under the pseudonym. ``stated_at`` is the date of the erasure where that is not ``at``.
     """
 
     at: float
     shopper_id: str
     key: str
     open_event_ids: tuple[str, ...] = ()
+    stated_at: float | UnsetType = UNSET
 
     kind: ClassVar[str] = "erasure"
 
@@ -222,6 +223,14 @@ class ClockRow(msgspec.Struct, frozen=True, tag="clock", tag_field="row"):
     kind: ClassVar[str] = "clock"
 
 
+class ClockCorrectionRow(msgspec.Struct, frozen=True, tag="clock_correction", tag_field="row"):
+    """The log's time was ahead of the clock: from this row on, time is counted from ``at``."""
+
+    at: float
+
+    kind: ClassVar[str] = "clock_correction"
+
+
 class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
     """The state store starts a new incarnation: reservations of earlier incarnations are void."""
 
@@ -231,7 +240,7 @@ class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
 
 
 ShopperRow = DecisionRow | ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
-Row = ShopperRow | CatalogueRow | ClockRow | FenceRow
+Row = ShopperRow | CatalogueRow | ClockRow | ClockCorrectionRow | FenceRow
 
 SHOPPER_ROWS = (DecisionRow, ActivationRow, CancellationRow, OutcomeRow, EventRow, PreferencesRow, ErasureRow)
 """The types of the rows that are about one shopper."""
