@@ -72,7 +72,6 @@ TESTED_BY: dict[str, str] = {
     "offline_eval.vw_target": "tests/decision_service/evaluation/test_logs.py",
     "policies.arrays": "tests/policies/models/test_policy.py",
     "policies.catalogue.action_space": "tests/policies/catalogue/test_document.py",
-    "policies.catalogue.template_table": "tests/policies/catalogue/test_templates.py",
     "policies.catalogue.rulebook": "tests/policies/rules/test_rules.py",
     "policies.catalogue.mistakes": "tests/policies/catalogue/test_document.py",
     "policies.decision_row": "tests/policies/test_decide.py",
