@@ -39,7 +39,6 @@ TESTED_BY: dict[str, str] = {
     "decision_service.log.keys": "tests/decision_service/commands/test_activation.py",
     "decision_service.log.row_times": "tests/decision_service/commands/test_early_outcomes.py",
     "decision_service.log.schema": "tests/decision_service/log/test_sql.py",
-    "decision_service.metrics": "tests/stories/test_whole_service.py",
     "decision_service.periodic": "tests/stories/test_recovery.py",
     "decision_service.projection": "tests/stories/test_recovery.py",
     "decision_service.projection.erased_shoppers": "tests/decision_service/learning/test_learner.py",
