@@ -52,4 +52,5 @@ def _repeat(fault: Fault, directory: Path) -> Outcome:
     try:
         return fault.repeat(directory)
     except NotStarted as error:
-        return Outcome((f"no start: {str(error).strip().splitlines()[-1]}",), 0.0)
+        reasons = [line for line in str(error).splitlines() if line.startswith("decision-service:")]
+        return Outcome((" ".join(["no start:", *reasons]),), 0.0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 PROBLEM = "application/problem+json"
-_PATHS = ("/v1/decide", "/healthz", "/v1/decide", "/readyz", "/v1/models", "/v1/shoppers/s-1/preferences")
+_PATHS = ("/v1/decide", "/healthz", "/v1/decide", "/readyz", "/v1/catalog", "/v1/shoppers/s-1/preferences")
 _JSON = ("application/json", PROBLEM)
 _GIVES_UP_AFTER_S = 60.0
 _ALIVE_WITHIN_S = 1.0
