@@ -44,7 +44,7 @@ async def test_a_refused_catalogue_names_every_mistake_and_the_old_one_stays(rep
         answer = await service.client.put("/v1/catalog", json=wrong)
         assert answer.status_code == 422
         fields = {error["field"] for error in answer.json()["errors"]}
-        assert fields == {"min_gap_s", "channels.push.quiet_hours.from"}
+        assert fields == {"delays_s", "min_gap_s", "channels.push.quiet_hours.from"}
         assert (await service.client.put("/v1/catalog", content=b"[]")).status_code == 400
         assert (await service.client.put("/v1/catalog", content=b"{")).status_code == 400
         assert service.rows() == rows
