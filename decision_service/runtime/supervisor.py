@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import psutil
-
 from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
@@ -27,6 +25,8 @@ from decision_service.runtime.ingress.configuration import IngressPlan
 from decision_service.runtime.ingress.identity import identity_of
 from decision_service.runtime.ingress.process import Ingress
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import limits
+from decision_service.service_log import write_warnings
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
@@ -77,7 +77,9 @@ class Supervisor:
             When the service ends by itself.
         """
         with self._handle_signals():
+            limits.raise_limits(self._say)
             self._data.prepare()
+            write_warnings(self._data.service_log, "supervisor")
             lock = leftovers.claim(self._data, self._say)
             try:
                 return self._run_once(lock)
@@ -114,8 +116,8 @@ class Supervisor:
             home=self._data.identity,
             runtime=str(runtime.path),
             pid=os.getpid(),
-            started_at=psutil.Process().create_time(),
             url=f"http://{self._settings.host}:{chosen.http}",
+            locks_supervisor=True,
         )
 
     @contextmanager

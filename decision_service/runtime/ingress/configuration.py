@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 from string import Template
 
@@ -11,6 +10,7 @@ import msgspec
 
 from decision_service.runtime.ingress.identity import HEADER
 from decision_service.runtime.ingress.problems import write_error_files
+from decision_service.runtime.start import limits
 from decision_service.schemas.command_answers import AliveAnswer
 
 _REQUESTS_PER_REPLICA = 512
@@ -28,9 +28,6 @@ _SLOW_PER_REPLICA = 64
 _BUFFER_BYTES = 65_536
 _WHOLE_BODY_BYTES = _BUFFER_BYTES - 8_192
 """Longer bodies are large: HAProxy keeps a part of the buffer free to rewrite headers."""
-
-_MOST_CONNECTIONS = 10_000
-_OTHER_DESCRIPTORS = 256
 
 _TEMPLATE = Template(
     """global
@@ -141,7 +138,7 @@ def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> P
     """
     error_files = write_error_files(plan.directory)
     text = _TEMPLATE.substitute(
-        connections=count_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        connections=limits.count_connections(),
         threads=max(1, min(4, (os.cpu_count() or 1) // 2)),
         buffer_bytes=_BUFFER_BYTES,
         whole_body_bytes=_WHOLE_BODY_BYTES,
@@ -163,16 +160,3 @@ def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> P
     path = plan.directory / "ingress.cfg"
     path.write_text(text)
     return path
-
-
-def count_connections(most_files: int) -> int:
-    """Return how many connections a HAProxy can hold under a limit of open files.
-
-    A connection needs one file to either side, and every fourth one a pipe, which is two files.
-
-    >>> count_connections(4_096), count_connections(1_048_576), count_connections(-1)
-    (1536, 10000, 10000)
-    """
-    if most_files == resource.RLIM_INFINITY:
-        return _MOST_CONNECTIONS
-    return max(1, min(_MOST_CONNECTIONS, (most_files - _OTHER_DESCRIPTORS) * 2 // 5))
