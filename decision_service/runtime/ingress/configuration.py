@@ -49,7 +49,7 @@ defaults
     option http-no-delay
 $error_files
 frontend public
-    bind fd@$listener
+    bind fd@$address
     acl probe path /readyz /metrics
     acl slow path_beg /v1/report /v1/clock /v1/catalog /v1/models
     acl large req.body_size gt $whole_body_bytes
@@ -126,13 +126,13 @@ class IngressPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.directory / "admin"
 
 
-def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> Path:
+def write_configuration(plan: IngressPlan, address: int, *, is_open: bool) -> Path:
     """Write the configuration and its error files, and return the path of the configuration.
 
     Parameters
     ----------
-    listener
-        The file descriptor of the public address, which listens already.
+    address
+        The file descriptor of a socket that is bound to the public address.
     is_open
         Whether requests reach the service. Otherwise the ingress answers them with 503.
     """
@@ -144,7 +144,7 @@ def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> P
         whole_body_bytes=_WHOLE_BODY_BYTES,
         admin_socket=plan.admin_socket,
         error_files="\n".join(f"    errorfile {status} {path}" for status, path in error_files.items()),
-        listener=listener,
+        address=address,
         headers_within_s=plan.headers_within_s,
         body_within_s=plan.body_within_s,
         alive=msgspec.json.encode(AliveAnswer()).decode(),
