@@ -70,13 +70,15 @@ frontend public
     use_backend slow if slow
     use_backend large if large
     default_backend service
-    # An answer without the identity of this run is not from this service. Serve answers 429 when it has no place.
+    # An answer without the identity of this run is not from this service. An error that is no problem document is from
+    # Serve: 400 for what is no HTTP, 429 when it has no place, anything else while it knows no replica.
     acl own res.hdr($header) -m str $identity
     acl problem res.hdr(content-type) -m str application/problem+json
-    http-response return status 400 default-errorfiles if !own { status 400 }
+    acl error status 400:599
+    http-response return status 400 default-errorfiles if !problem { status 400 }
+    http-response return status 429 default-errorfiles if !problem { status 429 } own
+    http-response return status 503 default-errorfiles if error !problem
     http-response return status 503 default-errorfiles if !own
-    http-response return status 429 default-errorfiles if { status 429 } !problem
-    http-response return status 503 default-errorfiles if { status 500:599 } !problem
     http-response del-header $header
 backend service
     server serve unix@$service_socket maxconn $places $state

@@ -115,7 +115,7 @@ def test_an_answer_of_somebody_else_is_not_passed_on(place: Place, identity: str
     place.ask(f"/v1/decide?status={status}&type=text/plain&identity={identity}").assert_problem(seen)
 
 
-@pytest.mark.parametrize(("status", "seen"), [(429, 429), (500, 503)])
+@pytest.mark.parametrize(("status", "seen"), [(400, 400), (404, 503), (408, 503), (429, 429), (500, 503)])
 def test_what_serve_says_in_plain_text_becomes_a_problem(place: Place, status: int, seen: int) -> None:
     place.ask(f"/v1/decide?status={status}&type=text/plain").assert_problem(seen)
 
