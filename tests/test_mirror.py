@@ -15,6 +15,7 @@ PACKAGES = ("policies", "offline_eval", "simulators", "decision_service")
 TESTED_BY: dict[str, str] = {
     "decision_service.api": "tests/stories/test_contract.py",
     "decision_service.app": "tests/stories/test_recovery.py",
+    "decision_service.catalogues.dropped_names": "tests/decision_service/catalogues/test_versions.py",
     "decision_service.catalogues.past_names": "tests/decision_service/commands/test_preference_words.py",
     "decision_service.cli.charts": "tests/decision_service/cli/test_simulate.py",
     "decision_service.cli.export": "tests/decision_service/evaluation/test_logs.py",
@@ -38,7 +39,6 @@ TESTED_BY: dict[str, str] = {
     "decision_service.log.keys": "tests/decision_service/commands/test_activation.py",
     "decision_service.log.row_times": "tests/decision_service/commands/test_early_outcomes.py",
     "decision_service.log.schema": "tests/decision_service/log/test_sql.py",
-    "decision_service.metrics": "tests/stories/test_whole_service.py",
     "decision_service.periodic": "tests/stories/test_recovery.py",
     "decision_service.projection": "tests/stories/test_recovery.py",
     "decision_service.projection.erased_shoppers": "tests/decision_service/learning/test_learner.py",
@@ -72,7 +72,6 @@ TESTED_BY: dict[str, str] = {
     "offline_eval.vw_target": "tests/decision_service/evaluation/test_logs.py",
     "policies.arrays": "tests/policies/models/test_policy.py",
     "policies.catalogue.action_space": "tests/policies/catalogue/test_document.py",
-    "policies.catalogue.template_table": "tests/policies/catalogue/test_templates.py",
     "policies.catalogue.rulebook": "tests/policies/rules/test_rules.py",
     "policies.catalogue.mistakes": "tests/policies/catalogue/test_document.py",
     "policies.decision_row": "tests/policies/test_decide.py",
