@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
+from decision_service.cli.messages import use_utf8
 from decision_service.settings import help_text, option
 from policies.models.registry import POLICIES, describe_policies
 
@@ -56,6 +57,21 @@ def serve(
         "seed": seed,
     }
     raise typer.Exit(command.run(options))
+
+
+@app.command()
+def check_catalog(
+    file: Annotated[Path, typer.Argument(help="A catalogue in YAML.")],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Name every mistake of a catalogue file by its line, and start nothing.
+
+    Exit codes: 0 valid; 1 mistakes; 2 the file cannot be read.
+    """
+    from decision_service.cli import check_catalog as command
+
+    raise typer.Exit(command.run(file, as_json=json))
 
 
 def _column(content: str) -> Any:
@@ -181,6 +197,7 @@ def export(
 
 def main() -> None:
     """Run the command line."""
+    use_utf8()
     app()
 
 

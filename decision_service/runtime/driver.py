@@ -110,7 +110,7 @@ class Driver:
     def clear(self) -> None:
         """Clear what this run leaves, if the supervisor was killed and cannot do so."""
         run = self._data.last_run()
-        if run is not None and run.runtime == self._config.runtime_directory and not run.is_alive():
+        if run is not None and run.runtime == self._config.runtime_directory and not self._data.has_supervisor:
             leftovers.clear(self._data, run)
             DirectoryLock(self._config.lock_fd).erase_record()
 
@@ -120,7 +120,7 @@ class Driver:
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
-        cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports))
+        cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports, self._config.identity))
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))
@@ -131,7 +131,7 @@ class Driver:
         if self._settings.redis_url is not None:
             return None
         self._send(ProgressMessage("Starting Redis …"))
-        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.logs / "redis.log"))
+        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.redis_log))
 
     def _wait_for_stop(self, redis: EmbeddedRedis | None, cluster: RayCluster) -> None:
         while not self._stop.wait(_CHECK_EVERY_S):
