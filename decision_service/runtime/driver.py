@@ -32,6 +32,7 @@ from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.ray_cluster import RayCluster
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import stores
 from decision_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class Driver:
     def _start(self, stack: ExitStack) -> tuple[EmbeddedRedis | None, RayCluster]:
         redis = self._start_redis(stack)
         settings = self._settings if redis is None else self._settings.model_copy(update={"redis_url": redis.url})
+        self._send(ProgressMessage("Checking the data …"))
+        stores.check_stores(settings, lambda line: self._send(ProgressMessage(line)))
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
@@ -124,7 +127,11 @@ class Driver:
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))
-        cluster.run(application)
+        try:
+            cluster.run(application)
+        except StartRefused:
+            stores.check_log(settings)  # the cause, where the log is damaged at a place that was not looked at before
+            raise
         return redis, cluster
 
     def _start_redis(self, stack: ExitStack) -> EmbeddedRedis | None:
