@@ -114,6 +114,7 @@ class Supervisor:
         config = DriverConfig(
             settings=self._settings.model_dump_json(),
             application=self._application,
+            token=run.token,
             runtime_directory=str(runtime.path),
             ports=chosen,
             messages_fd=writer,
