@@ -3,6 +3,7 @@
 ServiceError                 the service itself failed
 ├── Malformed                the body cannot be read
 ├── TooLarge                 the body has more bytes than the service reads
+├── Incomplete               the body did not arrive completely in time
 ├── Invalid                  fields are wrong; each is named with the reason
 ├── NotFound                 nothing has this name
 ├── DecisionConflict         the call contradicts what happened to the decision
@@ -44,12 +45,25 @@ class TooLarge(ServiceError):
     """The body has more bytes than the service reads."""
 
 
+class Incomplete(ServiceError):
+    """The body did not arrive completely in time."""
+
+
 class Invalid(ServiceError):
     """Fields are wrong."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    applied: Sequence[str] | None = None
+    """The paths of preferences that a refused call withholds all the same; None for every other call."""
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), applied: Sequence[str] | None = None) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+        self.applied = applied
+
+    @classmethod
+    def fields(cls, errors: Sequence[FieldError], applied: Sequence[str] | None = None) -> Invalid:
+        """Name several wrong fields; the detail has the first five."""
+        return cls("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors, applied)
 
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours, QuietSpan
 from policies.shopper.state import Send, ShopperState
 
 QUARTER_S = 900
@@ -78,18 +78,38 @@ moments = st.builds(
 windows_s = st.sampled_from((1, 2, 3, 4, 6, 8, 12, 16, 48, 96, 288, 672)).map(lambda quarters: quarters * QUARTER_S)
 single_caps = st.one_of(
     st.builds(lambda most, window_s: {"max": most, "window_s": window_s}, st.integers(1, 3), windows_s),
-    st.builds(lambda most, span: {"max": most, "calendar": span}, st.integers(1, 3), st.sampled_from(("day", "week"))),
+    st.builds(
+        lambda most, span: {"max": most, "calendar": span}, st.integers(1, 3), st.sampled_from(("day", "week", "month"))
+    ),
 )
 caps = st.lists(single_caps, min_size=1, max_size=2)
 costs = st.integers(0, 4).map(lambda cents: cents / 100)
-quiet_spans = st.builds(
-    lambda start, length: {"from": _time_of_day(start), "to": _time_of_day(start + length)},
-    st.integers(0, 95),
-    st.integers(1, 95),
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+single_quiet_spans = st.one_of(
+    st.builds(
+        lambda start, length: {"from": _time_of_day(start), "to": _time_of_day(start + length)},
+        st.integers(0, 95),
+        st.integers(1, 95),
+    ),
+    st.builds(lambda start: {"from": _time_of_day(start), "to": "24:00"}, st.sampled_from((0, 0, 40, 95))),
 )
-own_quiet_hours = st.builds(
-    lambda start, length: QuietHours(start, (start + length) % 1_440), st.integers(0, 1_439), st.integers(1, 1_439)
+weekday_quiet_spans = st.builds(
+    lambda span, days: span | {"days": days},
+    single_quiet_spans,
+    st.lists(st.sampled_from(_DAYS), min_size=1, max_size=7),
 )
+quiet_spans = st.one_of(
+    single_quiet_spans,
+    weekday_quiet_spans,
+    st.lists(st.one_of(single_quiet_spans, weekday_quiet_spans), min_size=1, max_size=4),
+)
+_stored_spans = st.builds(
+    lambda start, length, days: QuietSpan(start, (start + length) % 1_440 or 1_440, tuple(sorted(days))),
+    st.one_of(st.just(0), st.integers(0, 1_439)),
+    st.one_of(st.just(1_440), st.integers(1, 1_439)),
+    st.one_of(st.just(set()), st.sets(st.integers(0, 6))),
+).filter(lambda span: span.start != span.end)
+own_quiet_hours = st.lists(_stored_spans, min_size=1, max_size=3).map(QuietHours.of)
 delays_s = st.sets(st.sampled_from((0, 900, 3_600, 14_400, 86_400)), min_size=1, max_size=4).map(sorted)
 suppressions = st.fixed_dictionaries(
     {"after": st.sampled_from(CATEGORIES), "blocks": st.sampled_from(CATEGORIES), "window_s": windows_s}
@@ -100,6 +120,15 @@ def _time_of_day(quarter: int) -> str:
     return f"{quarter // 4 % 24:02}:{quarter % 4 * 15:02}"
 
 
+BODIES = (
+    "Hello",
+    "{{ product }}",
+    "{{ product | d('it') }}",
+    "{% if product is defined %}{{ product }}{% endif %}",
+    "\u200b{% if express is defined %}Fast{% endif %}",
+)
+
+
 @st.composite
 def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[str, Any]:
     """A valid catalogue document, in which only the rules that are on have values."""
@@ -107,7 +136,8 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
     def draw_if_on(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
         return draw(strategy) if rule in on else otherwise
 
-    bodies = st.sampled_from(("Hello", "{{ product }}", "{{ product | d('it') }}")[: 3 if "no_content" in on else 1])
+    bodies = st.sampled_from(BODIES if "no_content" in on else BODIES[:1])
+    other_locale = draw(st.sampled_from(("es", "ES", "es_mx", "es-MX")))
 
     def message(name: str, category: str) -> dict[str, Any]:
         channels = draw(st.sets(st.sampled_from(CHANNELS), min_size=1).map(sorted))
@@ -118,7 +148,7 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
             "cooldown_s": draw_if_on("cooldown", windows_s),
             "caps": draw_if_on("cap_message", caps, []),
             "templates": {
-                channel: {locale: {"body": draw(bodies)} for locale in ("en", "es")[: draw(st.integers(1, 2))]}
+                channel: {locale: {"body": draw(bodies)} for locale in ("en", other_locale)[: draw(st.integers(1, 2))]}
                 for channel in channels
             },
         }
@@ -183,7 +213,7 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
         max_per_week=draw_if_on("max_per_week", st.integers(0, 4)),
         quiet_hours=draw_if_on("own_quiet_hours", own_quiet_hours),
         time_zone=draw(st.one_of(st.none(), zones)),
-        locale=draw(st.sampled_from((None, "en", "es", "es-MX", "de"))),
+        locale=draw(st.sampled_from((None, "en", "es", "es-MX", "ES_mx", "de"))),
         erased="consent" in on and draw(st.integers(0, 19)) == 0,
         sends=tuple(sorted(sends, key=lambda send: (send.send_at, send.event_id))),
     )

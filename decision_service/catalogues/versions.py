@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from decision_service.catalogues.collisions import find_collisions
 from decision_service.catalogues.file import example
 from decision_service.errors import FieldError, Invalid
 from decision_service.log.base import DuplicateKey, EventLog, NewRow
 from decision_service.log.keys import catalogue_key
 from decision_service.log.reading import read_rows
-from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError
 from policies.catalogue.rulebook import Rulebook
-from policies.models.compiled import collisions
-from policies.models.vw import BITS
 from policies.records.rows import CatalogueRow
 
 
@@ -41,9 +39,8 @@ def check_catalogue(document: Mapping[str, Any]) -> Catalogue:
     except CatalogueError as error:
         errors = [FieldError(mistake.path, mistake.message) for mistake in error.mistakes]
         raise Invalid(f"the catalogue has {len(errors)} mistakes; nothing was changed", errors) from None
-    if colliding := collisions(ActionSpace.of(catalogue), shared=[], bits=BITS):
-        problem = f"{colliding} crossed features would share a weight: rename a message"
-        raise Invalid.field("messages", problem)
+    for mistake in find_collisions(catalogue):
+        raise Invalid.field(mistake.path, mistake.message)
     return catalogue
 
 
@@ -51,7 +48,7 @@ def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Lit
     """Append a catalogue to the log unless it equals the latest version, and return its version."""
     while True:
         latest = latest_catalogue_row(log)
-        if latest is not None and Catalogue.from_document(latest.document) == catalogue:
+        if latest is not None and Catalogue.from_stored(latest.document) == catalogue:
             return latest.version
         row = CatalogueRow(
             at=at, version=(latest.version if latest else 0) + 1, document=catalogue.to_document(), source=source
@@ -75,11 +72,11 @@ def rulebook_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> 
         latest = latest_catalogue_row(log)
     if latest is None:
         raise LookupError("the log has lost its catalogue")
-    return Rulebook.of(Catalogue.from_document(latest.document), latest.version)
+    return Rulebook.of(Catalogue.from_stored(latest.document), latest.version)
 
 
 def _last_from_file(log: EventLog) -> Catalogue | None:
     """Return the latest catalogue that came from a file."""
     rows = (stored.row for stored in read_rows(log, kinds=[CatalogueRow.kind]))
     documents = [row.document for row in rows if isinstance(row, CatalogueRow) and row.source == "file"]
-    return Catalogue.from_document(documents[-1]) if documents else None
+    return Catalogue.from_stored(documents[-1]) if documents else None

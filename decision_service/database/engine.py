@@ -35,8 +35,11 @@ def open_engine(url: str, metadata: MetaData) -> Engine:
     file = find_file(url)
     if file is None:
         raise ValueError("only SQLite is supported yet: sqlite:///path")
-    location = URL.create("sqlite", database=str(file))
-    engine = create_engine(location, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False},
+        hide_parameters=True,  # the salt and what rows say must not stand in the text of an error
+    )
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_deferred)
     # Two processes may open a new file at once: the second waits for the first in `write`.
@@ -74,13 +77,10 @@ def errors() -> Iterator[None]:
     """Map every driver error to `DatabaseUnavailable`."""
     try:
         yield
+    except DBAPIError as error:
+        raise DatabaseUnavailable(str(error.orig)) from error
     except SQLAlchemyError as error:
-        raise DatabaseUnavailable(_describe(error)) from error
-
-
-def _describe(error: SQLAlchemyError) -> str:
-    """Return what the driver says, without the statement and its values."""
-    return str(error.orig) if isinstance(error, DBAPIError) and error.orig is not None else str(error)
+        raise DatabaseUnavailable(str(error)) from error
 
 
 def find_damage(engine: Engine, within_s: float) -> str | None:

@@ -96,13 +96,18 @@ class DataDirectory:
 
     @property
     def service_log(self) -> Path:
-        """File with the output of the service and of Ray."""
+        """File with the output of the driver and of Ray, and the warnings and errors of all processes."""
         return self.logs / "service.log"
 
     @property
     def redis_log(self) -> Path:
         """File with the output of the embedded Redis."""
         return self.logs / "redis.log"
+
+    @property
+    def serve_logs(self) -> Path:
+        """Directory of the log files of Ray Serve: controller, ingress, replicas, learner."""
+        return self.logs / "serve"
 
     @property
     def identity(self) -> str:
@@ -190,9 +195,13 @@ class DataDirectory:
         return fd
 
     def rotate_log(self) -> None:
-        """Rename the service log of the previous run to ``service.log.1``."""
+        """Rename the service log of the previous run to ``service.log.1``, and Serve's directory to ``serve.1``."""
         with suppress(FileNotFoundError):
             self.service_log.replace(self.service_log.with_suffix(".log.1"))
+        earlier = self.serve_logs.with_suffix(".1")
+        shutil.rmtree(earlier, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            self.serve_logs.replace(earlier)
 
     def keep_logs(self, source: Path) -> None:
         """Move a run's Ray logs to ``logs/ray``, and delete those of the previous run."""

@@ -22,16 +22,21 @@ from decision_service.app import Service, open_learner
 from decision_service.errors import Unavailable
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.serving import ServedVersions, Serving
+from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.ray_cluster import CPU_SHARE
+from decision_service.service_log import write_warnings
 from decision_service.settings import Settings, metrics_directory
 
 APPLICATION = "decision-service"
 _REPLICA, _LEARNER = "replica", "learner"
-_ONGOING = 512
-"""Requests that a replica works on at once: many requests share one write to the log and one trip to Redis."""
+_ONGOING = 1_024
+"""Requests that a replica works on at once. The ingress limits them by kind, and its limits together are lower."""
 
 _QUEUED = 256
 """Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
+
+_ANSWERS_WITHIN_S = 5.0
+"""Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""
 
 
 @serve.deployment(
@@ -40,11 +45,13 @@ _QUEUED = 256
     ray_actor_options={"num_cpus": CPU_SHARE},
     graceful_shutdown_timeout_s=20,
     health_check_period_s=2,
+    health_check_timeout_s=2 * _ANSWERS_WITHIN_S,
 )
 class LearnerDeployment:
     """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
 
     def __init__(self, settings: Settings) -> None:
+        write_warnings(DataDirectory(settings.data_dir).service_log, _LEARNER)
         self._learner = open_learner(settings)
         self._learner.start()
 
@@ -69,12 +76,14 @@ class LearnerDeployment:
     backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
     graceful_shutdown_timeout_s=10,
     health_check_period_s=2,
+    health_check_timeout_s=_ANSWERS_WITHIN_S,
 )
 @serve.ingress()
 class Replica:
     """One process that answers requests."""
 
     def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
+        write_warnings(DataDirectory(settings.data_dir).service_log, _REPLICA)
         self._settings = settings
         self._learner = learner
 

@@ -128,7 +128,8 @@ class Driver:
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
         with end_after(_RAY_STARTS_WITHIN_S, self._explain_ray, self._report):
-            cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports))
+            ray = RayCluster(settings, self._runtime, self._config.ports, self._config.identity)
+            cluster = stack.enter_context(ray)
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))
@@ -174,7 +175,7 @@ class Driver:
 
 def main() -> int:
     """Run one service with the configuration on standard input, and return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s driver %(name)s: %(message)s")
     config, supervisor_pipe = _read_config()
     driver = Driver(config)
     threading.Thread(target=_stop_at_end_of, args=(supervisor_pipe,), daemon=True).start()

@@ -67,9 +67,14 @@ def describe_fault(error: BaseException) -> str:
     """
     chain = _causes(error)
     for text, reason in _BY_TEXT.items():
-        if any(text in str(cause) for cause in chain):
+        if any(text in _text(cause) for cause in chain):
             return reason
     return next((reason for kind, reason in _BY_CLASS if _has(chain, kind)), UNREACHABLE)
+
+
+def _text(error: BaseException) -> str:
+    """Return the text of an error without the command that caused it, which may contain anything."""
+    return str(error).rpartition(" of pipeline caused error: ")[2]
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

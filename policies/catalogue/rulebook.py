@@ -11,8 +11,11 @@ import numpy as np
 from policies.arrays import BoolArray, ByteArray, FloatArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Cap, Catalogue
+from policies.catalogue.former_names import FormerNames
+from policies.catalogue.quiet_hours import quiet_hours_of
 from policies.catalogue.template_table import TemplateTable
-from policies.records.rows import QuietHours
+from policies.catalogue.templates import FilledNames
+from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096
 """How many masks by attribute names are kept. Shops send a handful of combinations; the bound is only a guard."""
@@ -26,7 +29,7 @@ class Rulebook:
     catalogue: Catalogue
     space: ActionSpace
     templates: TemplateTable
-    _content_masks: dict[tuple[str, frozenset[str]], BoolArray | None] = field(default_factory=dict, repr=False)
+    _content_masks: dict[tuple[str, FilledNames], BoolArray | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, catalogue: Catalogue, version: int) -> Rulebook:
@@ -58,25 +61,24 @@ class Rulebook:
         """Return the cost of a send: the cost of its channel plus the cost of its message."""
         return self.catalogue.channels[action.channel].cost + self.catalogue.messages[action.message].cost
 
-    def without_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+    def without_content(self, locale: str, names: FilledNames) -> BoolArray | None:
         """Return which messages lack, on which channels, a template that these attributes can fill.
 
-        Shape (messages, channels, 1); None when nothing is lacking. ``attribute_names`` are the names of the attributes
-        that are not blank.
+        Shape (messages, channels, 1); None when nothing is lacking.
         """
-        key = (locale, attribute_names)
+        key = (locale, names)
         if key in self._content_masks:
             return self._content_masks[key]
-        mask = self._lacking_content(locale, attribute_names)
+        mask = self._lacking_content(locale, names)
         if len(self._content_masks) < _CACHED_MASKS:
             self._content_masks[key] = mask
         return mask
 
-    def _lacking_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+    def _lacking_content(self, locale: str, names: FilledNames) -> BoolArray | None:
         lacking = np.zeros(self.space.shape[:2], dtype=np.bool_)
         for message, channel in self.space.pairs:
-            names = self.space.messages[message], self.space.channels[channel]
-            lacking[message, channel] = not self.templates.is_available(*names, locale, attribute_names)
+            slots = self.space.messages[message], self.space.channels[channel]
+            lacking[message, channel] = not self.templates.is_available(*slots, locale, names)
         return lacking[:, :, None] if lacking.any() else None
 
     @cached_property
@@ -88,7 +90,13 @@ class Rulebook:
     def quiet_hours(self) -> dict[str, QuietHours]:
         """The quiet hours by channel, of the channels that have some."""
         channels = self.catalogue.channels.items()
-        return {name: channel.quiet_hours.hours for name, channel in channels if channel.quiet_hours is not None}
+        hours = {name: quiet_hours_of(channel.quiet_hours) for name, channel in channels}
+        return {name: quiet for name, quiet in hours.items() if quiet is not None}
+
+    @cached_property
+    def former_names(self) -> FormerNames:
+        """The old names of channels, categories and messages."""
+        return FormerNames.of(self.catalogue)
 
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:

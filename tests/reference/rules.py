@@ -6,6 +6,7 @@ Nothing here is fast or clever. The catalogue is its plain document.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.records.rows import TriggerRecord
-from tests.reference.shopper import Preferences, Reservation
+from tests.reference.shopper import Preferences, QuietSpan, Reservation
 
 Document = Mapping[str, Any]
 WEEK_S = 604_800
@@ -64,14 +65,45 @@ def is_excluded_by_caller(case: Case) -> bool:
 
 
 def lacks_content(case: Case) -> bool:
-    """Return whether there is no template for the locale, or an attribute that the template needs is missing."""
+    """Return whether there is no template for the locale, an attribute is missing, or a text would be blank."""
     locales = case.document["messages"][case.message]["templates"][case.channel]
     default = (case.document.get("defaults") or {}).get("locale") or "en"
     locale = case.locale if isinstance(case.locale, str) else case.preferences.locale or default
-    language = re.split("[-_]", locale)[0].lower()
-    parts = next((locales[name] for name in (locale, language, default) if name in locales), None)
-    present = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
-    return parts is None or not set().union(*map(find_attributes, parts.values())) <= present
+    parts = find_parts(locales, locale) or find_parts(locales, default)
+    if parts is None:
+        return True
+    read = {name for name, value in case.trigger.attributes.items() if not isinstance(value, bool) and is_seen(value)}
+    if not set().union(*map(find_attributes, parts.values())) <= read:
+        return True
+    true = {name for name, value in case.trigger.attributes.items() if value is True}
+    never_printed = {name for name in true if not any(prints(text, name) for text in parts.values())}
+    shown = [text for name, text in parts.items() if name in ("title", "subject", "body")]
+    return not all(is_seen(fill(text, read | never_printed)) for text in shown)
+
+
+def find_parts(locales: Mapping[str, Mapping[str, str]], wanted: str) -> Mapping[str, str] | None:
+    """Return the template of the longest locale that the wanted one begins with, subtag by subtag."""
+    subtags = re.split("[-_]", wanted.lower())
+    by_subtags = {tuple(re.split("[-_]", name.lower())): parts for name, parts in locales.items()}
+    beginnings = [tuple(subtags[:length]) for length in range(len(subtags), 0, -1)]
+    return next((by_subtags[beginning] for beginning in beginnings if beginning in by_subtags), None)
+
+
+def is_seen(value: object) -> bool:
+    """Return whether a text has a letter, a digit or a sign."""
+    return any(unicodedata.category(letter)[0] in "LNPS" for letter in str(value))
+
+
+def prints(text: str, name: str) -> bool:
+    """Return whether a text prints an attribute somewhere."""
+    return re.search(r"{{ *" + name + r"\b", text) is not None
+
+
+def fill(text: str, defined: set[str]) -> str:
+    """Return a text without the branches that are not taken, and with a letter in place of each attribute."""
+    branches = re.compile(r"{% *if (\w+) is defined *%}(.*?)(?:{% *else *%}(.*?))?{% *endif *%}", re.S)
+    taken = branches.sub(lambda branch: branch[2] if branch[1] in defined else branch[3] or "", text)
+    return re.sub("{{.*?}}", "x", taken)
 
 
 def find_attributes(text: str) -> set[str]:
@@ -115,7 +147,7 @@ def is_unwanted(case: Case) -> bool:
     preferences = case.preferences
     if case.category in preferences.muted:
         return True
-    if preferences.quiet is not None and is_within(case.local(case.send_at), *preferences.quiet):
+    if is_within_any(case.local(case.send_at), preferences.quiet):
         return True
     return preferences.max_per_week is not None and exceeds_rolling_cap(
         case.times(), case.send_at, preferences.max_per_week, WEEK_S
@@ -129,10 +161,9 @@ def is_held_out(case: Case) -> bool:
 
 def is_in_quiet_hours(case: Case) -> bool:
     """Return whether the send would arrive in the channel's quiet hours, by the shopper's clock."""
-    span = case.document["channels"][case.channel].get("quiet_hours")
-    return span is not None and is_within(
-        case.local(case.send_at), parse_minutes(span["from"]), parse_minutes(span["to"])
-    )
+    written = case.document["channels"][case.channel].get("quiet_hours") or []
+    spans = [written] if isinstance(written, Mapping) else written
+    return is_within_any(case.local(case.send_at), [QuietSpan.parse(span) for span in spans])
 
 
 def is_suppressed(case: Case) -> bool:
@@ -205,10 +236,10 @@ def exceeds_any_cap(case: Case, holder: Document, times: list[float]) -> bool:
 
 
 def exceeds_cap(case: Case, cap: Document, times: list[float]) -> bool:
-    """Return whether one more send would exceed a cap: rolling, or of the local day or week."""
+    """Return whether one more send would exceed a cap: rolling, or of the local day, week or month."""
     if cap.get("window_s") is not None:
         return exceeds_rolling_cap(times, case.send_at, cap["max"], cap["window_s"])
-    period_of = calendar_day if cap["calendar"] == "day" else calendar_week
+    period_of = {"day": calendar_day, "week": calendar_week, "month": calendar_month}[cap["calendar"]]
     period = period_of(case.local(case.send_at))
     most: int = cap["max"]
     return 1 + sum(period_of(case.local(at)) == period for at in times) > most
@@ -224,15 +255,9 @@ def exceeds_rolling_cap(times: Iterable[float], at: float, most: int, window_s: 
     return any(sum(begin <= send and send - begin < window_s for send in sends) > most for begin in begins)
 
 
-def is_within(local: datetime, start: int, end: int) -> bool:
-    """Return whether a clock shows a time of [start, end), in minutes, across midnight if start > end."""
-    minute = local.hour * 60 + local.minute
-    return start <= minute < end if start <= end else not end <= minute < start
-
-
-def parse_minutes(text: str) -> int:
-    """Return the minutes of the day of a text like "21:30"."""
-    return int(text[:2]) * 60 + int(text[3:])
+def is_within_any(local: datetime, spans: Iterable[QuietSpan]) -> bool:
+    """Return whether a clock shows a time of one of the spans."""
+    return any(begin <= local.replace(tzinfo=None) < end for span in spans for begin, end in span.around(local.date()))
 
 
 def calendar_day(local: datetime) -> date:
@@ -243,6 +268,10 @@ def calendar_week(local: datetime) -> tuple[int, int]:
     """Return year and number of the calendar week, which begins on Monday."""
     year, number, _ = local.isocalendar()
     return year, number
+
+
+def calendar_month(local: datetime) -> tuple[int, int]:
+    return local.year, local.month
 
 
 def money(amount: float) -> Decimal:

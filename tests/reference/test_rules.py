@@ -13,7 +13,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from policies.catalogue.document import Catalogue
+from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
@@ -24,12 +24,12 @@ from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.rules.verdicts import VerdictTable
-from policies.shopper.state import HORIZON_S, Send, ShopperState
+from policies.shopper.state import Send, ShopperState
 from tests.factories import decision_row
 from tests.reference.draw import joint_actions
 from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, find_broken_rules
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
-from tests.reference.shopper import Preferences, Reservation
+from tests.reference.shopper import Preferences, QuietSpan, Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -101,7 +101,7 @@ def preferences_of(state: ShopperState) -> Preferences:
         reachable=state.reachable,
         muted=state.muted_categories,
         max_per_week=state.max_per_week,
-        quiet=None if quiet is None else (quiet.start, quiet.end),
+        quiet=() if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
         time_zone=state.time_zone,
         locale=state.locale,
         erased=state.erased,
@@ -122,12 +122,21 @@ def counting_reservations(state: ShopperState, request: Request) -> list[Reserva
     ]
 
 
+attributes: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    (
+        {},
+        {"product": "Runner"},
+        {"product": "\u200b"},
+        {"product": True, "express": True},
+        {"express": False, "product": 7},
+    )
+)
 triggers = st.tuples(
     st.sampled_from(("left", "left", "dropped", "urgent")),
     st.integers(1, 2),
     st.sampled_from((200, 200, 200, 200, 200, 16, 4, 0, -1)),
     st.sampled_from((False, False, False, True)),
-    st.booleans(),
+    attributes,
 )
 exclusions = st.builds(
     Exclusion,
@@ -142,10 +151,10 @@ def worlds(draw: st.DrawFn, on: frozenset[str] | None = None, most_triggers: int
     on, now = draw(rule_sets) if on is None else on, draw(moments)
     document = draw(catalogues(on))
     asked = [
-        TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, {"product": "Runner"} if named else {})
-        for kind, priority, quarters, critical, named in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
+        TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, filled)
+        for kind, priority, quarters, critical, filled in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
     ]
-    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "fr"})))
+    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "es_MX-x-shop"}, {"locale": "fr"})))
     exclude = (draw(exclusions),) if draw(st.integers(0, 4)) == 0 else ()
     request = Request("own", "s-1", tuple(asked), now, context, exclude)
     spent = {
@@ -195,7 +204,7 @@ def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
     situation = world.situation(world.request.triggers[0])
     for rule in RULES.rules:
         reach_s = rule.looks_back_s(world.rulebook.catalogue)
-        assert ranks_of(rule, reach_s) == ranks_of(rule, HORIZON_S), rule.reason
+        assert ranks_of(rule, reach_s) == ranks_of(rule, LONGEST_WINDOW_S), rule.reason
 
 
 @settings(max_examples=60)
@@ -300,10 +309,12 @@ def more_rules(draw: st.DrawFn) -> dict[str, Any]:
 
 def add(document: Any, more: Any) -> Any:
     """Add rules where there are none: lists grow, other values only fill in."""
+    if isinstance(document, dict) and "from" in document:
+        return document
     if isinstance(document, dict) and isinstance(more, dict):
         return document | {key: add(document.get(key), value) for key, value in more.items()}
     if isinstance(more, list):
-        return [*(document or []), *more]
+        return [*([] if document is None else document), *more]
     return more if document is None or more is False else document
 
 

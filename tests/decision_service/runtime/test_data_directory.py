@@ -146,10 +146,15 @@ def test_a_claim_says_that_it_cleared_a_killed_run(data: DataDirectory) -> None:
 
 def test_the_log_of_the_run_before_is_kept(data: DataDirectory) -> None:
     data.rotate_log()
-    data.service_log.write_text("first")
-    data.rotate_log()
-    assert (data.logs / "service.log.1").read_text() == "first"
+    for run in ("first", "second"):
+        data.service_log.write_text(run)
+        data.serve_logs.mkdir()
+        (data.serve_logs / "controller.log").write_text(run)
+        data.rotate_log()
+        assert (data.logs / "service.log.1").read_text() == run
+        assert (data.logs / "serve.1" / "controller.log").read_text() == run
     assert not data.service_log.exists()
+    assert not data.serve_logs.exists()
 
 
 def test_ray_logs_of_the_last_run_take_the_place_of_older_ones(data: DataDirectory, tmp_path: Path) -> None:
