@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 from fastapi import Request, Response
+from msgspec import UNSET
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -39,13 +40,13 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
 def problem_of(error: errors.ServiceError) -> Problem:
     """Write the problem document of an error."""
     status = status_of(type(error))
-    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors)
+    applied = error.applied if isinstance(error, errors.Invalid) and error.applied is not None else UNSET
+    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors, applied=applied)
 
 
 def problem_response(error: errors.ServiceError) -> Response:
     """Answer with the problem document of an error."""
     problem = problem_of(error)
-    metrics.PROBLEMS.labels(str(problem.status)).inc()
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return _response(problem, headers)
 
@@ -60,6 +61,7 @@ async def framework_problem(request: Request, error: Exception) -> Response:
 
 
 def _response(problem: Problem, headers: dict[str, str]) -> Response:
+    metrics.PROBLEMS.labels(str(problem.status)).inc()
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 

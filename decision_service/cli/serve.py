@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-
-import typer
 
 from decision_service.catalogues.file import CatalogueFileError, read_catalogue
-from decision_service.cli.messages import print_error
+from decision_service.cli.messages import print_error, print_line
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.supervisor import Supervisor
 from decision_service.settings import Settings, SettingsRefused
@@ -32,15 +29,10 @@ def run(options: Mapping[str, str | None], *, application: str = APPLICATION) ->
         settings = Settings.load(options)
         if settings.catalog is not None:
             read_catalogue(settings.catalog)  # every mistake is named before anything starts
-        return Supervisor(settings, application, _say).run()
+        return Supervisor(settings, application, print_line).run()
     except (SettingsRefused, CatalogueFileError) as refusal:
         print_error(str(refusal))
         return _SETTINGS_REFUSED
     except (StartRefused, ServiceDied) as failure:
         print_error(str(failure))
         return _FAILED
-
-
-def _say(line: str) -> None:
-    with suppress(BrokenPipeError):  # nobody reads the output any more; the service goes on
-        typer.echo(line)

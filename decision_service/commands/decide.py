@@ -25,7 +25,7 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
@@ -47,6 +47,7 @@ from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
+from policies.shopper.renames import rename_spending
 from policies.shopper.state import NEW_SHOPPER
 
 
@@ -109,8 +110,9 @@ class Decider:
             When the log cannot be written, or a critical trigger finds the state store away.
         """
         fingerprint = "" if body.dry_run else _fingerprint(body)
+        seen = self._log_writer.head
         try:
-            return await self._decide(body, now, fingerprint)
+            return await self._decide(body, now, fingerprint, seen)
         except (Invalid, Unavailable):
             # A repeat gets the first answer again, whatever has changed since.
             earlier = await self._find_response(body.event_id or "", fingerprint)
@@ -118,7 +120,7 @@ class Decider:
                 raise
             return earlier
 
-    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> DecisionResponse:
+    async def _decide(self, body: DecideBody, now: float, fingerprint: str, seen: int) -> DecisionResponse:
         serving = self._serving()
         request = _request(body, now, serving.rulebook)
         try:
@@ -127,10 +129,10 @@ class Decider:
                 return DecisionResponse(answer(decision, decision_row(decision)).encode())
             result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
-            return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
+            return await self._degrade(request, serving, fingerprint, away, seen, dry_run=body.dry_run)
         if isinstance(result, StaleIncarnation):
             stale = StateUnavailable("the state store began anew while this was decided")
-            return await self._degrade(request, serving, fingerprint, stale, dry_run=False)
+            return await self._degrade(request, serving, fingerprint, stale, seen, dry_run=False)
         return result
 
     async def _find_response(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
@@ -150,13 +152,13 @@ class Decider:
             return False
         days = sorted({day for at in times for day in budget_days(rulebook, at)})
         try:
-            spent = (await self._store.read(self._shopper_keys.key(""), days)).spent
+            stored = await self._store.read(self._shopper_keys.key(""), days)
         except StateUnavailable:
             return False  # nothing will be sent
+        spent = rename_spending(stored.spent, rulebook.former_names)
         return any(
-            spent[channel, day] + len(times) * millionths(rulebook.dearest[channel])
-            > millionths(rulebook.budgets[channel])
-            for channel, day in days
+            cost + len(times) * millionths(rulebook.dearest[channel]) > millionths(rulebook.budgets[channel])
+            for (channel, _), cost in spent.items()
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> StoredState:
@@ -224,6 +226,7 @@ class Decider:
             send=send,
             catalogue=rulebook.version,
             budget=None if budget is None else millionths(budget),
+            former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
         )
         incarnation, deadline = self._log_writer.incarnation, self._log_writer.log.now() + RESERVED_FOR_S
         while isinstance(result := await self._store.reserve(reservation), StateChanged):
@@ -239,7 +242,12 @@ class Decider:
     ) -> DecisionResponse | StaleIncarnation | ConditionFailed:
         body = rendered.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
-        new_row = NewRow(row, decision_key(row.event_id), condition, partial(early_outcomes, row))
+        new_row = NewRow(
+            row,
+            decision_key(row.event_id),
+            condition,
+            partial(early_outcomes, row, self._serving().rulebook.former_names),  # of a rename since the draw too
+        )
         try:
             result = await self._log_writer.append(new_row)
         except Uncertain:
@@ -266,14 +274,22 @@ class Decider:
                 return
 
     async def _degrade(
-        self, request: Request, serving: ServedPolicy, fingerprint: str, away: StateUnavailable, *, dry_run: bool
+        self,
+        request: Request,
+        serving: ServedPolicy,
+        fingerprint: str,
+        away: StateUnavailable,
+        seen: int,
+        *,
+        dry_run: bool,
     ) -> DecisionResponse:
         """Hold, because nothing may be sent without the rules.
 
         Raises
         ------
         Unavailable
-            For a critical trigger: its caller must try again.
+            For a critical trigger: its caller must try again. So must the caller of a shopper who was erased after the
+            log's position ``seen``: what was asked before the erasure must not be written behind it.
         """
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
@@ -284,16 +300,19 @@ class Decider:
         rendered = degraded_answer(row)
         if dry_run:
             return DecisionResponse(rendered.encode())
-        result = await self._append(row, rendered, UNCONDITIONAL, None)
+        shoppers = (request.shopper_id, self._shopper_keys.key(request.shopper_id))
+        condition = AppendCondition(fail_if=(Query((ErasureRow.kind,), shoppers, after=seen),))
+        result = await self._append(row, rendered, condition, None)
         if not isinstance(result, DecisionResponse):
-            raise Unavailable("the log refused a decision that reserves nothing")
+            raise Unavailable("the shopper was erased while this was decided")
         return result
 
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
     """Return the channels and days whose budgets may limit a decision that is made now."""
-    days = {utc_day(now + delay) for delay in rulebook.space.delays_s}
-    return [(channel, day) for channel in rulebook.budgets for day in sorted(days)]
+    days = sorted({utc_day(now + delay) for delay in rulebook.space.delays_s})
+    names = rulebook.former_names
+    return [(name, day) for channel in rulebook.budgets for name in names.names_of_channel(channel) for day in days]
 
 
 def _count(rendered: Answer) -> None:

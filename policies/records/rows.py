@@ -130,7 +130,11 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
-    """A later fact about a decision. Shopper and channel are empty while the decision is unknown."""
+    """A later fact about a decision. Shopper and channel are empty while the decision is unknown.
+
+    ``aliases`` are the other names of the channel in the catalogue, if the channel was renamed: a withdrawal of consent
+    is about all of them.
+    """
 
     at: float
     event_id: str
@@ -140,6 +144,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     feedback_id: str | None = None
     shopper_id: str | None = None
     channel: str | None = None
+    aliases: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "outcome"
 
@@ -157,17 +162,24 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
 
 
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
-    """A change of a shopper's preferences. Absent fields (`UNSET`) and channels keep their value; null clears it."""
+    """A change of a shopper's preferences.
+
+    Absent fields (`UNSET`) and channels keep their value; null goes back to the catalogue's default. A channel or
+    category that was renamed stands under all its names. ``stated_at`` is the date of the shopper's words, None where
+    that is ``at``.
+    """
 
     at: float
     shopper_id: str
-    consent: dict[str, bool] = {}
+    consent: dict[str, bool | None] = {}
     time_zone: str | UnsetType | None = UNSET
     locale: str | UnsetType | None = UNSET
-    reachable: dict[str, bool] = {}
+    reachable: dict[str, bool | None] = {}
     muted_categories: tuple[str, ...] | UnsetType = UNSET
     max_per_week: int | UnsetType | None = UNSET
     quiet_hours: QuietHours | UnsetType | None = UNSET
+    subscribed: bool | UnsetType | None = UNSET
+    stated_at: float | None = None
 
     kind: ClassVar[str] = "preferences"
 
@@ -175,15 +187,16 @@ class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="prefe
 class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
     """A shopper was erased: earlier rows carry the pseudonym ``shopper_id`` instead of the id.
 
-    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences are put again.
+    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences grant that channel.
     ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
-    others are learned from under the pseudonym.
+    others are learned from under the pseudonym. ``stated_at`` is the date of the erasure where that is not ``at``.
     """
 
     at: float
     shopper_id: str
     key: str
     open_event_ids: tuple[str, ...] = ()
+    stated_at: float | UnsetType = UNSET
 
     kind: ClassVar[str] = "erasure"
 
@@ -210,6 +223,14 @@ class ClockRow(msgspec.Struct, frozen=True, tag="clock", tag_field="row"):
     kind: ClassVar[str] = "clock"
 
 
+class ClockCorrectionRow(msgspec.Struct, frozen=True, tag="clock_correction", tag_field="row"):
+    """The log's time was ahead of the clock: from this row on, time is counted from ``at``."""
+
+    at: float
+
+    kind: ClassVar[str] = "clock_correction"
+
+
 class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
     """The state store starts a new incarnation: reservations of earlier incarnations are void."""
 
@@ -219,7 +240,7 @@ class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
 
 
 ShopperRow = DecisionRow | ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
-Row = ShopperRow | CatalogueRow | ClockRow | FenceRow
+Row = ShopperRow | CatalogueRow | ClockRow | ClockCorrectionRow | FenceRow
 
 SHOPPER_ROWS = (DecisionRow, ActivationRow, CancellationRow, OutcomeRow, EventRow, PreferencesRow, ErasureRow)
 """The types of the rows that are about one shopper."""

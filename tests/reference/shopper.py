@@ -52,8 +52,8 @@ class QuietSpan:
 class Preferences:
     """A shopper's preferences; nothing is known about a channel that is absent."""
 
-    consent: Mapping[str, bool] = field(default_factory=dict)
-    reachable: Mapping[str, bool] = field(default_factory=dict)
+    consent: Mapping[str, bool | None] = field(default_factory=dict)
+    reachable: Mapping[str, bool | None] = field(default_factory=dict)
     muted: tuple[str, ...] = ()
     max_per_week: int | None = None
     quiet: tuple[QuietSpan, ...] = ()
