@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from policies.catalogue.checks import find_mistakes
-from policies.catalogue.mistakes import CatalogueError, drop_neutral_keys, join_mistakes, mistakes_of
+from policies.catalogue.mistakes import CatalogueError, Mistake, drop_neutral_keys, join_mistakes, mistakes_of
 from policies.catalogue.number_formats import check_currency
 from policies.catalogue.quiet_hours import SpansOfDay
 from policies.catalogue.wording import IF_NOT_NULL, IF_SAID, Form
@@ -201,6 +201,8 @@ class Catalogue(_Part):
             catalogue = cls.model_validate_json(json.dumps(supported))
         except ValidationError as error:
             mistakes += mistakes_of(error, cls)
+        except RecursionError:
+            raise CatalogueError((Mistake("", "is nested too deeply"),)) from None
         mistakes = join_mistakes(mistakes, find_mistakes(document))
         if mistakes:
             raise CatalogueError(tuple(mistakes))
