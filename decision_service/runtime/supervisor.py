@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,13 @@ from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
 from decision_service.runtime.errors import ServiceDied, StartRefused
+from decision_service.runtime.ingress.address import prove, take_address
+from decision_service.runtime.ingress.configuration import IngressPlan
+from decision_service.runtime.ingress.identity import identity_of
+from decision_service.runtime.ingress.process import Ingress
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.start import limits
+from decision_service.service_log import write_warnings
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
@@ -73,6 +79,7 @@ class Supervisor:
         with self._handle_signals():
             limits.raise_limits(self._say)
             self._data.prepare()
+            write_warnings(self._data.service_log, "supervisor")
             lock = leftovers.claim(self._data, self._say)
             try:
                 return self._run_once(lock)
@@ -80,14 +87,22 @@ class Supervisor:
                 lock.release()
 
     def _run_once(self, lock: DirectoryLock) -> int:
-        chosen = ports.choose(self._settings.host, self._settings.port)
+        address = take_address(self._settings.host, self._settings.port)
+        try:
+            return self._run_at(address, lock)
+        finally:
+            address.close()
+
+    def _run_at(self, address: socket.socket, lock: DirectoryLock) -> int:
+        chosen = ports.choose(address.getsockname()[1])
         token = secrets.token_hex(16)
         runtime = RuntimeDirectory.create(token)
         pinned = runtime.pin()
         run = self._describe_run(token, runtime, chosen)
         lock.write_record(run)
         try:
-            return self._supervise(lock, runtime, run, chosen)
+            with self._open_ingress(address, runtime, run) as ingress:
+                return self._supervise(lock, runtime, run, chosen, ingress)
         finally:
             if self._driver is not None:
                 self._driver.kill_and_wait()
@@ -105,17 +120,48 @@ class Supervisor:
             locks_supervisor=True,
         )
 
-    def _supervise(self, lock: DirectoryLock, runtime: RuntimeDirectory, run: RunRecord, chosen: ports.Ports) -> int:
-        self._data.rotate_log()
-        if haproxy.find_binary() is None:
+    @contextmanager
+    def _open_ingress(
+        self, address: socket.socket, runtime: RuntimeDirectory, run: RunRecord
+    ) -> Iterator[Ingress | None]:
+        """Answer at the public address from now on, and prove that the address leads here."""
+        program = haproxy.find_binary()
+        if program is None:
             self._say("There is no HAProxy on this platform: Ray's own proxy answers, at a tenth of the rate")
+            address.close()  # Ray's own proxy will listen there
+            yield None
+            return
+        runtime.ingress.mkdir()
+        plan = IngressPlan(
+            directory=runtime.ingress,
+            service_socket=runtime.serve_socket,
+            identity=identity_of(run.token),
+            replicas=self._settings.replicas,
+        )
+        environ = os.environ | {leftovers.TOKEN_VARIABLE: run.token}
+        with Ingress(program, address, plan, self._data.logs / "ingress.log", environ) as ingress:
+            host, port = address.getsockname()
+            prove(host, port, plan.identity)
+            yield ingress
+
+    def _supervise(
+        self,
+        lock: DirectoryLock,
+        runtime: RuntimeDirectory,
+        run: RunRecord,
+        chosen: ports.Ports,
+        ingress: Ingress | None,
+    ) -> int:
+        self._data.rotate_log()
         began = time.monotonic()
         reader, writer = os.pipe()
         config = DriverConfig(
             settings=self._settings.model_dump_json(),
             application=self._application,
+            token=run.token,
             runtime_directory=str(runtime.path),
             ports=chosen,
+            identity=identity_of(run.token),
             messages_fd=writer,
             lock_fd=lock.fd,
         )
@@ -130,6 +176,8 @@ class Supervisor:
                 self._say(message.text)
             else:
                 self._ready = True
+                if ingress is not None:
+                    ingress.open()
                 self._say(self._banner(run, time.monotonic() - began))
         return self._exit_code(self._driver.wait(), failure)
 

@@ -10,6 +10,7 @@ Keys, all with the log's prefix:
 ``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
 ``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
 ``claimed``     hash     the part of it that is reserved, by pending fact
+``uses``        hash     how often preferences and sends use a name of the catalogue (``<path> <day>``)
 ==============  =======  ==========================================================================================
 
 A reservation succeeds only if ``v`` is still the version that the decision was made on, so the rules live in one
@@ -31,7 +32,7 @@ import redis.asyncio as redis_asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from ulid import ULID
 
 from decision_service.state import scripts
@@ -50,9 +51,11 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
+from decision_service.state.redis_faults import EMPTIED, REPLICA, describe_fault
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
+from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION, version_for
 from policies.shopper.preferences import withhold
 from policies.shopper.state import HORIZON_S, Send, ShopperState
@@ -63,6 +66,7 @@ _decode_state = msgspec.msgpack.Decoder(ShopperState).decode
 _decode_send = msgspec.msgpack.Decoder(Send).decode
 
 _TIMEOUT_S = 2.0
+_TRIAL_MS = 1_000
 
 Hash = Mapping[bytes, bytes]
 _Read = tuple[ShopperKey, tuple[BudgetDay, ...]]
@@ -97,6 +101,7 @@ class RedisStateStore:
         self._pending = f"{self._prefix}claims"
         self._spent = f"{self._prefix}spent"
         self._pending_costs = f"{self._prefix}claimed"
+        self._uses = f"{self._prefix}uses"
         self._incarnation: int | None = None
         self._run_id: str | None = None
         self._reads: Coalescer[_Read, StoredState] = Coalescer(self._read_many)
@@ -150,7 +155,7 @@ class RedisStateStore:
             (stored_incarnation, position), *answers = await pipeline.execute()
         if stored_incarnation is None or int(stored_incarnation) != incarnation:
             self.distrust()
-            raise StateUnavailable("the state store was emptied or restarted")
+            raise StateUnavailable(EMPTIED)
         spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
         hashes = answers[bool(days) :]
         return [_stored_state(fields, int(position or 0), spent) for fields in hashes]
@@ -215,13 +220,16 @@ class RedisStateStore:
         return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
     async def apply(self, update: StateUpdate) -> bool:
-        keys = [self._meta, self._pending, self._spent, self._pending_costs, *map(self._key, update.shoppers)]
+        stores = [self._meta, self._pending, self._spent, self._pending_costs, self._uses]
+        keys = [*stores, *map(self._key, update.shoppers)]
         arguments: list[Any] = [
             update.before,
             update.after,
             "" if update.catalogue is None else update.catalogue,
             len(update.spent),
             *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
+            len(update.uses),
+            *(part for use, count in update.uses.items() for part in (_day_name(use), count)),
         ]
         for shopper, change in update.shoppers.items():
             state = b"" if change.state is None else _encode_state(change.state)
@@ -242,6 +250,11 @@ class RedisStateStore:
             async for key in self._client.scan_iter(match=f"{prefix}*", count=1_000):
                 yield ShopperKey(key.decode().removeprefix(prefix))
 
+    async def uses(self) -> dict[Use, int]:
+        with self._away_on_error():
+            counts = await self._command(self._client.hgetall(self._uses))
+        return {_day_of(name): int(count) for name, count in counts.items() if int(count)}
+
     async def spending(self) -> dict[BudgetDay, int]:
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=True)
@@ -257,19 +270,23 @@ class RedisStateStore:
     # -- recovery ---------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Load the scripts, and refuse a Redis that may drop states by itself.
+        """Load the scripts, and refuse a Redis that cannot be written or may drop states by itself.
 
         Raises
         ------
         StateUnavailable
-            When its ``maxmemory-policy`` evicts keys.
+            When it cannot be reached or written, is a replica, or when its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
             for script in scripts.SCRIPTS:
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
+            role = (await self._command(self._client.info("replication"))).get("role")
+            await self._command(self._client.set(f"{self._prefix}trial", "", px=_TRIAL_MS))
         if policy != "noeviction":
-            raise StateUnavailable(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
+            raise StateUnavailable(f"it may evict states: set its maxmemory-policy to noeviction, not {policy}")
+        if role == "slave":  # one that is writable loses what is written as soon as it follows its primary
+            raise StateUnavailable(REPLICA)
 
     async def is_current(self, incarnation: int) -> bool:
         with self._away_on_error():
@@ -317,10 +334,11 @@ class RedisStateStore:
 
     async def drop_budget_days(self, before: int) -> None:
         with self._away_on_error():
-            names = await self._command(self._client.hkeys(self._spent))
-            old = [name for name in names if int(name.rpartition(b" ")[2]) < before]
-            if old:
-                await self._command(self._client.hdel(self._spent, *old))
+            for hash_name in (self._spent, self._uses):
+                names = await self._command(self._client.hkeys(hash_name))
+                old = [name for name in names if 0 <= int(name.rpartition(b" ")[2]) < before]
+                if old:
+                    await self._command(self._client.hdel(hash_name, *old))
 
     async def _server_id(self) -> str:
         return cast(str, (await self._command(self._client.info("server")))["run_id"])
@@ -381,10 +399,8 @@ class RedisStateStore:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            is_lost = isinstance(error, ResponseError)  # the driver's own text appears in the service's log only
-            raise StateUnavailable(
-                "the state store was emptied or restarted" if is_lost else "it cannot be reached"
-            ) from _without_command(error)
+            # The driver's own text appears in the service's log only.
+            raise StateUnavailable(describe_fault(error)) from _without_command(error)
 
 
 def _without_command(error: Exception) -> Exception:
