@@ -158,6 +158,7 @@ class Supervisor:
         config = DriverConfig(
             settings=self._settings.model_dump_json(),
             application=self._application,
+            token=run.token,
             runtime_directory=str(runtime.path),
             ports=chosen,
             identity=identity_of(run.token),
