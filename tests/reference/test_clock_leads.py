@@ -129,7 +129,7 @@ def live(shop: LoggedShop, seed: int, steps: int) -> None:
         elif what == "prefer":
             shop.prefer(shopper_id, now, consent={"push": chance.random() < 0.7})
         elif sent and what in ("click", "bounce"):
-            shop.record_outcome(chance.choice(sent).event_id, what, now)  # type: ignore[arg-type]
+            shop.record_outcome(chance.choice(sent).event_id, what, now)
         elif sent:
             asked_before = {row.event_id for row in shop.rows if isinstance(row, ActivationRow | CancellationRow)}
             event_id = chance.choice(sent).event_id
