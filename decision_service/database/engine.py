@@ -90,14 +90,14 @@ def find_damage(engine: Engine, within_s: float) -> str | None:
         timer = threading.Timer(min(within_s, threading.TIMEOUT_MAX), lambda: driver and driver.interrupt())
         timer.start()
         try:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         except OperationalError as error:
             if "interrupted" not in str(error.orig):
                 raise
             return None
         finally:
             timer.cancel()
-    return None if found == "ok" else str(found)
+    return None if damage == "ok" else str(damage)
 
 
 def is_damage(error: Exception) -> bool:

@@ -39,13 +39,13 @@ class CommittedPosition:
 
     def advance(self, position: int) -> None:
         """Write a number, unless a higher one is there."""
-        with suppress(OSError), self._locked() as fd:
+        with suppress(OSError), self._lock() as fd:
             if position > _parse(os.pread(fd, _DIGITS, 0)):
                 os.pwrite(fd, b"%0*d" % (_DIGITS, position), 0)
 
     def reset(self, position: int) -> None:
         """Write a number, also where a higher one is there."""
-        with suppress(OSError), self._locked() as fd:
+        with suppress(OSError), self._lock() as fd:
             os.pwrite(fd, b"%0*d" % (_DIGITS, position), 0)
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class CommittedPosition:
                 self._fd = None
 
     @contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _lock(self) -> Iterator[int]:
         with self._turn:
             if self._fd is None:
                 self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)

@@ -102,6 +102,28 @@ def test_a_start_on_its_port_is_refused_before_ray_starts(service: Started, temp
     assert "Ray" not in second.output
 
 
+FOR_ANOTHER_RAY = {
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}}',
+    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
+    "RAY_RUNTIME_ENV_HOOK": "nowhere.hook",
+    "RAY_USE_TLS": "1",
+    "RAY_grpc_enable_http_proxy": "1",
+    "http_proxy": "http://127.0.0.1:9",
+}
+
+
+def test_it_starts_in_an_environment_for_another_ray_and_under_odd_paths(tmp_path: Path, temp_dir: Path) -> None:
+    odd = temp_dir / "a b%20c"
+    odd.mkdir()
+    no_locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "1"}
+    started = Started(tmp_path / "50%20 größe?", odd, environ=FOR_ANOTHER_RAY | no_locale)
+    started.await_line("is ready")
+    assert started.get("/healthz") == {"status": "alive"}
+    assert (tmp_path / "50%20 größe?" / "decisions.sqlite").exists()
+    assert started.signal_group(signal.SIGTERM) == 0
+    odd.rmdir()
+
+
 @pytest.mark.parametrize("options", [["--redis-url", "redis://:secret@127.0.0.1:1/0"], ["--seed", "8"]])
 def test_data_that_cannot_be_used_are_refused_before_ray_starts(
     temp_dir: Path, tmp_path: Path, options: list[str]
