@@ -61,7 +61,7 @@ class Traffic:
         for thread in self._threads:
             thread.join(_GIVES_UP_AFTER_S)
 
-    def wait_for_normal(self, since: float, path: str = "/v1/decide", within_s: float = 120.0) -> bool:
+    def wait_for_normal(self, since: float, path: str = "/v1/decide", within_s: float = 180.0) -> bool:
         """Wait for a normal answer to a request that began after a moment; return whether one came."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:

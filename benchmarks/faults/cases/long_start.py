@@ -27,7 +27,7 @@ def repeat(directory: Path) -> Outcome:
             service.wait_until_ready()
             back = traffic.wait_for_normal(began)
     decided = [answer.ended for answer in traffic.answers if answer.path == "/v1/decide" and answer.is_normal]
-    lost = () if back else ("no decision within two minutes",)
+    lost = () if back else ("no decision within three minutes",)
     return Outcome(find_broken(traffic.answers) + lost, min(decided, default=time.monotonic()) - began)
 
 
