@@ -97,10 +97,10 @@ async def test_an_operator_sees_each_fault_while_it_lasts_and_no_longer(service:
         names = [f"WARNING replica/{one.pid} " for one in watched.replicas]
         assert len(names) == 2
 
-        async def is_told() -> bool:
+        async def is_logged() -> bool:
             return all(name in watched.log for name in names)
 
-        assert await wait_for(is_told, _SOON_S), watched.log
+        assert await wait_for(is_logged, _SOON_S), watched.log
         redis.resume()
         assert await wait_for(lambda: are_gauges(0, 1, 0), _LATER_S)
 
@@ -131,11 +131,11 @@ async def test_an_operator_sees_each_fault_while_it_lasts_and_no_longer(service:
         for manager in [*watched.find("HAProxyManager"), *watched.find("haproxy -db")]:
             manager.kill()
 
-        async def ingress_is_told() -> bool:
+        async def is_ingress_logged() -> bool:
             files = service.data.serve_logs.glob("*.log")
             return any(" ERROR " in f" {file.read_text()}" or "WARNING" in file.read_text() for file in files)
 
-        assert await wait_for(ingress_is_told, _SOON_S)
+        assert await wait_for(is_ingress_logged, _SOON_S)
         before = watched.log
     service.kill()
     assert service.data.service_log.read_text().startswith(before)
