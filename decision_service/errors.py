@@ -47,9 +47,18 @@ class TooLarge(ServiceError):
 class Invalid(ServiceError):
     """Fields are wrong."""
 
+    applied: Sequence[str] = ()
+    """The paths of the withdrawals that were taken all the same."""
+
     def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+
+    def after(self, applied: Sequence[str]) -> Invalid:
+        """Return the error of a call of which some withdrawals were taken all the same."""
+        error = Invalid(self.detail, self.errors)
+        error.applied = tuple(applied)
+        return error
 
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:

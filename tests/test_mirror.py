@@ -24,7 +24,7 @@ TESTED_BY: dict[str, str] = {
     "decision_service.cli.serve": "tests/decision_service/runtime/test_service.py",
     "decision_service.cli.simulation_page": "tests/decision_service/cli/test_simulate.py",
     "decision_service.commands.decide": "tests/stories/test_contract.py",
-    "decision_service.commands.feedback": "tests/stories/test_contract.py",
+    "decision_service.commands.item_status": "tests/decision_service/commands/test_feedback.py",
     "decision_service.commands.shoppers": "tests/stories/test_contract.py",
     "decision_service.database": "tests/decision_service/log/test_sql.py",
     "decision_service.errors": "tests/decision_service/api/test_problems.py",

@@ -19,7 +19,8 @@ from decision_service.app import Service
 from decision_service.errors import Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
-from decision_service.schemas.requests import Body, MomentBody, ShopperId, invalid_fields, parse
+from decision_service.schemas.parsing import invalid_fields, parse
+from decision_service.schemas.requests import Body, MomentBody, ShopperId
 
 SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import read_items, store_items
+from decision_service.api.items import ItemStore, read_items
 from decision_service.api.routing import (
     ServiceOf,
     ServiceRoute,
@@ -21,9 +21,10 @@ from decision_service.api.routing import (
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
+from decision_service.schemas.parsing import parse
 from decision_service.schemas.preferences import PreferencesAnswer
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
-from decision_service.schemas.requests import PreferencesBody, ShopperEventBody, ShopperEventsBody
+from decision_service.schemas.requests import MomentBody, PreferencesBody, ShopperEventBody, ShopperEventsBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
 
@@ -44,7 +45,7 @@ router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
             {
                 "events": [
                     {"shopper_id": "s-42", "type": "product_view", "attributes": {"category": "shoes"}},
-                    {"shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
+                    {"id": "order-1001", "shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
                 ]
             },
         ),
@@ -56,9 +57,13 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
 
     The body may also be a single event without the `events` list; put `now` into it.
     """
-    body = await read_items(request, ("shopper_id", "type"))
-    now = await service.now(body)
-    return await store_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
+    items = await read_items(request, ("shopper_id", "type"))
+    now = await service.now(items.read_rest(MomentBody))
+    return await ItemStore("event", _parse_event, partial(service.shopper_events.record, now=now)).answer(items)
+
+
+def _parse_event(raw: bytes) -> tuple[ShopperEventBody, tuple[()]]:
+    return parse(ShopperEventBody, raw), ()
 
 
 @router.get(

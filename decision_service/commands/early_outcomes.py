@@ -8,18 +8,21 @@ in between.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 import msgspec
 
 from decision_service.log.base import NewRow
-from decision_service.log.condition import UNCONDITIONAL, AppendCondition
+from decision_service.log.row_times import late_row_time
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import change_of, is_withdrawal
 
 
-def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[NewRow]:
-    """Return the outcomes to log once more behind their decision: one of each type that changes consent or the send.
+def early_outcomes(decision: DecisionRow, earlier: Iterable[Row], watermark: float = -inf) -> list[NewRow]:
+    """Return the outcomes to log once more behind their decision.
+
+    One of each type that changes consent or the send, and a permanent bounce.
 
     Parameters
     ----------
@@ -27,20 +30,23 @@ def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[NewRow
         The decision that is logged now.
     earlier
         The rows of the same event id that are in the log already.
+    watermark
+        The log's watermark, the decision included.
     """
     if not decision.is_delivered:
         return []
-    outcomes = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
-    effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(decision, row) is not None}
-    return [NewRow(row, condition=_condition(row, decision)) for row in effective.values()]
+    outcomes = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
+    effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, decision)}
+    return [NewRow(row) for row in effective.values()]
 
 
-def _with_shopper(row: OutcomeRow, decision: DecisionRow) -> OutcomeRow:
-    return msgspec.structs.replace(row, at=decision.at, shopper_id=decision.shopper_id, channel=decision.channel)
+def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> OutcomeRow:
+    """Return an outcome as it is logged behind its decision: see `decision_service.log.row_times`."""
+    at = decision.at
+    if row.type in TAKING_BACK:
+        at, _ = late_row_time(at, decision.window_ends_at, watermark)
+    return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
-def _condition(row: OutcomeRow, decision: DecisionRow) -> AppendCondition:
-    """Refuse a row that would take a send back after its window has closed: see `decision_service.log.row_times`."""
-    if row.type not in TAKING_BACK or decision.window_ends_at is None:
-        return UNCONDITIONAL
-    return AppendCondition(watermark_below=decision.window_ends_at)
+def _has_effect(row: OutcomeRow, decision: DecisionRow) -> bool:
+    return is_withdrawal(row) or row.permanent or change_of(decision, row) is not None

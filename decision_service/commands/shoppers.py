@@ -1,76 +1,38 @@
-"""Shopper events and preferences."""
+"""Preferences of shoppers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from decision_service.commands.feedback import ACCEPTED, AHEAD_S, DUPLICATE, Feedback, Status, invalid
+from decision_service.commands.feedback import Feedback
 from decision_service.errors import Invalid, Unavailable
-from decision_service.log.base import DuplicateKey, NewRow
-from decision_service.log.keys import event_key
-from decision_service.projection.writer import LogWriter
+from decision_service.log.base import NewRow
 from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
-from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
+from decision_service.schemas.requests import PreferencesBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.document import Catalogue, minute_of_day
-from policies.records.rows import EventRow, PreferencesRow, QuietHours
+from policies.records.rows import PreferencesRow, QuietHours
 
 
 class Shoppers:
-    """Records shopper events and preferences.
+    """Records preferences.
 
     Parameters
     ----------
-    store, log_writer
-        The shoppers' states and the log.
+    store
+        The shoppers' states.
     feedback
         Logs rows that withdraw consent.
     shopper_keys
         The keys that states are kept under.
-    checks_future
-        Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
-    def __init__(
-        self,
-        store: StateStore,
-        log_writer: LogWriter,
-        feedback: Feedback,
-        shopper_keys: ShopperKeys,
-        *,
-        checks_future: bool,
-    ) -> None:
+    def __init__(self, store: StateStore, feedback: Feedback, shopper_keys: ShopperKeys) -> None:
         self._store = store
-        self._log_writer = log_writer
         self._shopper_keys = shopper_keys
         self._feedback = feedback
-        self._checks_future = checks_future
-
-    async def record_events(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
-        """Log shopper events; the next decision knows them. Return the status of each."""
-        refused = {number: status for number, body in enumerate(bodies) if (status := self._check(body, now))}
-        rows = {number: _row(body, now) for number, body in enumerate(bodies) if number not in refused}
-        new_rows = [
-            NewRow(row, event_key(row) if bodies[number].at is not None else None) for number, row in rows.items()
-        ]
-        results = await self._log_writer.append_all(new_rows)
-        await self._log_writer.wait_until_contained()
-        statuses = refused | {
-            number: DUPLICATE if isinstance(result, DuplicateKey) else ACCEPTED
-            for number, result in zip(rows, results, strict=True)
-        }
-        return [statuses[number] for number in range(len(bodies))]
-
-    def _check(self, body: ShopperEventBody, now: float) -> Status | None:
-        if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
-            return invalid("at", "lies more than five minutes ahead")
-        value = body.attributes.get("value", 0.0)
-        if body.type == "purchase" and (isinstance(value, bool | str) or value < 0):
-            return invalid("attributes.value", "must be a number of at least 0")
-        return None
 
     async def change_preferences(
         self, shopper_id: str, body: PreferencesBody, now: float, catalogue: Catalogue
@@ -134,10 +96,3 @@ def _check_preferences(body: PreferencesBody, catalogue: Catalogue) -> None:
             ZoneInfo(body.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise Invalid.field("time_zone", "is not a known IANA time zone") from None
-
-
-def _row(body: ShopperEventBody, now: float) -> EventRow:
-    occurred_at = now if body.at is None else body.at.timestamp()
-    return EventRow(
-        at=now, shopper_id=body.shopper_id, type=body.type, occurred_at=occurred_at, attributes=body.attributes
-    )

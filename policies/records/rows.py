@@ -140,7 +140,17 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
-    """A later fact about a decision. Shopper and channel are empty while the decision is unknown."""
+    """A later fact about a decision. Shopper and channel are empty while the decision is unknown.
+
+    Parameters
+    ----------
+    machine
+        A scanner opened or clicked, and not the shopper: the outcome is reported, and counts nowhere else.
+    permanent
+        Of a bounce: the channel does not reach the shopper any more.
+    dated
+        The caller said that it happened at ``at``; any other ``occurred_at`` is the caller's anyway.
+    """
 
     at: float
     event_id: str
@@ -150,18 +160,27 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     feedback_id: str | None = None
     shopper_id: str | None = None
     channel: str | None = None
+    machine: bool = False
+    permanent: bool = False
+    dated: bool = False
 
     kind: ClassVar[str] = "outcome"
 
+    @property
+    def has_date(self) -> bool:
+        """Whether the caller said when it happened."""
+        return self.dated or self.occurred_at != self.at
+
 
 class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="row"):
-    """Something a shopper did."""
+    """Something a shopper did. ``id`` is the caller's, unique per shopper and type."""
 
     at: float
     shopper_id: str
     type: str
     occurred_at: float
     attributes: dict[str, Scalar] = {}
+    id: str | None = None
 
     kind: ClassVar[str] = "event"
 

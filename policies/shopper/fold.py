@@ -101,7 +101,9 @@ def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
         return state
     if withdraws(row, row.channel):
         return state.without_consent(row.channel)
-    if row.type in CLICKS:
+    if row.permanent:
+        return msgspec.structs.replace(state, reachable={**state.reachable, row.channel: False})
+    if row.type in CLICKS and not row.machine:
         send = state.send_of(row.event_id)
         state = state if send is None else state.with_send(msgspec.structs.replace(send, clicked=True))
         return msgspec.structs.replace(state, clicked_at=max(row.occurred_at, state.clicked_at or row.occurred_at))
@@ -109,6 +111,8 @@ def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
 
 
 def _apply_event(state: ShopperState, row: EventRow) -> ShopperState:
+    if row.type == "refund":  # the shop did it: nothing is learned about when the shopper is active
+        return msgspec.structs.replace(state, purchases=_take_off(state.purchases, row))
     at, weight = row.occurred_at, EVENT_WEIGHTS.get(row.type, 0.0)
     return msgspec.structs.replace(
         state,
@@ -126,12 +130,21 @@ def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affini
 
 
 def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
-    value = row.attributes.get("value", 0.0)
     return Purchases(
         count=before.count + 1,
-        value=before.value + (float(value) if isinstance(value, int | float) else 0.0),
+        value=before.value + _value(row),
         last_at=max(row.occurred_at, before.last_at or row.occurred_at),
     )
+
+
+def _take_off(before: Purchases, row: EventRow) -> Purchases:
+    """Return the purchases after a refund: the count of orders stays."""
+    return msgspec.structs.replace(before, value=max(0.0, before.value - _value(row)))
+
+
+def _value(row: EventRow) -> float:
+    value = row.attributes.get("value", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _apply_preferences(state: ShopperState, row: PreferencesRow) -> ShopperState:

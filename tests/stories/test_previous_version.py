@@ -19,6 +19,7 @@ from policies.records import rows
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start
 from tests.stories import sessions
+from tests.stories.deliberate import find_mistakes, state_times
 from tests.stories.sessions import LOG, REGISTRY, TARGETS, JsonObject, Step
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
@@ -28,7 +29,7 @@ _SHOWN = 10
 
 @pytest.fixture(scope="module")
 def steps() -> list[Step]:
-    return sessions.read_lines(FIXTURE / "requests.jsonl.gz")
+    return state_times(sessions.read_lines(FIXTURE / "requests.jsonl.gz"))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,8 @@ def empty(old: Path, tmp_path: Path) -> Path:
 
 
 def assert_no_differences(**parts: list[str]) -> None:
-    """Fail with the first differences of every part."""
+    """Fail with the first differences of every part that nobody has meant."""
+    parts = {part: find_mistakes(differences) for part, differences in parts.items()}
     messages = [
         "\n  ".join([f"{len(differences)} differences in the {part}:", *(line[:500] for line in differences[:_SHOWN])])
         for part, differences in parts.items()
@@ -152,6 +154,37 @@ def logged_decisions(steps: list[Step], answers: list[JsonObject]) -> Iterator[t
         is_logged = (request["path"], answer["status"]) == ("/v1/decide", 200) and not body.get("dry_run")
         if is_logged and body["shopper_id"] not in erased_shoppers:
             yield json.dumps(body), answer["text"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/v1/feedback", "/v1/events"])
+async def test_a_retry_of_an_old_item_is_a_duplicate(
+    replica: Start, data: Path, recording: JsonObject, path: str
+) -> None:
+    steps = sessions.read_lines(FIXTURE / "requests.jsonl.gz")
+    items = list(logged_items(steps, recording["answers"], path))
+    assert len(items) > 20
+    async with replica(data_dir=data) as service:
+        before = service.rows()
+        for item in items:
+            answer = await service.post(path, {"events": [item]})
+            assert answer.json()["results"] == [{"status": "duplicate"}], item
+        assert service.rows() == before
+
+
+def logged_items(steps: list[Step], answers: list[JsonObject], path: str) -> Iterator[JsonObject]:
+    """Return the items with an id or a time that the log contains for shoppers who were never erased."""
+    requests = requests_of(steps)
+    erased_shoppers = [request["path"].rpartition("/")[2] for request in requests if request["method"] == "DELETE"]
+    for request, answer in zip(requests, answers, strict=True):
+        if request["path"] != path or answer["status"] != 202:
+            continue
+        document = request["body"]
+        items = document.get("events", [document])
+        for item, result in zip(items, json.loads(answer["text"])["results"], strict=True):
+            has_identity = "feedback_id" in item or "at" in item
+            if has_identity and result["status"] != "invalid" and item.get("shopper_id") not in erased_shoppers:
+                yield {name: value for name, value in item.items() if name != "now"}
 
 
 def test_the_old_log_folded_from_its_start_gives_the_same_models_and_the_same_checkpoint(

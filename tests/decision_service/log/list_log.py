@@ -51,9 +51,8 @@ class ListLog:
         )
         self.rows.append(row)
         self.keys.append(new.key)
-        results = [
-            self.append(follow_up) for follow_up in (new.follow_up(earlier) if new.follow_up is not None else ())
-        ]
+        follow_ups = () if new.follow_up is None else new.follow_up(earlier, watermark)
+        results = [self.append(follow_up) for follow_up in follow_ups]
         return Appended(row.position, watermark, sum(isinstance(result, Appended) for result in results))
 
     def failing(self, event_id: str | None, condition: AppendCondition) -> list[StoredRow]:

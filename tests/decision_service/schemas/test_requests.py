@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from decision_service.errors import Invalid, Malformed
-from decision_service.schemas.requests import DecideBody, MomentBody, PreferencesBody, parse, parse_item, parse_json
+from decision_service.schemas.parsing import parse, parse_item, parse_json
+from decision_service.schemas.requests import DecideBody, MomentBody, PreferencesBody
 
 SMALL: dict[str, Any] = {"shopper_id": "s-1", "triggers": [{"type": "wishlist"}]}
 
