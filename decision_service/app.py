@@ -12,6 +12,7 @@ from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
+from decision_service.commands.decide_request import RequestReader
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.shopper_events import ShopperEvents
@@ -87,7 +88,8 @@ class Service:
         self.log_writer = LogWriter(self.log, GroupCommit(self.log), self.projector)
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
-        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys)
+        requests = RequestReader(checks_future=clock.is_wall)
+        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
         self.feedback = Feedback(self.store, self.log_writer, shopper_keys, checks_future=clock.is_wall)
         self.shopper_events = ShopperEvents(self.log_writer, checks_future=clock.is_wall)
         self.shoppers = Shoppers(self.store, self.feedback, shopper_keys)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.templates import Template
 from policies.decide import Decision
@@ -54,6 +57,10 @@ Content = Annotated[
 Propensity = Annotated[
     float, Meta(description="The exact probability with which the drawn joint action (HOLD included) was drawn.")
 ]
+Ignored = Annotated[
+    list[FieldError] | UnsetType,
+    Meta(description="Attributes of the triggers that were left out because they are too long or too large."),
+]
 Eligible = Annotated[int, Meta(description="Size of the eligible set, HOLD included.")]
 
 
@@ -73,6 +80,7 @@ class SendAnswer(msgspec.Struct, frozen=True):
     eligible: Eligible
     excluded: list[ExcludedAnswer]
     attribution_ends_at: Instant
+    ignored: Ignored = UNSET
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -101,6 +109,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
     eligible: Eligible
     excluded: list[ExcludedAnswer]
     attribution_ends_at: None
+    ignored: Ignored = UNSET
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -130,7 +139,7 @@ def optional_iso(at: float | None) -> str | None:
 def answer(decision: Decision, row: DecisionRow) -> Answer:
     """Write the answer to a decision; ``row`` says whether a send leaves."""
     if not row.is_delivered or decision.action is None or decision.trigger is None:
-        return _hold(row, decision.eligibility.size, _count_excluded(decision))
+        return _hold(row, decision.eligibility.size, _count_excluded(decision), decision.request.ignored)
     return SendAnswer(
         event_id=row.event_id,
         decision="send",
@@ -145,15 +154,16 @@ def answer(decision: Decision, row: DecisionRow) -> Answer:
         eligible=decision.eligibility.size,
         excluded=_count_excluded(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
+        ignored=_ignored_fields(decision.request.ignored),
     )
 
 
-def degraded_answer(row: DecisionRow) -> Answer:
+def degraded_answer(row: DecisionRow, ignored: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """Write the answer while the shopper's state is away: nothing is sent."""
-    return _hold(row, eligible=0, excluded=[])
+    return _hold(row, eligible=0, excluded=[], ignored=ignored)
 
 
-def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> HoldAnswer:
+def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer], ignored: Mapping[str, str]) -> HoldAnswer:
     return HoldAnswer(
         event_id=row.event_id,
         decision="hold",
@@ -168,7 +178,12 @@ def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> Ho
         eligible=eligible,
         excluded=excluded,
         attribution_ends_at=None,
+        ignored=_ignored_fields(ignored),
     )
+
+
+def _ignored_fields(reasons: Mapping[str, str]) -> list[FieldError] | UnsetType:
+    return [FieldError(path, reason) for path, reason in reasons.items()] or UNSET
 
 
 def _content(decision: Decision, action: JointAction, trigger: TriggerRecord) -> dict[str, object]:

@@ -26,9 +26,9 @@ from tests.factories import NOW, request
 
 FIELDS = [
     *("event_id", "decision", "hold_reason", "action", "trigger", "send_at", "content", "propensity", "policy"),
-    *("arm", "eligible", "excluded", "attribution_ends_at"),
+    *("arm", "eligible", "excluded", "attribution_ends_at", "ignored"),
 ]
-"""As they stand in every answer that the log keeps."""
+"""As they stand in every answer that the log keeps; `ignored` only where something was."""
 
 
 @pytest.mark.parametrize("kind", [SendAnswer, HoldAnswer])
