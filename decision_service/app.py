@@ -15,8 +15,8 @@ from decision_service.commands.decide import Decider
 from decision_service.commands.decide_request import RequestReader
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
+from decision_service.commands.preferences import Preferences
 from decision_service.commands.shopper_events import ShopperEvents
-from decision_service.commands.shoppers import Shoppers
 from decision_service.errors import Invalid
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.learner import Learner
@@ -90,11 +90,11 @@ class Service:
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
         requests = RequestReader(checks_future=clock.is_wall)
         self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
-        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, checks_future=clock.is_wall)
-        self.shopper_events = ShopperEvents(self.log_writer, checks_future=clock.is_wall)
-        self.shoppers = Shoppers(self.store, self.feedback, shopper_keys)
+        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
+        self.shopper_events = ShopperEvents(self.log_writer, self._rulebook, checks_future=clock.is_wall)
+        self.preferences = Preferences(self.store, self.log_writer, self.feedback, shopper_keys, self._rulebook)
         self.activations = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
-        self.erasure = Erasure(self.store, self.log_writer, shopper_keys, self._rulebook)
+        self.erasure = Erasure(self.store, self.log_writer, shopper_keys)
         self.inspector = Inspector(self.log, self.registry)
         self.timeline = Timeline(self.log)
         self.export = Export(self.log, self.store, shopper_keys)

@@ -47,18 +47,18 @@ class TooLarge(ServiceError):
 class Invalid(ServiceError):
     """Fields are wrong."""
 
-    applied: Sequence[str] = ()
-    """The paths of the withdrawals that were taken all the same."""
+    applied: Sequence[str] | None = None
+    """The paths of what a refused call withholds all the same; None for every other call."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), applied: Sequence[str] | None = None) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+        self.applied = applied
 
-    def after(self, applied: Sequence[str]) -> Invalid:
-        """Return the error of a call of which some withdrawals were taken all the same."""
-        error = Invalid(self.detail, self.errors)
-        error.applied = tuple(applied)
-        return error
+    @classmethod
+    def fields(cls, errors: Sequence[FieldError], applied: Sequence[str] | None = None) -> Invalid:
+        """Name several wrong fields; the detail has the first five."""
+        return cls("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors, applied)
 
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:

@@ -71,4 +71,4 @@ async def _take_withdrawals(items: ItemList, service: Service, error: Invalid) -
         return await store.answer(items, error.errors)
     statuses = await store.take(list(withdrawals.values()))
     taken = (number for number, status in zip(withdrawals, statuses, strict=True) if status.error is None)
-    raise error.after([f"events.{number}" for number in taken])
+    raise Invalid.fields(error.errors, [f"events.{number}" for number in taken])

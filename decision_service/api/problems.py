@@ -40,14 +40,8 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
 def problem_of(error: errors.ServiceError) -> Problem:
     """Write the problem document of an error."""
     status = status_of(type(error))
-    applied = error.applied if isinstance(error, errors.Invalid) else ()
-    return Problem(
-        title=status.phrase,
-        status=status.value,
-        detail=error.detail,
-        errors=error.errors,
-        applied=applied or UNSET,
-    )
+    applied = error.applied if isinstance(error, errors.Invalid) and error.applied is not None else UNSET
+    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors, applied=applied)
 
 
 def problem_response(error: errors.ServiceError) -> Response:

@@ -12,9 +12,9 @@ import msgspec
 from ulid import ULID
 
 from decision_service.commands.item_status import is_ahead
-from decision_service.errors import FieldError
-from decision_service.schemas.parsing import invalid
-from decision_service.schemas.requests import DecideBody, TriggerBody, why_too_large
+from decision_service.errors import FieldError, Invalid
+from decision_service.schemas.requests import DecideBody, ExclusionBody, TriggerBody, why_too_large
+from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Exclusion, Request
 from policies.records.rows import Scalar, TriggerRecord
@@ -52,14 +52,14 @@ class RequestReader:
             *_exclusion_errors(body, rulebook),
         ]
         if errors:
-            raise invalid(errors)
+            raise Invalid.fields(errors)
         return Request(
             event_id=body.event_id or str(ULID()),
             shopper_id=body.shopper_id,
             triggers=tuple(_trigger(trigger, now, rulebook) for trigger in body.triggers),
             now=now,
             context=body.context,
-            exclude=tuple(Exclusion(part.message, part.channel, part.delay_s) for part in body.exclude),
+            exclude=tuple(_exclusion(pattern, rulebook.former_names) for pattern in body.exclude),
             deferred=body.defer_activation,
             ignored=_ignored_paths(body),
         )
@@ -154,6 +154,17 @@ def _exclusion_errors(body: DecideBody, rulebook: Rulebook) -> Iterator[FieldErr
 
 
 def _known_values(rulebook: Rulebook) -> dict[str, Collection[object]]:
-    """Return what a pattern may name, by slot."""
-    catalogue = rulebook.catalogue
-    return {"message": catalogue.messages, "channel": catalogue.channels, "delay_s": rulebook.space.delays_s}
+    """Return what a pattern may name, by slot: former names too."""
+    catalogue, names = rulebook.catalogue, rulebook.former_names
+    return {
+        "message": {*catalogue.messages, *names.messages},
+        "channel": {*catalogue.channels, *names.channels},
+        "delay_s": rulebook.space.delays_s,
+    }
+
+
+def _exclusion(pattern: ExclusionBody, names: FormerNames) -> Exclusion:
+    """Return a pattern under the names of today."""
+    message = None if pattern.message is None else names.message(pattern.message)
+    channel = None if pattern.channel is None else names.channel(pattern.channel)
+    return Exclusion(message, channel, pattern.delay_s)

@@ -12,14 +12,18 @@ from math import inf
 
 import msgspec
 
+from decision_service.commands.feedback import with_aliases
 from decision_service.log.base import NewRow
 from decision_service.log.row_times import late_row_time
+from policies.catalogue.former_names import FormerNames
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import change_of, is_withdrawal
 
 
-def early_outcomes(decision: DecisionRow, earlier: Iterable[Row], watermark: float = -inf) -> list[NewRow]:
+def early_outcomes(
+    decision: DecisionRow, names: FormerNames, earlier: Iterable[Row], watermark: float = -inf
+) -> list[NewRow]:
     """Return the outcomes to log once more behind their decision.
 
     One of each type that changes consent or the send, and a permanent bounce.
@@ -28,6 +32,8 @@ def early_outcomes(decision: DecisionRow, earlier: Iterable[Row], watermark: flo
     ----------
     decision
         The decision that is logged now.
+    names
+        The former names in the catalogue: a withdrawal is about every name of the decision's channel.
     earlier
         The rows of the same event id that are in the log already.
     watermark
@@ -35,7 +41,8 @@ def early_outcomes(decision: DecisionRow, earlier: Iterable[Row], watermark: flo
     """
     if not decision.is_delivered:
         return []
-    outcomes = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
+    rows = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
+    outcomes = (with_aliases(row, names) for row in rows)
     effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, decision)}
     return [NewRow(row) for row in effective.values()]
 

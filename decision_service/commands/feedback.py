@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 
@@ -18,8 +18,11 @@ from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
+from policies.catalogue.former_names import FormerNames
+from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow
+from policies.records.withholding import withheld_paths
 from policies.sends import is_late, is_withdrawal
 
 
@@ -34,12 +37,21 @@ class Feedback:
         Whether an outcome dated well ahead of the clock is refused (wall clock only).
     shopper_keys
         The keys that states are kept under.
+    rulebook
+        Returns the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, *, checks_future: bool
+        self,
+        store: StateStore,
+        log_writer: LogWriter,
+        shopper_keys: ShopperKeys,
+        rulebook: Callable[[], Rulebook],
+        *,
+        checks_future: bool,
     ) -> None:
         self._store = store
+        self._rulebook = rulebook
         self._log_writer = log_writer
         self._shopper_keys = shopper_keys
         self._checks_future = checks_future
@@ -64,8 +76,9 @@ class Feedback:
             for number, row in outcomes.items()
             if (status := _status_without_logging(row, earlier, decisions.get(row.event_id))) is not None
         }
+        names = self._rulebook().former_names
         rows = {
-            number: _about(decisions.get(row.event_id), row)
+            number: with_aliases(_about(decisions.get(row.event_id), row), names)
             for number, row in outcomes.items()
             if number not in statuses
         }
@@ -106,6 +119,11 @@ class Feedback:
             return invalid("at", "lies more than five minutes ahead")
         if body.type in VALUED and body.feedback_id is None and body.at is None:
             return invalid("feedback_id", f"a {body.type} needs a feedback_id or an at: a repeat would count twice")
+        currency = self._rulebook().catalogue.currency
+        if body.currency is not None and currency not in (None, body.currency):
+            return invalid(
+                "currency", f"the catalogue counts in {currency}: other sums do not add up"
+            )
         return None
 
     def _outcome(self, body: OutcomeBody, now: float) -> OutcomeRow:
@@ -140,9 +158,9 @@ class Feedback:
         watermark = await self._watermark(rows.values())
         new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
-            number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
+            number: Withdrawal.all_of(self._shopper_keys.key(row.shopper_id), row)
             for number, row in enumerate(rows.values())
-            if is_withdrawal(row) and row.shopper_id is not None and row.channel is not None
+            if is_withdrawal(row) and row.shopper_id is not None
         }
         results = await self.log_withdrawing(new_rows, withdrawals)
         return {
@@ -186,6 +204,14 @@ def _about(decision: DecisionRow | None, row: OutcomeRow) -> OutcomeRow:
         return row
     channel = decision.channel if decision.is_delivered else None
     return msgspec.structs.replace(row, shopper_id=decision.shopper_id, channel=channel)
+
+
+def with_aliases(row: OutcomeRow, names: FormerNames) -> OutcomeRow:
+    """Return an outcome with the other names that its channel has or had, if it withdraws consent or reach."""
+    if row.channel is None or not any(withheld_paths(row)):
+        return row
+    aliases = tuple(name for name in names.names_of_channel(row.channel) if name != row.channel)
+    return msgspec.structs.replace(row, aliases=aliases) if aliases else row
 
 
 def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> NewRow:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from decision_service.commands.item_status import ACCEPTED, DUPLICATE, Status, invalid, is_ahead
 from decision_service.log.base import AppendResult, DuplicateKey, NewRow
 from decision_service.log.keys import event_key, former_event_keys, same_attributes
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import ShopperEventBody
+from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import EventRow
 
 _ORDERS = ("purchase", "refund")
@@ -23,12 +24,15 @@ class ShopperEvents:
     ----------
     log_writer
         The log.
+    rulebook
+        Returns the catalogue in force.
     checks_future
         Whether an event dated well ahead of the clock is refused (wall clock only).
     """
 
-    def __init__(self, log_writer: LogWriter, *, checks_future: bool) -> None:
+    def __init__(self, log_writer: LogWriter, rulebook: Callable[[], Rulebook], *, checks_future: bool) -> None:
         self._log_writer = log_writer
+        self._rulebook = rulebook
         self._checks_future = checks_future
 
     async def record(self, bodies: Sequence[ShopperEventBody], now: float) -> list[Status]:
@@ -52,6 +56,9 @@ class ShopperEvents:
         value = body.attributes.get("value", 0.0)
         if isinstance(value, bool | str) or value < 0:
             return invalid("attributes.value", "must be a number of at least 0")
+        currency = self._rulebook().catalogue.currency
+        if currency is not None and str(body.attributes.get("currency", currency)).upper() != currency:
+            return invalid("attributes.currency", f"the catalogue counts in {currency}: other sums do not add up")
         return None
 
     async def _find_former(self, dated_rows: Iterable[EventRow]) -> set[str | None]:

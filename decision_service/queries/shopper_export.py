@@ -18,8 +18,11 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import DecisionRow
 from policies.shopper.context import shared_context
+from policies.shopper.renames import rename_state
 
 _BATCH = 200
+_TIMES_BY_NAME = ("did", "withheld")
+"""Fields of a state that hold times by name."""
 
 
 class Export:
@@ -59,9 +62,11 @@ class Export:
         head = {
             "shopper_id": shopper_id,
             "as_of": iso(now),
-            "preferences": preferences_of(state, rulebook.catalogue),
+            "preferences": preferences_of(state, rulebook),
             "state": by_field_name(state),
-            "features": shared_context(Request("", shopper_id, (), now), state, rulebook),
+            "features": shared_context(
+                Request("", shopper_id, (), now), rename_state(state, rulebook.former_names), rulebook
+            ),
         }
         first = await asyncio.to_thread(self._page, shopper_id, None)
         return self._parts(shopper_id, head, first)
@@ -111,7 +116,7 @@ def by_field_name(value: Any, name: str = "") -> Any:
     if isinstance(value, msgspec.Struct):
         return {field: by_field_name(getattr(value, field), field) for field in value.__struct_fields__}
     if isinstance(value, dict):
-        return {key: by_field_name(item, "did_at" if name == "did" else "") for key, item in value.items()}
+        return {key: by_field_name(item, "_at" if name in _TIMES_BY_NAME else "") for key, item in value.items()}
     if isinstance(value, tuple):
         return [by_field_name(item) for item in value]
     return iso(value) if name.endswith("_at") and value is not None else value

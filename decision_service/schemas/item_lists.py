@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from decision_service.errors import FieldError, Invalid
-from decision_service.schemas.parsing import BodyType, invalid, parse, parse_loosely
+from decision_service.schemas.parsing import BodyType, parse, parse_loosely
 
 MOST_ITEMS = 1_000
 
@@ -47,9 +47,9 @@ class ItemList:
         try:
             rest = parse(model, self.rest)
         except Invalid as error:
-            raise invalid([*self.errors, *error.errors]) from None
+            raise Invalid.fields([*self.errors, *error.errors]) from None
         if self.errors:
-            raise invalid(list(self.errors))
+            raise Invalid.fields(self.errors)
         return rest
 
 

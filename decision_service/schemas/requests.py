@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,10 +17,12 @@ from pydantic import (
     field_validator,
 )
 
-from decision_service.schemas.patterns import CURRENCY, LOCALE, PRINTABLE, TIME_OF_DAY
+from decision_service.schemas.parsing import PRINTABLE
 from decision_service.state.shopper_keys import ERASED, is_pseudonym
+from policies.catalogue.document import Currency
 from policies.records.outcomes import BY_MACHINES, TAKING_BACK, VALUED, OutcomeType
 from policies.records.rows import Scalar
+from policies.records.shopper_events import ShopperEventType
 
 _ABOUT_A_SHOPPER = ("/preferences", "/timeline")
 """How paths about a part of a shopper end; a shopper whose id ends so could not be exported or erased alone."""
@@ -35,7 +37,6 @@ def _check_year(time: datetime) -> datetime:
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
-TimeOfDay = Annotated[str, Field(pattern=TIME_OF_DAY)]
 Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 
 
@@ -188,7 +189,7 @@ class OutcomeBody(Body):
         Field(description="Of a conversion: the value of the order; of a refund: what is taken off it."),
     ] = None
     currency: Annotated[
-        Annotated[str, Field(pattern=CURRENCY)] | None,
+        Currency | None,
         Field(description="Of the value. Another currency than the catalogue's is `invalid`."),
     ] = None
     machine: Annotated[
@@ -206,11 +207,6 @@ class OutcomeBody(Body):
         if value and info.data.get("type", types[0]) not in types:
             raise ValueError(f"only {' or '.join(f'a {name}' for name in types)} can have it")
         return value
-
-
-ShopperEventType = Literal[
-    "page_view", "product_view", "add_to_cart", "cart_abandoned", "purchase", "refund", "session", "signup", "wishlist"
-]
 
 
 class ShopperEventBody(Body):
@@ -243,26 +239,6 @@ class OutcomesBody(ItemsBody):
 
 class ShopperEventsBody(ItemsBody):
     """Events of shoppers."""
-
-
-class QuietHoursBody(Body):
-    """Hours of the shopper's own day in which nothing may arrive; may cross midnight."""
-
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
-
-
-class PreferencesBody(Body):
-    """A change of preferences; absent fields and channels keep their value, null resets a field to the default."""
-
-    consent: dict[Name, bool] = {}
-    reachable: dict[Name, bool] = {}
-    muted_categories: Annotated[list[Name], Field(max_length=100)] | None = None
-    max_per_week: Annotated[int, Field(ge=0, le=256)] | None = None
-    quiet_hours: QuietHoursBody | None = None
-    time_zone: Annotated[str, Field(max_length=100)] | None = None
-    locale: Annotated[str, Field(pattern=LOCALE, max_length=35)] | None = None
-    now: Time | None = None
 
 
 class MomentBody(Body):

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from policies.records.outcomes import OutcomeType
+from policies.records.quiet_hours import QuietHours
 
 Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
@@ -144,6 +145,9 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
 
     Parameters
     ----------
+    aliases
+        The other names of the channel in the catalogue, if the channel was renamed: a withdrawal of consent is about
+        all of them.
     machine
         A scanner opened or clicked, and not the shopper: the outcome is reported, and counts nowhere else.
     permanent
@@ -160,6 +164,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     feedback_id: str | None = None
     shopper_id: str | None = None
     channel: str | None = None
+    aliases: tuple[str, ...] = ()
     machine: bool = False
     permanent: bool = False
     dated: bool = False
@@ -185,36 +190,25 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
     kind: ClassVar[str] = "event"
 
 
-class QuietHours(msgspec.Struct, frozen=True, array_like=True):
-    """Local hours in which nothing may arrive: minutes of the day, [start, end), across midnight if start > end."""
-
-    start: int
-    end: int
-
-    def contain(self, minute: int) -> bool:
-        """Return whether a minute of the day lies within.
-
-        >>> night = QuietHours(22 * 60, 7 * 60)
-        >>> night.contain(23 * 60), night.contain(6 * 60 + 59), night.contain(7 * 60)
-        (True, True, False)
-        """
-        if self.start <= self.end:
-            return self.start <= minute < self.end
-        return minute >= self.start or minute < self.end
-
-
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
-    """A change of a shopper's preferences. Absent fields (`UNSET`) and channels keep their value; null clears it."""
+    """A change of a shopper's preferences.
+
+    Absent fields (`UNSET`) and channels keep their value; null goes back to the catalogue's default. A channel or
+    category that was renamed stands under all its names. ``stated_at`` is the date of the shopper's words, None where
+    that is ``at``.
+    """
 
     at: float
     shopper_id: str
-    consent: dict[str, bool] = {}
+    consent: dict[str, bool | None] = {}
     time_zone: str | UnsetType | None = UNSET
     locale: str | UnsetType | None = UNSET
-    reachable: dict[str, bool] = {}
+    reachable: dict[str, bool | None] = {}
     muted_categories: tuple[str, ...] | UnsetType = UNSET
     max_per_week: int | UnsetType | None = UNSET
     quiet_hours: QuietHours | UnsetType | None = UNSET
+    subscribed: bool | UnsetType | None = UNSET
+    stated_at: float | None = None
 
     kind: ClassVar[str] = "preferences"
 
@@ -222,7 +216,7 @@ class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="prefe
 class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
     """A shopper was erased: earlier rows carry the pseudonym ``shopper_id`` instead of the id.
 
-    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences are put again.
+    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences grant that channel.
     ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
     others are learned from under the pseudonym.
     """

@@ -19,11 +19,17 @@ def no_consent(situation: Situation) -> DelayMasks:
 
 
 def consents(state: ShopperState, channel: str, default: bool) -> bool:
-    """Return whether a shopper consents to a channel; an erased shopper consents to none.
+    """Return whether a shopper consents to a channel.
 
-    ``default`` is `Catalogue.consents` of the channel: it counts where the shopper has said nothing.
+    ``default`` is `Catalogue.consents` of the channel: it counts where the shopper has said nothing, and was not
+    erased. Who is not subscribed consents to no channel.
     """
-    return not state.erased and state.consent.get(channel, default)
+    return state.subscribed is not False and consents_by_itself(state, channel, default)
+
+
+def consents_by_itself(state: ShopperState, channel: str, default: bool) -> bool:
+    """Return whether a shopper consents to a channel, leaving aside whether the shopper is subscribed at all."""
+    return state.consent.get(channel, default and not state.erased)
 
 
 def unreachable(situation: Situation) -> DelayMasks:
@@ -39,7 +45,7 @@ def muted_categories(situation: Situation) -> DelayMasks:
 def own_quiet_hours(situation: Situation) -> DelayMask:
     """Deny sends that would arrive in the shopper's own quiet hours."""
     quiet_hours = situation.state.quiet_hours
-    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.local_minutes]
+    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.minutes_of_week]
 
 
 def own_weekly_maximum(situation: Situation) -> DelayMask:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from policies.catalogue.document import Catalogue
+from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
@@ -24,12 +24,12 @@ from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.rules.verdicts import VerdictTable
-from policies.shopper.state import HORIZON_S, Send, ShopperState
+from policies.shopper.state import Send, ShopperState
 from tests.factories import decision_row
 from tests.reference.draw import joint_actions
 from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, find_broken_rules
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
-from tests.reference.shopper import Preferences, Reservation
+from tests.reference.shopper import Preferences, QuietSpan, Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -101,7 +101,7 @@ def preferences_of(state: ShopperState) -> Preferences:
         reachable=state.reachable,
         muted=state.muted_categories,
         max_per_week=state.max_per_week,
-        quiet=None if quiet is None else (quiet.start, quiet.end),
+        quiet=() if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
         time_zone=state.time_zone,
         locale=state.locale,
         erased=state.erased,
@@ -195,7 +195,7 @@ def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
     situation = world.situation(world.request.triggers[0])
     for rule in RULES.rules:
         reach_s = rule.looks_back_s(world.rulebook.catalogue)
-        assert ranks_of(rule, reach_s) == ranks_of(rule, HORIZON_S), rule.reason
+        assert ranks_of(rule, reach_s) == ranks_of(rule, LONGEST_WINDOW_S), rule.reason
 
 
 @settings(max_examples=60)
@@ -300,10 +300,12 @@ def more_rules(draw: st.DrawFn) -> dict[str, Any]:
 
 def add(document: Any, more: Any) -> Any:
     """Add rules where there are none: lists grow, other values only fill in."""
+    if isinstance(document, dict) and "from" in document:
+        return document
     if isinstance(document, dict) and isinstance(more, dict):
         return document | {key: add(document.get(key), value) for key, value in more.items()}
     if isinstance(more, list):
-        return [*(document or []), *more]
+        return [*([] if document is None else document), *more]
     return more if document is None or more is False else document
 
 
