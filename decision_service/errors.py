@@ -1,7 +1,8 @@
 """Errors that a caller sees: mistakes in the call, and parts that are away. `api.problems` has their HTTP statuses.
 
 ServiceError                 the service itself failed
-├── Malformed                the body cannot be read
+├── Malformed                the body or the path cannot be read
+├── UnsupportedMedia         the body is compressed, or is no JSON
 ├── TooLarge                 the body has more bytes than the service reads
 ├── Invalid                  fields are wrong; each is named with the reason
 ├── NotFound                 nothing has this name
@@ -38,6 +39,10 @@ class ServiceError(Exception):
 
 class Malformed(ServiceError):
     """The body cannot be read: it is not JSON, or not a JSON object."""
+
+
+class UnsupportedMedia(ServiceError):
+    """The body is compressed, or its media type is not JSON."""
 
 
 class TooLarge(ServiceError):

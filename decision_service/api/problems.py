@@ -19,6 +19,7 @@ STATUSES: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.DecisionConflict: HTTPStatus.CONFLICT,
     errors.Erased: HTTPStatus.GONE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -47,7 +48,6 @@ def problem_of(error: errors.ServiceError) -> Problem:
 def problem_response(error: errors.ServiceError) -> Response:
     """Answer with the problem document of an error."""
     problem = problem_of(error)
-    metrics.PROBLEMS.labels(str(problem.status)).inc()
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return _response(problem, headers)
 
@@ -56,17 +56,19 @@ async def framework_problem(request: Request, error: Exception) -> Response:
     """Write the framework's own errors (no such path, wrong method) as problem documents."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = str(getattr(error, "detail", "Internal Server Error"))
-    problem = Problem(title=title, status=status, detail=f"{request.method} {request.url.path}", errors=())
+    problem = Problem(title=title, status=status, detail=f"{request.method} {request.scope['path']}", errors=())
     headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return _response(problem, headers)
 
 
 def _response(problem: Problem, headers: dict[str, str]) -> Response:
+    metrics.PROBLEMS.labels(str(problem.status)).inc()
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 
 def _methods(request: Request) -> list[str]:
-    """Name the methods of a path, over all routes that share it."""
-    routes = (route for route in request.app.routes if isinstance(route, Route))
-    methods = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted(set().union(*methods))
+    """Name the methods of a path: those of all routes with the first template that matches. GET also means HEAD."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in matching if route.path == matching[0].path for method in route.methods or ()}
+    return sorted({*methods, "HEAD"} if "GET" in methods else methods)

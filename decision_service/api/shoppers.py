@@ -151,9 +151,8 @@ async def get_timeline(
     return json_response(await service.timeline.of(shopper_id, query, await service.now()))
 
 
-# Must be registered after the longer paths: this route would match them too, because an id may contain slashes.
 @router.get(
-    "/v1/shoppers/{shopper_id:path}",
+    "/v1/shoppers/{shopper_id:shopper_id}",
     name="shopper",
     **describe(
         "exportShopper",
@@ -173,7 +172,7 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
 
 
 @router.delete(
-    "/v1/shoppers/{shopper_id:path}",
+    "/v1/shoppers/{shopper_id:shopper_id}",
     name="erase",
     **describe("eraseShopper", "Erase a shopper", Answers(status=204, media_type=None), errors=(Invalid, Unavailable)),
 )

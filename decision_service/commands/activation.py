@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import activation_key, cancellation_key
-from decision_service.log.row_times import late_row_time
+from decision_service.log.row_times import RowTime, late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.queries.decision_history import DecisionHistory, add_withdrawals, read_history
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
@@ -73,9 +72,9 @@ class Activations:
             decision, stored = history.decision, await self._read(history.decision)
             reason = _unreachable(history) or refusal(decision, stored.state, self._rulebook(), now)
             permission = Permission(reason is None, reason.name if reason is not None else None)
-            at, before = await self._row_time(decision, permission, now)
+            time = await self._row_time(decision, permission, now)
             row = ActivationRow(
-                at=at,
+                at=time.at,
                 event_id=event_id,
                 shopper_id=decision.shopper_id,
                 deliver=permission.deliver,
@@ -88,7 +87,8 @@ class Activations:
                     # An activation may move its send and reserves nothing, so no decision may come in between either.
                     Query((*STATE_CHANGING_KINDS, DecisionRow.kind), shoppers, after=stored.position),
                 ),
-                watermark_below=before,
+                watermark_below=time.watermark_below,
+                watermark_from=time.watermark_from,
                 incarnation=self._log_writer.incarnation,
             )
             result = await self._log_writer.append(NewRow(row, activation_key(event_id), condition))
@@ -146,13 +146,13 @@ class Activations:
         reason = history.status(now).gate_reason
         return Permission(reason is None, reason)
 
-    async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
-        """Return the time of the gate's row, and what the log's watermark must lie below when it is written.
+    async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> RowTime:
+        """Return the time of the gate's row, and the watermarks at which it may be written.
 
         A refusal may come when a send that did not wait for the gate was learned from already.
         """
         if permission.deliver or decision.deferred:
-            return now, inf
+            return RowTime(now)
         head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 

@@ -24,7 +24,7 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
@@ -113,8 +113,9 @@ class Decider:
             When the log cannot be written, or a critical trigger finds the state store away.
         """
         body_hash = "" if body.dry_run else fingerprint(body)
+        seen = self._log_writer.head
         try:
-            return await self._decide(body, now, body_hash)
+            return await self._decide(body, now, body_hash, seen)
         except (Invalid, Unavailable):
             # A repeat gets the first answer again, whatever has changed since.
             earlier = await self._find_response(body.event_id or "", body_hash)
@@ -122,7 +123,7 @@ class Decider:
                 raise
             return earlier
 
-    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> DecisionResponse:
+    async def _decide(self, body: DecideBody, now: float, fingerprint: str, seen: int) -> DecisionResponse:
         serving = self._serving()
         request = self._requests.read(body, now, serving.rulebook)
         try:
@@ -131,10 +132,10 @@ class Decider:
                 return DecisionResponse(answer(decision, decision_row(decision)).encode())
             result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
-            return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
+            return await self._degrade(request, serving, fingerprint, away, seen, dry_run=body.dry_run)
         if isinstance(result, StaleIncarnation):
             stale = StateUnavailable("the state store began anew while this was decided")
-            return await self._degrade(request, serving, fingerprint, stale, dry_run=False)
+            return await self._degrade(request, serving, fingerprint, stale, seen, dry_run=False)
         return result
 
     async def _find_response(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
@@ -276,14 +277,22 @@ class Decider:
                 return
 
     async def _degrade(
-        self, request: Request, serving: ServedPolicy, fingerprint: str, away: StateUnavailable, *, dry_run: bool
+        self,
+        request: Request,
+        serving: ServedPolicy,
+        fingerprint: str,
+        away: StateUnavailable,
+        seen: int,
+        *,
+        dry_run: bool,
     ) -> DecisionResponse:
         """Hold, because nothing may be sent without the rules.
 
         Raises
         ------
         Unavailable
-            For a critical trigger: its caller must try again.
+            For a critical trigger: its caller must try again. So must the caller of a shopper who was erased after the
+            log's position ``seen``: what was asked before the erasure must not be written behind it.
         """
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
@@ -294,9 +303,11 @@ class Decider:
         rendered = degraded_answer(row, request.ignored)
         if dry_run:
             return DecisionResponse(rendered.encode())
-        result = await self._append(row, rendered, UNCONDITIONAL, None)
+        shoppers = (request.shopper_id, self._shopper_keys.key(request.shopper_id))
+        condition = AppendCondition(fail_if=(Query((ErasureRow.kind,), shoppers, after=seen),))
+        result = await self._append(row, rendered, condition, None)
         if not isinstance(result, DecisionResponse):
-            raise Unavailable("the log refused a decision that reserves nothing")
+            raise Unavailable("the shopper was erased while this was decided")
         return result
 
 

@@ -51,7 +51,7 @@ def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> Outcome
     """Return an outcome as it is logged behind its decision: see `decision_service.log.row_times`."""
     at = decision.at
     if row.type in TAKING_BACK:
-        at, _ = late_row_time(at, decision.window_ends_at, watermark)
+        at = late_row_time(at, decision.window_ends_at, watermark).at
     return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=decision.channel)
 
 

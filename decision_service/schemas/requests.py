@@ -24,7 +24,7 @@ from policies.records.outcomes import BY_MACHINES, TAKING_BACK, VALUED, OutcomeT
 from policies.records.rows import Scalar
 from policies.records.shopper_events import ShopperEventType
 
-_ABOUT_A_SHOPPER = ("/preferences", "/timeline")
+ABOUT_A_SHOPPER = ("/preferences", "/timeline")
 """How paths about a part of a shopper end; a shopper whose id ends so could not be exported or erased alone."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -43,8 +43,8 @@ Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 def _check_shopper_id(shopper_id: str) -> str:
     if is_pseudonym(shopper_id):
         raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
-    if shopper_id.endswith(_ABOUT_A_SHOPPER):
-        raise ValueError(f"must not end with {' or '.join(_ABOUT_A_SHOPPER)}: in a path, those name parts of a shopper")
+    if shopper_id.endswith(ABOUT_A_SHOPPER):
+        raise ValueError(f"must not end with {' or '.join(ABOUT_A_SHOPPER)}: in a path, those name parts of a shopper")
     return shopper_id
 
 
@@ -117,7 +117,7 @@ TriggerAttributes = Annotated[
 class Body(BaseModel):
     """The base of all bodies: strict types, no unknown field."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class TriggerBody(Body):

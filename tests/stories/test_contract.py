@@ -507,8 +507,10 @@ async def test_a_wrong_method_is_answered_with_every_right_one(replica: Start) -
     async with replica() as service:
         for path, allowed in [
             ("/v1/decide", "POST"),
-            ("/v1/catalog", "GET, PUT"),
-            ("/v1/shoppers/s-1", "DELETE, GET"),
+            ("/v1/catalog", "GET, HEAD, PUT"),
+            ("/v1/shoppers/s-1", "DELETE, GET, HEAD"),
+            ("/v1/shoppers/s-1/preferences", "GET, HEAD, PUT"),
+            ("/v1/decisions/e-1/activate", "POST"),
         ]:
             answer = await service.client.patch(path)
             assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)

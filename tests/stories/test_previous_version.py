@@ -39,6 +39,7 @@ DELIBERATE = {
     _ITEMS + r"\.results\.\d+\.message: was \"should be '": "refund is one more type of outcomes and of events",
     _ITEMS + r"\.(detail|errors\.0\.message): was '(events: )?List should have": "a list says how many items it has",
     _ITEMS + r"\.detail: was 'the body is not JSON: JSON is malformed": "another reader says where JSON ends",
+    r"/v1/report\S* \.time_zone: was 'absent', is 'UTC'$": "a report names the zone of its hours and days",
     r"/v1/report\S* \.(total|rows\.\d+)\.(refunds|refunded|machine_opens|machine_clicks): was 'absent', is 0": (
         "new figures"
     ),
