@@ -38,7 +38,7 @@ class ServiceError(Exception):
 
 
 class Malformed(ServiceError):
-    """The body cannot be read: it is not JSON, or not a JSON object."""
+    """The body or the path cannot be read: it is not JSON, not a JSON object, or not UTF-8."""
 
 
 class UnsupportedMedia(ServiceError):

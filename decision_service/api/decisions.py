@@ -21,7 +21,7 @@ from decision_service.api.routing import (
 )
 from decision_service.commands.batch import Item, decide_batch
 from decision_service.commands.decide import DecisionResponse
-from decision_service.errors import DecisionConflict, Erased, Invalid, NotFound, ServiceError, Unavailable
+from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.item_lists import split_list
 from decision_service.schemas.parsing import parse
@@ -145,7 +145,7 @@ async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> R
 @router.get(
     "/v1/decisions/{event_id:path}",
     name="decision",
-    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(NotFound, Unavailable)),
+    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(Malformed, NotFound, Unavailable)),
 )
 async def explain(event_id: EventPath, service: ServiceOf) -> Response:
     """Return all that the log knows about a decision.

@@ -19,7 +19,7 @@ from decision_service.api.routing import (
     read,
     refuse_repeated_query_parameters,
 )
-from decision_service.errors import Invalid, Unavailable
+from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
 from decision_service.schemas.parsing import parse
@@ -75,7 +75,7 @@ def _parse_event(raw: bytes) -> tuple[ShopperEventBody, tuple[()]]:
         "getPreferences",
         "Return the preferences of a shopper",
         Answers(PreferencesAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
@@ -137,7 +137,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
         "getTimeline",
         "Return every decision about a shopper with its reason, the latest first",
         Answers(TimelineAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def get_timeline(
@@ -158,7 +158,7 @@ async def get_timeline(
         "exportShopper",
         "Export all that is stored about a shopper",
         Answers(ShopperAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
@@ -174,7 +174,12 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
 @router.delete(
     "/v1/shoppers/{shopper_id:shopper_id}",
     name="erase",
-    **describe("eraseShopper", "Erase a shopper", Answers(status=204, media_type=None), errors=(Invalid, Unavailable)),
+    **describe(
+        "eraseShopper",
+        "Erase a shopper",
+        Answers(status=204, media_type=None),
+        errors=(Malformed, Invalid, Unavailable),
+    ),
 )
 async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
     """The state is deleted at once; the rows of the log get a pseudonym and lose attributes and content.
