@@ -84,12 +84,13 @@ async def test_no_value_of_any_parameter_breaks_the_service(replica: Start, sequ
             assert answer.status_code < 500, (call, answer.text)
 
 
-@pytest.mark.parametrize("before", [2**63 - 1, 2**63, -(2**63) - 1, 10**30, 10**5_000])
-async def test_a_log_position_beyond_the_database_is_refused(replica: Start, before: int) -> None:
+async def test_a_log_position_beyond_the_database_is_refused(replica: Start) -> None:
     async with replica(small_document()) as service:
-        text = "1" + "0" * 5_000 if before > 10**400 else str(before)
-        answer = await service.client.get(f"/v1/shoppers/s-1/timeline?before={text}")
-        assert answer.status_code == (200 if before == 2**63 - 1 else 422), answer.text
+        largest = await service.client.get(f"/v1/shoppers/s-1/timeline?before={2**63 - 1}")
+        assert largest.status_code == 200
+        for text in (str(2**63), str(-(2**63) - 1), str(10**30), "1" + "0" * 5_000):
+            answer = await service.client.get(f"/v1/shoppers/s-1/timeline?before={text}")
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "before")
 
 
 @pytest.mark.parametrize("delay_s", [2**63, 2**64, 10**30])
