@@ -4,6 +4,7 @@ ServiceError                 the service itself failed
 ├── Malformed                the body or the path cannot be read
 ├── UnsupportedMedia         the body is compressed, or is no JSON
 ├── TooLarge                 the body has more bytes than the service reads
+├── Incomplete               the body did not arrive completely in time
 ├── Invalid                  fields are wrong; each is named with the reason
 ├── NotFound                 nothing has this name
 ├── DecisionConflict         the call contradicts what happened to the decision
@@ -47,6 +48,10 @@ class UnsupportedMedia(ServiceError):
 
 class TooLarge(ServiceError):
     """The body has more bytes than the service reads."""
+
+
+class Incomplete(ServiceError):
+    """The body did not arrive completely in time."""
 
 
 class Invalid(ServiceError):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policies.records.rows import PreferencesRow, Row
+from policies.records.rows import ErasureRow, PreferencesRow, Row
 from policies.sends import is_withdrawal
 
 
@@ -47,7 +47,7 @@ def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> 
 def at_watermark(row: Row, watermark: float) -> Row:
     """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
 
-    Preferences keep the date of the shopper's words.
+    Preferences and erasures keep the date of the shopper's words.
 
     >>> rows = [PreferencesRow(at=5.0, shopper_id="s-1", consent={"push": consent}) for consent in (False, True)]
     >>> [(row.at, row.stated_at) for row in (at_watermark(row, 7.0) for row in rows)]
@@ -55,6 +55,6 @@ def at_watermark(row: Row, watermark: float) -> Row:
     """
     if row.at == watermark or not is_withdrawal(row):
         return row
-    if isinstance(row, PreferencesRow) and row.stated_at is None:
+    if isinstance(row, PreferencesRow | ErasureRow) and not isinstance(row.stated_at, float):
         return msgspec.structs.replace(row, at=watermark, stated_at=row.at)
     return msgspec.structs.replace(row, at=watermark)

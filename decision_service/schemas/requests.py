@@ -19,7 +19,7 @@ from pydantic import (
 
 from decision_service.schemas.parsing import PRINTABLE
 from decision_service.state.shopper_keys import ERASED, is_pseudonym
-from policies.catalogue.document import Currency
+from policies.catalogue.wording import Form
 from policies.records.outcomes import BY_MACHINES, TAKING_BACK, VALUED, OutcomeType
 from policies.records.rows import Scalar
 from policies.records.shopper_events import ShopperEventType
@@ -37,6 +37,7 @@ def _check_year(time: datetime) -> datetime:
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
+Currency = Annotated[str, Form("[A-Z]{3}", "must be a currency of ISO 4217 in three capital letters, such as EUR")]
 Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 
 

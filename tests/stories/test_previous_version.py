@@ -27,6 +27,8 @@ _ALL_MISTAKES = "mistakes of meaning are named beside those of structure, and th
 _SPANS = "a span has days, and others may follow"
 _ITEMS = r"^\d+: POST /v1/(feedback|events) "
 DELIBERATE = {
+    r"\.locale: was 'absent', is ": "the answer names the locale of the template",
+    r"\.content\.data\.event_id: was 'absent', is '": "the content's data names the decision",
     r"PUT /v1/catalog \.detail: was 'the catalogue has 1 mistakes; .*is 'the catalogue has 2 mistakes; ": _ALL_MISTAKES,
     r"PUT /v1/catalog \.errors: was \[{'field': 'colour', .*is \[{'field': 'colour', .*season_picks": _ALL_MISTAKES,
     r"\.quiet_hours: was \[(\d+), (\d+)\], is \[\1, \2, \[\], \[\]\]$": _SPANS,
