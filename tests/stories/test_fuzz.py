@@ -50,12 +50,12 @@ def calls(draw: st.DrawFn) -> Call:
         elif draw(st.booleans()):
             query[name] = str(draw(st.sampled_from(VALUES[-len(INTEGERS) - len(TEXTS) - len(TIMES) :])))
     body = operation.request_example
-    content = None if body is None else json.dumps(draw(changed(body))).encode()
+    content = None if body is None else json.dumps(draw(change_values(body))).encode()
     return Call(operation, path, {name: value.replace("\ud83d", "?") for name, value in query.items()}, content)
 
 
 @st.composite
-def changed(draw: st.DrawFn, document: Any) -> Any:
+def change_values(draw: st.DrawFn, document: Any) -> Any:
     """Return a document in which some values are others, or a field is missing or unknown."""
     document = copy.deepcopy(document)
     for _ in range(draw(st.integers(0, 3))):

@@ -143,3 +143,12 @@ async def test_half_a_character_is_named_by_its_field_and_fails_alone(replica: S
         batch = await service.client.post("/v1/decide/batch", content=dumps({"decisions": [decide_body(), broken]}))
         first, second = batch.json()["results"]
         assert (first["event_id"], second["error"]["status"]) == ("e-1", 422)
+
+
+async def test_a_pattern_may_use_a_former_name(replica: Start) -> None:
+    document = small_document()
+    document["channels"]["push"]["formerly"] = ["app"]
+    async with replica(document) as service:
+        answer = await service.decide(exclude=[{"channel": "app"}])
+        excluded = {part["channel"] for part in answer["excluded"] if part["reason"] == "excluded_by_caller"}
+        assert excluded == {"push"}

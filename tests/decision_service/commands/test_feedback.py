@@ -305,3 +305,17 @@ async def test_a_field_of_another_type_is_refused(replica: Start, kind: str) -> 
             value: Any = 5 if name == "value" else True
             (status,) = await statuses(service, outcome(kind, f"f-{name}", **{name: value}))
             assert (status == "accepted") is allowed, name
+
+
+async def test_sums_of_another_currency_are_refused(replica: Start) -> None:
+    async with replica(small_document(currency="EUR")) as service:
+        await service.decide()
+        items = [outcome("conversion", f"o-{code}", value=5, currency=code) for code in ("EUR", "USD", "euro")]
+        assert await statuses(service, *items) == ["accepted", "invalid", "invalid"]
+        orders = [
+            {"id": f"o-{code}", "shopper_id": "s-1", "type": "purchase", "attributes": {"value": 5, "currency": code}}
+            for code in ("EUR", "eur", "USD")
+        ]
+        answer = await service.post("/v1/events", {"events": orders})
+        assert [result["status"] for result in answer.json()["results"]] == ["accepted", "accepted", "invalid"]
+        assert answer.json()["results"][2]["field"] == "attributes.currency"
