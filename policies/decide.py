@@ -19,6 +19,7 @@ from policies.records.request import Request
 from policies.records.rows import Scalar
 from policies.rules.arbitration import Eligibility, arbitrate
 from policies.rules.budget import NOTHING_SPENT, Spent
+from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
 from policies.shopper.context import shared_context, trigger_context
@@ -66,16 +67,19 @@ class Decision:
         if self.action is None or self.trigger is None:
             return None
         catalogue, send_at = self.rulebook.catalogue, self.request.now + self.action.delay_s
+        trigger = self.request.triggers[self.trigger]
         return Send(
             event_id=self.request.event_id,
             send_at=send_at,
             message=self.action.message,
             channel=self.action.channel,
             category=catalogue.messages[self.action.message].category,
-            critical=self.request.triggers[self.trigger].critical,
+            critical=trigger.critical,
             cost=self.rulebook.cost(self.action),
             deferred=self.request.deferred,
             window_ends_at=send_at + catalogue.channels[self.action.channel].attribution_window_s,
+            occurred_at=trigger.time(self.request.now) if trigger.ends_on else None,
+            ends_on=trigger.ends_on,
         )
 
 
@@ -140,6 +144,16 @@ def still_allowed(decision: Decision, state: ShopperState) -> bool:
     situation = RULES.situation_of(decision.request, trigger, state, decision.rulebook, surroundings)
     verdicts = RULES.judge(situation)
     return bool(verdicts[decision.drawn] == Reason.eligible)
+
+
+def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) -> float | None:
+    """Return the earliest time at which the request of a decision would have an eligible send, None without one.
+
+    ``state`` and ``spent`` are what is known now; nothing else happens until then.
+    """
+    names = decision.rulebook.former_names
+    surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
+    return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
 
 
 def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:

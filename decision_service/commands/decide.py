@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
+from decision_service.log.condition import AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
@@ -40,13 +40,15 @@ from decision_service.state.base import (
 )
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.decide import Decision, decide, is_held_out, still_allowed
-from policies.decision_row import decision_row, degraded_row
+from policies.decide import Decision, decide, is_held_out, next_possible_send, still_allowed
+from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, degraded_row
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, ErasureRow
 from policies.rules.budget import BudgetDay, utc_day
+from policies.rules.rules import RULES
 from policies.shopper.context import shared_context
 from policies.shopper.renames import rename_spending
+from policies.shopper.retention import LONGEST_LEAD_S
 from policies.shopper.state import NEW_SHOPPER
 
 
@@ -128,8 +130,8 @@ class Decider:
         request = self._requests.read(body, now, serving.rulebook)
         try:
             if body.dry_run:
-                decision, _ = await self._draw(request, serving)
-                return DecisionResponse(answer(decision, decision_row(decision)).encode())
+                decision, stored = await self._draw(request, serving)
+                return DecisionResponse((await self._answer(decision, decision_row(decision), stored)).encode())
             result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
             return await self._degrade(request, serving, fingerprint, away, seen, dry_run=body.dry_run)
@@ -165,6 +167,7 @@ class Decider:
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> StoredState:
+        check_reach(self._store, rulebook)
         return await self._store.read(self._shopper_keys.key(request.shopper_id), budget_days(rulebook, request.now))
 
     async def _draw(self, request: Request, serving: ServedPolicy) -> tuple[Decision, StoredState]:
@@ -195,17 +198,19 @@ class Decider:
         shopper_id = decision.request.shopper_id
         shoppers = (shopper_id, self._shopper_keys.key(shopper_id))
         erased = Query((ErasureRow.kind,), shoppers, after=stored.position)
+        kinds = kinds_that_change(ends=decision.send is not None and bool(decision.send.ends_on))
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
-            rendered = answer(decision, row)  # before reserving: if rendering fails, nothing has been reserved
+            # Before reserving: if rendering fails, nothing has been reserved.
+            rendered = await self._answer(decision, row, stored)
             held = await self._reserve(decision, stored) if allowed else None
             if allowed and held is None:
                 allowed = False
                 continue
             condition = AppendCondition(fail_if=(erased,))
             if held is not None:
-                changed = Query(STATE_CHANGING_KINDS, shoppers, after=stored.position)
+                changed = Query(kinds, shoppers, after=stored.position)
                 condition = AppendCondition((erased, changed), deadline=held.deadline, incarnation=held.incarnation)
             result = await self._append(row, rendered, condition, held)
             if not isinstance(result, ConditionFailed):
@@ -215,6 +220,15 @@ class Decider:
                 return result
             stored = await self._read(decision.request, decision.rulebook)
             allowed = allowed and still_allowed(decision, stored.state)
+
+    async def _answer(self, decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:
+        """Write the answer; a hold that may end by itself says when."""
+        if row.hold_reason not in (NO_ELIGIBLE_ACTION, LOST_RACE):
+            return answer(decision, row)
+        if row.hold_reason == LOST_RACE or decision.rulebook.budgets:
+            key, days = self._shopper_keys.key(row.shopper_id), budget_days_ahead(decision)
+            stored = await self._store.read(key, days)
+        return answer(decision, row, next_possible_send(decision, stored.state, stored.spent))
 
     async def _reserve(self, decision: Decision, stored: StoredState) -> _HeldReservation | None:
         """Reserve the drawn send; None if a rule forbids it by now."""
@@ -311,10 +325,28 @@ class Decider:
         return result
 
 
+def check_reach(store: StateStore, rulebook: Rulebook) -> None:
+    """Raise `StateUnavailable` while the states do not keep sends as long as the rules of a catalogue look back."""
+    if RULES.reach_s(rulebook) > store.horizon_s:
+        raise StateUnavailable("the states are being folded again for a catalogue that looks further back")
+
+
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
     """Return the channels and days whose budgets may limit a decision that is made now."""
-    days = sorted({utc_day(now + delay) for delay in rulebook.space.delays_s})
-    names = rulebook.former_names
+    return _of_every_budget(rulebook, {utc_day(now + delay) for delay in rulebook.space.delays_s})
+
+
+def budget_days_ahead(decision: Decision) -> list[BudgetDay]:
+    """Return the channels and days whose budgets may limit the same request later, before its triggers expire."""
+    now, rulebook = decision.request.now, decision.rulebook
+    expires_at = max(trigger.expires_at for trigger in decision.request.triggers)
+    last = utc_day(min(expires_at, now + LONGEST_LEAD_S))
+    return _of_every_budget(rulebook, range(utc_day(now), last + 1))
+
+
+def _of_every_budget(rulebook: Rulebook, days: Iterable[int]) -> list[BudgetDay]:
+    """Return days with the names, old ones too, of every channel that has a budget."""
+    names, days = rulebook.former_names, sorted(days)
     return [(name, day) for channel in rulebook.budgets for name in names.names_of_channel(channel) for day in days]
 
 

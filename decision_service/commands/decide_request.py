@@ -115,6 +115,7 @@ def _trigger(trigger: TriggerBody, now: float, rulebook: Rulebook) -> TriggerRec
         expires_at=began_at + known.expires_s if trigger.expires_at is None else trigger.expires_at.timestamp(),
         attributes=_kept_attributes(trigger.attributes),
         occurred_at=occurred_at,
+        ends_on=known.ends_on,
     )
 
 

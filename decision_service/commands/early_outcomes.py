@@ -18,7 +18,7 @@ from decision_service.log.row_times import late_row_time
 from policies.catalogue.former_names import FormerNames
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
-from policies.sends import change_of, is_withdrawal
+from policies.sends import DecidedSend, change_of, is_withdrawal
 
 
 def early_outcomes(
@@ -41,9 +41,10 @@ def early_outcomes(
     """
     if not decision.is_delivered:
         return []
+    send = DecidedSend.of(decision)
     rows = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
     outcomes = (with_aliases(row, names) for row in rows)
-    effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, decision)}
+    effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, send)}
     return [NewRow(row) for row in effective.values()]
 
 
@@ -55,5 +56,5 @@ def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> Outcome
     return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
-def _has_effect(row: OutcomeRow, decision: DecisionRow) -> bool:
-    return is_withdrawal(row) or row.permanent or change_of(decision, row) is not None
+def _has_effect(row: OutcomeRow, send: DecidedSend) -> bool:
+    return is_withdrawal(row) or row.permanent or change_of(send, row) is not None

@@ -138,7 +138,7 @@ class Feedback:
             feedback_id=body.feedback_id,
             machine=body.machine,
             permanent=body.permanent,
-            dated=body.type in VALUED and body.at is not None and occurred_at == now,
+            dated=body.at is not None if body.type in VALUED else None,
         )
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:

@@ -35,6 +35,8 @@ class OutcomeMeaning:
         channel no longer reaches the shopper.
     may_be_machine
         A scanner may have caused the outcome, and not the shopper.
+    counts_as
+        The type of shopper event that the outcome counts as, where such events end a trigger.
     """
 
     pays: str | None = None
@@ -46,13 +48,14 @@ class OutcomeMeaning:
     withdraws_consent: bool = False
     takes_send_back: bool = False
     may_be_machine: bool = False
+    counts_as: str | None = None
 
 
 OUTCOME_TYPES: dict[str, OutcomeMeaning] = {
     "delivered": OutcomeMeaning(is_arrival=True),
     "open": OutcomeMeaning(pays="open", may_be_machine=True),
     "click": OutcomeMeaning(pays="click", is_click=True, may_be_machine=True),
-    "conversion": OutcomeMeaning(pays="margin", has_value=True),
+    "conversion": OutcomeMeaning(pays="margin", has_value=True, counts_as="purchase"),
     "refund": OutcomeMeaning(has_value=True, takes_off="conversion"),
     "ignore": OutcomeMeaning(),
     "opt_out": OutcomeMeaning(withdraws_consent=True),

@@ -57,6 +57,10 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         category = self.attributes.get("category")
         return (category if isinstance(category, str) else self.category) or None
 
+    def time(self, decided_at: float) -> float:
+        """Return when it happened."""
+        return decided_at if self.occurred_at is None else self.occurred_at
+
 
 class PolicyRecord(msgspec.Struct, frozen=True):
     """The policy that answered: its name, model version and mode."""
@@ -117,15 +121,30 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
         """Whether the drawn send answers a critical trigger."""
         return self.drawn_trigger is not None and self.triggers[self.drawn_trigger].critical
 
+    @property
+    def ends_on(self) -> tuple[str, ...]:
+        """The types of shopper events that end the trigger of the drawn send."""
+        return () if self.drawn_trigger is None else self.triggers[self.drawn_trigger].ends_on
+
+    @property
+    def occurred_at(self) -> float | None:
+        """When the trigger of the drawn send occurred; None where nothing ends it."""
+        return self.triggers[self.drawn_trigger or 0].time(self.at) if self.ends_on else None
+
 
 class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):
-    """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason."""
+    """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason.
+
+    ``left_at`` is when the send left. Rows of earlier versions lack it: their sends leave at the send time, or at the
+    row's time where the send time has passed.
+    """
 
     at: float
     event_id: str
     shopper_id: str
     deliver: bool
     reason: str | None = None
+    left_at: float | None = None
 
     kind: ClassVar[str] = "activation"
 
@@ -153,7 +172,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     permanent
         Of a bounce: the channel does not reach the shopper any more.
     dated
-        The caller said that it happened at ``at``; any other ``occurred_at`` is the caller's anyway.
+        Of a sum of money: whether the caller said when it happened; None in rows of earlier versions.
     """
 
     at: float
@@ -167,14 +186,14 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     aliases: tuple[str, ...] = ()
     machine: bool = False
     permanent: bool = False
-    dated: bool = False
+    dated: bool | None = None
 
     kind: ClassVar[str] = "outcome"
 
     @property
     def has_date(self) -> bool:
         """Whether the caller said when it happened."""
-        return self.dated or self.occurred_at != self.at
+        return self.occurred_at != self.at if self.dated is None else self.dated
 
 
 class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="row"):

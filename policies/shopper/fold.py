@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import msgspec
 
+from policies.records.endings import event_type, may_end_triggers
 from policies.records.outcomes import CLICKS
 from policies.records.rows import (
     ActivationRow,
@@ -19,20 +22,46 @@ from policies.records.withholding import date_of_words, withheld_paths
 from policies.sends import change_of
 from policies.shopper.preferences import apply_preferences, erase, withhold
 from policies.shopper.retention import keep_relevant
-from policies.shopper.state import Purchases, Send, ShopperState
+from policies.shopper.state import HORIZON_S, Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, add_affinity, count_responses
+
+_DAY_S = 86_400.0
 
 FOLD_VERSION = 2
 """The version of this fold: raise it when the same rows fold to another state. A store of states that were folded by
 another version is rebuilt from the log."""
+
+_VERSIONS = 1_000
+"""Versions are smaller than this."""
+
+
+def version_for(horizon_s: float) -> int:
+    """Return the number that names this fold with a horizon: states with another horizon are other states.
+
+    >>> version_for(HORIZON_S) == FOLD_VERSION, horizon_of(version_for(400 * 86_400.0)) / 86_400
+    (True, 400.0)
+    """
+    days = ceil(horizon_s / _DAY_S)
+    return FOLD_VERSION if horizon_s <= HORIZON_S else days * _VERSIONS + FOLD_VERSION
+
+
+def horizon_of(version: int | None) -> float:
+    """Return the horizon of the states that this fold made under a number, 0 where another fold made them."""
+    days, fold_version = divmod(version or 0, _VERSIONS)
+    if fold_version != FOLD_VERSION:
+        return 0.0
+    return max(HORIZON_S, days * _DAY_S)
+
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
 """How much each type of event adds to the affinity for the product and for the category that the event names (chosen by
 hand)."""
 
 
-def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
+def fold(state: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S) -> ShopperState:
     """Return the state after one more row about the shopper; sends that no rule needs any more are dropped.
+
+    ``horizon_s`` is how far back the rules may look: see `policies.shopper.retention`.
 
     >>> from policies.shopper.state import NEW_SHOPPER
     >>> purchase = EventRow(
@@ -50,7 +79,7 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     if after is state and isinstance(row, DecisionRow):
         return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
-    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at)
+    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at, horizon_s)
 
 
 def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
@@ -60,7 +89,7 @@ def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperStat
             send = send_from_decision(row)
             return state if send is None else state.with_send(send)
         case EventRow():
-            return _apply_event(state, row)
+            return _apply_event(_change_sends(state, row), row)
         case OutcomeRow():
             return _apply_outcome(_change_sends(state, row), row)
         case PreferencesRow():
@@ -85,6 +114,8 @@ def send_from_decision(row: DecisionRow) -> Send | None:
         cost=row.cost,
         deferred=row.deferred,
         window_ends_at=row.window_ends_at,
+        occurred_at=row.occurred_at,
+        ends_on=row.ends_on,
     )
 
 
@@ -94,14 +125,16 @@ def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
         change = change_of(send, row)
         if change is None:
             continue
-        if change.status.holds_place:  # the only change that keeps the place is an activation
-            state = state.with_send(send.activate(row.at))
-        else:
-            state = state.without_send(send.event_id)
+        # The only change that keeps the place is an activation.
+        keeps = change.status.holds_place
+        state = state.with_send(send.activate(row)) if keeps else state.without_send(send.event_id)
     return state
 
 
 def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
+    if may_end_triggers(row) and (kind := event_type(row)) is not None:
+        did_by_outcome = _latest(state.did_by_outcome, kind, row.occurred_at)
+        state = msgspec.structs.replace(state, did_by_outcome=did_by_outcome)
     if row.channel is None:
         return state
     for path in withheld_paths(row):
@@ -115,17 +148,23 @@ def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
 
 def _apply_event(state: ShopperState, row: EventRow) -> ShopperState:
     if row.type == "refund":  # the shop did it: nothing is learned about when the shopper is active
-        return msgspec.structs.replace(state, purchases=_take_off(state.purchases, row))
+        did = _latest(state.did, row.type, row.occurred_at)
+        return msgspec.structs.replace(state, did=did, purchases=_take_off(state.purchases, row))
     at, weight = row.occurred_at, EVENT_WEIGHTS.get(row.type, 0.0)
     return msgspec.structs.replace(
         state,
         active_at=max(at, state.active_at or at),
-        did={**state.did, row.type: max(at, state.did.get(row.type, at))},
+        did=_latest(state.did, row.type, at),
         activity=state.activity.plus(at),
         categories=_add_affinity(state.categories, row.attributes.get("category"), weight),
         products=_add_affinity(state.products, row.attributes.get("product"), weight),
         purchases=_add_purchase(state.purchases, row) if row.type == "purchase" else state.purchases,
     )
+
+
+def _latest(times: dict[str, float], kind: str, at: float) -> dict[str, float]:
+    """Return the latest times by type of event after one more event."""
+    return {**times, kind: max(at, times.get(kind, at))}
 
 
 def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affinities:
@@ -150,9 +189,9 @@ def _value(row: EventRow) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _count_and_drop_old_sends(state: ShopperState, at: float) -> ShopperState:
+def _count_and_drop_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
     """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted."""
-    sends = keep_relevant(state.sends)
+    sends = keep_relevant(state.sends, horizon_s)
     if len(sends) == len(state.sends):
         return state
     kept = {send.event_id for send in sends}

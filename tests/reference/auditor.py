@@ -205,7 +205,7 @@ class Auditor:
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # an erasure removes preferences
                 self._report(position, row.event_id, f"activated_against_{code}")
         cost = self._spent[self._budget_of(reservation.channel, reservation.send_at)].pop(row.event_id)
-        self._take(shopper, replace(cost, reservation=reservation.activate(row.at)))
+        self._take(shopper, replace(cost, reservation=reservation.activate(row.at, row.left_at)))
 
     def _take_back(self, row: ActivationRow | CancellationRow) -> None:
         """Release a reservation, unless it counts as activated and its window is over: its message was sent."""
@@ -219,7 +219,8 @@ class Auditor:
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
         taken = list(shopper.counting_reservations(row.at, row.event_id))
-        again = replace(case, reservations=taken, send_at=max(row.at, case.send_at))
+        leaves_at = max(row.at, case.send_at) if row.left_at is None else row.left_at
+        again = replace(case, reservations=taken, send_at=leaves_at)
         return [code for code in find_broken_rules(again) if code in ASKED_AGAIN]
 
     def _outcome(self, row: OutcomeRow) -> None:

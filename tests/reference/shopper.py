@@ -116,9 +116,9 @@ class Reservation:
         """Return whether the send was deferred and not activated in time."""
         return self.waits and self.is_over(now)
 
-    def activate(self, now: float) -> Reservation:
-        """Return the reservation after an activation: a send activated after its send time leaves at once."""
-        return replace(self, waits=False, send_at=max(self.send_at, now))
+    def activate(self, now: float, left_at: float | None) -> Reservation:
+        """Return the reservation after an activation at a time; a row of an earlier version states no time."""
+        return replace(self, waits=False, send_at=max(self.send_at, now) if left_at is None else left_at)
 
 
 @dataclass

@@ -26,6 +26,11 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
 _ALL_MISTAKES = "mistakes of meaning are named beside those of structure, and there are more keys"
 _SPANS = "a span has days, and others may follow"
 _ITEMS = r"^\d+: POST /v1/(feedback|events) "
+_LEFT = "the gate states when a send left"
+_ENDS = "triggers say when they occurred and what ends them, and sends remember it"
+_GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
+_AGAIN = "a hold that may end by itself says when the request has a send again"
+_ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
 DELIBERATE = {
     r"\.locale: was 'absent', is ": "the answer names the locale of the template",
     r"\.content\.data\.event_id: was 'absent', is '": "the content's data names the decision",
@@ -48,7 +53,21 @@ DELIBERATE = {
     r"\(outcome\)\.key: was 'outcome\\x1f[^']*\\x1fid\\x1f": "the key of an outcome with an id names the type",
     r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
     r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",
-    r"(\(outcome\)|\.content)\.dated: was 'absent', is True": "a conversion that states the time of its call",
+    r"(\(outcome\)|\.content)\.dated: was 'absent', is (True|False)$": "a conversion says whether its time is the caller's",
+    r"\.left_at: was 'absent', is (None|'2026-[^']*'|[0-9.]+)$": _LEFT,
+    r"\.sends\.\d+\.decided_for: was 'absent', is (None|[0-9.]+)$": _LEFT,
+    r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
+    r"\.sends\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
+    r"\.state\.did_by_outcome: was 'absent', is {('purchase': [0-9.]+)?}$": _ENDS,
+    r"^\.checkpoint\.(bytes: was 18113, is 18128|sha256: )": _ENDS,
+    r"/activate \.headers\.idempotent-replay: was 'absent', is 'true'$": _GATE,
+    r"\.reason: was 'unreachable', is 'bounced'$": _GATE,
+    r"\.reason: was 'no_consent', is 'erased'$": _GATE,
+    r"row \d+ \(event\)\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
+    r"GET /v1/shoppers/(h-1|v-2) \.rows\.\d+\.content\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
+    r"\.next_possible_at: was 'absent', is ('2026-[^']*'|None)$": _AGAIN,
+    r"\(decision\)\.answer: was '(.*)}', is '\1,\"next_possible_at\":(\"[^\"]*\"|null)}'$": _AGAIN,
+    r"\.rules_version: was 3, is \d+$": "the rules judge endings, and the wish for no sends is a rule of its own",
 }
 """Differences that were decided, each with its reason. A pattern names the field and what may stand there."""
 

@@ -12,6 +12,7 @@ CHANNELS = ("push", "email", "sms")
 CATEGORIES = ("cart", "price", "browse", "service")
 TRIGGERS = ("left", "dropped", "viewed", "order")
 LONGEST_DELAY_S = 43_200
+SUNDAYS = {"from": "00:00", "to": "24:00", "days": ["sun"]}
 
 
 def document(sms_budget: float = 2.0) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def document(sms_budget: float = 2.0) -> dict[str, Any]:
         "delays_s": [0, 900, 3_600, 14_400, LONGEST_DELAY_S],
         "channels": {
             "push": _channel(0.001, {"max": 6, "window_s": 3 * DAY_S}, {"from": "23:00", "to": "07:00"}),
-            "email": _channel(0.002, {"max": 3, "calendar": "day"}, None),
+            "email": _channel(0.002, {"max": 3, "calendar": "day"}, [SUNDAYS, {"from": "02:00", "to": "05:00"}]),
             "sms": _channel(0.05, {"max": 2, "window_s": DAY_S}, {"from": "20:00", "to": "09:00"}, budget=sms_budget),
         },
         "messages": {
@@ -41,6 +42,7 @@ def document(sms_budget: float = 2.0) -> dict[str, Any]:
             {"max": 4, "calendar": "day"},
             {"max": 5, "window_s": DAY_S},
             {"max": 20, "calendar": "week"},
+            {"max": 30, "calendar": "month"},
         ],
         "categories": {
             "cart": {"caps": [{"max": 3, "window_s": DAY_S}]},
@@ -55,9 +57,7 @@ def document(sms_budget: float = 2.0) -> dict[str, Any]:
     }
 
 
-def _channel(
-    cost: float, cap: dict[str, Any], quiet: dict[str, str] | None, budget: float | None = None
-) -> dict[str, Any]:
+def _channel(cost: float, cap: dict[str, Any], quiet: object, budget: float | None = None) -> dict[str, Any]:
     return {
         "cost": cost,
         "attribution_window_s": 14_400,
