@@ -15,10 +15,11 @@ from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
+from decision_service.commands.decide_request import RequestReader
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.preferences import Preferences
-from decision_service.commands.shoppers import Shoppers
+from decision_service.commands.shopper_events import ShopperEvents
 from decision_service.database.sqlite_url import make_url
 from decision_service.errors import Invalid, Unavailable
 from decision_service.learning.fleet import Fleet
@@ -98,9 +99,10 @@ class Service:
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)
         self.clock_watch = ClockWatch(self.log_writer, clock)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
-        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys)
+        requests = RequestReader(checks_future=clock.is_wall)
+        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
         self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
-        self.shoppers = Shoppers(self.log_writer, checks_future=clock.is_wall)
+        self.shopper_events = ShopperEvents(self.log_writer, self._rulebook, checks_future=clock.is_wall)
         self.preferences = Preferences(self.store, self.log_writer, self.feedback, shopper_keys, self._rulebook)
         self.activations = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
         self.erasure = Erasure(self.store, self.log_writer, shopper_keys)

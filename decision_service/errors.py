@@ -1,7 +1,8 @@
 """Errors that a caller sees: mistakes in the call, and parts that are away. `api.problems` has their HTTP statuses.
 
 ServiceError                 the service itself failed
-├── Malformed                the body cannot be read
+├── Malformed                the body or the path cannot be read
+├── UnsupportedMedia         the body is compressed, or is no JSON
 ├── TooLarge                 the body has more bytes than the service reads
 ├── Incomplete               the body did not arrive completely in time
 ├── Invalid                  fields are wrong; each is named with the reason
@@ -38,7 +39,11 @@ class ServiceError(Exception):
 
 
 class Malformed(ServiceError):
-    """The body cannot be read: it is not JSON, or not a JSON object."""
+    """The body or the path cannot be read: it is not JSON, not a JSON object, or not UTF-8."""
+
+
+class UnsupportedMedia(ServiceError):
+    """The body is compressed, or its media type is not JSON."""
 
 
 class TooLarge(ServiceError):
@@ -53,7 +58,7 @@ class Invalid(ServiceError):
     """Fields are wrong."""
 
     applied: Sequence[str] | None = None
-    """The paths of preferences that a refused call withholds all the same; None for every other call."""
+    """The paths of what a refused call withholds all the same; None for every other call."""
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), applied: Sequence[str] | None = None) -> None:
         super().__init__(detail)

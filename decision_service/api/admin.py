@@ -12,7 +12,8 @@ from decision_service.api.routing import SINGLE_LIMIT, ServiceOf, ServiceRoute, 
 from decision_service.errors import Invalid, NotFound, Unavailable
 from decision_service.schemas.command_answers import AliveAnswer, ClockAnswer, ReadyAnswer
 from decision_service.schemas.decision_answer import iso
-from decision_service.schemas.requests import ClockBody, parse
+from decision_service.schemas.parsing import parse
+from decision_service.schemas.requests import ClockBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Operate"])
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from decision_service.api import admin, catalogue, decisions, feedback, report, shoppers
 from decision_service.api.documentation import TITLE, VERSION, openapi_document
+from decision_service.api.middleware import EveryPath
 from decision_service.api.problems import framework_problem
 from decision_service.app import Service
 
@@ -21,7 +22,9 @@ class Api(FastAPI):
     """The routes of the HTTP API. `build_api` adds the service; without it only the OpenAPI document can be made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(title=TITLE, version=VERSION, **options)
+        # A redirect would go to the host that the request names; a path with a slash at its end is another path.
+        super().__init__(title=TITLE, version=VERSION, redirect_slashes=False, **options)
+        self.add_middleware(EveryPath)
         for router in _ROUTERS:
             # No `include_router`: with one flat list, a 405 names the allowed methods of all routes with this path.
             self.router.routes.extend(router.routes)

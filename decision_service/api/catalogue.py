@@ -9,7 +9,7 @@ from decision_service.api.routing import LIST_LIMIT, ServiceOf, ServiceRoute, js
 from decision_service.catalogues.dropped_names import IN_USE
 from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
-from decision_service.schemas.requests import parse_json
+from decision_service.schemas.parsing import parse_json
 from policies.catalogue.document import Catalogue
 
 router = APIRouter(route_class=ServiceRoute, tags=["Catalogue"])

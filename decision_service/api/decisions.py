@@ -15,16 +15,19 @@ from decision_service.api.routing import (
     ServiceOf,
     ServiceRoute,
     json_response,
+    read,
     read_body,
     read_moment,
 )
 from decision_service.commands.batch import Item, decide_batch
 from decision_service.commands.decide import DecisionResponse
-from decision_service.errors import DecisionConflict, Erased, Invalid, NotFound, ServiceError, Unavailable
+from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
+from decision_service.schemas.item_lists import split_list
+from decision_service.schemas.parsing import parse
 from decision_service.schemas.reading_answers import DecisionAnswer
-from decision_service.schemas.requests import BatchBody, DecideBody, MomentBody, parse_item
+from decision_service.schemas.requests import BatchBody, Body, DecideBody, MomentBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Decisions"])
 
@@ -38,7 +41,7 @@ _REQUEST = {
         }
     ],
     "context": {"device": "mobile", "cart_value": 59.9},
-    "exclude": [{"channel": "sms"}],
+    "exclude": [{"channel": "email"}],
 }
 
 
@@ -77,19 +80,20 @@ async def decide_many(request: Request, service: ServiceOf) -> Response:
 
     Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
     """
-    batch = await read_body(request, BatchBody, LIST_LIMIT)
+    batch = split_list(await read(request, LIST_LIMIT), "decisions")
+    batch.read_rest(Body)
 
     async def decide_item(body: DecideBody) -> DecisionResponse:
         return await service.decider.decide(body, await service.now(body, required=True))
 
-    items = [_read_item(item) for item in batch.decisions]
+    items = [_read_item(item) for item in batch.items]
     results = await decide_batch(items, decide_item, service.decider.may_run_out)
     return json_response({"results": [_result(result) for result in results]})
 
 
-def _read_item(item: dict[str, object]) -> Item:
+def _read_item(item: bytes) -> Item:
     try:
-        return parse_item(DecideBody, item)
+        return parse(DecideBody, item)
     except ServiceError as error:
         return error
 
@@ -147,7 +151,7 @@ async def cancel(event_id: EventPath, request: Request, service: ServiceOf) -> R
 @router.get(
     "/v1/decisions/{event_id:path}",
     name="decision",
-    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(NotFound, Unavailable)),
+    **describe("getDecision", "Explain a decision", Answers(DecisionAnswer), errors=(Malformed, NotFound, Unavailable)),
 )
 async def explain(event_id: EventPath, service: ServiceOf) -> Response:
     """Return all that the log knows about a decision.

@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from decision_service.api.components import component_schemas, reference, simplify
 from decision_service.api.problems import MEDIA_TYPE, status_of
-from decision_service.errors import Malformed, ServiceError, TooLarge, Unavailable
+from decision_service.errors import Malformed, ServiceError, TooLarge, Unavailable, UnsupportedMedia
 from decision_service.schemas.problems import Problem
 
 TITLE, VERSION = "Notification decision service", "1"
@@ -110,7 +110,7 @@ def describe(
     errors
         The errors that the operation raises, beside those of a body that cannot be read.
     """
-    raised = {*errors, *((Malformed, TooLarge) if reads is not None else ())}
+    raised = {*errors, *((Malformed, TooLarge, UnsupportedMedia) if reads is not None else ())}
     return {
         "operation_id": operation_id,
         "summary": summary,

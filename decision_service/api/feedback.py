@@ -7,11 +7,14 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import read_items, store_items
+from decision_service.api.items import ItemStore, read_items
 from decision_service.api.routing import ServiceOf, ServiceRoute
+from decision_service.app import Service
 from decision_service.errors import Invalid, Unavailable
 from decision_service.schemas.command_answers import ItemsAnswer
-from decision_service.schemas.requests import OutcomeBody, OutcomesBody
+from decision_service.schemas.item_lists import ItemList
+from decision_service.schemas.requests import MomentBody, OutcomeBody, OutcomesBody
+from decision_service.schemas.withdrawals import is_withdrawal, parse_outcome
 
 router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
 
@@ -42,8 +45,30 @@ router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
 async def send_feedback(request: Request, service: ServiceOf) -> Response:
     """A withdrawal of consent (`opt_out`, `complaint`) takes effect before the answer.
 
-    The body may also be a single event without the `events` list; put `now` into it.
+    The body may also be a single event without the `events` list; put `now` into it. A withdrawal with a readable
+    `event_id` is always taken: what else of it cannot be read is left out and named in `ignored`. If the list as a
+    whole is refused, its withdrawals are taken all the same, and the problem names them in `applied`.
     """
-    body = await read_items(request, ("event_id", "type"))
-    now = await service.now(body)
-    return await store_items("outcome", OutcomeBody, body.events, partial(service.feedback.record, now=now))
+    items = await read_items(request, ("event_id", "type"))
+    try:
+        now = await service.now(items.read_rest(MomentBody))
+    except Invalid as error:
+        return await _take_withdrawals(items, service, error)
+    return await _store(service, now).answer(items)
+
+
+def _store(service: Service, now: float) -> ItemStore[OutcomeBody]:
+    return ItemStore("outcome", parse_outcome, partial(service.feedback.record, now=now))
+
+
+async def _take_withdrawals(items: ItemList, service: Service, error: Invalid) -> Response:
+    """Take the withdrawals of a body that is refused for the fields beside them; a single one is accepted."""
+    withdrawals = {number: item for number, item in enumerate(items.items) if is_withdrawal(item)}
+    if not withdrawals:
+        raise error
+    store = _store(service, await service.now())
+    if items.is_single:
+        return await store.answer(items, error.errors)
+    statuses = await store.take(list(withdrawals.values()))
+    taken = (number for number, status in zip(withdrawals, statuses, strict=True) if status.error is None)
+    raise Invalid.fields(error.errors, [f"events.{number}" for number in taken])

@@ -2,64 +2,97 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
 
-import msgspec
 from fastapi import Request, Response
+from msgspec import UNSET
 
 from decision_service import metrics
 from decision_service.api.routing import LIST_LIMIT, json_response, read
-from decision_service.commands.feedback import Status
-from decision_service.errors import Invalid
+from decision_service.commands.item_status import ACCEPTED, Status
+from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
 from decision_service.schemas.command_answers import ItemAnswer, ItemsAnswer, ItemStatus
-from decision_service.schemas.requests import Body, ItemsBody, parse, parse_item, parse_json
+from decision_service.schemas.item_lists import ItemList, split_list
+from decision_service.schemas.requests import Body
 
 BodyType = TypeVar("BodyType", bound=Body)
+Parse = Callable[[bytes], tuple[BodyType, Sequence[FieldError]]]
+"""Reads an item; also returns what is wrong with the fields that were left out."""
 
 
-async def read_items(request: Request, fields: Sequence[str]) -> ItemsBody:
-    """Read a list of items, or a single item without the list; a single item has all of these fields."""
-    raw = await read(request, LIST_LIMIT)
-    document = parse_json(raw)
-    if isinstance(document, dict) and "events" not in document and all(name in document for name in fields):
-        now = {"now": document.pop("now")} if "now" in document else {}
-        raw = msgspec.json.encode({"events": [document], **now})
-    return parse(ItemsBody, raw)
-
-
-async def store_items(
-    kind: str,
-    model: type[BodyType],
-    items: Sequence[dict[str, Any]],
-    store: Callable[[Sequence[BodyType]], Awaitable[list[Status]]],
-) -> Response:
-    """Store the items that are valid, and answer with the status of each item.
+@dataclass(frozen=True)
+class ItemStore(Generic[BodyType]):
+    """How the items of one kind are read and stored.
 
     Parameters
     ----------
     kind
         The label of the metric.
-    model
-        The type of an item.
-    items
-        As read from JSON.
+    parse
+        Reads an item.
     store
         Stores items, and returns the status of each item.
     """
-    bodies: dict[int, BodyType] = {}
-    results: dict[int, ItemAnswer] = {}
-    for number, item in enumerate(items):
-        try:
-            bodies[number] = parse_item(model, item)
-        except Invalid as error:
-            results[number] = ItemAnswer.invalid(error.errors[0])
-    results.update(zip(bodies, map(_answer, await store(list(bodies.values()))), strict=True))
-    for result in results.values():
-        metrics.ITEMS.labels(kind, result.status).inc()
-    accepted = sum(result.status != "invalid" for result in results.values())
-    return json_response(ItemsAnswer(accepted, [results[number] for number in range(len(items))]), 202)
+
+    kind: str
+    parse: Parse[BodyType]
+    store: Callable[[Sequence[BodyType]], Awaitable[list[Status]]]
+
+    async def answer(self, items: ItemList, ignored: Sequence[FieldError] = ()) -> Response:
+        """Store the items that are valid, and answer with the status of each item.
+
+        Parameters
+        ----------
+        items
+            The body.
+        ignored
+            Fields beside the items that were left out.
+
+        Raises
+        ------
+        ServiceError
+            When the body is an item by itself, and is invalid.
+        """
+        if items.is_single:
+            self.parse(items.items[0])
+        statuses = [status.without([*ignored, *status.ignored]) for status in await self.take(items.items)]
+        if items.is_single and (error := statuses[0].error) is not None:
+            raise Invalid.field(error.field, error.message)
+        counts = Counter(status.status for status in statuses)
+        accepted = counts.pop(ACCEPTED.status, 0)
+        return json_response(ItemsAnswer(accepted, [_answer(status) for status in statuses], **counts), 202)
+
+    async def take(self, items: Sequence[bytes]) -> list[Status]:
+        """Store the items that are valid, and return the status of each item."""
+        bodies: dict[int, BodyType] = {}
+        left_out: dict[int, Sequence[FieldError]] = {}
+        statuses: dict[int, Status] = {}
+        for number, item in enumerate(items):
+            try:
+                bodies[number], left_out[number] = self.parse(item)
+            except ServiceError as error:
+                statuses[number] = Status("invalid", first_error(error))
+        stored = await self.store(list(bodies.values()))
+        statuses |= {number: status.without(left_out[number]) for number, status in zip(bodies, stored, strict=True)}
+        for status in statuses.values():
+            metrics.ITEMS.labels(self.kind, status.status).inc()
+        return [statuses[number] for number in range(len(items))]
+
+
+def first_error(error: ServiceError) -> FieldError:
+    """Return the first field that is wrong in an item."""
+    return FieldError("body", error.detail) if isinstance(error, Malformed) else error.errors[0]
+
+
+async def read_items(request: Request, fields: Sequence[str]) -> ItemList:
+    """Read a list of items, or a single item without the list; a single item has all of these fields."""
+    return split_list(await read(request, LIST_LIMIT), "events", fields)
 
 
 def _answer(status: Status) -> ItemAnswer:
-    return ItemAnswer(cast(ItemStatus, status.status)) if status.error is None else ItemAnswer.invalid(status.error)
+    if status.error is not None:
+        return ItemAnswer.invalid(status.error)
+    return ItemAnswer(cast(ItemStatus, status.status), ignored=status.ignored or UNSET)

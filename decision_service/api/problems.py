@@ -19,6 +19,7 @@ STATUSES: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.DecisionConflict: HTTPStatus.CONFLICT,
     errors.Erased: HTTPStatus.GONE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.Incomplete: HTTPStatus.REQUEST_TIMEOUT,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -56,7 +57,7 @@ async def framework_problem(request: Request, error: Exception) -> Response:
     """Write the framework's own errors (no such path, wrong method) as problem documents."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = str(getattr(error, "detail", "Internal Server Error"))
-    problem = Problem(title=title, status=status, detail=f"{request.method} {request.url.path}", errors=())
+    problem = Problem(title=title, status=status, detail=f"{request.method} {request.scope['path']}", errors=())
     headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return _response(problem, headers)
 
@@ -67,7 +68,8 @@ def _response(problem: Problem, headers: dict[str, str]) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """Name the methods of a path, over all routes that share it."""
-    routes = (route for route in request.app.routes if isinstance(route, Route))
-    methods = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted(set().union(*methods))
+    """Name the methods of a path: those of all routes with the first template that matches. GET also means HEAD."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in matching if route.path == matching[0].path for method in route.methods or ()}
+    return sorted({*methods, "HEAD"} if "GET" in methods else methods)

@@ -13,15 +13,18 @@ import msgspec
 from fastapi import Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 
 from decision_service import metrics
+from decision_service.api.media_types import refuse_unreadable
 from decision_service.api.problems import problem_response
 from decision_service.app import Service
 from decision_service.errors import Incomplete, Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
-from decision_service.schemas.requests import Body, MomentBody, ShopperId, invalid_fields, parse
+from decision_service.schemas.parsing import invalid_fields, parse
+from decision_service.schemas.requests import ABOUT_A_SHOPPER, Body, MomentBody, ShopperId
 from decision_service.service_log import REQUEST_ID
 
 SINGLE_LIMIT = 1 << 20
@@ -98,11 +101,26 @@ ServiceOf = Annotated[Service, Depends(service_of)]
 EventPath = Annotated[str, Path(examples=["cart-88213-1"], json_schema_extra={"maxLength": 255})]
 """An id that is too long is "not found" and not "invalid": no decision has such an id."""
 
+
+class _ShopperIdConvertor(Convertor[str]):
+    """Matches an id that may contain slashes, but not the paths of a shopper's parts."""
+
+    regex = ".*" + "".join(f"(?<!{part})" for part in ABOUT_A_SHOPPER)
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("shopper_id", _ShopperIdConvertor())
+
 ShopperPath = Annotated[ShopperId, Path(examples=["s-42"])]
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """Read a body. If the body is too large, read and drop the rest, so that the caller sees the answer."""
+    """Read a body. If the body is too large or unreadable, read and drop it, so that the caller sees the answer."""
     chunks: list[bytes] = []
     size = 0
     try:
@@ -113,6 +131,8 @@ async def read(request: Request, limit: int) -> bytes:
                     chunks.append(chunk)
     except TimeoutError:
         raise Incomplete(f"the body did not arrive completely within {_BODY_WITHIN_S:.0f} s") from None
+    if size:
+        refuse_unreadable(request)
     if size > limit:
         raise TooLarge(f"the body has {size} bytes; at most {limit} are read")
     return b"".join(chunks)

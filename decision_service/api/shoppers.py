@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import read_items, store_items
+from decision_service.api.items import ItemStore, read_items
 from decision_service.api.routing import (
     SINGLE_LIMIT,
     ServiceOf,
@@ -19,13 +19,14 @@ from decision_service.api.routing import (
     read,
     refuse_repeated_query_parameters,
 )
-from decision_service.errors import Invalid, Unavailable
+from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
+from decision_service.schemas.parsing import parse
 from decision_service.schemas.preferences import PreferencesAnswer
 from decision_service.schemas.preferences_change import PreferencesBody, read_what_withholds
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
-from decision_service.schemas.requests import ShopperEventBody, ShopperEventsBody, parse
+from decision_service.schemas.requests import MomentBody, ShopperEventBody, ShopperEventsBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
 
@@ -46,7 +47,7 @@ router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
             {
                 "events": [
                     {"shopper_id": "s-42", "type": "product_view", "attributes": {"category": "shoes"}},
-                    {"shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
+                    {"id": "order-1001", "shopper_id": "s-42", "type": "purchase", "attributes": {"value": 59.9}},
                 ]
             },
         ),
@@ -58,9 +59,13 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
 
     The body may also be a single event without the `events` list; put `now` into it.
     """
-    body = await read_items(request, ("shopper_id", "type"))
-    now = await service.now(body)
-    return await store_items("event", ShopperEventBody, body.events, partial(service.shoppers.record_events, now=now))
+    items = await read_items(request, ("shopper_id", "type"))
+    now = await service.now(items.read_rest(MomentBody))
+    return await ItemStore("event", _parse_event, partial(service.shopper_events.record, now=now)).answer(items)
+
+
+def _parse_event(raw: bytes) -> tuple[ShopperEventBody, tuple[()]]:
+    return parse(ShopperEventBody, raw), ()
 
 
 @router.get(
@@ -70,7 +75,7 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
         "getPreferences",
         "Return the preferences of a shopper",
         Answers(PreferencesAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
@@ -132,7 +137,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
         "getTimeline",
         "Return every decision about a shopper with its reason, the latest first",
         Answers(TimelineAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def get_timeline(
@@ -146,15 +151,14 @@ async def get_timeline(
     return json_response(await service.timeline.of(shopper_id, query, await service.now()))
 
 
-# Must be registered after the longer paths: this route would match them too, because an id may contain slashes.
 @router.get(
-    "/v1/shoppers/{shopper_id:path}",
+    "/v1/shoppers/{shopper_id:shopper_id}",
     name="shopper",
     **describe(
         "exportShopper",
         "Export all that is stored about a shopper",
         Answers(ShopperAnswer),
-        errors=(Invalid, Unavailable),
+        errors=(Malformed, Invalid, Unavailable),
     ),
 )
 async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
@@ -168,9 +172,14 @@ async def export_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Respons
 
 
 @router.delete(
-    "/v1/shoppers/{shopper_id:path}",
+    "/v1/shoppers/{shopper_id:shopper_id}",
     name="erase",
-    **describe("eraseShopper", "Erase a shopper", Answers(status=204, media_type=None), errors=(Invalid, Unavailable)),
+    **describe(
+        "eraseShopper",
+        "Erase a shopper",
+        Answers(status=204, media_type=None),
+        errors=(Malformed, Invalid, Unavailable),
+    ),
 )
 async def erase_shopper(shopper_id: ShopperPath, service: ServiceOf) -> Response:
     """The state is deleted at once; the rows of the log get a pseudonym and lose attributes and content.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from typing import Any
 
 import msgspec
 from ulid import ULID
 
 from decision_service import metrics
+from decision_service.commands.decide_request import RequestReader, fingerprint
 from decision_service.commands.early_outcomes import early_outcomes
 from decision_service.errors import Erased, Invalid, Unavailable, Uncertain
 from decision_service.learning.serving import ServedPolicy
@@ -30,7 +28,7 @@ from decision_service.log.condition import AppendCondition, Query, kinds_that_ch
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
-from decision_service.schemas.requests import DecideBody, TriggerBody
+from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import (
     RESERVED_FOR_S,
     NoLongerAllowed,
@@ -41,12 +39,11 @@ from decision_service.state.base import (
     StoredState,
 )
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
-from policies.catalogue.document import Trigger
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import Decision, decide, is_held_out, next_possible_send, still_allowed
 from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, degraded_row
-from policies.records.request import Exclusion, Request
-from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
+from policies.records.request import Request
+from policies.records.rows import DecisionRow, ErasureRow
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.rules import RULES
 from policies.shopper.context import shared_context
@@ -85,6 +82,8 @@ class Decider:
         The application seed stored with the data.
     shopper_keys
         The keys that states are kept under.
+    requests
+        Makes requests of bodies.
     """
 
     def __init__(
@@ -94,12 +93,14 @@ class Decider:
         log_writer: LogWriter,
         seed: bytes,
         shopper_keys: ShopperKeys,
+        requests: RequestReader,
     ) -> None:
         self._serving = serving
         self._store = store
         self._log_writer = log_writer
         self._seed = seed
         self._shopper_keys = shopper_keys
+        self._requests = requests
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
         """Answer a request; the log contains the decision before it is answered.
@@ -113,20 +114,20 @@ class Decider:
         Unavailable
             When the log cannot be written, or a critical trigger finds the state store away.
         """
-        fingerprint = "" if body.dry_run else _fingerprint(body)
+        body_hash = "" if body.dry_run else fingerprint(body)
         seen = self._log_writer.head
         try:
-            return await self._decide(body, now, fingerprint, seen)
+            return await self._decide(body, now, body_hash, seen)
         except (Invalid, Unavailable):
             # A repeat gets the first answer again, whatever has changed since.
-            earlier = await self._find_response(body.event_id or "", fingerprint)
+            earlier = await self._find_response(body.event_id or "", body_hash)
             if earlier is None:
                 raise
             return earlier
 
     async def _decide(self, body: DecideBody, now: float, fingerprint: str, seen: int) -> DecisionResponse:
         serving = self._serving()
-        request = _request(body, now, serving.rulebook)
+        request = self._requests.read(body, now, serving.rulebook)
         try:
             if body.dry_run:
                 decision, stored = await self._draw(request, serving)
@@ -313,7 +314,7 @@ class Decider:
         held_out = is_held_out(self._seed, request.shopper_id, serving.rulebook)
         row = degraded_row(request, serving.rulebook, serving.policy.record, context, held_out=held_out)
         row = msgspec.structs.replace(row, fingerprint=fingerprint)
-        rendered = degraded_answer(row)
+        rendered = degraded_answer(row, request.ignored)
         if dry_run:
             return DecisionResponse(rendered.encode())
         shoppers = (request.shopper_id, self._shopper_keys.key(request.shopper_id))
@@ -362,57 +363,3 @@ def _replay(stored: StoredRow, fingerprint: str) -> DecisionResponse:
         raise Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
     return DecisionResponse(winner.answer.encode(), replayed=True)
-
-
-def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
-    """Return the request of a body, with the catalogue's defaults filled in."""
-    known = rulebook.catalogue.triggers
-    for number, trigger in enumerate(body.triggers):
-        if trigger.type not in known:
-            raise Invalid.field(f"triggers.{number}.type", f"the catalogue has no trigger {trigger.type!r}")
-    triggers = tuple(_trigger(trigger, now, known[trigger.type]) for trigger in body.triggers)
-    exclude = tuple(Exclusion(part.message, part.channel, part.delay_s) for part in body.exclude)
-    event_id = body.event_id or str(ULID())
-    return Request(event_id, body.shopper_id, triggers, now, body.context, exclude, body.defer_activation)
-
-
-def _trigger(body: TriggerBody, now: float, known: Trigger) -> TriggerRecord:
-    """Return the trigger of a body; its expiry counts from the time at which it occurred."""
-    occurred_at = None if body.occurred_at is None else body.occurred_at.timestamp()
-    expires_at = (now if occurred_at is None else occurred_at) + known.expires_s
-    return TriggerRecord(
-        type=body.type,
-        priority=known.priority if body.priority is None else body.priority,
-        critical=known.critical if body.critical is None else body.critical,
-        expires_at=expires_at if body.expires_at is None else body.expires_at.timestamp(),
-        attributes=body.attributes,
-        occurred_at=occurred_at,
-        ends_on=known.ends_on,
-    )
-
-
-def _fingerprint(body: DecideBody) -> str:
-    """Return a hash of a parsed body with the schema's defaults filled in, so that formatting does not matter.
-
-    The catalogue's defaults are left out: a repeat has the same hash after the catalogue has changed.
-    """
-    content: Any = body.model_dump(exclude={"event_id"})
-    for trigger in content["triggers"]:
-        if trigger["occurred_at"] is None:
-            del trigger["occurred_at"]  # bodies had no such field once
-    content = _plain(content)
-    return hashlib.blake2b(msgspec.json.encode(content, order="deterministic"), digest_size=16).hexdigest()
-
-
-def _plain(value: object) -> object:
-    """Return equal values in one form: times of every offset as seconds, whole numbers as integers."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case datetime():
-            return _plain(value.timestamp())
-        case float() if value.is_integer():
-            return int(value)
-    return value

@@ -8,20 +8,25 @@ in between.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 import msgspec
 
 from decision_service.commands.feedback import with_aliases
 from decision_service.log.base import NewRow
-from decision_service.log.condition import UNCONDITIONAL, AppendCondition
+from decision_service.log.row_times import late_row_time
 from policies.catalogue.former_names import FormerNames
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import DecidedSend, change_of, is_withdrawal
 
 
-def early_outcomes(decision: DecisionRow, names: FormerNames, earlier: Iterable[Row]) -> list[NewRow]:
-    """Return the outcomes to log once more behind their decision: one of each type that changes consent or the send.
+def early_outcomes(
+    decision: DecisionRow, names: FormerNames, earlier: Iterable[Row], watermark: float = -inf
+) -> list[NewRow]:
+    """Return the outcomes to log once more behind their decision.
+
+    One of each type that changes consent or the send, and a permanent bounce.
 
     Parameters
     ----------
@@ -31,22 +36,25 @@ def early_outcomes(decision: DecisionRow, names: FormerNames, earlier: Iterable[
         The former names in the catalogue: a withdrawal is about every name of the decision's channel.
     earlier
         The rows of the same event id that are in the log already.
+    watermark
+        The log's watermark, the decision included.
     """
     if not decision.is_delivered:
         return []
     send = DecidedSend.of(decision)
-    rows = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
+    rows = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
     outcomes = (with_aliases(row, names) for row in rows)
-    effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(send, row) is not None}
-    return [NewRow(row, condition=_condition(row, decision)) for row in effective.values()]
+    effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, send)}
+    return [NewRow(row) for row in effective.values()]
 
 
-def _with_shopper(row: OutcomeRow, decision: DecisionRow) -> OutcomeRow:
-    return msgspec.structs.replace(row, at=decision.at, shopper_id=decision.shopper_id, channel=decision.channel)
+def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> OutcomeRow:
+    """Return an outcome as it is logged behind its decision: see `decision_service.log.row_times`."""
+    at = decision.at
+    if row.type in TAKING_BACK:
+        at = late_row_time(at, decision.window_ends_at, watermark).at
+    return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=decision.channel)
 
 
-def _condition(row: OutcomeRow, decision: DecisionRow) -> AppendCondition:
-    """Refuse a row that would take a send back after its window has closed: see `decision_service.log.row_times`."""
-    if row.type not in TAKING_BACK or decision.window_ends_at is None:
-        return UNCONDITIONAL
-    return AppendCondition(watermark_below=decision.window_ends_at)
+def _has_effect(row: OutcomeRow, send: DecidedSend) -> bool:
+    return is_withdrawal(row) or row.permanent or change_of(send, row) is not None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 
 import msgspec
 
-from decision_service.errors import FieldError
+from decision_service.commands.item_status import ACCEPTED, DUPLICATE, LATE, UNKNOWN, Status, invalid, is_ahead
 from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
 from decision_service.log.condition import AppendCondition, Query
-from decision_service.log.keys import decision_key, outcome_key
+from decision_service.log.keys import decision_key, outcome_key, possible_outcome_keys
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
@@ -21,29 +20,10 @@ from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
-from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
+from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow
 from policies.records.withholding import withheld_paths
 from policies.sends import is_late, is_withdrawal
-
-AHEAD_S = 300.0
-"""How far a caller's clock may run ahead of ours."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """The status of one item: accepted, duplicate, late, unknown, or invalid with the field."""
-
-    status: str
-    error: FieldError | None = None
-
-
-ACCEPTED, DUPLICATE, LATE, UNKNOWN = (Status(name) for name in ("accepted", "duplicate", "late", "unknown"))
-
-
-def invalid(field: str, message: str) -> Status:
-    """Return the status of an item that is refused."""
-    return Status("invalid", FieldError(field, message))
 
 
 class Feedback:
@@ -88,13 +68,21 @@ class Feedback:
 
         An outcome is not logged if meanwhile its decision was logged, its shopper was erased or its window closed.
         """
-        decisions = await self._decisions({body.event_id for body in bodies.values()})
+        outcomes = {number: self._outcome(body, now) for number, body in bodies.items()}
+        decisions = await self._decisions({row.event_id for row in outcomes.values()})
+        earlier = await self._earlier(outcomes.values())
+        statuses = {
+            number: status
+            for number, row in outcomes.items()
+            if (status := _status_without_logging(row, earlier, decisions.get(row.event_id))) is not None
+        }
         names = self._rulebook().former_names
         rows = {
-            number: with_aliases(_row(body, now, decisions.get(body.event_id)), names)
-            for number, body in bodies.items()
+            number: with_aliases(_about(decisions.get(row.event_id), row), names)
+            for number, row in outcomes.items()
+            if number not in statuses
         }
-        return await self._log(rows, decisions)
+        return statuses | await self._log(rows, decisions)
 
     async def log_withdrawing(
         self, rows: Sequence[NewRow], withdrawals: Mapping[int, Sequence[Withdrawal]]
@@ -127,16 +115,42 @@ class Feedback:
             return
 
     def _check(self, body: OutcomeBody, now: float) -> Status | None:
-        if self._checks_future and body.at is not None and body.at.timestamp() > now + AHEAD_S:
+        if self._checks_future and body.type not in WITHDRAWALS and is_ahead(body.at, now):
             return invalid("at", "lies more than five minutes ahead")
-        if body.value and not OUTCOME_TYPES[body.type].has_value:
-            return invalid("value", "only a conversion has a value")
+        if body.type in VALUED and body.feedback_id is None and body.at is None:
+            return invalid("feedback_id", f"a {body.type} needs a feedback_id or an at: a repeat would count twice")
+        currency = self._rulebook().catalogue.currency
+        if body.currency is not None and currency not in (None, body.currency):
+            return invalid("currency", f"the catalogue counts in {currency}: other sums do not add up")
         return None
+
+    def _outcome(self, body: OutcomeBody, now: float) -> OutcomeRow:
+        """Return the row of an outcome, while nobody has looked for its decision."""
+        occurred_at = now if body.at is None else body.at.timestamp()
+        if self._checks_future and body.type in WITHDRAWALS:
+            occurred_at = min(occurred_at, now)
+        return OutcomeRow(
+            at=now,
+            event_id=body.event_id,
+            type=body.type,
+            occurred_at=occurred_at,
+            value=body.value or 0.0,
+            feedback_id=body.feedback_id,
+            machine=body.machine,
+            permanent=body.permanent,
+            dated=body.at is not None if body.type in VALUED else None,
+        )
 
     async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
         stored = await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
         return {row.row.event_id: row.row for row in stored if isinstance(row.row, DecisionRow)}
+
+    async def _earlier(self, rows: Iterable[OutcomeRow]) -> dict[str, OutcomeRow]:
+        """Return the equal outcomes that are logged already, also by an earlier version, by today's keys."""
+        keys = {key for row in rows for key in possible_outcome_keys(row)}
+        stored = await asyncio.to_thread(self._log_writer.log.find_by_key, sorted(keys))
+        return {outcome_key(row.row): row.row for row in stored if isinstance(row.row, OutcomeRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         watermark = await self._watermark(rows.values())
@@ -160,17 +174,34 @@ class Feedback:
         return (await asyncio.to_thread(self._log_writer.log.head)).watermark
 
 
-def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> OutcomeRow:
-    return OutcomeRow(
-        at=now,
-        event_id=body.event_id,
-        type=body.type,
-        occurred_at=now if body.at is None else body.at.timestamp(),
-        value=body.value or 0.0,
-        feedback_id=body.feedback_id,
-        shopper_id=decision.shopper_id if decision else None,
-        channel=decision.channel if decision and decision.is_delivered else None,
-    )
+def _status_without_logging(
+    row: OutcomeRow, earlier: Mapping[str, OutcomeRow], decision: DecisionRow | None
+) -> Status | None:
+    """Return the status of an outcome that is not logged: a repeat, or the withdrawal of what was sent nowhere."""
+    if (stored := earlier.get(outcome_key(row))) is not None:
+        return _status_of_repeat(row, stored)
+    if row.type in WITHDRAWALS and decision is not None and not decision.is_delivered:
+        return invalid("event_id", "this decision was a hold, sent on no channel: put preferences instead")
+    return None
+
+
+def _status_of_repeat(row: OutcomeRow, stored: OutcomeRow) -> Status:
+    """Return the status of an outcome whose key is in the log: of a sum of money, the id names one sum."""
+    if row.type not in VALUED:
+        return DUPLICATE
+    if row.value != stored.value:
+        return invalid("value", f"the feedback_id was used for a {row.type} of {stored.value:g}")
+    if row.has_date and stored.has_date and row.occurred_at != stored.occurred_at:
+        return invalid("at", f"the feedback_id was used for a {row.type} at another time")
+    return DUPLICATE
+
+
+def _about(decision: DecisionRow | None, row: OutcomeRow) -> OutcomeRow:
+    """Return an outcome with the shopper and the channel of its decision."""
+    if decision is None:
+        return row
+    channel = decision.channel if decision.is_delivered else None
+    return msgspec.structs.replace(row, shopper_id=decision.shopper_id, channel=channel)
 
 
 def with_aliases(row: OutcomeRow, names: FormerNames) -> OutcomeRow:
@@ -198,7 +229,8 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
 
 def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
     if isinstance(result, DuplicateKey):
-        return DUPLICATE
+        stored = result.row.row
+        return _status_of_repeat(row, stored) if isinstance(stored, OutcomeRow) else DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN
     if decision.window_ends_at is None:

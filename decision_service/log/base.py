@@ -53,7 +53,8 @@ class NewRow:
         What must be true of the log at the moment of writing.
     follow_up
         Returns rows to be written directly after this one, in the same transaction, in view of the earlier rows of
-        its event. They have no keys, and their conditions are about the event and the watermark alone.
+        its event and of the watermark with this row. They have no keys, and their conditions are about the event and
+        the watermark alone.
 
     Raises
     ------
@@ -64,7 +65,7 @@ class NewRow:
     row: Row
     key: str | None = None
     condition: AppendCondition = UNCONDITIONAL
-    follow_up: Callable[[Sequence[Row]], Sequence[NewRow]] | None = None
+    follow_up: Callable[[Sequence[Row], float], Sequence[NewRow]] | None = None
     body: bytes = field(init=False, repr=False)
     """The encoded row."""
 

@@ -100,7 +100,7 @@ class Batch:
         """Number the rows that follow a row directly; return how many."""
         if new.follow_up is None:
             return 0
-        rows = new.follow_up([stored.row for stored in earlier])
+        rows = new.follow_up([stored.row for stored in earlier], self._head.watermark)
         return sum(isinstance(self._add(row), Appended) for row in rows)
 
     def _check(self, new: NewRow) -> StaleIncarnation | ConditionFailed | None:

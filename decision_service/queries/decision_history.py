@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import UNSET
+
 from decision_service.log.base import EventLog, StoredRow
 from decision_service.log.condition import CONSENT_KINDS, ENDING_KINDS
 from decision_service.log.keys import outcome_key
@@ -173,6 +175,8 @@ class DecisionHistory:
             value=row.value,
             feedback_id=row.feedback_id,
             late=ends_at is not None and is_late(ends_at, row.occurred_at, watermark),
+            machine=row.machine or UNSET,
+            permanent=row.permanent or UNSET,
         )
 
     def status_fields(self, now: float) -> dict[str, Any]:

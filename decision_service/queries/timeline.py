@@ -23,7 +23,8 @@ class TimelineQuery(Body):
 
     limit: Annotated[int, Field(strict=False, ge=1, le=500, description="Decisions at most.")] = 50
     before: Annotated[
-        int | None, Field(strict=False, ge=1, description="Only decisions before this log position: `next_before`.")
+        int | None,
+        Field(strict=False, ge=1, le=2**63 - 1, description="Only decisions before this log position: `next_before`."),
     ] = None
 
 

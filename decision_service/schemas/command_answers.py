@@ -27,17 +27,29 @@ class ItemAnswer(msgspec.Struct, frozen=True):
     field: Annotated[str | UnsetType, Meta(description="The wrong field of an `invalid` item.")] = UNSET
     message: Annotated[str | UnsetType, Meta(description="What is wrong with the field.")] = UNSET
 
+    ignored: Annotated[
+        Sequence[FieldError] | UnsetType,
+        Meta(description="Fields of a withdrawal of consent that could not be read: they were left out."),
+    ] = UNSET
+
     @classmethod
     def invalid(cls, error: FieldError) -> ItemAnswer:
         """Refuse an item because of one field."""
         return cls("invalid", error.field, error.message)
 
 
-class ItemsAnswer(msgspec.Struct, frozen=True):
-    """What became of the items of a list, in their order."""
+ItemCount = Annotated[int, Meta(ge=1, description="How many items have this status; absent where none has.")]
 
-    accepted: Annotated[int, Meta(description="How many items were stored: all but the `invalid` ones.")]
+
+class ItemsAnswer(msgspec.Struct, frozen=True):
+    """What became of the items of a list, in their order. Each item counts once."""
+
+    accepted: Annotated[int, Meta(ge=0, description="How many items have this status.")]
     results: Sequence[ItemAnswer]
+    duplicate: ItemCount | UnsetType = UNSET
+    late: ItemCount | UnsetType = UNSET
+    unknown: ItemCount | UnsetType = UNSET
+    invalid: ItemCount | UnsetType = UNSET
 
 
 class PermissionAnswer(msgspec.Struct, frozen=True):

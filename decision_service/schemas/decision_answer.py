@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.template_table import LocalTemplate
 from policies.catalogue.templates import DATA
@@ -56,6 +59,10 @@ Content = Annotated[
 Propensity = Annotated[
     float, Meta(description="The exact probability with which the drawn joint action (HOLD included) was drawn.")
 ]
+Ignored = Annotated[
+    list[FieldError] | UnsetType,
+    Meta(description="Attributes of the triggers that were left out because they are too long or too large."),
+]
 Eligible = Annotated[int, Meta(description="Size of the eligible set, HOLD included.")]
 
 
@@ -78,6 +85,7 @@ class SendAnswer(msgspec.Struct, frozen=True):
     locale: Annotated[
         str, Meta(description="The locale of the template, as the catalogue writes it; not in answers of old versions.")
     ] = ""
+    ignored: Ignored = UNSET
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -115,6 +123,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
             "expired there is no such time."
         ),
     ] = UNSET
+    ignored: Ignored = UNSET
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -147,7 +156,7 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
     ``next_possible_at`` is for a hold that should say when to ask again.
     """
     if not row.is_delivered or decision.action is None or decision.trigger is None:
-        hold = _hold(row, decision.eligibility.size, _count_excluded(decision))
+        hold = _hold(row, decision.eligibility.size, _count_excluded(decision), decision.request.ignored)
         at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
         return msgspec.structs.replace(hold, next_possible_at=at)
     template = _find_template(decision, decision.action)
@@ -166,15 +175,16 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
         excluded=_count_excluded(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
         locale=template.locale,
+        ignored=_ignored_fields(decision.request.ignored),
     )
 
 
-def degraded_answer(row: DecisionRow) -> Answer:
+def degraded_answer(row: DecisionRow, ignored: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """Write the answer while the shopper's state is away: nothing is sent."""
-    return _hold(row, eligible=0, excluded=[])
+    return _hold(row, eligible=0, excluded=[], ignored=ignored)
 
 
-def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> HoldAnswer:
+def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer], ignored: Mapping[str, str]) -> HoldAnswer:
     return HoldAnswer(
         event_id=row.event_id,
         decision="hold",
@@ -189,7 +199,12 @@ def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> Ho
         eligible=eligible,
         excluded=excluded,
         attribution_ends_at=None,
+        ignored=_ignored_fields(ignored),
     )
+
+
+def _ignored_fields(reasons: Mapping[str, str]) -> list[FieldError] | UnsetType:
+    return [FieldError(path, reason) for path, reason in reasons.items()] or UNSET
 
 
 def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:

@@ -21,5 +21,5 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     errors: Annotated[Sequence[FieldError], Meta(description="The fields that are wrong, by their path.")]
     applied: Annotated[
         Sequence[str] | UnsetType,
-        Meta(description="Of refused preferences: the paths that are withheld all the same."),
+        Meta(description="The paths of the withdrawals of consent that were taken although the call was refused."),
     ] = UNSET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.schemas.decision_answer import ActionAnswer, Instant
 from decision_service.schemas.preferences import PreferencesAnswer
@@ -48,6 +48,10 @@ class OutcomeAnswer(msgspec.Struct):
     late: Annotated[
         bool, Meta(description="Missed the attribution window: learned as a correction, or as a bounce only reported.")
     ]
+    machine: Annotated[bool | UnsetType, Meta(description="A scanner did it, not the shopper.")] = UNSET
+    permanent: Annotated[
+        bool | UnsetType, Meta(description="Of a bounce: the channel does not reach the shopper any more.")
+    ] = UNSET
 
 
 class _Fated(msgspec.Struct, kw_only=True):

@@ -44,22 +44,22 @@ class RewardBreakdown:
 def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> RewardBreakdown:
     """Compute the reward of a delivered send.
 
-    reward = click·[clicked] + open·[opened] + margin·Σ conversion values - complaint·[complained]
-    - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions add up, every other type counts
-    once: see `policies.records.outcomes`.
+    reward = click·[clicked] + open·[opened] + margin·max(0, Σ conversion values - Σ refunds) - complaint·[complained]
+    - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions and refunds add up, every other type
+    counts once: see `policies.records.outcomes`. What a machine did counts for nothing.
 
     >>> from policies.catalogue.document import Reward
     >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
     >>> round(reward_of([click, click], Reward(click=0.1), cost=0.02).reward, 9)
     0.08
     """
-    outcomes = list(outcomes)
+    outcomes = [outcome for outcome in outcomes if not outcome.machine]
     types = {outcome.type for outcome in outcomes}
     gain = loss = 0.0
     for name, meaning in OUTCOME_TYPES.items():
         if name not in types:
             continue
-        amount = sum(outcome.value for outcome in outcomes if outcome.type == name) if meaning.has_value else 1.0
+        amount = value_of(outcomes, name) if meaning.has_value else 1.0
         if meaning.pays is not None:
             gain += _weight(weights, meaning.pays) * amount
         if meaning.costs is not None:
@@ -67,6 +67,17 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
     return RewardBreakdown(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)
+
+
+def value_of(outcomes: Iterable[OutcomeRow], name: str) -> float:
+    """Return the sum of the values of a type, less what other types take off it, and not below 0."""
+    value = 0.0
+    for outcome in outcomes:
+        if outcome.type == name:
+            value += outcome.value
+        elif OUTCOME_TYPES[outcome.type].takes_off == name:
+            value -= outcome.value
+    return max(0.0, value)
 
 
 def _weight(weights: Reward, name: str) -> float:

@@ -30,13 +30,13 @@ def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
     >>> attributes = {"value": 20.0, "city": "Vigo"}
     >>> row = EventRow(at=1.0, shopper_id="s-1", type="purchase", occurred_at=1.0, attributes=attributes)
     >>> anonymous(row, "erased:1")
-    EventRow(at=1.0, shopper_id='erased:1', type='purchase', occurred_at=1.0, attributes={})
+    EventRow(at=1.0, shopper_id='erased:1', type='purchase', occurred_at=1.0, attributes={}, id=None)
     """
     if isinstance(row, DecisionRow):
         triggers = tuple(map(_without_attributes, row.triggers))
         return msgspec.structs.replace(row, shopper_id=pseudonym, triggers=triggers, answer="", fingerprint="")
     if isinstance(row, EventRow):
-        return msgspec.structs.replace(row, shopper_id=pseudonym, attributes={})
+        return msgspec.structs.replace(row, shopper_id=pseudonym, attributes={}, id=None)
     if isinstance(row, PreferencesRow):
         consent = PreferencesRow(row.at, pseudonym, row.consent, subscribed=row.subscribed, stated_at=row.stated_at)
         return consent  # type: ignore[return-value]  # the very same type

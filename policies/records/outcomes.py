@@ -21,7 +21,9 @@ class OutcomeMeaning:
         The weight of the catalogue's ``reward`` by which the reward grows or shrinks. A type with a value pays the
         weight times the sum of the values; every other type counts once, however often it was reported.
     has_value
-        The outcome is an order with a value, and several of them add up.
+        The outcome is a sum of money, and several of them add up.
+    takes_off
+        The type from whose sum the values of this type are taken off, not below 0.
     is_click
         The shopper answered the send with a click: the state and the report count it as one.
     is_arrival
@@ -29,7 +31,10 @@ class OutcomeMeaning:
     withdraws_consent
         The shopper withdraws consent for the send's channel, which also costs ``consent_value`` once.
     takes_send_back
-        The send reached nobody: its place is released, and nothing is learned from it.
+        The send reached nobody: its place is released, and nothing is learned from it. If this is `permanent`, the
+        channel no longer reaches the shopper.
+    may_be_machine
+        A scanner may have caused the outcome, and not the shopper.
     counts_as
         The type of shopper event that the outcome counts as, where such events end a trigger.
     """
@@ -37,18 +42,21 @@ class OutcomeMeaning:
     pays: str | None = None
     costs: str | None = None
     has_value: bool = False
+    takes_off: str | None = None
     is_click: bool = False
     is_arrival: bool = False
     withdraws_consent: bool = False
     takes_send_back: bool = False
+    may_be_machine: bool = False
     counts_as: str | None = None
 
 
 OUTCOME_TYPES: dict[str, OutcomeMeaning] = {
     "delivered": OutcomeMeaning(is_arrival=True),
-    "open": OutcomeMeaning(pays="open"),
-    "click": OutcomeMeaning(pays="click", is_click=True),
+    "open": OutcomeMeaning(pays="open", may_be_machine=True),
+    "click": OutcomeMeaning(pays="click", is_click=True, may_be_machine=True),
     "conversion": OutcomeMeaning(pays="margin", has_value=True, counts_as="purchase"),
+    "refund": OutcomeMeaning(has_value=True, takes_off="conversion"),
     "ignore": OutcomeMeaning(),
     "opt_out": OutcomeMeaning(withdraws_consent=True),
     "complaint": OutcomeMeaning(costs="complaint", withdraws_consent=True),
@@ -77,7 +85,13 @@ CLICKS = _types_where(lambda meaning: meaning.is_click)
 """Types that count as a click."""
 
 VALUED = _types_where(lambda meaning: meaning.has_value)
-"""Types that are orders with a value."""
+"""Types that are sums of money: orders, and what is taken off them."""
+
+REFUNDS = _types_where(lambda meaning: meaning.takes_off is not None)
+"""Types whose value is taken off an order."""
+
+BY_MACHINES = _types_where(lambda meaning: meaning.may_be_machine)
+"""Types that a scanner may cause."""
 
 ARRIVALS = _types_where(lambda meaning: meaning.is_arrival)
 """Types which say that the send has reached the shopper."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policies.records.rows import Context, TriggerRecord
@@ -21,7 +22,8 @@ class Request:
     """A caller asks which notification to send to a shopper, or none, after something happened.
 
     ``triggers`` say what happened; among equally urgent triggers the first has precedence. ``now`` is the time of the
-    decision in epoch seconds. A ``deferred`` send counts as sent only once it is activated.
+    decision in epoch seconds. A ``deferred`` send counts as sent only once it is activated. ``ignored`` says which
+    parts of the call were left out, by their paths, and why.
     """
 
     event_id: str
@@ -31,3 +33,4 @@ class Request:
     context: Context = field(default_factory=dict)
     exclude: tuple[Exclusion, ...] = ()
     deferred: bool = False
+    ignored: Mapping[str, str] = field(default_factory=dict)

@@ -162,8 +162,17 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
     """A later fact about a decision. Shopper and channel are empty while the decision is unknown.
 
-    ``aliases`` are the other names of the channel in the catalogue, if the channel was renamed: a withdrawal of consent
-    is about all of them.
+    Parameters
+    ----------
+    aliases
+        The other names of the channel in the catalogue, if the channel was renamed: a withdrawal of consent is about
+        all of them.
+    machine
+        A scanner opened or clicked, and not the shopper: the outcome is reported, and counts nowhere else.
+    permanent
+        Of a bounce: the channel does not reach the shopper any more.
+    dated
+        Of a sum of money: whether the caller said when it happened; None in rows of earlier versions.
     """
 
     at: float
@@ -175,18 +184,27 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     shopper_id: str | None = None
     channel: str | None = None
     aliases: tuple[str, ...] = ()
+    machine: bool = False
+    permanent: bool = False
+    dated: bool | None = None
 
     kind: ClassVar[str] = "outcome"
 
+    @property
+    def has_date(self) -> bool:
+        """Whether the caller said when it happened."""
+        return self.occurred_at != self.at if self.dated is None else self.dated
+
 
 class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="row"):
-    """Something a shopper did."""
+    """Something a shopper did. ``id`` is the caller's, unique per shopper and type."""
 
     at: float
     shopper_id: str
     type: str
     occurred_at: float
     attributes: dict[str, Scalar] = {}
+    id: str | None = None
 
     kind: ClassVar[str] = "event"
 

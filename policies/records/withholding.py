@@ -27,6 +27,8 @@ def withheld_paths(row: Row) -> Iterator[str]:
     match row:
         case OutcomeRow() if row.channel is not None and OUTCOME_TYPES[row.type].withdraws_consent:
             yield from (f"consent.{channel}" for channel in (row.channel, *row.aliases))
+        case OutcomeRow() if row.channel is not None and row.permanent:
+            yield from (f"reachable.{channel}" for channel in (row.channel, *row.aliases))
         case PreferencesRow():
             yield from (f"consent.{channel}" for channel, value in row.consent.items() if value is False)
             yield from (f"reachable.{channel}" for channel, value in row.reachable.items() if value is False)

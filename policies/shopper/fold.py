@@ -139,7 +139,7 @@ def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
         return state
     for path in withheld_paths(row):
         state = withhold(state, path, date_of_words(row))
-    if row.type in CLICKS:
+    if row.type in CLICKS and not row.machine:
         send = state.send_of(row.event_id)
         state = state if send is None else state.with_send(msgspec.structs.replace(send, clicked=True))
         return msgspec.structs.replace(state, clicked_at=max(row.occurred_at, state.clicked_at or row.occurred_at))
@@ -147,6 +147,9 @@ def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
 
 
 def _apply_event(state: ShopperState, row: EventRow) -> ShopperState:
+    if row.type == "refund":  # the shop did it: nothing is learned about when the shopper is active
+        did = _latest(state.did, row.type, row.occurred_at)
+        return msgspec.structs.replace(state, did=did, purchases=_take_off(state.purchases, row))
     at, weight = row.occurred_at, EVENT_WEIGHTS.get(row.type, 0.0)
     return msgspec.structs.replace(
         state,
@@ -169,12 +172,21 @@ def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affini
 
 
 def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
-    value = row.attributes.get("value", 0.0)
     return Purchases(
         count=before.count + 1,
-        value=before.value + (float(value) if isinstance(value, int | float) else 0.0),
+        value=before.value + _value(row),
         last_at=max(row.occurred_at, before.last_at or row.occurred_at),
     )
+
+
+def _take_off(before: Purchases, row: EventRow) -> Purchases:
+    """Return the purchases after a refund: the count of orders stays."""
+    return msgspec.structs.replace(before, value=max(0.0, before.value - _value(row)))
+
+
+def _value(row: EventRow) -> float:
+    value = row.attributes.get("value", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _count_and_drop_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:

@@ -25,6 +25,7 @@ from tests.stories.sessions import LOG, REGISTRY, TARGETS, JsonObject, Step
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
 _ALL_MISTAKES = "mistakes of meaning are named beside those of structure, and there are more keys"
 _SPANS = "a span has days, and others may follow"
+_ITEMS = r"^\d+: POST /v1/(feedback|events) "
 _LEFT = "the gate states when a send left"
 _ENDS = "triggers say when they occurred and what ends them, and sends remember it"
 _GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
@@ -40,6 +41,19 @@ DELIBERATE = {
         "after an erasure a grant of one channel opened every channel; now it opens the channel that it names"
     ),
     r"\.state\.quiet_hours\.(days|others): was 'absent', is \[\]$": _SPANS,
+    _ITEMS + r"\.(accepted|duplicate|late|unknown|invalid): ": "each item of a list counts once, under its status",
+    _ITEMS + r"\.results\.\d+\.message: was 'only a conversion has a value'": "a refund has a value too",
+    _ITEMS + r"\.results\.\d+\.message: was \"should be '": "refund is one more type of outcomes and of events",
+    _ITEMS + r"\.(detail|errors\.0\.message): was '(events: )?List should have": "a list says how many items it has",
+    _ITEMS + r"\.detail: was 'the body is not JSON: JSON is malformed": "another reader says where JSON ends",
+    r"/v1/report\S* \.time_zone: was 'absent', is 'UTC'$": "a report names the zone of its hours and days",
+    r"/v1/report\S* \.(total|rows\.\d+)\.(refunds|refunded|machine_opens|machine_clicks): was 'absent', is 0": (
+        "new figures"
+    ),
+    r"\(outcome\)\.key: was 'outcome\\x1f[^']*\\x1fid\\x1f": "the key of an outcome with an id names the type",
+    r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
+    r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",
+    r"(\(outcome\)|\.content)\.dated: was 'absent', is (True|False)$": "a conversion says whose time it has",
     r"\.left_at: was 'absent', is (None|'2026-[^']*'|[0-9.]+)$": _LEFT,
     r"\.sends\.\d+\.decided_for: was 'absent', is (None|[0-9.]+)$": _LEFT,
     r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
@@ -63,7 +77,7 @@ _SHOWN = 10
 
 @pytest.fixture(scope="module")
 def steps() -> list[Step]:
-    return sessions.read_lines(FIXTURE / "requests.jsonl.gz")
+    return sessions.state_times(sessions.read_lines(FIXTURE / "requests.jsonl.gz"))
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +205,37 @@ def logged_decisions(steps: list[Step], answers: list[JsonObject]) -> Iterator[t
         is_logged = (request["path"], answer["status"]) == ("/v1/decide", 200) and not body.get("dry_run")
         if is_logged and body["shopper_id"] not in erased_shoppers:
             yield json.dumps(body), answer["text"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/v1/feedback", "/v1/events"])
+async def test_a_retry_of_an_old_item_is_a_duplicate(
+    replica: Start, data: Path, recording: JsonObject, path: str
+) -> None:
+    steps = sessions.read_lines(FIXTURE / "requests.jsonl.gz")
+    items = list(logged_items(steps, recording["answers"], path))
+    assert len(items) > 20
+    async with replica(data_dir=data) as service:
+        before = service.rows()
+        for item in items:
+            answer = await service.post(path, {"events": [item]})
+            assert answer.json()["results"] == [{"status": "duplicate"}], item
+        assert service.rows() == before
+
+
+def logged_items(steps: list[Step], answers: list[JsonObject], path: str) -> Iterator[JsonObject]:
+    """Return the items with an id or a time that the log contains for shoppers who were never erased."""
+    requests = requests_of(steps)
+    erased_shoppers = [request["path"].rpartition("/")[2] for request in requests if request["method"] == "DELETE"]
+    for request, answer in zip(requests, answers, strict=True):
+        if request["path"] != path or answer["status"] != 202:
+            continue
+        document = request["body"]
+        items = document.get("events", [document])
+        for item, result in zip(items, json.loads(answer["text"])["results"], strict=True):
+            has_identity = "feedback_id" in item or "at" in item
+            if has_identity and result["status"] != "invalid" and item.get("shopper_id") not in erased_shoppers:
+                yield {name: value for name, value in item.items() if name != "now"}
 
 
 def test_the_old_log_folded_from_its_start_gives_the_same_models_and_the_same_checkpoint(

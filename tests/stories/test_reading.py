@@ -191,8 +191,9 @@ async def test_an_export_holds_every_row_about_the_shopper(replica: Start) -> No
         ]
         await service.post("/v1/events", {"events": views})
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "click"})
-        await service.post("/v1/events", {"shopper_id": "s-1", "type": "purchase", "attributes": {"value": 20}})
-        await service.post("/v1/events", {"shopper_id": "s-2", "type": "purchase", "attributes": {"value": 30}})
+        for shopper_id, value in (("s-1", 20), ("s-2", 30)):
+            order = {"id": "o-1", "shopper_id": shopper_id, "type": "purchase", "attributes": {"value": value}}
+            await service.post("/v1/events", order)
         await service.client.put("/v1/shoppers/s-1/preferences", json={"muted_categories": ["browse"]})
         export = await get(service, "/v1/shoppers/s-1")
         rows = service.service.log.read(0, 1_000)

@@ -15,7 +15,7 @@ from decision_service.queries.report.figures import Figures
 from decision_service.queries.report.grouping import Group
 from policies.learning.windows import Owner, shopper_of_row
 from policies.records.endings import event_type, may_end_triggers
-from policies.records.outcomes import CLICKS, VALUED, WITHDRAWALS
+from policies.records.outcomes import CLICKS, REFUNDS, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import (
     SCHEDULED,
@@ -57,7 +57,11 @@ class _Send(msgspec.Struct, gc=False):
     clicked: bool = False
     opted_out: bool = False
     conversions: int = 0
-    revenue: float = 0.0
+    ordered: float = 0.0
+    refunds: int = 0
+    refunded: float = 0.0
+    machine_opens: bool = False
+    machine_clicks: bool = False
 
     def apply(self, row: Row) -> None:
         """Change the send as the table of the life of a send says."""
@@ -69,12 +73,19 @@ class _Send(msgspec.Struct, gc=False):
             self.taken_back = change.status
 
     def count_outcome(self, row: OutcomeRow) -> None:
-        """Count an outcome of the send, whenever it came."""
+        """Count an outcome of the send, whenever it came; what a machine did, apart from everything else."""
+        if row.machine:
+            self.machine_opens |= row.type not in CLICKS
+            self.machine_clicks |= row.type in CLICKS
+            return
         self.clicked |= row.type in CLICKS
         self.opted_out |= row.type in WITHDRAWALS
-        if row.type in VALUED:
+        if row.type in REFUNDS:
+            self.refunds += 1
+            self.refunded += row.value
+        elif row.type in VALUED:
             self.conversions += 1
-            self.revenue += row.value
+            self.ordered += row.value
 
     def count(self, figures: Figures, now: float) -> None:
         """Add the send, as known at a time, to the figures of its group."""
@@ -88,7 +99,11 @@ class _Send(msgspec.Struct, gc=False):
         figures.clicks += self.clicked
         figures.conversions += self.conversions
         figures.converted += self.conversions > 0
-        figures.revenue += self.revenue
+        figures.revenue += max(0.0, self.ordered - self.refunded)
+        figures.refunds += self.refunds
+        figures.refunded += self.refunded
+        figures.machine_opens += self.machine_opens
+        figures.machine_clicks += self.machine_clicks
 
 
 class DecisionFigures:

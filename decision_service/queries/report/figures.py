@@ -42,8 +42,14 @@ class FiguresAnswer(msgspec.Struct, frozen=True, kw_only=True):
     conversion_rate: Annotated[Ratio, Meta(description="converted ÷ delivered")]
     opt_outs: Annotated[Count, Meta(description="Sends answered by an opt-out or a complaint.")]
     opt_outs_per_1000_sends: Annotated[Ratio, Meta(description="1000 · opt_outs ÷ sends")]
-    revenue: Annotated[float, Meta(description="The value of the conversions.")]
+    revenue: Annotated[
+        float, Meta(description="The value of the conversions, less the refunds of the same send, and not below 0.")
+    ]
     revenue_per_notification: Annotated[Ratio, Meta(description="revenue ÷ delivered")]
+    refunds: Annotated[Count, Meta(description="Refunds that followed delivered sends.")]
+    refunded: Annotated[float, Meta(description="The value of the refunds.")]
+    machine_opens: Annotated[Count, Meta(description="Delivered sends that a scanner opened: in no other figure.")]
+    machine_clicks: Annotated[Count, Meta(description="Delivered sends that a scanner clicked: in no other figure.")]
 
 
 @dataclass
@@ -59,6 +65,10 @@ class Figures:
     converted: int = 0
     opt_outs: int = 0
     revenue: float = 0.0
+    refunds: int = 0
+    refunded: float = 0.0
+    machine_opens: int = 0
+    machine_clicks: int = 0
 
     def __add__(self, other: Figures) -> Figures:
         """Count two groups as one."""
@@ -72,6 +82,10 @@ class Figures:
             self.converted + other.converted,
             self.opt_outs + other.opt_outs,
             self.revenue + other.revenue,
+            self.refunds + other.refunds,
+            self.refunded + other.refunded,
+            self.machine_opens + other.machine_opens,
+            self.machine_clicks + other.machine_clicks,
         )
 
     def answer(self) -> FiguresAnswer:
@@ -97,6 +111,10 @@ class Figures:
             opt_outs_per_1000_sends=ratio(1000.0 * self.opt_outs, sends),
             revenue=round(self.revenue, _CENTS),
             revenue_per_notification=ratio(self.revenue, self.delivered),
+            refunds=self.refunds,
+            refunded=round(self.refunded, _CENTS),
+            machine_opens=self.machine_opens,
+            machine_clicks=self.machine_clicks,
         )
 
 

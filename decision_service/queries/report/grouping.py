@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -25,8 +26,18 @@ def _segment(row: DecisionRow) -> Group:
     return segment if segment is None or isinstance(segment, str) else msgspec.json.encode(segment).decode()
 
 
-def _utc(row: DecisionRow) -> datetime:
-    return datetime.fromtimestamp(row.at, UTC)
+_OF_TIME: dict[By, Callable[[datetime], Group]] = {
+    "hour": lambda time: time.hour,
+    "day": lambda time: time.date().isoformat(),
+}
+
+
+def grouping_in_zone(by: By, time_zone: str) -> Callable[[DecisionRow], Group]:
+    """Return the group of a decision, hours and days by the clock of a time zone."""
+    if by not in _OF_TIME:
+        return GROUPINGS[by]
+    of_time, zone = _OF_TIME[by], ZoneInfo(time_zone)
+    return lambda row: of_time(datetime.fromtimestamp(row.at, zone))
 
 
 GROUPINGS: dict[By, Callable[[DecisionRow], Group]] = {
@@ -36,10 +47,10 @@ GROUPINGS: dict[By, Callable[[DecisionRow], Group]] = {
     "trigger": _trigger,
     "segment": _segment,
     "arm": lambda row: row.arm,
-    "hour": lambda row: _utc(row).hour,
-    "day": lambda row: _utc(row).date().isoformat(),
+    "hour": grouping_in_zone("hour", "UTC"),
+    "day": grouping_in_zone("day", "UTC"),
 }
-"""What a report can be by → the group of a decision.
+"""What a report can be by → the group of a decision, hours and days in UTC.
 
 Channel, message and category are those of the drawn send, also where it lost the race for its place; a
 decision without one belongs to the group None.

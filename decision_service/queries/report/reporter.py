@@ -9,19 +9,20 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from decision_service.errors import Invalid
 from decision_service.log.base import EventLog, Head, StoredRow
 from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.queries.report.grouping import GROUPINGS, By
+from decision_service.queries.report.grouping import By, grouping_in_zone
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body, Time
 from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKeys
+from policies.catalogue.time_zones import is_time_zone
 from policies.learning.windows import Owner
 from policies.records.rows import ClockCorrectionRow, ClockRow, FenceRow
 
@@ -43,12 +44,21 @@ def _iso_time(text: object) -> datetime:
 QueryTime = Annotated[Time, BeforeValidator(_iso_time, json_schema_input_type=str)]
 
 
+def _check_zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise ValueError("must be a time zone of the IANA database, such as Europe/Madrid")
+    return name
+
+
 class ReportQuery(Body):
     """What a report is to be about."""
 
     start: QueryTime | None = Field(None, alias="from", description="Decisions from this time on (default: the first).")
     end: QueryTime | None = Field(None, alias="to", description="Decisions before this time (default: all later ones).")
     by: By | None = Field(None, description="What the rows of the report are; without it there is the total alone.")
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        "UTC", description="The zone of hours and days, such as `Europe/Madrid`."
+    )
 
 
 class ReportAnswer(ReportTable, frozen=True, kw_only=True):
@@ -57,6 +67,7 @@ class ReportAnswer(ReportTable, frozen=True, kw_only=True):
     start: Annotated[str | None, Meta(description="As asked.")] = msgspec.field(name="from")
     end: Annotated[str | None, Meta(description="As asked.")] = msgspec.field(name="to")
     by: Annotated[By | None, Meta(description="As asked.")]
+    time_zone: Annotated[str, Meta(description="The zone of hours and days.")]
     log_position: Annotated[int, Meta(description="The report contains every row of the log up to this one.")]
     as_of: Annotated[str | None, Meta(description="The latest time that the log knew; null while it is empty.")]
 
@@ -111,7 +122,7 @@ class Reporter:
         return [reports[query] for query in queries]
 
     def _cells(self, query: ReportQuery, owner: Owner) -> ReportCells:
-        group = None if query.by is None else GROUPINGS[query.by]
+        group = None if query.by is None else grouping_in_zone(query.by, query.time_zone)
         return ReportCells(_span(query), group, self._shopper_keys.key, owner)
 
 
@@ -120,6 +131,7 @@ def _answer(query: ReportQuery, table: ReportTable, head: Head) -> dict[str, Any
         "from": None if query.start is None else iso(query.start.timestamp()),
         "to": None if query.end is None else iso(query.end.timestamp()),
         "by": query.by,
+        "time_zone": query.time_zone,
         "log_position": head.position,
         "as_of": optional_iso(head.watermark if head.position else None),
         **msgspec.structs.asdict(table),

@@ -41,7 +41,9 @@ async def create_states(service: Replica) -> None:
     await service.post("/v1/decisions/activated/activate", {})
     await service.decide(event_id="cancelled", shopper_id="s-21", now=iso(61))
     await service.post("/v1/decisions/cancelled/cancel", {})
-    await service.post("/v1/events", {"shopper_id": "s-22", "type": "purchase", "attributes": {"value": 9}})
+    await service.post(
+        "/v1/events", {"id": "o-1", "shopper_id": "s-22", "type": "purchase", "attributes": {"value": 9}}
+    )
     await service.client.put("/v1/shoppers/s-23/preferences", json={"consent": {"push": False}, "locale": "es"})
     await service.client.delete("/v1/shoppers/s-3")
 

@@ -26,7 +26,12 @@ PERSONAL = "anna-from-vigo"
 async def live(service: Replica, shopper_id: str = PERSONAL) -> list[str]:
     """Decide, click, buy and prefer as one shopper; give the ids of the sends."""
     attributes = {"product": f"gift of {shopper_id}", "category": "shoes"}
-    event = {"shopper_id": shopper_id, "type": "purchase", "attributes": {"value": 20.0, "note": shopper_id}}
+    event = {
+        "id": "o-1",
+        "shopper_id": shopper_id,
+        "type": "purchase",
+        "attributes": {"value": 20.0, "note": shopper_id},
+    }
     await service.post("/v1/events", {"events": [event], "now": "2026-11-20T17:00:00Z"})
     sent = []
     for number in range(6):

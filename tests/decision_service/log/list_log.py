@@ -54,9 +54,8 @@ class ListLog:
             return ConditionFailed(len(self.rows))
         earlier = [row.row for row in self.rows if new.event_id is not None and row.event_id == new.event_id]
         row = self._write(new, watermark)
-        results = [
-            self._append(follow_up) for follow_up in (new.follow_up(earlier) if new.follow_up is not None else ())
-        ]
+        follow_ups = () if new.follow_up is None else new.follow_up(earlier, watermark)
+        results = [self._append(follow_up) for follow_up in follow_ups]
         return Appended(row.position, watermark, sum(isinstance(result, Appended) for result in results))
 
     def _write(self, new: NewRow, watermark: float) -> StoredRow:

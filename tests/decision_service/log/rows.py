@@ -59,7 +59,7 @@ class Repeat:
     at: float
     watermark_below: float
 
-    def __call__(self, earlier: Sequence[Row]) -> list[NewRow]:
+    def __call__(self, earlier: Sequence[Row], watermark: float) -> list[NewRow]:
         condition = AppendCondition(watermark_below=self.watermark_below)
         rows = [row for row in earlier if isinstance(row, OutcomeRow)]
         return [NewRow(outcome(self.at, row.event_id, "s1"), condition=condition) for row in rows]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from decision_service.errors import Invalid, Malformed
+from decision_service.schemas.parsing import parse, parse_item, parse_json
 from decision_service.schemas.preferences_change import PreferencesBody
-from decision_service.schemas.requests import DecideBody, MomentBody, parse, parse_item, parse_json
+from decision_service.schemas.requests import DecideBody, MomentBody
 
 SMALL: dict[str, Any] = {"shopper_id": "s-1", "triggers": [{"type": "wishlist"}]}
 

@@ -33,7 +33,9 @@ CHANNELS = ("push", "email")
 EVENTS = tuple(f"e-{number}" for number in range(6))
 HOURS = 3_600.0
 REASONS = ("policy", "lost_race", "no_eligible_action", "holdout", "degraded")
-OUTCOMES: tuple[OutcomeType, ...] = ("delivered", "open", "click", "conversion", "opt_out", "complaint", "bounce")
+OUTCOMES: tuple[OutcomeType, ...] = (
+    *("delivered", "open", "click", "conversion", "refund", "opt_out", "complaint", "bounce"),
+)
 DEFAULTS = {"push": True, "email": False}
 
 times = st.integers(20, 28).map(lambda hour: hour * HOURS)
@@ -125,7 +127,7 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
     match kind:
         case "outcome":
             kind_of_outcome: OutcomeType = draw(st.sampled_from(OUTCOMES))
-            value = draw(st.integers(0, 500)) / 10 if kind_of_outcome == "conversion" else 0.0
+            value = draw(st.integers(0, 500)) / 10 if kind_of_outcome in ("conversion", "refund") else 0.0
             occurred_at = at + draw(st.sampled_from([0.0, 0.0, 2 * HOURS]))
             return OutcomeRow(
                 at=at,
@@ -135,6 +137,8 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
                 value=value,
                 shopper_id=shopper,
                 channel=channel,
+                machine=kind_of_outcome in ("open", "click") and draw(st.booleans()),
+                permanent=kind_of_outcome == "bounce" and draw(st.booleans()),
             )
         case "gate":
             deliver = draw(st.booleans())
@@ -154,7 +158,7 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
             return ErasureRow(
                 at=at, shopper_id="erased:3", key=key_of(erased), open_event_ids=tuple(draw(st.sets(names, max_size=3)))
             )
-    bought = draw(st.sampled_from(["purchase", "purchase", "session"]))
+    bought = draw(st.sampled_from(["purchase", "purchase", "refund", "session"]))
     attributes: dict[str, Scalar] = draw(st.sampled_from([{}, {"value": 12.5}, {"value": 40}]))
     return EventRow(at=at, shopper_id=shopper_id, type=bought, occurred_at=draw(times), attributes=attributes)
 

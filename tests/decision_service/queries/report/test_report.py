@@ -99,8 +99,12 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     stayed = {number: why_it_stayed(rows, number, now) for number in sends}
     left = [row for number, row in sends.items() if stayed[number] is None]
 
-    def outcomes_of(sent: DecisionRow, *types: str) -> list[OutcomeRow]:
-        return [r for r in rows if isinstance(r, OutcomeRow) and r.event_id == sent.event_id and r.type in types]
+    def outcomes_of(sent: DecisionRow, *types: str, machine: bool = False) -> list[OutcomeRow]:
+        of_send = [row for row in rows if isinstance(row, OutcomeRow) and row.event_id == sent.event_id]
+        return [row for row in of_send if row.type in types and row.machine == machine]
+
+    def total(sent: DecisionRow, kind: str) -> float:
+        return sum(outcome.value for outcome in outcomes_of(sent, kind))
 
     clicked = [sent for sent in left if outcomes_of(sent, "click")]
     conversions = [outcome for sent in left for outcome in outcomes_of(sent, "conversion")]
@@ -108,7 +112,7 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     opted_out = [sent for sent in sends.values() if outcomes_of(sent, "opt_out", "complaint")]
     reasons = [row.hold_reason for row in decided.values() if row.send_at is None]
     kept = [why for why in stayed.values() if why is not None]
-    revenue = sum(outcome.value for outcome in conversions)
+    revenue = sum(max(0.0, total(sent, "conversion") - total(sent, "refund")) for sent in left)
     return {
         "decisions": len(decided),
         "sends": len(sends),
@@ -125,6 +129,10 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
         "opt_outs_per_1000_sends": len(opted_out) / len(sends) * 1000 if sends else None,
         "revenue": pytest.approx(revenue),
         "revenue_per_notification": pytest.approx(revenue / len(left)) if left else None,
+        "refunds": sum(len(outcomes_of(sent, "refund")) for sent in left),
+        "refunded": pytest.approx(sum(total(sent, "refund") for sent in left)),
+        "machine_opens": sum(bool(outcomes_of(sent, "open", machine=True)) for sent in left),
+        "machine_clicks": sum(bool(outcomes_of(sent, "click", machine=True)) for sent in left),
     }
 
 

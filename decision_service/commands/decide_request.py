@@ -1,0 +1,171 @@
+"""The request of a decide: from the body and the catalogue, and the fingerprint that tells a repeat."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from ulid import ULID
+
+from decision_service.commands.item_status import is_ahead
+from decision_service.errors import FieldError, Invalid
+from decision_service.schemas.requests import DecideBody, ExclusionBody, TriggerBody, why_too_large
+from policies.catalogue.former_names import FormerNames
+from policies.catalogue.rulebook import Rulebook
+from policies.records.request import Exclusion, Request
+from policies.records.rows import Scalar, TriggerRecord
+
+_ADDED_LATER = {"occurred_at"}
+"""Fields of a trigger that an earlier version did not know: they count in the fingerprint only where they are given."""
+
+_TEXTS = ("locale", "time_zone")
+"""Names of the context that the service itself reads."""
+
+
+@dataclass(frozen=True)
+class RequestReader:
+    """Makes requests of bodies, with the catalogue's defaults filled in.
+
+    Parameters
+    ----------
+    checks_future
+        Whether a trigger dated well ahead of the clock is refused (wall clock only).
+    """
+
+    checks_future: bool
+
+    def read(self, body: DecideBody, now: float, rulebook: Rulebook) -> Request:
+        """Return the request of a body.
+
+        Raises
+        ------
+        Invalid
+            When the body names something that the catalogue lacks, or a trigger lies ahead.
+        """
+        errors = [
+            *self._trigger_errors(body, now, rulebook),
+            *_context_errors(body),
+            *_exclusion_errors(body, rulebook),
+        ]
+        if errors:
+            raise Invalid.fields(errors)
+        return Request(
+            event_id=body.event_id or str(ULID()),
+            shopper_id=body.shopper_id,
+            triggers=tuple(_trigger(trigger, now, rulebook) for trigger in body.triggers),
+            now=now,
+            context=body.context,
+            exclude=tuple(_exclusion(pattern, rulebook.former_names) for pattern in body.exclude),
+            deferred=body.defer_activation,
+            ignored=_ignored_paths(body),
+        )
+
+    def _trigger_errors(self, body: DecideBody, now: float, rulebook: Rulebook) -> Iterator[FieldError]:
+        known = rulebook.catalogue.triggers
+        for number, trigger in enumerate(body.triggers):
+            if trigger.type not in known:
+                yield FieldError(f"triggers.{number}.type", f"the catalogue has no trigger {trigger.type!r}")
+            if self.checks_future and is_ahead(trigger.occurred_at, now):
+                yield FieldError(f"triggers.{number}.occurred_at", "lies more than five minutes ahead")
+
+
+def fingerprint(body: DecideBody) -> str:
+    """Return a hash of a parsed body with the schema's defaults filled in, so that formatting does not matter.
+
+    The catalogue's defaults are left out: a repeat has the same hash after the catalogue has changed.
+    """
+    content = body.model_dump(exclude={"event_id"})
+    content["triggers"] = [_without_absent(trigger) for trigger in content["triggers"]]
+    encoded = msgspec.json.encode(_plain(content), order="deterministic")
+    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
+
+
+def _without_absent(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trigger without what counts as absent."""
+    fields = {name: value for name, value in trigger.items() if value is not None or name not in _ADDED_LATER}
+    return fields | {"attributes": _kept_attributes(trigger["attributes"])}
+
+
+def _plain(value: object) -> object:
+    """Return equal values in one form: times of every offset as seconds, whole numbers as integers."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime():
+            return _plain(value.timestamp())
+        case float() if value.is_integer():
+            return int(value)
+    return value
+
+
+def _trigger(trigger: TriggerBody, now: float, rulebook: Rulebook) -> TriggerRecord:
+    known = rulebook.catalogue.triggers[trigger.type]
+    occurred_at = None if trigger.occurred_at is None else trigger.occurred_at.timestamp()
+    began_at = now if occurred_at is None else occurred_at
+    return TriggerRecord(
+        type=trigger.type,
+        priority=known.priority if trigger.priority is None else trigger.priority,
+        critical=known.critical if trigger.critical is None else trigger.critical,
+        expires_at=began_at + known.expires_s if trigger.expires_at is None else trigger.expires_at.timestamp(),
+        attributes=_kept_attributes(trigger.attributes),
+        occurred_at=occurred_at,
+        ends_on=known.ends_on,
+    )
+
+
+def _kept_attributes(attributes: Mapping[str, Scalar | None]) -> dict[str, Scalar]:
+    """Return the attributes that count: neither null nor too large."""
+    return {name: value for name, value in attributes.items() if value is not None and why_too_large(value) is None}
+
+
+def _ignored_paths(body: DecideBody) -> dict[str, str]:
+    """Return the paths of the attributes that are left out, with the reasons."""
+    return {
+        f"triggers.{number}.attributes.{name}": reason
+        for number, trigger in enumerate(body.triggers)
+        for name, value in trigger.attributes.items()
+        if value is not None and (reason := why_too_large(value)) is not None
+    }
+
+
+def _context_errors(body: DecideBody) -> Iterator[FieldError]:
+    for name in _TEXTS:
+        if name in body.context and not isinstance(body.context[name], str):
+            yield FieldError(f"context.{name}", "must be a string")
+
+
+def _exclusion_errors(body: DecideBody, rulebook: Rulebook) -> Iterator[FieldError]:
+    """Name what a pattern says that would forbid nothing, and a pattern that would forbid everything."""
+    known = _known_values(rulebook)
+    for number, pattern in enumerate(body.exclude):
+        values = pattern.model_dump(exclude_none=True)
+        if not values:
+            yield FieldError(f"exclude.{number}", "names nothing: it would forbid everything")
+        for name, value in values.items():
+            if value not in known[name]:
+                yield FieldError(
+                    f"exclude.{number}.{name}", f"the catalogue has no {name.removesuffix('_s')} {value!r}"
+                )
+
+
+def _known_values(rulebook: Rulebook) -> dict[str, Collection[object]]:
+    """Return what a pattern may name, by slot: former names too."""
+    catalogue, names = rulebook.catalogue, rulebook.former_names
+    return {
+        "message": {*catalogue.messages, *names.messages},
+        "channel": {*catalogue.channels, *names.channels},
+        "delay_s": rulebook.space.delays_s,
+    }
+
+
+def _exclusion(pattern: ExclusionBody, names: FormerNames) -> Exclusion:
+    """Return a pattern under the names of today."""
+    message = None if pattern.message is None else names.message(pattern.message)
+    channel = None if pattern.channel is None else names.channel(pattern.channel)
+    return Exclusion(message, channel, pattern.delay_s)
