@@ -29,7 +29,17 @@ expired and no longer counts."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What happened to the shopper, with the catalogue's defaults filled in."""
+    """What happened to the shopper, with the catalogue's defaults filled in.
+
+    Parameters
+    ----------
+    category
+        The category of the product, kept for learning when the attributes were erased.
+    occurred_at
+        When it happened, None for the time of the decision.
+    ends_on
+        The types of shopper events that end the trigger.
+    """
 
     type: str
     priority: int
@@ -37,7 +47,8 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     critical: bool = False
     attributes: dict[str, Scalar] = {}
     category: str = ""
-    """The category of the product, kept for learning when the attributes were erased."""
+    occurred_at: float | None = None
+    ends_on: tuple[str, ...] = ()
 
     @property
     def product_category(self) -> str | None:
