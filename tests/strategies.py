@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours, QuietSpan
 from policies.shopper.state import Send, ShopperState
 
 QUARTER_S = 900
@@ -82,14 +82,32 @@ single_caps = st.one_of(
 )
 caps = st.lists(single_caps, min_size=1, max_size=2)
 costs = st.integers(0, 4).map(lambda cents: cents / 100)
-quiet_spans = st.builds(
-    lambda start, length: {"from": _time_of_day(start), "to": _time_of_day(start + length)},
-    st.integers(0, 95),
-    st.integers(1, 95),
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+single_quiet_spans = st.one_of(
+    st.builds(
+        lambda start, length: {"from": _time_of_day(start), "to": _time_of_day(start + length)},
+        st.integers(0, 95),
+        st.integers(1, 95),
+    ),
+    st.builds(lambda start: {"from": _time_of_day(start), "to": "24:00"}, st.sampled_from((0, 0, 40, 95))),
 )
-own_quiet_hours = st.builds(
-    lambda start, length: QuietHours(start, (start + length) % 1_440), st.integers(0, 1_439), st.integers(1, 1_439)
+weekday_quiet_spans = st.builds(
+    lambda span, days: span | {"days": days},
+    single_quiet_spans,
+    st.lists(st.sampled_from(_DAYS), min_size=1, max_size=7),
 )
+quiet_spans = st.one_of(
+    single_quiet_spans,
+    weekday_quiet_spans,
+    st.lists(st.one_of(single_quiet_spans, weekday_quiet_spans), min_size=1, max_size=4),
+)
+_stored_spans = st.builds(
+    lambda start, length, days: QuietSpan(start, (start + length) % 1_440 or 1_440, tuple(sorted(days))),
+    st.one_of(st.just(0), st.integers(0, 1_439)),
+    st.one_of(st.just(1_440), st.integers(1, 1_439)),
+    st.one_of(st.just(set()), st.sets(st.integers(0, 6))),
+).filter(lambda span: span.start != span.end)
+own_quiet_hours = st.lists(_stored_spans, min_size=1, max_size=3).map(QuietHours.of)
 delays_s = st.sets(st.sampled_from((0, 900, 3_600, 14_400, 86_400)), min_size=1, max_size=4).map(sorted)
 suppressions = st.fixed_dictionaries(
     {"after": st.sampled_from(CATEGORIES), "blocks": st.sampled_from(CATEGORIES), "window_s": windows_s}

@@ -6,8 +6,9 @@ from typing import Any
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.records.quiet_hours import QuietHours
 from policies.records.request import Request
-from policies.records.rows import QuietHours, TriggerRecord
+from policies.records.rows import TriggerRecord
 from policies.rules.situation import Surroundings
 from policies.shopper.state import Send, ShopperState
 

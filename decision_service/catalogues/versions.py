@@ -51,7 +51,7 @@ def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Lit
     """Append a catalogue to the log unless it equals the latest version, and return its version."""
     while True:
         latest = latest_catalogue_row(log)
-        if latest is not None and Catalogue.from_document(latest.document) == catalogue:
+        if latest is not None and Catalogue.from_stored(latest.document) == catalogue:
             return latest.version
         row = CatalogueRow(
             at=at, version=(latest.version if latest else 0) + 1, document=catalogue.to_document(), source=source
@@ -75,11 +75,11 @@ def rulebook_at_start(log: EventLog, from_file: Catalogue | None, at: float) -> 
         latest = latest_catalogue_row(log)
     if latest is None:
         raise LookupError("the log has lost its catalogue")
-    return Rulebook.of(Catalogue.from_document(latest.document), latest.version)
+    return Rulebook.of(Catalogue.from_stored(latest.document), latest.version)
 
 
 def _last_from_file(log: EventLog) -> Catalogue | None:
     """Return the latest catalogue that came from a file."""
     rows = (stored.row for stored in read_rows(log, kinds=[CatalogueRow.kind]))
     documents = [row.document for row in rows if isinstance(row, CatalogueRow) and row.source == "file"]
-    return Catalogue.from_document(documents[-1]) if documents else None
+    return Catalogue.from_stored(documents[-1]) if documents else None

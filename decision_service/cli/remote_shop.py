@@ -58,7 +58,7 @@ class RemoteShop:
 
     def catalogue(self) -> Catalogue:
         """Return the catalogue that is in force."""
-        return Catalogue.from_document(self._call("GET", "/v1/catalog"))
+        return Catalogue.from_stored(self._call("GET", "/v1/catalog"))
 
     def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
         for change in changes:

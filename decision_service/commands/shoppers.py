@@ -15,8 +15,10 @@ from decision_service.schemas.preferences import PreferencesAnswer, preferences_
 from decision_service.schemas.requests import PreferencesBody, ShopperEventBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.catalogue.document import Catalogue, minute_of_day
-from policies.records.rows import EventRow, PreferencesRow, QuietHours
+from policies.catalogue.document import Catalogue
+from policies.catalogue.quiet_hours import minute_of_day
+from policies.records.quiet_hours import QuietHours
+from policies.records.rows import EventRow, PreferencesRow
 
 
 class Shoppers:

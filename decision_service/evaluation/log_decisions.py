@@ -112,7 +112,7 @@ class LogDecisions:
 
     def _fold(self, position: int, row: Row) -> None:
         if isinstance(row, CatalogueRow):
-            self._rulebooks[row.version] = Rulebook.of(Catalogue.from_document(row.document), row.version)
+            self._rulebooks[row.version] = Rulebook.of(Catalogue.from_stored(row.document), row.version)
         if isinstance(row, DecisionRow):
             check_row(row, self._rulebook_of(row))
             waiting = _Waiting(row, self._ready_at(row))

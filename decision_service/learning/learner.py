@@ -259,4 +259,4 @@ def _expiry(row: ActivationRow) -> NewRow:
 
 
 def _space(row: Row) -> ActionSpace | None:
-    return ActionSpace.of(Catalogue.from_document(row.document)) if isinstance(row, CatalogueRow) else None
+    return ActionSpace.of(Catalogue.from_stored(row.document)) if isinstance(row, CatalogueRow) else None

@@ -92,7 +92,7 @@ class Serving:
         row = latest_catalogue_row(self._log)
         if row is None or row.version <= serving.version:
             return serving
-        return Rulebook.of(Catalogue.from_document(row.document), row.version)
+        return Rulebook.of(Catalogue.from_stored(row.document), row.version)
 
     async def _swap(self, number: int, rulebook: Rulebook) -> None:
         try:

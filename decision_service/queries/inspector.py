@@ -86,7 +86,7 @@ class Inspector:
         if version not in self._rulebooks:
             for stored in self._log.find_by_key([catalogue_key(version)]):
                 if isinstance(stored.row, CatalogueRow):
-                    self._rulebooks[version] = Rulebook.of(Catalogue.from_document(stored.row.document), version)
+                    self._rulebooks[version] = Rulebook.of(Catalogue.from_stored(stored.row.document), version)
         return self._rulebooks[version]
 
     def _learned_answer(self, history: DecisionHistory, change: StatusChange) -> dict[str, Any]:

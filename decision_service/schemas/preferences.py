@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from policies.catalogue.document import Catalogue
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours
 from policies.rules.consent import consents
 from policies.shopper.state import ShopperState
 

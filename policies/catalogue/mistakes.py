@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0}
+_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0, "reward.view_through": 1.0}
 """Keys of rules that are not built yet, with the neutral value that a document may hold there."""
+
+_CHANGED = frozenset(path.partition(".")[0] for path in _NOT_YET if "." in path)
+"""The parts of a document that hold such a key."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def drop_neutral_keys(document: Mapping[str, Any]) -> tuple[list[Mistake], Mappi
         return [], document
     mistakes = []
     kept = {
-        name: dict(value) if name == "arms" and isinstance(value, Mapping) else value
+        name: dict(value) if name in _CHANGED and isinstance(value, Mapping) else value
         for name, value in document.items()
     }
     for path, neutral in _NOT_YET.items():
@@ -53,6 +56,12 @@ def drop_neutral_keys(document: Mapping[str, Any]) -> tuple[list[Mistake], Mappi
 def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
     """Return the mistakes of structure that Pydantic found in a document of this model."""
     return _first_causes([_mistake(detail, model) for detail in error.errors(include_url=False)])
+
+
+def join_mistakes(of_structure: list[Mistake], of_meaning: list[Mistake]) -> list[Mistake]:
+    """Return all mistakes, without those of meaning that only repeat a mistake of structure at the same path."""
+    named = {mistake.path for mistake in of_structure}
+    return [*of_structure, *(mistake for mistake in of_meaning if mistake.path not in named)]
 
 
 def _mistake(detail: Mapping[str, Any], model: type[BaseModel]) -> Mistake:
@@ -80,6 +89,8 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
             annotation = annotation.__origin__
         if isinstance(annotation, UnionType):
             annotation = get_args(annotation)[0]  # of T | None
+    if get_origin(annotation) is tuple:
+        annotation = _item(annotation)  # one part may stand for a list of parts
     fields = getattr(annotation, "model_fields", None)
     return [field.alias or name for name, field in fields.items()] if fields else []
 
@@ -89,7 +100,7 @@ def _item(annotation: Any) -> Any:
     return next((item for item in reversed(get_args(annotation)) if item is not Ellipsis), None)
 
 
-def describe_unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
+def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return that a name does not exist, with the most similar name that does."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, [*known], n=1)
     return f"there is no {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -11,8 +11,10 @@ import numpy as np
 from policies.arrays import BoolArray, ByteArray, FloatArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Cap, Catalogue
+from policies.catalogue.former_names import FormerNames
+from policies.catalogue.quiet_hours import quiet_hours_of
 from policies.catalogue.template_table import TemplateTable
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096
 """How many masks by attribute names are kept. Shops send a handful of combinations; the bound is only a guard."""
@@ -88,7 +90,13 @@ class Rulebook:
     def quiet_hours(self) -> dict[str, QuietHours]:
         """The quiet hours by channel, of the channels that have some."""
         channels = self.catalogue.channels.items()
-        return {name: channel.quiet_hours.hours for name, channel in channels if channel.quiet_hours is not None}
+        hours = {name: quiet_hours_of(channel.quiet_hours) for name, channel in channels}
+        return {name: quiet for name, quiet in hours.items() if quiet is not None}
+
+    @cached_property
+    def former_names(self) -> FormerNames:
+        """The old names of channels, categories and messages."""
+        return FormerNames.of(self.catalogue)
 
     @cached_property
     def channel_caps(self) -> dict[str, tuple[Cap, ...]]:

@@ -68,12 +68,12 @@ class Interactions:
 
     def __init__(self, documents: Mapping[int, dict[str, object]]) -> None:
         self.documents = dict(documents)
-        self._catalogues = {version: Catalogue.from_document(document) for version, document in documents.items()}
+        self._catalogues = {version: Catalogue.from_stored(document) for version, document in documents.items()}
 
     def add_catalogue(self, row: CatalogueRow) -> None:
         """Take a catalogue in, before the decisions that name its version."""
         self.documents[row.version] = row.document
-        self._catalogues[row.version] = Catalogue.from_document(row.document)
+        self._catalogues[row.version] = Catalogue.from_stored(row.document)
 
     def close_window(self, ends_at: float, rows: Iterable[Positioned], closed_at: int) -> Iterator[Interaction]:
         """Yield the interaction of a window that closes, and its correction by outcomes dated after its end.

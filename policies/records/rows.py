@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from policies.records.outcomes import OutcomeType
+from policies.records.quiet_hours import QuietHours
 
 Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
@@ -164,24 +165,6 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
     attributes: dict[str, Scalar] = {}
 
     kind: ClassVar[str] = "event"
-
-
-class QuietHours(msgspec.Struct, frozen=True, array_like=True):
-    """Local hours in which nothing may arrive: minutes of the day, [start, end), across midnight if start > end."""
-
-    start: int
-    end: int
-
-    def contain(self, minute: int) -> bool:
-        """Return whether a minute of the day lies within.
-
-        >>> night = QuietHours(22 * 60, 7 * 60)
-        >>> night.contain(23 * 60), night.contain(6 * 60 + 59), night.contain(7 * 60)
-        (True, True, False)
-        """
-        if self.start <= self.end:
-            return self.start <= minute < self.end
-        return minute >= self.start or minute < self.end
 
 
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from policies.arrays import BoolArray
-from policies.catalogue.document import Cap, Catalogue
+from policies.catalogue.document import Calendar, Cap, Catalogue
 from policies.records.reasons import Reason
 from policies.rules.budget import overdraws, utc_day
 from policies.rules.rule import Rule, looks_at_no_sends
@@ -17,8 +17,8 @@ from policies.rules.windows import window_is_full
 from policies.shopper.retention import MAX_AHEAD
 from policies.shopper.state import counted_sends
 
-_LONGEST_WEEK_S = 8 * 86_400.0
-"""More than a local week lasts, whatever its clocks do."""
+_LONGEST_S: Mapping[Calendar | None, float] = {"day": 8 * 86_400.0, "week": 8 * 86_400.0, "month": 32 * 86_400.0}
+"""More than a local day, week or month lasts, whatever its clocks do."""
 
 
 def cap_message(situation: Situation) -> DelayMasks:
@@ -71,9 +71,19 @@ def _full(situation: Situation, caps: Sequence[Cap], sent: Sequence[float]) -> D
 def _cap_is_full(situation: Situation, cap: Cap, sent: Sequence[float]) -> DelayMask:
     if cap.window_s is not None:
         return window_is_full(sent, situation.send_times, cap.max, cap.window_s)
-    periods = situation.local_days if cap.calendar == "day" else situation.local_weeks
+    periods = _periods(situation, cap.calendar)
     counted = [periods[send] for send in sent]
     return [counted.count(periods[at]) >= cap.max for at in situation.send_times]
+
+
+def _periods(situation: Situation, calendar: Calendar | None) -> Mapping[float, int]:
+    """Return the local day, week or month of the send times and of the other sends."""
+    match calendar:
+        case "month":
+            return situation.local_months
+        case "week":
+            return situation.local_weeks
+    return situation.local_days
 
 
 def longest_message_cap(catalogue: Catalogue) -> float:
@@ -93,7 +103,7 @@ def longest_global_cap(catalogue: Catalogue) -> float:
 
 
 def _longest(caps: Iterable[Cap]) -> float:
-    return max((cap.window_s or _LONGEST_WEEK_S for cap in caps), default=0.0)
+    return max((cap.window_s or _LONGEST_S[cap.calendar] for cap in caps), default=0.0)
 
 
 def budget(situation: Situation) -> BoolArray | None:

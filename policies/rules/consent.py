@@ -39,7 +39,7 @@ def muted_categories(situation: Situation) -> DelayMasks:
 def own_quiet_hours(situation: Situation) -> DelayMask:
     """Deny sends that would arrive in the shopper's own quiet hours."""
     quiet_hours = situation.state.quiet_hours
-    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.local_minutes]
+    return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.minutes_of_week]
 
 
 def own_weekly_maximum(situation: Situation) -> DelayMask:

@@ -7,11 +7,13 @@ by zone and UTC day. On a day on which the offset changes, the zone itself is as
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY_S = 86_400
+WEEK_S = 7 * DAY_S
+_FIRST_DAY = date(1970, 1, 1)
 _LOOKS = (0, 21_600, 43_200, 64_800, 86_400)
 """No zone has ever changed its clocks and changed them back within six hours."""
 
@@ -32,13 +34,13 @@ def local_days(local_times: Iterable[float]) -> list[int]:
     return [int(local_s // DAY_S) for local_s in local_times]
 
 
-def local_minutes(local_times: Iterable[float]) -> list[int]:
-    """Return the minutes of the day of local times.
+def minutes_of_week(local_times: Iterable[float]) -> list[int]:
+    """Return the minutes of the week of local times. Weeks begin on Monday; 1970-01-01 was a Thursday.
 
-    >>> local_minutes([86_400.0 + 60.0])
-    [1]
+    >>> minutes_of_week([4 * 86_400.0 + 60.0, 60.0])
+    [1, 4321]
     """
-    return [int(local_s % DAY_S // 60) for local_s in local_times]
+    return [int((local_s + 3 * DAY_S) % WEEK_S // 60) for local_s in local_times]
 
 
 def local_weeks(days: Iterable[int]) -> list[int]:
@@ -48,6 +50,21 @@ def local_weeks(days: Iterable[int]) -> list[int]:
     [-1, 0, 0, 1]
     """
     return [(day + 3) // 7 for day in days]
+
+
+def local_months(days: Iterable[int]) -> list[int]:
+    """Return the calendar months of days, as months since January of the year 0.
+
+    >>> local_months([-1, 0, 30, 31]) == [1969 * 12 + 11, 1970 * 12, 1970 * 12, 1970 * 12 + 1]
+    True
+    """
+    return [_month_of(day) for day in days]
+
+
+@lru_cache(maxsize=4_096)
+def _month_of(day: int) -> int:
+    that = _FIRST_DAY + timedelta(days=day)
+    return that.year * 12 + that.month - 1
 
 
 @lru_cache(maxsize=65_536)

@@ -11,7 +11,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.budget import NOTHING_SPENT, Spent
-from policies.rules.local_time import local_days, local_minutes, local_seconds, local_weeks
+from policies.rules.local_time import local_days, local_months, local_seconds, local_weeks, minutes_of_week
 from policies.shopper.state import Send, ShopperState, counted_sends
 
 TimesByName = Mapping[str, Sequence[float]]
@@ -96,9 +96,9 @@ class Situation:
         return local_seconds(self.send_times, self.time_zone)
 
     @cached_property
-    def local_minutes(self) -> list[int]:
-        """The minute of the shopper's day at each send time."""
-        return local_minutes(self.local_times)
+    def minutes_of_week(self) -> list[int]:
+        """The minute of the shopper's week at each send time; 0 is Monday 00:00."""
+        return minutes_of_week(self.local_times)
 
     @cached_property
     def local_days(self) -> Mapping[float, int]:
@@ -111,6 +111,11 @@ class Situation:
     def local_weeks(self) -> Mapping[float, int]:
         """The shopper's local week at each send time and at the time of each other send."""
         return dict(zip(self.local_days, local_weeks(self.local_days.values()), strict=True))
+
+    @cached_property
+    def local_months(self) -> Mapping[float, int]:
+        """The shopper's local month at each send time and at the time of each other send."""
+        return dict(zip(self.local_days, local_months(self.local_days.values()), strict=True))
 
     @property
     def time_zone(self) -> str:

@@ -13,7 +13,7 @@ from policies.rules.windows import is_near
 def quiet_hours(situation: Situation) -> DelayMasks:
     """Deny sends that would arrive in a channel's quiet hours, by the shopper's clock at the send time."""
     spans = situation.rulebook.quiet_hours
-    quiet = {span: [span.contain(minute) for minute in situation.local_minutes] for span in set(spans.values())}
+    quiet = {span: [span.contain(minute) for minute in situation.minutes_of_week] for span in set(spans.values())}
     return {channel: quiet[span] for channel, span in spans.items()}
 
 

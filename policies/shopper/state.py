@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours
 from policies.sends import EXPIRED, SENT, departure_time, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.records.rows import TriggerRecord
-from tests.reference.shopper import Preferences, Reservation
+from tests.reference.shopper import Preferences, QuietSpan, Reservation
 
 Document = Mapping[str, Any]
 WEEK_S = 604_800
@@ -115,7 +115,7 @@ def is_unwanted(case: Case) -> bool:
     preferences = case.preferences
     if case.category in preferences.muted:
         return True
-    if preferences.quiet is not None and is_within(case.local(case.send_at), *preferences.quiet):
+    if is_within_any(case.local(case.send_at), preferences.quiet):
         return True
     return preferences.max_per_week is not None and exceeds_rolling_cap(
         case.times(), case.send_at, preferences.max_per_week, WEEK_S
@@ -129,10 +129,9 @@ def is_held_out(case: Case) -> bool:
 
 def is_in_quiet_hours(case: Case) -> bool:
     """Return whether the send would arrive in the channel's quiet hours, by the shopper's clock."""
-    span = case.document["channels"][case.channel].get("quiet_hours")
-    return span is not None and is_within(
-        case.local(case.send_at), parse_minutes(span["from"]), parse_minutes(span["to"])
-    )
+    written = case.document["channels"][case.channel].get("quiet_hours") or []
+    spans = [written] if isinstance(written, Mapping) else written
+    return is_within_any(case.local(case.send_at), [QuietSpan.parse(span) for span in spans])
 
 
 def is_suppressed(case: Case) -> bool:
@@ -224,15 +223,9 @@ def exceeds_rolling_cap(times: Iterable[float], at: float, most: int, window_s: 
     return any(sum(begin <= send and send - begin < window_s for send in sends) > most for begin in begins)
 
 
-def is_within(local: datetime, start: int, end: int) -> bool:
-    """Return whether a clock shows a time of [start, end), in minutes, across midnight if start > end."""
-    minute = local.hour * 60 + local.minute
-    return start <= minute < end if start <= end else not end <= minute < start
-
-
-def parse_minutes(text: str) -> int:
-    """Return the minutes of the day of a text like "21:30"."""
-    return int(text[:2]) * 60 + int(text[3:])
+def is_within_any(local: datetime, spans: Iterable[QuietSpan]) -> bool:
+    """Return whether a clock shows a time of one of the spans."""
+    return any(begin <= local.replace(tzinfo=None) < end for span in spans for begin, end in span.around(local.date()))
 
 
 def calendar_day(local: datetime) -> date:

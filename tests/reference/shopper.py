@@ -4,14 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from math import inf
+from typing import Any
 
 from msgspec import UNSET
 
+from policies.records import quiet_hours
 from policies.records.rows import DecisionRow, PreferencesRow
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 EXPIRES_AFTER_S = 3_600.0
 """Seconds after its send time in which a send can be activated; later a deferred send has expired."""
+
+
+@dataclass(frozen=True)
+class QuietSpan:
+    """Hours of the local day, in minutes, and the names of the days on which they begin; None for every day."""
+
+    start: int
+    end: int
+    days: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(cls, span: Mapping[str, Any]) -> QuietSpan:
+        """Return a span as a document writes it."""
+        start, end = (int(span[key][:2]) * 60 + int(span[key][3:]) for key in ("from", "to"))
+        days = span.get("days")
+        return cls(start, end, None if days is None else tuple(days))
+
+    @classmethod
+    def of(cls, span: quiet_hours.QuietSpan) -> QuietSpan:
+        """Return a span as a row keeps it."""
+        return cls(span.start, span.end, tuple(DAYS[day] for day in span.days) if span.days else None)
+
+    def around(self, today: date) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the local times at which the span begins and ends, of the spans that begin yesterday and today."""
+        for day in (today - timedelta(days=1), today):
+            if self.days is None or DAYS[day.weekday()] in self.days:
+                midnight = datetime.combine(day, time())
+                over_night = timedelta(days=1 if self.end < self.start else 0)
+                yield midnight + timedelta(minutes=self.start), midnight + timedelta(minutes=self.end) + over_night
 
 
 @dataclass(frozen=True)
@@ -22,8 +56,7 @@ class Preferences:
     reachable: Mapping[str, bool] = field(default_factory=dict)
     muted: tuple[str, ...] = ()
     max_per_week: int | None = None
-    quiet: tuple[int, int] | None = None
-    """Minutes of the local day, from and to."""
+    quiet: tuple[QuietSpan, ...] = ()
     time_zone: str | None = None
     locale: str | None = None
     erased: bool = False
@@ -36,7 +69,7 @@ class Preferences:
             reachable={**self.reachable, **row.reachable},
             muted=self.muted if row.muted_categories is UNSET else tuple(row.muted_categories or ()),
             max_per_week=self.max_per_week if row.max_per_week is UNSET else row.max_per_week,
-            quiet=self.quiet if quiet is UNSET else None if quiet is None else (quiet.start, quiet.end),
+            quiet=self.quiet if quiet is UNSET else () if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
             time_zone=self.time_zone if row.time_zone is UNSET else row.time_zone,
             locale=self.locale if row.locale is UNSET else row.locale,
         )

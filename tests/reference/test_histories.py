@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours, QuietSpan
 from tests.reference.auditor import Auditor, audit
 from tests.reference.shop import Shop
 from tests.strategies import QUARTER_S, ZONES, catalogues, moments, rule_sets
@@ -28,6 +28,7 @@ PREFERENCES: tuple[dict[str, Any], ...] = (
     {"max_per_week": 2},
     {"max_per_week": None},
     {"quiet_hours": QuietHours(1_320, 420)},
+    {"quiet_hours": QuietHours(0, 1_440, (5, 6), (QuietSpan(1_200, 480),))},
     {"quiet_hours": None},
     *({"time_zone": zone} for zone in ZONES[:4]),
 )

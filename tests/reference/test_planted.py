@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from policies.models.rule import rule_policy
+from policies.records.quiet_hours import QuietHours, QuietSpan
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
@@ -20,7 +21,6 @@ from policies.records.rows import (
     ErasureRow,
     OutcomeRow,
     PreferencesRow,
-    QuietHours,
     Row,
     TriggerRecord,
     pack,
@@ -124,8 +124,13 @@ def test_suppression_has_a_direction() -> None:
     assert audit_under(shop, suppression=[rule_of]) == [("after", "suppression_window")]
 
 
+ON_SUNDAYS = {"from": "00:00", "to": "24:00", "days": ["sun"]}
+
 ALONE: list[tuple[Any, ...]] = [
     ("quiet_hours", {"channels": {"push": {"quiet_hours": {"from": "16:00", "to": "17:01"}}}}),
+    ("quiet_hours", {"channels": {"push": {"quiet_hours": {"from": "00:00", "to": "24:00", "days": ["sat"]}}}}),
+    ("quiet_hours", {"channels": {"push": {"quiet_hours": {"from": "22:00", "to": "18:00", "days": ["fri"]}}}}),
+    ("quiet_hours", {"channels": {"push": {"quiet_hours": [ON_SUNDAYS, {"from": "17:00", "to": "24:00"}]}}}),
     ("no_consent", {"defaults": {"consent": {"email": True}}}),
     ("no_content", {"messages": {"reminder": {"templates": {"push": {"en": {"body": "{{ product }}"}}}}}}),
 ]
@@ -134,6 +139,13 @@ ALONE: list[tuple[Any, ...]] = [
 @pytest.mark.parametrize(("code", "rules"), ALONE)
 def test_one_send_against_a_rule_is_found(code: str, rules: dict[str, Any]) -> None:
     assert audit_under(send_at(make_shop(), NOW), **rules) == [("s-1-0", code)]
+
+
+@pytest.mark.parametrize(
+    "quiet", [ON_SUNDAYS, {"from": "22:00", "to": "18:00", "days": ["thu", "sat"]}, [ON_SUNDAYS, ON_SUNDAYS], []]
+)
+def test_a_send_beside_the_quiet_hours_is_no_violation(quiet: Any) -> None:
+    assert audit_under(send_at(make_shop(), NOW), channels={"push": {"quiet_hours": quiet}}) == []
 
 
 def test_quiet_hours_are_those_of_the_shoppers_zone_at_the_send_time() -> None:
@@ -150,6 +162,8 @@ AGAINST_PREFERENCES: list[tuple[Any, ...]] = [
     ("preference", {"muted_categories": ("cart",)}),
     ("preference", {"max_per_week": 0}),
     ("preference", {"quiet_hours": QuietHours(1_020, 1_021)}),
+    ("preference", {"quiet_hours": QuietHours(0, 1_440, (5,))}),
+    ("preference", {"quiet_hours": QuietHours(0, 1_440, (6,), (QuietSpan(1_320, 1_080, (4,)),))}),
 ]
 
 

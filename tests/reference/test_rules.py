@@ -29,7 +29,7 @@ from tests.factories import decision_row
 from tests.reference.draw import joint_actions
 from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, find_broken_rules
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
-from tests.reference.shopper import Preferences, Reservation
+from tests.reference.shopper import Preferences, QuietSpan, Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -101,7 +101,7 @@ def preferences_of(state: ShopperState) -> Preferences:
         reachable=state.reachable,
         muted=state.muted_categories,
         max_per_week=state.max_per_week,
-        quiet=None if quiet is None else (quiet.start, quiet.end),
+        quiet=() if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
         time_zone=state.time_zone,
         locale=state.locale,
         erased=state.erased,
@@ -300,10 +300,12 @@ def more_rules(draw: st.DrawFn) -> dict[str, Any]:
 
 def add(document: Any, more: Any) -> Any:
     """Add rules where there are none: lists grow, other values only fill in."""
+    if isinstance(document, dict) and "from" in document:
+        return document
     if isinstance(document, dict) and isinstance(more, dict):
         return document | {key: add(document.get(key), value) for key, value in more.items()}
     if isinstance(more, list):
-        return [*(document or []), *more]
+        return [*([] if document is None else document), *more]
     return more if document is None or more is False else document
 
 

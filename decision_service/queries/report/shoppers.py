@@ -47,7 +47,7 @@ class OptIns:
         if row.at >= self._span.end:
             return
         if isinstance(row, CatalogueRow):
-            self._catalogue = Catalogue.from_document(row.document)
+            self._catalogue = Catalogue.from_stored(row.document)
         elif isinstance(row, ErasureRow):
             self._known.add(ShopperKey(row.key))
             self._fold(ShopperKey(row.key), row)

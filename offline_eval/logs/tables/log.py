@@ -187,7 +187,7 @@ def _kind(column: Any) -> tuple[bool, ...]:
 def _rulebooks(path: Path, metadata: Mapping[bytes, bytes]) -> dict[int, Rulebook]:
     try:
         documents = json.loads(metadata[b"catalogues"])
-        catalogues = {int(version): Catalogue.from_document(document) for version, document in documents.items()}
+        catalogues = {int(version): Catalogue.from_stored(document) for version, document in documents.items()}
     except (KeyError, ValueError, AttributeError) as error:
         raise Unreadable(f"{path.name}: its catalogues cannot be read: {error}") from None
     return {version: Rulebook.of(catalogue, version) for version, catalogue in catalogues.items()}

@@ -6,7 +6,7 @@ import msgspec
 
 from decision_service.schemas.preferences import preferences_of
 from policies.catalogue.document import Catalogue
-from policies.records.rows import QuietHours
+from policies.records.quiet_hours import QuietHours
 from policies.shopper.state import ShopperState
 from tests.factories import small_document
 

@@ -139,3 +139,24 @@ def test_without_a_consent_block_everyone_has_consented() -> None:
     assert Catalogue.from_document(small_document()).consents("push")
     some = Catalogue.from_document(small_document(defaults={"consent": {"push": True}}))
     assert (some.consents("push"), some.consents("email")) == (True, False)
+
+
+def test_a_trigger_names_the_shopper_events_that_end_it() -> None:
+    document = small_document()
+    document["triggers"]["cart_abandoned"]["ends_on"] = ["purchase", "refund"]
+    triggers = Catalogue.from_document(document).triggers
+    assert (triggers["cart_abandoned"].ends_on, triggers["wishlist"].ends_on) == (("purchase", "refund"), ())
+    document["triggers"]["wishlist"]["ends_on"] = ["purchased"]
+    assert "'purchase'" in mistakes(document)["triggers.wishlist.ends_on.0"]
+
+
+def test_the_currency_is_one_of_iso_4217_or_is_not_checked() -> None:
+    assert Catalogue.from_document(small_document()).currency is None
+    assert Catalogue.from_document(small_document(currency="EUR")).currency == "EUR"
+    assert "ISO 4217" in mistakes(small_document(currency="euro"))["currency"]
+
+
+def test_what_a_later_version_refuses_stays_in_force_where_it_is_stored() -> None:
+    document = small_document(defaults={"time_zone": "localtime"})
+    assert "defaults.time_zone" in mistakes(document)
+    assert Catalogue.from_stored(document).defaults.time_zone == "localtime"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from policies.records.quiet_hours import QuietHours
 from policies.records.reasons import Reason
-from policies.records.rows import QuietHours
 from policies.rules.activation import refusal
 from policies.shopper.state import Send, ShopperState
 from tests.factories import DAY_S, NOW, small_document, trigger

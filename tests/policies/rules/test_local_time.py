@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.rules.local_time import local_days, local_minutes, local_seconds, local_weeks
+from policies.rules.local_time import local_days, local_months, local_seconds, local_weeks, minutes_of_week
 from tests.strategies import moments, zones
 
 every_zone = st.sampled_from(sorted(available_timezones()))
@@ -18,7 +18,7 @@ def clock(at: float, zone: str) -> datetime:
 
 
 def minute(at: float, zone: str) -> int:
-    return local_minutes(local_seconds([at], zone))[0]
+    return minutes_of_week(local_seconds([at], zone))[0] % 1_440
 
 
 def day_of(at: float, zone: str) -> int:
@@ -27,7 +27,7 @@ def day_of(at: float, zone: str) -> int:
 
 def assert_read_as_the_zone_says(at: float, zone: str) -> None:
     shown = clock(at, zone)
-    assert minute(at, zone) == shown.hour * 60 + shown.minute
+    assert minutes_of_week(local_seconds([at], zone)) == [(shown.weekday() * 24 + shown.hour) * 60 + shown.minute]
     assert day_of(at, zone) == shown.toordinal() - datetime(1970, 1, 1).toordinal()
 
 
@@ -55,3 +55,12 @@ def test_weeks_begin_on_monday(at: float, zone: str) -> None:
     first = (monday - datetime(1970, 1, 1).date()).days
     (week,) = local_weeks([day])
     assert local_weeks([first - 1, first, first + 6]) == [week - 1, week, week]
+
+
+@given(any_time, every_zone)
+def test_months_are_those_of_the_calendar(at: float, zone: str) -> None:
+    first = clock(at, zone).date().replace(day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    days = [(date - datetime(1970, 1, 1).date()).days for date in (first, last)]
+    (month,) = local_months([day_of(at, zone)])
+    assert local_months([days[0] - 1, *days, days[1] + 1]) == [month - 1, month, month, month + 1]
