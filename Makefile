@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check openapi clients parity coverage chaos format clean
+.PHONY: help install run test check openapi clients fuzz parity coverage chaos format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,11 @@ clients: install ## Generate typed clients from docs/openapi.json and try them (
 	build/clients/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/clients/requirements.txt
 	npm install --silent --no-audit --no-fund --prefix build/clients/npm openapi-typescript@7.13.0 typescript@5.9.3
 	$(BIN)/python -m benchmarks.clients
+
+fuzz: install ## Send random requests to every endpoint of the running service (FUZZ_ARGS="--examples 30 --clock wall")
+	test -x build/fuzz/tools/bin/python || $(PYTHON) -m venv build/fuzz/tools
+	build/fuzz/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/fuzz/requirements.txt
+	$(BIN)/python -m benchmarks.fuzz $(FUZZ_ARGS)
 
 parity: ## Compare offline evaluation with other libraries, in build/parity
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
