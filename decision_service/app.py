@@ -90,7 +90,7 @@ class Service:
         self.feedback = Feedback(self.store, self.log_writer, shopper_keys, checks_future=clock.is_wall)
         self.shoppers = Shoppers(self.store, self.log_writer, self.feedback, shopper_keys, checks_future=clock.is_wall)
         self.activations = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
-        self.erasure = Erasure(self.store, self.log_writer, shopper_keys, self._rulebook)
+        self.erasure = Erasure(self.store, self.log_writer, shopper_keys)
         self.inspector = Inspector(self.log, self.registry)
         self.timeline = Timeline(self.log)
         self.export = Export(self.log, self.store, shopper_keys)

@@ -38,6 +38,7 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
+from policies.records.withholding import EVERY_CHANNEL, SUBSCRIBED, withheld_paths
 
 Status = Literal["held", "waiting", "scheduled", "sent", "expired", "refused", "cancelled", "bounced", "voided"]
 
@@ -139,27 +140,21 @@ def is_late(window_ends_at: float, occurred_at: float, watermark: float) -> bool
 
 
 def withdraws(row: Row, channel: str | None) -> bool:
-    """Return whether the shopper withdraws consent for a channel by a row; an erasure withdraws it for all.
+    """Return whether the shopper withdraws consent for a channel by a row.
+
+    An erasure, and the end of the subscription, withdraw consent for all channels.
 
     >>> withdraws(PreferencesRow(at=0.0, shopper_id="s", consent={"push": False}), "push")
     True
     """
-    match row:
-        case OutcomeRow():
-            return channel is not None and row.channel == channel and OUTCOME_TYPES[row.type].withdraws_consent
-        case PreferencesRow():
-            return channel is not None and row.consent.get(channel) is False
-    return isinstance(row, ErasureRow)
+    if isinstance(row, ErasureRow):
+        return True
+    return channel is not None and any(path in (f"consent.{channel}", SUBSCRIBED) for path in withheld_paths(row))
 
 
 def is_withdrawal(row: Row) -> bool:
     """Return whether a row may take back every send of its shopper, and not only the one it names."""
-    match row:
-        case OutcomeRow():
-            return withdraws(row, row.channel)
-        case PreferencesRow():
-            return not all(row.consent.values())
-    return isinstance(row, ErasureRow)
+    return any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in withheld_paths(row))
 
 
 def named_sends(row: Row) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -12,16 +12,16 @@ from decision_service.log.base import LogUnavailable, NewRow, Replacement, Store
 from decision_service.projection.writer import LogWriter
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
-from policies.catalogue.rulebook import Rulebook
 from policies.records.erasure import anonymous, erasure
 from policies.records.rows import SHOPPER_ROWS, EventRow
+from policies.records.withholding import EVERY_CHANNEL
 
 
 class Erasure:
     """Erases shoppers.
 
-    Two things stay: the salted hash of the id, which withholds consent for every channel until preferences are put
-    again, and the rows, under a random pseudonym. A shopper may be erased again, or without ever having been seen.
+    Two things stay: the salted hash of the id, which withholds consent for each channel until preferences grant that
+    channel, and the rows, under a random pseudonym. A shopper may be erased again, or without ever having been seen.
 
     Parameters
     ----------
@@ -29,17 +29,12 @@ class Erasure:
         The shoppers' states and the log.
     shopper_keys
         The keys that states are kept under.
-    rulebook
-        Returns the catalogue in force.
     """
 
-    def __init__(
-        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, rulebook: Callable[[], Rulebook]
-    ) -> None:
+    def __init__(self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys) -> None:
         self._store = store
         self._log_writer = log_writer
         self._shopper_keys = shopper_keys
-        self._rulebook = rulebook
 
     async def erase(self, shopper_id: str, now: float) -> None:
         """Erase a shopper; the next decision finds an empty state, and sends nothing.
@@ -50,9 +45,8 @@ class Erasure:
             When the log is away: nothing was erased.
         """
         key = self._shopper_keys.key(shopper_id)
-        withdrawals = [Withdrawal.of(key, channel) for channel in self._rulebook().catalogue.channels]
         with suppress(StateUnavailable):  # the erasure row alone stops a decision that is under way
-            await self._store.withdraw(withdrawals)
+            await self._store.withdraw([Withdrawal.of(key, EVERY_CHANNEL)])
         try:
             row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
         except LogUnavailable as error:

@@ -126,9 +126,9 @@ class Feedback:
         watermark = await self._watermark(rows.values())
         new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
         withdrawals = {
-            number: [Withdrawal.of(self._shopper_keys.key(row.shopper_id), row.channel)]
+            number: Withdrawal.all_of(self._shopper_keys.key(row.shopper_id), row)
             for number, row in enumerate(rows.values())
-            if is_withdrawal(row) and row.shopper_id is not None and row.channel is not None
+            if is_withdrawal(row) and row.shopper_id is not None
         }
         results = await self.log_withdrawing(new_rows, withdrawals)
         return {

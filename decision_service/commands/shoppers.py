@@ -87,8 +87,7 @@ class Shoppers:
         _check_preferences(body, catalogue)
         row = _preferences(shopper_id, body, now)
         key = self._shopper_keys.key(shopper_id)
-        withdrawals = [Withdrawal.of(key, channel) for channel, consent in body.consent.items() if not consent]
-        await self._feedback.log_withdrawing([NewRow(row)], {0: withdrawals})
+        await self._feedback.log_withdrawing([NewRow(row)], {0: Withdrawal.all_of(key, row)})
         return await self.read_preferences(shopper_id, catalogue)
 
     async def read_preferences(self, shopper_id: str, catalogue: Catalogue) -> PreferencesAnswer:

@@ -13,7 +13,7 @@ from math import inf
 
 import msgspec
 
-from policies.records.rows import Row
+from policies.records.rows import PreferencesRow, Row
 from policies.sends import is_withdrawal
 
 
@@ -33,9 +33,14 @@ def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> 
 def at_watermark(row: Row, watermark: float) -> Row:
     """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
 
-    >>> from policies.records.rows import PreferencesRow
+    Preferences keep the date of the shopper's words.
+
     >>> rows = [PreferencesRow(at=5.0, shopper_id="s-1", consent={"push": consent}) for consent in (False, True)]
-    >>> [at_watermark(row, 7.0).at for row in rows]
-    [7.0, 5.0]
+    >>> [(row.at, row.stated_at) for row in (at_watermark(row, 7.0) for row in rows)]
+    [(7.0, 5.0), (5.0, None)]
     """
-    return msgspec.structs.replace(row, at=watermark) if is_withdrawal(row) else row
+    if row.at == watermark or not is_withdrawal(row):
+        return row
+    if isinstance(row, PreferencesRow) and row.stated_at is None:
+        return msgspec.structs.replace(row, at=watermark, stated_at=row.at)
+    return msgspec.structs.replace(row, at=watermark)

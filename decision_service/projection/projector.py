@@ -29,8 +29,8 @@ from policies.records.rows import (
     Row,
     ShopperRow,
 )
+from policies.records.withholding import withholds
 from policies.rules.budget import BudgetDay, spending_of
-from policies.sends import withdraws
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -142,9 +142,9 @@ class _BatchFold:
 def settles(row: ShopperRow, pending: Pending) -> bool:
     """Return whether a row contains a fact that was pending.
 
-    A reservation is settled by the decision of its event. A withdrawal of consent is settled by any row that withdraws
-    consent for its channel; an erasure withdraws consent for all.
+    A reservation is settled by the decision of its event. A withdrawal is settled by any row that withholds its path;
+    an erasure withholds consent on every channel.
     """
     if isinstance(pending, PendingReservation):
         return isinstance(row, DecisionRow) and row.event_id == pending.event_id
-    return withdraws(row, pending.channel)
+    return withholds(row, pending.path)

@@ -12,6 +12,7 @@ from decision_service.projection.expected_states import ExpectedStates, Spending
 from decision_service.state.base import StateStore, UnreadableState
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.rules.budget import utc_day
+from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
 _SHOPPERS_AT_ONCE = 200
@@ -57,7 +58,7 @@ class Verification:
             When the log cannot be read.
         """
         head = await asyncio.to_thread(self._log.head)
-        differences = await self._behind(head.position, patience_s)
+        differences = [*await self._other_fold(), *await self._behind(head.position, patience_s)]
         stored = {key async for key in self._store.shoppers()}
         await self._fold_up_to(max(head.position, await self._store.position()))
         everyone = sorted({*self._expected.states, *stored})
@@ -68,6 +69,15 @@ class Verification:
 
     async def _fold_up_to(self, position: int) -> None:
         await asyncio.to_thread(self._expected.fold_up_to, position)
+
+    async def _other_fold(self) -> list[str]:
+        """Return the difference that another version of the fold made the states, if it did."""
+        version = await self._store.stored_fold_version()
+        if version == FOLD_VERSION or await self._store.position() == 0:
+            return []
+        made_by = "an earlier version" if version is None else f"version {version}"
+        rebuilt = "a start of the service, or rebuild-state without --verify, rebuilds them from the log"
+        return [f"{made_by} of the fold made the states, and this is version {FOLD_VERSION}: {rebuilt}"]
 
     async def _behind(self, head: int, patience_s: float) -> list[str]:
         """Wait until the store contains the log up to a position: a service that runs brings it there."""

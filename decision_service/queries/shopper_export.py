@@ -20,6 +20,8 @@ from policies.records.rows import DecisionRow
 from policies.shopper.context import shared_context
 
 _BATCH = 200
+_TIMES_BY_NAME = ("did", "withheld")
+"""Fields of a state that hold times by name."""
 
 
 class Export:
@@ -111,7 +113,7 @@ def by_field_name(value: Any, name: str = "") -> Any:
     if isinstance(value, msgspec.Struct):
         return {field: by_field_name(getattr(value, field), field) for field in value.__struct_fields__}
     if isinstance(value, dict):
-        return {key: by_field_name(item, "did_at" if name == "did" else "") for key, item in value.items()}
+        return {key: by_field_name(item, "_at" if name in _TIMES_BY_NAME else "") for key, item in value.items()}
     if isinstance(value, tuple):
         return [by_field_name(item) for item in value]
     return iso(value) if name.endswith("_at") and value is not None else value

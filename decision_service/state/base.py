@@ -1,8 +1,8 @@
 """The state store port: the projection of the log that decisions are made on.
 
 The store keeps of each shopper the fold of the log (`policies.shopper.state`), and facts that are *pending*: the log
-will contain them in a moment. A reservation is pending until its decision row is written, a withdrawal of consent
-until its outcome or preferences row is.
+will contain them in a moment. A reservation is pending until its decision row is written, a withdrawal until its
+outcome, preferences or erasure row is.
 
 The port has a part for each use: deciding, following the log, recovery, verification. A store implements all of them,
 and `tests/decision_service/state/test_conformance.py` holds its laws.
@@ -23,6 +23,8 @@ from typing import Protocol
 from ulid import ULID
 
 from decision_service.state.shopper_keys import ShopperKey
+from policies.records.rows import Row
+from policies.records.withholding import withheld_paths
 from policies.rules.budget import BudgetDay, Spent
 from policies.shopper.state import Send, ShopperState
 
@@ -50,7 +52,7 @@ class StoredState:
     Parameters
     ----------
     state
-        The state with all pending facts: reservations are among its sends, withdrawn channels have no consent.
+        The state with all pending facts: reservations are among its sends, and what is withdrawn is withheld.
     version
         Changes with every change of the shopper's state.
     position
@@ -112,15 +114,26 @@ class NoLongerAllowed:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A shopper withdraws consent for a channel, ahead of the row that says so."""
+    """A shopper withholds something, ahead of the row that says so.
+
+    Parameters
+    ----------
+    path
+        What is withheld, for example ``consent.push``: see `policies.records.withholding`.
+    """
 
     shopper: ShopperKey
-    channel: str
+    path: str
     attempt: str
 
     @classmethod
-    def of(cls, shopper: ShopperKey, channel: str) -> Withdrawal:
-        return cls(shopper, channel, str(ULID()))
+    def of(cls, shopper: ShopperKey, path: str) -> Withdrawal:
+        return cls(shopper, path, str(ULID()))
+
+    @classmethod
+    def all_of(cls, shopper: ShopperKey, row: Row) -> list[Withdrawal]:
+        """Return a withdrawal for each path that a row withholds."""
+        return [cls.of(shopper, path) for path in withheld_paths(row)]
 
 
 @dataclass(frozen=True)
@@ -192,7 +205,7 @@ class DecisionStates(Protocol):
         ...
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
-        """Withdraw consent ahead of the log: the next decision, even one that is under way, must see it."""
+        """Withhold something ahead of the log: the next decision, even one that is under way, must see it."""
         ...
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
@@ -245,7 +258,10 @@ class RecoverableStates(Protocol):
         ...
 
     async def is_current(self, incarnation: int) -> bool:
-        """Return whether the running store was brought up to this incarnation and has lost nothing since."""
+        """Return whether the running store was brought up to this incarnation and has lost nothing since.
+
+        States that another version of the fold made are not current.
+        """
         ...
 
     async def trust(self, incarnation: int) -> None:
@@ -268,7 +284,8 @@ class RecoverableStates(Protocol):
         seen
             The `stored_incarnation` when the loss was found.
         anew
-            Forget all states. They are forgotten in any case where it is not known how much of the log they contain.
+            Forget all states. They are forgotten in any case where it is not known how much of the log they contain,
+            and where another version of the fold made them.
 
         Returns
         -------
@@ -292,6 +309,10 @@ class RecoverableStates(Protocol):
 
 class InspectableStates(Protocol):
     """The part for verification. Every call may raise `StateUnavailable`."""
+
+    async def stored_fold_version(self) -> int | None:
+        """Return the version of the fold that made the states, None where it is not known."""
+        ...
 
     def shoppers(self) -> AsyncIterator[ShopperKey]:
         """Iterate over the stored shoppers.

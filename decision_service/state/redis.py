@@ -5,8 +5,8 @@ Keys, all with the log's prefix:
 ==============  =======  ==========================================================================================
 ``s:<key>``     hash     of a shopper: ``b`` the folded state (msgpack), ``v`` the version, which every change
                          increments; pending facts: ``p:<attempt>`` reservations, ``w:<attempt>`` withdrawals
-``meta``        hash     the incarnation and the server that has it, the log position that is contained, the catalogue
-                         in force, the beginning that is under way
+``meta``        hash     the incarnation and the server that has it, the log position that is contained, the version
+                         of the fold that made the states, the catalogue in force, the beginning that is under way
 ``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
 ``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
 ``claimed``     hash     the part of it that is reserved, by pending fact
@@ -53,6 +53,8 @@ from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
+from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.preferences import withhold
 from policies.shopper.state import Send, ShopperState
 
 _RESERVED, _WITHDRAWN = "p:", "w:"
@@ -81,10 +83,13 @@ class RedisStateStore:
         A client of ``redis.asyncio`` that does not decode answers.
     namespace
         The identity of the log: states of other logs in the same Redis are never touched.
+    fold_version
+        The version of the fold that makes the states.
     """
 
-    def __init__(self, client: redis_asyncio.Redis, namespace: str) -> None:
+    def __init__(self, client: redis_asyncio.Redis, namespace: str, fold_version: int = FOLD_VERSION) -> None:
         self._client = client
+        self._fold_version = fold_version
         client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
         self._prefix = f"ds:{namespace}:"
         self._meta = f"{self._prefix}meta"
@@ -99,7 +104,9 @@ class RedisStateStore:
         )
 
     @classmethod
-    def connect(cls, url: str, namespace: str, timeout_s: float = _TIMEOUT_S) -> RedisStateStore:
+    def connect(
+        cls, url: str, namespace: str, timeout_s: float = _TIMEOUT_S, fold_version: int = FOLD_VERSION
+    ) -> RedisStateStore:
         """Return a store for a Redis URL; no command is sent yet."""
         client = redis_asyncio.Redis.from_url(
             url,
@@ -107,7 +114,7 @@ class RedisStateStore:
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),  # the caller holds instead of repeating a trip
         )
-        return cls(client, namespace)
+        return cls(client, namespace, fold_version)
 
     @property
     def incarnation(self) -> int | None:
@@ -175,7 +182,7 @@ class RedisStateStore:
     def _withdraw_call(self, incarnation: int, withdrawal: Withdrawal) -> tuple[list[str], list[Any]]:
         field = _field(withdrawal)
         keys = [self._meta, self._key(withdrawal.shopper), self._pending]
-        return keys, [incarnation, field, withdrawal.channel, _pending_name(withdrawal.shopper, field)]
+        return keys, [incarnation, field, withdrawal.path, _pending_name(withdrawal.shopper, field)]
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
         await self._drop([(withdrawal.shopper, _field(withdrawal)) for withdrawal in withdrawals])
@@ -211,6 +218,11 @@ class RedisStateStore:
         return bool(answer)
 
     # -- verification -----------------------------------------------------------------------------
+
+    async def stored_fold_version(self) -> int | None:
+        with self._away_on_error():
+            version = await self._command(self._client.hget(self._meta, "fold"))
+        return None if version is None else int(version)
 
     async def shoppers(self) -> AsyncIterator[ShopperKey]:
         prefix = self._key(ShopperKey(""))
@@ -249,8 +261,9 @@ class RedisStateStore:
 
     async def is_current(self, incarnation: int) -> bool:
         with self._away_on_error():
-            stored = await self._command(self._client.hmget(self._meta, ["incarnation", "run_id"]))
-            return bool(stored == [str(incarnation).encode(), (await self._server_id()).encode()])
+            stored = await self._command(self._client.hmget(self._meta, ["incarnation", "run_id", "fold"]))
+            current = (str(incarnation), await self._server_id(), str(self._fold_version))
+            return bool(stored == [value.encode() for value in current])
 
     async def trust(self, incarnation: int) -> None:
         with self._away_on_error():
@@ -273,7 +286,7 @@ class RedisStateStore:
         with self._away_on_error():
             token = f"{await self._server_id()} {ULID()}"
         keys = [self._meta, self._pending, self._spent, self._pending_costs]
-        arguments = [self._prefix, "anew" if anew else "", "" if seen is None else seen, token]
+        arguments = [self._prefix, "anew" if anew else "", "" if seen is None else seen, token, self._fold_version]
         (begun,) = await self._call(scripts.BEGIN, [(keys, arguments)])
         return bytes(begun).decode() or None
 
@@ -409,7 +422,7 @@ def _stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT)
         if field.startswith(_RESERVED):
             state = state.with_claim(_decode_send(value))
         else:
-            state = state.without_consent(value.decode())
+            state = withhold(state, value.decode())
     return StoredState(state, int(fields.get(b"v", 0)), position, spent)
 
 

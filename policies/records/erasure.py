@@ -38,7 +38,8 @@ def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
     if isinstance(row, EventRow):
         return msgspec.structs.replace(row, shopper_id=pseudonym, attributes={})
     if isinstance(row, PreferencesRow):
-        return PreferencesRow(row.at, pseudonym, row.consent)  # type: ignore[return-value]  # the very same type
+        consent = PreferencesRow(row.at, pseudonym, row.consent, subscribed=row.subscribed, stated_at=row.stated_at)
+        return consent  # type: ignore[return-value]  # the very same type
     return msgspec.structs.replace(row, shopper_id=pseudonym)
 
 

@@ -141,7 +141,11 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
-    """A later fact about a decision. Shopper and channel are empty while the decision is unknown."""
+    """A later fact about a decision. Shopper and channel are empty while the decision is unknown.
+
+    ``aliases`` are the other names of the channel in the catalogue, if the channel was renamed: a withdrawal of consent
+    is about all of them.
+    """
 
     at: float
     event_id: str
@@ -151,6 +155,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     feedback_id: str | None = None
     shopper_id: str | None = None
     channel: str | None = None
+    aliases: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "outcome"
 
@@ -168,17 +173,24 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
 
 
 class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
-    """A change of a shopper's preferences. Absent fields (`UNSET`) and channels keep their value; null clears it."""
+    """A change of a shopper's preferences.
+
+    Absent fields (`UNSET`) and channels keep their value; null goes back to the catalogue's default. A channel or
+    category that was renamed stands under all its names. ``stated_at`` is the date of the shopper's words, None where
+    that is ``at``.
+    """
 
     at: float
     shopper_id: str
-    consent: dict[str, bool] = {}
+    consent: dict[str, bool | None] = {}
     time_zone: str | UnsetType | None = UNSET
     locale: str | UnsetType | None = UNSET
-    reachable: dict[str, bool] = {}
+    reachable: dict[str, bool | None] = {}
     muted_categories: tuple[str, ...] | UnsetType = UNSET
     max_per_week: int | UnsetType | None = UNSET
     quiet_hours: QuietHours | UnsetType | None = UNSET
+    subscribed: bool | UnsetType | None = UNSET
+    stated_at: float | None = None
 
     kind: ClassVar[str] = "preferences"
 
@@ -186,7 +198,7 @@ class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="prefe
 class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
     """A shopper was erased: earlier rows carry the pseudonym ``shopper_id`` instead of the id.
 
-    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences are put again.
+    ``key`` is the salted hash of the id. It withholds consent on every channel until preferences grant that channel.
     ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
     others are learned from under the pseudonym.
     """

@@ -19,11 +19,12 @@ def no_consent(situation: Situation) -> DelayMasks:
 
 
 def consents(state: ShopperState, channel: str, default: bool) -> bool:
-    """Return whether a shopper consents to a channel; an erased shopper consents to none.
+    """Return whether a shopper consents to a channel.
 
-    ``default`` is `Catalogue.consents` of the channel: it counts where the shopper has said nothing.
+    ``default`` is `Catalogue.consents` of the channel: it counts where the shopper has said nothing, and was not
+    erased. Who is not subscribed consents to no channel.
     """
-    return not state.erased and state.consent.get(channel, default)
+    return state.subscribed is not False and state.consent.get(channel, default and not state.erased)
 
 
 def unreachable(situation: Situation) -> DelayMasks:

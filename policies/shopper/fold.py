@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET
 
 from policies.records.outcomes import CLICKS
 from policies.records.rows import (
@@ -16,10 +15,16 @@ from policies.records.rows import (
     PreferencesRow,
     ShopperRow,
 )
-from policies.sends import change_of, withdraws
+from policies.records.withholding import date_of_words, withheld_paths
+from policies.sends import change_of
+from policies.shopper.preferences import apply_preferences, erase, withhold
 from policies.shopper.retention import keep_relevant
 from policies.shopper.state import Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, add_affinity, count_responses
+
+FOLD_VERSION = 2
+"""The version of this fold: raise it when the same rows fold to another state. A store of states that were folded by
+another version is rebuilt from the log."""
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
 """How much each type of event adds to the affinity for the product and for the category that the event names (chosen by
@@ -59,9 +64,9 @@ def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperStat
         case OutcomeRow():
             return _apply_outcome(_change_sends(state, row), row)
         case PreferencesRow():
-            return _apply_preferences(_change_sends(state, row), row)
+            return apply_preferences(_change_sends(state, row), row)
         case ErasureRow():
-            return ShopperState(erased=True)
+            return erase(state, row)
         case ActivationRow() | CancellationRow():
             return _change_sends(state, row)
 
@@ -99,8 +104,8 @@ def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
 def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
     if row.channel is None:
         return state
-    if withdraws(row, row.channel):
-        return state.without_consent(row.channel)
+    for path in withheld_paths(row):
+        state = withhold(state, path, date_of_words(row))
     if row.type in CLICKS:
         send = state.send_of(row.event_id)
         state = state if send is None else state.with_send(msgspec.structs.replace(send, clicked=True))
@@ -131,24 +136,6 @@ def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
         count=before.count + 1,
         value=before.value + (float(value) if isinstance(value, int | float) else 0.0),
         last_at=max(row.occurred_at, before.last_at or row.occurred_at),
-    )
-
-
-def _apply_preferences(state: ShopperState, row: PreferencesRow) -> ShopperState:
-    stated = {
-        name: value
-        for name in ("time_zone", "locale", "muted_categories", "max_per_week", "quiet_hours")
-        if (value := getattr(row, name)) is not UNSET
-    }
-    # `row.consent` overwrites the values of `withdrawn`. So `withdrawn` only fixes the order of the keys: the bytes of
-    # stored states stay equal.
-    withdrawn = {channel: False for channel, consent in row.consent.items() if not consent}
-    return msgspec.structs.replace(
-        state,
-        erased=False,
-        consent={**state.consent, **withdrawn, **row.consent},
-        reachable={**state.reachable, **row.reachable},
-        **stated,
     )
 
 

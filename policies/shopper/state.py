@@ -72,7 +72,11 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     consent, reachable
         By channel, as far as rows of the log say; the catalogue's defaults hold for the other channels.
     erased
-        Whether the shopper was erased and has said nothing since: no channel has consent.
+        Whether the shopper was erased: the catalogue's defaults give no channel consent any more.
+    subscribed
+        False withholds consent on every channel; None where the shopper has not said.
+    withheld
+        The latest date of the words that withhold, by path (see `policies.records.withholding`).
     sends
         The sends that take a place, in the order of their send time.
     by_channel, by_category
@@ -106,6 +110,8 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     products: Affinities = {}
     seen_at: float | None = None
     active_at: float | None = None
+    subscribed: bool | None = None
+    withheld: dict[str, float] = {}
 
     def with_send(self, send: Send) -> ShopperState:
         """Return the state with a send; the send replaces another one of the same decision."""
@@ -130,10 +136,6 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     def send_of(self, event_id: str) -> Send | None:
         """Return the send of a decision, None where it has no place (any more)."""
         return next((send for send in self.sends if send.event_id == event_id), None)
-
-    def without_consent(self, channel: str) -> ShopperState:
-        """Return the state after consent for a channel was withdrawn."""
-        return msgspec.structs.replace(self, consent={**self.consent, channel: False})
 
 
 NEW_SHOPPER = ShopperState()

@@ -286,4 +286,4 @@ def test_a_claim_on_consent_is_settled_by_the_rows_that_withdraw_it(rows: list[R
         if isinstance(row, OutcomeRow | PreferencesRow | ErasureRow) and row.shopper_id is not None:
             state = fold(NEW_SHOPPER, row)
             withdrawn = state.erased or state.consent.get(channel) is False
-            assert settles(row, Withdrawal.of(key_of("s-1"), channel)) == withdrawn
+            assert settles(row, Withdrawal.of(key_of("s-1"), f"consent.{channel}")) == withdrawn

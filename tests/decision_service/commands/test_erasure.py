@@ -44,6 +44,12 @@ async def erase(service: Replica, shopper_id: str = PERSONAL) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+async def prefer(service: Replica, shopper_id: str, now: str, **changes: Any) -> Any:
+    """Put preferences; return all of them."""
+    answer = await service.client.put(f"/v1/shoppers/{shopper_id}/preferences", json=changes | {"now": now})
+    return answer.json()
+
+
 def everything_stored(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file() and ".sqlite" in path.name)
 
@@ -80,8 +86,14 @@ async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replic
         assert preferences["consent"] == {"push": False, "email": False}
         report = (await two.client.get("/v1/report")).json()
         assert (report["shoppers"], report["opt_in_rate"]) == (1, {"push": 0.0, "email": 0.0})
-        await two.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": True}})
-        assert (await one.decide(event_id="e-3"))["decision"] == "send"
+        for changes in ({"locale": "en"}, {"reachable": {"push": True}}, {"subscribed": True}):
+            await prefer(two, "s-1", "2026-11-21T17:00:01Z", **changes)
+        held = await two.decide(event_id="e-3", now="2026-11-21T17:00:01Z")
+        assert {excluded["reason"] for excluded in held["excluded"]} == {"no_consent"}
+        await prefer(two, "s-1", "2026-11-21T17:00:02Z", consent={"push": True})
+        sent = await one.decide(event_id="e-4", now="2026-11-21T17:00:02Z")
+        assert (sent["decision"], sent["action"]["channel"]) == ("send", "push")
+        assert (await prefer(two, "s-1", "2026-11-21T17:00:02Z"))["consent"] == {"push": True, "email": False}
 
 
 async def test_it_holds_after_the_state_was_lost(replica: Start, redis: RealRedis) -> None:
@@ -223,9 +235,10 @@ async def test_what_runs_beside_an_erasure_does_not_bring_the_id_back(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(small_document()) as service:
-        for event_id, method in (("e-1", "find_by_key"), ("e-2", "find_by_event")):
-            await service.client.put(f"/v1/shoppers/{PERSONAL}/preferences", json={"consent": {"push": True}})
-            assert (await service.decide(event_id=event_id, shopper_id=PERSONAL))["decision"] == "send"
+        for number, (event_id, method) in enumerate((("e-1", "find_by_key"), ("e-2", "find_by_event"))):
+            now = f"2026-11-21T17:00:0{number}Z"
+            await prefer(service, PERSONAL, now, consent={"push": True})
+            assert (await service.decide(event_id=event_id, shopper_id=PERSONAL, now=now))["decision"] == "send"
             EraseDuring(service, monkeypatch).read(method)
             if method == "find_by_key":
                 answer = await service.post("/v1/feedback", {"event_id": event_id, "type": "click"})

@@ -11,7 +11,7 @@ from policies.records.rows import ErasureRow, EventRow, OutcomeRow, PreferencesR
 from tests.decision_service.log.rows import decision
 
 RESERVATION = PendingReservation("e-1/1", "e-1")
-WITHDRAWAL = Withdrawal(ShopperKey("s"), "push", "1")
+WITHDRAWAL = Withdrawal(ShopperKey("s"), "consent.push", "1")
 
 
 @pytest.mark.parametrize(

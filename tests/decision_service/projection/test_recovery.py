@@ -111,14 +111,14 @@ async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> No
 async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open) -> None:
     parts, key = open_parts(), KEYS.key("s-1")
     await parts.recovery.restore()
-    await parts.store.withdraw([Withdrawal.of(key, "push"), Withdrawal.of(key, "sms")])
+    await parts.store.withdraw([Withdrawal.of(key, "consent.push"), Withdrawal.of(key, "consent.sms")])
     await parts.writer.append(
         NewRow(OutcomeRow(at=NOW, event_id="e", type="opt_out", occurred_at=NOW, shopper_id="s-1", channel="push"))
     )
     await parts.writer.wait_until_contained()
     folded = (await parts.store.read_folded([key]))[key]
     assert folded.state.consent == {"push": False}
-    assert [pending.channel for pending in folded.pending if isinstance(pending, Withdrawal)] == ["sms"]
+    assert [pending.path for pending in folded.pending if isinstance(pending, Withdrawal)] == ["consent.sms"]
 
 
 async def test_a_state_that_the_log_does_not_fold_to_is_named(open_parts: Open) -> None:

@@ -24,6 +24,8 @@ from decision_service.state.base import (
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
+from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.preferences import withhold
 from policies.shopper.state import Send, ShopperState
 
 
@@ -39,6 +41,7 @@ class Memory:
     catalogue: int = 0
     incarnation: int | None = None
     begun: str | None = None
+    fold_version: int | None = None
 
     def of(self, shopper: ShopperKey) -> list[Reservation | Withdrawal]:
         return [pending for (key, _), (pending, _) in self.pending.items() if key == shopper]
@@ -61,8 +64,9 @@ def _day(send: Send) -> BudgetDay:
 
 
 class MemoryStateStore:
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, fold_version: int = FOLD_VERSION) -> None:
         self._memory = memory
+        self._fold_version = fold_version
         self.incarnation: int | None = None
 
     def _check_trusted(self) -> None:
@@ -79,7 +83,7 @@ class MemoryStateStore:
             if isinstance(pending, Reservation):
                 state = state.with_claim(pending.send)
             else:
-                state = state.without_consent(pending.channel)
+                state = withhold(state, pending.path)
         spent = {day: memory.spending_of(day) for day in days}
         return StoredState(state, memory.versions[shopper], position, spent)
 
@@ -145,6 +149,9 @@ class MemoryStateStore:
                 memory.drop(shopper, pending.attempt)
         return True
 
+    async def stored_fold_version(self) -> int | None:
+        return self._memory.fold_version
+
     async def shoppers(self) -> AsyncIterator[ShopperKey]:
         for shopper in {*self._memory.states, *(key for key, _ in self._memory.pending)}:
             yield shopper
@@ -156,7 +163,7 @@ class MemoryStateStore:
         return
 
     async def is_current(self, incarnation: int) -> bool:
-        return self._memory.incarnation == incarnation
+        return (self._memory.incarnation, self._memory.fold_version) == (incarnation, self._fold_version)
 
     async def trust(self, incarnation: int) -> None:
         self.incarnation = incarnation
@@ -169,12 +176,14 @@ class MemoryStateStore:
 
     async def begin(self, seen: int | None, *, anew: bool = False) -> str | None:
         memory = self._memory
-        if not anew and memory.begun is not None:
+        is_other_fold = memory.fold_version != self._fold_version
+        if not anew and memory.begun is not None and not is_other_fold:
             return memory.begun
         if not anew and memory.incarnation != seen:
             return None
-        if anew or memory.position is None:
-            self._memory.__init__(position=0)  # type: ignore[misc]  # the stores that share it keep their reference
+        if anew or memory.position is None or is_other_fold:
+            # The stores that share the memory keep their reference.
+            memory.__init__(position=0, fold_version=self._fold_version)  # type: ignore[misc]
         for shopper, attempt in list(memory.pending):
             memory.drop(shopper, attempt)
         memory.incarnation, memory.begun = None, str(ULID())

@@ -25,6 +25,7 @@ from decision_service.state.base import (
 )
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.memory import Memory, MemoryStateStore
@@ -50,8 +51,11 @@ async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
     memories: dict[str, Memory] = defaultdict(Memory)
     opened: list[StateStore] = []
 
-    async def open_one(log: str = "log", *, trusted: bool = True) -> StateStore:
-        opened.append(MemoryStateStore(memories[log]) if redis is None else RedisStateStore.connect(redis.url, log))
+    async def open_one(log: str = "log", *, trusted: bool = True, fold_version: int = FOLD_VERSION) -> StateStore:
+        if redis is None:
+            opened.append(MemoryStateStore(memories[log], fold_version))
+        else:
+            opened.append(RedisStateStore.connect(redis.url, log, fold_version=fold_version))
         return await make_ready(opened[-1], trusted=trusted)
 
     yield open_one
@@ -106,7 +110,7 @@ async def test_a_released_reservation_is_gone_and_changes_the_version(open_store
 async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
     before = await one.read(S)
-    withdrawal = Withdrawal.of(S, "push")
+    withdrawal = Withdrawal.of(S, "consent.push")
     await two.withdraw([withdrawal])
     assert (await one.read(S)).state.consent == {"push": False}
     answer = await one.reserve(reservation(before.version))
@@ -114,6 +118,29 @@ async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(ope
     assert answer.stored.state.consent == {"push": False}
     await one.retract([withdrawal])
     assert (await two.read(S)).state.consent == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        ("consent.push", ShopperState(consent={"sms": True, "push": False})),
+        ("consent", ShopperState(erased=True)),
+        ("subscribed", ShopperState(consent={"sms": True}, subscribed=False)),
+        ("reachable.push", ShopperState(consent={"sms": True}, reachable={"push": False})),
+        ("muted_categories.cart", ShopperState(consent={"sms": True}, muted_categories=("cart",))),
+    ],
+)
+async def test_everything_that_preferences_can_withhold_can_be_withdrawn_ahead_of_the_log(
+    open_store: Open, path: str, state: ShopperState
+) -> None:
+    store, said = await open_store(), ShopperState(consent={"sms": True})
+    assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(said)}))
+    withdrawal = Withdrawal.of(S, path)
+    await store.withdraw([withdrawal])
+    assert (await store.read(S)).state == state
+    assert (await store.read_folded([S]))[S].pending == (withdrawal,)
+    assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(said, (withdrawal,))}))
+    assert (await store.read(S)).state == said
 
 
 async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(open_store: Open) -> None:
@@ -195,7 +222,7 @@ async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Ope
 async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> None:
     store = await open_store()
     await store.reserve(reservation(0, "id with / in it"))
-    await store.withdraw([Withdrawal.of(S, "sms")])
+    await store.withdraw([Withdrawal.of(S, "consent.sms")])
     await store.drop_pending(3_600)
     assert len((await store.read(S)).state.sends) == 1
     await store.drop_pending(0)
@@ -213,7 +240,7 @@ async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
 
 async def test_an_untrusted_store_answers_nothing(open_store: Open) -> None:
     store = await open_store(trusted=False)
-    for call in (store.read(S), store.reserve(reservation(0)), store.withdraw([Withdrawal.of(S, "push")])):
+    for call in (store.read(S), store.reserve(reservation(0)), store.withdraw([Withdrawal.of(S, "consent.push")])):
         with pytest.raises(StateUnavailable, match="not caught up"):
             await call
 
@@ -227,6 +254,18 @@ async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open)
     assert await apply_one(one, 0)
     await begin(two)
     assert (await two.position(), (await two.read_folded([S]))[S].state.locale) == (1, "es")
+
+
+async def test_states_of_another_version_of_the_fold_are_forgotten(open_store: Open) -> None:
+    old = await open_store(fold_version=1)
+    assert await apply_one(old, 0)
+    new = await open_store(trusted=False, fold_version=2)
+    assert await new.stored_fold_version() == 1
+    assert not await new.is_current(1)
+    assert await new.complete(await begin(new), 2)
+    assert (await new.position(), (await new.read(S)).state) == (0, ShopperState())
+    assert await new.stored_fold_version() == 2
+    assert await new.is_current(2)
 
 
 async def test_replicas_that_begin_at_once_complete_one_beginning(open_store: Open) -> None:

@@ -54,8 +54,8 @@ class Caller:
         if self.reservations:
             await self.store.release(self.reservations[number % len(self.reservations)])
 
-    async def withdraw(self, shopper: ShopperKey, channel: str) -> None:
-        self.withdrawals.append(Withdrawal(shopper, channel, str(len(self.withdrawals))))
+    async def withdraw(self, shopper: ShopperKey, path: str) -> None:
+        self.withdrawals.append(Withdrawal(shopper, path, str(len(self.withdrawals))))
         await self.store.withdraw(self.withdrawals[-1:])
 
     async def retract(self, number: int) -> None:
@@ -113,7 +113,11 @@ calls = st.one_of(
         st.booleans(),
     ),
     st.tuples(st.just(Caller.release), st.integers(0, 3)),
-    st.tuples(st.just(Caller.withdraw), shoppers, st.sampled_from(["sms", "push"])),
+    st.tuples(
+        st.just(Caller.withdraw),
+        shoppers,
+        st.sampled_from(["consent.sms", "consent", "subscribed", "reachable.sms", "muted_categories.cart"]),
+    ),
     st.tuples(st.just(Caller.retract), st.integers(0, 3)),
     st.tuples(
         st.just(Caller.apply),

@@ -97,7 +97,7 @@ def test_an_opt_out_voids_the_other_sends_ahead_on_its_channel() -> None:
 def test_a_withdrawal_by_preferences_voids_every_send_ahead() -> None:
     state = after(decision(send_at=NOW + 60), preferences_row(consent={"push": False}))
     assert state.sends == ()
-    again = fold(state, preferences_row(consent={"push": True}))
+    again = fold(state, preferences_row(at=NOW + 1, consent={"push": True}))
     assert again.consent == {"push": True}
     assert again.sends == ()
 
@@ -156,7 +156,7 @@ def test_the_order_of_sends_does_not_matter(order: list[str]) -> None:
 
 def test_an_erased_shopper_keeps_nothing_not_even_when_last_seen() -> None:
     late = event_row(at=NOW + DAY_S, occurred_at=NOW)
-    assert after(decision(), late, erasure_row()) == ShopperState(erased=True, seen_at=NOW)
+    assert after(decision(), late, erasure_row()) == ShopperState(erased=True, seen_at=NOW, withheld={"consent": NOW})
 
 
 def test_a_repeated_decision_takes_one_place() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from decision_service.state.shopper_keys import ShopperKey
 from policies.records.outcomes import OutcomeType
@@ -139,8 +140,9 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
         case "cancel":
             return CancellationRow(at, event_id, shopper or "")
         case "preferences":
-            consent = draw(st.dictionaries(channels, st.booleans(), max_size=2))
-            return PreferencesRow(at, shopper_id, consent)
+            consent = draw(st.dictionaries(channels, st.sampled_from((True, False, None)), max_size=2))
+            subscribed = draw(st.sampled_from((UNSET, UNSET, True, False, None)))
+            return PreferencesRow(at, shopper_id, consent, subscribed=subscribed)
         case "erasure":
             erased = draw(st.sampled_from(NAMED))
             return ErasureRow(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import ReportCells, ReportTable
@@ -59,13 +61,14 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
         )
         if isinstance(row, OutcomeRow) and mine and row.type == "bounce" and not over and not late:
             return "bounced"
-        ahead = row.at < send_at
+        ahead = row.at < send_at and not counts_for_good
         same = getattr(row, "shopper_id", None) == sent.shopper_id
         opted_out = isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint")
         if opted_out and not mine and same and ahead and getattr(row, "channel", None) == sent.channel:
             return "voided"
-        if isinstance(row, PreferencesRow) and same and ahead and row.consent.get(str(sent.channel)) is False:
-            return "voided"
+        if isinstance(row, PreferencesRow) and same and ahead:
+            if row.consent.get(str(sent.channel)) is False or row.subscribed is False:
+                return "voided"
         if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
             return "voided"
     if not activated:
@@ -134,17 +137,32 @@ def key_about(row: Row) -> str | None:
 
 
 def consenting(rows: Sequence[Row], key: str, channel: str, end: float) -> bool:
-    consent, erased = DEFAULTS[channel], False
+    default, consent, subscribed = DEFAULTS[channel], DEFAULTS[channel], True
+    withdrawn_at = unsubscribed_at = latest = -inf
     for row in rows:
         if row.at >= end or key_about(row) != key:
             continue
         if isinstance(row, ErasureRow):
-            consent, erased = DEFAULTS[channel], True
+            default = consent = False
+            withdrawn_at = latest = max(latest, row.at)
+            subscribed, unsubscribed_at = True, -inf
         elif isinstance(row, PreferencesRow):
-            consent, erased = row.consent.get(channel, consent), False
-        elif isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint") and row.channel == channel:
-            consent = False
-    return consent and not erased
+            latest = max(latest, row.at) if False in (*row.consent.values(), row.subscribed) else latest
+            word = row.consent.get(channel, "nothing")
+            if word is False:
+                consent, withdrawn_at = False, max(withdrawn_at, row.at)
+            elif word != "nothing" and row.at > withdrawn_at:
+                consent = default if word is None else True
+            if row.subscribed is False:
+                subscribed, unsubscribed_at = False, max(unsubscribed_at, row.at)
+            elif row.subscribed is not UNSET and row.at > unsubscribed_at:
+                subscribed = True
+        elif isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint") and row.channel is not None:
+            date = min(row.occurred_at, row.at)
+            latest = max(latest, date)
+            if row.channel == channel:
+                consent, withdrawn_at = False, max(withdrawn_at, date)
+    return consent and subscribed
 
 
 @given(

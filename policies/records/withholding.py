@@ -1,0 +1,57 @@
+"""What rows withhold: consent, the whole subscription, the reach of a channel, or a category.
+
+A *path* names one thing that can be withheld, as preferences spell it: ``consent.push``, ``subscribed``,
+``reachable.push``, ``muted_categories.cart``. The path ``consent`` is every channel, as an erasure withholds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.records.outcomes import OUTCOME_TYPES
+from policies.records.rows import ErasureRow, OutcomeRow, PreferencesRow, Row
+
+EVERY_CHANNEL = "consent"
+"""The path of consent on every channel."""
+
+SUBSCRIBED = "subscribed"
+"""The path of the subscription."""
+
+
+def withheld_paths(row: Row) -> Iterator[str]:
+    """Yield the paths that a row withholds.
+
+    >>> list(withheld_paths(PreferencesRow(at=0.0, shopper_id="s", consent={"push": False}, subscribed=False)))
+    ['consent.push', 'subscribed']
+    """
+    match row:
+        case OutcomeRow() if row.channel is not None and OUTCOME_TYPES[row.type].withdraws_consent:
+            yield from (f"consent.{channel}" for channel in (row.channel, *row.aliases))
+        case PreferencesRow():
+            yield from (f"consent.{channel}" for channel, value in row.consent.items() if value is False)
+            yield from (f"reachable.{channel}" for channel, value in row.reachable.items() if value is False)
+            yield from (f"muted_categories.{category}" for category in row.muted_categories or ())
+            if row.subscribed is False:
+                yield SUBSCRIBED
+        case ErasureRow():
+            yield EVERY_CHANNEL
+
+
+def withholds(row: Row, path: str) -> bool:
+    """Return whether a row withholds a path; an erasure withholds consent on each channel.
+
+    >>> withholds(ErasureRow(at=0.0, shopper_id="erased:1", key="k"), "consent.push")
+    True
+    """
+    field, _, _ = path.partition(".")
+    return any(withheld in (path, field) for withheld in withheld_paths(row))
+
+
+def date_of_words(row: OutcomeRow | PreferencesRow | ErasureRow) -> float:
+    """Return the date of a shopper's words: what the caller says, but never later than the row."""
+    match row:
+        case OutcomeRow():
+            return min(row.occurred_at, row.at)
+        case PreferencesRow() if row.stated_at is not None:
+            return min(row.stated_at, row.at)
+    return row.at
