@@ -220,13 +220,14 @@ class Auditor:
             return
         if reservation.is_over(row.at):
             self._report(position, row.event_id, "activated_too_late")
-        if row.left_at not in (None, row.at):
+        left_at: float | None = getattr(row, "left_at", None)
+        if left_at not in (None, row.at):
             self._report(position, row.event_id, "left_at_another_time")
         for code in self._find_rules_broken_again(row, decision, shopper):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # an erasure removes preferences
                 self._report(position, row.event_id, f"activated_against_{code}")
         cost = self._spent[self._budget_of(reservation.channel, reservation.paid_at)].pop(row.event_id)
-        self._take(shopper, replace(cost, reservation=reservation.activate(row.at, row.left_at)))
+        self._take(shopper, replace(cost, reservation=reservation.activate(row.at, left_at)))
 
     def _take_back(self, row: ActivationRow | CancellationRow) -> None:
         """Release a reservation, unless it counts as activated and its window is over: its message was sent."""
@@ -240,7 +241,8 @@ class Auditor:
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
         taken = list(shopper.counting_reservations(row.at, row.event_id))
-        leaves_at = max(row.at, case.send_at) if row.left_at is None else row.left_at
+        left_at: float | None = getattr(row, "left_at", None)
+        leaves_at = max(row.at, case.send_at) if left_at is None else left_at
         again = replace(case, reservations=taken, send_at=leaves_at)
         return [code for code in find_broken_rules(again) if code in ASKED_AGAIN]
 
@@ -249,7 +251,7 @@ class Auditor:
             return  # of a decision that was not known at that time
         shopper = self._shopper(row.shopper_id)
         if row.type in WITHDRAWING:
-            shopper.preferences = shopper.preferences.with_consent(row.channel, False, row.occurred_at, row.at)
+            shopper.preferences = shopper.preferences.with_consent(row.channel, False, min(row.occurred_at, row.at))
             shopper.void(self._names(row.channel), row.at, by=row.event_id)
         elif row.type == "conversion":
             shopper.end("purchase", row.occurred_at, row.at)
@@ -257,9 +259,9 @@ class Auditor:
             self._bounce(row, shopper)
 
     def _bounce(self, row: OutcomeRow, shopper: Shopper) -> None:
-        if row.permanent:
+        if getattr(row, "permanent", False):
             words, channel = shopper.preferences, row.channel or ""
-            shopper.preferences = words.with_reachability(channel, False, row.occurred_at, row.at)
+            shopper.preferences = words.with_reachability(channel, False, min(row.occurred_at, row.at))
         reservation = shopper.reservations.get(row.event_id)
         # A bounce after the window changes no reservation.
         if reservation is not None and max(row.occurred_at, self._time) < reservation.window_ends_at:

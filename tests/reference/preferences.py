@@ -49,8 +49,8 @@ class QuietSpan:
 class Preferences:
     """A shopper's preferences; nothing is known about a channel that is absent.
 
-    ``withheld_at`` holds, by path such as ``consent.push``, the latest date of a word that withholds. A word that
-    grants acts only where its date is later.
+    A word acts when it arrives, and its date is never later. ``withheld_at`` holds, by path such as ``consent.push``,
+    the latest date of a word that withholds. A word that grants acts only where its date is later.
     """
 
     consent: Mapping[str, bool | None] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Preferences:
 
     def after(self, row: PreferencesRow) -> Preferences:
         """Return the preferences after a change: absent fields and channels keep their value, null clears."""
-        quiet, said_at = row.quiet_hours, row.at if row.stated_at is None else row.stated_at
+        quiet, said_at = row.quiet_hours, row.at if row.stated_at is None else min(row.stated_at, row.at)
         words = replace(
             self,
             max_per_week=self.max_per_week if row.max_per_week is UNSET else row.max_per_week,
@@ -75,47 +75,44 @@ class Preferences:
             locale=self.locale if row.locale is UNSET else row.locale,
         )
         for channel, consents in row.consent.items():
-            words = words.with_consent(channel, consents, said_at, row.at)
+            words = words.with_consent(channel, consents, said_at)
         for channel, reaches in row.reachable.items():
-            words = words.with_reachability(channel, reaches, said_at, row.at)
+            words = words.with_reachability(channel, reaches, said_at)
         if row.muted_categories is not UNSET:
-            words = words._with_muted(tuple(row.muted_categories or ()), said_at, row.at)
+            words = words._with_muted(tuple(row.muted_categories or ()), said_at)
         if row.subscribed is not UNSET:
-            words = words._with_subscription(row.subscribed is not False, said_at, row.at)
+            words = words._with_subscription(row.subscribed is not False, said_at)
         return words
 
-    def with_consent(self, channel: str, consents: bool | None, said_at: float, arrived_at: float) -> Preferences:
+    def with_consent(self, channel: str, consents: bool | None, said_at: float) -> Preferences:
         """Return the preferences after a word about consent to a channel."""
-        changed = self._say(f"consent.{channel}", consents is False, said_at, arrived_at)
+        changed = self._say(f"consent.{channel}", consents is False, said_at)
         return self if changed is None else replace(changed, consent={**self.consent, channel: consents})
 
-    def with_reachability(self, channel: str, reaches: bool | None, said_at: float, arrived_at: float) -> Preferences:
+    def with_reachability(self, channel: str, reaches: bool | None, said_at: float) -> Preferences:
         """Return the preferences after a word about whether a channel reaches the shopper."""
-        changed = self._say(f"reachable.{channel}", reaches is False, said_at, arrived_at)
+        changed = self._say(f"reachable.{channel}", reaches is False, said_at)
         return self if changed is None else replace(changed, reachable={**self.reachable, channel: reaches})
 
-    def _with_subscription(self, subscribed: bool, said_at: float, arrived_at: float) -> Preferences:
-        changed = self._say("subscribed", not subscribed, said_at, arrived_at)
+    def _with_subscription(self, subscribed: bool, said_at: float) -> Preferences:
+        changed = self._say("subscribed", not subscribed, said_at)
         return self if changed is None else replace(changed, subscribed=subscribed)
 
-    def _with_muted(self, categories: tuple[str, ...], said_at: float, arrived_at: float) -> Preferences:
+    def _with_muted(self, categories: tuple[str, ...], said_at: float) -> Preferences:
         """Return the preferences after a list of muted categories: one that the list lacks is unmuted."""
         words = self
         for category in dict.fromkeys((*self.muted, *categories)):
-            changed = words._say(f"muted.{category}", category in categories, said_at, arrived_at)
+            changed = words._say(f"muted.{category}", category in categories, said_at)
             others = tuple(name for name in words.muted if name != category)
             if changed is not None:
                 words = replace(changed, muted=(*others, category) if category in categories else others)
         return words
 
-    def _say(self, path: str, withholds: bool, said_at: float, arrived_at: float) -> Preferences | None:
-        """Return the preferences with the date of a word, None for a grant that does not act.
-
-        What withholds acts on arrival, and its date is never later than its arrival.
-        """
+    def _say(self, path: str, withholds: bool, said_at: float) -> Preferences | None:
+        """Return the preferences with the date of a word, None for a grant that does not act."""
         before = self.withheld_at.get(path, self._first_date(path))
         if withholds:
-            return replace(self, withheld_at={**self.withheld_at, path: max(before, min(said_at, arrived_at))})
+            return replace(self, withheld_at={**self.withheld_at, path: max(before, said_at)})
         return self if said_at > before else None
 
     def _first_date(self, path: str) -> float:
