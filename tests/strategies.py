@@ -78,7 +78,9 @@ moments = st.builds(
 windows_s = st.sampled_from((1, 2, 3, 4, 6, 8, 12, 16, 48, 96, 288, 672)).map(lambda quarters: quarters * QUARTER_S)
 single_caps = st.one_of(
     st.builds(lambda most, window_s: {"max": most, "window_s": window_s}, st.integers(1, 3), windows_s),
-    st.builds(lambda most, span: {"max": most, "calendar": span}, st.integers(1, 3), st.sampled_from(("day", "week"))),
+    st.builds(
+        lambda most, span: {"max": most, "calendar": span}, st.integers(1, 3), st.sampled_from(("day", "week", "month"))
+    ),
 )
 caps = st.lists(single_caps, min_size=1, max_size=2)
 costs = st.integers(0, 4).map(lambda cents: cents / 100)

@@ -104,7 +104,7 @@ def _own_delays(path: str, delays: object, offered: object) -> Iterator[Mistake]
 
 
 def _locales(path: str, locales: Document, default: object) -> Iterator[Mistake]:
-    if default not in locales:
+    if isinstance(default, str) and default not in locales:
         yield Mistake(path, f"has no template for the default locale {default!r}")
     for locale, parts in locales.items():
         if isinstance(parts, Mapping):

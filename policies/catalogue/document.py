@@ -19,6 +19,8 @@ from policies.catalogue.wording import IF_SAID, Form
 from policies.records.shopper_events import ShopperEventType
 
 _DAY_S = 86_400
+LONGEST_WINDOW_S = 400 * _DAY_S
+"""Caps and cooldowns reach no further than this."""
 
 Name = Annotated[
     str,
@@ -29,13 +31,14 @@ Name = Annotated[
 ]
 Money = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=1, le=31 * _DAY_S)]
+CapSeconds = Annotated[int, Field(ge=1, le=LONGEST_WINDOW_S)]
 Delay = Annotated[int, Field(ge=0, le=14 * _DAY_S)]
 Locale = Annotated[
     str, Form("[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", "must be a locale such as 'en', 'pt-BR' or 'zh-Hant'")
 ]
 Currency = Annotated[str, Form("[A-Z]{3}", "must be a currency of ISO 4217 in three capital letters, such as 'EUR'")]
 OldNames = Annotated[tuple[Name, ...], IF_SAID]
-Calendar = Literal["day", "week"]
+Calendar = Literal["day", "week", "month"]
 Templates = dict[Name, Annotated[dict[Locale, dict[Name, str]], Field(min_length=1)]]
 
 
@@ -50,7 +53,7 @@ class Cap(_Part):
     """
 
     max: Annotated[int, Field(ge=1, le=256)]
-    window_s: Seconds | None = None
+    window_s: CapSeconds | None = None
     calendar: Calendar | None = None
 
     @model_validator(mode="after")
@@ -97,7 +100,7 @@ class Message(_Part):
     category: Name
     triggers: Annotated[tuple[Name, ...], Field(min_length=1)]
     cost: Money = 0.0
-    cooldown_s: Seconds | None = None
+    cooldown_s: CapSeconds | None = None
     caps: tuple[Cap, ...] = ()
     delays_s: tuple[Delay, ...] | None = None
     templates: Annotated[Templates, Field(min_length=1)]

@@ -18,14 +18,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from policies.arrays import BoolArray, ByteArray
-from policies.catalogue.document import Catalogue
+from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable
-from policies.shopper.state import HORIZON_S, ShopperState
+from policies.shopper.state import ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
 """What a rule denies: delays; delays by the name of a message, category or channel; or any combination of slots."""
@@ -55,8 +55,8 @@ class Rule(Generic[Denied]):
     looks_back_s
         How far from a send another send can lie and still matter to this rule under a catalogue, in seconds. The
         distance counts in both directions: sends that lie ahead also matter. `looks_at_no_sends` for a rule that
-        looks at no other send. If the number is too small, the rule misses sends; above `HORIZON_S`, the time for
-        which the state keeps sends, `RuleTable.reach_s` raises.
+        looks at no other send. If the number is too small, the rule misses sends; above `LONGEST_WINDOW_S`, the
+        longest time for which the state keeps sends, `RuleTable.reach_s` raises.
     binds_critical
         Whether the rule also binds critical triggers.
     asked_again
@@ -166,6 +166,8 @@ def _is_offered(situation: Situation, message: str, channel: str) -> bool:
 def _reach_s(table: RuleTable, rulebook: Rulebook) -> float:
     farthest = max(table.rules, key=lambda rule: rule.looks_back_s(rulebook.catalogue))
     reach_s = farthest.looks_back_s(rulebook.catalogue)
-    if reach_s > HORIZON_S:
-        raise ValueError(f"the rule {farthest.reason.name} looks back {reach_s} s; sends are kept for {HORIZON_S} s")
+    if reach_s > LONGEST_WINDOW_S:
+        raise ValueError(
+            f"the rule {farthest.reason.name} looks back {reach_s} s; sends are kept for at most {LONGEST_WINDOW_S} s"
+        )
     return reach_s

@@ -222,10 +222,10 @@ def exceeds_any_cap(case: Case, holder: Document, times: list[float]) -> bool:
 
 
 def exceeds_cap(case: Case, cap: Document, times: list[float]) -> bool:
-    """Return whether one more send would exceed a cap: rolling, or of the local day or week."""
+    """Return whether one more send would exceed a cap: rolling, or of the local day, week or month."""
     if cap.get("window_s") is not None:
         return exceeds_rolling_cap(times, case.send_at, cap["max"], cap["window_s"])
-    period_of = calendar_day if cap["calendar"] == "day" else calendar_week
+    period_of = {"day": calendar_day, "week": calendar_week, "month": calendar_month}[cap["calendar"]]
     period = period_of(case.local(case.send_at))
     most: int = cap["max"]
     return 1 + sum(period_of(case.local(at)) == period for at in times) > most
@@ -254,6 +254,10 @@ def calendar_week(local: datetime) -> tuple[int, int]:
     """Return year and number of the calendar week, which begins on Monday."""
     year, number, _ = local.isocalendar()
     return year, number
+
+
+def calendar_month(local: datetime) -> tuple[int, int]:
+    return local.year, local.month
 
 
 def money(amount: float) -> Decimal:

@@ -81,6 +81,9 @@ TOO_MANY: list[tuple[Any, ...]] = [
     ("cap_message", {"messages": {"reminder": {"caps": ONE_IN_A_DAY}}}, DAY_S - 1),
     ("cap_global", {"caps": [{"max": 1, "calendar": "day"}]}, 6 * HOUR),  # 17:00 and 23:00
     ("cap_global", {"caps": [{"max": 1, "calendar": "week"}]}, DAY_S),  # Saturday and Sunday
+    ("cap_global", {"caps": [{"max": 1, "calendar": "month"}]}, 9 * DAY_S),  # 21 and 30 November
+    ("cap_global", {"caps": [{"max": 1, "window_s": 400 * 86_400}]}, 400 * DAY_S - 1),
+    ("cooldown", {"messages": {"reminder": {"cooldown_s": 400 * 86_400}}}, 400 * DAY_S - 1),
     ("min_gap", {"min_gap_s": 3_600}, HOUR - 1),
     ("cooldown", {"messages": {"reminder": {"cooldown_s": 3_600}}}, HOUR - 1),
     ("suppression_window", {"suppression": [{"after": "cart", "blocks": "cart", "window_s": 3_600}]}, HOUR - 1),
@@ -93,7 +96,7 @@ def test_two_sends_too_many_are_violationsand_those_just_far_enough_are_not(
     code: str, rules: dict[str, Any], apart_s: float
 ) -> None:
     assert audit_under(send_at(make_shop(), NOW, NOW + apart_s), **rules) == [("s-1-1", code)]
-    far = {"cap_global": 2 * DAY_S, "budget": DAY_S}.get(code, apart_s + 1)
+    far = {"cap_global": apart_s + DAY_S, "budget": DAY_S}.get(code, apart_s + 1)
     assert audit_under(send_at(make_shop(), NOW, NOW + far), **rules) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from policies.catalogue.document import Catalogue
+from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
@@ -24,7 +24,7 @@ from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.rules.verdicts import VerdictTable
-from policies.shopper.state import HORIZON_S, Send, ShopperState
+from policies.shopper.state import Send, ShopperState
 from tests.factories import decision_row
 from tests.reference.draw import joint_actions
 from tests.reference.preferences import Preferences, QuietSpan
@@ -197,7 +197,7 @@ def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
     situation = world.situation(world.request.triggers[0])
     for rule in RULES.rules:
         reach_s = rule.looks_back_s(world.rulebook.catalogue)
-        assert ranks_of(rule, reach_s) == ranks_of(rule, HORIZON_S), rule.reason
+        assert ranks_of(rule, reach_s) == ranks_of(rule, LONGEST_WINDOW_S), rule.reason
 
 
 @settings(max_examples=60)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from policies.catalogue.document import Catalogue
+from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.rules.rule import Rule, RuleTable
@@ -14,7 +14,7 @@ from policies.rules.rules import RULES
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, VerdictTable
 from policies.rules.windows import is_near
-from policies.shopper.state import HORIZON_S, NEW_SHOPPER, Send, ShopperState
+from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 from tests.factories import DAY_S, NOW, request, small_document, trigger
 
 WEEK_S = 7 * DAY_S
@@ -66,7 +66,7 @@ def test_the_reach_is_the_longest_of_what_the_rules_say(rules: dict[str, object]
 
 
 def test_a_rule_that_looks_back_further_than_sends_are_kept_is_refused() -> None:
-    rule = Rule(Reason.min_gap, nine_days_of_rest, VerdictTable.by_delay, lambda _: HORIZON_S + 1)
+    rule = Rule(Reason.min_gap, nine_days_of_rest, VerdictTable.by_delay, lambda _: LONGEST_WINDOW_S + 1)
     with pytest.raises(ValueError, match="min_gap looks back"):
         RuleTable((rule,)).reach_s(rulebook())
 
