@@ -119,13 +119,18 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
 
 
 class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):
-    """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason."""
+    """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason.
+
+    ``left_at`` is when the send left. Rows of earlier versions lack it: their sends leave at the send time, or at the
+    row's time where the send time has passed.
+    """
 
     at: float
     event_id: str
     shopper_id: str
     deliver: bool
     reason: str | None = None
+    left_at: float | None = None
 
     kind: ClassVar[str] = "activation"
 

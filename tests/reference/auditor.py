@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -25,8 +24,8 @@ from tests.reference.names import Document, name_today, names_of
 from tests.reference.preferences import Preferences
 from tests.reference.rules import ASKED_AGAIN, Case, find_broken_rules, send_cost
 from tests.reference.shopper import Reservation, Shopper
+from tests.reference.spending import DAY_S, Cost, Spending
 
-DAY_S = 86_400
 WITHDRAWING = ("opt_out", "complaint")
 
 OF_ROWS_ALONE = frozenset({"expired", "no_consent", "holdout", "suppression_window", "cooldown", "min_gap", "budget"})
@@ -40,15 +39,6 @@ class Violation:
     position: int
     event_id: str
     code: str
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """The cost of a send, which counts until its reservation is released."""
-
-    amount: Decimal
-    shopper_id: str
-    reservation: Reservation
 
 
 @dataclass
@@ -80,8 +70,7 @@ class Auditor:
     _documents: dict[int, Document] = field(default_factory=dict)
     _in_force: int = 0
     _decisions: dict[str, DecisionRow] = field(default_factory=dict)
-    _spent_for_good: set[str] = field(default_factory=set)
-    _spent: dict[tuple[str, int], dict[str, _Cost]] = field(default_factory=lambda: defaultdict(dict))
+    _spending: Spending = field(default_factory=Spending)
 
     def read(self, position: int, row: Row) -> None:
         """Check the next row."""
@@ -123,7 +112,7 @@ class Auditor:
         """Return the costs of all sends by channel and UTC day."""
         return {
             (channel, day): sum(self._costs_of_day(channel, day * DAY_S, now), Decimal(0))
-            for channel, day in self._spent
+            for channel, day in self._spending.days()
         }
 
     def _shopper(self, name: str) -> Shopper:
@@ -148,15 +137,9 @@ class Auditor:
         for code in find_broken_rules(self._case(row, document, shopper, held_out)):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:
                 self._report(position, row.event_id, code)
-        reservation = Reservation.of(row, position)
-        self._take(
-            shopper, _Cost(send_cost(document, reservation.message, reservation.channel), row.shopper_id, reservation)
-        )
-
-    def _take(self, shopper: Shopper, cost: _Cost) -> None:
-        """Add a reservation, and the cost of its send on the day whose budget pays for it."""
-        reservation = shopper.reservations[cost.reservation.event_id] = cost.reservation
-        self._spent[self._budget_of(reservation.channel, reservation.paid_at)][reservation.event_id] = cost
+        reservation = shopper.reservations[row.event_id] = Reservation.of(row, position)
+        amount = send_cost(document, reservation.message, reservation.channel)
+        self._spending.add(Cost(amount, row.shopper_id, reservation))
 
     def _case(self, row: DecisionRow, document: Document, shopper: Shopper, held_out: bool) -> Case:
         send_at, trigger = row.send_at or 0.0, row.triggers[row.drawn_trigger or 0]
@@ -184,15 +167,14 @@ class Auditor:
             shopper.held_out_under = share
         return row.arm == "holdout" or (share > 0 and shopper.held_out_under == share)
 
-    def _budget_of(self, channel: str, send_at: float) -> tuple[str, int]:
-        return channel, int(send_at // DAY_S)
-
-    def _costs_of_day(self, channel: str, send_at: float, now: float) -> Iterable[Decimal]:
+    def _costs_of_day(self, channel: str, at: float, now: float) -> Iterable[Decimal]:
         """Yield the costs of the sends of a channel and UTC day; a released or expired send costs nothing."""
-        for event_id, cost in self._spent[self._budget_of(channel, send_at)].items():
+        for cost in self._spending.costs(channel, at):
+            event_id = cost.reservation.event_id
             reservation = self.shoppers[cost.shopper_id].reservations.get(event_id)
             is_counted = reservation is not None and not reservation.has_expired(now)
-            if (is_counted or event_id in self._spent_for_good) and self._was_surely_spent(cost.reservation):
+            is_paid = is_counted or event_id in self._spending.paid_for_good
+            if is_paid and self._was_surely_spent(cost.reservation):
                 yield cost.amount
 
     def _was_surely_spent(self, reservation: Reservation) -> bool:
@@ -220,14 +202,13 @@ class Auditor:
             return
         if reservation.is_over(row.at):
             self._report(position, row.event_id, "activated_too_late")
-        left_at: float | None = getattr(row, "left_at", None)
-        if left_at not in (None, row.at):
+        if row.left_at not in (None, row.at):
             self._report(position, row.event_id, "left_at_another_time")
         for code in self._find_rules_broken_again(row, decision, shopper):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # an erasure removes preferences
                 self._report(position, row.event_id, f"activated_against_{code}")
-        cost = self._spent[self._budget_of(reservation.channel, reservation.paid_at)].pop(row.event_id)
-        self._take(shopper, replace(cost, reservation=reservation.activate(row.at, left_at)))
+        shopper.reservations[row.event_id] = reservation.activate(row.at, row.left_at)
+        self._spending.move(reservation, shopper.reservations[row.event_id])
 
     def _take_back(self, row: ActivationRow | CancellationRow) -> None:
         """Release a reservation, unless it counts as activated and its window is over: its message was sent."""
@@ -241,8 +222,7 @@ class Auditor:
             return ["no_content"]
         case = self._case(decision, document, shopper, held_out=False)
         taken = list(shopper.counting_reservations(row.at, row.event_id))
-        left_at: float | None = getattr(row, "left_at", None)
-        leaves_at = max(row.at, case.send_at) if left_at is None else left_at
+        leaves_at = max(row.at, case.send_at) if row.left_at is None else row.left_at
         again = replace(case, reservations=taken, send_at=leaves_at)
         return [code for code in find_broken_rules(again) if code in ASKED_AGAIN]
 
@@ -285,7 +265,7 @@ class Auditor:
         self._erased_at[row.key] = row.at
         for reservation in self._shopper(row.shopper_id).release(lambda reservation: True):
             if reservation.send_at <= row.at:
-                self._spent_for_good.add(reservation.event_id)
+                self._spending.paid_for_good.add(reservation.event_id)
 
     def _release(self, shopper_id: str, event_id: str) -> None:
         self._shopper(shopper_id).release(lambda reservation: reservation.event_id == event_id)
