@@ -14,6 +14,7 @@ from decision_service.commands.activation import Activations
 from decision_service.commands.decide import Decider
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
+from decision_service.commands.preferences import Preferences
 from decision_service.commands.shoppers import Shoppers
 from decision_service.errors import Invalid
 from decision_service.learning.fleet import Fleet
@@ -87,8 +88,9 @@ class Service:
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
         self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys)
-        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, checks_future=clock.is_wall)
-        self.shoppers = Shoppers(self.store, self.log_writer, self.feedback, shopper_keys, checks_future=clock.is_wall)
+        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
+        self.shoppers = Shoppers(self.log_writer, checks_future=clock.is_wall)
+        self.preferences = Preferences(self.store, self.log_writer, self.feedback, shopper_keys, self._rulebook)
         self.activations = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
         self.erasure = Erasure(self.store, self.log_writer, shopper_keys)
         self.inspector = Inspector(self.log, self.registry)

@@ -47,9 +47,18 @@ class TooLarge(ServiceError):
 class Invalid(ServiceError):
     """Fields are wrong."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    applied: Sequence[str] | None = None
+    """The paths of preferences that a refused call withholds all the same; None for every other call."""
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), applied: Sequence[str] | None = None) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+        self.applied = applied
+
+    @classmethod
+    def fields(cls, errors: Sequence[FieldError], applied: Sequence[str] | None = None) -> Invalid:
+        """Name several wrong fields; the detail has the first five."""
+        return cls("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors, applied)
 
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:

@@ -22,6 +22,7 @@ from policies.rules.budget import NOTHING_SPENT, Spent
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
 from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import Send, ShopperState
 
 
@@ -92,6 +93,8 @@ def decide(
     → one draw seeded by the event id. Nothing may swap the drawn action afterwards. ``spent`` is the cost of
     today's and later sends so far, for channels with a budget.
     """
+    state = rename_state(state, rulebook.former_names)
+    spent = rename_spending(spent, rulebook.former_names)
     surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
     context = shared_context(request, state, rulebook)
     eligibility = arbitrate(request, state, rulebook, surroundings)
@@ -133,6 +136,7 @@ def still_allowed(decision: Decision, state: ShopperState) -> bool:
         return False
     trigger = decision.request.triggers[decision.trigger]
     surroundings = Surroundings(NOTHING_SPENT, decision.held_out)
+    state = rename_state(state, decision.rulebook.former_names)
     situation = RULES.situation_of(decision.request, trigger, state, decision.rulebook, surroundings)
     verdicts = RULES.judge(situation)
     return bool(verdicts[decision.drawn] == Reason.eligible)

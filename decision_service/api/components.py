@@ -13,7 +13,15 @@ from pydantic.json_schema import models_json_schema
 from decision_service.errors import FieldError
 from decision_service.queries.report.report import GroupAnswer
 from decision_service.queries.report.reporter import ReportAnswer
-from decision_service.schemas import command_answers, decision_answer, preferences, problems, reading_answers, requests
+from decision_service.schemas import (
+    command_answers,
+    decision_answer,
+    preferences,
+    preferences_change,
+    problems,
+    reading_answers,
+    requests,
+)
 from policies.catalogue import document as catalogue
 from policies.records.rows import PolicyRecord
 
@@ -27,8 +35,7 @@ NAMES: dict[type, str] = {
     requests.ShopperEventBody: "ShopperEvent",
     requests.ShopperEventsBody: "ShopperEventsRequest",
     requests.MomentBody: "Moment",
-    requests.PreferencesBody: "PreferencesChange",
-    requests.QuietHoursBody: "QuietHoursChange",
+    preferences_change.PreferencesBody: "PreferencesChange",
     requests.ClockBody: "ClockRequest",
     decision_answer.SendAnswer: "Send",
     decision_answer.HoldAnswer: "Hold",

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 from fastapi import Request, Response
+from msgspec import UNSET
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -39,7 +40,8 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
 def problem_of(error: errors.ServiceError) -> Problem:
     """Write the problem document of an error."""
     status = status_of(type(error))
-    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors)
+    applied = error.applied if isinstance(error, errors.Invalid) and error.applied is not None else UNSET
+    return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors, applied=applied)
 
 
 def problem_response(error: errors.ServiceError) -> Response:

@@ -11,19 +11,21 @@ from starlette.responses import StreamingResponse
 from decision_service.api.documentation import Answers, Reads, describe
 from decision_service.api.items import read_items, store_items
 from decision_service.api.routing import (
+    SINGLE_LIMIT,
     ServiceOf,
     ServiceRoute,
     ShopperPath,
     json_response,
-    read_body,
+    read,
     refuse_repeated_query_parameters,
 )
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
 from decision_service.schemas.preferences import PreferencesAnswer
+from decision_service.schemas.preferences_change import PreferencesBody, read_what_withholds
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
-from decision_service.schemas.requests import PreferencesBody, ShopperEventBody, ShopperEventsBody
+from decision_service.schemas.requests import ShopperEventBody, ShopperEventsBody, parse
 
 router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
 
@@ -72,8 +74,11 @@ async def send_events(request: Request, service: ServiceOf) -> Response:
     ),
 )
 async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Response:
-    """A preference that the shopper has not set has the catalogue's default."""
-    return json_response(await service.shoppers.read_preferences(shopper_id, service.rulebook.catalogue))
+    """A preference that the shopper has not set has the catalogue's default. `stated` lists those that are set.
+
+    The answer can be put again, and that changes nothing.
+    """
+    return json_response(await service.preferences.read(shopper_id))
 
 
 @router.put(
@@ -96,13 +101,27 @@ async def get_preferences(shopper_id: ShopperPath, service: ServiceOf) -> Respon
     ),
 )
 async def put_preferences(shopper_id: ShopperPath, request: Request, service: ServiceOf) -> Response:
-    """An absent field keeps its value; null resets the field to the catalogue's default.
+    """An absent field or channel keeps its value; null goes back to the catalogue's default.
 
-    The answer has all preferences.
+    Without `stated` every field is the shopper's own word. With `stated`, which the answer of GET has, a field is one
+    if it is listed or differs from what is in force: so the document of GET can be changed and put again.
+
+    `at` is the date of the words. What withholds (`false`, a muted category) acts at once, whatever its date. What
+    grants (`true`, null, a category that is muted no longer) acts only where its date is later than that of the
+    withdrawal that it would undo.
+
+    A refused change still takes what it withholds: the problem lists it under `applied`. The answer has all
+    preferences.
     """
-    body = await read_body(request, PreferencesBody)
-    now = await service.now(body)
-    return json_response(await service.shoppers.change_preferences(shopper_id, body, now, service.rulebook.catalogue))
+    raw = await read(request, SINGLE_LIMIT)
+    try:
+        body = parse(PreferencesBody, raw)
+        now = await service.now(body)
+    except Invalid as refusal:
+        withheld = read_what_withholds(raw)
+        refusal.applied = await service.preferences.withhold(shopper_id, withheld, await service.now())
+        raise
+    return json_response(await service.preferences.change(shopper_id, body, now))
 
 
 @router.get(

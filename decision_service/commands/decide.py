@@ -47,6 +47,7 @@ from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
+from policies.shopper.renames import rename_spending
 from policies.shopper.state import NEW_SHOPPER
 
 
@@ -150,13 +151,13 @@ class Decider:
             return False
         days = sorted({day for at in times for day in budget_days(rulebook, at)})
         try:
-            spent = (await self._store.read(self._shopper_keys.key(""), days)).spent
+            stored = await self._store.read(self._shopper_keys.key(""), days)
         except StateUnavailable:
             return False  # nothing will be sent
+        spent = rename_spending(stored.spent, rulebook.former_names)
         return any(
-            spent[channel, day] + len(times) * millionths(rulebook.dearest[channel])
-            > millionths(rulebook.budgets[channel])
-            for channel, day in days
+            cost + len(times) * millionths(rulebook.dearest[channel]) > millionths(rulebook.budgets[channel])
+            for (channel, _), cost in spent.items()
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> StoredState:
@@ -224,6 +225,7 @@ class Decider:
             send=send,
             catalogue=rulebook.version,
             budget=None if budget is None else millionths(budget),
+            former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
         )
         incarnation, deadline = self._log_writer.incarnation, self._log_writer.log.now() + RESERVED_FOR_S
         while isinstance(result := await self._store.reserve(reservation), StateChanged):
@@ -239,7 +241,12 @@ class Decider:
     ) -> DecisionResponse | StaleIncarnation | ConditionFailed:
         body = rendered.encode()
         row = msgspec.structs.replace(row, answer=body.decode())
-        new_row = NewRow(row, decision_key(row.event_id), condition, partial(early_outcomes, row))
+        new_row = NewRow(
+            row,
+            decision_key(row.event_id),
+            condition,
+            partial(early_outcomes, row, self._serving().rulebook.former_names),  # of a rename since the draw too
+        )
         try:
             result = await self._log_writer.append(new_row)
         except Uncertain:
@@ -292,8 +299,9 @@ class Decider:
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
     """Return the channels and days whose budgets may limit a decision that is made now."""
-    days = {utc_day(now + delay) for delay in rulebook.space.delays_s}
-    return [(channel, day) for channel in rulebook.budgets for day in sorted(days)]
+    days = sorted({utc_day(now + delay) for delay in rulebook.space.delays_s})
+    names = rulebook.former_names
+    return [(name, day) for channel in rulebook.budgets for name in names.names_of_channel(channel) for day in days]
 
 
 def _count(rendered: Answer) -> None:

@@ -11,26 +11,31 @@ from collections.abc import Iterable
 
 import msgspec
 
+from decision_service.commands.feedback import with_aliases
 from decision_service.log.base import NewRow
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
+from policies.catalogue.former_names import FormerNames
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.sends import change_of, is_withdrawal
 
 
-def early_outcomes(decision: DecisionRow, earlier: Iterable[Row]) -> list[NewRow]:
+def early_outcomes(decision: DecisionRow, names: FormerNames, earlier: Iterable[Row]) -> list[NewRow]:
     """Return the outcomes to log once more behind their decision: one of each type that changes consent or the send.
 
     Parameters
     ----------
     decision
         The decision that is logged now.
+    names
+        The former names in the catalogue: a withdrawal is about every name of the decision's channel.
     earlier
         The rows of the same event id that are in the log already.
     """
     if not decision.is_delivered:
         return []
-    outcomes = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
+    rows = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
+    outcomes = (with_aliases(row, names) for row in rows)
     effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(decision, row) is not None}
     return [NewRow(row, condition=_condition(row, decision)) for row in effective.values()]
 

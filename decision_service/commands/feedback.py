@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -19,8 +19,11 @@ from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
 from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
+from policies.catalogue.former_names import FormerNames
+from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow
+from policies.records.withholding import withheld_paths
 from policies.sends import is_late, is_withdrawal
 
 AHEAD_S = 300.0
@@ -54,12 +57,21 @@ class Feedback:
         Whether an outcome dated well ahead of the clock is refused (wall clock only).
     shopper_keys
         The keys that states are kept under.
+    rulebook
+        Returns the catalogue in force.
     """
 
     def __init__(
-        self, store: StateStore, log_writer: LogWriter, shopper_keys: ShopperKeys, *, checks_future: bool
+        self,
+        store: StateStore,
+        log_writer: LogWriter,
+        shopper_keys: ShopperKeys,
+        rulebook: Callable[[], Rulebook],
+        *,
+        checks_future: bool,
     ) -> None:
         self._store = store
+        self._rulebook = rulebook
         self._log_writer = log_writer
         self._shopper_keys = shopper_keys
         self._checks_future = checks_future
@@ -77,7 +89,11 @@ class Feedback:
         An outcome is not logged if meanwhile its decision was logged, its shopper was erased or its window closed.
         """
         decisions = await self._decisions({body.event_id for body in bodies.values()})
-        rows = {number: _row(body, now, decisions.get(body.event_id)) for number, body in bodies.items()}
+        names = self._rulebook().former_names
+        rows = {
+            number: with_aliases(_row(body, now, decisions.get(body.event_id)), names)
+            for number, body in bodies.items()
+        }
         return await self._log(rows, decisions)
 
     async def log_withdrawing(
@@ -155,6 +171,14 @@ def _row(body: OutcomeBody, now: float, decision: DecisionRow | None) -> Outcome
         shopper_id=decision.shopper_id if decision else None,
         channel=decision.channel if decision and decision.is_delivered else None,
     )
+
+
+def with_aliases(row: OutcomeRow, names: FormerNames) -> OutcomeRow:
+    """Return an outcome with the other names that its channel has or had, if it withdraws consent or reach."""
+    if row.channel is None or not any(withheld_paths(row)):
+        return row
+    aliases = tuple(name for name in names.names_of_channel(row.channel) if name != row.channel)
+    return msgspec.structs.replace(row, aliases=aliases) if aliases else row
 
 
 def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) -> NewRow:

@@ -18,6 +18,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import DecisionRow
 from policies.shopper.context import shared_context
+from policies.shopper.renames import rename_state
 
 _BATCH = 200
 _TIMES_BY_NAME = ("did", "withheld")
@@ -61,9 +62,11 @@ class Export:
         head = {
             "shopper_id": shopper_id,
             "as_of": iso(now),
-            "preferences": preferences_of(state, rulebook.catalogue),
+            "preferences": preferences_of(state, rulebook),
             "state": by_field_name(state),
-            "features": shared_context(Request("", shopper_id, (), now), state, rulebook),
+            "features": shared_context(
+                Request("", shopper_id, (), now), rename_state(state, rulebook.former_names), rulebook
+            ),
         }
         first = await asyncio.to_thread(self._page, shopper_id, None)
         return self._parts(shopper_id, head, first)

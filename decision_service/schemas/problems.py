@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 
@@ -19,3 +19,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     detail: Annotated[str, Meta(description="One sentence for the developer who reads it.")]
     errors: Annotated[Sequence[FieldError], Meta(description="The fields that are wrong, by their path.")]
+    applied: Annotated[
+        Sequence[str] | UnsetType,
+        Meta(description="Of refused preferences: the paths that are withheld all the same."),
+    ] = UNSET

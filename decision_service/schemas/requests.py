@@ -35,7 +35,6 @@ def _check_year(time: datetime) -> datetime:
 
 Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 
 
@@ -149,26 +148,6 @@ class ShopperEventsBody(ItemsBody):
     """Events of shoppers."""
 
 
-class QuietHoursBody(Body):
-    """Hours of the shopper's own day in which nothing may arrive; may cross midnight."""
-
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
-
-
-class PreferencesBody(Body):
-    """A change of preferences; absent fields and channels keep their value, null resets a field to the default."""
-
-    consent: dict[Name, bool] = {}
-    reachable: dict[Name, bool] = {}
-    muted_categories: Annotated[list[Name], Field(max_length=100)] | None = None
-    max_per_week: Annotated[int, Field(ge=0, le=256)] | None = None
-    quiet_hours: QuietHoursBody | None = None
-    time_zone: Annotated[str, Field(max_length=100)] | None = None
-    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
-    now: Time | None = None
-
-
 class MomentBody(Body):
     """The time of the call (request clock only); empty otherwise."""
 
@@ -234,8 +213,7 @@ def parse_item(model: type[BodyType], item: Mapping[str, Any]) -> BodyType:
 
 def invalid_fields(details: Iterable[Mapping[str, Any]]) -> Invalid:
     """Make an error that names wrong fields from pydantic's details."""
-    errors = [_field_error(detail) for detail in details]
-    return Invalid("; ".join(f"{error.field}: {error.message}" for error in errors[:5]), errors)
+    return Invalid.fields([_field_error(detail) for detail in details])
 
 
 def _error_of(error: ValidationError) -> ServiceError:

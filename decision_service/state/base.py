@@ -85,6 +85,8 @@ class Reservation:
         The version of the catalogue that the send was decided with.
     budget
         What its channel may spend on its UTC day in millionths, None without a limit.
+    former_channels
+        Former names of the channel: what was spent under these names counts too.
     """
 
     shopper: ShopperKey
@@ -93,6 +95,7 @@ class Reservation:
     send: Send
     catalogue: int
     budget: int | None = None
+    former_channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ class RedisStateStore:
             _day_name((send.channel, utc_day(send.send_at))),
             millionths(send.cost),
             "" if reservation.budget is None else reservation.budget,
+            *(_day_name((channel, utc_day(send.send_at))) for channel in reservation.former_channels),
         ]
 
     async def release(self, reservation: Reservation) -> None:

@@ -36,6 +36,22 @@ class FormerNames:
             messages=_new_by_old(catalogue.messages.items()),
         )
 
+    def are_any(self) -> bool:
+        """Return whether anything was renamed."""
+        return bool(self.channels or self.categories or self.messages)
+
+    def names_of_channel(self, name: str) -> tuple[str, ...]:
+        """Return all names of the channel that has or had this name, today's first.
+
+        >>> FormerNames({"mail": "email", "post": "email"}, {}, {}).names_of_channel("mail")
+        ('email', 'mail', 'post')
+        """
+        return _all_names(self.channels, self.channel(name))
+
+    def names_of_category(self, name: str) -> tuple[str, ...]:
+        """Return all names of the category that has or had this name, today's first."""
+        return _all_names(self.categories, self.category(name))
+
     def channel(self, name: str) -> str:
         """Return the name that a channel has today."""
         return self.channels.get(name, name)
@@ -47,6 +63,10 @@ class FormerNames:
     def message(self, name: str) -> str:
         """Return the name that a message has today."""
         return self.messages.get(name, name)
+
+
+def _all_names(new_by_old: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return (name, *(old for old, new in new_by_old.items() if new == name))
 
 
 def _new_by_old(parts: Iterable[tuple[str, _Renamed]]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from policies.records.request import Request
 from policies.records.rows import ACTIVATION_GRACE_S, DecisionRow
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation
+from policies.shopper.renames import rename_state
 from policies.shopper.state import ShopperState
 
 
@@ -31,7 +32,8 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
     if state.send_of(row.event_id) is None:
         return Reason.no_consent
     request, trigger = Request(row.event_id, row.shopper_id, row.triggers, now), row.triggers[row.drawn_trigger]
-    send_times = (max(now, row.send_at),)
+    send_times, names = (max(now, row.send_at),), rulebook.former_names
+    state = rename_state(state, names)
     situation = Situation(request, trigger, state, rulebook, send_times, RULES.reach_s(rulebook))
-    verdict = RULES.judge_again(situation, row.message, row.channel)
+    verdict = RULES.judge_again(situation, names.message(row.message), names.channel(row.channel))
     return None if verdict is Reason.eligible else verdict

@@ -24,7 +24,12 @@ def consents(state: ShopperState, channel: str, default: bool) -> bool:
     ``default`` is `Catalogue.consents` of the channel: it counts where the shopper has said nothing, and was not
     erased. Who is not subscribed consents to no channel.
     """
-    return state.subscribed is not False and state.consent.get(channel, default and not state.erased)
+    return state.subscribed is not False and consents_by_itself(state, channel, default)
+
+
+def consents_by_itself(state: ShopperState, channel: str, default: bool) -> bool:
+    """Return whether a shopper consents to a channel, leaving aside whether the shopper is subscribed at all."""
+    return state.consent.get(channel, default and not state.erased)
 
 
 def unreachable(situation: Situation) -> DelayMasks:

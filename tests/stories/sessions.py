@@ -123,6 +123,8 @@ def number_pseudonyms(bodies: Sequence[bytes]) -> list[bytes]:
 
 NEW_FIELDS = {
     "the export shows the whole state, and a state knows more": r"\.state\.(subscribed|withheld)",
+    "preferences have a subscription, and say which of them are the shopper's words": r"(subscribed|stated)",
+    "a refused change of preferences says what it withholds all the same": r"\.applied",
     "a withdrawal that is logged at the watermark keeps the date of the shopper's words": r"(\.content)?\.stated_at",
 }
 """Fields that this version adds, by the reason: the patterns of their paths end here. Nothing else may differ."""

@@ -305,7 +305,8 @@ async def test_a_repeated_opt_out_does_not_withdraw_a_consent_given_after_it(rep
         channel = (await service.decide())["action"]["channel"]
         opt_out = {"event_id": "e-1", "feedback_id": "f", "type": "opt_out"}
         await service.post("/v1/feedback", opt_out)
-        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {channel: True}})
+        grant = {"consent": {channel: True}, "now": "2026-11-21T17:00:01Z"}
+        await service.client.put("/v1/shoppers/s-1/preferences", json=grant)
         again = await service.post("/v1/feedback", {"events": [opt_out, opt_out]})
         assert [entry["status"] for entry in again.json()["results"]] == ["duplicate", "duplicate"]
         answer = await service.decide(event_id="e-2")
@@ -402,11 +403,13 @@ async def test_a_change_of_preferences_keeps_the_fields_that_are_absent(replica:
         assert before == {
             "consent": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
             "reachable": dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), True),
+            "subscribed": True,
             "muted_categories": [],
             "max_per_week": None,
             "quiet_hours": None,
             "time_zone": "UTC",
             "locale": "en",
+            "stated": [],
         }
         changed = await service.client.put(
             path, json={"consent": {"sms": False}, "time_zone": "Asia/Kolkata", "locale": "es"}

@@ -9,10 +9,12 @@ from decision_service.queries.report.figures import ratio
 from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey, is_pseudonym
 from policies.catalogue.document import Catalogue
+from policies.catalogue.former_names import FormerNames
 from policies.records.rows import CatalogueRow, ErasureRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow
 from policies.rules.consent import consents
 from policies.sends import is_withdrawal
 from policies.shopper.fold import fold
+from policies.shopper.renames import rename_state
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
 
@@ -65,8 +67,9 @@ class OptIns:
         return {channel: ratio(self._consenting(channel, catalogue), self.known) for channel in catalogue.channels}
 
     def _consenting(self, channel: str, catalogue: Catalogue) -> int:
-        unsaid = catalogue.consents(channel)
-        said = [consents(state, channel, unsaid) for key, state in self._said.items() if key in self._known]
+        unsaid, names = catalogue.consents(channel), FormerNames.of(catalogue)
+        states = (rename_state(state, names) for key, state in self._said.items() if key in self._known)
+        said = [consents(state, channel, unsaid) for state in states]
         return sum(said) + unsaid * (self.known - len(said))
 
 

@@ -12,6 +12,7 @@ from decision_service.commands.early_outcomes import early_outcomes
 from decision_service.log.row_times import late_row_time
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
+from policies.catalogue.former_names import FormerNames
 from policies.learning.attribution import Attribution
 from policies.learning.reward import RewardBreakdown
 from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
@@ -20,6 +21,7 @@ from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.decision_service.queries.report.logs import HOURS, OUTCOMES, catalogue, decision, decisions, key_of, times
 
 LATER = 99 * HOURS
+NO_NAMES = FormerNames({}, {}, {})
 
 
 @st.composite
@@ -35,7 +37,8 @@ def watermark_after(*rows: Row) -> float:
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     watermark = watermark_after(other, *early, decided)
-    repeated = [new.row for new in early_outcomes(decided, early) if watermark < new.condition.watermark_below]
+    new_rows = early_outcomes(decided, NO_NAMES, early)
+    repeated = [new.row for new in new_rows if watermark < new.condition.watermark_below]
     return [catalogue(), other, *early, decided, *repeated, ClockRow(LATER)]
 
 
@@ -102,5 +105,5 @@ def test_early_outcomes_bear_as_if_their_decision_had_come_first(
 
 @given(outcomes_before(), decisions("e-0"))
 def test_however_much_was_said_little_is_repeated(early: list[OutcomeRow], decided: DecisionRow) -> None:
-    repeated = [new.row for new in early_outcomes(decided, [*early, *early])]
+    repeated = [new.row for new in early_outcomes(decided, NO_NAMES, [*early, *early])]
     assert len(repeated) == len({row.type for row in repeated if isinstance(row, OutcomeRow)}) <= 3

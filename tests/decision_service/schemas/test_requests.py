@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from decision_service.errors import Invalid, Malformed
-from decision_service.schemas.requests import DecideBody, MomentBody, PreferencesBody, parse, parse_item, parse_json
+from decision_service.schemas.preferences_change import PreferencesBody
+from decision_service.schemas.requests import DecideBody, MomentBody, parse, parse_item, parse_json
 
 SMALL: dict[str, Any] = {"shopper_id": "s-1", "triggers": [{"type": "wishlist"}]}
 
@@ -62,4 +63,5 @@ def test_a_field_that_is_absent_is_not_one_that_is_null() -> None:
     body = parse(PreferencesBody, b'{"locale": null, "quiet_hours": {"from": "22:00", "to": "07:00"}}')
     assert body.model_fields_set == {"locale", "quiet_hours"}
     assert body.quiet_hours is not None
-    assert (body.quiet_hours.start, body.quiet_hours.end) == ("22:00", "07:00")
+    (span,) = body.quiet_hours
+    assert (span.start, span.end) == ("22:00", "07:00")

@@ -98,7 +98,8 @@ class MemoryStateStore:
             return NoLongerAllowed()
         if reservation.version != memory.versions[reservation.shopper]:
             return StateChanged(self._read(reservation.shopper, 0, ()))
-        cost, spent = millionths(send.cost), memory.spending_of(_day(send))
+        days = [_day(send), *((channel, _day(send)[1]) for channel in reservation.former_channels)]
+        cost, spent = millionths(send.cost), sum(memory.spending_of(day) for day in days)
         if cost and reservation.budget is not None and spent + cost > reservation.budget:
             return NoLongerAllowed()
         memory.add(reservation)

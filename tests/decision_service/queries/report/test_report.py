@@ -66,9 +66,9 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
         opted_out = isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint")
         if opted_out and not mine and same and ahead and getattr(row, "channel", None) == sent.channel:
             return "voided"
-        if isinstance(row, PreferencesRow) and same and ahead:
-            if row.consent.get(str(sent.channel)) is False or row.subscribed is False:
-                return "voided"
+        refused = isinstance(row, PreferencesRow) and False in (row.consent.get(str(sent.channel)), row.subscribed)
+        if refused and same and ahead:
+            return "voided"
         if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
             return "voided"
     if not activated:

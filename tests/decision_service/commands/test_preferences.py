@@ -1,0 +1,251 @@
+"""Preferences over HTTP: what a shopper withholds holds, whatever else is wrong, renamed or late."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from decision_service.commands.feedback import Feedback
+from policies.records.rows import PreferencesRow
+from tests.decision_service.conftest import Replica, Start
+from tests.factories import small_document
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/v1/shoppers/s-1/preferences"
+AT = "2026-11-21T17:00:{:02}Z"
+
+
+async def put(service: Replica, second: int, **changes: Any) -> Any:
+    answer = await service.client.put(PATH, json={"now": AT.format(second)} | changes)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def get(service: Replica) -> Any:
+    return (await service.client.get(PATH)).json()
+
+
+def renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the small catalogue after email was renamed to letters and the category cart to basket."""
+    channels, messages = dict(document["channels"]), {}
+    channels["letters"] = channels.pop("email") | {"formerly": ["email"]}
+    for name, message in document["messages"].items():
+        templates = dict(message["templates"])
+        templates["letters"] = templates.pop("email")
+        category = "basket" if message["category"] == "cart" else message["category"]
+        messages[name] = message | {"category": category, "templates": templates}
+    categories = {"basket": {"formerly": ["cart"]}}
+    return document | {"channels": channels, "messages": messages, "categories": categories}
+
+
+async def test_what_get_gave_with_one_channel_switched_off_is_taken_after_a_rename(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 0, muted_categories=["cart"], consent={"email": True}, locale="es")
+        document = await get(service)
+        assert document["stated"] == ["consent.email", "muted_categories", "locale"]
+        assert (await service.client.put("/v1/catalog", json=renamed(small_document()))).status_code == 200
+        document["consent"]["push"] = False
+        after = await put(service, 1, **document)
+        assert after["consent"] == {"push": False, "letters": True}
+        assert after["muted_categories"] == ["basket"]
+        assert after["stated"] == ["consent.push", "consent.letters", "muted_categories", "locale"]
+
+
+async def test_a_document_that_is_put_again_writes_nothing(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 0, consent={"push": False}, quiet_hours=[{"from": "00:00", "to": "24:00", "days": ["sun"]}])
+        rows = service.rows()
+        document = await get(service)
+        assert document["quiet_hours"] == {"from": "00:00", "to": "24:00", "days": ["sun"]}
+        assert await put(service, 1, **document) == document
+        assert service.rows() == rows
+        # What was assumed stays assumed: the catalogue may still change it.
+        no_email = small_document(defaults={"consent": {"push": True}})
+        assert (await service.client.put("/v1/catalog", json=no_email)).status_code == 200
+        assert (await get(service))["consent"] == {"push": False, "email": False}
+
+
+async def test_choices_go_along_with_a_rename(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 0, consent={"email": False}, muted_categories=["cart"])
+        await service.client.put("/v1/catalog", json=renamed(small_document()))
+        answer = await service.decide(now=AT.format(1), dry_run=True)
+        assert {"channel": "letters", "reason": "no_consent", "count": 4} in answer["excluded"]
+        assert {entry["reason"] for entry in answer["excluded"] if entry["channel"] == "push"} == {"preference"}
+        assert (await put(service, 2, consent={"letters": True}, muted_categories=[]))["consent"]["letters"]
+        answer = await service.decide(now=AT.format(3), dry_run=True)
+        assert answer["excluded"] == []
+
+
+async def test_an_opt_out_by_the_old_name_withdraws_the_new_one_and_voids_its_sends(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        only_email = {"exclude": [{"channel": "push"}]}
+        assert (await service.decide(event_id="old", now=AT.format(0), **only_email))["decision"] == "send"
+        await service.client.put("/v1/catalog", json=renamed(small_document(delays_s=[3600])))
+        ahead = await service.decide(event_id="new", now=AT.format(1), **only_email)
+        assert ahead["action"]["channel"] == "letters"
+        await service.post("/v1/feedback", {"event_id": "old", "type": "opt_out", "now": AT.format(2)})
+        assert (await get(service))["consent"] == {"push": True, "letters": False}
+        assert (await service.client.get("/v1/decisions/new")).json()["status"] == "voided"
+
+
+async def test_money_spent_under_a_former_name_counts(replica: Start) -> None:
+    document = small_document()
+    document["channels"]["email"] |= {"cost": 0.4, "daily_budget": 1.0}
+    async with replica(document, policy="rule") as service:
+        only_email = {"exclude": [{"channel": "push"}]}
+        for number in range(2):
+            await service.decide(event_id=f"old-{number}", shopper_id=f"s-{number}", now=AT.format(0), **only_email)
+        await service.client.put("/v1/catalog", json=renamed(document))
+        held = await service.decide(event_id="new", shopper_id="s-9", now=AT.format(1), **only_email)
+        assert {entry["reason"] for entry in held["excluded"] if entry["channel"] == "letters"} == {"budget"}
+
+
+async def test_who_is_not_subscribed_gets_nothing_not_even_on_a_channel_added_later(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        document = await put(service, 0, subscribed=False, consent={"push": True})
+        assert (document["subscribed"], document["consent"]["push"]) == (False, True)
+        larger = small_document()
+        larger["channels"]["sms"] = {"attribution_window_s": 3_600}
+        larger["messages"]["hint"]["templates"] |= {"sms": {"en": {"body": "B"}}}
+        larger["triggers"]["cart_abandoned"] |= {"critical": True}
+        await service.client.put("/v1/catalog", json=larger)
+        answer = await service.decide(now=AT.format(1))
+        assert {entry["reason"] for entry in answer["excluded"]} == {"no_consent"}
+        assert (await put(service, 2, subscribed=True, consent={"email": False}))["consent"]["email"] is False
+        answer = await service.decide(event_id="e-2", now=AT.format(3), dry_run=True)
+        assert {entry["channel"] for entry in answer["excluded"] if entry["reason"] == "no_consent"} == {"email"}
+
+
+async def test_the_end_of_the_subscription_voids_the_sends_ahead(replica: Start) -> None:
+    async with replica(small_document(delays_s=[3600])) as service:
+        assert (await service.decide(now=AT.format(0)))["decision"] == "send"
+        await put(service, 1, subscribed=False)
+        gate = await service.post("/v1/decisions/e-1/activate", {"now": AT.format(2)})
+        assert (gate.json()["deliver"], gate.json()["reason"]) == (False, "no_consent")
+
+
+async def test_a_late_or_repeated_grant_undoes_no_later_withdrawal(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 30, consent={"push": False}, reachable={"push": False}, subscribed=False)
+        await put(service, 40, muted_categories=["cart"], at=AT.format(30))
+        for at in (AT.format(10), AT.format(30)):
+            late = {"consent": {"push": True}, "reachable": {"push": None}, "subscribed": None, "muted_categories": []}
+            after = await put(service, 50, at=at, **late)
+            assert (after["consent"]["push"], after["reachable"]["push"], after["subscribed"]) == (False, False, False)
+            assert after["muted_categories"] == ["cart"]
+        # What withholds acts whatever its date, and a date ahead is the arrival.
+        assert (await put(service, 51, at=AT.format(0), consent={"email": False}))["consent"]["email"] is False
+        assert (await put(service, 52, at="2027-01-01T00:00:00Z", consent={"email": False}))["consent"][
+            "email"
+        ] is False
+        after = await put(service, 53, consent={"push": True, "email": True}, subscribed=True, muted_categories=None)
+        assert (after["consent"], after["subscribed"]) == ({"push": True, "email": True}, True)
+        assert after["muted_categories"] == []
+
+
+async def test_null_goes_back_to_the_default(replica: Start) -> None:
+    async with replica(small_document(defaults={"consent": {"push": True}})) as service:
+        await put(service, 0, consent={"push": False, "email": True}, reachable={"email": False}, subscribed=False)
+        after = await put(service, 1, consent={"push": None, "email": None}, reachable={"email": None}, subscribed=None)
+        assert (after["consent"], after["stated"]) == ({"push": True, "email": False}, [])
+        await put(service, 2, consent={"push": False, "email": True}, reachable={"email": False}, locale="es")
+        assert (await put(service, 3, consent=None, reachable=None, locale=None))["stated"] == []
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"time_zone": "localtime"},
+        {"time_zone": 3},
+        {"loyalty": True},
+        {"max_per_week": -1},
+        {"quiet_hours": {"from": "22:00", "to": "22:00"}},
+        {"consent": {"push": False, "email": "no", "pusch": False}},
+        {"now": "yesterday"},
+        {"stated": 3},
+        {"at": "soon"},
+    ],
+    ids=lambda mistake: next(iter(mistake)) if isinstance(mistake, dict) else "",
+)
+async def test_a_refused_change_still_takes_what_it_withholds(replica: Start, mistake: dict[str, Any]) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 0, muted_categories=["browse"], consent={"email": False})
+        withholding = {
+            "consent": {"push": False, "email": True},
+            "reachable": {"push": False},
+            "subscribed": False,
+            "muted_categories": ["cart"],
+            "max_per_week": 2,
+        }
+        answer = await service.client.put(PATH, json=withholding | {"now": AT.format(1)} | mistake)
+        problem = answer.json()
+        assert (answer.status_code, bool(problem["errors"])) == (422, True)
+        assert sorted(problem["applied"]) == [
+            *("consent.push", "muted_categories.cart", "reachable.push", "subscribed"),
+        ]
+        after = await get(service)
+        assert after["consent"] == {"push": False, "email": False}
+        assert (after["reachable"]["push"], after["subscribed"], after["max_per_week"]) == (False, False, None)
+        assert sorted(after["muted_categories"]) == ["browse", "cart"]
+
+
+async def test_a_refused_change_that_withholds_nothing_says_so(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        rows = service.rows()
+        answer = await service.client.put(PATH, json={"consent": {"fax": True}, "max_per_week": 3})
+        assert answer.json()["applied"] == []
+        assert service.rows() == rows
+
+
+async def test_a_name_of_the_past_may_be_withheld_and_one_that_never_was_is_refused(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        smaller = small_document()
+        del smaller["channels"]["email"]
+        for message in smaller["messages"].values():
+            message["category"] = "browse"
+            message["templates"] = {"push": message["templates"]["push"]}
+        await service.client.put("/v1/catalog", json=smaller)
+        await put(service, 0, consent={"email": False}, muted_categories=["cart"])
+        refused = await service.client.put(PATH, json={"consent": {"email": True}})
+        assert refused.json()["errors"][0]["field"] == "consent.email"
+        refused = await service.client.put(PATH, json={"consent": {"fax": False, "push": False}})
+        assert (refused.json()["errors"][0]["field"], refused.json()["applied"]) == ("consent.fax", ["consent.push"])
+        assert (await service.client.put("/v1/catalog", json=small_document())).status_code == 200
+        after = await get(service)
+        assert (after["consent"]["email"], after["muted_categories"]) == (False, ["cart"])
+
+
+async def test_a_withdrawal_between_reading_and_writing_is_not_lost(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document rests on what was read: if preferences changed meanwhile, it is compared again."""
+    async with replica(small_document()) as service:
+        await put(service, 0, muted_categories=["cart"])
+        document = await get(service)
+        document["muted_categories"] = ["cart", "browse"]
+        document["stated"] = []
+        log = Feedback.log_withdrawing
+
+        async def log_after_another(feedback: Feedback, *arguments: Any) -> Any:
+            monkeypatch.setattr(Feedback, "log_withdrawing", log)
+            await put(service, 1, consent={"push": False})
+            return await log(feedback, *arguments)
+
+        monkeypatch.setattr(Feedback, "log_withdrawing", log_after_another)
+        after = await put(service, 2, **document)
+        assert (after["consent"]["push"], after["muted_categories"]) == (True, ["cart", "browse"])
+        assert service.service.log.find_last(PreferencesRow.kind) is not None
+
+
+async def test_many_changes_at_once_leave_every_withdrawal(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        document = await get(service)
+        off = [{"consent": {channel: False}} for channel in ("push", "email")]
+        mutes = [document | {"muted_categories": [name]} for name in ("cart", "browse")]
+        grants: list[dict[str, Any]] = [{"consent": {"push": True, "email": None}, "at": AT.format(0)}] * 3
+        await asyncio.gather(*(put(service, 1, **change) for change in [*grants, *off, *mutes, *grants]))
+        assert (await get(service))["consent"] == {"push": False, "email": False}
