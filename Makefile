@@ -53,8 +53,8 @@ parity: ## Compare offline evaluation with other libraries, in build/parity
 coverage: install ## Measure how often intervals contain the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
-chaos: install ## Load the real service, kill its Redis, audit the log (about half an hour)
-	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
+chaos: install ## Load the real service, rename, kill its Redis, audit the log (half an hour; CHAOS_ARGS="--decides 2000")
+	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md $(CHAOS_ARGS)
 
 format: install ## Let ruff correct the style
 	$(BIN)/ruff check --fix .

@@ -63,6 +63,10 @@ class Auditor:
     concurrent: bool = False
     violations: list[Violation] = field(default_factory=list)
     shoppers: dict[str, Shopper] = field(default_factory=dict)
+    superseded: int = 0
+    """The number of sends whose trigger ended before they left."""
+    left_early: int = 0
+    """The number of sends that the gate let leave before their send time."""
     _erased_at: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _clock: int = 0
@@ -87,7 +91,7 @@ class Auditor:
             case OutcomeRow():
                 self._outcome(row)
             case EventRow():
-                self._shopper(row.shopper_id).end(row.type, row.occurred_at, row.at)
+                self._end_triggers(row.shopper_id, row.type, row.occurred_at, row.at)
             case PreferencesRow():
                 self._preferences(row)
             case ErasureRow():
@@ -207,6 +211,7 @@ class Auditor:
         for code in self._find_rules_broken_again(row, decision, shopper):
             if code in OF_ROWS_ALONE or row.shopper_id not in self.erased:  # an erasure removes preferences
                 self._report(position, row.event_id, f"activated_against_{code}")
+        self.left_early += row.left_at is not None and row.left_at < reservation.send_at
         shopper.reservations[row.event_id] = reservation.activate(row.at, row.left_at)
         self._spending.move(reservation, shopper.reservations[row.event_id])
 
@@ -234,9 +239,12 @@ class Auditor:
             shopper.preferences = shopper.preferences.with_consent(row.channel, False, min(row.occurred_at, row.at))
             shopper.void(self._names(row.channel), row.at, by=row.event_id)
         elif row.type == "conversion":
-            shopper.end("purchase", row.occurred_at, row.at)
+            self._end_triggers(row.shopper_id, "purchase", row.occurred_at, row.at)
         elif row.type == "bounce":
             self._bounce(row, shopper)
+
+    def _end_triggers(self, shopper_id: str, kind: str, occurred_at: float, at: float) -> None:
+        self.superseded += len(self._shopper(shopper_id).end(kind, occurred_at, at))
 
     def _bounce(self, row: OutcomeRow, shopper: Shopper) -> None:
         if getattr(row, "permanent", False):

@@ -113,7 +113,7 @@ class Shopper:
         """Release the sends on these channels that lie ahead, except the send that the withdrawal answers."""
         self.release(lambda one: one.channel in channels and one.lies_ahead(at) and one.event_id != by)
 
-    def end(self, kind: str, occurred_at: float, at: float) -> None:
+    def end(self, kind: str, occurred_at: float, at: float) -> list[Reservation]:
         """Release the sends that lie ahead and answer a trigger that an event ends, and remember the event."""
         self.events.append((kind, occurred_at))
-        self.release(lambda one: one.ends_by(kind, occurred_at) and one.lies_ahead(at))
+        return self.release(lambda one: one.ends_by(kind, occurred_at) and one.lies_ahead(at))
