@@ -15,6 +15,7 @@ PACKAGES = ("policies", "offline_eval", "simulators", "decision_service")
 TESTED_BY: dict[str, str] = {
     "decision_service.api": "tests/stories/test_contract.py",
     "decision_service.app": "tests/stories/test_recovery.py",
+    "decision_service.catalogues.past_names": "tests/decision_service/commands/test_preference_words.py",
     "decision_service.cli.charts": "tests/decision_service/cli/test_simulate.py",
     "decision_service.cli.export": "tests/decision_service/evaluation/test_logs.py",
     "decision_service.cli.measurements": "tests/decision_service/cli/test_simulate.py",
@@ -81,6 +82,7 @@ TESTED_BY: dict[str, str] = {
     "policies.models.vw": "tests/policies/models/test_compiled.py",
     "policies.models.vw_command_line": "tests/decision_service/evaluation/test_logs.py",
     "policies.records": "tests/decision_service/log/test_base.py",
+    "policies.records.withholding": "tests/policies/shopper/test_preferences.py",
     "policies.records.reasons": "tests/policies/rules/test_rules.py",
     "policies.records.request": "tests/policies/rules/test_rules.py",
     "policies.rules": "tests/policies/rules/test_rules.py",

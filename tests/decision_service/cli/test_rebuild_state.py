@@ -20,6 +20,7 @@ from decision_service.cli import rebuild_state
 from decision_service.runtime.data_directory import DataDirectory, RunRecord
 from decision_service.settings import Settings, option, variable
 from decision_service.state.shopper_keys import is_pseudonym
+from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
@@ -100,6 +101,27 @@ async def test_lost_states_are_rebuilt_from_the_log(replica: Start, redis: RealR
             stored = await service.service.store.read(service.service.shopper_keys.key(shopper_id))
             assert stored.state == (NEW_SHOPPER if is_pseudonym(shopper_id) else state)
         assert (await service.service.store.read(service.service.shopper_keys.key("s-3"))).state.erased
+
+
+async def test_states_that_an_older_fold_made_are_named_and_rebuilt_by_the_next_start(
+    replica: Start, redis: RealRedis, command: Command
+) -> None:
+    async with replica(CATALOGUE, policy="rule") as service:
+        await create_states(service)
+        key = service.service.shopper_keys.key("s-3")
+    with client_of(redis) as client:
+        (meta,) = client.keys("ds:*:meta")
+        client.hdel(meta, "fold")
+        # The previous version forgot an erasure as soon as preferences were put.
+        client.hset(prefix_of(client) + key, "b", msgspec.msgpack.encode(ShopperState(locale="en")))
+        code, _, err = await command(verify=True)
+        assert code == 1
+        assert "an earlier version of the fold made the states" in err
+        assert f"key {key}: " in err
+        async with replica(CATALOGUE, policy="rule") as service:
+            assert (await service.service.store.read(key)).state.erased
+        assert client.hget(meta, "fold") == str(FOLD_VERSION).encode()
+    assert (await command(verify=True))[0] == 0
 
 
 async def test_every_kind_of_difference_is_named_and_repaired(

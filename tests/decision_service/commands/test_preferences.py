@@ -9,6 +9,7 @@ import pytest
 
 from decision_service.commands.feedback import Feedback
 from policies.records.rows import PreferencesRow
+from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 from tests.factories import small_document
 
@@ -239,6 +240,21 @@ async def test_a_withdrawal_between_reading_and_writing_is_not_lost(
         after = await put(service, 2, **document)
         assert (after["consent"]["push"], after["muted_categories"]) == (True, ["cart", "browse"])
         assert service.service.log.find_last(PreferencesRow.kind) is not None
+
+
+async def test_a_change_that_the_state_store_cannot_answer_withholds_all_the_same(
+    replica: Start, redis: RealRedis
+) -> None:
+    async with replica(small_document()) as service:
+        document = await get(service)
+        document["consent"] |= {"push": False}
+        redis.kill()
+        answer = await service.client.put(PATH, json=document | {"locale": "es", "now": AT.format(1)})
+        assert answer.status_code == 503
+        redis.start()
+        await service.wait_until_ready()
+        after = await get(service)
+        assert (after["consent"], after["locale"]) == ({"push": False, "email": True}, "en")
 
 
 async def test_many_changes_at_once_leave_every_withdrawal(replica: Start) -> None:
