@@ -66,16 +66,19 @@ class Decision:
         if self.action is None or self.trigger is None:
             return None
         catalogue, send_at = self.rulebook.catalogue, self.request.now + self.action.delay_s
+        trigger = self.request.triggers[self.trigger]
         return Send(
             event_id=self.request.event_id,
             send_at=send_at,
             message=self.action.message,
             channel=self.action.channel,
             category=catalogue.messages[self.action.message].category,
-            critical=self.request.triggers[self.trigger].critical,
+            critical=trigger.critical,
             cost=self.rulebook.cost(self.action),
             deferred=self.request.deferred,
             window_ends_at=send_at + catalogue.channels[self.action.channel].attribution_window_s,
+            occurred_at=trigger.time(self.request.now) if trigger.ends_on else None,
+            ends_on=trigger.ends_on,
         )
 
 

@@ -22,6 +22,7 @@ from decision_service.commands.batch import Item, decide_batch
 from decision_service.commands.decide import DecisionResponse
 from decision_service.errors import DecisionConflict, Erased, Invalid, NotFound, ServiceError, Unavailable
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
+from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.reading_answers import DecisionAnswer
 from decision_service.schemas.requests import BatchBody, DecideBody, MomentBody, parse_item
 
@@ -103,22 +104,27 @@ def _result(result: DecisionResponse | ServiceError) -> object:
     **describe(
         "activateDecision",
         "Ask whether a send may leave now",
-        Answers(PermissionAnswer, example={"deliver": True}),
+        Answers(PermissionAnswer, example={"deliver": True}, headers=REPLAYED),
         reads=Reads(MomentBody, {}, optional=True),
         errors=(Invalid, NotFound, DecisionConflict, Unavailable),
     ),
 )
 async def activate(event_id: EventPath, request: Request, service: ServiceOf) -> Response:
-    """The first answer stands, unless something has taken the send back since: then the answer is `false`.
+    """Consent, preferences, caps and quiet hours are checked at this moment; `true` is the order to send now.
 
-    A send that leaves after its send time counts from that moment under caps, gaps, windows and the budget of the
-    day; the budget is not checked again. More than an hour after the send time the answer is `expired`, whether the
-    activation was deferred or not. A send that was not deferred counts as sent once its attribution window is over,
-    even if the answer is no after that.
+    The send then counts from this moment under caps, gaps and windows, also where its send time lies ahead; the budget
+    of its day was paid already. Asked again within an hour, the same `true` comes back with `Idempotent-Replay: true`,
+    unless the shopper, the caller or an event speaks against the send since: then the answer is `false` with that
+    reason. `too_early` means: only rules that end by themselves are against the send now. Its place stays; ask again
+    at `send_at`. Every other `false` stands, and the place is released. More than an hour after the send time the
+    answer is `expired`, whether the activation was deferred or not. A send that was not deferred counts as sent once
+    its attribution window is over, even if the answer is no after that.
     """
     now = await service.now(await read_moment(request))
     permission = await service.activations.activate(event_id, now)
-    return json_response(PermissionAnswer(permission.deliver, permission.reason or UNSET))
+    send_at = UNSET if permission.send_at is None else iso(permission.send_at)
+    body = PermissionAnswer(permission.deliver, permission.reason or UNSET, send_at)
+    return json_response(body, headers={"Idempotent-Replay": "true"} if permission.replayed else None)
 
 
 @router.post(

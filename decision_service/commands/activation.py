@@ -9,26 +9,35 @@ from math import inf
 
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
-from decision_service.log.condition import STATE_CHANGING_KINDS, AppendCondition, Query
+from decision_service.log.condition import AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
-from decision_service.queries.decision_history import DecisionHistory, add_withdrawals, read_history
+from decision_service.queries.decision_history import DecisionHistory, add_shopper_rows, read_history
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
-from policies.records.outcomes import TAKING_BACK
 from policies.records.reasons import Reason
-from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow
-from policies.rules.activation import refusal
+from policies.records.rows import ACTIVATION_GRACE_S, ActivationRow, CancellationRow, DecisionRow, OutcomeRow
+from policies.rules.activation import refusal, withheld
 
 
 @dataclass(frozen=True)
 class Permission:
-    """Whether a send may leave, and why not."""
+    """Whether a send may leave, and why not.
+
+    Parameters
+    ----------
+    send_at
+        Where the caller asks too early: the send time, at which to ask again.
+    replayed
+        The answer was given before, and is given again.
+    """
 
     deliver: bool
     reason: str | None = None
+    send_at: float | None = None
+    replayed: bool = False
 
 
 class Activations:
@@ -53,9 +62,10 @@ class Activations:
         self._rulebook = rulebook
 
     async def activate(self, event_id: str, now: float) -> Permission:
-        """Ask the rules once more because the send is about to leave.
+        """Say whether a send may leave at this moment; the first answer is logged, and stands.
 
-        The first answer stands, and is given again, unless something has taken the send back since.
+        A ``true`` stands for an hour, unless something speaks against the send since: then the answer is no, and
+        nothing more is logged. Asked too early, nothing is logged either.
 
         Raises
         ------
@@ -67,36 +77,65 @@ class Activations:
             When log or state store are away.
         """
         while True:
-            history = await self._history(event_id)
-            if history.activation is not None or history.cancellation is not None:
-                return await self._answer_again(history, now)
-            decision, stored = history.decision, await self._read(history.decision)
-            reason = _unreachable(history) or refusal(decision, stored.state, self._rulebook(), now)
-            permission = Permission(reason is None, reason.name if reason is not None else None)
-            at, before = await self._row_time(decision, permission, now)
-            row = ActivationRow(
-                at=at,
-                event_id=event_id,
-                shopper_id=decision.shopper_id,
-                deliver=permission.deliver,
-                reason=permission.reason,
-            )
-            shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
-            condition = AppendCondition(
-                fail_if=(
-                    Query((CancellationRow.kind,), event_id=event_id),
-                    # An activation may move its send and reserves nothing, so no decision may come in between either.
-                    Query((*STATE_CHANGING_KINDS, DecisionRow.kind), shoppers, after=stored.position),
-                ),
-                watermark_below=before,
-                incarnation=self._log_writer.incarnation,
-            )
-            result = await self._log_writer.append(NewRow(row, activation_key(event_id), condition))
-            if isinstance(result, StaleIncarnation):
-                raise Unavailable("the state store began anew meanwhile")
-            await self._log_writer.wait_until_contained(result.position if isinstance(result, ConditionFailed) else 0)
-            if not isinstance(result, ConditionFailed | DuplicateKey):
+            history = await self._read_history(event_id)
+            if (known := _known_answer(history, now)) is not None:
+                return known
+            stored = await self._read_state(history)
+            # Once more: the state may contain rows that were not in the log yet.
+            history = await self._read_history(event_id)
+            if (known := _known_answer(history, now)) is not None:
+                return known
+            if history.activation is not None:
+                reason = withheld(history.decision, stored.state, self._rulebook(), now)
+                return Permission(reason is None, None if reason is None else reason.name, replayed=reason is None)
+            permission = self._judge(history, stored, now)
+            if permission.send_at is not None or await self._log(permission, history, stored, now):
                 return permission
+
+    def _judge(self, history: DecisionHistory, stored: StoredState, now: float) -> Permission:
+        """Return the first answer of the gate."""
+        if history.stop is not None:
+            return Permission(False, history.stop)
+        refused = refusal(history.decision, stored.state, self._rulebook(), now)
+        if refused is None:
+            return Permission(True)
+        return Permission(False, refused.reason, None if refused.stands else history.decision.send_at)
+
+    async def _log(self, permission: Permission, history: DecisionHistory, stored: StoredState, now: float) -> bool:
+        """Log the first answer; return False where something came in between, so that the gate must judge again.
+
+        Raises
+        ------
+        Unavailable
+            When the log is away, or the state store has lost something.
+        """
+        decision = history.decision
+        at, watermark_below = await self._row_time(decision, permission, now)
+        row = ActivationRow(
+            at=at,
+            event_id=decision.event_id,
+            shopper_id=decision.shopper_id,
+            deliver=permission.deliver,
+            reason=permission.reason,
+            left_at=at if permission.deliver else None,
+        )
+        shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
+        # An activation may move its send and reserves nothing, so no decision may come in between either.
+        kinds = (*kinds_that_change(ends=bool(decision.ends_on)), DecisionRow.kind)
+        condition = AppendCondition(
+            fail_if=(
+                Query((CancellationRow.kind,), event_id=decision.event_id),
+                Query(kinds, shoppers, after=stored.position),
+            ),
+            event_owner=decision.shopper_id,
+            watermark_below=watermark_below,
+            incarnation=self._log_writer.incarnation,
+        )
+        result = await self._log_writer.append(NewRow(row, activation_key(decision.event_id), condition))
+        if isinstance(result, StaleIncarnation):
+            raise Unavailable("the state store began anew meanwhile")
+        await self._log_writer.wait_until_contained(result.position if isinstance(result, ConditionFailed) else 0)
+        return not isinstance(result, ConditionFailed | DuplicateKey)
 
     async def cancel(self, event_id: str, now: float) -> None:
         """Take back a send that will not leave.
@@ -112,7 +151,7 @@ class Activations:
         """
         result: AppendResult | None = None
         while result is None or (isinstance(result, ConditionFailed) and result.shopper_erased):
-            history = await self._history(event_id)
+            history = await self._read_history(event_id)
             if history.cancellation is not None:
                 return
             decision = history.decision
@@ -128,23 +167,18 @@ class Activations:
             raise DecisionConflict("an outcome is known already, or the attribution window is over")
         await self._log_writer.wait_until_contained()
 
-    async def _history(self, event_id: str) -> DecisionHistory:
+    async def _read_history(self, event_id: str) -> DecisionHistory:
         """Read what happened to a decision that sent something."""
-        history = await asyncio.to_thread(read_history, self._log_writer.log, event_id)
+        history = await asyncio.to_thread(self._find_history, event_id)
         if history is None:
             raise NotFound(f"there is no decision {event_id!r}")
         if not history.decision.is_delivered:
             raise DecisionConflict(f"decision {event_id!r} sends nothing ({history.decision.hold_reason})")
         return history
 
-    async def _answer_again(self, history: DecisionHistory, now: float) -> Permission:
-        """Return the first answer, or why the send may not leave any more: see `policies.sends`."""
-        first = history.activation
-        if first is not None and not first.deliver:
-            return Permission(False, first.reason)
-        history = await asyncio.to_thread(add_withdrawals, self._log_writer.log, history)
-        reason = history.status(now).gate_reason
-        return Permission(reason is None, reason)
+    def _find_history(self, event_id: str) -> DecisionHistory | None:
+        history = read_history(self._log_writer.log, event_id)
+        return None if history is None else add_shopper_rows(self._log_writer.log, history)
 
     async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
         """Return the time of the gate's row, and what the log's watermark must lie below when it is written.
@@ -156,14 +190,23 @@ class Activations:
         head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 
-    async def _read(self, decision: DecisionRow) -> StoredState:
+    async def _read_state(self, history: DecisionHistory) -> StoredState:
+        """Read a shopper's state that contains the decision."""
+        await self._log_writer.wait_until_contained(history.position)
         try:
-            return await self._store.read(self._shopper_keys.key(decision.shopper_id))
+            return await self._store.read(self._shopper_keys.key(history.decision.shopper_id))
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away
 
 
-def _unreachable(history: DecisionHistory) -> Reason | None:
-    """Return the reason against a send that cannot reach anybody, also where an outcome said so too late."""
-    is_lost = any(outcome.type in TAKING_BACK for outcome in history.outcomes)
-    return Reason.unreachable if is_lost else None
+def _known_answer(history: DecisionHistory, now: float) -> Permission | None:
+    """Return the answer that the rows of the log give, None where the rules must be asked."""
+    first, stop = history.activation, history.stop
+    if first is not None and not first.deliver:
+        return Permission(False, first.reason, replayed=True)
+    if stop is not None and (first is not None or history.cancellation is not None):
+        return Permission(False, stop)
+    if first is None:
+        return None
+    is_over = history.left_at is not None and now > history.left_at + ACTIVATION_GRACE_S
+    return Permission(False, Reason.expired.name) if is_over else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import msgspec
 from ulid import ULID
@@ -25,11 +26,11 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
-from decision_service.schemas.requests import DecideBody
+from decision_service.schemas.requests import DecideBody, TriggerBody
 from decision_service.state.base import (
     RESERVED_FOR_S,
     NoLongerAllowed,
@@ -40,6 +41,7 @@ from decision_service.state.base import (
     StoredState,
 )
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
+from policies.catalogue.document import Trigger
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import Decision, decide, is_held_out, still_allowed
 from policies.decision_row import decision_row, degraded_row
@@ -191,6 +193,7 @@ class Decider:
         shopper_id = decision.request.shopper_id
         shoppers = (shopper_id, self._shopper_keys.key(shopper_id))
         erased = Query((ErasureRow.kind,), shoppers, after=stored.position)
+        kinds = kinds_that_change(ends=decision.send is not None and bool(decision.send.ends_on))
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
@@ -201,7 +204,7 @@ class Decider:
                 continue
             condition = AppendCondition(fail_if=(erased,))
             if held is not None:
-                changed = Query(STATE_CHANGING_KINDS, shoppers, after=stored.position)
+                changed = Query(kinds, shoppers, after=stored.position)
                 condition = AppendCondition((erased, changed), deadline=held.deadline, incarnation=held.incarnation)
             result = await self._append(row, rendered, condition, held)
             if not isinstance(result, ConditionFailed):
@@ -325,21 +328,25 @@ def _request(body: DecideBody, now: float, rulebook: Rulebook) -> Request:
     for number, trigger in enumerate(body.triggers):
         if trigger.type not in known:
             raise Invalid.field(f"triggers.{number}.type", f"the catalogue has no trigger {trigger.type!r}")
-    triggers = tuple(
-        TriggerRecord(
-            type=trigger.type,
-            priority=known[trigger.type].priority if trigger.priority is None else trigger.priority,
-            critical=known[trigger.type].critical if trigger.critical is None else trigger.critical,
-            expires_at=(
-                now + known[trigger.type].expires_s if trigger.expires_at is None else trigger.expires_at.timestamp()
-            ),
-            attributes=trigger.attributes,
-        )
-        for trigger in body.triggers
-    )
+    triggers = tuple(_trigger(trigger, now, known[trigger.type]) for trigger in body.triggers)
     exclude = tuple(Exclusion(part.message, part.channel, part.delay_s) for part in body.exclude)
     event_id = body.event_id or str(ULID())
     return Request(event_id, body.shopper_id, triggers, now, body.context, exclude, body.defer_activation)
+
+
+def _trigger(body: TriggerBody, now: float, known: Trigger) -> TriggerRecord:
+    """Return the trigger of a body; its expiry counts from the time at which it occurred."""
+    occurred_at = None if body.occurred_at is None else body.occurred_at.timestamp()
+    expires_at = (now if occurred_at is None else occurred_at) + known.expires_s
+    return TriggerRecord(
+        type=body.type,
+        priority=known.priority if body.priority is None else body.priority,
+        critical=known.critical if body.critical is None else body.critical,
+        expires_at=expires_at if body.expires_at is None else body.expires_at.timestamp(),
+        attributes=body.attributes,
+        occurred_at=occurred_at,
+        ends_on=known.ends_on,
+    )
 
 
 def _fingerprint(body: DecideBody) -> str:
@@ -347,7 +354,11 @@ def _fingerprint(body: DecideBody) -> str:
 
     The catalogue's defaults are left out: a repeat has the same hash after the catalogue has changed.
     """
-    content = _plain(body.model_dump(exclude={"event_id"}))
+    content: Any = body.model_dump(exclude={"event_id"})
+    for trigger in content["triggers"]:
+        if trigger["occurred_at"] is None:
+            del trigger["occurred_at"]  # bodies had no such field once
+    content = _plain(content)
     return hashlib.blake2b(msgspec.json.encode(content, order="deterministic"), digest_size=16).hexdigest()
 
 

@@ -17,7 +17,7 @@ from decision_service.log.condition import UNCONDITIONAL, AppendCondition
 from policies.catalogue.former_names import FormerNames
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
-from policies.sends import change_of, is_withdrawal
+from policies.sends import DecidedSend, change_of, is_withdrawal
 
 
 def early_outcomes(decision: DecisionRow, names: FormerNames, earlier: Iterable[Row]) -> list[NewRow]:
@@ -34,9 +34,10 @@ def early_outcomes(decision: DecisionRow, names: FormerNames, earlier: Iterable[
     """
     if not decision.is_delivered:
         return []
+    send = DecidedSend.of(decision)
     rows = (_with_shopper(row, decision) for row in earlier if isinstance(row, OutcomeRow))
     outcomes = (with_aliases(row, names) for row in rows)
-    effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(decision, row) is not None}
+    effective = {row.type: row for row in outcomes if is_withdrawal(row) or change_of(send, row) is not None}
     return [NewRow(row, condition=_condition(row, decision)) for row in effective.values()]
 
 

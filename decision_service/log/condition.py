@@ -10,13 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from policies.records.rows import ActivationRow, ErasureRow, OutcomeRow, PreferencesRow
+from policies.records.rows import ActivationRow, ErasureRow, EventRow, OutcomeRow, PreferencesRow
 
 CONSENT_KINDS = (OutcomeRow.kind, PreferencesRow.kind, ErasureRow.kind)
 """Kinds of rows that may withdraw consent: opt-outs and complaints, preferences, erasures."""
 
 STATE_CHANGING_KINDS = (*CONSENT_KINDS, ActivationRow.kind)
 """Kinds of rows that may change what is allowed for a shopper without a reservation: an activation may move a send."""
+
+ENDING_KINDS = (OutcomeRow.kind, EventRow.kind)
+"""Kinds of rows that may end a trigger: shopper events, and the outcomes that count as such an event."""
+
+
+def kinds_that_change(*, ends: bool) -> tuple[str, ...]:
+    """Return the kinds of rows that may change what is allowed for a shopper; ``ends``: an event may end a trigger.
+
+    >>> set(kinds_that_change(ends=True)) - set(kinds_that_change(ends=False))
+    {'event'}
+    """
+    return (*STATE_CHANGING_KINDS, EventRow.kind) if ends else STATE_CHANGING_KINDS
 
 
 @dataclass(frozen=True, slots=True)

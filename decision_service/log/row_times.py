@@ -4,7 +4,7 @@ A window closes when the log's watermark reaches its end, and a row that comes o
 watermark was. A row that takes one send back is therefore written with its own time only while the send's window is
 open, and otherwise with the time at which the window had closed (`policies.sends`): no fold takes back what was
 learned from. A withdrawal of consent, which is about many sends, bears the watermark itself: it voids all sends that
-are later than what the log has seen, and none of their windows has closed.
+are later than what the log has seen, and none of their windows has closed. So does an event by which triggers may end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import inf
 import msgspec
 
 from policies.records.rows import PreferencesRow, Row
-from policies.sends import is_withdrawal
+from policies.sends import concerns_all_sends
 
 
 def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> tuple[float, float]:
@@ -31,7 +31,10 @@ def late_row_time(at: float, window_ends_at: float | None, watermark: float) -> 
 
 
 def at_watermark(row: Row, watermark: float) -> Row:
-    """Return a row as it is logged: a withdrawal at the watermark, its own time included, any other row unchanged.
+    """Return a row as it is logged.
+
+    A row that may take back many sends of its shopper bears the watermark, its own time included. Any other row stays
+    unchanged.
 
     Preferences keep the date of the shopper's words.
 
@@ -39,7 +42,7 @@ def at_watermark(row: Row, watermark: float) -> Row:
     >>> [(row.at, row.stated_at) for row in (at_watermark(row, 7.0) for row in rows)]
     [(7.0, 5.0), (5.0, None)]
     """
-    if row.at == watermark or not is_withdrawal(row):
+    if row.at >= watermark or not concerns_all_sends(row):
         return row
     if isinstance(row, PreferencesRow) and row.stated_at is None:
         return msgspec.structs.replace(row, at=watermark, stated_at=row.at)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from decision_service.log.base import EventLog, StoredRow
-from decision_service.log.condition import CONSENT_KINDS
+from decision_service.log.condition import CONSENT_KINDS, ENDING_KINDS
 from decision_service.log.keys import outcome_key
 from decision_service.log.reading import read_rows
-from decision_service.schemas.decision_answer import iso
+from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.reading_answers import ActivationAnswer, OutcomeAnswer, VoidedAnswer
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.records.reasons import Reason
@@ -20,8 +20,9 @@ from policies.records.rows import (
     DecisionRow,
     ErasureRow,
     OutcomeRow,
+    Row,
 )
-from policies.sends import StatusChange, is_late, is_withdrawal, status_of
+from policies.sends import StatusChange, concerns_all_sends, departure_time, is_late, status_of, stop_of
 
 NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
 """Verdicts of joint actions that no rule excluded."""
@@ -30,7 +31,7 @@ _BATCH = 500
 
 
 def read_history(log: EventLog, event_id: str) -> DecisionHistory | None:
-    """Read the history of a decision, without the rows by which its shopper withdrew consent.
+    """Read the history of a decision, without the rows that concern all sends of its shopper.
 
     Returns None where the log has no such decision.
     """
@@ -41,16 +42,22 @@ def read_history(log: EventLog, event_id: str) -> DecisionHistory | None:
     )
 
 
-def add_withdrawals(log: EventLog, history: DecisionHistory) -> DecisionHistory:
-    """Read also the rows by which the decision's shopper withdrew consent, where they matter to it."""
-    if not history.decision.is_delivered:
+def add_shopper_rows(log: EventLog, history: DecisionHistory) -> DecisionHistory:
+    """Read also the rows that concern all sends of the decision's shopper, where they matter to the decision."""
+    decision = history.decision
+    if not decision.is_delivered:
         return history
-    return replace(history, withdrawals=read_withdrawals(log, history.decision.shopper_id, history.position))
+    return replace(history, shopper_rows=read_shopper_rows(log, decision.shopper_id, [decision], history.position))
 
 
-def read_withdrawals(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
-    """Read the rows after a position that may take back sends of a shopper, in position order."""
-    rows = _read_consent_rows(log, shopper_id, after)
+def read_shopper_rows(log: EventLog, shopper_id: str, decisions: Iterable[DecisionRow], after: int) -> list[StoredRow]:
+    """Read the rows after a position that may take back these sends of a shopper, in position order.
+
+    Shopper events are many, and read only where an event may end the trigger of one of the sends.
+    """
+    may_end = any(decision.ends_on for decision in decisions)
+    kinds = {*CONSENT_KINDS, *ENDING_KINDS} if may_end else {*CONSENT_KINDS}
+    rows = _read_rows(log, shopper_id, after, sorted(kinds))
     return [*rows, *(_read_erasures(log, after) if is_pseudonym(shopper_id) else ())]
 
 
@@ -59,15 +66,15 @@ def _read_erasures(log: EventLog, after: int) -> Iterator[StoredRow]:
     return read_rows(log, after, kinds=(ErasureRow.kind,))
 
 
-def _read_consent_rows(log: EventLog, shopper_id: str, after: int) -> list[StoredRow]:
-    withdrawals: list[StoredRow] = []
+def _read_rows(log: EventLog, shopper_id: str, after: int, kinds: Sequence[str]) -> list[StoredRow]:
+    found: list[StoredRow] = []
     before: int | None = None
     while True:
-        page = log.find_by_shopper(shopper_id, _BATCH, before, CONSENT_KINDS)
+        page = log.find_by_shopper(shopper_id, _BATCH, before, kinds)
         later = [stored for stored in page if stored.position > after]
-        withdrawals += (stored for stored in later if is_withdrawal(stored.row))
+        found += (stored for stored in later if concerns_all_sends(stored.row))
         if len(later) < _BATCH:
-            return withdrawals[::-1]
+            return found[::-1]
         before = later[-1].position
 
 
@@ -81,21 +88,30 @@ class DecisionHistory:
         The position of the decision in the log.
     rows
         All rows of its event id, in position order.
-    withdrawals
-        The later rows by which its shopper withdrew consent, in position order.
+    shopper_rows
+        The later rows that concern all sends of its shopper: withdrawals of consent, and events by which triggers end.
     """
 
     position: int
     decision: DecisionRow
     rows: Sequence[StoredRow]
-    withdrawals: Sequence[StoredRow] = ()
+    shopper_rows: Sequence[StoredRow] = ()
 
     def status(self, now: float) -> StatusChange:
         """Return what has become of the decision by a time."""
-        later = {
-            stored.position: stored.row for stored in (*self.rows, *self.withdrawals) if stored.position > self.position
-        }
-        return status_of(self.decision, sorted(later.items()), now)
+        return status_of(self.decision, self._later, now)
+
+    @property
+    def stop(self) -> str | None:
+        """Why the activation gate does not let the send leave any more, None while no row says so."""
+        # An erasure names the sends whose windows were open, but no message may be sent to anybody who was erased.
+        return stop_of(self.decision, self._later) or ("erased" if is_pseudonym(self.decision.shopper_id) else None)
+
+    @property
+    def _later(self) -> list[tuple[int, Row]]:
+        """The rows after the decision with their positions, in this order."""
+        rows = (*self.rows, *self.shopper_rows)
+        return sorted({stored.position: stored.row for stored in rows if stored.position > self.position}.items())
 
     @property
     def activation(self) -> ActivationRow | None:
@@ -106,6 +122,12 @@ class DecisionHistory:
     def cancellation(self) -> CancellationRow | None:
         """The caller's cancellation, None where there is none."""
         return next((stored.row for stored in self.rows if isinstance(stored.row, CancellationRow)), None)
+
+    @property
+    def left_at(self) -> float | None:
+        """When the send left by the gate's word, None where the gate did not say so."""
+        asked, send_at = self.activation, self.decision.send_at
+        return departure_time(send_at, asked) if asked is not None and asked.deliver and send_at is not None else None
 
     @property
     def counts_from(self) -> int | None:
@@ -132,6 +154,12 @@ class DecisionHistory:
                 outcomes.setdefault(outcome_key(stored.row), (stored.row, stored.watermark))
         return outcomes.values()
 
+    def _activation_answer(self) -> ActivationAnswer | None:
+        asked = self.activation
+        if asked is None:
+            return None
+        return ActivationAnswer(iso(asked.at), asked.deliver, asked.reason, optional_iso(self.left_at))
+
     def outcome_answers(self) -> list[OutcomeAnswer]:
         """Return the outcomes as they are shown, with whether they missed the attribution window."""
         return [self._outcome_answer(row, watermark) for row, watermark in self._outcomes]
@@ -149,12 +177,13 @@ class DecisionHistory:
 
     def status_fields(self, now: float) -> dict[str, Any]:
         """Return the status as it is shown, with the facts behind it; null where something did not happen."""
-        known, asked, cancelled = self.status(now), self.activation, self.cancellation
-        is_voided = known.status.name == "voided"
+        known, cancelled = self.status(now), self.cancellation
+        is_voided = known.status.name in ("voided", "superseded")
         return {
             "status": known.status.name,
             "deferred": self.decision.deferred,
-            "activation": None if asked is None else ActivationAnswer(iso(asked.at), asked.deliver, asked.reason),
+            "activation": self._activation_answer(),
+            "left_at": optional_iso(self.left_at),
             "cancelled_at": None if cancelled is None else iso(cancelled.at),
             "voided": VoidedAnswer(iso(known.at), known.reason, known.position) if is_voided else None,
         }

@@ -11,7 +11,7 @@ from decision_service.errors import NotFound, Unavailable
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
 from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.log.keys import catalogue_key
-from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, add_withdrawals, read_history
+from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, add_shopper_rows, read_history
 from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
 from decision_service.schemas.reading_answers import ExcludedActionAnswer, RewardAnswer, TriggerAnswer
 from policies.catalogue.document import Catalogue
@@ -50,7 +50,7 @@ class Inspector:
         history = read_history(self._log, event_id)
         if history is None:
             raise NotFound(f"there is no decision {event_id!r}")
-        history = add_withdrawals(self._log, history)
+        history = add_shopper_rows(self._log, history)
         decision, change = history.decision, history.status(now)
         rulebook = self._rulebook(decision.catalogue_version)
         return {
@@ -128,7 +128,9 @@ def _trigger(trigger: TriggerRecord) -> TriggerAnswer:
         type=trigger.type,
         priority=trigger.priority,
         critical=trigger.critical,
+        occurred_at=optional_iso(trigger.occurred_at),
         expires_at=iso(trigger.expires_at),
+        ends_on=list(trigger.ends_on),
         attributes=trigger.attributes,
     )
 

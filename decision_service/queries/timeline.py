@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from decision_service.log.base import EventLog, StoredRow
-from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, read_withdrawals
+from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, read_shopper_rows
 from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
 from decision_service.schemas.requests import Body
 from policies.learning.interactions import action_of
@@ -66,9 +66,10 @@ class Timeline:
         rows_of: dict[str, list[StoredRow]] = defaultdict(list)
         for stored in self._log.find_by_event([stored.event_id for stored in page if stored.event_id is not None]):
             rows_of[stored.event_id or ""].append(stored)
-        withdrawals = read_withdrawals(self._log, shopper_id, page[-1].position)
+        decisions = [stored.row for stored in page if isinstance(stored.row, DecisionRow)]
+        shopper_rows = read_shopper_rows(self._log, shopper_id, decisions, page[-1].position)
         return [
-            DecisionHistory(logged.position, logged.row, rows, withdrawals)
+            DecisionHistory(logged.position, logged.row, rows, shopper_rows)
             for rows in (rows_of[stored.event_id or ""] for stored in page)
             for logged in rows
             if isinstance(logged.row, DecisionRow)

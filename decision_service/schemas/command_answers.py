@@ -45,7 +45,14 @@ class PermissionAnswer(msgspec.Struct, frozen=True):
 
     deliver: bool
     reason: Annotated[
-        str | UnsetType, Meta(description="Why it may not: the code of a rule, or `cancelled`, `bounced`, `erased`.")
+        str | UnsetType,
+        Meta(
+            description="Why it may not: the code of a rule, or `cancelled`, `superseded`, `erased`, `bounced`, "
+            "`too_early`, `expired`."
+        ),
+    ] = UNSET
+    send_at: Annotated[
+        Instant | UnsetType, Meta(description="Of `too_early`: the send time. Ask again then; the place stays.")
     ] = UNSET
 
 

@@ -20,15 +20,19 @@ class ActivationAnswer(msgspec.Struct):
     at: Instant
     deliver: bool
     reason: str | None
+    left_at: Annotated[Instant | None, Meta(description="When the send left; null of a refusal.")]
 
 
 class VoidedAnswer(msgspec.Struct):
-    """The withdrawal of consent before the send time."""
+    """What made the send void before its send time: a withdrawal of consent, or an event that ended its trigger."""
 
     at: Instant
     by: Annotated[
         str | None,
-        Meta(description="`opt_out` or `complaint` about another send, `preferences`, or `erasure`"),
+        Meta(
+            description="`opt_out` or `complaint` about another send, `preferences`, or `erasure`; of a `superseded` "
+            "send the type of the event, such as `purchase`"
+        ),
     ]
     log_position: int | None
 
@@ -52,11 +56,14 @@ class _Fated(msgspec.Struct, kw_only=True):
         Meta(
             description="`held`; a send: `waiting` for its activation, `scheduled`, `sent`; or kept back: `expired` "
             "without activation or asked about too late, `refused` by the activation gate, `cancelled`, `bounced`, "
-            "`voided`."
+            "`voided` by a withdrawal of consent, `superseded` by an event that ended the trigger."
         ),
     ]
     deferred: bool
     activation: ActivationAnswer | None
+    left_at: Annotated[
+        Instant | None, Meta(description="When the activation gate let the send leave; null where it did not.")
+    ]
     cancelled_at: Instant | None
     voided: VoidedAnswer | None
     outcomes: list[OutcomeAnswer]
@@ -95,7 +102,9 @@ class TriggerAnswer(msgspec.Struct):
     type: str
     priority: int
     critical: bool
+    occurred_at: Annotated[Instant | None, Meta(description="When it happened; null: the caller did not say.")]
     expires_at: Instant
+    ends_on: Annotated[list[str], Meta(description="The types of shopper events that end the trigger.")]
     attributes: dict[str, Scalar]
 
 

@@ -78,6 +78,7 @@ class TriggerBody(Body):
     type: Name
     priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
     critical: bool | None = None
+    occurred_at: Time | None = None
     expires_at: Time | None = None
     attributes: Attributes = {}
 

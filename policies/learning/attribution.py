@@ -14,7 +14,7 @@ import msgspec
 from policies.learning.interactions import Interaction, Interactions, Positioned
 from policies.learning.windows import NOT_SENT_KEPT_S, OpenWindow, OpenWindows, Owner, shopper_of_row
 from policies.records.rows import CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
-from policies.sends import change_of, is_withdrawal, named_sends
+from policies.sends import change_of, concerns_all_sends, named_sends
 
 Related = Callable[[Sequence[str]], dict[str, list[Positioned]]]
 """Looks up all rows of some event ids in the log."""
@@ -133,13 +133,13 @@ class Attribution:
                 self._windows.remove(event_id)
                 self._taken_back[event_id] = window.window_ends_at + NOT_SENT_KEPT_S
             elif change is not None:
-                self._windows.replace(window.activate(row.at))
+                self._windows.replace(window.activate(row))
             elif isinstance(row, ErasureRow):  # it has left, and is learned from under the pseudonym
                 self._windows.replace(msgspec.structs.replace(window, shopper_id=row.shopper_id))
 
     def _concerned_sends(self, position: int, row: Row) -> list[str]:
         shopper_id = getattr(row, "shopper_id", None)
-        if isinstance(row, ErasureRow) or shopper_id is None or not is_withdrawal(row):
+        if isinstance(row, ErasureRow) or shopper_id is None or not concerns_all_sends(row):
             return list(named_sends(row))
         return sorted({*named_sends(row), *self._windows.event_ids_of(self._owner(position, shopper_id))})
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from policies.records.rows import DecisionRow
-from policies.sends import EXPIRED, departure_time, status_at
+from policies.records.rows import DecisionRow, Row
+from policies.sends import EXPIRED, departure_time, left_at_of, status_at
 
 Owner = Callable[[int, str], str]
 """Returns to whom a row at a position belongs, from the shopper id in the row."""
@@ -34,6 +34,10 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
         The position of the decision in the log.
     deferred
         Whether the send waits for its activation; before that the end of its window closes nothing.
+    left_at
+        When the gate let the send leave, if it did.
+    occurred_at, ends_on
+        When the trigger of the send occurred, and the types of shopper events that end this trigger.
     """
 
     window_ends_at: float
@@ -43,6 +47,9 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
     channel: str
     send_at: float
     deferred: bool = False
+    left_at: float | None = None
+    occurred_at: float | None = None
+    ends_on: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, position: int, row: DecisionRow) -> OpenWindow | None:
@@ -57,11 +64,14 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
             channel=row.channel,
             send_at=row.send_at,
             deferred=row.deferred,
+            occurred_at=row.occurred_at,
+            ends_on=row.ends_on,
         )
 
-    def activate(self, at: float) -> OpenWindow:
-        """Return the window after the activation of its send at a time."""
-        return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
+    def activate(self, row: Row) -> OpenWindow:
+        """Return the window after the gate has let its send leave by a row; the window keeps its end."""
+        send_at = departure_time(self.send_at, row)
+        return msgspec.structs.replace(self, deferred=False, send_at=send_at, left_at=left_at_of(row))
 
 
 class OpenWindows:

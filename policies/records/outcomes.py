@@ -30,6 +30,8 @@ class OutcomeMeaning:
         The shopper withdraws consent for the send's channel, which also costs ``consent_value`` once.
     takes_send_back
         The send reached nobody: its place is released, and nothing is learned from it.
+    counts_as
+        The type of shopper event that the outcome counts as, where such events end a trigger.
     """
 
     pays: str | None = None
@@ -39,13 +41,14 @@ class OutcomeMeaning:
     is_arrival: bool = False
     withdraws_consent: bool = False
     takes_send_back: bool = False
+    counts_as: str | None = None
 
 
 OUTCOME_TYPES: dict[str, OutcomeMeaning] = {
     "delivered": OutcomeMeaning(is_arrival=True),
     "open": OutcomeMeaning(pays="open"),
     "click": OutcomeMeaning(pays="click", is_click=True),
-    "conversion": OutcomeMeaning(pays="margin", has_value=True),
+    "conversion": OutcomeMeaning(pays="margin", has_value=True, counts_as="purchase"),
     "ignore": OutcomeMeaning(),
     "opt_out": OutcomeMeaning(withdraws_consent=True),
     "complaint": OutcomeMeaning(costs="complaint", withdraws_consent=True),

@@ -57,6 +57,10 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         category = self.attributes.get("category")
         return (category if isinstance(category, str) else self.category) or None
 
+    def time(self, decided_at: float) -> float:
+        """Return when it happened."""
+        return decided_at if self.occurred_at is None else self.occurred_at
+
 
 class PolicyRecord(msgspec.Struct, frozen=True):
     """The policy that answered: its name, model version and mode."""
@@ -116,6 +120,16 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
     def is_critical(self) -> bool:
         """Whether the drawn send answers a critical trigger."""
         return self.drawn_trigger is not None and self.triggers[self.drawn_trigger].critical
+
+    @property
+    def ends_on(self) -> tuple[str, ...]:
+        """The types of shopper events that end the trigger of the drawn send."""
+        return () if self.drawn_trigger is None else self.triggers[self.drawn_trigger].ends_on
+
+    @property
+    def occurred_at(self) -> float | None:
+        """When the trigger of the drawn send occurred; None where nothing ends it."""
+        return self.triggers[self.drawn_trigger or 0].time(self.at) if self.ends_on else None
 
 
 class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):

@@ -2,38 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import ACTIVATION_GRACE_S, DecisionRow
+from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation
 from policies.shopper.renames import rename_state
 from policies.shopper.state import ShopperState
 
 
-def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Reason | None:
+@dataclass(frozen=True)
+class Refusal:
+    """Why a send may not leave now; one that does not stand says only that the caller asks too early."""
+
+    reason: str
+    stands: bool = True
+
+
+TOO_EARLY = Refusal("too_early", stands=False)
+"""Before the send time, only rules that end by themselves are against the send: its place stays."""
+
+
+def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Refusal | None:
     """Return why a decided send may not leave now, None when it may.
 
-    The send is judged at its send time, or now if that time has passed, under the catalogue in force; its own
-    reservation does not count against it. More than `ACTIVATION_GRACE_S` after its send time a send has expired,
-    whether it waited for its activation or not. A send that the state does not hold any more was taken back by an
-    opt-out or a bounce: the reason is ``no_consent``.
+    The send is judged at this moment, under the catalogue in force; its own reservation does not count against it.
+    More than `ACTIVATION_GRACE_S` after its send time a send has expired, whether it waited for its activation or not.
+    A send that the state does not hold any more was taken back: the reason is ``no_consent``, where the rows of the
+    log do not say better.
 
     Raises
     ------
     ValueError
         When the decision sent nothing.
     """
+    message, channel, send_at = _send_of(row, rulebook)
+    if now > send_at + ACTIVATION_GRACE_S:
+        return Refusal(Reason.expired.name)
+    situation = _situation(row, state, rulebook, now)
+    if state.has_ended(situation.trigger, row.at):
+        return Refusal("superseded")
+    if state.send_of(row.event_id) is None:
+        return Refusal(Reason.no_consent.name)
+    verdict = RULES.judge_again(situation, message, channel)
+    if verdict is Reason.eligible:
+        return None
+    if now < send_at and RULES.judge_again(situation, message, channel, _lasts) is Reason.eligible:
+        return TOO_EARLY
+    return Refusal(verdict.name)
+
+
+def withheld(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Reason | None:
+    """Return what the shopper withholds by now from a send that the gate has let leave, None where it is nothing."""
+    message, channel, _ = _send_of(row, rulebook)
+    if message not in rulebook.catalogue.messages or channel not in rulebook.catalogue.channels:
+        return None
+    verdict = RULES.judge_again(_situation(row, state, rulebook, now), message, channel, _withholds)
+    return None if verdict in (Reason.eligible, Reason.no_content) else verdict
+
+
+def _send_of(row: DecisionRow, rulebook: Rulebook) -> tuple[str, str, float]:
+    """Return message and channel of a send under today's names, and the send time."""
     if row.send_at is None or row.drawn_trigger is None or row.message is None or row.channel is None:
         raise ValueError(f"decision {row.event_id!r} sent nothing")
-    if now > row.send_at + ACTIVATION_GRACE_S:
-        return Reason.expired
-    if state.send_of(row.event_id) is None:
-        return Reason.no_consent
-    request, trigger = Request(row.event_id, row.shopper_id, row.triggers, now), row.triggers[row.drawn_trigger]
-    send_times, names = (max(now, row.send_at),), rulebook.former_names
-    state = rename_state(state, names)
-    situation = Situation(request, trigger, state, rulebook, send_times, RULES.reach_s(rulebook))
-    verdict = RULES.judge_again(situation, names.message(row.message), names.channel(row.channel))
-    return None if verdict is Reason.eligible else verdict
+    names = rulebook.former_names
+    return names.message(row.message), names.channel(row.channel), row.send_at
+
+
+def _situation(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Situation:
+    trigger = row.triggers[row.drawn_trigger or 0]
+    trigger = msgspec.structs.replace(trigger, occurred_at=trigger.time(row.at))
+    request = Request(row.event_id, row.shopper_id, row.triggers, now)
+    state = rename_state(state, rulebook.former_names)
+    return Situation(request, trigger, state, rulebook, (now,), RULES.reach_s(rulebook))
+
+
+def _lasts(rule: Rule[Any]) -> bool:
+    return rule.frees_at is None
+
+
+def _withholds(rule: Rule[Any]) -> bool:
+    return rule.withholds

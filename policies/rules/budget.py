@@ -44,7 +44,8 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
 def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:
     """Return the change in spending between two states: new sends cost, sends that were taken back are refunded.
 
-    A send that moves to another day counts on the new day.
+    A send that the gate lets leave on another day still counts on the day for which it was decided. (By rows of earlier
+    versions, the send counts on the day on which it left.)
 
     >>> from policies.shopper.state import NEW_SHOPPER, Send
     >>> hint = Send(
@@ -65,7 +66,7 @@ def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDa
 def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
     """Return the budget day and the cost of each send, by event id."""
     return {
-        send.event_id: ((send.channel, utc_day(send.send_at)), millionths(send.cost))
+        send.event_id: ((send.channel, utc_day(send.paid_at)), millionths(send.cost))
         for send in state.sends
         if send.cost
     }
@@ -76,8 +77,8 @@ def spending_of(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
 
     A send that the state forgets because it is old stays paid for, and so does a send that left before an erasure.
     """
-    if isinstance(row, EventRow):
-        return {}  # these rows are many, and none is about a send
+    if isinstance(row, EventRow) and not any(row.type in send.ends_on for send in before.sends):
+        return {}  # these rows are many, and few are about a send
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
         return spending_between(before, msgspec.structs.replace(before, sends=left))

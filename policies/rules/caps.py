@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from policies.arrays import BoolArray
 from policies.catalogue.document import Calendar, Cap, Catalogue
 from policies.records.reasons import Reason
 from policies.rules.budget import overdraws, utc_day
+from policies.rules.local_time import DAY_S, local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation, TimesByName
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
@@ -125,10 +126,75 @@ def budget(situation: Situation) -> BoolArray | None:
     return denied
 
 
+def ends_of_message_caps(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    return _ends_by_name(situation, begin, end, situation.rulebook.message_caps, situation.other_sends.by_message)
+
+
+def ends_of_category_caps(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    return _ends_by_name(situation, begin, end, situation.rulebook.category_caps, situation.other_sends.by_category)
+
+
+def ends_of_channel_caps(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    return _ends_by_name(situation, begin, end, situation.rulebook.channel_caps, situation.other_sends.by_channel)
+
+
+def ends_of_global_caps(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    return _ends_of_caps(situation, begin, end, situation.rulebook.catalogue.caps, situation.other_sends.times)
+
+
+def _ends_by_name(
+    situation: Situation, begin: float, end: float, caps: Mapping[str, Sequence[Cap]], sent: TimesByName
+) -> Iterator[float]:
+    for name, times in sent.items():
+        yield from _ends_of_caps(situation, begin, end, caps.get(name, ()), times)
+
+
+def _ends_of_caps(
+    situation: Situation, begin: float, end: float, caps: Sequence[Cap], sent: Sequence[float]
+) -> Iterator[float]:
+    """Return when windows end: rolling ones after their sends, days, weeks and months at a local midnight."""
+    caps = [cap for cap in caps if len(sent) >= cap.max]
+    for window_s in {cap.window_s for cap in caps if cap.window_s is not None}:
+        yield from (send + window_s for send in sent)
+    if any(cap.window_s is None for cap in caps):
+        yield from local_times_between(begin, end, {0}, situation.time_zone)
+
+
+def ends_of_budget_days(situation: Situation, begin: float, end: float) -> Iterable[float]:
+    if not situation.rulebook.budgets:
+        return ()
+    return (day * DAY_S for day in range(utc_day(begin), utc_day(end) + 2))
+
+
 RULES = (
-    Rule(Reason.cap_message, cap_message, VerdictTable.by_message, longest_message_cap),
-    Rule(Reason.cap_category, cap_category, VerdictTable.by_category, longest_category_cap),
-    Rule(Reason.cap_channel, cap_channel, VerdictTable.by_channel, longest_channel_cap),
-    Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap),
-    Rule(Reason.budget, budget, VerdictTable.by_slots, looks_at_no_sends, asked_again=False),
+    Rule(
+        Reason.cap_message,
+        cap_message,
+        VerdictTable.by_message,
+        longest_message_cap,
+        frees_at=ends_of_message_caps,
+    ),
+    Rule(
+        Reason.cap_category,
+        cap_category,
+        VerdictTable.by_category,
+        longest_category_cap,
+        frees_at=ends_of_category_caps,
+    ),
+    Rule(
+        Reason.cap_channel,
+        cap_channel,
+        VerdictTable.by_channel,
+        longest_channel_cap,
+        frees_at=ends_of_channel_caps,
+    ),
+    Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap, frees_at=ends_of_global_caps),
+    Rule(
+        Reason.budget,
+        budget,
+        VerdictTable.by_slots,
+        looks_at_no_sends,
+        asked_again=False,
+        frees_at=ends_of_budget_days,
+    ),
 )

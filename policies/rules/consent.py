@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from policies.catalogue.document import Catalogue
 from policies.records.reasons import Reason
+from policies.rules.local_time import local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable
@@ -48,14 +51,27 @@ def own_quiet_hours(situation: Situation) -> DelayMask:
     return [] if quiet_hours is None else [quiet_hours.contain(minute) for minute in situation.minutes_of_week]
 
 
+def own_wish_for_none(situation: Situation) -> DelayMask:
+    """Deny all sends to a shopper who wants none in any seven days."""
+    return situation.always if situation.state.max_per_week == 0 else []
+
+
 def own_weekly_maximum(situation: Situation) -> DelayMask:
     """Deny sends beyond the number that the shopper wants in any seven days."""
     maximum = situation.state.max_per_week
-    if maximum is None:
+    if not maximum:
         return []
-    if maximum == 0:
-        return situation.always
     return window_is_full(situation.other_sends.times, situation.send_times, maximum, WEEK_S)
+
+
+def weeks_after_sends(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    return (send + WEEK_S for send in situation.other_sends.times if situation.state.max_per_week)
+
+
+def ends_of_own_quiet_hours(situation: Situation, begin: float, end: float) -> Iterable[float]:
+    quiet_hours = situation.state.quiet_hours
+    minutes = set() if quiet_hours is None else {span.end for span in quiet_hours.spans}
+    return local_times_between(begin, end, minutes, situation.time_zone) if minutes else ()
 
 
 def one_week(catalogue: Catalogue) -> float:
@@ -68,10 +84,21 @@ def holdout(situation: Situation) -> DelayMask:
 
 
 RULES = (
-    Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
-    Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
-    Rule(Reason.preference, muted_categories, VerdictTable.by_category, looks_at_no_sends),
-    Rule(Reason.preference, own_quiet_hours, VerdictTable.by_delay, looks_at_no_sends),
-    Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week),
+    Rule(
+        Reason.no_consent, no_consent, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True, withholds=True
+    ),
+    Rule(
+        Reason.unreachable, unreachable, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True, withholds=True
+    ),
+    Rule(Reason.preference, muted_categories, VerdictTable.by_category, looks_at_no_sends, withholds=True),
+    Rule(
+        Reason.preference,
+        own_quiet_hours,
+        VerdictTable.by_delay,
+        looks_at_no_sends,
+        frees_at=ends_of_own_quiet_hours,
+    ),
+    Rule(Reason.preference, own_wish_for_none, VerdictTable.by_delay, looks_at_no_sends, withholds=True),
+    Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week, frees_at=weeks_after_sends),
     Rule(Reason.holdout, holdout, VerdictTable.by_delay, looks_at_no_sends, asked_again=False),
 )

@@ -40,8 +40,11 @@ def no_content(situation: Situation) -> BoolArray | None:
 
 
 def expiry(situation: Situation) -> DelayMask:
-    """Deny sends that would come after the trigger's expiry."""
-    expires_at = situation.trigger.expires_at
+    """Deny sends that would come after the trigger's expiry, and all sends once an event has ended the trigger."""
+    trigger = situation.trigger
+    if trigger.ends_on and situation.state.has_ended(trigger, situation.request.now):
+        return situation.always
+    expires_at = trigger.expires_at
     return [at > expires_at for at in situation.send_times]
 
 
@@ -57,5 +60,5 @@ RULES = (
     Rule(
         Reason.no_content, no_content, VerdictTable.by_slots, looks_at_no_sends, binds_critical=True, asked_again=False
     ),
-    Rule(Reason.expired, expiry, VerdictTable.by_delay, looks_at_no_sends, binds_critical=True),
+    Rule(Reason.expired, expiry, VerdictTable.by_delay, looks_at_no_sends, binds_critical=True, version=2),
 )

@@ -6,9 +6,10 @@ by zone and UTC day. On a day on which the offset changes, the zone itself is as
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 DAY_S = 86_400
@@ -65,6 +66,48 @@ def local_months(days: Iterable[int]) -> list[int]:
 def _month_of(day: int) -> int:
     that = _FIRST_DAY + timedelta(days=day)
     return that.year * 12 + that.month - 1
+
+
+def local_times_between(begin: float, end: float, minutes: Collection[int], zone: str) -> list[float]:
+    """Return the times, from some time before ``begin`` to some time after ``end``, with these minutes of a local day.
+
+    The moments at which the clocks change are returned too, because such a moment can skip a minute. Near a change of
+    the clocks there may be times with other minutes; no time is missing.
+
+    >>> local_times_between(0.0, 86_400.0, {7 * 60}, "Asia/Tokyo")[:2]
+    [-93600.0, -7200.0]
+    """
+    days = range(int(begin // DAY_S) - 1, int(end // DAY_S) + 2)
+    starts = {day * DAY_S - offset for day in days for offset in _offsets_near(zone, day)}
+    found = {start + minute * 60.0 for start in starts for minute in minutes}
+    found.update(change for day in days for change in _changes_on(zone, day))
+    return sorted(found)
+
+
+@lru_cache(maxsize=65_536)
+def _offsets_near(zone: str, day: int) -> frozenset[float]:
+    """Return the offsets from UTC that may hold on a local day: those of the UTC days around it."""
+    return frozenset(_offset_at(zone, look) for look in _looks(day - 1, day, day + 1))
+
+
+@lru_cache(maxsize=65_536)
+def _changes_on(zone: str, day: int) -> tuple[float, ...]:
+    """Return the moments within a UTC day from which the clocks show another offset."""
+    pairs = pairwise(_looks(day))
+    return tuple(_find_change(zone, *pair) for pair in pairs if _offset_at(zone, pair[0]) != _offset_at(zone, pair[1]))
+
+
+def _looks(*days: int) -> list[float]:
+    return sorted({float(day * DAY_S + seconds) for day in days for seconds in _LOOKS})
+
+
+def _find_change(zone: str, early: float, late: float) -> float:
+    """Return the first whole second with the later of two offsets."""
+    before = _offset_at(zone, early)
+    while late - early > 1.0:
+        middle = (early + late) // 2
+        early, late = (middle, late) if _offset_at(zone, middle) == before else (early, middle)
+    return late
 
 
 @lru_cache(maxsize=65_536)

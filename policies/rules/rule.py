@@ -10,7 +10,7 @@ slot, so they answer in a short form, and the `VerdictTable` lays the answers ov
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,10 @@ Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
 
 _REACHES_KEPT = 64
 """How many catalogue versions the cache of `RuleTable.reach_s` keeps; a process decides with one or two."""
+
+
+FreesAt = Callable[[Situation, float, float], Iterable[float]]
+"""From a situation and two times to the times between them at which a denial may end: see `Rule`."""
 
 
 def looks_at_no_sends(catalogue: Catalogue) -> float:
@@ -61,6 +65,13 @@ class Rule(Generic[Denied]):
         Whether the rule also binds critical triggers.
     asked_again
         Whether the activation gate asks the rule once more when the send is about to leave.
+    withholds
+        Whether the rule stands for what the shopper withholds: the gate asks it even of a send that the gate has let
+        leave already.
+    frees_at
+        The function that returns at which times, from one time to another, a send that the rule denies may become free
+        again although nothing else happens. Times at which nothing changes do no harm; a missing time does. None for a
+        rule whose denial does not end by itself.
     version
         Raise it when you change how the rule judges.
     """
@@ -71,6 +82,8 @@ class Rule(Generic[Denied]):
     looks_back_s: Callable[[Catalogue], float]
     binds_critical: bool = False
     asked_again: bool = True
+    withholds: bool = False
+    frees_at: FreesAt | None = None
     version: int = 1
 
 
@@ -120,12 +133,18 @@ class RuleTable:
         ranks &= rulebook.candidates[situation.trigger.type]
         return self._reasons.take(ranks.take(rulebook.space.cells))
 
-    def judge_again(self, situation: Situation, message: str, channel: str) -> Reason:
-        """Return the verdict of the activation gate on one send, at the situation's only send time."""
+    def judge_again(
+        self, situation: Situation, message: str, channel: str, asks: Callable[[Rule[Any]], bool] | None = None
+    ) -> Reason:
+        """Return the verdict of the activation gate on one send, at the situation's only send time.
+
+        Of the rules that the gate asks again, only those count that ``asks`` chooses; without it all of them.
+        """
         if not _is_offered(situation, message, channel):
             return Reason.no_content  # the catalogue has changed and no longer offers this message on this channel
         space = situation.rulebook.space
-        ranks = self._ranks(situation, self._ranked_again)
+        rules = [(rank, rule) for rank, rule in self._ranked_again if asks is None or asks(rule)]
+        ranks = self._ranks(situation, rules)
         return Reason(self._reasons[ranks[space.messages.index(message), space.channels.index(channel), 0]])
 
     @staticmethod

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from policies.catalogue.document import Catalogue
 from policies.records.reasons import Reason
+from policies.rules.local_time import local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
@@ -62,9 +65,45 @@ def minimum_gap(catalogue: Catalogue) -> float:
     return catalogue.min_gap_s or 0
 
 
+def ends_of_quiet_hours(situation: Situation, begin: float, end: float) -> Iterable[float]:
+    minutes = {span.end for quiet_hours in situation.rulebook.quiet_hours.values() for span in quiet_hours.spans}
+    return local_times_between(begin, end, minutes, situation.time_zone) if minutes else ()
+
+
+def ends_of_suppression(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    sent = situation.other_sends.by_category
+    for suppression in situation.rulebook.catalogue.suppression:
+        yield from (send + suppression.window_s for send in sent.get(suppression.after, ()))
+        yield from sent.get(suppression.blocks, ())
+
+
+def ends_of_cooldowns(situation: Situation, begin: float, end: float) -> Iterator[float]:
+    cooldowns = situation.rulebook.cooldowns
+    for message, sent in situation.other_sends.by_message.items():
+        if gap_s := cooldowns.get(message, 0):
+            yield from (send + gap_s for send in sent)
+
+
+def ends_of_gaps(situation: Situation, begin: float, end: float) -> Iterable[float]:
+    gap_s = situation.rulebook.catalogue.min_gap_s
+    return () if gap_s is None else (send + gap_s for send in situation.other_sends.times)
+
+
 RULES = (
-    Rule(Reason.quiet_hours, quiet_hours, VerdictTable.by_channel, looks_at_no_sends),
-    Rule(Reason.suppression_window, suppression_window, VerdictTable.by_category, longest_suppression),
-    Rule(Reason.cooldown, cooldown, VerdictTable.by_message, longest_cooldown),
-    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap),
+    Rule(
+        Reason.quiet_hours,
+        quiet_hours,
+        VerdictTable.by_channel,
+        looks_at_no_sends,
+        frees_at=ends_of_quiet_hours,
+    ),
+    Rule(
+        Reason.suppression_window,
+        suppression_window,
+        VerdictTable.by_category,
+        longest_suppression,
+        frees_at=ends_of_suppression,
+    ),
+    Rule(Reason.cooldown, cooldown, VerdictTable.by_message, longest_cooldown, frees_at=ends_of_cooldowns),
+    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap, frees_at=ends_of_gaps),
 )

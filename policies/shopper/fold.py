@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from policies.records.endings import event_type, may_end_triggers
 from policies.records.outcomes import CLICKS
 from policies.records.rows import (
     ActivationRow,
@@ -60,7 +61,7 @@ def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperStat
             send = send_from_decision(row)
             return state if send is None else state.with_send(send)
         case EventRow():
-            return _apply_event(state, row)
+            return _apply_event(_change_sends(state, row), row)
         case OutcomeRow():
             return _apply_outcome(_change_sends(state, row), row)
         case PreferencesRow():
@@ -85,6 +86,8 @@ def send_from_decision(row: DecisionRow) -> Send | None:
         cost=row.cost,
         deferred=row.deferred,
         window_ends_at=row.window_ends_at,
+        occurred_at=row.occurred_at,
+        ends_on=row.ends_on,
     )
 
 
@@ -94,14 +97,16 @@ def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
         change = change_of(send, row)
         if change is None:
             continue
-        if change.status.holds_place:  # the only change that keeps the place is an activation
-            state = state.with_send(send.activate(row.at))
-        else:
-            state = state.without_send(send.event_id)
+        # The only change that keeps the place is an activation.
+        keeps = change.status.holds_place
+        state = state.with_send(send.activate(row)) if keeps else state.without_send(send.event_id)
     return state
 
 
 def _apply_outcome(state: ShopperState, row: OutcomeRow) -> ShopperState:
+    if may_end_triggers(row) and (kind := event_type(row)) is not None:
+        did_by_outcome = _latest(state.did_by_outcome, kind, row.occurred_at)
+        state = msgspec.structs.replace(state, did_by_outcome=did_by_outcome)
     if row.channel is None:
         return state
     for path in withheld_paths(row):
@@ -118,12 +123,17 @@ def _apply_event(state: ShopperState, row: EventRow) -> ShopperState:
     return msgspec.structs.replace(
         state,
         active_at=max(at, state.active_at or at),
-        did={**state.did, row.type: max(at, state.did.get(row.type, at))},
+        did=_latest(state.did, row.type, at),
         activity=state.activity.plus(at),
         categories=_add_affinity(state.categories, row.attributes.get("category"), weight),
         products=_add_affinity(state.products, row.attributes.get("product"), weight),
         purchases=_add_purchase(state.purchases, row) if row.type == "purchase" else state.purchases,
     )
+
+
+def _latest(times: dict[str, float], kind: str, at: float) -> dict[str, float]:
+    """Return the latest times by type of event after one more event."""
+    return {**times, kind: max(at, times.get(kind, at))}
 
 
 def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affinities:

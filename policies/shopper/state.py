@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from policies.records.quiet_hours import QuietHours
-from policies.sends import EXPIRED, SENT, departure_time, status_at
+from policies.records.rows import Row, TriggerRecord
+from policies.sends import EXPIRED, SENT, departure_time, left_at_of, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
@@ -25,11 +26,16 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     Parameters
     ----------
     send_at
-        The time at which the send is or was sent: its activation where the activation came after the planned time.
+        The time at which the send is or was sent: when the gate let it leave, where the gate was asked.
     critical
         Whether the send answers a critical trigger: it counts under no rule.
     deferred
         Whether the send waits for its activation: it takes its place, but has not been sent.
+    occurred_at, ends_on
+        When the trigger occurred that the send answers, and the types of shopper events that end this trigger; None
+        and empty where nothing ends it.
+    decided_for
+        Of a send that the gate has let leave: the send time as it was decided, on whose day the budget pays for it.
     """
 
     event_id: str
@@ -42,10 +48,25 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
     deferred: bool = False
     clicked: bool = False
     window_ends_at: float | None = None
+    occurred_at: float | None = None
+    ends_on: tuple[str, ...] = ()
+    decided_for: float | None = None
 
-    def activate(self, at: float) -> Send:
-        """Return the send after its activation at a time."""
-        return msgspec.structs.replace(self, deferred=False, send_at=departure_time(self.send_at, at))
+    @property
+    def left_at(self) -> float | None:
+        """When the gate let the send leave; None where it did not, or where a row of an earlier version says so."""
+        return None if self.decided_for is None else self.send_at
+
+    @property
+    def paid_at(self) -> float:
+        """The time on whose UTC day the budget pays for the send."""
+        return self.send_at if self.decided_for is None else self.decided_for
+
+    def activate(self, row: Row) -> Send:
+        """Return the send after the gate has let it leave by a row."""
+        decided_for = None if left_at_of(row) is None else self.send_at
+        send_at = departure_time(self.send_at, row)
+        return msgspec.structs.replace(self, deferred=False, send_at=send_at, decided_for=decided_for)
 
     def has_left(self, now: float) -> bool:
         """Return whether the send was sent by a time."""
@@ -85,6 +106,8 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
         The time of the latest click.
     did
         The latest time of each type of shopper event.
+    did_by_outcome
+        The same of the outcomes that count as such an event where it ends triggers: a conversion counts as a purchase.
     seen_at
         The latest time of a row about the shopper.
     active_at
@@ -110,8 +133,25 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     products: Affinities = {}
     seen_at: float | None = None
     active_at: float | None = None
+    did_by_outcome: dict[str, float] = {}
     subscribed: bool | None = None
     withheld: dict[str, float] = {}
+
+    def has_ended(self, trigger: TriggerRecord, decided_at: float) -> bool:
+        """Return whether the shopper has done something that ends a trigger.
+
+        >>> cart = TriggerRecord("cart_abandoned", 2, 900.0, occurred_at=10.0, ends_on=("purchase",))
+        >>> ShopperState(did={"purchase": 10.0}).has_ended(cart, 20.0)
+        False
+        >>> ShopperState(did={"purchase": 11.0}).has_ended(cart, 20.0)
+        True
+        """
+        occurred_at = trigger.time(decided_at)
+        return any(
+            times.get(kind, occurred_at) > occurred_at
+            for kind in trigger.ends_on
+            for times in (self.did, self.did_by_outcome)
+        )
 
     def with_send(self, send: Send) -> ShopperState:
         """Return the state with a send; the send replaces another one of the same decision."""

@@ -35,13 +35,17 @@ from policies.sends import (
     EXPIRED,
     REFUSED,
     SCHEDULED,
+    SUPERSEDED,
     WITHDRAWN,
+    DecidedSend,
     SendStatus,
     StatusChange,
     change_of,
-    is_withdrawal,
+    concerns_all_sends,
     status_of,
+    stop_of,
 )
+from policies.sends import SENT as SENT_STATUS
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.decision_service.queries.report.logs import (
@@ -66,11 +70,14 @@ from tests.factories import (
     preferences_row,
     refusal_row,
     send_row,
+    trigger,
 )
 
 SENT = send_row("e-1")
 WAITING = send_row("e-1", deferred=True)
 AHEAD = send_row("e-1", delay_s=3_600)
+CART = send_row("e-1", delay_s=3_600, triggers=(trigger(occurred_at=NOW - 60, ends_on=("purchase",)),))
+LEFT = msgspec.structs.replace(DecidedSend.of(CART), left_at=NOW + 30, send_at=NOW + 30)
 SOON, TOO_LATE, AFTER_WINDOW = NOW + 60, NOW + 3_601, NOW + WINDOW_S
 
 # -- the table ------------------------------------------------------------------------------------
@@ -103,8 +110,8 @@ SOON, TOO_LATE, AFTER_WINDOW = NOW + 60, NOW + 3_601, NOW + WINDOW_S
 def test_what_a_row_makes_of_a_send(
     row: Row, when_waiting: SendStatus | None, when_activated: SendStatus | None
 ) -> None:
-    for send, expected in ((WAITING, when_waiting), (SENT, when_activated)):
-        change = change_of(send, row)
+    for decision, expected in ((WAITING, when_waiting), (SENT, when_activated)):
+        change = change_of(DecidedSend.of(decision), row)
         assert (None if change is None else change.status) == expected
 
 
@@ -118,8 +125,9 @@ def test_what_a_row_makes_of_a_send(
     ],
 )
 def test_a_withdrawal_takes_back_only_what_lies_ahead(row: Row, status: SendStatus, reason: str) -> None:
-    assert change_of(AHEAD, row) == StatusChange(status, NOW, reason)
-    assert change_of(SENT, row) is None
+    assert change_of(DecidedSend.of(AHEAD), row) == StatusChange(status, NOW, reason)
+    assert change_of(DecidedSend.of(SENT), row) is None
+    assert change_of(LEFT, row) is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +140,52 @@ def test_a_withdrawal_takes_back_only_what_lies_ahead(row: Row, status: SendStat
     ],
 )
 def test_a_withdrawal_takes_back_no_other_send(row: Row) -> None:
-    assert change_of(AHEAD, row) is None
+    assert change_of(DecidedSend.of(AHEAD), row) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (event_row("purchase", at=SOON), "purchase"),
+        (event_row("purchase", at=SOON, occurred_at=NOW - 59), "purchase"),
+        (event_row("purchase", at=SOON, occurred_at=NOW - 60), None),
+        (event_row("purchase", at=NOW + 3_600), None),
+        (event_row("session", at=SOON), None),
+        (outcome_row("conversion", at=SOON), "purchase"),
+        (outcome_row("conversion", "other", at=SOON, channel=None), "purchase"),
+        (outcome_row("click", at=SOON), None),
+    ],
+)
+def test_an_event_after_the_trigger_takes_back_what_lies_ahead(row: Row, reason: str | None) -> None:
+    change = change_of(DecidedSend.of(CART), row)
+    assert change == (None if reason is None else StatusChange(SUPERSEDED, row.at, reason))
+    assert change_of(DecidedSend.of(AHEAD), row) is None, "nothing ends its trigger"
+    assert change_of(LEFT, row) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        (cancellation_row(at=SOON), CANCELLED),
+        (outcome_row("bounce", at=SOON), BOUNCED),
+        (preferences_row(at=SOON, consent={"push": False}), None),
+        (outcome_row("opt_out", "other", at=SOON), None),
+        (erasure_row("e-1", at=SOON), None),
+        (event_row("purchase", at=SOON), None),
+    ],
+)
+def test_what_the_gate_let_leave_keeps_its_place_unless_the_row_is_about_the_send(
+    row: Row, status: SendStatus | None
+) -> None:
+    rows = [(2, activation_row(at=NOW, left_at=NOW)), (3, row)]
+    assert status_of(CART, rows, SOON).status == (status or SENT_STATUS)
+    assert stop_of(CART, rows) is not None
+
+
+def test_a_send_leaves_when_the_gate_lets_it_leave_also_before_its_send_time() -> None:
+    assert status_of(AHEAD, [(2, activation_row(at=SOON, left_at=SOON))], SOON) == StatusChange(SENT_STATUS, SOON)
+    of_an_earlier_version = status_of(AHEAD, [(2, activation_row(at=SOON))], SOON)
+    assert of_an_earlier_version == StatusChange(SCHEDULED, NOW + 3_600)
 
 
 def test_what_took_a_send_back_first_has_the_say() -> None:
@@ -145,15 +198,25 @@ def test_what_took_a_send_back_first_has_the_say() -> None:
     [
         ([], None),
         ([activation_row()], None),
-        ([refusal_row(reason="cap_global")], "cap_global"),
+        ([refusal_row(reason="cap_global")], None),
         ([cancellation_row()], "cancelled"),
         ([outcome_row("bounce")], "bounced"),
+        ([outcome_row("bounce", at=AFTER_WINDOW)], "bounced"),
+        ([outcome_row("opt_out")], "no_consent"),
+        ([outcome_row("complaint", "other")], "no_consent"),
+        ([outcome_row("opt_out", "other", channel="email")], None),
         ([preferences_row(consent={"push": False})], "no_consent"),
+        ([preferences_row(at=AFTER_WINDOW, consent={"push": False})], "no_consent"),
         ([erasure_row("e-1")], "erased"),
+        ([event_row("purchase")], "superseded"),
+        ([event_row("purchase", occurred_at=NOW - 60)], None),
+        ([outcome_row("conversion")], "superseded"),
+        ([outcome_row("bounce"), preferences_row(consent={"push": False})], "bounced"),
     ],
 )
 def test_the_gate_says_why_a_send_may_not_leave_any_more(rows: list[Row], reason: str | None) -> None:
-    assert status_of(AHEAD, list(enumerate(rows, start=2)), NOW).gate_reason == reason
+    for first in ([], [activation_row(left_at=NOW)]):
+        assert stop_of(CART, list(enumerate([*first, *rows], start=2))) == reason
 
 
 def test_a_hold_is_held() -> None:
@@ -163,7 +226,7 @@ def test_a_hold_is_held() -> None:
 
 @pytest.mark.parametrize("kind", OUTCOME_TYPES)
 def test_the_table_of_outcomes_says_which_types_take_a_send_back(kind: str) -> None:
-    change = change_of(SENT, outcome_row(kind, at=SOON))
+    change = change_of(DecidedSend.of(SENT), outcome_row(kind, at=SOON))
     assert (change is not None) is OUTCOME_TYPES[kind].takes_send_back
 
 
@@ -226,7 +289,7 @@ def known_statuses(log: Sequence[Row], now: float) -> dict[str, SendStatus]:
         for position, row in enumerate(log, start=1):
             of_shopper = isinstance(row, ErasureRow) or getattr(row, "shopper_id", None) == decision.shopper_id
             is_own = getattr(row, "event_id", None) == decision.event_id
-            if position > decided_at and (is_own or (is_withdrawal(row) and of_shopper)):
+            if position > decided_at and (is_own or (concerns_all_sends(row) and of_shopper)):
                 yield position, row
 
     return {

@@ -96,12 +96,21 @@ class Shop:
 
     def activate(self, event_id: str, now: float) -> bool:
         row = self.decisions[event_id]
-        reason = refusal(row, self.states[row.shopper_id], self.rulebook, now)
-        name = None if reason is None else reason.name
+        refused = refusal(row, self.states[row.shopper_id], self.rulebook, now)
+        if refused is not None and not refused.stands:
+            return False
+        deliver, reason = refused is None, None if refused is None else refused.reason
         self._append(
-            ActivationRow(at=now, event_id=event_id, shopper_id=row.shopper_id, deliver=reason is None, reason=name)
+            ActivationRow(
+                at=now,
+                event_id=event_id,
+                shopper_id=row.shopper_id,
+                deliver=deliver,
+                reason=reason,
+                left_at=now if deliver else None,
+            )
         )
-        return reason is None
+        return deliver
 
     def cancel(self, event_id: str, now: float) -> None:
         self._append(CancellationRow(now, event_id, self.decisions[event_id].shopper_id))

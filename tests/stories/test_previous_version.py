@@ -25,6 +25,10 @@ from tests.stories.sessions import LOG, REGISTRY, TARGETS, JsonObject, Step
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
 _ALL_MISTAKES = "mistakes of meaning are named beside those of structure, and there are more keys"
 _SPANS = "a span has days, and others may follow"
+_LEFT = "the gate states when a send left"
+_ENDS = "triggers say when they occurred and what ends them, and sends remember it"
+_GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
+_ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
 DELIBERATE = {
     r"PUT /v1/catalog \.detail: was 'the catalogue has 1 mistakes; .*is 'the catalogue has 2 mistakes; ": _ALL_MISTAKES,
     r"PUT /v1/catalog \.errors: was \[{'field': 'colour', .*is \[{'field': 'colour', .*season_picks": _ALL_MISTAKES,
@@ -33,6 +37,18 @@ DELIBERATE = {
         "after an erasure a grant of one channel opened every channel; now it opens the channel that it names"
     ),
     r"\.state\.quiet_hours\.(days|others): was 'absent', is \[\]$": _SPANS,
+    r"\.left_at: was 'absent', is (None|'2026-[^']*'|[0-9.]+)$": _LEFT,
+    r"\.sends\.\d+\.decided_for: was 'absent', is (None|[0-9.]+)$": _LEFT,
+    r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
+    r"\.sends\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
+    r"\.state\.did_by_outcome: was 'absent', is {('purchase': [0-9.]+)?}$": _ENDS,
+    r"^\.checkpoint\.(bytes: was 18113, is 18128|sha256: )": _ENDS,
+    r"/activate \.headers\.idempotent-replay: was 'absent', is 'true'$": _GATE,
+    r"\.reason: was 'unreachable', is 'bounced'$": _GATE,
+    r"\.reason: was 'no_consent', is 'erased'$": _GATE,
+    r"row \d+ \(event\)\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
+    r"GET /v1/shoppers/(h-1|v-2) \.rows\.\d+\.content\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
+    r"\.rules_version: was 3, is \d+$": "the rules judge endings, and the wish for no sends is a rule of its own",
 }
 """Differences that were decided, each with its reason. A pattern names the field and what may stand there."""
 

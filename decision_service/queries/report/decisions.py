@@ -14,9 +14,19 @@ import msgspec
 from decision_service.queries.report.figures import Figures
 from decision_service.queries.report.grouping import Group
 from policies.learning.windows import Owner, shopper_of_row
+from policies.records.endings import event_type, may_end_triggers
 from policies.records.outcomes import CLICKS, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow, Row
-from policies.sends import SCHEDULED, SendStatus, change_of, departure_time, is_withdrawal, named_sends, status_at
+from policies.sends import (
+    SCHEDULED,
+    SendStatus,
+    change_of,
+    departure_time,
+    is_withdrawal,
+    left_at_of,
+    named_sends,
+    status_at,
+)
 
 
 class _Send(msgspec.Struct, gc=False):
@@ -25,7 +35,7 @@ class _Send(msgspec.Struct, gc=False):
     Parameters
     ----------
     position
-        The position up to which the shopper's withdrawals have been applied to the send.
+        The position up to which the rows that concern all sends of the shopper have been applied to the send.
     figures
         The figures of the send's group; strings are shared among sends.
     taken_back
@@ -40,6 +50,9 @@ class _Send(msgspec.Struct, gc=False):
     deferred: bool
     position: int
     figures: Figures
+    occurred_at: float | None = None
+    ends_on: tuple[str, ...] = ()
+    left_at: float | None = None
     taken_back: SendStatus | None = None
     clicked: bool = False
     opted_out: bool = False
@@ -51,7 +64,7 @@ class _Send(msgspec.Struct, gc=False):
         if self.taken_back is not None or (change := change_of(self, row)) is None:
             return
         if change.status.holds_place:
-            self.deferred, self.send_at = False, departure_time(self.send_at, row.at)
+            self.deferred, self.send_at, self.left_at = False, departure_time(self.send_at, row), left_at_of(row)
         else:
             self.taken_back = change.status
 
@@ -94,7 +107,8 @@ class DecisionFigures:
         self._owner = owner
         self._figures: dict[Group, Figures] = defaultdict(Figures)
         self._sends: dict[str, _Send] = {}
-        self._withdrawals: dict[str, list[tuple[int, Row]]] = defaultdict(list)
+        self._ends_on: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._for_all_sends: dict[str, list[tuple[int, Row]]] = defaultdict(list)
         self._early: dict[str, list[OutcomeRow]] = defaultdict(list)
         self._position = 0
 
@@ -114,6 +128,8 @@ class DecisionFigures:
             deferred=row.deferred,
             position=position,
             figures=figures,
+            occurred_at=row.occurred_at,
+            ends_on=self._ends_on.setdefault(row.ends_on, row.ends_on),
         )
         for outcome in self._early.pop(row.event_id, ()):
             send.count_outcome(outcome)
@@ -122,12 +138,12 @@ class DecisionFigures:
         """Fold what happened later, to decisions of the span or others."""
         self._position = position
         shopper_id = getattr(row, "shopper_id", None)
-        if shopper_id is not None and is_withdrawal(row):
-            self._withdrawals[self._owner(position, shopper_id)].append((position, row))
+        if shopper_id is not None and self._concerns_all_sends(row):
+            self._for_all_sends[self._owner(position, shopper_id)].append((position, row))
         for event_id in named_sends(row):
             send = self._sends.get(event_id)
             if send is not None:
-                self._apply_withdrawals(send, up_to=position - 1)
+                self._catch_up(send, up_to=position - 1)
                 send.apply(row)
         if isinstance(row, OutcomeRow):
             self._count_outcome(row)
@@ -139,12 +155,18 @@ class DecisionFigures:
         elif row.shopper_id is None:  # its decision was not known yet, and may still show up
             self._early[row.event_id].append(row)
 
-    def _apply_withdrawals(self, send: _Send, up_to: int) -> None:
-        """Apply the withdrawals of the send's shopper that were not applied yet, up to a position.
+    def _concerns_all_sends(self, row: Row) -> bool:
+        """Return whether a row may take back every send of its shopper that is known by now."""
+        if is_withdrawal(row):
+            return True
+        return may_end_triggers(row) and any(event_type(row) in ends_on for ends_on in self._ends_on)
+
+    def _catch_up(self, send: _Send, up_to: int) -> None:
+        """Apply the rows that concern all sends of the send's shopper and were not applied yet, up to a position.
 
         They wait until something else happens to the send, so that nothing needs to find the sends of a shopper.
         """
-        for position, row in self._withdrawals.get(send.owner, ()):
+        for position, row in self._for_all_sends.get(send.owner, ()):
             if send.position < position <= up_to:
                 send.apply(row)
         send.position = up_to
@@ -154,6 +176,6 @@ class DecisionFigures:
         counted = {group: Figures(holds=known.holds.copy()) for group, known in self._figures.items()}
         copy_of = {id(known): counted[group] for group, known in self._figures.items()}
         for send in self._sends.values():
-            self._apply_withdrawals(send, up_to=self._position)
+            self._catch_up(send, up_to=self._position)
             send.count(copy_of[id(send.figures)], now)
         return counted

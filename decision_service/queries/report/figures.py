@@ -31,8 +31,8 @@ class FiguresAnswer(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, Count],
         Meta(
             description="Sends that did not leave: `cancelled`, `refused` by the activation gate, deferred and "
-            "`waiting`, `expired` without activation or asked about too late, `bounced` in time, or `voided` by a "
-            "withdrawal of consent."
+            "`waiting`, `expired` without activation or asked about too late, `bounced` in time, `voided` by a "
+            "withdrawal of consent, or `superseded` by an event that ended the trigger."
         ),
     ]
     clicks: Annotated[Count, Meta(description="Delivered sends that were clicked.")]

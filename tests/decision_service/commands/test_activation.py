@@ -15,12 +15,26 @@ from decision_service.log.keys import activation_key
 from decision_service.projection.verification import Verification
 from decision_service.state.base import RESERVED_FOR_S
 from policies.records.rows import ActivationRow, ClockRow, decode
+from policies.rules.budget import utc_day
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
 
 ONE = {"caps": [{"max": 1, "window_s": 86_400}]}
+
+
+def ending_document(**changes: Any) -> dict[str, Any]:
+    """A catalogue in which a purchase ends an abandoned cart."""
+    document = small_document(**changes)
+    document["triggers"]["cart_abandoned"]["ends_on"] = ["purchase"]
+    return document
+
+
+async def verify(service: Replica) -> tuple[str, ...]:
+    """Compare the stored states with the fold of the log, and return the differences."""
+    parts = service.service
+    return (await Verification(parts.log, parts.store, parts.shopper_keys).run()).differences
 
 
 async def activate(service: Replica, event_id: str = "e-1", **body: Any) -> dict[str, Any]:
@@ -50,12 +64,38 @@ async def test_a_send_that_nothing_stands_against_may_leave(replica: Start) -> N
         assert await activate(service) == {"deliver": True}
 
 
-async def test_the_first_answer_stands_once_the_send_has_left(replica: Start) -> None:
-    async with replica(small_document(delays_s=[0])) as service:
+async def test_a_yes_stands_for_an_hour_and_says_that_it_is_a_repeat(replica: Start) -> None:
+    async with replica(small_document(delays_s=[3_600]), policy="rule") as service:
         assert await sends(service, "e-1")
-        assert await activate(service) == {"deliver": True}
-        await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"push": False, "email": False}})
-        assert await activate(service) == {"deliver": True}
+        first = await service.post("/v1/decisions/e-1/activate", {"now": "2026-11-21T17:10:00Z"})
+        again = await service.post("/v1/decisions/e-1/activate", {"now": "2026-11-21T18:10:00Z"})
+        assert first.json() == again.json() == {"deliver": True}
+        assert ("idempotent-replay" in first.headers, again.headers["idempotent-replay"]) == (False, "true")
+        head = service.service.log.head()
+        late = await service.post("/v1/decisions/e-1/activate", {"now": "2026-11-21T18:10:01Z"})
+        assert late.json() == {"deliver": False, "reason": "expired"}
+        assert service.service.log.head() == head
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (shown["status"], shown["left_at"]) == ("sent", "2026-11-21T17:10:00Z")
+        assert shown["activation"]["left_at"] == "2026-11-21T17:10:00Z"
+        assert shown["send_at"] == "2026-11-21T18:00:00Z"
+
+
+async def buy(service: Replica) -> None:
+    await service.post("/v1/events", {"shopper_id": "s-1", "type": "purchase", "at": "2026-11-21T17:00:01Z"})
+
+
+async def convert(service: Replica) -> None:
+    conversion = {"event_id": "e-1", "type": "conversion", "value": 20.0, "at": "2026-11-21T17:00:01Z"}
+    await service.post("/v1/feedback", conversion)
+
+
+async def lose_the_address(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"reachable": {"push": False}})
+
+
+async def mute(service: Replica) -> None:
+    await service.client.put("/v1/shoppers/s-1/preferences", json={"muted_categories": ["cart", "browse"]})
 
 
 async def prefer_nothing(service: Replica) -> None:
@@ -83,18 +123,60 @@ async def erase(service: Replica) -> None:
         (report_a_bounce, "bounced"),
         (cancel, "cancelled"),
         (erase, "erased"),
+        (buy, "superseded"),
+        (convert, "superseded"),
+        (lose_the_address, "unreachable"),
+        (mute, "preference"),
     ],
 )
 async def test_a_send_that_was_taken_back_after_a_yes_may_not_leave(
     replica: Start, take_back: Any, reason: str
 ) -> None:
-    async with replica(small_document(delays_s=[3_600]), policy="rule") as service:
+    async with replica(ending_document(delays_s=[3_600]), policy="rule") as service:
         assert await sends(service, "e-1", exclude=[{"channel": "email"}])
         assert await activate(service) == {"deliver": True}
         await take_back(service)
         head = service.service.log.head()
         assert await activate(service) == {"deliver": False, "reason": reason}
         assert service.service.log.head() == head, "the second answer writes nothing"
+        assert await verify(service) == ()
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert shown["status"] == {"bounced": "bounced", "cancelled": "cancelled"}.get(reason, "sent")
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        learned = {"bounced", "cancelled"}.isdisjoint({reason})
+        assert (await status_of(service))["status"] == ("learned" if learned else "never")
+
+
+@pytest.mark.parametrize(
+    ("take_back", "reason", "status"),
+    [
+        (prefer_nothing, "no_consent", "voided"),
+        (opt_out_of_another, "no_consent", "voided"),
+        (report_a_bounce, "bounced", "bounced"),
+        (cancel, "cancelled", "cancelled"),
+        (erase, "erased", "voided"),
+        (buy, "superseded", "superseded"),
+        (convert, "superseded", "superseded"),
+        (lose_the_address, "unreachable", "refused"),
+        (mute, "preference", "refused"),
+    ],
+)
+@pytest.mark.parametrize("deferred", [False, True])
+async def test_the_first_answer_says_what_has_taken_the_send_back(
+    replica: Start, take_back: Any, reason: str, status: str, deferred: bool
+) -> None:
+    async with replica(ending_document(delays_s=[3_600]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}], defer_activation=deferred)
+        await take_back(service)
+        assert await activate(service) == {"deliver": False, "reason": reason}
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert (shown["status"], shown["left_at"]) == (status, None)
+        assert (shown["learned"]["status"], shown["reward"]) == ("never", None)
+        assert await verify(service) == ()
+        report = (await service.client.get("/v1/report")).json()["total"]
+        assert report["undelivered"].get(status) == 1
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert (await status_of(service))["status"] == "never"
 
 
 @pytest.mark.parametrize(
@@ -242,9 +324,55 @@ async def test_what_is_activated_late_is_sent_then_for_every_rule_and_the_budget
         assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == "sent"
         near = await service.decide(event_id="e-2", now="2026-11-22T00:30:00Z", **by_push)
         assert {entry["reason"] for entry in near["excluded"] if entry["channel"] == "push"} == {"min_gap"}
-        poor = await service.decide(event_id="e-3", shopper_id="s-3", now="2026-11-22T00:30:00Z", **by_push)
+        poor = await service.decide(event_id="e-3", shopper_id="s-3", now="2026-11-21T23:50:00Z", **by_push)
         assert {entry["reason"] for entry in poor["excluded"] if entry["channel"] == "push"} == {"budget"}
-        assert await sends(service, "e-4", shopper_id="s-4", now="2026-11-21T23:50:00Z", **by_push)
+        assert await sends(service, "e-4", shopper_id="s-4", now="2026-11-22T00:30:00Z", **by_push)
+        assert await verify(service) == ()
+
+
+async def test_what_leaves_early_is_sent_then_for_every_rule(replica: Start) -> None:
+    document = small_document(delays_s=[0, 86_400], caps=[{"max": 1, "calendar": "day"}])
+    document["channels"]["push"] |= {"cost": 0.4, "daily_budget": 0.5}
+    tomorrow = {"exclude": [{"channel": "email"}, {"delay_s": 0}]}
+    today = {"exclude": [{"channel": "email"}, {"delay_s": 86_400}]}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", **tomorrow)
+        assert await activate(service, now="2026-11-21T17:30:00Z") == {"deliver": True}
+        full = await service.decide(event_id="e-2", now="2026-11-21T18:00:00Z", **today)
+        assert {entry["reason"] for entry in full["excluded"] if entry["channel"] == "push"} >= {"cap_global"}
+        assert list(await service.service.store.spending()) == [("push", utc_day(NOW + 86_400))]
+        shown = (await service.client.get("/v1/decisions/e-1")).json()
+        assert shown["attribution_ends_at"] == "2026-11-22T21:00:00Z", "the window stays"
+        click = {"event_id": "e-1", "type": "click", "at": "2026-11-21T18:00:00Z", "now": "2026-11-21T18:00:00Z"}
+        assert (await service.post("/v1/feedback", click)).json()["results"] == [{"status": "accepted"}]
+        assert await verify(service) == ()
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        assert service.learner.progress.learned == 1
+
+
+async def test_asked_too_early_nothing_is_logged_and_the_place_stays(replica: Start) -> None:
+    document = small_document(delays_s=[14_400], caps=[{"max": 1, "window_s": 86_400}])
+    document["channels"]["push"] |= {"quiet_hours": {"from": "17:00", "to": "20:00"}}
+    async with replica(document, policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        head = service.service.log.head()
+        early = {"deliver": False, "reason": "too_early", "send_at": "2026-11-21T21:00:00Z"}
+        assert await activate(service, now="2026-11-21T17:30:00Z") == early
+        assert await activate(service, now="2026-11-21T19:59:59Z") == early
+        assert service.service.log.head() == head
+        assert not await sends(service, "e-2", now="2026-11-21T17:30:00Z")
+        assert await activate(service, now="2026-11-21T20:00:00Z") == {"deliver": True}
+
+
+async def test_asked_early_what_does_not_end_by_itself_frees_the_place(replica: Start) -> None:
+    async with replica(small_document(delays_s=[14_400], **ONE), policy="rule") as service:
+        assert await sends(service, "e-1")
+        await mute(service)
+        no = {"deliver": False, "reason": "preference"}
+        assert await activate(service, now="2026-11-21T17:30:00Z") == no
+        await service.client.put("/v1/shoppers/s-1/preferences", json={"muted_categories": []})
+        assert await activate(service, now="2026-11-21T21:00:00Z") == no
+        assert await sends(service, "e-2", now="2026-11-21T17:30:00Z")
 
 
 async def test_a_late_activation_and_a_decision_that_cross_see_each_other(
@@ -254,15 +382,15 @@ async def test_a_late_activation_and_a_decision_that_cross_see_each_other(
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
         activations, late = service.service.activations, "2026-11-21T17:50:00Z"
-        read, other = activations._read, "2026-11-21T18:00:00Z"
+        read, other = activations._read_state, "2026-11-21T18:00:00Z"
 
-        async def read_and_be_overtaken(decision: Any) -> Any:
-            stored = await read(decision)
-            monkeypatch.setattr(activations, "_read", read)
+        async def read_and_be_overtaken(history: Any) -> Any:
+            stored = await read(history)
+            monkeypatch.setattr(activations, "_read_state", read)
             assert await sends(service, "e-2", now=other)
             return stored
 
-        monkeypatch.setattr(activations, "_read", read_and_be_overtaken)
+        monkeypatch.setattr(activations, "_read_state", read_and_be_overtaken)
         assert await activate(service, now=late) == {"deliver": False, "reason": "min_gap"}
 
 
@@ -334,7 +462,42 @@ async def test_parallel_activations_agree(replica: Start) -> None:
             return await activate(two)
 
         answers = await asyncio.gather(activate(one), activate(two), withdraw(), activate(one))
-        assert len({answer["deliver"] for answer in answers}) == 1
+        assert answers[2] == {"deliver": False, "reason": "no_consent"}, "whatever the gate said before"
+        assert len(one.service.log.read(0, 100, [ActivationRow.kind])) == 1
+        assert await verify(one) == ()
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_of_two_gates_at_once_one_writes_and_both_say_the_same(replica: Start, replicas: int) -> None:
+    async with replica(small_document(), policy="rule") as one, replica(small_document(), policy="rule") as two:
+        for number in range(10):
+            assert await sends(one, f"e-{number}", shopper_id=f"s-{number}")
+            asked = (one, (one, two)[replicas - 1])
+            answers = await asyncio.gather(
+                *(service.post(f"/v1/decisions/e-{number}/activate", {}) for service in asked)
+            )
+            assert [answer.json() for answer in answers] == [{"deliver": True}] * 2
+            assert sorted("idempotent-replay" in answer.headers for answer in answers) == [False, True]
+        assert len(one.service.log.read(0, 100, [ActivationRow.kind])) == 10
+
+
+@pytest.mark.parametrize("take_back", [prefer_nothing, opt_out_of_another, buy, convert, erase, cancel])
+async def test_what_arrives_while_the_gate_is_asked_has_the_say(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, take_back: Any
+) -> None:
+    async with replica(ending_document(delays_s=[3_600]), policy="rule") as service:
+        assert await sends(service, "e-1", exclude=[{"channel": "email"}])
+        activations = service.service.activations
+        log = activations._log
+
+        async def be_overtaken_and_log(*arguments: Any) -> bool:
+            monkeypatch.setattr(activations, "_log", log)
+            await take_back(service)
+            return await log(*arguments)
+
+        monkeypatch.setattr(activations, "_log", be_overtaken_and_log)
+        assert (await activate(service))["deliver"] is False
+        assert await verify(service) == ()
 
 
 async def test_cancelling_frees_the_place_and_teaches_nothing(replica: Start) -> None:

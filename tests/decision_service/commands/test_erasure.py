@@ -143,7 +143,7 @@ async def test_an_erased_decisions_id_is_gone_and_its_sends_ahead_are_void(repli
         )
         assert again.status_code == 410
         gate = await service.post("/v1/decisions/e-1/activate", {})
-        assert gate.json() == {"deliver": False, "reason": "no_consent"}
+        assert gate.json() == {"deliver": False, "reason": "erased"}
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 0
 

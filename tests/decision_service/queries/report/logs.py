@@ -58,7 +58,10 @@ def decision(event_id: str, **changes: Any) -> DecisionRow:
         "event_id": event_id,
         "shopper_id": "s-1",
         "fingerprint": "",
-        "triggers": (TriggerRecord("wishlist", 5, 1e9), TriggerRecord("cart_abandoned", 2, 1e9)),
+        "triggers": (
+            TriggerRecord("wishlist", 5, 1e9),
+            TriggerRecord("cart_abandoned", 2, 1e9, ends_on=("purchase",)),
+        ),
         "context": {"segment": "browser"},
         "catalogue_version": 1,
         "rules_version": 1,
@@ -136,7 +139,10 @@ def happenings(draw: st.DrawFn, known: Sequence[DecisionRow]) -> Row:
         case "gate":
             deliver = draw(st.booleans())
             reason = None if deliver else draw(st.sampled_from(["cap_channel", "expired"]))
-            return ActivationRow(at=at, event_id=event_id, shopper_id=shopper or "", deliver=deliver, reason=reason)
+            left_at = at if deliver and draw(st.booleans()) else None  # an earlier version wrote no time
+            return ActivationRow(
+                at=at, event_id=event_id, shopper_id=shopper or "", deliver=deliver, reason=reason, left_at=left_at
+            )
         case "cancel":
             return CancellationRow(at, event_id, shopper or "")
         case "preferences":

@@ -25,7 +25,7 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends import is_withdrawal, status_of
+from policies.sends import concerns_all_sends, status_of
 from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
 
 
@@ -44,7 +44,8 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
     sent = rows[number]
     assert isinstance(sent, DecisionRow)
     assert sent.send_at is not None
-    activated, send_at = not sent.deferred, sent.send_at
+    activated, send_at, gone = not sent.deferred, sent.send_at, False
+    trigger = sent.triggers[sent.drawn_trigger or 0]
     for row in rows[number + 1 :]:
         mine = getattr(row, "event_id", None) == sent.event_id
         over = sent.window_ends_at is not None and row.at >= sent.window_ends_at
@@ -55,13 +56,14 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
             if not row.deliver:
                 too_late = row.reason == "expired" and row.at - send_at > HOURS
                 return "expired" if too_late else "refused"
-            activated, send_at = True, max(send_at, row.at)
+            activated, gone = True, row.left_at is not None
+            send_at = max(send_at, row.at) if row.left_at is None else row.left_at
         late = (
             isinstance(row, OutcomeRow) and sent.window_ends_at is not None and row.occurred_at >= sent.window_ends_at
         )
         if isinstance(row, OutcomeRow) and mine and row.type == "bounce" and not over and not late:
             return "bounced"
-        ahead = row.at < send_at and not counts_for_good
+        ahead = not gone and row.at < send_at and not counts_for_good
         same = getattr(row, "shopper_id", None) == sent.shopper_id
         opted_out = isinstance(row, OutcomeRow) and row.type in ("opt_out", "complaint")
         if opted_out and not mine and same and ahead and getattr(row, "channel", None) == sent.channel:
@@ -71,9 +73,22 @@ def why_it_stayed(rows: Sequence[Row], number: int, now: float) -> str | None:
             return "voided"
         if isinstance(row, ErasureRow) and ahead and sent.event_id in row.open_event_ids:
             return "voided"
+        bought = isinstance(row, EventRow | OutcomeRow) and row.type in ("purchase", "conversion")
+        bought_at = row.occurred_at if isinstance(row, EventRow | OutcomeRow) and bought else sent.at
+        if same and ahead and trigger.ends_on and bought_at > sent.at:
+            return "superseded"
     if not activated:
         return "expired" if now > sent.send_at + HOURS else "waiting"
     return None
+
+
+def leaves_at(rows: Sequence[Row], sent: DecisionRow) -> float:
+    """Return when a send leaves that nothing took back."""
+    yes = [row for row in rows if isinstance(row, ActivationRow) and row.event_id == sent.event_id and row.deliver]
+    send_at = sent.send_at or 0.0
+    for row in yes:
+        send_at = max(send_at, row.at) if row.left_at is None else row.left_at
+    return send_at
 
 
 def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
@@ -99,7 +114,7 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
         "sends": len(sends),
         "holds": {reason: reasons.count(reason) for reason in reasons},
         "delivered": len(left),
-        "scheduled": sum(sent.send_at > now for sent in left if sent.send_at is not None),
+        "scheduled": sum(leaves_at(rows, sent) > now for sent in left),
         "undelivered": {why: kept.count(why) for why in kept},
         "clicks": len(clicked),
         "ctr": len(clicked) / len(left) if left else None,
@@ -211,7 +226,7 @@ def as_dict(figures: Any) -> dict[str, Any]:
 def concerns(row: Row, send: DecisionRow) -> bool:
     """Say whether the life of a send may depend on a row: it names the send, or may be about all of its shopper's."""
     of_shopper = isinstance(row, ErasureRow) or getattr(row, "shopper_id", None) == send.shopper_id
-    return getattr(row, "event_id", None) == send.event_id or (is_withdrawal(row) and of_shopper)
+    return getattr(row, "event_id", None) == send.event_id or (concerns_all_sends(row) and of_shopper)
 
 
 @given(logs())
@@ -226,7 +241,7 @@ def test_the_status_of_a_send_is_what_the_recount_says(rows: list[Row]) -> None:
             ]
             known = status_of(row, later, now)
             stayed = why_it_stayed(rows, number, now)
-            assert known.status.name == (stayed or ("sent" if row.send_at <= now else "scheduled"))
+            assert known.status.name == (stayed or ("sent" if leaves_at(rows[number:], row) <= now else "scheduled"))
             assert known.status.counts_as_sent == (stayed is None)
 
 
@@ -308,7 +323,7 @@ def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back()
     assert (make_report(rows).shoppers, make_report(rows).opt_in_rate["push"]) == (1, 0.0)
     back = [*rows, EventRow(at=3 * HOURS, shopper_id="s-1", type="session", occurred_at=3 * HOURS)]
     assert (make_report(back).shoppers, make_report(back).opt_in_rate["push"]) == (1, 0.0)
-    willing = [*back, PreferencesRow(4 * HOURS, "s-1")]
+    willing = [*back, PreferencesRow(4 * HOURS, "s-1", {"push": True})]
     assert (make_report(willing).shoppers, make_report(willing).opt_in_rate["push"]) == (1, 1.0)
 
 
