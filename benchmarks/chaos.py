@@ -16,6 +16,7 @@ import yaml
 
 from benchmarks.running_service import run_service
 from decision_service.cli.measurements import Measured
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.sql import SqlLog
 from decision_service.runtime.embedded_redis import EmbeddedRedis
 from tests.reference.chaos.catalogue import BEGIN, FIRST_NAMES, OTHER_NAMES, document
@@ -83,7 +84,7 @@ async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
                 )
                 calm = await _measure_calm(crowd, plan)
                 stormy = await _measure_storm(crowd, clients[0], redis, plan)
-        log = SqlLog.open(f"sqlite:///{data_dir}/decisions.sqlite")
+        log = SqlLog.open(make_url(data_dir / "decisions.sqlite"))
         try:
             proof = await prove(log, redis.url)
         finally:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
+from decision_service.cli.messages import use_utf8
 from decision_service.settings import help_text, option
 from policies.models.registry import POLICIES, describe_policies
 
@@ -181,6 +182,7 @@ def export(
 
 def main() -> None:
     """Run the command line."""
+    use_utf8()
     app()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from decision_service import metrics
 from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
@@ -16,17 +16,20 @@ from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.preferences import Preferences
 from decision_service.commands.shoppers import Shoppers
+from decision_service.database.sqlite_url import make_url
 from decision_service.errors import Invalid
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.learning.serving import Serving
-from decision_service.log.base import EventLog, LogUnavailable, NewRow
+from decision_service.log.base import EventLog, NewRow
 from decision_service.log.clock import WALL, ServiceClock
 from decision_service.log.facts import agree_on_facts, store_salt
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
+from decision_service.periodic import PeriodicTask
+from decision_service.projection.clock_watch import ClockWatch
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
@@ -43,6 +46,8 @@ from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ClockRow, DecisionRow, EventRow, OutcomeRow, PreferencesRow
 
+_MEASURE_EVERY_S = 0.5
+
 
 def open_log(settings: Settings) -> SqlLog:
     """Open the log of a service."""
@@ -51,7 +56,7 @@ def open_log(settings: Settings) -> SqlLog:
 
 def open_registry(settings: Settings) -> SqlRegistry:
     """Open the registry of a service: a database of its own beside the log."""
-    return SqlRegistry.open(f"sqlite:///{Path(settings.data_dir) / 'models.sqlite'}")
+    return SqlRegistry.open(make_url(settings.data_dir / "models.sqlite"))
 
 
 def open_learner(settings: Settings) -> Learner:
@@ -86,6 +91,7 @@ class Service:
         self.projector = Projector(self.store, self.log, shopper_keys)
         self.log_writer = LogWriter(self.log, GroupCommit(self.log), self.projector)
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)
+        self.clock_watch = ClockWatch(self.log_writer, clock)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
         self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys)
         self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
@@ -98,6 +104,7 @@ class Service:
         self.export = Export(self.log, self.store, shopper_keys)
         self.reporter = Reporter(self.log, shopper_keys)
         self._fleet = fleet(self.versions)
+        self._measure = PeriodicTask(self._measure_once, _MEASURE_EVERY_S)
 
     @property
     def rulebook(self) -> Rulebook:
@@ -112,16 +119,30 @@ class Service:
         await self.recovery.restore()
         await self.versions.refresh()
         self.recovery.start()
+        self.clock_watch.start()
         self.versions.start()
+        self._measure.start()
 
     async def stop(self) -> None:
         """Write what is queued and close everything."""
+        await self._measure.stop()
         await self.recovery.stop()
+        await self.clock_watch.stop()
         await self.versions.stop()
         await self.log_writer.close()
         await self.store.close()
         self.log.close()
         self.registry.close()
+
+    def set_gauges(self) -> None:
+        """Set this replica's gauges to what is true now."""
+        gauges = metrics.replica_gauges()
+        gauges.model_version.set(self.versions.current().policy.version)
+        gauges.state_trusted.set(self.store.incarnation is not None)
+
+    async def _measure_once(self) -> None:
+        # Another replica may be asked for the metrics, and answers with what is true here.
+        self.set_gauges()
 
     async def now(self, body: Body | None = None, *, required: bool = False) -> float:
         """Return the time of a request: the time that its body names, or else the time of the clock.
@@ -169,14 +190,7 @@ class Service:
 
     async def is_ready(self) -> dict[str, bool]:
         """Return which of the parts that a decision needs are available; a model always is."""
-        return {"state": await self.recovery.is_whole(), "log": await asyncio.to_thread(self._has_log), "model": True}
-
-    def _has_log(self) -> bool:
-        try:
-            self.log.head()
-        except LogUnavailable:
-            return False
-        return True
+        return {"state": await self.recovery.is_whole(), "log": await self.log_writer.is_writable(), "model": True}
 
     def is_fresh(self) -> bool:
         """Return whether the log contains only the rows that a start writes."""

@@ -12,15 +12,16 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from decision_service.database.sqlite_url import LONGEST_PATH, find_file, make_url
 from policies.models.registry import POLICIES, describe_policies
 
 _PREFIX = "DECISION_SERVICE_"
-_SQLITE = "sqlite:///"
+_LOG = "decisions.sqlite"
 
 
 class SettingsRefused(ValueError):
@@ -131,11 +132,9 @@ class Settings(BaseModel):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        resolved = path.expanduser().resolve()
+        resolved = _resolve(path, file=_LOG)
         if resolved.exists() and not resolved.is_dir():
             raise ValueError(f"{resolved} is not a directory")
-        if "?" in str(resolved):
-            raise ValueError("must not contain '?', which SQLite's URL cannot hold")
         return resolved
 
     @field_validator("catalog")
@@ -143,7 +142,7 @@ class Settings(BaseModel):
     def _readable(cls, path: Path | None) -> Path | None:
         if path is None:
             return None
-        resolved = path.expanduser().resolve()
+        resolved = _resolve(path)
         if not resolved.is_file():
             raise ValueError(f"there is no file {resolved}")
         return resolved
@@ -155,8 +154,11 @@ class Settings(BaseModel):
             return None
         parts = urlsplit(url)
         server = parts.path if parts.scheme == "unix" else parts.hostname
-        if parts.scheme not in ("redis", "rediss", "unix") or not server:
-            raise ValueError("must look like redis://host:6379/0, rediss://… or unix:///path")
+        if parts.scheme not in ("redis", "rediss", "unix") or not server or parts.fragment or not _has_port(parts):
+            raise ValueError(
+                "must look like redis://host:6379/0, redis://:password@host:6379/0, rediss://… or unix:///path; "
+                "write # / ? @ % in a password or path as %23 %2F %3F %40 %25"
+            )
         return url
 
     @field_validator("database_url")
@@ -164,18 +166,21 @@ class Settings(BaseModel):
     def _sqlite(cls, url: str) -> str:
         if url.startswith(("postgres", "postgresql")):
             raise ValueError("PostgreSQL is not supported yet; leave it out to log into SQLite")
-        path = url.removeprefix(_SQLITE)
-        if not url.startswith(_SQLITE) or path in ("", ":memory:") or "?" in path:
-            raise ValueError("must be sqlite:/// and the path of a file")
-        return _SQLITE + str(Path(path).expanduser().resolve())
+        file = find_file(url)
+        if file is None:
+            raise ValueError("must be sqlite:/// and the path of a file, with ? as %3F and % as %25")
+        return make_url(_resolve(file))
 
     @model_validator(mode="before")
     @classmethod
     def _log_in_data_dir(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        default = cls.model_fields["data_dir"].default
-        log = Path(values.get("data_dir", default)) / "decisions.sqlite"
         # Pydantic does not validate defaults, so a relative data_dir would depend on each worker's directory.
-        return {"data_dir": default, "database_url": f"{_SQLITE}{log}", **values}
+        values = {"data_dir": cls.model_fields["data_dir"].default, **values}
+        try:
+            log = _resolve(Path(values["data_dir"]), file=_LOG) / _LOG
+        except ValueError:  # the validator of data_dir names the mistake
+            return values
+        return {"database_url": make_url(log), **values}
 
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -218,6 +223,42 @@ def help_text(name: str) -> str:
 def _shown_default(field: FieldInfo) -> object:
     extra = field.json_schema_extra
     return extra["shown"] if isinstance(extra, dict) else field.default
+
+
+def _resolve(path: Path, file: str = "") -> Path:
+    """Return the absolute path.
+
+    Parameters
+    ----------
+    path
+        The path of a file, or of the directory of ``file``.
+
+    Raises
+    ------
+    ValueError
+        When no file of the service can have a path like this.
+    """
+    try:
+        resolved = path.expanduser().resolve()
+        if (length := len(str(resolved / file).encode())) > LONGEST_PATH:
+            raise ValueError(f"is {length - LONGEST_PATH} bytes too long: SQLite cannot open files there")
+        resolved.stat()
+    except FileNotFoundError:
+        pass
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(path)!r} is not UTF-8") from None
+    except RuntimeError as error:  # no home directory, or a loop of links
+        raise ValueError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"cannot look at {path}: {error.strerror}") from None
+    return resolved
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def _mistakes(error: ValidationError) -> Iterable[tuple[str, str]]:

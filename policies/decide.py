@@ -19,6 +19,7 @@ from policies.records.request import Request
 from policies.records.rows import Scalar
 from policies.rules.arbitration import Eligibility, arbitrate
 from policies.rules.budget import NOTHING_SPENT, Spent
+from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
 from policies.shopper.context import shared_context, trigger_context
@@ -143,6 +144,16 @@ def still_allowed(decision: Decision, state: ShopperState) -> bool:
     situation = RULES.situation_of(decision.request, trigger, state, decision.rulebook, surroundings)
     verdicts = RULES.judge(situation)
     return bool(verdicts[decision.drawn] == Reason.eligible)
+
+
+def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) -> float | None:
+    """Return the earliest time at which the request of a decision would have an eligible send, None without one.
+
+    ``state`` and ``spent`` are what is known now; nothing else happens until then.
+    """
+    names = decision.rulebook.former_names
+    surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
+    return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
 
 
 def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:

@@ -19,7 +19,6 @@ TESTED_BY: dict[str, str] = {
     "decision_service.cli.charts": "tests/decision_service/cli/test_simulate.py",
     "decision_service.cli.export": "tests/decision_service/evaluation/test_logs.py",
     "decision_service.cli.measurements": "tests/decision_service/cli/test_simulate.py",
-    "decision_service.cli.messages": "tests/decision_service/test_settings.py",
     "decision_service.cli.remote_shop": "tests/decision_service/cli/test_simulate.py",
     "decision_service.cli.replay": "tests/decision_service/cli/test_command_line.py",
     "decision_service.cli.serve": "tests/decision_service/runtime/test_service.py",

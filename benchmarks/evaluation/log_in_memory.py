@@ -11,6 +11,7 @@ from policies.models.compiled import ModelSnapshot
 from policies.models.learned import learned_policy
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, Row, encode
+from policies.records.watermark import watermark_after
 from simulators.shops.base import Arrival
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import PolicySource
@@ -25,7 +26,7 @@ class LogInMemory:
     _watermark: float = float("-inf")
 
     def add(self, row: Row) -> None:
-        self._watermark = max(self._watermark, row.at)
+        self._watermark = watermark_after(self._watermark, row)
         event_id, shopper_id = getattr(row, "event_id", None), getattr(row, "shopper_id", None)
         position = len(self.rows) + 1
         stored = StoredRow(position, row.kind, row.at, self._watermark, 0, event_id, shopper_id, encode(row))

@@ -90,7 +90,6 @@ async def check_ready(service: ServiceOf) -> Response:
 )
 async def get_metrics(request: Request, service: ServiceOf) -> Response:
     """The numbers of all replicas are added up, whichever replica answers."""
-    metrics.MODEL_VERSION.set(service.versions.current().policy.version)
-    metrics.STATE_TRUSTED.set(service.store.incarnation is not None)
+    service.set_gauges()
     text = await asyncio.to_thread(metrics.exposition, request.app.state.multiprocess_dir)
     return Response(text, media_type=metrics.CONTENT_TYPE)

@@ -47,7 +47,6 @@ def problem_of(error: errors.ServiceError) -> Problem:
 def problem_response(error: errors.ServiceError) -> Response:
     """Answer with the problem document of an error."""
     problem = problem_of(error)
-    metrics.PROBLEMS.labels(str(problem.status)).inc()
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return _response(problem, headers)
 
@@ -62,6 +61,7 @@ async def framework_problem(request: Request, error: Exception) -> Response:
 
 
 def _response(problem: Problem, headers: dict[str, str]) -> Response:
+    metrics.PROBLEMS.labels(str(problem.status)).inc()
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 

@@ -20,9 +20,12 @@ from decision_service.errors import Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
 from decision_service.schemas.requests import Body, MomentBody, ShopperId, invalid_fields, parse
+from decision_service.service_log import REQUEST_ID
 
 SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20
+
+_ID_LENGTH = 100
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class ServiceRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             began = time.perf_counter()
+            REQUEST_ID.set(request.headers.get("x-request-id", "-")[:_ID_LENGTH])
             try:
                 return await handle(request)
             except Exception as error:

@@ -9,10 +9,12 @@ from pathlib import Path
 import typer
 
 from decision_service.cli.messages import print_error
+from decision_service.database.sqlite_url import find_file
 from decision_service.errors import Unavailable
 from decision_service.log.base import LogCorrupt, LogUnavailable
 from decision_service.projection.rebuild import NoLog, StateRebuild
 from decision_service.runtime.data_directory import DataDirectory
+from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.settings import Settings, SettingsRefused
 from decision_service.state.base import StateUnavailable
@@ -54,19 +56,19 @@ def _with_redis(settings: Settings, *, verify: bool) -> Settings | None:
     SettingsRefused
         When there is no log, or no Redis to verify.
     """
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file != settings.database_url and not Path(file).is_file():  # opening the log would make an empty file
+    file = find_file(settings.database_url)
+    if file is not None and not file.is_file():  # opening the log would make an empty file
         raise SettingsRefused(f"--database-url: there is no log at {file}")
     if settings.redis_url is not None:
         return settings
     data = DataDirectory(settings.data_dir)
     service = data.last_run()
-    if service is not None and service.is_alive():
-        socket = RuntimeDirectory(Path(service.runtime)).redis_socket
-        if not socket.exists():
+    if service is not None and data.is_in_use:
+        redis = EmbeddedRedis(RuntimeDirectory(Path(service.runtime)).redis_socket, data.redis_log)
+        if not redis.has_socket:
             raise SettingsRefused("--redis-url: the service that runs uses a Redis of yours; give its URL here too")
         typer.echo(f"The embedded Redis of the service at {service.url}:")
-        return settings.model_copy(update={"redis_url": f"unix://{socket}"})
+        return settings.model_copy(update={"redis_url": redis.url})
     if verify:
         raise SettingsRefused(f"--redis-url: {_NO_EMBEDDED_REDIS.format(path=data.path)}")
     typer.echo(f"Nothing to rebuild: {_NO_EMBEDDED_REDIS.format(path=data.path)}.")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
-import typer
-
-from decision_service.cli.messages import print_error
+from decision_service.cli.messages import print_error, print_line
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.supervisor import Supervisor
 from decision_service.settings import Settings, SettingsRefused
@@ -28,15 +25,10 @@ def run(options: Mapping[str, str | None], *, application: str = APPLICATION) ->
         ``module:function`` of the function that builds the Serve application from the settings.
     """
     try:
-        return Supervisor(Settings.load(options), application, _say).run()
+        return Supervisor(Settings.load(options), application, print_line).run()
     except SettingsRefused as refusal:
         print_error(str(refusal))
         return _SETTINGS_REFUSED
     except (StartRefused, ServiceDied) as failure:
         print_error(str(failure))
         return _FAILED
-
-
-def _say(line: str) -> None:
-    with suppress(BrokenPipeError):  # nobody reads the output any more; the service goes on
-        typer.echo(line)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import activation_key, cancellation_key
-from decision_service.log.row_times import late_row_time
+from decision_service.log.row_times import RowTime, late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.queries.decision_history import DecisionHistory, add_shopper_rows, read_history
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
@@ -110,14 +109,14 @@ class Activations:
             When the log is away, or the state store has lost something.
         """
         decision = history.decision
-        at, watermark_below = await self._row_time(decision, permission, now)
+        time = await self._row_time(decision, permission, now)
         row = ActivationRow(
-            at=at,
+            at=time.at,
             event_id=decision.event_id,
             shopper_id=decision.shopper_id,
             deliver=permission.deliver,
             reason=permission.reason,
-            left_at=at if permission.deliver else None,
+            left_at=time.at if permission.deliver else None,
         )
         shoppers = (decision.shopper_id, self._shopper_keys.key(decision.shopper_id))
         # An activation may move its send and reserves nothing, so no decision may come in between either.
@@ -128,7 +127,8 @@ class Activations:
                 Query(kinds, shoppers, after=stored.position),
             ),
             event_owner=decision.shopper_id,
-            watermark_below=watermark_below,
+            watermark_below=time.watermark_below,
+            watermark_from=time.watermark_from,
             incarnation=self._log_writer.incarnation,
         )
         result = await self._log_writer.append(NewRow(row, activation_key(decision.event_id), condition))
@@ -180,13 +180,13 @@ class Activations:
         history = read_history(self._log_writer.log, event_id)
         return None if history is None else add_shopper_rows(self._log_writer.log, history)
 
-    async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> tuple[float, float]:
-        """Return the time of the gate's row, and what the log's watermark must lie below when it is written.
+    async def _row_time(self, decision: DecisionRow, permission: Permission, now: float) -> RowTime:
+        """Return the time of the gate's row, and the watermarks at which it may be written.
 
         A refusal may come when a send that did not wait for the gate was learned from already.
         """
         if permission.deliver or decision.deferred:
-            return now, inf
+            return RowTime(now)
         head = await asyncio.to_thread(self._log_writer.log.head)
         return late_row_time(now, decision.window_ends_at, head.watermark)
 

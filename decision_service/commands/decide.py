@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -26,7 +26,7 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query, kinds_that_change
+from decision_service.log.condition import AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import decision_key
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.decision_answer import Answer, answer, degraded_answer
@@ -43,13 +43,14 @@ from decision_service.state.base import (
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.document import Trigger
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.decide import Decision, decide, is_held_out, still_allowed
-from policies.decision_row import decision_row, degraded_row
+from policies.decide import Decision, decide, is_held_out, next_possible_send, still_allowed
+from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, degraded_row
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.context import shared_context
 from policies.shopper.renames import rename_spending
+from policies.shopper.retention import LONGEST_LEAD_S
 from policies.shopper.state import NEW_SHOPPER
 
 
@@ -112,8 +113,9 @@ class Decider:
             When the log cannot be written, or a critical trigger finds the state store away.
         """
         fingerprint = "" if body.dry_run else _fingerprint(body)
+        seen = self._log_writer.head
         try:
-            return await self._decide(body, now, fingerprint)
+            return await self._decide(body, now, fingerprint, seen)
         except (Invalid, Unavailable):
             # A repeat gets the first answer again, whatever has changed since.
             earlier = await self._find_response(body.event_id or "", fingerprint)
@@ -121,19 +123,19 @@ class Decider:
                 raise
             return earlier
 
-    async def _decide(self, body: DecideBody, now: float, fingerprint: str) -> DecisionResponse:
+    async def _decide(self, body: DecideBody, now: float, fingerprint: str, seen: int) -> DecisionResponse:
         serving = self._serving()
         request = _request(body, now, serving.rulebook)
         try:
             if body.dry_run:
-                decision, _ = await self._draw(request, serving)
-                return DecisionResponse(answer(decision, decision_row(decision)).encode())
+                decision, stored = await self._draw(request, serving)
+                return DecisionResponse((await self._answer(decision, decision_row(decision), stored)).encode())
             result = await self._draw_and_log(request, serving, fingerprint)
         except StateUnavailable as away:
-            return await self._degrade(request, serving, fingerprint, away, dry_run=body.dry_run)
+            return await self._degrade(request, serving, fingerprint, away, seen, dry_run=body.dry_run)
         if isinstance(result, StaleIncarnation):
             stale = StateUnavailable("the state store began anew while this was decided")
-            return await self._degrade(request, serving, fingerprint, stale, dry_run=False)
+            return await self._degrade(request, serving, fingerprint, stale, seen, dry_run=False)
         return result
 
     async def _find_response(self, event_id: str, fingerprint: str) -> DecisionResponse | None:
@@ -197,7 +199,8 @@ class Decider:
         allowed = decision.is_send
         while True:
             row = decision_row(decision, lost_race=decision.is_send and not allowed, fingerprint=fingerprint)
-            rendered = answer(decision, row)  # before reserving: if rendering fails, nothing has been reserved
+            # Before reserving: if rendering fails, nothing has been reserved.
+            rendered = await self._answer(decision, row, stored)
             held = await self._reserve(decision, stored) if allowed else None
             if allowed and held is None:
                 allowed = False
@@ -214,6 +217,15 @@ class Decider:
                 return result
             stored = await self._read(decision.request, decision.rulebook)
             allowed = allowed and still_allowed(decision, stored.state)
+
+    async def _answer(self, decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:
+        """Write the answer; a hold that may end by itself says when."""
+        if row.hold_reason not in (NO_ELIGIBLE_ACTION, LOST_RACE):
+            return answer(decision, row)
+        if row.hold_reason == LOST_RACE or decision.rulebook.budgets:
+            key, days = self._shopper_keys.key(row.shopper_id), budget_days_ahead(decision)
+            stored = await self._store.read(key, days)
+        return answer(decision, row, next_possible_send(decision, stored.state, stored.spent))
 
     async def _reserve(self, decision: Decision, stored: StoredState) -> _HeldReservation | None:
         """Reserve the drawn send; None if a rule forbids it by now."""
@@ -276,14 +288,22 @@ class Decider:
                 return
 
     async def _degrade(
-        self, request: Request, serving: ServedPolicy, fingerprint: str, away: StateUnavailable, *, dry_run: bool
+        self,
+        request: Request,
+        serving: ServedPolicy,
+        fingerprint: str,
+        away: StateUnavailable,
+        seen: int,
+        *,
+        dry_run: bool,
     ) -> DecisionResponse:
         """Hold, because nothing may be sent without the rules.
 
         Raises
         ------
         Unavailable
-            For a critical trigger: its caller must try again.
+            For a critical trigger: its caller must try again. So must the caller of a shopper who was erased after the
+            log's position ``seen``: what was asked before the erasure must not be written behind it.
         """
         if any(trigger.critical for trigger in request.triggers):
             raise Unavailable(f"the shopper's state is away: {away}") from away
@@ -294,16 +314,30 @@ class Decider:
         rendered = degraded_answer(row)
         if dry_run:
             return DecisionResponse(rendered.encode())
-        result = await self._append(row, rendered, UNCONDITIONAL, None)
+        shoppers = (request.shopper_id, self._shopper_keys.key(request.shopper_id))
+        condition = AppendCondition(fail_if=(Query((ErasureRow.kind,), shoppers, after=seen),))
+        result = await self._append(row, rendered, condition, None)
         if not isinstance(result, DecisionResponse):
-            raise Unavailable("the log refused a decision that reserves nothing")
+            raise Unavailable("the shopper was erased while this was decided")
         return result
 
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:
     """Return the channels and days whose budgets may limit a decision that is made now."""
-    days = sorted({utc_day(now + delay) for delay in rulebook.space.delays_s})
-    names = rulebook.former_names
+    return _of_every_budget(rulebook, {utc_day(now + delay) for delay in rulebook.space.delays_s})
+
+
+def budget_days_ahead(decision: Decision) -> list[BudgetDay]:
+    """Return the channels and days whose budgets may limit the same request later, before its triggers expire."""
+    now, rulebook = decision.request.now, decision.rulebook
+    expires_at = max(trigger.expires_at for trigger in decision.request.triggers)
+    last = utc_day(min(expires_at, now + LONGEST_LEAD_S))
+    return _of_every_budget(rulebook, range(utc_day(now), last + 1))
+
+
+def _of_every_budget(rulebook: Rulebook, days: Iterable[int]) -> list[BudgetDay]:
+    """Return days with the names, old ones too, of every channel that has a budget."""
+    names, days = rulebook.former_names, sorted(days)
     return [(name, day) for channel in rulebook.budgets for name in names.names_of_channel(channel) for day in days]
 
 

@@ -189,9 +189,11 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
         return NewRow(row, key, AppendCondition(fail_if=(decided,)))
     if row.type not in TAKING_BACK:
         return NewRow(row, key, AppendCondition(event_owner=row.shopper_id))
-    at, watermark_below = late_row_time(row.at, decision.window_ends_at, watermark)
-    condition = AppendCondition(event_owner=row.shopper_id, watermark_below=watermark_below)
-    return NewRow(msgspec.structs.replace(row, at=at), key, condition)
+    time = late_row_time(row.at, decision.window_ends_at, watermark)
+    condition = AppendCondition(
+        event_owner=row.shopper_id, watermark_below=time.watermark_below, watermark_from=time.watermark_from
+    )
+    return NewRow(msgspec.structs.replace(row, at=time.at), key, condition)
 
 
 def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:

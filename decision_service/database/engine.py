@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from decision_service.database.sqlite_url import find_file
 
 _BUSY_MS = 10_000
 
@@ -29,9 +31,14 @@ def open_engine(url: str, metadata: MetaData) -> Engine:
     DatabaseUnavailable
         When it cannot be opened.
     """
-    if not url.startswith("sqlite:"):
+    file = find_file(url)
+    if file is None:
         raise ValueError("only SQLite is supported yet: sqlite:///path")
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False},
+        hide_parameters=True,  # the salt and what rows say must not stand in the text of an error
+    )
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_deferred)
     # Two processes may open a new file at once: the second waits for the first in `write`.
@@ -69,5 +76,7 @@ def errors() -> Iterator[None]:
     """Map every driver error to `DatabaseUnavailable`."""
     try:
         yield
+    except DBAPIError as error:
+        raise DatabaseUnavailable(str(error.orig)) from error
     except SQLAlchemyError as error:
         raise DatabaseUnavailable(str(error)) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from decision_service.evaluation.trusted_time import TrustedTime
 from decision_service.log.base import EventLog, StoredRow
 from decision_service.log.reading import read_rows
 from offline_eval.errors import BadData, NoData
@@ -19,7 +20,7 @@ from policies.decision_row import DEGRADED, HOLDOUT
 from policies.learning.attribution import Attribution
 from policies.learning.reward import reward_of
 from policies.learning.windows import Owner, shopper_of_row
-from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, DecisionRow, OutcomeRow, Row
+from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, ClockCorrectionRow, DecisionRow, OutcomeRow, Row
 
 _ROWS_AT_ONCE = 2_000
 YOUNG = "young"
@@ -48,7 +49,8 @@ class LogDecisions:
     window of their own were left out, short delays and HOLD would be preferred. Decisions that are too young are
     counted.
 
-    Memory holds the decisions of the longest delay plus window, for a log of any length.
+    Memory holds the decisions of the longest delay plus window, for a log of any length. A clock that was ahead of its
+    time, and was corrected, lets no decision pass early, and the decisions that it dated hold up no other.
 
     Parameters
     ----------
@@ -64,6 +66,9 @@ class LogDecisions:
         self._related_now: dict[str, list[tuple[int, Row]]] = {}
         self._attribution = Attribution(self._read_related, owner=owner)
         self._queue: deque[_Waiting] = deque()
+        self._ahead: list[_Waiting] = []
+        """Decisions dated by a clock that was ahead: they must not hold up those that follow."""
+        self._time = TrustedTime(())
         self._open: dict[str, _Waiting] = {}
         self.counts: Counter[str] = Counter()
         """Number of decisions by role, and of `YOUNG` ones."""
@@ -80,10 +85,11 @@ class LogDecisions:
         LogUnavailable
             When the log cannot be read.
         """
+        self._time = TrustedTime(read_rows(self._log, kinds=(ClockCorrectionRow.kind,)))
         for stored in read_rows(self._log, batch=_ROWS_AT_ONCE):
             self._fold(stored.position, _read(stored))
             yield from self._ready()
-        self.counts[YOUNG] = len(self._queue)
+        self.counts[YOUNG] = len(self._queue) + len(self._ahead)
         if not sum(self.counts.values()):
             raise NoData("the log holds no decision")
 
@@ -111,12 +117,13 @@ class LogDecisions:
         return related
 
     def _fold(self, position: int, row: Row) -> None:
+        self._time.move_to(position)
         if isinstance(row, CatalogueRow):
             self._rulebooks[row.version] = Rulebook.of(Catalogue.from_stored(row.document), row.version)
         if isinstance(row, DecisionRow):
             check_row(row, self._rulebook_of(row))
             waiting = _Waiting(row, self._ready_at(row))
-            self._queue.append(waiting)
+            (self._queue if self._time.limit(row.at) == row.at else self._ahead).append(waiting)
             if row.is_delivered:
                 self._open[row.event_id] = waiting
         self._related_now.clear()
@@ -143,13 +150,16 @@ class LogDecisions:
         return row.at + max(catalogue.delays_s) + ACTIVATION_GRACE_S + longest
 
     def _ready(self) -> Iterator[LogEntry]:
-        while self._queue and self._queue[0].ready_at <= self._attribution.watermark:
-            waiting = self._queue.popleft()
-            self._open.pop(waiting.row.event_id, None)
+        time = self._time.limit(self._attribution.watermark)
+        while self._queue and self._queue[0].ready_at <= time:
+            yield self._entry(self._queue.popleft())
+        for waiting in [waiting for waiting in self._ahead if waiting.ready_at <= time]:
+            self._ahead.remove(waiting)
             yield self._entry(waiting)
 
     def _entry(self, waiting: _Waiting) -> LogEntry:
         row = waiting.row
+        self._open.pop(row.event_id, None)
         role = role_of(row)
         self.counts[role] += 1
         if role == NOT_EVALUATED:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from decision_service.database.sqlite_url import find_file, make_url
 from decision_service.evaluation.in_sample import InSampleCheck
 from decision_service.evaluation.log_decisions import CRITICAL, EVALUATED, NOT_EVALUATED, YOUNG, LogDecisions
 from decision_service.evaluation.options import MODELS, EvaluateOptions
@@ -32,7 +34,7 @@ from offline_eval.slots import check_slots
 from offline_eval.weighing import Predict, Weighing
 
 LOG_FILE, REGISTRY_FILE = "decisions.sqlite", "models.sqlite"
-_SQLITE = "sqlite:///"
+_SCHEME = re.compile(r"[a-z][a-z0-9+]*://")
 
 
 class LogUnreadable(EvaluationError):
@@ -170,19 +172,17 @@ def fill_labels(decisions: Iterable[LoggedDecision], names: Sequence[str]) -> It
 
 def log_url(source: str) -> str | None:
     """Return the database URL of a source that is a URL or a data directory; None for other sources."""
-    if "://" in source:
+    if _SCHEME.match(source):
         return source
     file = Path(source) / LOG_FILE
-    return f"{_SQLITE}{file}" if file.exists() else None
+    return make_url(file) if file.exists() else None
 
 
 def registry_url(source: str) -> str | None:
     """Return the URL of the registry in the directory of a log; None where there is none."""
-    if source.startswith(_SQLITE):
-        file = Path(source.removeprefix(_SQLITE)).parent / REGISTRY_FILE
-    else:
-        file = Path(source) / REGISTRY_FILE
-    return f"{_SQLITE}{file}" if file.exists() else None
+    log = find_file(source)
+    file = (Path(source) if log is None else log.parent) / REGISTRY_FILE
+    return make_url(file) if file.exists() else None
 
 
 @contextmanager
@@ -194,8 +194,9 @@ def open_existing_log(url: str) -> Iterator[SqlLog]:
     LogUnreadable
         When the log does not exist, or cannot be read.
     """
-    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise LogUnreadable(f"there is no log at {url}")
+    file = find_file(url)
+    if file is not None and not file.exists():
+        raise LogUnreadable(f"there is no log at {file}")
     try:
         log = SqlLog.open(url)
         try:

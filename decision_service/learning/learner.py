@@ -254,8 +254,12 @@ class Learner:
 
 
 def _expiry(row: ActivationRow) -> NewRow:
-    """Return a row that is not written if the shopper was erased meanwhile: the next call knows the pseudonym."""
-    return NewRow(row, activation_key(row.event_id), AppendCondition(event_owner=row.shopper_id))
+    """Return a row that is not written if the shopper was erased, or the clock corrected, meanwhile.
+
+    The next call knows the pseudonym, and the time.
+    """
+    condition = AppendCondition(event_owner=row.shopper_id, watermark_from=row.at)
+    return NewRow(row, activation_key(row.event_id), condition)
 
 
 def _space(row: Row) -> ActionSpace | None:

@@ -22,6 +22,9 @@ from typing import Protocol
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
 from policies.records.rows import ErasureRow, Row, ShopperRow, decode, encode
 
+MOST_LEAD_S = 300.0
+"""How far the watermark may be ahead of the wall clock; a greater lead is corrected."""
+
 
 class LogUnavailable(Exception):
     """The log cannot be read or written now."""
@@ -103,7 +106,8 @@ def _check_encodable(name: str) -> None:
 class StoredRow:
     """A row as it stands in the log.
 
-    ``watermark`` is the maximum of all times up to this position, ``incarnation`` the number of fences.
+    ``watermark`` is the maximum of the times since the last clock correction up to this position, ``incarnation`` the
+    number of fences.
     """
 
     position: int
@@ -199,7 +203,11 @@ class EventLog(Protocol):
     """An append-only log. Every call may raise `LogUnavailable`."""
 
     def append(self, rows: Sequence[NewRow]) -> list[AppendResult]:
-        """Write rows in one transaction, in order; return a result for each."""
+        """Write rows in one transaction, in order; return a result for each.
+
+        In a log of the wall clock, a clock correction is written first where the watermark is more than
+        `MOST_LEAD_S` ahead of the clock.
+        """
         ...
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> StoredRow:
@@ -207,10 +215,14 @@ class EventLog(Protocol):
         ...
 
     def now(self) -> float:
-        """Return the time by which `AppendCondition.deadline` is judged, under the write lock."""
+        """Return the time by which `AppendCondition.deadline` and the watermark are judged, under the write lock."""
         ...
 
     def head(self) -> Head: ...
+
+    def try_to_write(self) -> None:
+        """Write as much as a row takes, and no row: an error says that no row can be written either."""
+        ...
 
     def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         """Return rows, of some kinds or all, in position order.
@@ -234,8 +246,8 @@ class EventLog(Protocol):
         """Return a shopper's latest rows (before a position, of some kinds or all), the latest first."""
         ...
 
-    def find_first_reaching(self, time: float) -> int | None:
-        """Return the first position whose watermark is ``time`` or later."""
+    def find_first_reaching(self, time: float, first: int = 1) -> int | None:
+        """Return the first position from ``first`` on whose watermark is ``time`` or later."""
         ...
 
     def find_last(self, kind: str) -> StoredRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from types import MappingProxyType
 
 from decision_service.log.base import (
@@ -18,7 +19,8 @@ from decision_service.log.base import (
 )
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ErasureRow, FenceRow, encode
+from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow, encode
+from policies.records.watermark import watermark_after
 
 LastPositions = Mapping[tuple[str, str], int]
 """The position of the last row by shopper and kind."""
@@ -33,6 +35,8 @@ class Batch:
         The end of the log, under the write lock.
     now
         The time by the log's clock, under the write lock.
+    most_lead_s
+        How far the watermark may be ahead of the clock; a greater lead is corrected before the next row.
     event_rows
         The log's rows of all events that the new rows or their conditions name, in position order.
     rows_by_key
@@ -56,12 +60,14 @@ class Batch:
         head: Head,
         *,
         now: float,
+        most_lead_s: float = inf,
         event_rows: Iterable[StoredRow],
         rows_by_key: Mapping[str, StoredRow],
         last_positions: LastPositions = MappingProxyType({}),
     ) -> None:
         self._head = head
         self._now = now
+        self._most_lead_s = most_lead_s
         self._last_positions = dict(last_positions)
         self._rows_by_key = dict(rows_by_key)
         self._event_rows: dict[str, list[StoredRow]] = defaultdict(list)
@@ -69,9 +75,18 @@ class Batch:
             self._event_rows[row.event_id or ""].append(row)
         self.rows: list[tuple[StoredRow, str | None]] = []
         """The rows to be written, each with its key."""
+        self.leads_s: list[float] = []
+        """The leads that are corrected."""
 
     def add(self, new: NewRow) -> AppendResult:
-        """Number a row, unless its key is in use or its condition does not hold."""
+        """Number a row, unless its key is in use or its condition does not hold; correct the clock first."""
+        lead_s = self._head.watermark - self._now
+        if lead_s > self._most_lead_s:
+            self.leads_s.append(lead_s)
+            self._remember(_store(NewRow(ClockCorrectionRow(self._now)), self._head), None)
+        return self._add(new)
+
+    def _add(self, new: NewRow) -> AppendResult:
         if new.key is not None and (known := self._rows_by_key.get(new.key)) is not None:
             return DuplicateKey(known)
         if new.condition is not UNCONDITIONAL and (failure := self._check(new)) is not None:
@@ -86,7 +101,7 @@ class Batch:
         if new.follow_up is None:
             return 0
         rows = new.follow_up([stored.row for stored in earlier])
-        return sum(isinstance(self.add(row), Appended) for row in rows)
+        return sum(isinstance(self._add(row), Appended) for row in rows)
 
     def _check(self, new: NewRow) -> StaleIncarnation | ConditionFailed | None:
         """Return why the condition of a row does not hold, None if it does."""
@@ -95,7 +110,9 @@ class Batch:
             return StaleIncarnation(head.incarnation)
         if (failure := self._match(new.event_id, condition)) is not None:
             return failure
-        if max(head.watermark, new.at) >= condition.watermark_below or self._now > condition.deadline:
+        if max(head.watermark, new.at) >= condition.watermark_below or head.watermark < condition.watermark_from:
+            return ConditionFailed(head.position)
+        if self._now > condition.deadline:
             return ConditionFailed(head.position)
         return None
 
@@ -142,7 +159,7 @@ class Batch:
 
 def _store(new: NewRow, head: Head) -> StoredRow:
     """Make the row that follows the head of the log."""
-    watermark = max(head.watermark, new.at)
+    watermark = watermark_after(head.watermark, new.row)
     row = at_watermark(new.row, watermark)
     return StoredRow(
         position=head.position + 1,

@@ -10,6 +10,9 @@ from decision_service.log.base import Head
 WALL = "wall"
 """The mode in which the clock of the server decides the time; in the mode ``request``, requests name the time."""
 
+CLOCK_FACT = "clock"
+"""The name of the fact, stored with the log, that holds the mode of its clock."""
+
 
 class HasHead(Protocol):
     """The part of a log that the clock needs: its head, which is the state of the log after its last row."""
@@ -32,6 +35,10 @@ class ServiceClock:
     def __init__(self, mode: str | None, log: HasHead) -> None:
         self.is_wall = mode == WALL
         self._log = log
+
+    def lead(self, head: Head) -> float:
+        """Return by how many seconds the time of the log is ahead of the clock; 0 in request mode."""
+        return max(head.watermark - time.time(), 0.0) if self.is_wall else 0.0
 
     def now(self) -> float:
         """Return the time in epoch seconds; in request mode 0 for an empty log.

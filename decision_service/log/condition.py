@@ -64,6 +64,9 @@ class AppendCondition:
         pseudonym.
     watermark_below
         The log's watermark, with the new row's time counted, must be lower than this.
+    watermark_from
+        The log's watermark, without the new row's time, must be this or later. A row that is dated by the watermark is
+        not written once a clock correction has put the watermark back.
     deadline
         The log's clock must not be later than this. A reservation in the state store may be gone after it.
     incarnation
@@ -73,6 +76,7 @@ class AppendCondition:
     fail_if: tuple[Query, ...] = ()
     event_owner: str | None = None
     watermark_below: float = inf
+    watermark_from: float = -inf
     deadline: float = inf
     incarnation: int | None = None
 

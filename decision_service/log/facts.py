@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from decision_service.log.base import EventLog
+from decision_service.log.clock import CLOCK_FACT
 
 
 class SettingsConflict(ValueError):
@@ -48,7 +49,7 @@ def agree_on_facts(log: EventLog, clock: str, seed: int | None) -> Facts:
     SettingsConflict
         When clock or seed differ from the stored ones.
     """
-    stored_clock = log.store_fact("clock", clock)
+    stored_clock = log.store_fact(CLOCK_FACT, clock)
     if stored_clock != clock:
         raise SettingsConflict(f"--clock: these data were made with the {stored_clock} clock, not {clock}")
     stored_seed = log.store_fact("seed", str(seed if seed is not None else secrets.randbits(63)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -12,9 +15,11 @@ from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, 
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
+from decision_service import metrics
 from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
 from decision_service.database.migrations import SchemaMismatch, upgrade
 from decision_service.log.base import (
+    MOST_LEAD_S,
     AppendResult,
     Head,
     LogCorrupt,
@@ -25,12 +30,15 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.batch import Batch
+from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.condition import Query
 from decision_service.log.schema import facts, log
-from policies.records.rows import encode
+from policies.records.rows import ClockCorrectionRow, encode
 
 _NAMES_AT_ONCE = 500
 """Names in one statement: SQLite bounds the variables of a statement."""
+
+_logger = logging.getLogger(__name__)
 
 _DAMAGED = ("malformed", "not a database", "no such table", "no such column")
 
@@ -68,6 +76,24 @@ _WITH_KEYS_OF_SHOPPER = (
     select(*_ROW, log.c.key).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position)
 )
 _LAST_OF_KIND = select(*_ROW).where(log.c.kind == bindparam("kind")).order_by(log.c.position.desc()).limit(1)
+_CORRECTIONS = (
+    select(log.c.position)
+    .where(log.c.kind == ClockCorrectionRow.kind, log.c.position > bindparam("after"))
+    .order_by(log.c.position)
+)
+_FIRST_REACHING = (
+    select(log.c.position)
+    .where(log.c.watermark >= bindparam("time"), log.c.position >= bindparam("start"))
+    .where(log.c.position < bindparam("end"))
+    .order_by(log.c.watermark, log.c.position)
+    .limit(1)
+)
+_TRIAL = "x" * 16_384
+"""More than the row of a decision has."""
+
+_AFTER_ALL = 2**63 - 1
+"""A position that no row reaches."""
+
 _FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
 
 
@@ -82,12 +108,13 @@ class SqlLog:
     engine
         The database.
     clock
-        Returns the time by which `AppendCondition.deadline` is judged.
+        Returns the time by which `AppendCondition.deadline` and, in a log of the wall clock, the watermark are judged.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
+        self._clock_mode: str | None = None
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], float] = time.time) -> SqlLog:
@@ -112,9 +139,9 @@ class SqlLog:
         with _log_errors(), write(self._engine) as connection:
             batch = self._begin(connection, rows)
             results = [batch.add(row) for row in rows]
-            if batch.rows:
-                connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
-            return results
+            _insert(connection, batch)
+        _report_leads(batch)
+        return results
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> StoredRow:
         with _log_errors(), write(self._engine) as connection:
@@ -127,9 +154,10 @@ class SqlLog:
                 connection.execute(_REWRITE, changes)
             batch = self._begin(connection, [final])
             batch.add(final)
-            ((row, key),) = batch.rows
-            connection.execute(_INSERT, [_values(row, key)])
-            return row
+            _insert(connection, batch)
+        _report_leads(batch)
+        row, _ = batch.rows[-1]
+        return row
 
     def now(self) -> float:
         return self._clock()
@@ -137,6 +165,12 @@ class SqlLog:
     def head(self) -> Head:
         with self._reading() as connection:
             return _head(connection)
+
+    def try_to_write(self) -> None:
+        values = {"name": "trial", "value": _TRIAL}
+        change = upsert(facts).values(values).on_conflict_do_update(index_elements=[facts.c.name], set_=values)
+        with _log_errors(), write(self._engine) as connection:
+            connection.execute(change)
 
     def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
         if kinds is None:
@@ -162,10 +196,15 @@ class SqlLog:
             query = query.where(log.c.kind.in_(kinds))
         return self._rows(query, {"shopper_id": shopper_id})
 
-    def find_first_reaching(self, time: float) -> int | None:
-        query = select(log.c.position).where(log.c.watermark >= time)
+    def find_first_reaching(self, time: float, first: int = 1) -> int | None:
         with self._reading() as connection:
-            return connection.execute(query.order_by(log.c.watermark, log.c.position).limit(1)).scalar()
+            corrections = connection.execute(_CORRECTIONS, {"after": first}).scalars().all()
+            # Between two clock corrections the watermark never falls, so that its index finds the first position.
+            for start, end in pairwise([first, *corrections, _AFTER_ALL]):
+                values = {"time": time, "start": start, "end": end}
+                if (position := connection.execute(_FIRST_REACHING, values).scalar()) is not None:
+                    return int(position)
+        return None
 
     def find_last(self, kind: str) -> StoredRow | None:
         return next(iter(self._rows(_LAST_OF_KIND, {"kind": kind})), None)
@@ -192,15 +231,37 @@ class SqlLog:
         return Batch(
             _head(connection),
             now=self._clock(),
+            most_lead_s=MOST_LEAD_S if self._is_wall(connection) else inf,
             event_rows=_find_events(connection, {event_id for event_id in event_ids if event_id is not None}),
             rows_by_key=_find_keys(connection, keys),
             last_positions=_find_last_positions(connection, queries),
         )
 
+    def _is_wall(self, connection: Connection) -> bool:
+        """Return whether the time of the log is that of the wall clock: a fact that is stored once."""
+        if self._clock_mode is None:
+            self._clock_mode = connection.execute(_FACT, {"name": CLOCK_FACT}).scalar()
+        return self._clock_mode == WALL
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with _log_errors(), self._engine.connect() as connection:
             yield connection
+
+
+def _insert(connection: Connection, batch: Batch) -> None:
+    if batch.rows:
+        connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
+
+
+def _report_leads(batch: Batch) -> None:
+    for lead_s in batch.leads_s:
+        metrics.CLOCK_CORRECTIONS.inc()
+        _logger.warning(
+            "the log's time was %.1f s ahead of this machine's clock, and is corrected: windows that ended meanwhile "
+            "stay closed, and deferred sends that expired stay expired",
+            lead_s,
+        )
 
 
 def _find_last_positions(connection: Connection, queries: Sequence[Query]) -> dict[tuple[str, str], int]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
+from math import inf
 
 from decision_service.errors import Unavailable, Uncertain
-from decision_service.log.base import Appended, AppendResult, EventLog, LogBusy, LogUnavailable, NewRow
+from decision_service.log.base import Appended, AppendResult, ConditionFailed, EventLog, LogBusy, LogUnavailable, NewRow
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.row_times import at_watermark
 from decision_service.projection.projector import Projector
 from decision_service.state.base import StateUnavailable
+
+_PROVEN_FOR_S = 1.0
+_logger = logging.getLogger(__name__)
 
 
 class LogWriter:
@@ -30,8 +36,12 @@ class LogWriter:
         """The incarnation of the log that the state store was last brought up in."""
         self._commits = commits
         self._projector = projector
-        self._head = 0
+        self.head = 0
+        """The last position of the log that this process knows of."""
         self._forwarding: asyncio.Task[None] | None = None
+        self._probe = asyncio.Lock()
+        self._written_at = -inf
+        """When something was last written; -inf since a row could not be."""
 
     async def append(self, row: NewRow) -> AppendResult:
         """Append one row and return once it is durable; the state store follows by itself."""
@@ -53,30 +63,48 @@ class LogWriter:
         except LogBusy as error:
             raise Unavailable("too many rows wait to be written") from error
         except LogUnavailable as error:
+            self._written_at = -inf
             raise Uncertain("the log cannot be written") from error
+        if any(isinstance(result, Appended) for result in results):
+            self._written_at = time.monotonic()
         for new, result in zip(rows, results, strict=True):
             if isinstance(result, Appended):
                 self._projector.offer(result.position, at_watermark(new.row, result.watermark))
-                self._head = max(self._head, result.position + result.follow_ups)
+                self.head = max(self.head, result.position + result.follow_ups)
+            elif isinstance(result, ConditionFailed):
+                self.head = max(self.head, result.position)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
         return results
+
+    async def is_writable(self) -> bool:
+        """Return whether a row can be written: one was a moment ago, or a trial succeeds."""
+        async with self._probe:  # one trial at a time: it may wait for the write lock of the log
+            if time.monotonic() - self._written_at > _PROVEN_FOR_S:
+                try:
+                    await asyncio.to_thread(self.log.try_to_write)
+                except LogUnavailable as error:
+                    _logger.warning("the log cannot be written: %s", error)
+                    return False
+                self._written_at = time.monotonic()
+            return True
 
     async def wait_until_contained(self, position: int = 0) -> None:
         """Return when the state store contains every row appended here so far, and the rows up to a position.
 
         A state store that is away is not waited for: it decides nothing until it contains the whole log.
         """
+        self.head = max(position, self.head)
         try:
-            await self._projector.advance(max(position, self._head))
+            await self._projector.advance(self.head)
         except StateUnavailable:
             return
 
     async def _forward(self) -> None:
         """Bring the state store to the head, which may move meanwhile; the recovery mends a failure."""
         reached = -1
-        while reached < self._head:
-            reached = self._head
+        while reached < self.head:
+            reached = self.head
             await self.wait_until_contained()
 
     async def close(self) -> None:

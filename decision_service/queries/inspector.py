@@ -99,8 +99,7 @@ class Inspector:
         if counts_from is None:
             waits = change.status is WAITING
             return {"status": "awaiting_activation"} if waits else {"status": "never", "reason": change.status.name}
-        reached = self._log.find_first_reaching(ends_at)
-        closed_at = None if reached is None else max(reached, counts_from)
+        closed_at = self._log.find_first_reaching(ends_at, counts_from)
         if change.position is not None and (closed_at is None or change.position < closed_at):
             return {"status": "never", "reason": change.status.name}
         if closed_at is None:

@@ -22,7 +22,9 @@ from decision_service.app import Service, open_learner
 from decision_service.errors import Unavailable
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.serving import ServedVersions, Serving
+from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.ray_cluster import CPU_SHARE
+from decision_service.service_log import write_warnings
 from decision_service.settings import Settings, metrics_directory
 
 APPLICATION = "decision-service"
@@ -45,6 +47,7 @@ class LearnerDeployment:
     """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
 
     def __init__(self, settings: Settings) -> None:
+        write_warnings(DataDirectory(settings.data_dir).service_log, _LEARNER)
         self._learner = open_learner(settings)
         self._learner.start()
 
@@ -75,6 +78,7 @@ class Replica:
     """One process that answers requests."""
 
     def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
+        write_warnings(DataDirectory(settings.data_dir).service_log, _REPLICA)
         self._settings = settings
         self._learner = learner
 

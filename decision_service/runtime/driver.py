@@ -110,7 +110,7 @@ class Driver:
     def clear(self) -> None:
         """Clear what this run leaves, if the supervisor was killed and cannot do so."""
         run = self._data.last_run()
-        if run is not None and run.runtime == self._config.runtime_directory and not run.is_alive():
+        if run is not None and run.runtime == self._config.runtime_directory and not self._data.has_supervisor:
             leftovers.clear(self._data, run)
             DirectoryLock(self._config.lock_fd).erase_record()
 
@@ -131,7 +131,7 @@ class Driver:
         if self._settings.redis_url is not None:
             return None
         self._send(ProgressMessage("Starting Redis …"))
-        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.logs / "redis.log"))
+        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.redis_log))
 
     def _wait_for_stop(self, redis: EmbeddedRedis | None, cluster: RayCluster) -> None:
         while not self._stop.wait(_CHECK_EVERY_S):
@@ -148,7 +148,7 @@ class Driver:
 
 def main() -> int:
     """Run one service with the configuration on standard input, and return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s driver %(name)s: %(message)s")
     config, supervisor_pipe = _read_config()
     driver = Driver(config)
     threading.Thread(target=_stop_at_end_of, args=(supervisor_pipe,), daemon=True).start()

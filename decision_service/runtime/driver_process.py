@@ -22,6 +22,10 @@ from decision_service.runtime.data_directory import DataDirectory, RunRecord
 from decision_service.runtime.leftovers import TOKEN_VARIABLE
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import limits
+
+_TEXT_IS_UTF8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+"""Names of files, logs and catalogues are UTF-8 in every process, whatever the locale."""
 
 
 class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,11 +144,14 @@ def read_messages(reader: int) -> Iterator[DriverMessage]:
 def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -> dict[str, str]:
     """Return the driver's environment: this process's environment, Ray's settings, and the run's token.
 
-    The driver's processes inherit the token, by which leftover processes are found (see `leftovers`).
+    The driver's processes inherit the token, by which leftover processes are found (see `leftovers`). No variable of
+    Ray is inherited: Ray belongs to the service, and a variable for another Ray (its address, TLS, proxies, runtime
+    environments, resources) can make the start wait for ever.
     """
-    inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     ray_settings = ray_cluster.build_environment(runtime, ports)
-    return inherited | _import_path(inherited) | ray_settings | {TOKEN_VARIABLE: run.token}
+    ray_settings["RAY_SERVE_HAPROXY_MAXCONN"] = str(limits.count_connections())
+    return inherited | _import_path(inherited) | _TEXT_IS_UTF8 | ray_settings | {TOKEN_VARIABLE: run.token}
 
 
 def _import_path(inherited: dict[str, str]) -> dict[str, str]:

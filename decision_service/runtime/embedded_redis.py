@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
@@ -40,7 +41,12 @@ class EmbeddedRedis:
     @property
     def url(self) -> str:
         """The URL for clients on this machine."""
-        return f"unix://{self._socket}"
+        return f"unix://{quote(str(self._socket))}"
+
+    @property
+    def has_socket(self) -> bool:
+        """Whether a server, of this or another process, has made the socket."""
+        return self._socket.exists()
 
     @property
     def pid(self) -> int | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -17,17 +19,26 @@ from decision_service.runtime.data_directory import DataDirectory, DirectoryLock
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
+Lock = TypeVar("Lock")
+
 TOKEN_VARIABLE = "DECISION_SERVICE_RUN"
 
 _KILLED_RUN_ENDS_WITHIN_S = 15.0
+_ROUNDS = 3
+"""A process that is being ended may have begun another one, which the first round did not find."""
+
+_LOOKED_AT_FOR_S = 0.5
+"""A process that only asks whether a lock is held holds the lock for a moment."""
+
 _RETRY_EVERY_S = 0.1
 
 
 def claim(data: DataDirectory, say: Callable[[str], None]) -> DirectoryLock:
     """Lock the data directory, and clear what the last run left if that run was killed.
 
-    A killed service may hold the lock for some seconds until its last process has ended. This function waits for
-    that, and then ends the processes that remain.
+    The driver of a killed supervisor may hold ``service.lock`` for some seconds until it has ended. This function
+    waits for that, and then ends the processes that remain. A supervisor that lives holds ``supervisor.lock``, and
+    none of its processes is ended.
 
     Parameters
     ----------
@@ -39,7 +50,14 @@ def claim(data: DataDirectory, say: Callable[[str], None]) -> DirectoryLock:
     StartRefused
         When a service runs on the directory. The message names the process of that service.
     """
-    lock = data.lock() or _take_over(data, say)
+    supervisor_fd = _retry(data.lock_supervisor, _LOOKED_AT_FOR_S)
+    if supervisor_fd is None:
+        raise _in_use(data)
+    try:
+        lock = replace(_lock_service(data, say), supervisor_fd=supervisor_fd)
+    except BaseException:
+        os.close(supervisor_fd)
+        raise
     run = data.last_run()
     if run is not None:
         ended = clear(data, run)
@@ -56,13 +74,16 @@ def clear(data: DataDirectory, run: RunRecord, *, patience_s: float = 5.0) -> in
     int
         The number of processes that were ended.
     """
-    processes = find_processes(run.token)
-    end_processes(processes, patience_s=patience_s)
+    ended: set[int] = set()
+    for _ in range(_ROUNDS):
+        processes = find_processes(run.token)
+        end_processes(processes, patience_s=patience_s)
+        ended |= {process.pid for process in processes}
     runtime = RuntimeDirectory(Path(run.runtime))
     if runtime.belongs_to(run.token):
         data.keep_logs(runtime.ray_logs)
         runtime.remove()
-    return len(processes)
+    return len(ended)
 
 
 def find_processes(token: str) -> list[psutil.Process]:
@@ -88,20 +109,28 @@ def end_processes(processes: Iterable[psutil.Process], *, patience_s: float = 5.
     psutil.wait_procs(still_alive, timeout=patience_s)
 
 
-def _take_over(data: DataDirectory, say: Callable[[str], None]) -> DirectoryLock:
+def _lock_service(data: DataDirectory, say: Callable[[str], None]) -> DirectoryLock:
+    """Lock ``service.lock`` while this process is the only supervisor."""
+    lock = _retry(data.lock, _LOOKED_AT_FOR_S)
+    if lock is not None:
+        return lock
     run = data.last_run()
-    if run is None or run.is_alive():
+    if run is None or not run.locks_supervisor:  # of a version before, whose supervisor may live
         raise _in_use(data)
     say("A killed run on this data directory is still stopping; waiting for it …")
-    deadline = time.monotonic() + _KILLED_RUN_ENDS_WITHIN_S
-    while time.monotonic() < deadline:
-        if (lock := data.lock()) is not None:
-            return lock
-        time.sleep(_RETRY_EVERY_S)
-    clear(data, run)
-    lock = data.lock()
+    lock = _retry(data.lock, _KILLED_RUN_ENDS_WITHIN_S)
+    if lock is None:
+        clear(data, run)
+        lock = data.lock()
     if lock is None:
         raise _in_use(data)
+    return lock
+
+
+def _retry(take: Callable[[], Lock | None], seconds: float) -> Lock | None:
+    deadline = time.monotonic() + seconds
+    while (lock := take()) is None and time.monotonic() < deadline:
+        time.sleep(_RETRY_EVERY_S)
     return lock
 
 

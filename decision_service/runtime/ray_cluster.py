@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from decision_service.runtime import haproxy
+from decision_service.runtime import haproxy, idle_agent
+from decision_service.runtime.data_directory import DataDirectory
+from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
@@ -46,6 +50,8 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]
     return haproxy.build_environment(haproxy.find_binary(), runtime, ports) | {
         METRICS_VARIABLE: str(_make_metrics_directory(runtime)),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # Otherwise the files of Serve miss the last 1,000 records, and those of a process that dies are lost.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         # A stop waits this long for requests under way (30 s by default). Serve notices a killed HAProxy after
         # three such periods.
@@ -59,6 +65,8 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_write_token(runtime)),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Under `uv run` Ray would pack the data directory, and refuse one of more than 512 MiB.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         # Ray kills workers when the machine's memory is nearly full, whoever uses it. Leave that to the kernel.
         "RAY_memory_monitor_refresh_ms": "0",
@@ -100,6 +108,11 @@ class RayCluster:
         self._vital_processes: dict[str, psutil.Process] = {}
 
     @property
+    def _logging(self) -> dict[str, Any]:
+        """How all processes of Serve log: the controller, the ingress, replicas and learner."""
+        return {"enable_access_log": False, "logs_dir": str(DataDirectory(self._settings.data_dir).serve_logs)}
+
+    @property
     def url(self) -> str:
         """Address of the application."""
         return f"http://{self._settings.host}:{self._ports.http}"
@@ -128,7 +141,7 @@ class RayCluster:
         from ray import serve
         from ray.serve.schema import LoggingConfig
 
-        quiet = LoggingConfig(enable_access_log=False)
+        quiet = LoggingConfig(**self._logging)
         try:
             serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
         except RuntimeError as error:
@@ -143,6 +156,7 @@ class RayCluster:
         import ray
         from ray import serve
 
+        _replace_agents()
         ray.init(
             address="local",  # the default would join any Ray that runs on this machine
             num_cpus=_CPUS,
@@ -157,7 +171,7 @@ class RayCluster:
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": self._settings.host, "port": self._ports.http},
-            logging_config={"enable_access_log": False},
+            logging_config=self._logging,
         )
 
     def _stop(self) -> None:
@@ -195,6 +209,22 @@ class RayCluster:
             return None
         finally:
             connection.close()
+
+
+def _replace_agents() -> None:
+    """Make Ray start processes that do nothing in the place of its two agents (see `idle_agent`)."""
+    from ray._private import ray_constants, services
+
+    agents = (ray_constants.PROCESS_TYPE_DASHBOARD_AGENT, ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT)
+    build = services._build_python_executable_command_memory_profileable
+
+    def build_command(component: str, session_dir: str, unbuffered: bool = True) -> list[str]:
+        if component in agents:
+            return wrap_command([sys.executable, "-I", "-S", os.path.abspath(idle_agent.__file__)])
+        command: list[str] = build(component, session_dir, unbuffered)
+        return command
+
+    services._build_python_executable_command_memory_profileable = build_command
 
 
 def _find_cause(error: Exception) -> str:

@@ -1,13 +1,15 @@
 """The private directory of a run's sockets, with a short path.
 
 The path of a Unix socket may have 107 bytes (103 on macOS). Ray and HAProxy append up to 73 bytes to our path, and a
-data directory may be of any depth. So the sockets are under the system's temporary directory.
+data directory may be of any depth. So the sockets are under the system's temporary directory. Ray and HAProxy paste
+these paths into command lines, configurations, URLs and patterns, so a path has plain characters only.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +26,9 @@ _LONGEST_SUFFIX = len("/h/") + 56 + len("/a") + len(".4194304.tmp")
 _NAME = len(f"/{_PREFIX}") + 8
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+
+
 @dataclass(frozen=True)
 class RuntimeDirectory:
     """The directory of a run's sockets. Everything in it may be deleted once the run has ended."""
@@ -37,14 +42,17 @@ class RuntimeDirectory:
         Raises
         ------
         StartRefused
-            When no temporary directory has a path that is short enough.
+            When no temporary directory has a path that is short and plain enough.
         """
         for parent in (Path(tempfile.gettempdir()).resolve(), Path("/tmp")):
-            if len(os.fsencode(parent)) + _NAME + _LONGEST_SUFFIX <= _SOCKET_LIMIT and os.access(parent, os.W_OK):
+            if _is_suitable(parent) and os.access(parent, os.W_OK | os.X_OK):
                 path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
                 (path / _TOKEN).write_text(token)
                 return cls(path)
-        raise StartRefused(f"TMPDIR: {tempfile.gettempdir()} is too long for Unix sockets and /tmp not writable")
+        raise StartRefused(
+            f"TMPDIR: {tempfile.gettempdir()!r} is too long for Unix sockets, or has other characters than letters, "
+            "digits and . _ - /, and /tmp is not writable; choose another directory"
+        )
 
     @property
     def redis_socket(self) -> Path:
@@ -82,3 +90,8 @@ class RuntimeDirectory:
     def remove(self) -> None:
         """Delete the directory and its contents; a file that vanishes meanwhile is no error."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _is_suitable(parent: Path) -> bool:
+    is_short = len(os.fsencode(parent)) + _NAME + _LONGEST_SUFFIX <= _SOCKET_LIMIT
+    return is_short and _PLAIN.fullmatch(str(parent)) is not None

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import psutil
-
 from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import limits
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
@@ -72,6 +71,7 @@ class Supervisor:
             When the service ends by itself.
         """
         with self._handle_signals():
+            limits.raise_limits(self._say)
             self._data.prepare()
             lock = leftovers.claim(self._data, self._say)
             try:
@@ -101,8 +101,8 @@ class Supervisor:
             home=self._data.identity,
             runtime=str(runtime.path),
             pid=os.getpid(),
-            started_at=psutil.Process().create_time(),
             url=f"http://{self._settings.host}:{chosen.http}",
+            locks_supervisor=True,
         )
 
     def _supervise(self, lock: DirectoryLock, runtime: RuntimeDirectory, run: RunRecord, chosen: ports.Ports) -> int:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.templates import Template
@@ -101,6 +101,14 @@ class HoldAnswer(msgspec.Struct, frozen=True):
     eligible: Eligible
     excluded: list[ExcludedAnswer]
     attribution_ends_at: None
+    next_possible_at: Annotated[
+        Instant | UnsetType | None,
+        Meta(
+            description="Of `no_eligible_action` and `lost_race` alone: the earliest time at which this request, "
+            "decided then with nothing else happened, would have an eligible send; null: before every trigger has "
+            "expired there is no such time."
+        ),
+    ] = UNSET
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -127,10 +135,15 @@ def optional_iso(at: float | None) -> str | None:
     return None if at is None else iso(at)
 
 
-def answer(decision: Decision, row: DecisionRow) -> Answer:
-    """Write the answer to a decision; ``row`` says whether a send leaves."""
+def answer(decision: Decision, row: DecisionRow, next_possible_at: float | UnsetType | None = UNSET) -> Answer:
+    """Write the answer to a decision; ``row`` says whether a send leaves.
+
+    ``next_possible_at`` is for a hold that should say when to ask again.
+    """
     if not row.is_delivered or decision.action is None or decision.trigger is None:
-        return _hold(row, decision.eligibility.size, _count_excluded(decision))
+        hold = _hold(row, decision.eligibility.size, _count_excluded(decision))
+        at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
+        return msgspec.structs.replace(hold, next_possible_at=at)
     return SendAnswer(
         event_id=row.event_id,
         decision="send",

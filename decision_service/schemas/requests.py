@@ -69,7 +69,7 @@ Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
 class Body(BaseModel):
     """The base of all bodies: strict types, no unknown field."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class TriggerBody(Body):

@@ -373,7 +373,13 @@ class RedisStateStore:
             is_lost = isinstance(error, ResponseError)  # the driver's own text appears in the service's log only
             raise StateUnavailable(
                 "the state store was emptied or restarted" if is_lost else "it cannot be reached"
-            ) from error
+            ) from _without_command(error)
+
+
+def _without_command(error: Exception) -> Exception:
+    """Return an error without the command that caused it, whose arguments would stand in a log."""
+    _, caused, text = str(error).partition(" of pipeline caused error: ")
+    return type(error)(text) if caused else error
 
 
 def _field(pending: Pending) -> str:

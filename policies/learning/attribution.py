@@ -1,8 +1,10 @@
 """Attribution: from the log's rows to interactions, when attribution windows close.
 
 Windows close by rows alone, so the fold is a pure function of the log: each row moves the watermark (the maximum of
-the rows' times), and the first row that brings the watermark to a window's end or beyond closes the window. The rows
-of its decision are read back from the log at that moment, so the state to checkpoint is only the list of open windows.
+the rows' times since the last clock correction), and the first row that brings the watermark to a window's end or
+beyond closes the window. The rows of its decision are read back from the log at that moment, so the state to checkpoint
+is only the list of open windows. A window that was closed by a clock ahead of its time stays closed after the
+correction: what comes later corrects what was learned.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import msgspec
 from policies.learning.interactions import Interaction, Interactions, Positioned
 from policies.learning.windows import NOT_SENT_KEPT_S, OpenWindow, OpenWindows, Owner, shopper_of_row
 from policies.records.rows import CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
+from policies.records.watermark import watermark_after
 from policies.sends import change_of, concerns_all_sends, named_sends
 
 Related = Callable[[Sequence[str]], dict[str, list[Positioned]]]
@@ -63,7 +66,7 @@ class Attribution:
 
     @property
     def watermark(self) -> float:
-        """The maximum of the times of the rows folded so far."""
+        """The maximum of the times of the rows folded since the last clock correction."""
         return self._watermark
 
     @property
@@ -87,7 +90,7 @@ class Attribution:
 
     def advance(self, position: int, row: Row) -> list[Interaction]:
         """Fold one row and return the interactions that it closes or corrects, in order."""
-        self._watermark = max(self._watermark, row.at)
+        self._watermark = watermark_after(self._watermark, row)
         interactions = self._close_windows(position)
         if isinstance(row, CatalogueRow):
             self._interactions.add_catalogue(row)

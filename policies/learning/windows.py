@@ -16,7 +16,7 @@ Owner = Callable[[int, str], str]
 NOT_SENT_KEPT_S = 90 * 86_400.0
 """How long after its window a decision that was not sent is remembered, so that late outcomes teach nothing of it.
 
-A deferred one may be activated as long.
+A deferred one may be activated as long. A clock that is ahead by more than this lets them be forgotten early.
 """
 
 

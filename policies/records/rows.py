@@ -252,6 +252,14 @@ class ClockRow(msgspec.Struct, frozen=True, tag="clock", tag_field="row"):
     kind: ClassVar[str] = "clock"
 
 
+class ClockCorrectionRow(msgspec.Struct, frozen=True, tag="clock_correction", tag_field="row"):
+    """The log's time was ahead of the clock: from this row on, time is counted from ``at``."""
+
+    at: float
+
+    kind: ClassVar[str] = "clock_correction"
+
+
 class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
     """The state store starts a new incarnation: reservations of earlier incarnations are void."""
 
@@ -261,7 +269,7 @@ class FenceRow(msgspec.Struct, frozen=True, tag="fence", tag_field="row"):
 
 
 ShopperRow = DecisionRow | ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
-Row = ShopperRow | CatalogueRow | ClockRow | FenceRow
+Row = ShopperRow | CatalogueRow | ClockRow | ClockCorrectionRow | FenceRow
 
 SHOPPER_ROWS = (DecisionRow, ActivationRow, CancellationRow, OutcomeRow, EventRow, PreferencesRow, ErasureRow)
 """The types of the rows that are about one shopper."""

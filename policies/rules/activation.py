@@ -69,7 +69,7 @@ def withheld(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: flo
 
 
 def _send_of(row: DecisionRow, rulebook: Rulebook) -> tuple[str, str, float]:
-    """Return message and channel of a send under today's names, and the send time."""
+    """Return message and channel of a send under their names of today, and its send time."""
     if row.send_at is None or row.drawn_trigger is None or row.message is None or row.channel is None:
         raise ValueError(f"decision {row.event_id!r} sent nothing")
     names = rulebook.former_names

@@ -10,7 +10,7 @@ slot, so they answer in a short form, and the `VerdictTable` lays the answers ov
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
@@ -24,7 +24,7 @@ from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
-from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable
+from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable
 from policies.shopper.state import ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
@@ -146,6 +146,18 @@ class RuleTable:
         rules = [(rank, rule) for rank, rule in self._ranked_again if asks is None or asks(rule)]
         ranks = self._ranks(situation, rules)
         return Reason(self._reasons[ranks[space.messages.index(message), space.channels.index(channel), 0]])
+
+    def allows(self, situation: Situation, asks: Callable[[Rule[Any]], bool]) -> BoolArray:
+        """Return what none of the rules that ``asks`` chooses denies, shape (messages, channels, send times)."""
+        ranks = self._ranks(situation, [(rank, rule) for rank, rule in self._ranked if asks(rule)])
+        return np.asarray(ranks == NOT_DENIED)
+
+    def times_that_free(self, situation: Situation, begin: float, end: float) -> Iterator[float]:
+        """Yield the times at which the denial of a rule may end by itself: see `Rule.frees_at`."""
+        critical = situation.trigger.critical
+        for rule in self.rules:
+            if rule.frees_at is not None and (rule.binds_critical or not critical):
+                yield from rule.frees_at(situation, begin, end)
 
     @staticmethod
     def _ranks(situation: Situation, rules: Sequence[tuple[int, Rule[Any]]]) -> ByteArray:

@@ -133,9 +133,9 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
     products: Affinities = {}
     seen_at: float | None = None
     active_at: float | None = None
-    did_by_outcome: dict[str, float] = {}
     subscribed: bool | None = None
     withheld: dict[str, float] = {}
+    did_by_outcome: dict[str, float] = {}
 
     def has_ended(self, trigger: TriggerRecord, decided_at: float) -> bool:
         """Return whether the shopper has done something that ends a trigger.

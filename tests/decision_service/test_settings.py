@@ -35,11 +35,18 @@ WRONG = [
     ("port", "http", "must be a valid integer"),
     ("replicas", "0", "must be greater than or equal to 1, not '0'"),
     ("data_dir", __file__, "is not a directory"),
+    ("data_dir", "/" + 30 * "deep/deeper/deepest/", "is 113 bytes too long: SQLite cannot open files there"),
+    ("data_dir", "/data/\udcff", "'/data/\\udcff' is not UTF-8"),
+    ("data_dir", "/" + "x" * 300, "File name too long"),
+    ("data_dir", "~nobody-of-this-name/data", "home directory"),
     ("database_url", "postgresql://user:secret@db/log", "PostgreSQL is not supported yet"),
     ("database_url", "sqlite://", "must be sqlite:/// and the path of a file"),
     ("database_url", "sqlite:///:memory:", "must be sqlite:/// and the path of a file"),
     ("redis_url", "http://:secret@cache", "must look like redis://"),
     ("redis_url", "redis://", "must look like redis://"),
+    ("redis_url", "redis://cache:port/0", "must look like redis://"),
+    ("redis_url", "redis://:secret#1@cache:6379", "write # / ? @ % in a password or path as %23"),
+    ("redis_url", "unix:///run/a#b.sock", "write # / ? @ % in a password or path as %23"),
     ("catalog", "/nowhere/catalog.yaml", "there is no file /nowhere/catalog.yaml"),
     ("clock", "sundial", "must be 'wall' or 'request', not 'sundial'"),
     ("seed", "-1", "must be greater than or equal to 0, not '-1'"),
@@ -106,6 +113,12 @@ def test_paths_are_absolute_so_that_workers_may_run_elsewhere(tmp_path: Path, mo
 def test_the_log_follows_the_data_directory(tmp_path: Path) -> None:
     settings = Settings.load({"data_dir": str(tmp_path)}, {})
     assert settings.database_url == f"sqlite:///{tmp_path}/decisions.sqlite"
+
+
+def test_a_bad_data_directory_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SettingsRefused, match=r"\A--data-dir: .*[Ll]oop.*\Z"):
+        Settings.load({"data_dir": str(tmp_path / "loop")}, {})
 
 
 def test_localhost_is_the_ipv4_loopback() -> None:

@@ -11,6 +11,7 @@ from policies.records.rows import (
     ActivationRow,
     CancellationRow,
     CatalogueRow,
+    ClockCorrectionRow,
     ClockRow,
     DecisionRow,
     ErasureRow,
@@ -78,7 +79,7 @@ class Auditor:
 
     def read(self, position: int, row: Row) -> None:
         """Check the next row."""
-        self._time = max(self._time, row.at)
+        self._time = row.at if isinstance(row, ClockCorrectionRow) else max(self._time, row.at)
         match row:
             case CatalogueRow():
                 self._documents[row.version], self._in_force = row.document, row.version

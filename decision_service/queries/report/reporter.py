@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from msgspec import Meta
 from pydantic import BeforeValidator, Field
 
 from decision_service.errors import Invalid
-from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.base import EventLog, Head, StoredRow
 from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.queries.report.grouping import GROUPINGS, By
@@ -19,11 +20,16 @@ from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.requests import Body, Time
+from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKeys
-from policies.records.rows import ClockRow, FenceRow
+from policies.learning.windows import Owner
+from policies.records.rows import ClockCorrectionRow, ClockRow, FenceRow
 
 _BATCH = 500
-_SILENT = (ClockRow.kind, FenceRow.kind)
+_REPORTS_PER_PASS = 16
+"""Reports that share a pass at most: each takes memory of its own."""
+
+_SILENT = (ClockRow.kind, ClockCorrectionRow.kind, FenceRow.kind)
 """Kinds of rows that have nothing but a time."""
 
 
@@ -60,8 +66,8 @@ class Reporter:
 
     A report reads the whole log once, a batch at a time in a thread: the event loop does not wait for it, and memory
     does not grow with the log's length. Memory grows by some 300 bytes per send in the span, by the keys of the
-    shoppers, and by the orders per buyer. One report is made at a time, so that several requests slow decisions down
-    no more than one.
+    shoppers, and by the orders per buyer. One pass over the log is made at a time, so that several requests slow
+    decisions down no more than one; all reports that are asked for meanwhile share the next pass.
 
     Parameters
     ----------
@@ -74,7 +80,7 @@ class Reporter:
     def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._shopper_keys = shopper_keys
-        self._turn = asyncio.Lock()
+        self._passes: Coalescer[ReportQuery, dict[str, Any]] = Coalescer(self._share_pass, _REPORTS_PER_PASS)
 
     async def report(self, query: ReportQuery) -> dict[str, Any]:
         """Make the report that a query asks for, in the form of `ReportAnswer`.
@@ -88,29 +94,37 @@ class Reporter:
         """
         if query.start is not None and query.end is not None and query.end <= query.start:
             raise Invalid.field("to", "must be later than from")
-        async with self._turn:  # not in the thread: waiting there would use up the threads that decisions need
-            return await asyncio.to_thread(self._report, query)
+        return await self._passes(query)
 
-    def _report(self, query: ReportQuery) -> dict[str, Any]:
-        group = None if query.by is None else GROUPINGS[query.by]
+    async def _share_pass(self, queries: Sequence[ReportQuery]) -> Sequence[dict[str, Any]]:
+        return await asyncio.to_thread(self._make_reports, queries)
+
+    def _make_reports(self, queries: Sequence[ReportQuery]) -> list[dict[str, Any]]:
+        """Make all reports in one pass over the log; equal queries are answered once."""
         owner = ErasedShoppers(self._log, self._shopper_keys).key_of
-        cells = ReportCells(_span(query), group, self._shopper_keys.key, owner)
         head = self._log.head()
-        self._fold(cells, head.position)
-        answer = cells.answer(head.watermark)
-        return {
-            "from": None if query.start is None else iso(query.start.timestamp()),
-            "to": None if query.end is None else iso(query.end.timestamp()),
-            "by": query.by,
-            "log_position": head.position,
-            "as_of": optional_iso(head.watermark if head.position else None),
-            **msgspec.structs.asdict(answer),
-            "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in answer.rows],
-        }
+        cells = {query: self._cells(query, owner) for query in queries}
+        for row in read_rows(self._log, until=head.position, batch=_BATCH):
+            for cells_of_query in cells.values():
+                _add(cells_of_query, row)
+        reports = {query: _answer(query, known.answer(head.watermark), head) for query, known in cells.items()}
+        return [reports[query] for query in queries]
 
-    def _fold(self, cells: ReportCells, until: int) -> None:
-        for row in read_rows(self._log, until=until, batch=_BATCH):
-            _add(cells, row)
+    def _cells(self, query: ReportQuery, owner: Owner) -> ReportCells:
+        group = None if query.by is None else GROUPINGS[query.by]
+        return ReportCells(_span(query), group, self._shopper_keys.key, owner)
+
+
+def _answer(query: ReportQuery, table: ReportTable, head: Head) -> dict[str, Any]:
+    return {
+        "from": None if query.start is None else iso(query.start.timestamp()),
+        "to": None if query.end is None else iso(query.end.timestamp()),
+        "by": query.by,
+        "log_position": head.position,
+        "as_of": optional_iso(head.watermark if head.position else None),
+        **msgspec.structs.asdict(table),
+        "rows": [{"group": row.group, **msgspec.structs.asdict(row)} for row in table.rows],
+    }
 
 
 def _add(cells: ReportCells, row: StoredRow) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import anyio
 import msgspec
-import psutil
 import pytest
 import redis as redis_client
 from typer.testing import CliRunner
@@ -238,7 +237,6 @@ async def test_a_running_services_embedded_redis_is_found(
             home=data.identity,
             runtime=str(redis.socket.parent),
             pid=os.getpid(),
-            started_at=psutil.Process().create_time(),
             url="http://here",
         )
         lock.write_record(run)

@@ -15,7 +15,7 @@ from decision_service.projection.verification import Verification
 from decision_service.state.base import Reservation
 from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode
 from tests.conftest import RealRedis
-from tests.decision_service.conftest import Replica, Start
+from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import NOW, small_document
 
 pytestmark = pytest.mark.anyio
@@ -301,3 +301,17 @@ async def test_deleting_a_part_of_a_shopper_erases_nobody(replica: Start) -> Non
         kinds = [row.kind for row in service.service.log.read(0, 1_000)]
         assert ErasureRow.kind not in kinds
         assert DecisionRow.kind not in kinds
+
+
+async def test_what_was_asked_before_an_erasure_is_not_written_behind_it_while_the_state_is_away(
+    replica: Start, redis: RealRedis
+) -> None:
+    async with replica() as asked, replica() as erasing:
+        await asked.decide(event_id="before", shopper_id=PERSONAL)
+        redis.kill()
+        await erase(erasing)
+        body = decide_body(event_id="after", shopper_id=PERSONAL)
+        refused = await asked.post("/v1/decide", body)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert asked.service.log.find_by_shopper(PERSONAL, 10) == []
+        assert (await asked.decide(event_id="after", shopper_id=PERSONAL))["hold_reason"] == "degraded"

@@ -15,7 +15,7 @@ from decision_service.log.base import (
 )
 from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import encode
+from policies.records.rows import ClockCorrectionRow, encode
 from tests.decision_service.log.rows import TIME
 
 
@@ -23,21 +23,44 @@ from tests.decision_service.log.rows import TIME
 class ListLog:
     rows: list[StoredRow] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    is_wall: bool = False
+    """Whether the log's time is that of the wall clock."""
+
+    @property
+    def watermark(self) -> float:
+        """The maximum of the times since the last clock correction."""
+        last = max((n for n, row in enumerate(self.rows) if row.kind == "clock_correction"), default=0)
+        return max((row.at for row in self.rows[last:]), default=float("-inf"))
 
     def append(self, new: NewRow) -> AppendResult:
+        """Append a row, behind a clock correction where the time of the log is too far ahead."""
+        if self.is_wall and self.watermark > TIME + 300:
+            self._write(NewRow(ClockCorrectionRow(TIME)), TIME)
+        return self._append(new)
+
+    def _append(self, new: NewRow) -> AppendResult:
         if new.key is not None and new.key in self.keys:
             return DuplicateKey(self.rows[self.keys.index(new.key)])
         incarnation = sum(row.kind == "fence" for row in self.rows)
         if new.condition.incarnation not in (None, incarnation):
             return StaleIncarnation(incarnation)
-        before = max((row.at for row in self.rows), default=float("-inf"))
-        watermark = max(before, new.at)
+        watermark = max(self.watermark, new.at)
         if failing := self.failing(new.event_id, new.condition):
             erased = any(row.kind == "erasure" for row in failing) or any(self.others(new.event_id, new.condition))
             return ConditionFailed(max(row.position for row in failing), erased)
         if watermark >= new.condition.watermark_below or new.condition.deadline < TIME:
             return ConditionFailed(len(self.rows))
+        if self.watermark < new.condition.watermark_from:
+            return ConditionFailed(len(self.rows))
         earlier = [row.row for row in self.rows if new.event_id is not None and row.event_id == new.event_id]
+        row = self._write(new, watermark)
+        results = [
+            self._append(follow_up) for follow_up in (new.follow_up(earlier) if new.follow_up is not None else ())
+        ]
+        return Appended(row.position, watermark, sum(isinstance(result, Appended) for result in results))
+
+    def _write(self, new: NewRow, watermark: float) -> StoredRow:
+        incarnation = sum(row.kind == "fence" for row in self.rows)
         logged = at_watermark(new.row, watermark)
         row = StoredRow(
             position=len(self.rows) + 1,
@@ -51,10 +74,7 @@ class ListLog:
         )
         self.rows.append(row)
         self.keys.append(new.key)
-        results = [
-            self.append(follow_up) for follow_up in (new.follow_up(earlier) if new.follow_up is not None else ())
-        ]
-        return Appended(row.position, watermark, sum(isinstance(result, Appended) for result in results))
+        return row
 
     def failing(self, event_id: str | None, condition: AppendCondition) -> list[StoredRow]:
         """Return the rows that fail a condition."""

@@ -27,7 +27,7 @@ TIME = 10.0
 
 EVENTS = ["e1", "e2", "ünïcode"]
 SHOPPERS = ["s1", "s2"]
-KINDS = ["decision", "outcome", "erasure", "activation", "event", "preferences", "fence", "clock"]
+KINDS = ["decision", "outcome", "erasure", "activation", "event", "preferences", "fence", "clock", "clock_correction"]
 
 
 def decision(at: float, event_id: str, shopper_id: str = "s1") -> DecisionRow:
@@ -82,6 +82,7 @@ conditions = st.just(UNCONDITIONAL) | st.builds(
     fail_if=st.lists(queries, max_size=2).map(tuple),
     event_owner=st.none() | _shoppers,
     watermark_below=st.sampled_from([float("inf"), 0.0, 1e9]),
+    watermark_from=st.sampled_from([float("-inf"), 0.0, 1e9]),
     deadline=st.sampled_from([float("inf"), TIME + 1, TIME, TIME - 1]),
     incarnation=st.none() | st.integers(0, 2),
 )

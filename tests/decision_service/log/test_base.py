@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,34 +27,45 @@ from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.reading import find_events, read_rows
 from decision_service.log.sql import SqlLog
 from policies.records.erasure import anonymous
-from policies.records.rows import SHOPPER_ROWS, ClockRow, ErasureRow, EventRow, FenceRow, OutcomeRow
+from policies.records.rows import SHOPPER_ROWS, ClockCorrectionRow, ClockRow, ErasureRow, EventRow, FenceRow, OutcomeRow
 from tests.decision_service.log.list_log import ListLog
 from tests.decision_service.log.rows import KINDS, TIME, Repeat, batches, decision, outcome, queries
 
 Opener = Callable[[Path], EventLog]
 
-IMPLEMENTATIONS: dict[str, Opener] = {
-    "sqlite": lambda directory: SqlLog.open(f"sqlite:///{directory}/log.sqlite", clock=lambda: TIME)
-}
+
+def open_sqlite(directory: Path) -> SqlLog:
+    return SqlLog.open(f"sqlite:///{directory}/log.sqlite", clock=lambda: TIME)
+
+
+IMPLEMENTATIONS: dict[str, Opener] = {"sqlite": open_sqlite}
 
 every_log = pytest.mark.parametrize("opener", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
 
 Batches = list[list[NewRow]]
 
 
+clocks = st.sampled_from(["request", "wall"])
+
+
 @contextmanager
-def new_log(opener: Opener) -> Iterator[EventLog]:
+def new_log(opener: Opener, clock: str = "request") -> Iterator[EventLog]:
     """A new log that is closed and removed afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         log = opener(Path(directory))
+        log.store_fact("clock", clock)
         try:
             yield log
         finally:
             log.close()
 
 
+def model_of(log: EventLog) -> ListLog:
+    return ListLog(is_wall=log.read_fact("clock") == "wall")
+
+
 def fill(log: EventLog, groups: Batches) -> ListLog:
-    model = ListLog()
+    model = model_of(log)
     for group in groups:
         log.append(group)
         for new in group:
@@ -63,10 +75,10 @@ def fill(log: EventLog, groups: Batches) -> ListLog:
 
 @every_log
 @settings(max_examples=60, deadline=None)
-@given(groups=batches)
-def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, groups: Batches) -> None:
-    model = ListLog()
-    with new_log(opener) as log:
+@given(groups=batches, clock=clocks)
+def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, groups: Batches, clock: str) -> None:
+    with new_log(opener, clock) as log:
+        model = model_of(log)
         for group in groups:
             assert log.append(group) == [model.append(new) for new in group]
         assert log.read(0, 1_000) == model.rows
@@ -74,10 +86,10 @@ def test_every_answer_and_every_row_is_that_of_a_plain_list(opener: Opener, grou
 
 @every_log
 @settings(max_examples=25, deadline=None)
-@given(groups=batches)
-def test_how_rows_are_grouped_changes_nothing(opener: Opener, groups: Batches) -> None:
+@given(groups=batches, clock=clocks)
+def test_how_rows_are_grouped_changes_nothing(opener: Opener, groups: Batches, clock: str) -> None:
     together = [new for group in groups for new in group]
-    with new_log(opener) as one, new_log(opener) as other:
+    with new_log(opener, clock) as one, new_log(opener, clock) as other:
         assert one.append(together) == [result for new in together for result in other.append([new])]
         assert one.read(0, 1_000) == other.read(0, 1_000)
 
@@ -102,11 +114,17 @@ def test_an_append_fails_exactly_if_a_row_matches_one_of_its_queries(
 
 @every_log
 @settings(max_examples=40, deadline=None)
-@given(groups=batches, size=st.integers(1, 4), kinds=st.sets(st.sampled_from(KINDS)), until=st.integers(0, 9))
+@given(
+    groups=batches,
+    clock=clocks,
+    size=st.integers(1, 4),
+    kinds=st.sets(st.sampled_from(KINDS)),
+    until=st.integers(0, 9),
+)
 def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
-    opener: Opener, groups: Batches, size: int, kinds: set[str], until: int
+    opener: Opener, groups: Batches, clock: str, size: int, kinds: set[str], until: int
 ) -> None:
-    with new_log(opener) as log:
+    with new_log(opener, clock) as log:
         model = fill(log, groups)
         rows = model.rows
         pages = [page for start in range(0, len(rows) + 1, size) for page in log.read(start, size)]
@@ -129,9 +147,9 @@ def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
         assert log.find_last("fence") == next((row for row in reversed(rows) if row.kind == "fence"), None)
         last = rows[-1] if rows else None
         assert log.head() == (Head(last.position, last.watermark, last.incarnation) if last else Head())
-        for row in rows:
-            reaching = next(other.position for other in rows if other.watermark >= row.at)
-            assert log.find_first_reaching(row.at) == reaching
+        for row, first in itertools.product(rows, range(1, len(rows) + 2)):
+            reaching = (other.position for other in rows[first - 1 :] if other.watermark >= row.at)
+            assert log.find_first_reaching(row.at, first) == next(reaching, None)
         assert log.find_first_reaching(2e10) is None
 
 
@@ -200,6 +218,31 @@ def test_a_row_past_its_deadline_is_not_written(opener: Opener) -> None:
         assert log.now() == TIME
         rows = [NewRow(ClockRow(1.0), condition=AppendCondition(deadline=TIME + more)) for more in (-1, 0, 1)]
         assert log.append(rows) == [ConditionFailed(0), Appended(1, 1.0), Appended(2, 1.0)]
+
+
+@every_log
+def test_a_row_far_ahead_of_the_wall_clock_is_corrected_before_the_next_one(opener: Opener) -> None:
+    """A machine that boots in local time is hours ahead for a second: the rows that follow are not."""
+    ahead = NewRow(ClockRow(TIME + 20_000))
+    with new_log(opener, "wall") as log:
+        assert log.append([NewRow(ClockRow(TIME + 300))]) == [Appended(1, TIME + 300)]
+        assert log.append([ahead, NewRow(ClockRow(TIME))]) == [Appended(2, TIME + 20_000), Appended(4, TIME)]
+        assert [row.row for row in log.read(2, 1)] == [ClockCorrectionRow(TIME)]
+        opt_out = OutcomeRow(TIME, "e1", "opt_out", TIME, shopper_id="s1", channel="push")
+        assert log.append([ahead, NewRow(opt_out)]) == [Appended(5, TIME + 20_000), Appended(7, TIME)]
+        assert log.read(6, 1)[0].at == TIME
+    with new_log(opener, "request") as log:
+        log.append([ahead, NewRow(ClockRow(TIME))])
+        assert log.head() == Head(2, TIME + 20_000, 0)
+
+
+@every_log
+def test_a_row_that_is_dated_by_the_watermark_is_not_written_once_the_clock_was_corrected(opener: Opener) -> None:
+    with new_log(opener, "wall") as log:
+        log.append([NewRow(ClockRow(TIME + 20_000))])
+        expired = NewRow(ClockRow(TIME + 20_000), condition=AppendCondition(watermark_from=TIME + 20_000))
+        assert log.append([expired]) == [ConditionFailed(2)]
+        assert log.head() == Head(2, TIME, 0)
 
 
 @every_log

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import threading
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -266,3 +267,19 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(log: SqlLog, path: P
         SqlLog.open(f"sqlite:///{path}")
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM log_schema").scalar() == "log_9999"
+
+
+def test_no_error_shows_what_was_to_be_written(log: SqlLog, path: Path) -> None:
+    """The salt of the shoppers' keys, for one: an error's text and its causes may stand in any log."""
+    with log._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # of this connection, which the pool gives out again
+    hidden = "pepper" * 2_000
+    writes = [
+        lambda: log.store_fact("salt", hidden),
+        lambda: log.append([browsing(1.0, "pepper" * 30, key=hidden)]),
+    ]
+    for write in writes:
+        with pytest.raises(LogUnavailable) as caught:
+            write()
+        assert str(caught.value) == "database or disk is full"
+        assert "pepperpepper" not in "".join(traceback.format_exception(caught.value))

@@ -93,3 +93,11 @@ def test_a_socket_that_cannot_be_made_is_refused_with_the_log_to_read(tmp_path: 
     with pytest.raises(StartRefused, match=r"--redis-url: the embedded Redis did not start; see .*redis\.log"):
         EmbeddedRedis(impossible, log).__enter__()
     assert log.read_text()
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a#b", "a?b", "ü"])
+def test_its_url_names_its_socket(runtime: RuntimeDirectory, tmp_path: Path, name: str) -> None:
+    (runtime.path / name).mkdir()
+    server = EmbeddedRedis(runtime.path / name / "redis.sock", tmp_path / "redis.log")
+    with server, redis.Redis.from_url(server.url) as client:
+        assert client.ping()

@@ -38,6 +38,16 @@ def test_every_socket_fits_however_long_the_temporary_directory(
     runtime.remove()
 
 
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a#b", "a?b", "ü", "a[b]", "a\nb", "a'b"])
+def test_a_path_that_ray_or_haproxy_would_misread_is_not_used(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as short:
+        (Path(short) / name).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(Path(short) / name))
+        runtime = RuntimeDirectory.create("mark")
+        assert runtime.path.parent == Path("/tmp")
+        runtime.remove()
+
+
 def test_it_is_private(runtime: RuntimeDirectory) -> None:
     assert runtime.path.stat().st_mode & 0o777 == 0o700
 

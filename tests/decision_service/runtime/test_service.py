@@ -73,6 +73,18 @@ def test_nothing_but_serves_own_authenticated_port_listens_beyond_loopback(servi
     assert len(listening) > replicas
 
 
+def test_each_of_its_processes_can_be_found_by_its_token(service: Started) -> None:
+    """Ray's agents overwrite their environment, so they outlived a killed service by a minute, with a port."""
+    started = {process.pid for process in service.driver().children(recursive=True)}
+    assert started - {process.pid for process in leftovers.find_processes(service.run().token)} == set()
+
+
+def test_it_runs_without_the_agents_whose_death_ends_ray(service: Started) -> None:
+    names = {process.name() for process in service.driver().children(recursive=True)}
+    assert "raylet" in names
+    assert not {name for name in names if "Agent" in name}
+
+
 def test_a_second_start_on_its_directory_is_refused(service: Started, temp_dir: Path) -> None:
     second = Started(service.data.path, temp_dir)
     assert second.exit_code() == 1
@@ -153,11 +165,13 @@ def test_a_killed_driver_ends_the_service_with_nothing_left(temp_dir: Path, tmp_
     before = set(temp_dir.iterdir())
     started = Started(tmp_path, temp_dir)
     started.await_line("is ready")
-    run = started.run()
-    started.driver().kill()
+    run, driver = started.run(), started.driver()
+    processes = driver.children(recursive=True)
+    driver.kill()
     assert started.exit_code() == 1
     assert "the service died (exit code -9)" in started.output
     assert processes_of(run) == []
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
     assert set(temp_dir.iterdir()) == before
 
 

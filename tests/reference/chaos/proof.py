@@ -50,7 +50,7 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     """Audit a log to which nothing is written any more, and compare it with the states in Redis."""
     rows, shopper_keys = _read_log(log), ShopperKeys((log.read_fact("salt") or "").encode())
     auditor = audit(rows, concurrent=True, key_of=shopper_keys.key)
-    now = max(row.at for _, row in rows)
+    now = log.head().watermark
     folded = _fold_states([row for _, row in rows], shopper_keys)
     store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:

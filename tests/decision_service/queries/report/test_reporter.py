@@ -218,6 +218,32 @@ async def test_other_requests_are_answered_while_a_report_is_made(tmp_path: Path
     log.close()
 
 
+class CountingLog(SqlLog):
+    """A log that counts how often it is read from its beginning."""
+
+    passes = 0
+
+    def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> list[StoredRow]:
+        self.passes += after == 0 and kinds is None
+        return super().read(after, limit, kinds)
+
+
+async def test_reports_that_are_asked_for_at_the_same_time_share_a_pass_over_the_log(tmp_path: Path) -> None:
+    rows: list[Row] = [catalogue()]
+    for number in range(40):
+        rows.append(decision(f"e-{number}", at=number * HOURS, send_at=number * HOURS))
+    log_of(tmp_path, rows).close()
+    log = CountingLog.open(f"sqlite:///{tmp_path / 'log.sqlite'}")
+    assert isinstance(log, CountingLog)
+    later = ReportQuery.model_validate_json('{"from": "2026-11-21T00:00:00Z"}')
+    queries = [ReportQuery(), later, *(ReportQuery(by=by) for by in GROUPINGS), ReportQuery()]
+    alone = [await Reporter(log, SHOPPER_KEYS).report(query) for query in queries]
+    log.passes, together = 0, Reporter(log, SHOPPER_KEYS)
+    assert await asyncio.gather(*(together.report(query) for query in queries)) == alone
+    assert log.passes == 1
+    log.close()
+
+
 def peak_memory(log: EventLog) -> int:
     """Measure what a report takes that is about none of the decisions."""
     query = ReportQuery.model_validate_json('{"from": "2026-11-21T00:00:00Z"}')
