@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check openapi clients fuzz parity coverage chaos format clean
+.PHONY: help install run test check openapi clients fuzz parity coverage chaos faults format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ coverage: install ## Measure how often intervals contain the truth (minutes; COV
 
 chaos: install ## Load the real service, rename, kill its Redis, audit the log (half an hour; CHAOS_ARGS="--decides 2000")
 	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md $(CHAOS_ARGS)
+
+faults: install ## Repeat faults on the running service, measure each outage (FAULTS="23 killed_haproxy")
+	$(BIN)/python -m benchmarks faults $(FAULTS) --json docs/results/faults.json --markdown docs/results/faults.md
 
 format: install ## Let ruff correct the style
 	$(BIN)/ruff check --fix .

@@ -269,6 +269,26 @@ def deploy(
     _publish("What the verdict says on the full simulator", command, results, json, page, **sizes)
 
 
+@app.command("faults")
+def repeat_faults(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or numbers of faults; all without one.")] = None,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Repeat faults on the running service, and measure the outage of each."""
+    from benchmarks.faults import run, table
+
+    all_repeated = run.repeat(run.choose(run.find_faults(), names or ()), lambda part: typer.echo(part, err=True))
+    command = " ".join(["python -m benchmarks faults", *(names or ())])
+    outcomes = table.to_table(all_repeated)
+    typer.echo(outcomes)
+    _publish("What faults do to the running service", command, table.to_measurements(all_repeated), json, page)
+    if page is not None:
+        page.write_text(f"{page.read_text(encoding='utf-8')}\n{outcomes}", encoding="utf-8")
+    if not all(repeated.outcome.held for repeated in all_repeated):
+        raise typer.Exit(1)
+
+
 def _publish(
     title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **settings: object
 ) -> None:

@@ -59,6 +59,21 @@ def serve(
     raise typer.Exit(command.run(options))
 
 
+@app.command()
+def check_catalog(
+    file: Annotated[Path, typer.Argument(help="A catalogue in YAML.")],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Name every mistake of a catalogue file by its line, and start nothing.
+
+    Exit codes: 0 valid; 1 mistakes; 2 the file cannot be read.
+    """
+    from decision_service.cli import check_catalog as command
+
+    raise typer.Exit(command.run(file, as_json=json))
+
+
 def _column(content: str) -> Any:
     return typer.Option(metavar="HEADER", help=f"Column of {content}.", rich_help_panel="Columns of the file")
 

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from decision_service import metrics
+from decision_service.catalogues.dropped_names import find_dropped_names
 from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
@@ -38,6 +41,7 @@ from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
 from decision_service.queries.timeline import Timeline
+from decision_service.schemas.command_answers import CatalogueVersionAnswer
 from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
 from decision_service.state.base import StateStore
@@ -45,6 +49,7 @@ from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ClockRow, DecisionRow, EventRow, OutcomeRow, PreferencesRow
+from policies.rules.budget import utc_day
 
 _MEASURE_EVERY_S = 0.5
 
@@ -171,8 +176,8 @@ class Service:
             head = await asyncio.to_thread(self.log.head)
         return await self._fleet.publish(head.position)
 
-    async def put_catalogue(self, document: Mapping[str, Any]) -> int:
-        """Put another catalogue into force on every replica; return its version.
+    async def put_catalogue(self, document: Mapping[str, Any]) -> CatalogueVersionAnswer:
+        """Put another catalogue into force on every replica; return its version, and which names in use it dropped.
 
         Raises
         ------
@@ -181,12 +186,13 @@ class Service:
         Unavailable
             When not every replica serves it yet; soon they will.
         """
-        catalogue = await asyncio.to_thread(check_catalogue, document)
+        before, catalogue = self.rulebook.catalogue, await asyncio.to_thread(check_catalogue, document)
         version = await asyncio.to_thread(append_catalogue, self.log, catalogue, self.clock.now(), "api")
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)
         await self.log_writer.wait_until_contained(head.position)
-        return version
+        warnings = await find_dropped_names(before, catalogue, self.store, utc_day(self.clock.now()))
+        return CatalogueVersionAnswer(version, warnings or UNSET)
 
     async def is_ready(self) -> dict[str, bool]:
         """Return which of the parts that a decision needs are available; a model always is."""

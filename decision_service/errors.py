@@ -3,6 +3,7 @@
 ServiceError                 the service itself failed
 ├── Malformed                the body cannot be read
 ├── TooLarge                 the body has more bytes than the service reads
+├── Incomplete               the body did not arrive completely in time
 ├── Invalid                  fields are wrong; each is named with the reason
 ├── NotFound                 nothing has this name
 ├── DecisionConflict         the call contradicts what happened to the decision
@@ -42,6 +43,10 @@ class Malformed(ServiceError):
 
 class TooLarge(ServiceError):
     """The body has more bytes than the service reads."""
+
+
+class Incomplete(ServiceError):
+    """The body did not arrive completely in time."""
 
 
 class Invalid(ServiceError):

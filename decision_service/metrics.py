@@ -17,8 +17,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from decision_service.settings import METRICS_VARIABLE
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 DECISIONS = Counter("decision_service_decisions", "Decisions answered.", ["decision", "hold_reason"])
@@ -87,14 +85,15 @@ class _OwnMetrics(Collector):
 
 def _drop_ended_processes(directory: Path) -> None:
     """Drop the gauges of replicas that have ended; their counters stay."""
-    for pid in {int(path.stem.rpartition("_")[2]) for path in directory.glob("gauge_live*_*.db")}:
-        if not _writes_into(directory, pid):
+    for path in directory.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not _writes(pid, path):
             mark_process_dead(pid, path=str(directory))  # type: ignore[no-untyped-call]
 
 
-def _writes_into(directory: Path, pid: int) -> bool:
-    """Return whether a process lives and writes its metrics here; a later process with the same id may not."""
+def _writes(pid: int, path: Path) -> bool:
+    """Return whether a process lives and has this file open; a later process with the same id has not."""
     try:
-        return psutil.Process(pid).environ().get(METRICS_VARIABLE) == str(directory)
+        return any(Path(file.path) == path.resolve() for file in psutil.Process(pid).open_files())
     except (psutil.NoSuchProcess, psutil.AccessDenied):  # a process that has ended and waits for its parent is a zombie
         return False

@@ -120,6 +120,15 @@ def _time_of_day(quarter: int) -> str:
     return f"{quarter // 4 % 24:02}:{quarter % 4 * 15:02}"
 
 
+BODIES = (
+    "Hello",
+    "{{ product }}",
+    "{{ product | d('it') }}",
+    "{% if product is defined %}{{ product }}{% endif %}",
+    "\u200b{% if express is defined %}Fast{% endif %}",
+)
+
+
 @st.composite
 def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[str, Any]:
     """A valid catalogue document, in which only the rules that are on have values."""
@@ -127,7 +136,8 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
     def draw_if_on(rule: str, strategy: st.SearchStrategy[Any], otherwise: Any = None) -> Any:
         return draw(strategy) if rule in on else otherwise
 
-    bodies = st.sampled_from(("Hello", "{{ product }}", "{{ product | d('it') }}")[: 3 if "no_content" in on else 1])
+    bodies = st.sampled_from(BODIES if "no_content" in on else BODIES[:1])
+    other_locale = draw(st.sampled_from(("es", "ES", "es_mx", "es-MX")))
 
     def message(name: str, category: str) -> dict[str, Any]:
         channels = draw(st.sets(st.sampled_from(CHANNELS), min_size=1).map(sorted))
@@ -138,7 +148,7 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
             "cooldown_s": draw_if_on("cooldown", windows_s),
             "caps": draw_if_on("cap_message", caps, []),
             "templates": {
-                channel: {locale: {"body": draw(bodies)} for locale in ("en", "es")[: draw(st.integers(1, 2))]}
+                channel: {locale: {"body": draw(bodies)} for locale in ("en", other_locale)[: draw(st.integers(1, 2))]}
                 for channel in channels
             },
         }
@@ -203,7 +213,7 @@ def states(draw: st.DrawFn, now: float, on: frozenset[str] = frozenset(RULES)) -
         max_per_week=draw_if_on("max_per_week", st.integers(0, 4)),
         quiet_hours=draw_if_on("own_quiet_hours", own_quiet_hours),
         time_zone=draw(st.one_of(st.none(), zones)),
-        locale=draw(st.sampled_from((None, "en", "es", "es-MX", "de"))),
+        locale=draw(st.sampled_from((None, "en", "es", "es-MX", "ES_mx", "de"))),
         erased="consent" in on and draw(st.integers(0, 19)) == 0,
         sends=tuple(sorted(sends, key=lambda send: (send.send_at, send.event_id))),
     )

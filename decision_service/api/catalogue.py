@@ -54,8 +54,12 @@ async def get_catalogue(service: ServiceOf) -> Response:
     ),
 )
 async def put_catalogue(request: Request, service: ServiceOf) -> Response:
-    """The catalogue is validated as a whole, and every mistake is named by its path. A refused one changes nothing."""
+    """The catalogue is validated as a whole, and every mistake is named by its path. A refused one changes nothing.
+
+    `warnings` names the channels, categories and messages that the catalogue dropped although preferences or sends
+    name them. To keep consents, caps and cooldowns, list such a name under `formerly` of its new name.
+    """
     document = parse_json(await read(request, LIST_LIMIT))
     if not isinstance(document, dict):
         raise Malformed("the body is no JSON object")
-    return json_response(CatalogueVersionAnswer(await service.put_catalogue(document)))
+    return json_response(await service.put_catalogue(document))

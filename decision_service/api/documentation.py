@@ -128,7 +128,7 @@ def _problems(errors: set[type[ServiceError]]) -> dict[int | str, Any]:
         headers = {"headers": _RETRY_AFTER} if error.retry_after_s is not None else {}
         problems[status_of(error).value] = {"description": inspect.getdoc(error), "content": content, **headers}
     if Unavailable in errors:
-        problems[429] = {"description": "Too many requests are waiting.", "headers": _RETRY_AFTER}
+        problems[429] = {"description": "Too many requests are waiting.", "content": content, "headers": _RETRY_AFTER}
     problems["default"] = {"description": "Any other problem.", "content": content}
     return problems
 

@@ -19,6 +19,7 @@ STATUSES: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.DecisionConflict: HTTPStatus.CONFLICT,
     errors.Erased: HTTPStatus.GONE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.Incomplete: HTTPStatus.REQUEST_TIMEOUT,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -12,11 +13,12 @@ import msgspec
 from fastapi import Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from decision_service import metrics
 from decision_service.api.problems import problem_response
 from decision_service.app import Service
-from decision_service.errors import Invalid, ServiceError, TooLarge, Unavailable
+from decision_service.errors import Incomplete, Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
 from decision_service.schemas.requests import Body, MomentBody, ShopperId, invalid_fields, parse
@@ -26,6 +28,12 @@ SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20
 
 _ID_LENGTH = 100
+
+_BODY_WITHIN_S = 60.0
+"""How long a caller may take for a body. Behind the ingress only a large body arrives while its request has a place."""
+
+_CALLER_LEFT = 499
+"""Serve's own status for this; nobody reads it."""
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +56,8 @@ class ServiceRoute(APIRoute):
             REQUEST_ID.set(request.headers.get("x-request-id", "-")[:_ID_LENGTH])
             try:
                 return await handle(request)
+            except ClientDisconnect:
+                return Response(status_code=_CALLER_LEFT)
             except Exception as error:
                 return problem_response(_service_error(error, name))
             finally:
@@ -93,10 +103,14 @@ async def read(request: Request, limit: int) -> bytes:
     """Read a body. If the body is too large, read and drop the rest, so that the caller sees the answer."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= limit:
+                    chunks.append(chunk)
+    except TimeoutError:
+        raise Incomplete(f"the body did not arrive completely within {_BODY_WITHIN_S:.0f} s") from None
     if size > limit:
         raise TooLarge(f"the body has {size} bytes; at most {limit} are read")
     return b"".join(chunks)

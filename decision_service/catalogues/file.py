@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from decision_service.catalogues.collisions import find_collisions
+from decision_service.catalogues.yaml_text import NotYaml, YamlText
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError, Mistake
 
-Lines = dict[str, int]
+
+@dataclass(frozen=True)
+class FileMistake:
+    """A mistake in a file: its line, its dotted path in the document (empty for the whole document), and the reason."""
+
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.path}: {self.message}" if self.path else f"{self.line}: {self.message}"
 
 
 class CatalogueFileError(ValueError):
-    """The file does not hold a valid catalogue. The text has one line per mistake: ``file:line: path: reason``."""
+    """The file does not hold a valid catalogue. The text has one line per mistake: ``file:line: path: reason``.
+
+    A file that cannot be read has no ``mistakes``.
+    """
+
+    def __init__(self, text: str, mistakes: tuple[FileMistake, ...] = ()) -> None:
+        super().__init__(text)
+        self.mistakes = mistakes
+
+    @classmethod
+    def of(cls, name: str, mistakes: tuple[FileMistake, ...]) -> CatalogueFileError:
+        """Return the error that names these mistakes in a file."""
+        return cls("\n".join(f"{name}:{mistake}" for mistake in mistakes), mistakes)
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -28,7 +49,7 @@ def read_catalogue(path: Path) -> Catalogue:
         When the file cannot be read, is not YAML, or does not hold a valid catalogue.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueFileError(f"{path}: cannot be read: {error}") from None
     return parse_catalogue(text, str(path))
@@ -54,51 +75,24 @@ def parse_catalogue(text: str, name: str) -> Catalogue:
         When the text is not YAML or does not hold a valid catalogue.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark is not None else name
-        raise CatalogueFileError(f"{where}: is not YAML: {getattr(error, 'problem', error)}") from None
-    lines: Lines = {}
-    mistakes = [] if root is None else list(_record_lines(root, (), lines))
-    if not isinstance(document, dict):
-        raise CatalogueFileError(f"{name}:1: must be a mapping of the catalogue's keys")
+        yaml_text = YamlText.read(text)
+    except NotYaml as error:
+        raise CatalogueFileError.of(name, (FileMistake(error.line or 1, "", str(error)),)) from None
+    if not isinstance(yaml_text.document, dict):
+        problem = FileMistake(1, "", "must be a mapping of the catalogue's keys")
+        raise CatalogueFileError.of(name, (problem,))
+    mistakes, catalogue = list(yaml_text.mistakes), None
+    misread = {mistake.path for mistake in mistakes}
     try:
-        catalogue = Catalogue.from_document(document)
+        catalogue = Catalogue.from_document(yaml_text.document)
+        mistakes += find_collisions(catalogue)
     except CatalogueError as error:
-        mistakes += error.mistakes
-    if mistakes:
-        raise CatalogueFileError(
-            "\n".join(f"{name}:{_find_line(mistake, lines)}: {_describe(mistake)}" for mistake in mistakes)
-        )
+        mistakes += [yaml_text.explain(mistake) for mistake in error.mistakes if mistake.path not in misread]
+    if catalogue is None or mistakes:
+        raise CatalogueFileError.of(name, _by_line(mistakes, yaml_text))
     return catalogue
 
 
-def _record_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> Iterator[Mistake]:
-    """Record the line of every path in ``lines``, and yield a mistake for each key that occurs twice."""
-    lines.setdefault(".".join(path), node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            lines.setdefault(".".join(here), key.start_mark.line + 1)
-            if key.value in seen:
-                yield Mistake(".".join(here), f"stands twice, again in line {key.start_mark.line + 1}")
-            seen.add(key.value)
-            yield from _record_lines(value, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield from _record_lines(item, (*path, str(number)), lines)
-
-
-def _find_line(mistake: Mistake, lines: Lines) -> int:
-    """Return the line of the mistake's path, or of the nearest path that encloses it."""
-    path = mistake.path.split(".")
-    while path and ".".join(path) not in lines:
-        path.pop()
-    return lines.get(".".join(path), 1)
-
-
-def _describe(mistake: Mistake) -> str:
-    return f"{mistake.path}: {mistake.message}" if mistake.path else mistake.message
+def _by_line(mistakes: list[Mistake], yaml_text: YamlText) -> tuple[FileMistake, ...]:
+    lines = [FileMistake(yaml_text.find_line(mistake.path), mistake.path, mistake.message) for mistake in mistakes]
+    return tuple(sorted(lines, key=lambda mistake: mistake.line))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from decision_service.catalogues.collisions import find_collisions
 from decision_service.catalogues.file import example
 from decision_service.errors import FieldError, Invalid
 from decision_service.log.base import DuplicateKey, EventLog, NewRow
 from decision_service.log.keys import catalogue_key
 from decision_service.log.reading import read_rows
-from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError
 from policies.catalogue.rulebook import Rulebook
-from policies.models.compiled import collisions
-from policies.models.vw import BITS
 from policies.records.rows import CatalogueRow
 
 
@@ -41,9 +39,8 @@ def check_catalogue(document: Mapping[str, Any]) -> Catalogue:
     except CatalogueError as error:
         errors = [FieldError(mistake.path, mistake.message) for mistake in error.mistakes]
         raise Invalid(f"the catalogue has {len(errors)} mistakes; nothing was changed", errors) from None
-    if colliding := collisions(ActionSpace.of(catalogue), shared=[], bits=BITS):
-        problem = f"{colliding} crossed features would share a weight: rename a message"
-        raise Invalid.field("messages", problem)
+    for mistake in find_collisions(catalogue):
+        raise Invalid.field(mistake.path, mistake.message)
     return catalogue
 
 

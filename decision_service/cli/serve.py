@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from decision_service.catalogues.file import CatalogueFileError, read_catalogue
 from decision_service.cli.messages import print_error, print_line
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.supervisor import Supervisor
@@ -25,8 +26,11 @@ def run(options: Mapping[str, str | None], *, application: str = APPLICATION) ->
         ``module:function`` of the function that builds the Serve application from the settings.
     """
     try:
-        return Supervisor(Settings.load(options), application, print_line).run()
-    except SettingsRefused as refusal:
+        settings = Settings.load(options)
+        if settings.catalog is not None:
+            read_catalogue(settings.catalog)  # every mistake is named before anything starts
+        return Supervisor(settings, application, print_line).run()
+    except (SettingsRefused, CatalogueFileError) as refusal:
         print_error(str(refusal))
         return _SETTINGS_REFUSED
     except (StartRefused, ServiceDied) as failure:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policies.records.rows import PreferencesRow, Row
+from policies.records.rows import ErasureRow, PreferencesRow, Row
 from policies.sends import concerns_all_sends
 
 
@@ -50,7 +50,7 @@ def at_watermark(row: Row, watermark: float) -> Row:
     A row that may take back many sends of its shopper bears the watermark, its own time included. Any other row stays
     unchanged.
 
-    Preferences keep the date of the shopper's words.
+    Preferences and erasures keep the date of the shopper's words.
 
     >>> rows = [PreferencesRow(at=5.0, shopper_id="s-1", consent={"push": consent}) for consent in (False, True)]
     >>> [(row.at, row.stated_at) for row in (at_watermark(row, 7.0) for row in rows)]
@@ -58,6 +58,6 @@ def at_watermark(row: Row, watermark: float) -> Row:
     """
     if row.at == watermark or not concerns_all_sends(row):
         return row
-    if isinstance(row, PreferencesRow) and row.stated_at is None:
+    if isinstance(row, PreferencesRow | ErasureRow) and not isinstance(row.stated_at, float):
         return msgspec.structs.replace(row, at=watermark, stated_at=row.at)
     return msgspec.structs.replace(row, at=watermark)

@@ -6,6 +6,7 @@ It shares the fold with the service and nothing else: neither the projector's ba
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from decision_service.log.base import EventLog
 from decision_service.log.reading import read_rows
@@ -13,6 +14,7 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
 from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.uses import Use, change_in_uses
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -36,6 +38,8 @@ class ExpectedStates:
         self._names: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
         self._spent: Counter[BudgetDay] = Counter()
+        self._uses: Counter[Use] = Counter()
+        self._changes_in_uses: list[dict[Use, int]] = []
         self.states: dict[ShopperKey, ShopperState] = {}
         self.spendings: list[Spending] = []
         """What was spent by then, after each change since the last `forget`."""
@@ -49,9 +53,18 @@ class ExpectedStates:
         """Return the states that a shopper has had since the last `forget`, the current one first."""
         return [self.states.get(key, NEW_SHOPPER), *self._versions.get(key, ())]
 
+    def uses(self) -> Iterator[dict[Use, int]]:
+        """Yield the uses of names that there have been since the last `forget`, the current ones first."""
+        uses = Counter(self._uses)
+        yield {use: count for use, count in uses.items() if count}
+        for change in reversed(self._changes_in_uses):
+            uses.subtract(change)
+            yield {use: count for use, count in uses.items() if count}
+
     def forget(self) -> None:
         """Forget former states; those that change from now on are remembered."""
         self._versions = {}
+        self._changes_in_uses = []
         self.spendings = [self._spending()]
 
     def fold_up_to(self, position: int) -> None:
@@ -68,7 +81,10 @@ class ExpectedStates:
         elif not is_pseudonym(shopper_id):
             self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        self.states[key] = fold(before, row)
+        self.states[key] = after = fold(before, row)
+        if change := change_in_uses(row, before, after):
+            self._uses.update(change)
+            self._changes_in_uses.append(change)
         self._versions.setdefault(key, []).append(before)
         cost = spending_of(row, before)
         if any(cost.values()):

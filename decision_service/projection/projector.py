@@ -31,6 +31,7 @@ from policies.records.rows import (
 )
 from policies.records.withholding import withholds
 from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.uses import Use, change_in_uses
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
@@ -121,10 +122,12 @@ class _BatchFold:
         self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
         self._settled: dict[ShopperKey, dict[Pending, None]] = defaultdict(dict)
         self._spent: Counter[BudgetDay] = Counter()
+        self._uses: Counter[Use] = Counter()
 
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
-        self._states[key] = fold(before, row)
+        self._states[key] = after = fold(before, row)
+        self._uses.update(change_in_uses(row, before, after))
         self._spent.update(spending_of(row, before))
         self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))
 
@@ -136,7 +139,8 @@ class _BatchFold:
             if self._settled[key] or state != self._stored[key].state
         }
         spent = {day: cost for day, cost in self._spent.items() if cost}
-        return StateUpdate(before, after, shoppers, spent, catalogue)
+        uses = {use: count for use, count in self._uses.items() if count}
+        return StateUpdate(before, after, shoppers, spent, catalogue, uses)
 
 
 def settles(row: ShopperRow, pending: Pending) -> bool:

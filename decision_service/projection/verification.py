@@ -12,6 +12,7 @@ from decision_service.projection.expected_states import ExpectedStates, Spending
 from decision_service.state.base import StateStore, UnreadableState
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.rules.budget import utc_day
+from policies.rules.uses import IN_PREFERENCES, Use, Uses
 from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
@@ -64,7 +65,9 @@ class Verification:
         everyone = sorted({*self._expected.states, *stored})
         for first in range(0, len(everyone), _SHOPPERS_AT_ONCE):
             differences += await self._compare(everyone[first : first + _SHOPPERS_AT_ONCE])
-        differences += await self._compare_spending(utc_day(max(head.watermark, 0.0) - HORIZON_S))
+        since = utc_day(max(head.watermark, 0.0) - HORIZON_S)
+        differences += await self._compare_spending(since)
+        differences += await self._compare_uses(since)
         return Verified(len(everyone), self._expected.position, tuple(differences))
 
     async def _fold_up_to(self, position: int) -> None:
@@ -126,6 +129,21 @@ class Verification:
             return []
         days = sorted(dict(stored.items() ^ _recent(self._expected.spendings[-1], since).items()))
         return [f"what {channel} cost on {_date(day)} differs" for channel, day in days]
+
+    async def _compare_uses(self, since: int) -> list[str]:
+        await self._fold_up_to(await self._store.position())
+        self._expected.forget()
+        stored = _recent_uses(await self._store.uses(), since)
+        await self._fold_up_to(await self._store.position())
+        expected = [_recent_uses(uses, since) for uses in self._expected.uses()]
+        if stored in expected:
+            return []
+        paths = sorted({path for (path, _), _ in stored.items() ^ expected[0].items()})
+        return [f"how often {path} is used differs" for path in paths]
+
+
+def _recent_uses(uses: Uses, since: int) -> dict[Use, int]:
+    return {use: count for use, count in uses.items() if use[1] == IN_PREFERENCES or use[1] >= since}
 
 
 def _recent(spent: Spending, since: int) -> Spending:

@@ -29,11 +29,14 @@ from decision_service.settings import Settings, metrics_directory
 
 APPLICATION = "decision-service"
 _REPLICA, _LEARNER = "replica", "learner"
-_ONGOING = 512
-"""Requests that a replica works on at once: many requests share one write to the log and one trip to Redis."""
+_ONGOING = 1_024
+"""Requests that a replica works on at once. The ingress limits them by kind, and its limits together are lower."""
 
 _QUEUED = 256
 """Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
+
+_ANSWERS_WITHIN_S = 5.0
+"""Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""
 
 
 @serve.deployment(
@@ -42,6 +45,7 @@ _QUEUED = 256
     ray_actor_options={"num_cpus": CPU_SHARE},
     graceful_shutdown_timeout_s=20,
     health_check_period_s=2,
+    health_check_timeout_s=2 * _ANSWERS_WITHIN_S,
 )
 class LearnerDeployment:
     """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
@@ -72,6 +76,7 @@ class LearnerDeployment:
     backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
     graceful_shutdown_timeout_s=10,
     health_check_period_s=2,
+    health_check_timeout_s=_ANSWERS_WITHIN_S,
 )
 @serve.ingress()
 class Replica:

@@ -120,7 +120,7 @@ class Driver:
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
-        cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports))
+        cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports, self._config.identity))
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))

@@ -19,6 +19,7 @@ import msgspec
 import decision_service
 from decision_service.runtime import ray_cluster
 from decision_service.runtime.data_directory import DataDirectory, RunRecord
+from decision_service.runtime.ingress.identity import identity_of
 from decision_service.runtime.leftovers import TOKEN_VARIABLE
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
@@ -41,6 +42,8 @@ class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
         Path of the directory with this run's sockets.
     ports
         The ports to listen on.
+    identity
+        The identity of this run.
     messages_fd, lock_fd
         Inherited file descriptors: the pipe for the driver's messages, and the lock of the data directory.
     """
@@ -49,6 +52,7 @@ class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
     application: str
     runtime_directory: str
     ports: Ports
+    identity: str
     messages_fd: int
     lock_fd: int
 
@@ -149,7 +153,7 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports, run: RunRecord) -
     environments, resources) can make the start wait for ever.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    ray_settings = ray_cluster.build_environment(runtime, ports)
+    ray_settings = ray_cluster.build_environment(runtime, ports, identity_of(run.token))
     ray_settings["RAY_SERVE_HAPROXY_MAXCONN"] = str(limits.count_connections())
     return inherited | _import_path(inherited) | _TEXT_IS_UTF8 | ray_settings | {TOKEN_VARIABLE: run.token}
 

@@ -1,22 +1,33 @@
-"""HAProxy as the ingress of Ray Serve: find the binary, wrap it, and tell Serve of it by environment variables."""
+"""The HAProxy of Ray Serve: find the binary, wrap it, and tell Serve of it by environment variables.
+
+Callers do not reach this HAProxy: it listens on a Unix socket, behind the ingress.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import resource
 import shlex
 import shutil
 from pathlib import Path
 
 from decision_service.runtime.die_with_parent import wrap_command
-from decision_service.runtime.ports import Ports
+from decision_service.runtime.ingress.configuration import count_connections
+from decision_service.runtime.ingress.identity import HEADER
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
-# Serve writes a configuration in which HAProxy's statistics and metrics ports listen on all addresses, and has no
-# setting to change that. Serve starts HAProxy with "-db -f FILE", so the third argument is the file to correct.
-# HAProxy must die with its parent: otherwise it survives a killed Serve, keeps the port and answers 500.
+# Serve writes a configuration in which HAProxy listens on TCP ports, and has no setting to change that. A port can be
+# taken between the moment it is chosen and the moment HAProxy binds it; a Unix socket in our directory cannot. Serve
+# knows a replica by its port alone. So each health check names the run, and a replica of another run refuses it.
+# Serve starts HAProxy with "-db -f FILE", so the third argument is the file to correct.
+# HAProxy must die with its parent: otherwise it survives a killed Serve and answers 500.
 _WRAPPER = r"""#!/bin/sh
-sed 's/^\( *bind\) \*\{{0,1\}}:\([0-9][0-9]*\)$/\1 127.0.0.1:\2/' "$3" > "$3.loopback" && mv "$3.loopback" "$3"
+sed -e 's#^\( *bind\) 127\.0\.0\.1:[0-9]*$#\1 unix@{requests} mode 600#' \
+    -e 's#^\( *bind\) \*:[0-9]*$#\1 unix@{statistics} mode 600#' \
+    -e 's#^\( *bind\) :[0-9]*$#\1 unix@{metrics} mode 600#' \
+    -e 's#^\( *\)http-check expect status 200$#\1http-check send hdr {header} {identity}\n&#' \
+    "$3" > "$3.corrected" && mv "$3.corrected" "$3"
 exec {command} "$@"
 """
 
@@ -31,7 +42,7 @@ def find_binary() -> Path | None:
     return None if installed is None else Path(installed)
 
 
-def build_environment(program: Path | None, runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
+def build_environment(program: Path | None, runtime: RuntimeDirectory, identity: str) -> dict[str, str]:
     """Return the environment variables that make Serve use this HAProxy, or its own proxy without one.
 
     Serve reads the variables when it is imported. The paths are short because Serve inserts the id of the node
@@ -41,10 +52,12 @@ def build_environment(program: Path | None, runtime: RuntimeDirectory, ports: Po
         return {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
     paths = {"CONFIG_FILE_LOC": "c", "SOCKET_PATH": "a", "METRICS_SOCKET_PATH": "m", "SERVER_STATE_FILE": "s"}
     settings = {
-        "BINARY_PATH": str(_write_wrapper(program, runtime)),
+        "BINARY_PATH": str(_write_wrapper(program, runtime, identity)),
         "SERVER_STATE_BASE": str(runtime.haproxy),
-        "STATS_PORT": str(ports.stats),
-        "METRICS_PORT": str(ports.metrics),
+        "MAXCONN": str(count_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
+        # A replica that does not answer three checks in a row gets no requests; it may be frozen.
+        "HEALTH_CHECK_INTER": "2s",
+        "HEALTH_CHECK_FALL": "3",
         "NBTHREAD": str(max(1, min(4, (os.cpu_count() or 1) // 2))),
         # The service has metrics of its own. No setting turns the access log off, so one line in 100,000 is logged.
         "METRICS_ENABLED": "0",
@@ -53,8 +66,16 @@ def build_environment(program: Path | None, runtime: RuntimeDirectory, ports: Po
     return {"RAY_SERVE_ENABLE_HA_PROXY": "1"} | {f"RAY_SERVE_HAPROXY_{name}": v for name, v in settings.items()}
 
 
-def _write_wrapper(program: Path, runtime: RuntimeDirectory) -> Path:
+def _write_wrapper(program: Path, runtime: RuntimeDirectory, identity: str) -> Path:
     path = runtime.path / "haproxy"
-    path.write_text(_WRAPPER.format(command=shlex.join(wrap_command([str(program)]))))
+    text = _WRAPPER.format(
+        requests=runtime.serve_socket,
+        statistics=runtime.haproxy / "t",
+        metrics=runtime.haproxy / "p",
+        header=HEADER,
+        identity=identity,
+        command=shlex.join(wrap_command([str(program)])),
+    )
+    path.write_text(text)
     path.chmod(0o700)
     return path

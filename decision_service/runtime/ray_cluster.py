@@ -25,6 +25,8 @@ from decision_service.runtime import haproxy, idle_agent
 from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.ingress.address import UnixConnection, find_identity
+from decision_service.runtime.ingress.identity import build_middlewares
 from decision_service.runtime.ports import Ports
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.settings import METRICS_VARIABLE, Settings
@@ -45,9 +47,12 @@ _VITAL_PROCESSES = ("gcs_server", "raylet")
 _logger = logging.getLogger(__name__)
 
 
-def build_environment(runtime: RuntimeDirectory, ports: Ports) -> dict[str, str]:
+def build_environment(runtime: RuntimeDirectory, ports: Ports, identity: str) -> dict[str, str]:
     """Return the environment variables that a process needs before it imports Ray."""
-    return haproxy.build_environment(haproxy.find_binary(), runtime, ports) | {
+    return haproxy.build_environment(haproxy.find_binary(), runtime, identity) | {
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": f"{build_middlewares.__module__}:{build_middlewares.__name__}",
+        # A replica that does not answer is killed: a frozen one would hear no request to stop.
+        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
         METRICS_VARIABLE: str(_make_metrics_directory(runtime)),
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Otherwise the files of Serve miss the last 1,000 records, and those of a process that dies are lost.
@@ -98,24 +103,23 @@ class RayCluster:
     runtime
         The directory of Ray's sockets.
     ports
-        The ports to listen on.
+        The ports to listen on. Behind an ingress, the HTTP port is taken already, and Serve answers on a Unix socket.
+    identity
+        The identity of this run.
     """
 
-    def __init__(self, settings: Settings, runtime: RuntimeDirectory, ports: Ports) -> None:
+    def __init__(self, settings: Settings, runtime: RuntimeDirectory, ports: Ports, identity: str) -> None:
         self._settings = settings
         self._runtime = runtime
         self._ports = ports
+        self._identity = identity
+        self._has_ingress = haproxy.find_binary() is not None
         self._vital_processes: dict[str, psutil.Process] = {}
 
     @property
     def _logging(self) -> dict[str, Any]:
         """How all processes of Serve log: the controller, the ingress, replicas and learner."""
         return {"enable_access_log": False, "logs_dir": str(DataDirectory(self._settings.data_dir).serve_logs)}
-
-    @property
-    def url(self) -> str:
-        """Address of the application."""
-        return f"http://{self._settings.host}:{self._ports.http}"
 
     def __enter__(self) -> Self:
         try:
@@ -131,7 +135,7 @@ class RayCluster:
         self._stop()
 
     def run(self, application: Application) -> None:
-        """Deploy the application at ``/``, and return once ``GET /healthz`` answers 200 through the ingress.
+        """Deploy the application at ``/``, and return once it answers ``GET /healthz`` with the identity of this run.
 
         Raises
         ------
@@ -170,9 +174,14 @@ class RayCluster:
         self._vital_processes = {c.name(): c for c in psutil.Process().children() if c.name() in _VITAL_PROCESSES}
         serve.start(
             proxy_location="HeadOnly",
-            http_options={"host": self._settings.host, "port": self._ports.http},
+            http_options=self._http_options(),
             logging_config=self._logging,
         )
+
+    def _http_options(self) -> dict[str, str | int]:
+        if self._has_ingress:  # Serve's HAProxy listens on a Unix socket, and replicas on ports of their own
+            return {"host": "127.0.0.1"}
+        return {"host": self._settings.host, "port": self._ports.http}
 
     def _stop(self) -> None:
         import ray
@@ -195,20 +204,15 @@ class RayCluster:
     def _await_answer(self) -> None:
         # Serve is ready a moment before its proxy knows the routes.
         deadline = time.monotonic() + _ANSWERS_WITHIN_S
-        while (status := self._request_status()) != http.HTTPStatus.OK:
+        while (seen := find_identity(self._connect())) != self._identity:
             if time.monotonic() > deadline:
-                raise StartRefused(f"the application does not answer GET {self.url}/healthz (last: {status})")
+                raise StartRefused(f"the application does not answer GET /healthz (last answer from: {seen})")
             time.sleep(0.05)
 
-    def _request_status(self) -> int | None:
-        connection = http.client.HTTPConnection(self._settings.host, self._ports.http, timeout=5.0)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status
-        except OSError:
-            return None
-        finally:
-            connection.close()
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._has_ingress:
+            return UnixConnection(str(self._runtime.serve_socket))
+        return http.client.HTTPConnection(self._settings.host, self._ports.http, timeout=5.0)
 
 
 def _replace_agents() -> None:

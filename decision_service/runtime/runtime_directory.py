@@ -74,6 +74,16 @@ class RuntimeDirectory:
         """Directory of HAProxy's configuration and sockets."""
         return self.path / "h"
 
+    @property
+    def ingress(self) -> Path:
+        """Directory of the configuration and the sockets of the ingress."""
+        return self.path / "i"
+
+    @property
+    def serve_socket(self) -> Path:
+        """Socket of Serve's HAProxy, on which it answers requests."""
+        return self.path / "serve"
+
     def pin(self) -> int:
         """Lock the directory so that systemd does not clean it up as an old temporary file; return the descriptor."""
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
 from decision_service.runtime.errors import ServiceDied, StartRefused
+from decision_service.runtime.ingress.address import listen, prove
+from decision_service.runtime.ingress.configuration import IngressPlan
+from decision_service.runtime.ingress.identity import identity_of
+from decision_service.runtime.ingress.process import Ingress
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.start import limits
 from decision_service.settings import Settings
@@ -80,14 +85,22 @@ class Supervisor:
                 lock.release()
 
     def _run_once(self, lock: DirectoryLock) -> int:
-        chosen = ports.choose(self._settings.host, self._settings.port)
+        listener = listen(self._settings.host, self._settings.port)
+        try:
+            return self._run_at(listener, lock)
+        finally:
+            listener.close()
+
+    def _run_at(self, listener: socket.socket, lock: DirectoryLock) -> int:
+        chosen = ports.choose(listener.getsockname()[1])
         token = secrets.token_hex(16)
         runtime = RuntimeDirectory.create(token)
         pinned = runtime.pin()
         run = self._describe_run(token, runtime, chosen)
         lock.write_record(run)
         try:
-            return self._supervise(lock, runtime, run, chosen)
+            with self._open_ingress(listener, runtime, run) as ingress:
+                return self._supervise(lock, runtime, run, chosen, ingress)
         finally:
             if self._driver is not None:
                 self._driver.kill_and_wait()
@@ -105,10 +118,39 @@ class Supervisor:
             locks_supervisor=True,
         )
 
-    def _supervise(self, lock: DirectoryLock, runtime: RuntimeDirectory, run: RunRecord, chosen: ports.Ports) -> int:
-        self._data.rotate_log()
-        if haproxy.find_binary() is None:
+    @contextmanager
+    def _open_ingress(
+        self, listener: socket.socket, runtime: RuntimeDirectory, run: RunRecord
+    ) -> Iterator[Ingress | None]:
+        """Answer at the public address from now on, and prove that the address leads here."""
+        program = haproxy.find_binary()
+        if program is None:
             self._say("There is no HAProxy on this platform: Ray's own proxy answers, at a tenth of the rate")
+            listener.close()  # Ray's own proxy will listen there
+            yield None
+            return
+        runtime.ingress.mkdir()
+        plan = IngressPlan(
+            directory=runtime.ingress,
+            service_socket=runtime.serve_socket,
+            identity=identity_of(run.token),
+            replicas=self._settings.replicas,
+        )
+        environ = os.environ | {leftovers.TOKEN_VARIABLE: run.token}
+        with Ingress(program, listener, plan, self._data.logs / "ingress.log", environ) as ingress:
+            host, port = listener.getsockname()
+            prove(host, port, plan.identity)
+            yield ingress
+
+    def _supervise(
+        self,
+        lock: DirectoryLock,
+        runtime: RuntimeDirectory,
+        run: RunRecord,
+        chosen: ports.Ports,
+        ingress: Ingress | None,
+    ) -> int:
+        self._data.rotate_log()
         began = time.monotonic()
         reader, writer = os.pipe()
         config = DriverConfig(
@@ -116,6 +158,7 @@ class Supervisor:
             application=self._application,
             runtime_directory=str(runtime.path),
             ports=chosen,
+            identity=identity_of(run.token),
             messages_fd=writer,
             lock_fd=lock.fd,
         )
@@ -130,6 +173,8 @@ class Supervisor:
                 self._say(message.text)
             else:
                 self._ready = True
+                if ingress is not None:
+                    ingress.open()
                 self._say(self._banner(run, time.monotonic() - began))
         return self._exit_code(self._driver.wait(), failure)
 

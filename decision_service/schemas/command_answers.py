@@ -63,10 +63,22 @@ class CancellationAnswer(msgspec.Struct, frozen=True):
     cancelled: bool = True
 
 
+class CatalogueWarning(msgspec.Struct, frozen=True):
+    """A name that the catalogue dropped although it is in use."""
+
+    path: Annotated[str, Meta(examples=["channels.email"])]
+    message: str
+    shoppers: Annotated[int, Meta(description="The shoppers whose preferences name it.")]
+    sends: Annotated[int, Meta(description="The sends whose attribution windows are open today or later.")]
+
+
 class CatalogueVersionAnswer(msgspec.Struct, frozen=True):
     """The version of the catalogue that is now in force on every replica."""
 
     version: int
+    warnings: Annotated[
+        Sequence[CatalogueWarning] | UnsetType, Meta(description="Dropped names that are in use, if there are any.")
+    ] = UNSET
 
 
 class ClockAnswer(msgspec.Struct, frozen=True):

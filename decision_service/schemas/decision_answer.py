@@ -10,10 +10,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.templates import Template
+from policies.catalogue.template_table import LocalTemplate
+from policies.catalogue.templates import DATA
 from policies.decide import Decision
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
+from policies.records.rows import DecisionRow, PolicyRecord
 
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """A time in UTC, as `iso` writes it."""
@@ -40,7 +41,8 @@ class ExcludedAnswer(msgspec.Struct, frozen=True):
 Content = Annotated[
     dict[str, Any],
     Meta(
-        description="The filled-in parts of the template by their names, and `data`: the trigger and its attributes.",
+        description="The filled-in parts of the template by their names, and `data`: the attributes of the trigger "
+        "(those that the message names, or all), its type as `trigger`, and `event_id`.",
         extra_json_schema={
             "properties": {
                 "body": {"type": "string"},
@@ -73,6 +75,9 @@ class SendAnswer(msgspec.Struct, frozen=True):
     eligible: Eligible
     excluded: list[ExcludedAnswer]
     attribution_ends_at: Instant
+    locale: Annotated[
+        str, Meta(description="The locale of the template, as the catalogue writes it; not in answers of old versions.")
+    ] = ""
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -109,6 +114,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
             "expired there is no such time."
         ),
     ] = UNSET
+    locale: None = None
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""
@@ -144,6 +150,7 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
         hold = _hold(row, decision.eligibility.size, _count_excluded(decision))
         at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
         return msgspec.structs.replace(hold, next_possible_at=at)
+    template = _find_template(decision, decision.action)
     return SendAnswer(
         event_id=row.event_id,
         decision="send",
@@ -151,13 +158,14 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
         action=ActionAnswer(*decision.action),
         trigger=row.triggers[decision.trigger].type,
         send_at=iso(cast(float, row.send_at)),
-        content=_content(decision, decision.action, decision.request.triggers[decision.trigger]),
+        content=_content(decision, decision.action, template),
         propensity=cast(float, row.propensity),
         policy=row.policy,
         arm=row.arm,
         eligible=decision.eligibility.size,
         excluded=_count_excluded(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
+        locale=template.locale,
     )
 
 
@@ -184,12 +192,20 @@ def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer]) -> Ho
     )
 
 
-def _content(decision: Decision, action: JointAction, trigger: TriggerRecord) -> dict[str, object]:
-    templates = decision.rulebook.templates
+def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:
+    templates, locale = decision.rulebook.templates, decision.eligibility.locale
     # Without a template the action would have been excluded as `no_content`.
-    template = cast(Template, templates.template(action.message, action.channel, decision.eligibility.locale))
-    data = {"trigger": trigger.type, **trigger.attributes}
-    return {**template.render(trigger.attributes), "data": data}
+    return cast(LocalTemplate, templates.find(action.message, action.channel, locale))
+
+
+def _content(decision: Decision, action: JointAction, template: LocalTemplate) -> dict[str, object]:
+    """Return the parts of the notification, and its data: the attributes, and what the service itself adds."""
+    trigger = decision.request.triggers[decision.trigger or 0]
+    wanted = decision.rulebook.catalogue.messages[action.message].data
+    names = trigger.attributes if wanted is None else wanted
+    attributes = {name: trigger.attributes[name] for name in names if name in trigger.attributes}
+    data = {**attributes, "trigger": trigger.type, "event_id": decision.request.event_id}
+    return {**template.render(trigger.attributes), DATA: data}
 
 
 def _count_excluded(decision: Decision) -> list[ExcludedAnswer]:

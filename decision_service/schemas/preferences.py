@@ -17,14 +17,14 @@ from policies.shopper.state import ShopperState
 
 
 class QuietHoursAnswer(msgspec.Struct, frozen=True):
-    """Hours of the shopper's own day in which nothing may arrive; may cross midnight.
-
-    `days` are the local days on which the hours begin: every day without them.
-    """
+    """Hours of the shopper's own day in which nothing may arrive; may cross midnight."""
 
     start: Annotated[str, Meta(examples=["22:00"])] = msgspec.field(name="from")
     end: Annotated[str, Meta(examples=["07:00"])] = msgspec.field(name="to")
-    days: tuple[Weekday, ...] | UnsetType = UNSET
+    days: Annotated[
+        tuple[Weekday, ...] | UnsetType,
+        Meta(description="The local days on which the hours begin."),
+    ] = UNSET
 
     @classmethod
     def of(cls, span: QuietSpan) -> QuietHoursAnswer:
@@ -65,11 +65,11 @@ def preferences_of(state: ShopperState, rulebook: Rulebook) -> PreferencesAnswer
         quiet_hours=_quiet_hours(state.quiet_hours),
         time_zone=state.time_zone or catalogue.defaults.time_zone,
         locale=state.locale or catalogue.defaults.locale,
-        stated=[*_stated(state, [*channels])],
+        stated=[*_paths_of_words(state, [*channels])],
     )
 
 
-def _stated(state: ShopperState, channels: Sequence[str]) -> Iterator[str]:
+def _paths_of_words(state: ShopperState, channels: Sequence[str]) -> Iterator[str]:
     for field in ("consent", "reachable"):
         yield from (f"{field}.{channel}" for channel in channels if channel in getattr(state, field))
     if state.subscribed is not None:

@@ -26,6 +26,7 @@ from decision_service.state.shopper_keys import ShopperKey
 from policies.records.rows import Row
 from policies.records.withholding import withheld_paths
 from policies.rules.budget import BudgetDay, Spent
+from policies.rules.uses import Use, Uses
 from policies.shopper.state import Send, ShopperState
 
 RESERVED_FOR_S = 30
@@ -183,6 +184,8 @@ class StateUpdate:
         What is added to the budget days in millionths, negative for what was given back.
     catalogue
         The version of the catalogue that came into force, if one did.
+    uses
+        What is added to the uses of names, negative for uses that ended.
     """
 
     before: int
@@ -190,6 +193,7 @@ class StateUpdate:
     shoppers: Mapping[ShopperKey, ShopperUpdate]
     spent: Mapping[BudgetDay, int] = field(default_factory=dict)
     catalogue: int | None = None
+    uses: Uses = field(default_factory=dict)
 
 
 class DecisionStates(Protocol):
@@ -306,7 +310,7 @@ class RecoverableStates(Protocol):
         ...
 
     async def drop_budget_days(self, before: int) -> None:
-        """Forget what was spent on UTC days that no decision can concern any more."""
+        """Forget what was spent, and which names sends used, on UTC days that nothing concerns any more."""
         ...
 
 
@@ -322,6 +326,10 @@ class InspectableStates(Protocol):
 
         A shopper may come twice, or although nothing is kept any more; one that changes meanwhile may be left out.
         """
+        ...
+
+    async def uses(self) -> dict[Use, int]:
+        """Return how often preferences and sends of the contained log use names of the catalogue."""
         ...
 
     async def spending(self) -> dict[BudgetDay, int]:

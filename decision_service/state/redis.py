@@ -10,6 +10,7 @@ Keys, all with the log's prefix:
 ``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
 ``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
 ``claimed``     hash     the part of it that is reserved, by pending fact
+``uses``        hash     how often preferences and sends use a name of the catalogue (``<path> <day>``)
 ==============  =======  ==========================================================================================
 
 A reservation succeeds only if ``v`` is still the version that the decision was made on, so the rules live in one
@@ -53,6 +54,7 @@ from decision_service.state.coalescer import Coalescer
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
+from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.preferences import withhold
 from policies.shopper.state import Send, ShopperState
@@ -96,6 +98,7 @@ class RedisStateStore:
         self._pending = f"{self._prefix}claims"
         self._spent = f"{self._prefix}spent"
         self._pending_costs = f"{self._prefix}claimed"
+        self._uses = f"{self._prefix}uses"
         self._incarnation: int | None = None
         self._run_id: str | None = None
         self._reads: Coalescer[_Read, StoredState] = Coalescer(self._read_many)
@@ -204,13 +207,16 @@ class RedisStateStore:
         return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
     async def apply(self, update: StateUpdate) -> bool:
-        keys = [self._meta, self._pending, self._spent, self._pending_costs, *map(self._key, update.shoppers)]
+        stores = [self._meta, self._pending, self._spent, self._pending_costs, self._uses]
+        keys = [*stores, *map(self._key, update.shoppers)]
         arguments: list[Any] = [
             update.before,
             update.after,
             "" if update.catalogue is None else update.catalogue,
             len(update.spent),
             *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
+            len(update.uses),
+            *(part for use, count in update.uses.items() for part in (_day_name(use), count)),
         ]
         for shopper, change in update.shoppers.items():
             state = b"" if change.state is None else _encode_state(change.state)
@@ -230,6 +236,11 @@ class RedisStateStore:
         with self._away_on_error():
             async for key in self._client.scan_iter(match=f"{prefix}*", count=1_000):
                 yield ShopperKey(key.decode().removeprefix(prefix))
+
+    async def uses(self) -> dict[Use, int]:
+        with self._away_on_error():
+            counts = await self._command(self._client.hgetall(self._uses))
+        return {_day_of(name): int(count) for name, count in counts.items() if int(count)}
 
     async def spending(self) -> dict[BudgetDay, int]:
         with self._away_on_error():
@@ -306,10 +317,11 @@ class RedisStateStore:
 
     async def drop_budget_days(self, before: int) -> None:
         with self._away_on_error():
-            names = await self._command(self._client.hkeys(self._spent))
-            old = [name for name in names if int(name.rpartition(b" ")[2]) < before]
-            if old:
-                await self._command(self._client.hdel(self._spent, *old))
+            for hash_name in (self._spent, self._uses):
+                names = await self._command(self._client.hkeys(hash_name))
+                old = [name for name in names if 0 <= int(name.rpartition(b" ")[2]) < before]
+                if old:
+                    await self._command(self._client.hdel(hash_name, *old))
 
     async def _server_id(self) -> str:
         return cast(str, (await self._command(self._client.info("server")))["run_id"])

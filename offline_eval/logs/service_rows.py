@@ -14,7 +14,7 @@ from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, PolicyInpu
 from policies.arrays import BoolArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.catalogue.templates import filled_names
+from policies.catalogue.templates import FilledNames
 from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
@@ -167,6 +167,6 @@ def _find_allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) 
     not_candidate = rulebook.candidates[trigger.type][space.message_of, 0, 0] == 0
     if is_pseudonym(row.shopper_id):
         return np.asarray(~(late | not_candidate))  # erasure removed the attributes that decide about content
-    lacking = rulebook.without_content(locale, filled_names(trigger.attributes))
+    lacking = rulebook.without_content(locale, FilledNames.of(trigger.attributes))
     empty = False if lacking is None else lacking[space.message_of, space.channel_of, 0]
     return np.asarray(~(late | not_candidate | empty))

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from policies.catalogue.locales import lookup_chain, normalize
 from policies.catalogue.mistakes import Mistake, describe_unknown
-from policies.catalogue.templates import TemplateMistake, compile_template
+from policies.catalogue.number_formats import is_currency
+from policies.catalogue.template_syntax import Tree
+from policies.catalogue.templates import DATA
 from policies.catalogue.time_zones import is_time_zone, time_zones
 
 MAX_JOINT_ACTIONS = 20_000
@@ -32,6 +35,7 @@ def find_mistakes(document: object) -> list[Mistake]:
         *_former_names(document, "categories", "category", [*_known_categories(document)]),
         *_former_names(document, "messages", "message", _names(document, "messages")),
         *_size(document),
+        *_currency(document.get("currency")),
     ]
 
 
@@ -104,9 +108,12 @@ def _own_delays(path: str, delays: object, offered: object) -> Iterator[Mistake]
 
 
 def _locales(path: str, locales: Document, default: object) -> Iterator[Mistake]:
-    if isinstance(default, str) and default not in locales:
+    names = {normalize(locale): locale for locale in reversed([*locales])}
+    if isinstance(default, str) and names.keys().isdisjoint(lookup_chain(default)):
         yield Mistake(path, f"has no template for the default locale {default!r}")
     for locale, parts in locales.items():
+        if (twin := names[normalize(locale)]) != locale:
+            yield Mistake(f"{path}.{locale}", f"is the same locale as {twin!r}: case and separator do not matter")
         if isinstance(parts, Mapping):
             yield from _template(f"{path}.{locale}", parts)
 
@@ -114,10 +121,19 @@ def _locales(path: str, locales: Document, default: object) -> Iterator[Mistake]
 def _template(path: str, parts: Document) -> Iterator[Mistake]:
     if "body" not in parts:
         yield Mistake(path, "needs a body")
+    for name, text in parts.items():
+        if isinstance(text, str) and (reason := _find_fault(text)):
+            yield Mistake(f"{path}.{name}", reason)
+    if DATA in parts:
+        yield Mistake(f"{path}.{DATA}", "is the service's own part of the content: give the part another name")
+
+
+def _find_fault(text: str) -> str | None:
+    """Return why a text is refused, None for a good one."""
     try:
-        compile_template({name: text for name, text in parts.items() if isinstance(text, str)})
-    except TemplateMistake as mistake:
-        yield Mistake(f"{path}.{mistake.part}", str(mistake))
+        return Tree.parse(text).poverty
+    except ValueError as error:
+        return str(error)
 
 
 def _triggers(document: Document) -> Iterator[Mistake]:
@@ -159,6 +175,12 @@ def _former_names(document: Document, key: str, kind: str, in_use: Sequence[str]
             if old in new_names:
                 yield Mistake(path, f"stands under {new_names[old]!r} already; an old name has one new name")
             new_names.setdefault(old, name)
+
+
+def _currency(code: object) -> Iterator[Mistake]:
+    if isinstance(code, str) and not is_currency(code):
+        near = f"; did you mean {code.upper()!r}?" if is_currency(code.upper()) else ""
+        yield Mistake("currency", f"{code!r} is not a currency of ISO 4217, such as 'EUR'{near}")
 
 
 def _size(document: Document) -> Iterator[Mistake]:

@@ -6,16 +6,16 @@ at once. Every mistake is named by its path.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from policies.catalogue.checks import find_mistakes
 from policies.catalogue.mistakes import CatalogueError, drop_neutral_keys, join_mistakes, mistakes_of
 from policies.catalogue.quiet_hours import SpansOfDay
-from policies.catalogue.wording import IF_SAID, Form
+from policies.catalogue.wording import IF_NOT_NULL, IF_SAID, Form
 from policies.records.shopper_events import ShopperEventType
 
 _DAY_S = 86_400
@@ -36,8 +36,8 @@ Delay = Annotated[int, Field(ge=0, le=14 * _DAY_S)]
 Locale = Annotated[
     str, Form("[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", "must be a locale such as 'en', 'pt-BR' or 'zh-Hant'")
 ]
-Currency = Annotated[str, Form("[A-Z]{3}", "must be a currency of ISO 4217 in three capital letters, such as 'EUR'")]
 OldNames = Annotated[tuple[Name, ...], IF_SAID]
+AttributeName = Annotated[str, Field(min_length=1, max_length=100)]
 Calendar = Literal["day", "week", "month"]
 Templates = dict[Name, Annotated[dict[Locale, dict[Name, str]], Field(min_length=1)]]
 
@@ -93,7 +93,8 @@ class Channel(_Part):
 class Message(_Part):
     """A message: its category, the triggers that it answers, and its templates by channel and locale.
 
-    Two sends of the message to one shopper are at least ``cooldown_s`` apart. ``formerly`` are its old names.
+    Two sends of the message to one shopper are at least ``cooldown_s`` apart. ``data`` names the attributes that
+    ``content.data`` holds, without it all. ``formerly`` are old names of the message.
     """
 
     formerly: OldNames = ()
@@ -103,6 +104,7 @@ class Message(_Part):
     cooldown_s: CapSeconds | None = None
     caps: tuple[Cap, ...] = ()
     delays_s: tuple[Delay, ...] | None = None
+    data: Annotated[tuple[AttributeName, ...] | None, IF_NOT_NULL] = None
     templates: Annotated[Templates, Field(min_length=1)]
 
 
@@ -177,7 +179,7 @@ class Catalogue(_Part):
     suppression: tuple[Suppression, ...] = ()
     reward: Reward = Reward()
     arms: Arms = Arms()
-    currency: Annotated[Currency | None, IF_SAID] = None
+    currency: Annotated[str | None, IF_SAID] = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Catalogue:
@@ -190,7 +192,7 @@ class Catalogue(_Part):
         """
         mistakes, supported = drop_neutral_keys(document)
         try:
-            catalogue = cls.model_validate_json(msgspec.json.encode(supported))
+            catalogue = cls.model_validate_json(json.dumps(supported))
         except ValidationError as error:
             mistakes += mistakes_of(error, cls)
         mistakes = join_mistakes(mistakes, find_mistakes(document))
@@ -205,7 +207,7 @@ class Catalogue(_Part):
         What only a later version refuses stays in force: no check of meaning is asked again.
         """
         _, supported = drop_neutral_keys(document)
-        return cls.model_validate_json(msgspec.json.encode(supported))
+        return cls.model_validate_json(json.dumps(supported))
 
     def to_document(self) -> dict[str, Any]:
         """Return the document from which `from_document` reads an equal catalogue."""

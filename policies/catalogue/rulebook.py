@@ -14,6 +14,7 @@ from policies.catalogue.document import Cap, Catalogue
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.quiet_hours import quiet_hours_of
 from policies.catalogue.template_table import TemplateTable
+from policies.catalogue.templates import FilledNames
 from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096
@@ -28,7 +29,7 @@ class Rulebook:
     catalogue: Catalogue
     space: ActionSpace
     templates: TemplateTable
-    _content_masks: dict[tuple[str, frozenset[str]], BoolArray | None] = field(default_factory=dict, repr=False)
+    _content_masks: dict[tuple[str, FilledNames], BoolArray | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, catalogue: Catalogue, version: int) -> Rulebook:
@@ -60,25 +61,24 @@ class Rulebook:
         """Return the cost of a send: the cost of its channel plus the cost of its message."""
         return self.catalogue.channels[action.channel].cost + self.catalogue.messages[action.message].cost
 
-    def without_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+    def without_content(self, locale: str, names: FilledNames) -> BoolArray | None:
         """Return which messages lack, on which channels, a template that these attributes can fill.
 
-        Shape (messages, channels, 1); None when nothing is lacking. ``attribute_names`` are the names of the attributes
-        that are not blank.
+        Shape (messages, channels, 1); None when nothing is lacking.
         """
-        key = (locale, attribute_names)
+        key = (locale, names)
         if key in self._content_masks:
             return self._content_masks[key]
-        mask = self._lacking_content(locale, attribute_names)
+        mask = self._lacking_content(locale, names)
         if len(self._content_masks) < _CACHED_MASKS:
             self._content_masks[key] = mask
         return mask
 
-    def _lacking_content(self, locale: str, attribute_names: frozenset[str]) -> BoolArray | None:
+    def _lacking_content(self, locale: str, names: FilledNames) -> BoolArray | None:
         lacking = np.zeros(self.space.shape[:2], dtype=np.bool_)
         for message, channel in self.space.pairs:
-            names = self.space.messages[message], self.space.channels[channel]
-            lacking[message, channel] = not self.templates.is_available(*names, locale, attribute_names)
+            slots = self.space.messages[message], self.space.channels[channel]
+            lacking[message, channel] = not self.templates.is_available(*slots, locale, names)
         return lacking[:, :, None] if lacking.any() else None
 
     @cached_property

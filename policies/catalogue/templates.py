@@ -2,46 +2,83 @@
 
 Templates are Jinja2 in its sandbox. A template is refused at load unless it can always be rendered: it may hold text,
 names, constants, a few filters that never fail, and ``{% if name is defined %}``. So a message is eligible exactly when
-its attributes are there, and a shopper never sees a broken sentence. Text is not escaped, since only the channel's
-renderer knows whether it writes HTML.
+its attributes are there, and a shopper never sees a broken sentence or a blank notification. Text is not escaped, since
+only the channel's renderer knows whether it writes HTML.
+
+Numbers are written for the reader: ``{{ points }}`` is ``120`` for 120.0, and ``{{ price | money }}`` has the decimals
+of the currency and the separators of the locale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, pass_context
 from jinja2 import Template as JinjaTemplate
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from policies.catalogue.number_formats import NumberFormat
+from policies.catalogue.template_syntax import Tree
+from policies.catalogue.visible_text import drop_turns, is_visible, write_in_lines, write_in_one_line
 from policies.records.rows import Scalar
 
-_DEFAULT_FILTERS = frozenset({"default", "d"})
-_TOTAL_FILTERS = frozenset({"upper", "lower", "title", "capitalize", "trim", "money"})
-_MAX_LENGTH = 10_000
+BODY = "body"
+"""The one part that may have several lines."""
+
+DATA = "data"
+"""The part of the content that holds the trigger and its attributes; no template writes it."""
+
+SHOWN_PARTS = frozenset({BODY, "title", "subject"})
+"""The parts that must never be blank: they are what a shopper sees first. Any other part may be empty at times."""
+
+_FILTERS: dict[str, Callable[[str], str]] = {
+    "upper": str.upper,
+    "lower": str.lower,
+    "title": str.title,
+    "capitalize": str.capitalize,
+    "trim": str.strip,
+}
+
+_FORMAT, _CURRENCY = " format", " currency"
+"""Where a context keeps the number format and the currency: no name in a template can have a space."""
 
 
-def money(value: object) -> str:
-    """Return a number with two decimals, and any other value as its text.
+@pass_context
+def _write(context: Context, value: object) -> object:
+    """Return a number as text in the reader's format, and any other value as it is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _format_in(context).number(value)
+    return value
 
-    >>> money(12), money("free")
-    ('12.00', 'free')
-    """
-    match value:
-        case float():
-            return f"{value:.2f}"
-        case int() if not isinstance(value, bool):
-            return f"{value}.00"  # no int is too large for this
+
+@pass_context
+def _write_money(context: Context, value: object) -> str:
+    """Return a number as an amount of money, and any other value as its text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _format_in(context).money(value, context.get(_CURRENCY))
     return str(value)
 
 
-_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-_environment.filters["money"] = money
-_environment.globals.clear()  # a name in a template means an attribute and nothing else
+def _format_in(context: Context) -> NumberFormat:
+    number_format: NumberFormat = context[_FORMAT]
+    return number_format
 
-_RESERVED_NAMES = frozenset({"self"})
-"""Names that Jinja gives a meaning of its own."""
+
+def _change_text(change: Callable[[str], str]) -> Callable[[Context, object], str]:
+    @pass_context
+    def write(context: Context, value: object) -> str:
+        return change(str(_write(context, value)))
+
+    return write
+
+
+_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_write)
+_environment.filters |= {name: _change_text(change) for name, change in _FILTERS.items()}
+_environment.filters["money"] = _write_money
+_environment.globals.clear()  # a name in a template means an attribute and nothing else
 
 
 class TemplateMistake(ValueError):
@@ -52,22 +89,75 @@ class TemplateMistake(ValueError):
         self.part = part
 
 
+class FilledNames(NamedTuple):
+    """The names of the attributes that are there.
+
+    ``texts`` have text or a number. ``flags`` are true: a template can ask whether they are defined, but a shopper
+    never reads them. A false flag and a blank text count as absent.
+    """
+
+    texts: frozenset[str]
+    flags: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Scalar]) -> FilledNames:
+        """Return the names of the attributes that are there."""
+        texts = (name for name, value in attributes.items() if _is_filled(value))
+        return cls(frozenset(texts), frozenset(name for name, value in attributes.items() if value is True))
+
+
+def _is_filled(value: Scalar) -> bool:
+    if isinstance(value, str):
+        return is_visible(value)
+    return not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Template:
-    """The parts (title, body, …) of one message on one channel in one locale."""
+    """The parts (title, body, …) of one message on one channel in one locale.
+
+    ``required`` are the attributes without which the template cannot be rendered. ``printed`` are all attributes that a
+    shopper may read.
+    """
 
     required: frozenset[str]
+    printed: frozenset[str]
     _parts: Mapping[str, JinjaTemplate] = field(repr=False)
+    _conditional: frozenset[str] = field(repr=False)
+    """The parts that must not be blank, and that are empty without some attribute."""
 
-    def render(self, attributes: Mapping[str, Scalar]) -> dict[str, str]:
-        """Fill every part. A blank string counts as absent, so a declared fallback replaces it."""
-        filled = {name: attributes[name] for name in filled_names(attributes)}
-        return {name: part.render(filled) for name, part in self._parts.items()}
+    def is_filled_by(self, names: FilledNames) -> bool:
+        """Return whether the attributes are there, and no part that must not be blank would be blank."""
+        if not self.required <= names.texts:
+            return False
+        if not self._conditional:
+            return True
+        examples = self._context(dict.fromkeys([*names.texts, *self._flags(names)], "x"), "en", None)
+        return all(is_visible(self._parts[part].render(examples)) for part in self._conditional)
 
+    def render(
+        self, attributes: Mapping[str, Scalar], locale: str = "en", currency: str | None = None
+    ) -> dict[str, str]:
+        """Fill every part, with numbers as the locale writes them.
 
-def filled_names(attributes: Mapping[str, Scalar]) -> frozenset[str]:
-    """Return the names of the attributes that are not blank."""
-    return frozenset(name for name, value in attributes.items() if not isinstance(value, str) or value.strip())
+        Without an attribute ``currency`` an amount of money is in ``currency``.
+        """
+        names = FilledNames.of(attributes)
+        filled = {name: drop_turns(attributes[name]) for name in (*names.texts, *self._flags(names))}
+        own_currency = attributes.get("currency")
+        context = self._context(filled, locale, own_currency if isinstance(own_currency, str) else currency)
+        return {
+            name: (write_in_lines if name == BODY else write_in_one_line)(part.render(context))
+            for name, part in self._parts.items()
+        }
+
+    def _flags(self, names: FilledNames) -> frozenset[str]:
+        """Return the flags that the template may ask for: those that it prints nowhere."""
+        return names.flags - self.printed
+
+    @staticmethod
+    def _context(filled: Mapping[str, Scalar], locale: str, currency: str | None) -> dict[str, object]:
+        return {**filled, _FORMAT: NumberFormat.of(locale), _CURRENCY: currency}
 
 
 def compile_template(parts: Mapping[str, str]) -> Template:
@@ -76,73 +166,23 @@ def compile_template(parts: Mapping[str, str]) -> Template:
     >>> template = compile_template({"body": "Your {{ product }} is {{ price | money }} {{ currency | d('EUR') }}"})
     >>> sorted(template.required)
     ['price', 'product']
-    >>> template.render({"product": "Runner 3", "price": 59.9})
-    {'body': 'Your Runner 3 is 59.90 EUR'}
+    >>> template.render({"product": "Runner 3", "price": 1059.9}, locale="de")
+    {'body': 'Your Runner 3 is 1.059,90 EUR'}
 
     Raises
     ------
     TemplateMistake
         When a part could fail while it is rendered.
     """
-    required: set[str] = set()
+    trees: dict[str, Tree] = {}
     for name, text in parts.items():
         try:
-            required |= _required_names(text)
-        except (ValueError, TemplateSyntaxError) as error:
+            trees[name] = Tree.parse(text)
+        except ValueError as error:
             raise TemplateMistake(name, str(error)) from None
-    return Template(frozenset(required), {name: _environment.from_string(text) for name, text in parts.items()})
-
-
-def _required_names(text: str) -> set[str]:
-    """Return the attributes without which a text cannot be rendered; refuse a text that may fail."""
-    if not text.strip():
-        raise ValueError("must not be blank")
-    if len(text) > _MAX_LENGTH:
-        raise ValueError(f"must have at most {_MAX_LENGTH} characters")
-    return _names_in_all(_environment.parse(text).body)
-
-
-def _names_in_all(parts: Iterable[nodes.Node]) -> set[str]:
-    return set().union(*(_names_in(part) for part in parts))
-
-
-def _names_in(node: nodes.Node) -> set[str]:
-    match node:
-        case nodes.Output():
-            return _names_in_all(node.nodes)
-        case nodes.TemplateData() | nodes.Const():
-            return set()
-        case nodes.Name(name=name):
-            return {_check_name(name)}
-        case nodes.Filter(name=name, node=nodes.Name(name=attribute)) if name in _DEFAULT_FILTERS:
-            _check_name(attribute)
-            _check_fallback(node)
-            return set()
-        case nodes.Filter(name=name) if name in _TOTAL_FILTERS and node.node is not None and _takes(node, 0):
-            return _names_in(node.node)
-        case nodes.If(test=nodes.Test(name="defined", node=nodes.Name(name=guarded)) as test) if _takes(test, 0):
-            if node.elif_:
-                raise ValueError("'elif' is not possible in a template")
-            return (_names_in_all(node.body) - {_check_name(guarded)}) | _names_in_all(node.else_)
-    raise ValueError(
-        f"{type(node).__name__} is not possible in a template: use names, "
-        f"the filters default, {', '.join(sorted(_TOTAL_FILTERS))} (only default takes an argument), "
-        "and 'if name is defined'"
+    return Template(
+        required=frozenset().union(*(tree.required for tree in trees.values())),
+        printed=frozenset().union(*(tree.printed for tree in trees.values())),
+        _parts={name: _environment.from_string(text) for name, text in parts.items()},
+        _conditional=frozenset(name for name in SHOWN_PARTS & trees.keys() if not trees[name].always_shows),
     )
-
-
-def _check_name(attribute: str) -> str:
-    if attribute in _RESERVED_NAMES:
-        raise ValueError(f"no attribute can be named {attribute!r}: the name means something else in a template")
-    return attribute
-
-
-def _takes(node: nodes.Filter | nodes.Test, count: int) -> bool:
-    """Return whether a filter or test has exactly this many positional arguments and no other argument."""
-    return len(node.args) == count and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
-
-
-def _check_fallback(node: nodes.Filter) -> None:
-    fallback = node.args[0] if _takes(node, 1) else None
-    if not isinstance(fallback, nodes.Const) or not str(fallback.value).strip():
-        raise ValueError("'default' needs one constant that is not blank, as in {{ name | default('you') }}")

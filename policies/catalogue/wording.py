@@ -14,6 +14,10 @@ IF_SAID = Field(exclude_if=lambda value: not value)
 """A field that a document holds only where the field says something: documents of earlier versions stay as they are."""
 
 
+IF_NOT_NULL = Field(exclude_if=lambda value: value is None)
+"""A field that a document holds unless the field is null."""
+
+
 @dataclass(frozen=True)
 class Form:
     """The form of a text, as metadata of an annotated ``str``.

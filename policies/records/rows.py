@@ -219,13 +219,14 @@ class ErasureRow(msgspec.Struct, frozen=True, tag="erasure", tag_field="row"):
 
     ``key`` is the salted hash of the id. It withholds consent on every channel until preferences grant that channel.
     ``open_event_ids`` are the decisions whose attribution windows had not ended: sends after ``at`` are void, the
-    others are learned from under the pseudonym.
+    others are learned from under the pseudonym. ``stated_at`` is the date of the erasure where that is not ``at``.
     """
 
     at: float
     shopper_id: str
     key: str
     open_event_ids: tuple[str, ...] = ()
+    stated_at: float | UnsetType = UNSET
 
     kind: ClassVar[str] = "erasure"
 

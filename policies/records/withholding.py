@@ -52,6 +52,6 @@ def date_of_words(row: OutcomeRow | PreferencesRow | ErasureRow) -> float:
     match row:
         case OutcomeRow():
             return min(row.occurred_at, row.at)
-        case PreferencesRow() if row.stated_at is not None:
-            return min(row.stated_at, row.at)
+        case PreferencesRow(stated_at=float() as stated_at) | ErasureRow(stated_at=float() as stated_at):
+            return min(stated_at, row.at)
     return row.at

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.arrays import BoolArray
-from policies.catalogue.templates import filled_names
+from policies.catalogue.templates import FilledNames
 from policies.records.reasons import Reason
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
@@ -35,8 +35,8 @@ def _positions(wanted: object, values: Sequence[object]) -> list[int]:
 
 
 def no_content(situation: Situation) -> BoolArray | None:
-    """Deny messages without a template for the locale, and messages that lack an attribute for their template."""
-    return situation.rulebook.without_content(situation.locale, filled_names(situation.trigger.attributes))
+    """Deny messages without a template for the locale, without an attribute that it needs, or whose text is blank."""
+    return situation.rulebook.without_content(situation.locale, FilledNames.of(situation.trigger.attributes))
 
 
 def expiry(situation: Situation) -> DelayMask:

@@ -6,6 +6,7 @@ Nothing here is fast or clever. The catalogue is its plain document.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -78,14 +79,45 @@ def is_excluded_by_caller(case: Case) -> bool:
 
 
 def lacks_content(case: Case) -> bool:
-    """Return whether there is no template for the locale, or an attribute that the template needs is missing."""
+    """Return whether there is no template for the locale, an attribute is missing, or a text would be blank."""
     locales = case.document["messages"][case.message]["templates"][case.channel]
     default = (case.document.get("defaults") or {}).get("locale") or "en"
     locale = case.locale if isinstance(case.locale, str) else case.preferences.locale or default
-    language = re.split("[-_]", locale)[0].lower()
-    parts = next((locales[name] for name in (locale, language, default) if name in locales), None)
-    present = {name for name, value in case.trigger.attributes.items() if str(value).strip()}
-    return parts is None or not set().union(*map(find_attributes, parts.values())) <= present
+    parts = find_parts(locales, locale) or find_parts(locales, default)
+    if parts is None:
+        return True
+    read = {name for name, value in case.trigger.attributes.items() if not isinstance(value, bool) and is_seen(value)}
+    if not set().union(*map(find_attributes, parts.values())) <= read:
+        return True
+    true = {name for name, value in case.trigger.attributes.items() if value is True}
+    never_printed = {name for name in true if not any(prints(text, name) for text in parts.values())}
+    shown = [text for name, text in parts.items() if name in ("title", "subject", "body")]
+    return not all(is_seen(fill(text, read | never_printed)) for text in shown)
+
+
+def find_parts(locales: Mapping[str, Mapping[str, str]], wanted: str) -> Mapping[str, str] | None:
+    """Return the template of the longest locale that the wanted one begins with, subtag by subtag."""
+    subtags = re.split("[-_]", wanted.lower())
+    by_subtags = {tuple(re.split("[-_]", name.lower())): parts for name, parts in locales.items()}
+    beginnings = [tuple(subtags[:length]) for length in range(len(subtags), 0, -1)]
+    return next((by_subtags[beginning] for beginning in beginnings if beginning in by_subtags), None)
+
+
+def is_seen(value: object) -> bool:
+    """Return whether a text has a letter, a digit or a sign."""
+    return any(unicodedata.category(letter)[0] in "LNPS" for letter in str(value))
+
+
+def prints(text: str, name: str) -> bool:
+    """Return whether a text prints an attribute somewhere."""
+    return re.search(r"{{ *" + name + r"\b", text) is not None
+
+
+def fill(text: str, defined: set[str]) -> str:
+    """Return a text without the branches that are not taken, and with a letter in place of each attribute."""
+    branches = re.compile(r"{% *if (\w+) is defined *%}(.*?)(?:{% *else *%}(.*?))?{% *endif *%}", re.S)
+    taken = branches.sub(lambda branch: branch[2] if branch[1] in defined else branch[3] or "", text)
+    return re.sub("{{.*?}}", "x", taken)
 
 
 def find_attributes(text: str) -> set[str]:

@@ -136,6 +136,7 @@ ALONE: list[tuple[Any, ...]] = [
     ("quiet_hours", {"channels": {"push": {"quiet_hours": [ON_SUNDAYS, {"from": "17:00", "to": "24:00"}]}}}),
     ("no_consent", {"defaults": {"consent": {"email": True}}}),
     ("no_content", {"messages": {"reminder": {"templates": {"push": {"en": {"body": "{{ product }}"}}}}}}),
+    ("no_content", {"messages": {"reminder": {"templates": {"push": {"en": {"title": "\u200b", "body": "B"}}}}}}),
 ]
 
 

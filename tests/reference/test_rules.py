@@ -124,12 +124,21 @@ def counting_reservations(state: ShopperState, request: Request) -> list[Reserva
     ]
 
 
+attributes: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    (
+        {},
+        {"product": "Runner"},
+        {"product": "\u200b"},
+        {"product": True, "express": True},
+        {"express": False, "product": 7},
+    )
+)
 triggers = st.tuples(
     st.sampled_from(("left", "left", "dropped", "urgent")),
     st.integers(1, 2),
     st.sampled_from((200, 200, 200, 200, 200, 16, 4, 0, -1)),
     st.sampled_from((False, False, False, True)),
-    st.booleans(),
+    attributes,
 )
 exclusions = st.builds(
     Exclusion,
@@ -144,10 +153,10 @@ def worlds(draw: st.DrawFn, on: frozenset[str] | None = None, most_triggers: int
     on, now = draw(rule_sets) if on is None else on, draw(moments)
     document = draw(catalogues(on))
     asked = [
-        TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, {"product": "Runner"} if named else {})
-        for kind, priority, quarters, critical, named in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
+        TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, filled)
+        for kind, priority, quarters, critical, filled in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
     ]
-    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "fr"})))
+    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "es_MX-x-shop"}, {"locale": "fr"})))
     exclude = (draw(exclusions),) if draw(st.integers(0, 4)) == 0 else ()
     request = Request("own", "s-1", tuple(asked), now, context, exclude)
     spent = {

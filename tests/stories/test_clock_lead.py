@@ -80,7 +80,7 @@ async def test_a_withdrawal_behind_a_row_of_a_fast_clock_voids_what_lies_ahead(r
         assert (answer["deliver"], answer["reason"]) == (False, "no_consent")
 
 
-async def test_a_lead_is_corrected_although_nothing_is_written_and_is_told(
+async def test_a_lead_is_corrected_although_nothing_is_written_and_the_log_says_so(
     replica: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with replica(clock="wall") as service:

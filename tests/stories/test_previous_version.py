@@ -30,6 +30,8 @@ _ENDS = "triggers say when they occurred and what ends them, and sends remember 
 _GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
 _ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
 DELIBERATE = {
+    r"\.locale: was 'absent', is ": "the answer names the locale of the template",
+    r"\.content\.data\.event_id: was 'absent', is '": "the content's data names the decision",
     r"PUT /v1/catalog \.detail: was 'the catalogue has 1 mistakes; .*is 'the catalogue has 2 mistakes; ": _ALL_MISTAKES,
     r"PUT /v1/catalog \.errors: was \[{'field': 'colour', .*is \[{'field': 'colour', .*season_picks": _ALL_MISTAKES,
     r"\.quiet_hours: was \[(\d+), (\d+)\], is \[\1, \2, \[\], \[\]\]$": _SPANS,

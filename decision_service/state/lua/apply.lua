@@ -1,10 +1,10 @@
 -- Writes what a batch of rows changes, if it follows the last batch. Returns 1 when it does, 0 when it does not.
--- After the keys of the store come the shoppers' (KEYS[5] on). After the first four arguments come, per budget day,
--- its name and what is added to it; then, per shopper, the encoded state (empty: none), the shopper's key, the number of
--- pending facts that are settled, and their fields.
-local meta, pending, spent, pending_costs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local before, after, catalogue, budget_days = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local next_argument = 5
+-- After the keys of the store come the shoppers' (KEYS[6] on). After the first three arguments come the number of
+-- budget days, and for each its name and what is added to it; the same for the uses of names; then, per shopper, the
+-- encoded state (empty: none), the shopper's key, the number of pending facts that are settled, and their fields.
+local meta, pending, spent, pending_costs, uses = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local before, after, catalogue = ARGV[1], ARGV[2], ARGV[3]
+local next_argument = 4
 local function take()
   next_argument = next_argument + 1
   return ARGV[next_argument - 1]
@@ -12,12 +12,13 @@ end
 
 if (redis.call('HGET', meta, 'position') or '0') ~= before then return 0 end
 if catalogue ~= '' then redis.call('HSET', meta, 'catalogue', catalogue) end
-for _ = 1, budget_days do
-  local day = take()
-  local cost = take()
-  redis.call('HINCRBY', spent, day, cost)
+for _, sums in ipairs({spent, uses}) do
+  for _ = 1, tonumber(take()) do
+    local name = take()
+    redis.call('HINCRBY', sums, name, take())
+  end
 end
-for number = 5, #KEYS do
+for number = 6, #KEYS do
   local shopper = KEYS[number]
   local state = take()
   local shopper_key = take()

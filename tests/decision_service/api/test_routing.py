@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
 
+from decision_service import metrics
+from decision_service.api.application import build_api
 from decision_service.api.routing import LIST_LIMIT, SINGLE_LIMIT
 from decision_service.log.base import LogUnavailable
-from tests.decision_service.conftest import Start, decide_body
+from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import small_document
 
 pytestmark = pytest.mark.anyio
@@ -91,3 +95,47 @@ async def test_every_request_is_measured_under_the_name_of_its_route(replica: St
         before = await count_requests()
         await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"fax": True}})
         assert await count_requests() == before + 1
+
+
+async def send_partly(replica: Replica, body: list[dict[str, Any]]) -> list[MutableMapping[str, Any]]:
+    """Send a decide request by the ASGI protocol, message by message, and return the messages of the answer."""
+    answers: list[MutableMapping[str, Any]] = []
+    messages = iter(body)
+
+    async def receive() -> MutableMapping[str, Any]:
+        if (message := next(messages, None)) is None:
+            await asyncio.Event().wait()
+            raise AssertionError
+        return message
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        answers.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/decide", "query_string": b"", "headers": headers}
+    await build_api(replica.service)(scope, receive, send)
+    return answers
+
+
+HALF: dict[str, Any] = {"type": "http.request", "body": b'{"event_id": ', "more_body": True}
+
+
+def count_problems() -> dict[str, float]:
+    samples = [sample for family in metrics.PROBLEMS.collect() for sample in family.samples]
+    return {sample.labels["status"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
+async def test_a_caller_who_leaves_in_mid_body_is_no_problem(replica: Start, caplog: pytest.LogCaptureFixture) -> None:
+    async with replica(small_document()) as service:
+        before, rows = count_problems(), service.rows()
+        await send_partly(service, [HALF, {"type": "http.disconnect"}])
+        assert count_problems() == before
+        assert caplog.records == []
+        assert service.rows() == rows
+
+
+async def test_a_body_that_does_not_come_completely_is_a_408(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("decision_service.api.routing._BODY_WITHIN_S", 0.05)
+    async with replica(small_document()) as service:
+        start, content = await send_partly(service, [HALF])
+        assert (start["status"], json.loads(content["body"])["title"]) == (408, "Request Timeout")

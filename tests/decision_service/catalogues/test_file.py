@@ -63,3 +63,56 @@ def test_a_text_without_a_mapping_is_refused(text: str) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogueFileError, match="cannot be read"):
         read_catalogue(tmp_path / "none.yaml")
+
+
+MISREAD = """delays_s: [0100]
+channels:
+  push: {attribution_window_s: 1e3, quiet_hours: {from: 21:30, to: "08:00"}}
+triggers:
+  wishlist: {expires_s: 60}
+messages:
+  hint:
+    category: browse
+    triggers: [wishlist]
+    templates:
+      push:
+        en: {body: Hello}
+        no: {body: Hei}
+        nb: {body: off}
+        pt-BR: {body: Oi}
+        pt_br: {body: Oi}
+defaults: {locale: no, time_zone: localtime}
+"""
+
+
+def test_all_mistakes_are_named_at_once_in_the_order_of_their_lines() -> None:
+    lines = refusal(MISREAD)
+    assert [line.partition(": ")[0].partition(":")[2] for line in lines] == [
+        "1",
+        "3",
+        "3",
+        "13",
+        "14",
+        "16",
+        "17",
+        "17",
+    ]
+    text = "\n".join(lines)
+    for words in (
+        "delays_s.0: YAML reads 0100 as the number 64",
+        "quiet_hours.from: YAML reads 21:30 as the number 1290",
+        "attribution_window_s: should be a valid integer; YAML reads 1e3 as text",
+        "push.no: YAML reads the key no as true or false: write it in quotes",
+        "nb.body: should be a valid string; YAML reads off as true or false: write it in quotes",
+        "pt_br: is the same locale as 'pt-BR'",
+        "defaults.locale: should be a valid string; YAML reads no as true or false",
+        "defaults.time_zone: there is no time zone of the IANA database 'localtime'",
+    ):
+        assert words in text
+    assert "^" not in text
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    source = TEXT.replace("wishlst", "wishlist").replace("{{ a.b }}", "x")
+    (tmp_path / "shop.yaml").write_text(source, encoding="utf-8-sig")
+    assert read_catalogue(tmp_path / "shop.yaml") == parse_catalogue(source, "shop.yaml")

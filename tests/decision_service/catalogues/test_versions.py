@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ async def test_a_refused_catalogue_names_every_mistake_and_the_old_one_stays(rep
         answer = await service.client.put("/v1/catalog", json=wrong)
         assert answer.status_code == 422
         fields = {error["field"] for error in answer.json()["errors"]}
-        assert fields == {"min_gap_s", "channels.push.quiet_hours.from"}
+        assert fields == {"delays_s", "min_gap_s", "channels.push.quiet_hours.from"}
         assert (await service.client.put("/v1/catalog", content=b"[]")).status_code == 400
         assert (await service.client.put("/v1/catalog", content=b"{")).status_code == 400
         assert service.rows() == rows
@@ -80,3 +81,34 @@ async def test_a_catalogue_put_over_http_outlives_a_restart_but_not_a_changed_fi
     async with replica() as service:
         assert service.service.rulebook.version == 3
     assert yaml.safe_load((tmp_path / "catalogue.yaml").read_text())["delays_s"] == [0, 60, 120]
+
+
+async def test_a_catalogue_that_drops_names_in_use_says_how_many_shoppers_and_sends_use_them(replica: Start) -> None:
+    smaller = small_document()
+    del smaller["channels"]["email"]
+    smaller["messages"]["reminder"]["category"] = "browse"
+    for message in smaller["messages"].values():
+        message["templates"] = {"push": message["templates"]["push"]}
+    renamed = deepcopy(smaller)
+    renamed["channels"]["letters"] = {"attribution_window_s": 60, "formerly": ["email"]}
+    renamed["messages"]["hint"]["templates"]["letters"] = {"en": {"body": "B"}}
+    renamed["categories"] = {"browse": {"formerly": ["cart"]}}
+    async with replica(small_document(), policy="rule") as service:
+        unused = await service.client.put("/v1/catalog", json=smaller)
+        assert unused.json() == {"version": 2}
+        await service.client.put("/v1/catalog", json=small_document())
+        for number in range(3):
+            path = f"/v1/shoppers/s-{number}/preferences"
+            await service.client.put(path, json={"consent": {"email": False}, "muted_categories": ["browse"]})
+        only_email = {"exclude": [{"channel": "push"}]}
+        assert (await service.decide(shopper_id="s-9", **only_email))["action"]["message"] == "reminder"
+        kept = await service.client.put("/v1/catalog", json=renamed)
+        assert kept.json() == {"version": 4}
+        await service.client.put("/v1/catalog", json=small_document())
+        dropped = (await service.client.put("/v1/catalog", json=smaller)).json()
+        counts = [(warning["path"], warning["shoppers"], warning["sends"]) for warning in dropped["warnings"]]
+        assert counts == [("channels.email", 3, 1), ("categories.cart", 0, 1)]
+        await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
+        await service.client.put("/v1/catalog", json=small_document())
+        dropped = (await service.client.put("/v1/catalog", json=smaller)).json()
+        assert [(warning["path"], warning["sends"]) for warning in dropped["warnings"]] == [("channels.email", 0)]

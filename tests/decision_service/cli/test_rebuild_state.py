@@ -166,6 +166,19 @@ async def test_the_spent_budget_is_verified_too(replica: Start, redis: RealRedis
         assert (await command(verify=True))[0] == 0
 
 
+async def test_the_uses_of_names_are_verified_too(replica: Start, redis: RealRedis, command: Command) -> None:
+    async with replica(CATALOGUE, policy="rule") as service:
+        await create_states(service)
+    with client_of(redis) as client:
+        (uses,) = client.keys("ds:*:uses")
+        client.hincrby(uses, "channels.push -1", 1)
+        code, _, err = await command(verify=True)
+        assert code == 1
+        assert "how often channels.push is used differs" in err
+        assert (await command())[0] == 0
+        assert (await command(verify=True))[0] == 0
+
+
 async def test_a_claim_ahead_of_the_log_is_no_difference(replica: Start, redis: RealRedis, command: Command) -> None:
     async with replica(CATALOGUE, policy="rule") as service:
         await service.decide()

@@ -28,7 +28,7 @@ DEFAULTS = {"consent": {"push": True}, "time_zone": "Europe/Madrid", "locale": "
 BEFORE = small_document(defaults=DEFAULTS)
 
 
-def renamed_document() -> dict[str, Any]:
+def document_after_renames() -> dict[str, Any]:
     """The same catalogue after email was renamed to letters, and the category cart to basket."""
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(BEFORE).replace(b'"email"', b'"letters"'))
     document["channels"]["letters"] |= {"formerly": ["email"]}
@@ -37,7 +37,7 @@ def renamed_document() -> dict[str, Any]:
     return document
 
 
-def smaller_document() -> dict[str, Any]:
+def document_without_email() -> dict[str, Any]:
     """The same catalogue without the channel email and the category cart."""
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(BEFORE))
     del document["channels"]["email"]
@@ -49,7 +49,7 @@ def smaller_document() -> dict[str, Any]:
 
 RULEBOOKS = [
     Rulebook.of(Catalogue.from_document(document), number)
-    for number, document in enumerate((BEFORE, renamed_document(), smaller_document()), start=1)
+    for number, document in enumerate((BEFORE, document_after_renames(), document_without_email()), start=1)
 ]
 
 

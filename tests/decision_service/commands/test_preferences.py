@@ -29,7 +29,7 @@ async def get(service: Replica) -> Any:
     return (await service.client.get(PATH)).json()
 
 
-def renamed(document: dict[str, Any]) -> dict[str, Any]:
+def rename(document: dict[str, Any]) -> dict[str, Any]:
     """Return the small catalogue after email was renamed to letters and the category cart to basket."""
     channels, messages = dict(document["channels"]), {}
     channels["letters"] = channels.pop("email") | {"formerly": ["email"]}
@@ -47,7 +47,7 @@ async def test_what_get_gave_with_one_channel_switched_off_is_taken_after_a_rena
         await put(service, 0, muted_categories=["cart"], consent={"email": True}, locale="es")
         document = await get(service)
         assert document["stated"] == ["consent.email", "muted_categories", "locale"]
-        assert (await service.client.put("/v1/catalog", json=renamed(small_document()))).status_code == 200
+        assert (await service.client.put("/v1/catalog", json=rename(small_document()))).status_code == 200
         document["consent"]["push"] = False
         after = await put(service, 1, **document)
         assert after["consent"] == {"push": False, "letters": True}
@@ -72,7 +72,7 @@ async def test_a_document_that_is_put_again_writes_nothing(replica: Start) -> No
 async def test_choices_go_along_with_a_rename(replica: Start) -> None:
     async with replica(small_document()) as service:
         await put(service, 0, consent={"email": False}, muted_categories=["cart"])
-        await service.client.put("/v1/catalog", json=renamed(small_document()))
+        await service.client.put("/v1/catalog", json=rename(small_document()))
         answer = await service.decide(now=AT.format(1), dry_run=True)
         assert {"channel": "letters", "reason": "no_consent", "count": 4} in answer["excluded"]
         assert {entry["reason"] for entry in answer["excluded"] if entry["channel"] == "push"} == {"preference"}
@@ -85,7 +85,7 @@ async def test_an_opt_out_by_the_old_name_withdraws_the_new_one_and_voids_its_se
     async with replica(small_document(), policy="rule") as service:
         only_email = {"exclude": [{"channel": "push"}]}
         assert (await service.decide(event_id="old", now=AT.format(0), **only_email))["decision"] == "send"
-        await service.client.put("/v1/catalog", json=renamed(small_document(delays_s=[3600])))
+        await service.client.put("/v1/catalog", json=rename(small_document(delays_s=[3600])))
         ahead = await service.decide(event_id="new", now=AT.format(1), **only_email)
         assert ahead["action"]["channel"] == "letters"
         await service.post("/v1/feedback", {"event_id": "old", "type": "opt_out", "now": AT.format(2)})
@@ -100,7 +100,7 @@ async def test_money_spent_under_a_former_name_counts(replica: Start) -> None:
         only_email = {"exclude": [{"channel": "push"}]}
         for number in range(2):
             await service.decide(event_id=f"old-{number}", shopper_id=f"s-{number}", now=AT.format(0), **only_email)
-        await service.client.put("/v1/catalog", json=renamed(document))
+        await service.client.put("/v1/catalog", json=rename(document))
         held = await service.decide(event_id="new", shopper_id="s-9", now=AT.format(1), **only_email)
         assert {entry["reason"] for entry in held["excluded"] if entry["channel"] == "letters"} == {"budget"}
 

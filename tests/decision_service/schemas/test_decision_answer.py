@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -14,15 +16,16 @@ from decision_service.schemas.decision_answer import (
     iso,
     optional_iso,
 )
+from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import decide
 from policies.decision_row import decision_row, degraded_row
 from policies.models.rule import rule_policy
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion
-from policies.records.rows import PolicyRecord
+from policies.records.rows import PolicyRecord, Scalar
 from policies.shopper.state import NEW_SHOPPER
-from tests.factories import NOW, request
+from tests.factories import NOW, request, small_document, trigger
 
 FIELDS = [
     *("event_id", "decision", "hold_reason", "action", "trigger", "send_at", "content", "propensity", "policy"),
@@ -30,10 +33,14 @@ FIELDS = [
 ]
 """As they stand in every answer that the log keeps."""
 
+NEW_FIELDS = ["locale"]
+"""Fields of later versions come after, and may be absent."""
+
 
 @pytest.mark.parametrize("kind", [SendAnswer, HoldAnswer])
 def test_the_fields_and_their_order_are_those_of_the_log(kind: type[msgspec.Struct]) -> None:
-    assert list(kind.__struct_fields__) == FIELDS
+    assert list(kind.__struct_fields__) == [*FIELDS, *NEW_FIELDS]
+    assert len(kind.__struct_defaults__) == len(NEW_FIELDS)
 
 
 def test_a_time_is_written_in_utc() -> None:
@@ -49,7 +56,39 @@ def test_a_send_says_what_to_send_and_when(small_rulebook: Rulebook) -> None:
     assert answered.action == ActionAnswer(*decision.action)
     assert (answered.trigger, answered.eligible, answered.propensity) == ("cart_abandoned", 9, decision.propensity)
     assert answered.send_at == iso(NOW + decision.action.delay_s)
-    assert answered.content == {"title": "T", "body": "B", "data": {"trigger": "cart_abandoned"}}
+    assert answered.content == {"title": "T", "body": "B", "data": {"trigger": "cart_abandoned", "event_id": "e-1"}}
+    assert answered.locale == "en"
+
+
+def answer_with(attributes: dict[str, Scalar], **of_message: Any) -> SendAnswer:
+    document = small_document()
+    for message in document["messages"].values():
+        message |= {"templates": {"push": {"en_GB": {"body": "{{ product }}"}, "en": {"body": "B"}}}, **of_message}
+    book = Rulebook.of(Catalogue.from_document(document), 1)
+    asked = request(trigger(attributes=attributes), context={"locale": "en-gb"})
+    decision = decide(asked, NEW_SHOPPER, book, rule_policy(0.0), b"seed")
+    answered = answer(decision, decision_row(decision))
+    assert isinstance(answered, SendAnswer)
+    return answered
+
+
+def test_the_answer_names_the_locale_as_the_catalogue_writes_it() -> None:
+    answered = answer_with({"product": "Runner\r\n3"})
+    assert (answered.locale, answered.content["body"]) == ("en_GB", "Runner\r\n3")
+
+
+def test_an_attribute_does_not_replace_what_the_service_says() -> None:
+    attributes: dict[str, Scalar] = {"product": "Runner", "trigger": "mine", "event_id": "mine", "size": 42}
+    data = answer_with(attributes).content["data"]
+    assert data == {"product": "Runner", "size": 42, "trigger": "cart_abandoned", "event_id": "e-1"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"), [(["size", "colour"], {"size": 42}), ([], {}), (None, {"product": "Runner", "size": 42})]
+)
+def test_the_message_names_the_attributes_in_the_data(wanted: list[str] | None, held: dict[str, Scalar]) -> None:
+    data = answer_with({"product": "Runner", "size": 42}, data=wanted).content["data"]
+    assert data == {**held, "trigger": "cart_abandoned", "event_id": "e-1"}
 
 
 def test_a_hold_has_a_reason_and_counts_what_was_excluded(small_rulebook: Rulebook) -> None:

@@ -24,6 +24,7 @@ from decision_service.state.base import (
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
+from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.preferences import withhold
 from policies.shopper.state import Send, ShopperState
@@ -37,6 +38,7 @@ class Memory:
     versions: Counter[ShopperKey] = field(default_factory=Counter)
     pending: dict[tuple[ShopperKey, str], tuple[Reservation | Withdrawal, float]] = field(default_factory=dict)
     spent: Counter[BudgetDay] = field(default_factory=Counter)
+    uses: Counter[Use] = field(default_factory=Counter)
     position: int | None = None
     catalogue: int = 0
     incarnation: int | None = None
@@ -141,6 +143,7 @@ class MemoryStateStore:
         memory.position = update.after
         memory.catalogue = update.catalogue or memory.catalogue
         memory.spent.update(update.spent)
+        memory.uses.update(update.uses)
         for shopper, change in update.shoppers.items():
             memory.versions[shopper] += 1
             memory.states.pop(shopper, None)
@@ -156,6 +159,9 @@ class MemoryStateStore:
     async def shoppers(self) -> AsyncIterator[ShopperKey]:
         for shopper in {*self._memory.states, *(key for key, _ in self._memory.pending)}:
             yield shopper
+
+    async def uses(self) -> dict[Use, int]:
+        return {use: count for use, count in self._memory.uses.items() if count}
 
     async def spending(self) -> dict[BudgetDay, int]:
         return {day: cost for day, cost in self._memory.spent.items() if cost}
@@ -203,8 +209,9 @@ class MemoryStateStore:
                 self._memory.drop(shopper, attempt)
 
     async def drop_budget_days(self, before: int) -> None:
-        for day in [day for day in self._memory.spent if day[1] < before]:
-            del self._memory.spent[day]
+        for counts in (self._memory.spent, self._memory.uses):
+            for name in [name for name in counts if 0 <= name[1] < before]:
+                del counts[name]
 
     async def close(self) -> None:
         return

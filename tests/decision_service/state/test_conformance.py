@@ -199,6 +199,18 @@ async def test_days_long_over_are_forgotten(open_store: Open) -> None:
     assert (await store.read(S, [DAY, ("sms", DAY[1] - 40)])).spent == {DAY: 5, ("sms", DAY[1] - 40): 0}
 
 
+async def test_uses_of_names_add_up_and_those_of_preferences_are_never_forgotten(open_store: Open) -> None:
+    store = await open_store()
+    uses = {("channels.sms", -1): 2, ("channels.sms", DAY[1]): 1, ("messages.hint", DAY[1] - 400): 3}
+    assert await store.apply(StateUpdate(0, 1, {}, uses=uses))
+    assert await store.apply(StateUpdate(1, 2, {}, uses={("channels.sms", -1): -1, ("channels.sms", DAY[1]): -1}))
+    assert await store.uses() == {("channels.sms", -1): 1, ("messages.hint", DAY[1] - 400): 3}
+    await store.drop_budget_days(DAY[1] - 366)
+    assert await store.uses() == {("channels.sms", -1): 1}
+    await begin(store, anew=True)
+    assert await store.uses() == {}
+
+
 async def test_a_decision_under_a_catalogue_that_was_replaced_reserves_nothing(open_store: Open) -> None:
     store = await open_store()
     assert await store.apply(StateUpdate(0, 1, {}, catalogue=2))

@@ -68,7 +68,9 @@ class Caller:
         before = await self.store.position() + gap
         shoppers = {shopper: ShopperUpdate(state, tuple(pending[:settled]))}
         catalogue = 2 if locale == "en" else None
-        return await self.store.apply(StateUpdate(before, before + 2, shoppers, {DAYS[0]: cost}, catalogue))
+        return await self.store.apply(
+            StateUpdate(before, before + 2, shoppers, {DAYS[0]: cost}, catalogue, {("channels.sms", -1): settled})
+        )
 
     async def drop_pending(self, older_than_s: int) -> None:
         await self.store.drop_pending(older_than_s)
@@ -86,7 +88,8 @@ class Caller:
         listed = {shopper async for shopper in self.store.shoppers()}
         kept = {shopper for shopper in SHOPPERS if folded[shopper] != FoldedState(ShopperState())}
         assert kept <= listed
-        return reads, states, pending, await self.store.spending(), await self.store.position()
+        sums = await self.store.spending(), await self.store.uses()
+        return reads, states, pending, sums, await self.store.position()
 
 
 def _by_attempt(pending: Pending) -> str:

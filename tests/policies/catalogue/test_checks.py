@@ -75,3 +75,30 @@ def test_a_value_of_any_type_anywhere_is_a_mistake_or_is_read_and_never_an_error
 @pytest.mark.parametrize("document", [None, [], "x", 7])
 def test_what_is_no_mapping_has_no_meaning(document: object) -> None:
     assert find_mistakes(document) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "part", "words"),
+    [
+        ({"body": "\u200b"}, "body", "no character of it can be seen"),
+        ({"body": "Hi", "footer": "{% if a is defined %} {% endif %}"}, "footer", "no character of it can be seen"),
+        ({"body": "{{ a | d('\u2800') }}"}, "body", "constant must not be blank"),
+        ({"body": "{{ true }}"}, "body", "True would be read as it stands"),
+        ({"body": "{{ a | d(none) }}"}, "body", "None would be read as it stands"),
+        ({"body": "Hi", "data": "Hi"}, "data", "the service's own part"),
+        ({"body": "Hi", "title": "{{ a.b }}"}, "title", "is not possible in a template"),
+    ],
+)
+def test_a_part_that_a_shopper_could_not_read_is_refused(parts: dict[str, str], part: str, words: str) -> None:
+    document = small_document()
+    document["messages"]["hint"]["templates"] = {"push": {"en": parts}}
+    named = mistakes(document)
+    assert list(named) == [f"messages.hint.templates.push.en.{part}"]
+    assert words in named[f"messages.hint.templates.push.en.{part}"]
+
+
+def test_every_part_with_a_mistake_is_named() -> None:
+    document = small_document()
+    parts = {"title": "{{", "body": " ", "cta": "{{ 1 + 1 }}"}
+    document["messages"]["hint"]["templates"] = {"push": {"en": parts}}
+    assert {path.rpartition(".")[2] for path in mistakes(document)} == {"title", "body", "cta"}

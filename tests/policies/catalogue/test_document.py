@@ -153,7 +153,17 @@ def test_a_trigger_names_the_shopper_events_that_end_it() -> None:
 def test_the_currency_is_one_of_iso_4217_or_is_not_checked() -> None:
     assert Catalogue.from_document(small_document()).currency is None
     assert Catalogue.from_document(small_document(currency="EUR")).currency == "EUR"
-    assert "ISO 4217" in mistakes(small_document(currency="euro"))["currency"]
+    assert "ISO 4217" in mistakes(small_document(currency="XYZ"))["currency"]
+    assert "did you mean 'EUR'?" in mistakes(small_document(currency="eur"))["currency"]
+
+
+@pytest.mark.parametrize("names", [["product"], [], None])
+def test_a_message_names_the_attributes_of_its_data(names: list[str] | None) -> None:
+    document = small_document()
+    document["messages"]["hint"]["data"] = names
+    catalogue = Catalogue.from_document(document)
+    assert catalogue.messages["hint"].data == (None if names is None else tuple(names))
+    assert Catalogue.from_document(catalogue.to_document()) == catalogue
 
 
 def test_what_a_later_version_refuses_stays_in_force_where_it_is_stored() -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.template_table import TemplateTable
-from policies.catalogue.templates import TemplateMistake, compile_template, filled_names
+from policies.catalogue.templates import FilledNames, TemplateMistake, compile_template
+from policies.catalogue.visible_text import is_visible
 from tests.factories import small_document
 
 values = st.one_of(st.text(max_size=20), st.integers(), st.floats(allow_nan=False), st.booleans())
@@ -18,6 +19,7 @@ TEXTS = [
     "{% if points is defined %}{{ points }} {{ price }}{% else %}{{ product }}{% endif %}",
     "plain {{ 'constant' }}",
     "{{ price | title | lower | capitalize }}",
+    "{% if points is defined %}{{ points }}{% endif %} {% if price is defined %}{{ price }}{% endif %}",
 ]
 
 
@@ -29,9 +31,11 @@ def test_a_template_that_says_it_can_be_filled_is_filled(
     text: str, attributes: dict[str, str | int | float | bool]
 ) -> None:
     template = compile_template({"body": text})
-    if template.required <= filled_names(attributes):
+    if template.is_filled_by(FilledNames.of(attributes)):
         body = template.render(attributes)["body"]
         assert "{{ " not in body.replace(str(attributes.get("product")), "")
+        assert is_visible(body)
+        assert not any(f"{value}" in body for value in attributes.values() if isinstance(value, bool))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_name_means_an_attribute_and_nothing_else(name: str) -> None:
 
 
 def test_no_number_is_too_large_to_be_money() -> None:
-    assert compile_template({"body": f"{{{{ {10**400} | money }}}}"}).render({}) == {"body": f"{10**400}.00"}
+    assert compile_template({"body": f"{{{{ {10**400} | money }}}}"}).render({}) == {"body": f"{10**400:,}.00"}
 
 
 def test_a_blank_attribute_takes_the_fallback() -> None:
@@ -99,12 +103,12 @@ def test_locales_fall_back_to_language_and_default() -> None:
     templates = TemplateTable.of(Catalogue.from_document(document))
 
     def body(locale: str) -> str:
-        template = templates.template("hint", "push", locale)
-        assert template is not None
-        return template.render({})["body"]
+        local = templates.find("hint", "push", locale)
+        assert local is not None
+        return local.render({})["body"]
 
     assert [body(locale) for locale in ("es-MX", "es-ES", "es_AR", "fr-FR", "en")] == ["mx", "es", "es", "en", "en"]
-    assert templates.template("hint", "sms", "en") is None
+    assert templates.find("hint", "sms", "en") is None
 
 
 def test_every_template_of_the_example_renders(example_rulebook: Rulebook) -> None:
@@ -119,6 +123,53 @@ def test_every_template_of_the_example_renders(example_rulebook: Rulebook) -> No
         for channel, locales in message.templates.items():
             assert set(locales) == {"en", "es"}
             for locale in locales:
-                template = example_rulebook.templates.template(name, channel, locale)
-                assert template is not None
-                assert all(template.render(attributes).values())
+                local = example_rulebook.templates.find(name, channel, locale)
+                assert local is not None
+                assert all(local.render(attributes).values())
+
+
+@pytest.mark.parametrize("blank", ["\u200b", "\ufeff \n", "\u3164", "\x00", "\u202e"])
+def test_an_attribute_that_nobody_can_see_is_absent(blank: str) -> None:
+    assert not compile_template({"body": "{{ product }}"}).is_filled_by(FilledNames.of({"product": blank}))
+    assert compile_template({"body": "{{ product | d('it') }}"}).render({"product": blank}) == {"body": "it"}
+
+
+@pytest.mark.parametrize("part", ["title", "subject", "body"])
+def test_a_part_that_a_shopper_sees_first_is_never_blank(part: str) -> None:
+    template = compile_template({"body": "Hello", part: "\u200b{% if points is defined %}{{ points }}{% endif %}"})
+    assert not template.is_filled_by(FilledNames.of({}))
+    assert not template.is_filled_by(FilledNames.of({"points": False}))
+    assert template.is_filled_by(FilledNames.of({"points": 7}))
+
+
+def test_another_part_may_be_empty_at_times() -> None:
+    template = compile_template({"body": "Hello", "footer": "{% if code is defined %}Code: {{ code }}{% endif %}"})
+    assert template.is_filled_by(FilledNames.of({}))
+    assert template.render({}) == {"body": "Hello", "footer": ""}
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_shopper_never_reads_a_boolean(flag: bool) -> None:
+    assert not compile_template({"body": "{{ price }} EUR"}).is_filled_by(FilledNames.of({"price": flag}))
+    fallback = compile_template({"body": "{{ price | d('Much') }}{% if price is defined %}: {{ price }}{% endif %}"})
+    assert fallback.render({"price": flag}) == {"body": "Much"}
+
+
+def test_a_true_flag_is_defined_and_a_false_one_is_not() -> None:
+    template = compile_template({"body": "{% if express is defined %}Express{% else %}Slow{% endif %}"})
+    assert [template.render({"express": flag})["body"] for flag in (True, False)] == ["Express", "Slow"]
+
+
+def test_line_breaks_reach_the_body_alone() -> None:
+    template = compile_template({"title": "{{ product }}!", "cta": "{{ product }}", "body": "{{ product }}\tend"})
+    assert template.render({"product": "Runner\r\nBcc: all\u2028\x00"}) == {
+        "title": "Runner Bcc: all !",
+        "cta": "Runner Bcc: all",
+        "body": "Runner\r\nBcc: all\u2028 \tend",
+    }
+
+
+def test_numbers_are_written_for_the_reader_in_every_filter() -> None:
+    text = "{{ n }} {{ n | upper }} {{ n | trim }} {{ n | title }} {{ n | money }} {{ missing | d(0.5) }} {{ 1000.25 }}"
+    body = compile_template({"body": text}).render({"n": 1250.5}, locale="de")["body"]
+    assert body == "1250,5 1250,5 1250,5 1250,5 1.250,50 0,5 1000,25"

@@ -323,7 +323,9 @@ def test_the_erased_consent_to_nothing_and_count_once_also_when_they_come_back()
     assert (make_report(rows).shoppers, make_report(rows).opt_in_rate["push"]) == (1, 0.0)
     back = [*rows, EventRow(at=3 * HOURS, shopper_id="s-1", type="session", occurred_at=3 * HOURS)]
     assert (make_report(back).shoppers, make_report(back).opt_in_rate["push"]) == (1, 0.0)
-    willing = [*back, PreferencesRow(4 * HOURS, "s-1", {"push": True})]
+    silent = [*back, PreferencesRow(4 * HOURS, "s-1", locale="en")]
+    assert (make_report(silent).shoppers, make_report(silent).opt_in_rate["push"]) == (1, 0.0)
+    willing = [*silent, PreferencesRow(5 * HOURS, "s-1", {"push": True})]
     assert (make_report(willing).shoppers, make_report(willing).opt_in_rate["push"]) == (1, 1.0)
 
 

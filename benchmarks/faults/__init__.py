@@ -1,0 +1,1 @@
+"""Faults repeated on the running service: what is done to it, the rule that must hold, and the outage."""

@@ -1,0 +1,72 @@
+"""Uses of names: which channels, categories and messages the preferences and the sends of shoppers name.
+
+A catalogue that drops a name which is in use is told so. The counts are sums over all shoppers, kept beside what sends
+cost (`policies.rules.budget`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from policies.records.rows import EventRow, ShopperRow
+from policies.rules.budget import utc_day
+from policies.shopper.state import Send, ShopperState
+
+Use = tuple[str, int]
+"""The path of a name in the catalogue, such as ``channels.push``, and the day until which it is in use."""
+
+Uses = Mapping[Use, int]
+
+IN_PREFERENCES = -1
+"""Stands for the day where preferences use a name: they do so until they change."""
+
+
+def change_in_uses(row: ShopperRow, before: ShopperState, after: ShopperState) -> dict[Use, int]:
+    """Return the change in uses that a row makes.
+
+    >>> from policies.records.rows import PreferencesRow
+    >>> row = PreferencesRow(at=0.0, shopper_id="s", consent={"push": False})
+    >>> change_in_uses(row, ShopperState(), ShopperState(consent={"push": False}))
+    {('channels.push', -1): 1}
+    """
+    if isinstance(row, EventRow):
+        return {}  # these rows are many, and none is about a name of the catalogue
+    change: Counter[Use] = Counter()
+    for sign, one, other in ((1, after, before), (-1, before, after)):
+        for send in _missing(one.sends, other.sends):
+            change.update(dict.fromkeys(_uses_of_send(send), sign))
+        change.update(dict.fromkeys(_uses_of_preferences(one) - _uses_of_preferences(other), sign))
+    return {use: count for use, count in change.items() if count}
+
+
+def _missing(sends: tuple[Send, ...], others: tuple[Send, ...]) -> list[Send]:
+    """Return the sends of decisions that have none among the others."""
+    if sends is others:
+        return []
+    known = {send.event_id for send in others}
+    return [send for send in sends if send.event_id not in known]
+
+
+def _uses_of_send(send: Send) -> Iterator[Use]:
+    """Yield the uses of a send, until the day on which its attribution window ends."""
+    day = utc_day(send.send_at if send.window_ends_at is None else send.window_ends_at)
+    yield f"channels.{send.channel}", day
+    yield f"categories.{send.category}", day
+    yield f"messages.{send.message}", day
+
+
+def _uses_of_preferences(state: ShopperState) -> set[Use]:
+    channels = (f"channels.{channel}" for channel in (*state.consent, *state.reachable))
+    categories = (f"categories.{category}" for category in state.muted_categories)
+    return {(path, IN_PREFERENCES) for path in (*channels, *categories)}
+
+
+def count_uses(uses: Uses, path: str, day: int) -> tuple[int, int]:
+    """Return how many shoppers' preferences use a name, and how many sends do whose windows end on a day or later.
+
+    >>> count_uses({("channels.push", -1): 2, ("channels.push", 7): 3, ("channels.push", 8): 4}, "channels.push", 8)
+    (2, 4)
+    """
+    sends = sum(count for (used, until), count in uses.items() if used == path and until >= max(day, 0))
+    return uses.get((path, IN_PREFERENCES), 0), sends
