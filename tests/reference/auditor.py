@@ -271,8 +271,10 @@ class Auditor:
 
     def _erase(self, row: ErasureRow) -> None:
         """Forget a shopper: later sends are void; sends that have left cost money whatever rows follow."""
-        self._erased_at[row.key] = row.at
-        for reservation in self._shopper(row.shopper_id).release(lambda reservation: True):
+        shopper = self._shopper(row.shopper_id)
+        date = min(row.stated_at, row.at) if isinstance(row.stated_at, float) else row.at
+        self._erased_at[row.key] = max(date, shopper.preferences.latest_withdrawal())
+        for reservation in shopper.release(lambda reservation: True):
             if reservation.send_at <= row.at:
                 self._spending.paid_for_good.add(reservation.event_id)
 

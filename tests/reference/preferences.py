@@ -84,6 +84,11 @@ class Preferences:
             words = words._with_subscription(row.subscribed is not False, said_at)
         return words
 
+    def latest_withdrawal(self) -> float:
+        """Return the latest date of a word that withholds consent on some channel, or on every channel."""
+        dates = (date for path, date in self.withheld_at.items() if path.startswith(("consent.", "subscribed")))
+        return max((self._first_date("consent."), *dates))
+
     def with_consent(self, channel: str, consents: bool | None, said_at: float) -> Preferences:
         """Return the preferences after a word about consent to a channel."""
         changed = self._say(f"consent.{channel}", consents is False, said_at)
