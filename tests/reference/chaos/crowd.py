@@ -42,16 +42,25 @@ PREFERENCES: tuple[dict[str, Any], ...] = (
     ),
 )
 EVENTS = ("purchase", "purchase", "add_to_cart", "product_view")
-OUTCOMES = {"click": 5, "open": 3, "delivered": 3, "conversion": 1, "bounce": 1, "opt_out": 0.4, "complaint": 0.1}
+OUTCOMES = {
+    "click": 5,
+    "open": 3,
+    "delivered": 3,
+    "conversion": 1,
+    "refund": 0.3,
+    "bounce": 1,
+    "opt_out": 0.4,
+    "complaint": 0.1,
+}
 AFTERWARDS = {
     "nothing": 60,
     "feedback": 15,
-    "activate": 12,
+    "activate": 16,
     "cancel": 6,
     "prefer": 6,
     "act": 5,
     "repeat": 1,
-    "erase": 0.2,
+    "erase": 0.5,
 }
 
 
@@ -66,6 +75,7 @@ class Answers:
     differing_repeats: int = 0
     gates: dict[str, bool] = field(default_factory=dict)
     """The latest answer of the gate about a send, by event id, except that it was asked too early."""
+    gates_opened_early: int = 0
     gates_asked_again: int = 0
     gates_opened_again: int = 0
     """How often the gate let a send leave after it had said no."""
@@ -197,9 +207,7 @@ class Crowd:
 
     async def _call_about(self, what: str, send: Sent) -> None:
         if what == "feedback":
-            kind = self._chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
-            value = {"value": 30.0} if kind == "conversion" else {}
-            await self._post("/v1/feedback", {"event_id": send.event_id, "type": kind, "now": self._time()} | value)
+            await self._post("/v1/feedback", self._outcome(send))
         elif what == "cancel":
             await self._call("POST", f"/v1/decisions/{send.event_id}/cancel", {"now": self._time()}, what)
         elif self._may_activate(send):
@@ -209,10 +217,12 @@ class Crowd:
     async def _ask_gate(self, send: Sent) -> None:
         """Ask whether a send may leave, before its send time or after, perhaps not for the first time."""
         before = self.answers.gates.get(send.event_id)
-        answer = await self._call("POST", f"/v1/decisions/{send.event_id}/activate", {"now": self._time()}, "activate")
+        body = {"now": self._time()}
+        answer = await self._call("POST", f"/v1/decisions/{send.event_id}/activate", body, "activate")
         if answer.status_code != 200 or answer.json().get("reason") == "too_early":
             return
         may_leave = answer.json()["deliver"]
+        self.answers.gates_opened_early += may_leave and _epoch_seconds(body["now"]) < send.send_at
         self.answers.gates_asked_again += before is not None
         self.answers.gates_opened_again += before is False and may_leave
         self.answers.gates[send.event_id] = may_leave and before is not False
@@ -220,6 +230,16 @@ class Crowd:
     def _may_activate(self, send: Sent) -> bool:
         """Return whether to activate a send: not if it expires within the round, as clocks differ within the round."""
         return not self.begin - ROUND_S <= send.send_at + 3_600 <= self.now
+
+    def _outcome(self, send: Sent) -> dict[str, Any]:
+        """An outcome of a send; the caller's id of the message is the id of all its outcomes, except orders."""
+        kind = self._chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        self._count += 1
+        outcome: dict[str, Any] = {"event_id": send.event_id, "type": kind, "now": self._time()}
+        if kind in ("conversion", "refund"):
+            return outcome | {"feedback_id": f"order-{self._count}", "value": 30.0}
+        more = {"permanent": self._chance.random() < 0.2} if kind == "bounce" else {}
+        return outcome | more | self._chance.choice(({}, {"feedback_id": "message"}))
 
     def _event(self, shopper_id: str) -> dict[str, Any]:
         """Something that a shopper did in the last hours; some events end triggers."""
