@@ -191,11 +191,20 @@ async def test_a_retry_of_old_outcomes_and_events_is_a_duplicate(
     requests = directories.list_repeated(recording["steps"], recording["answers"])
     duplicates = 0
     for request, before, now in zip(requests, recording["repeated"], current, strict=True):
-        for number, status in enumerate(before["items"]):
-            if status == "duplicate":
+        items = request["body"].get("events", [request["body"]])
+        for item, recorded, status in zip(items, before["items"], now["items"], strict=True):
+            if recorded == "duplicate":
                 duplicates += 1
-                assert now["items"][number] == "duplicate", (request, number)
+                assert status == "duplicate" or (is_order_without_identity(item) and status == "invalid"), item
     assert duplicates > 50
+
+
+def is_order_without_identity(item: JsonObject) -> bool:
+    """Return whether an order has neither an id nor a time: a repeat is no longer taken, for it cannot be told apart.
+
+    The previous version knew such a repeat only with the request clock, by the same ``now``.
+    """
+    return item["type"] == "conversion" and "at" not in item and "feedback_id" not in item
 
 
 async def test_the_gate_says_no_where_it_said_no_and_writes_nothing(
