@@ -20,7 +20,7 @@ from decision_service.commands.feedback import Feedback
 from decision_service.commands.preferences import Preferences
 from decision_service.commands.shoppers import Shoppers
 from decision_service.database.sqlite_url import make_url
-from decision_service.errors import Invalid
+from decision_service.errors import Invalid, Unavailable
 from decision_service.learning.fleet import Fleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Registry
@@ -44,7 +44,7 @@ from decision_service.queries.timeline import Timeline
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
 from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
-from decision_service.state.base import StateStore
+from decision_service.state.base import StateStore, StateUnavailable
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
@@ -188,6 +188,10 @@ class Service:
         """
         before, catalogue = self.rulebook.catalogue, await asyncio.to_thread(check_catalogue, document)
         version = await asyncio.to_thread(append_catalogue, self.log, catalogue, self.clock.now(), "api")
+        try:
+            await self.recovery.check()  # before a decision looks further back than the states
+        except StateUnavailable as away:
+            raise Unavailable("the states are not folded again for this catalogue yet; soon they will be") from away
         await self._fleet.adopt(version)
         head = await asyncio.to_thread(self.log.head)
         await self.log_writer.wait_until_contained(head.position)

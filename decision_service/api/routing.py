@@ -68,6 +68,8 @@ class ServiceRoute(APIRoute):
 
 def _service_error(error: Exception, name: str) -> ServiceError:
     """Turn any error into one that the caller may see; the cause goes to the log of the process."""
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        _logger.warning("%s: %s: %s", name, error, error.__cause__)
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, RequestValidationError):

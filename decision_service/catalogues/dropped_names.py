@@ -9,6 +9,8 @@ from decision_service.state.base import InspectableStates, StateUnavailable
 from policies.catalogue.document import Catalogue
 from policies.rules.uses import Uses, count_uses
 
+IN_USE = "is in use and was dropped: if it was renamed, list it under formerly of its new name"
+
 
 async def find_dropped_names(
     before: Catalogue, after: Catalogue, store: InspectableStates, day: int
@@ -47,7 +49,7 @@ def _warning(path: str, uses: Uses, day: int) -> CatalogueWarning | None:
         return None
     return CatalogueWarning(
         path=path,
-        message="is in use and was dropped: if it was renamed, list it under formerly of its new name",
+        message=IN_USE,
         shoppers=shoppers,
         sends=sends,
     )

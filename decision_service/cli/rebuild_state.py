@@ -99,7 +99,7 @@ async def _verify(rebuild: StateRebuild) -> int:
 def _describe(error: Exception) -> str:
     """Return the unavailable part in our words, because the driver's text may contain a URL with its password."""
     if isinstance(error, StateUnavailable):
-        return "--redis-url: the Redis cannot be reached or may evict states (maxmemory-policy must be noeviction)"
+        return f"--redis-url: this Redis cannot be used: {error}"
     if isinstance(error, LogCorrupt):
         return "--database-url: the log is damaged, or of another version of this service"
     return "--database-url: the log cannot be read or written now; try again"

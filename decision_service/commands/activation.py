@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from decision_service.commands.decide import check_reach
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import AppendCondition, Query, kinds_that_change
@@ -194,6 +195,7 @@ class Activations:
         """Read a shopper's state that contains the decision."""
         await self._log_writer.wait_until_contained(history.position)
         try:
+            check_reach(self._store, self._rulebook())
             return await self._store.read(self._shopper_keys.key(history.decision.shopper_id))
         except StateUnavailable as away:
             raise Unavailable(f"the shopper's state is away: {away}") from away

@@ -48,6 +48,7 @@ from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, d
 from policies.records.request import Exclusion, Request
 from policies.records.rows import DecisionRow, ErasureRow, TriggerRecord
 from policies.rules.budget import BudgetDay, utc_day
+from policies.rules.rules import RULES
 from policies.shopper.context import shared_context
 from policies.shopper.renames import rename_spending
 from policies.shopper.retention import LONGEST_LEAD_S
@@ -165,6 +166,7 @@ class Decider:
         )
 
     async def _read(self, request: Request, rulebook: Rulebook) -> StoredState:
+        check_reach(self._store, rulebook)
         return await self._store.read(self._shopper_keys.key(request.shopper_id), budget_days(rulebook, request.now))
 
     async def _draw(self, request: Request, serving: ServedPolicy) -> tuple[Decision, StoredState]:
@@ -320,6 +322,12 @@ class Decider:
         if not isinstance(result, DecisionResponse):
             raise Unavailable("the shopper was erased while this was decided")
         return result
+
+
+def check_reach(store: StateStore, rulebook: Rulebook) -> None:
+    """Raise `StateUnavailable` while the states do not keep sends as long as the rules of a catalogue look back."""
+    if RULES.reach_s(rulebook) > store.horizon_s:
+        raise StateUnavailable("the states are being folded again for a catalogue that looks further back")
 
 
 def budget_days(rulebook: Rulebook, now: float) -> list[BudgetDay]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from decision_service.database.sqlite_url import find_file
 
@@ -80,3 +81,27 @@ def errors() -> Iterator[None]:
         raise DatabaseUnavailable(str(error.orig)) from error
     except SQLAlchemyError as error:
         raise DatabaseUnavailable(str(error)) from error
+
+
+def find_damage(engine: Engine, within_s: float) -> str | None:
+    """Return what is damaged in a database: the first damage that SQLite finds within this time, or None."""
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        timer = threading.Timer(min(within_s, threading.TIMEOUT_MAX), lambda: driver and driver.interrupt())
+        timer.start()
+        try:
+            damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except OperationalError as error:
+            if "interrupted" not in str(error.orig):
+                raise
+            return None
+        finally:
+            timer.cancel()
+    return None if damage == "ok" else str(damage)
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether an error says that a database is damaged, or no database."""
+    cause = error.__cause__
+    text = str(cause.orig) if isinstance(cause, DBAPIError) else ""
+    return any(sign in text for sign in ("malformed", "not a database", "no such table", "no such column"))

@@ -36,3 +36,11 @@ def find_file(url: str) -> Path | None:
     if path == url or path in ("", ":memory:") or "?" in path:
         return None
     return Path(unquote(path, errors="surrogateescape"))
+
+
+def beside(url: str, suffix: str) -> Path:
+    """Return the path of a file beside a database file, which has this suffix."""
+    file = find_file(url)
+    if file is None:
+        raise ValueError(f"{url} names no file")
+    return file.with_name(file.name + suffix)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
+
+import msgspec
 
 from decision_service.learning.registry.base import (
     Checkpoint,
@@ -28,12 +31,15 @@ from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot
 from policies.models.features import shared_tokens
 from policies.models.vw import BITS, OPTIONS, TwoHeads
 from policies.records.reasons import Reason
-from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, Row
+from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, DecisionRow, Row
 
 _PUBLISH_EVERY_S = 2.0
 _SAVE_EVERY_S = 30.0
 _LOOK_EVERY_S = 0.1
 _CLOCK_EVERY_S = 1.0
+
+_UNREADABLE = (msgspec.DecodeError, struct.error, ValueError, RuntimeError)
+"""What damaged bytes of a checkpoint raise."""
 
 _logger = logging.getLogger(__name__)
 
@@ -77,7 +83,11 @@ class Learner:
         self._thread: threading.Thread | None = None
         self._space: ActionSpace | None = None
         self._saved: int | None = None
+        self._is_readable = True
         self._version = self._published = 0
+        self._highest = 0
+        """The highest version that a decision was made with: a registry that was lost does not know its versions."""
+
         self._learning = self._load()
 
     def _load(self) -> Learning:
@@ -90,7 +100,13 @@ class Learner:
             self._space = _space(latest.row)
         if checkpoint is None:
             return Learning(self._read_rows_of, self._owner)
-        return Learning.from_bytes(checkpoint.payload, self._read_rows_of, self._owner)
+        self._is_readable = True
+        try:
+            return Learning.from_bytes(checkpoint.payload, self._read_rows_of, self._owner)
+        except _UNREADABLE as error:
+            _logger.warning("the checkpoint cannot be read, so learning begins again with the first row: %s", error)
+            self._is_readable = False
+            return Learning(self._read_rows_of, self._owner)
 
     def _read_rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return find_events(self._log, event_ids)
@@ -171,6 +187,8 @@ class Learner:
         for stored in read_rows(self._log, self._learning.position, until):
             if isinstance(stored.row, CatalogueRow):
                 self._space = _space(stored.row)
+            if isinstance(stored.row, DecisionRow):
+                self._highest = max(self._highest, stored.row.policy.version)
             self._learning.fold(stored.position, stored.row)
             folded += 1
         return folded
@@ -203,7 +221,7 @@ class Learner:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
         model = self._proven_payload() if publish and self._has_news else None
-        if model is None and learning.position == (self._saved or 0):
+        if model is None and learning.position == (self._saved or 0) and self._is_readable:
             return
         metadata = {
             "at": learning.attribution.watermark,
@@ -213,12 +231,14 @@ class Learner:
         }
         checkpoint = Checkpoint(learning.position, learning.to_bytes())
         try:
-            self._version = self._registry.save(self._saved, checkpoint, model=model, metadata=metadata)
+            self._version = self._registry.save(
+                self._saved, checkpoint, model=model, metadata=metadata, after=self._highest
+            )
         except CheckpointConflict as conflict:
             _logger.warning("starting again from another learner's work: %s", conflict)
             self._learning = self._load()
             return
-        self._saved = learning.position
+        self._saved, self._is_readable = learning.position, True
         if model is not None:
             self._published = learning.steps
 

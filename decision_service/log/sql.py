@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from math import inf
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DBAPIError
 
 from decision_service import metrics
-from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
+from decision_service.database.engine import DatabaseUnavailable, errors, find_damage, is_damage, open_engine, write
 from decision_service.database.migrations import SchemaMismatch, upgrade
+from decision_service.database.sqlite_url import beside
 from decision_service.log.base import (
     MOST_LEAD_S,
     AppendResult,
@@ -31,6 +33,7 @@ from decision_service.log.base import (
 )
 from decision_service.log.batch import Batch
 from decision_service.log.clock import CLOCK_FACT, WALL
+from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.condition import Query
 from decision_service.log.schema import facts, log
 from policies.records.rows import ClockCorrectionRow, encode
@@ -39,8 +42,6 @@ _NAMES_AT_ONCE = 500
 """Names in one statement: SQLite bounds the variables of a statement."""
 
 _logger = logging.getLogger(__name__)
-
-_DAMAGED = ("malformed", "not a database", "no such table", "no such column")
 
 # Built once: making a statement costs more than SQLite takes to run it.
 _ROW = (
@@ -109,11 +110,16 @@ class SqlLog:
         The database.
     clock
         Returns the time by which `AppendCondition.deadline` and, in a log of the wall clock, the watermark are judged.
+    committed
+        The file with the position of the last committed row; None where the position is not kept.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float] = time.time, committed: CommittedPosition | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._committed = committed or CommittedPosition(Path(os.devnull))
         self._clock_mode: str | None = None
 
     @classmethod
@@ -130,16 +136,31 @@ class SqlLog:
         with _log_errors():
             engine = open_engine(url, MetaData())  # the tables are the migrations' work
             upgrade(engine, "log")
-        return cls(engine, clock)
+        return cls(engine, clock, committed=CommittedPosition(beside(url, "-position")))
 
     def close(self) -> None:
         self._engine.dispose()
+        self._committed.close()
+
+    def find_damage(self, within_s: float) -> str | None:
+        """Return what is damaged in the database, None for nothing that was found within this time."""
+        with _log_errors():
+            return find_damage(self._engine, within_s)
+
+    def committed_position(self) -> int:
+        """Return the highest position that was committed; rows up to there are missing where the log ends before."""
+        return self._committed.read()
+
+    def accept_end(self) -> None:
+        """Forget that rows are missing: from now on the log ends where it ends."""
+        self._committed.reset(self.head().position)
 
     def append(self, rows: Sequence[NewRow]) -> list[AppendResult]:
         with _log_errors(), write(self._engine) as connection:
             batch = self._begin(connection, rows)
             results = [batch.add(row) for row in rows]
             _insert(connection, batch)
+        self._remember(batch)
         _report_leads(batch)
         return results
 
@@ -155,6 +176,7 @@ class SqlLog:
             batch = self._begin(connection, [final])
             batch.add(final)
             _insert(connection, batch)
+        self._remember(batch)
         _report_leads(batch)
         row, _ = batch.rows[-1]
         return row
@@ -218,6 +240,11 @@ class SqlLog:
     def read_fact(self, name: str) -> str | None:
         with self._reading() as connection:
             return connection.execute(_FACT, {"name": name}).scalar()
+
+    def _remember(self, batch: Batch) -> None:
+        if batch.rows:
+            row, _ = batch.rows[-1]
+            self._committed.advance(row.position)
 
     def _rows(self, query: Executable, values: Mapping[str, Any]) -> list[StoredRow]:
         with self._reading() as connection:
@@ -334,6 +361,4 @@ def _log_errors() -> Iterator[None]:
 
 
 def _translate(error: DatabaseUnavailable) -> LogUnavailable:
-    cause = error.__cause__
-    message = str(cause.orig) if isinstance(cause, DBAPIError) else ""
-    return (LogCorrupt if any(sign in message for sign in _DAMAGED) else LogUnavailable)(str(error))
+    return (LogCorrupt if is_damage(error) else LogUnavailable)(str(error))

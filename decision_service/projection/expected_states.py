@@ -16,7 +16,7 @@ from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
 from policies.rules.budget import BudgetDay, spending_of
 from policies.rules.uses import Use, change_in_uses
 from policies.shopper.fold import fold
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
 Spending = dict[BudgetDay, int]
 
@@ -30,10 +30,13 @@ class ExpectedStates:
         The log to be folded.
     shopper_keys
         The keys of shoppers.
+    horizon_s
+        How long the states keep sends.
     """
 
-    def __init__(self, log: EventLog, shopper_keys: ShopperKeys) -> None:
+    def __init__(self, log: EventLog, shopper_keys: ShopperKeys, horizon_s: float = HORIZON_S) -> None:
         self._log = log
+        self._horizon_s = horizon_s
         self._erased_shoppers = ErasedShoppers(log, shopper_keys)
         self._names: dict[ShopperKey, str] = {}
         self._versions: dict[ShopperKey, list[ShopperState]] = {}
@@ -81,7 +84,7 @@ class ExpectedStates:
         elif not is_pseudonym(shopper_id):
             self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        self.states[key] = after = fold(before, row)
+        self.states[key] = after = fold(before, row, self._horizon_s)
         if change := change_in_uses(row, before, after):
             self._uses.update(change)
             self._changes_in_uses.append(change)

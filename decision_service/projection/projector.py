@@ -107,7 +107,7 @@ class Projector:
         if not self._erased_shoppers.knows(row.shopper_id or "" for _, row in of_shoppers):
             await asyncio.to_thread(self._erased_shoppers.look)
         keyed = [(row, self._erased_shoppers.key_of(position, row.shopper_id or "")) for position, row in of_shoppers]
-        batch = _BatchFold(await self._store.read_folded({key for _, key in keyed}))
+        batch = _BatchFold(await self._store.read_folded({key for _, key in keyed}), self._store.horizon_s)
         for row, key in keyed:
             batch.fold(row, key)
         catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
@@ -117,8 +117,9 @@ class Projector:
 class _BatchFold:
     """Folds a batch of rows into the states that they concern."""
 
-    def __init__(self, stored: Mapping[ShopperKey, FoldedState]) -> None:
+    def __init__(self, stored: Mapping[ShopperKey, FoldedState], horizon_s: float) -> None:
         self._stored = stored
+        self._horizon_s = horizon_s
         self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
         self._settled: dict[ShopperKey, dict[Pending, None]] = defaultdict(dict)
         self._spent: Counter[BudgetDay] = Counter()
@@ -126,7 +127,7 @@ class _BatchFold:
 
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
         before = self._states[key]
-        self._states[key] = after = fold(before, row)
+        self._states[key] = after = fold(before, row, self._horizon_s)
         self._uses.update(change_in_uses(row, before, after))
         self._spent.update(spending_of(row, before))
         self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))

@@ -81,6 +81,7 @@ class StateRebuild:
             When the log cannot be written.
         """
         await self.store.prepare()
+        await self.recovery.follow_catalogue(anew=True)
         await self.store.begin(await self.store.stored_incarnation(), anew=True)
         await self.recovery.restore()
         return await self.store.position()

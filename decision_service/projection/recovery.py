@@ -10,11 +10,13 @@ from decision_service.errors import Unavailable
 from decision_service.log.base import LogUnavailable, NewRow
 from decision_service.log.keys import fence_key
 from decision_service.periodic import PeriodicTask
+from decision_service.projection.catalogue_reach import CatalogueReach
 from decision_service.projection.projector import Projector
 from decision_service.projection.writer import LogWriter
 from decision_service.state.base import RESERVED_FOR_S, RecoverableStates, StateUnavailable
 from policies.records.rows import FenceRow
 from policies.rules.budget import utc_day
+from policies.shopper.fold import horizon_of
 
 _CHECK_EVERY_S = 0.5
 _TIDY_EVERY = 20
@@ -44,7 +46,9 @@ class StateRecovery:
         self._log_writer = log_writer
         self._projector = projector
         self._clock = clock
+        self._reach = CatalogueReach(log_writer.log)
         self._task = PeriodicTask(self._watch, _CHECK_EVERY_S)
+        self._turn = asyncio.Lock()
         self._checks = 0
 
     def start(self) -> None:
@@ -79,6 +83,7 @@ class StateRecovery:
     async def _try_to_restore(self) -> bool:
         """Trust a store that is whole, or bring it up; return False if another replica came in between."""
         log, store = self._log_writer.log, self._store
+        await self.follow_catalogue()
         self._projector.forget()  # the other replica may have begun with an empty store
         seen = await store.stored_incarnation()
         head = await asyncio.to_thread(log.head)
@@ -99,15 +104,38 @@ class StateRecovery:
         _logger.info("the state store contains the log up to position %s", fence.position)
         return True
 
+    async def follow_catalogue(self, *, anew: bool = False) -> None:
+        """Let the states keep sends as long as the catalogue in force can reach.
+
+        States that reach further already stay as they are, unless they are made ``anew``.
+        """
+        needed_s = await asyncio.to_thread(self._reach.horizon_s)
+        stored_s = 0.0 if anew else horizon_of(await self._store.stored_fold_version())
+        self._store.keep_sends_for(max(needed_s, stored_s))
+
+    async def check(self) -> None:
+        """Bring the store up at once, if a catalogue came into force that reaches further than the states.
+
+        Raises
+        ------
+        StateUnavailable
+            When the store cannot be reached.
+        Unavailable, LogUnavailable
+            When the log cannot be written or read.
+        """
+        async with self._turn:
+            await self._check()
+
     async def _watch(self) -> None:
         try:
-            await self._check()
+            await self.check()
         except (StateUnavailable, Unavailable, LogUnavailable) as error:
             _logger.warning("the state store is away: %s", error.__cause__ or error)
         self._checks += 1
 
     async def _check(self) -> None:
         """Restore a store that lost something; otherwise bring it to the head of the log, and sometimes tidy up."""
+        await self.follow_catalogue()
         if not await self.is_whole():
             self._store.distrust()
             await self.restore()

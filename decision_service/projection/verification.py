@@ -13,7 +13,7 @@ from decision_service.state.base import StateStore, UnreadableState
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.rules.budget import utc_day
 from policies.rules.uses import IN_PREFERENCES, Use, Uses
-from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.fold import FOLD_VERSION, horizon_of
 from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
 _SHOPPERS_AT_ONCE = 200
@@ -46,6 +46,7 @@ class Verification:
     def __init__(self, log: EventLog, store: StateStore, shopper_keys: ShopperKeys) -> None:
         self._log = log
         self._store = store
+        self._shopper_keys = shopper_keys
         self._expected = ExpectedStates(log, shopper_keys)
 
     async def run(self, patience_s: float = 2.0) -> Verified:
@@ -58,6 +59,8 @@ class Verification:
         LogUnavailable
             When the log cannot be read.
         """
+        horizon_s = horizon_of(await self._store.stored_fold_version()) or HORIZON_S
+        self._expected = ExpectedStates(self._log, self._shopper_keys, horizon_s)
         head = await asyncio.to_thread(self._log.head)
         differences = [*await self._other_fold(), *await self._behind(head.position, patience_s)]
         stored = {key async for key in self._store.shoppers()}
@@ -76,7 +79,7 @@ class Verification:
     async def _other_fold(self) -> list[str]:
         """Return the difference that another version of the fold made the states, if it did."""
         version = await self._store.stored_fold_version()
-        if version == FOLD_VERSION or await self._store.position() == 0:
+        if horizon_of(version) or await self._store.position() == 0:
             return []
         made_by = "an earlier version" if version is None else f"version {version}"
         rebuilt = "a start of the service, or rebuild-state without --verify, rebuilds them from the log"

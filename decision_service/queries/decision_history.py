@@ -67,14 +67,14 @@ def _read_erasures(log: EventLog, after: int) -> Iterator[StoredRow]:
 
 
 def _read_rows(log: EventLog, shopper_id: str, after: int, kinds: Sequence[str]) -> list[StoredRow]:
-    found: list[StoredRow] = []
+    rows: list[StoredRow] = []
     before: int | None = None
     while True:
         page = log.find_by_shopper(shopper_id, _BATCH, before, kinds)
         later = [stored for stored in page if stored.position > after]
-        found += (stored for stored in later if concerns_all_sends(stored.row))
+        rows += (stored for stored in later if concerns_all_sends(stored.row))
         if len(later) < _BATCH:
-            return found[::-1]
+            return rows[::-1]
         before = later[-1].position
 
 

@@ -32,12 +32,17 @@ from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.ray_cluster import RayCluster
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.start import stores
+from decision_service.runtime.start.deadline import describe_start, end_after
 from decision_service.settings import Settings
 
 if TYPE_CHECKING:
     from ray.serve import Application
 
 _CHECK_EVERY_S = 0.5
+_RAY_STARTS_WITHIN_S = 180.0
+"""Ten times as long as Ray takes; on a machine under heavy load Ray took a minute."""
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _logger = logging.getLogger(__name__)
@@ -117,15 +122,37 @@ class Driver:
     def _start(self, stack: ExitStack) -> tuple[EmbeddedRedis | None, RayCluster]:
         redis = self._start_redis(stack)
         settings = self._settings if redis is None else self._settings.model_copy(update={"redis_url": redis.url})
+        self._send(ProgressMessage("Checking the data …"))
+        stores.check_stores(settings, lambda line: self._send(ProgressMessage(line)))
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
-        cluster = stack.enter_context(RayCluster(settings, self._runtime, self._config.ports, self._config.identity))
+        with end_after(_RAY_STARTS_WITHIN_S, self._explain_ray, self._report):
+            ray = RayCluster(settings, self._runtime, self._config.ports, self._config.identity)
+            cluster = stack.enter_context(ray)
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))
-        cluster.run(application)
+        try:
+            with end_after(_RAY_STARTS_WITHIN_S, self._explain_replicas, self._report):
+                cluster.run(application)
+        except StartRefused:
+            stores.check_log(settings)  # the cause, where the log is damaged at a place that was not looked at before
+            raise
         return redis, cluster
+
+    def _explain_ray(self) -> str:
+        return f"Ray did not start ({describe_start(self._runtime.ray_logs)})"
+
+    def _explain_replicas(self) -> str | None:
+        """Return why no replica runs; a replica that runs may take long to fold a long log."""
+        if any("ServeReplica" in process.name() for process in leftovers.find_processes(self._config.token)):
+            return None
+        return f"Ray started no replica ({describe_start(self._runtime.ray_logs)})"
+
+    def _report(self, reason: str) -> None:
+        _logger.error("%s", reason)
+        self._send(FailureMessage(reason))
 
     def _start_redis(self, stack: ExitStack) -> EmbeddedRedis | None:
         if self._settings.redis_url is not None:

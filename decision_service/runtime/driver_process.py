@@ -38,6 +38,8 @@ class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
         The settings as JSON.
     application
         ``module:function`` of the function that builds the Serve application from the settings.
+    token
+        The run's token.
     runtime_directory
         Path of the directory with this run's sockets.
     ports
@@ -50,6 +52,7 @@ class DriverConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: str
     application: str
+    token: str
     runtime_directory: str
     ports: Ports
     identity: str

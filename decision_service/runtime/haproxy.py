@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import resource
 import shlex
 import shutil
 from pathlib import Path
 
 from decision_service.runtime.die_with_parent import wrap_command
-from decision_service.runtime.ingress.configuration import count_connections
 from decision_service.runtime.ingress.identity import HEADER
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 
@@ -54,7 +52,6 @@ def build_environment(program: Path | None, runtime: RuntimeDirectory, identity:
     settings = {
         "BINARY_PATH": str(_write_wrapper(program, runtime, identity)),
         "SERVER_STATE_BASE": str(runtime.haproxy),
-        "MAXCONN": str(count_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
         # A replica that does not answer three checks in a row gets no requests; it may be frozen.
         "HEALTH_CHECK_INTER": "2s",
         "HEALTH_CHECK_FALL": "3",

@@ -18,7 +18,7 @@ _PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "metrics_export_p
 
 
 def write_ports(arguments: Sequence[str]) -> None:
-    """Tell the raylet that no agent listens, in the session directory that the arguments of the agent name."""
+    """Write that no agent listens into the session directory that the arguments of the agent name."""
     options = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     for port in _PORTS:
         path = os.path.join(options["--session-dir"], f"{port}_{options['--node-id']}")

@@ -64,6 +64,9 @@ def build_environment(runtime: RuntimeDirectory, ports: Ports, identity: str) ->
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        # Serve kills a proxy that is not ready after three such times (5 s by default), and its start fails: on a busy
+        # machine a process needs longer.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # Despite its name, this variable makes every Ray process listen on loopback only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         # Ray's ports ask for a token. The run has its own token, so that none is written into the user's home.

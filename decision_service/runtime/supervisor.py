@@ -20,12 +20,13 @@ from decision_service.runtime import driver_process, haproxy, leftovers, ports
 from decision_service.runtime.data_directory import DataDirectory, DirectoryLock, RunRecord
 from decision_service.runtime.driver_process import DriverConfig, DriverProcess, FailureMessage, ProgressMessage
 from decision_service.runtime.errors import ServiceDied, StartRefused
-from decision_service.runtime.ingress.address import listen, prove
+from decision_service.runtime.ingress.address import prove, take_address
 from decision_service.runtime.ingress.configuration import IngressPlan
 from decision_service.runtime.ingress.identity import identity_of
 from decision_service.runtime.ingress.process import Ingress
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.start import limits
+from decision_service.service_log import write_warnings
 from decision_service.settings import Settings
 
 _STOP_WITHIN_S = 20.0
@@ -78,6 +79,7 @@ class Supervisor:
         with self._handle_signals():
             limits.raise_limits(self._say)
             self._data.prepare()
+            write_warnings(self._data.service_log, "supervisor")
             lock = leftovers.claim(self._data, self._say)
             try:
                 return self._run_once(lock)
@@ -85,21 +87,21 @@ class Supervisor:
                 lock.release()
 
     def _run_once(self, lock: DirectoryLock) -> int:
-        listener = listen(self._settings.host, self._settings.port)
+        address = take_address(self._settings.host, self._settings.port)
         try:
-            return self._run_at(listener, lock)
+            return self._run_at(address, lock)
         finally:
-            listener.close()
+            address.close()
 
-    def _run_at(self, listener: socket.socket, lock: DirectoryLock) -> int:
-        chosen = ports.choose(listener.getsockname()[1])
+    def _run_at(self, address: socket.socket, lock: DirectoryLock) -> int:
+        chosen = ports.choose(address.getsockname()[1])
         token = secrets.token_hex(16)
         runtime = RuntimeDirectory.create(token)
         pinned = runtime.pin()
         run = self._describe_run(token, runtime, chosen)
         lock.write_record(run)
         try:
-            with self._open_ingress(listener, runtime, run) as ingress:
+            with self._open_ingress(address, runtime, run) as ingress:
                 return self._supervise(lock, runtime, run, chosen, ingress)
         finally:
             if self._driver is not None:
@@ -120,13 +122,13 @@ class Supervisor:
 
     @contextmanager
     def _open_ingress(
-        self, listener: socket.socket, runtime: RuntimeDirectory, run: RunRecord
+        self, address: socket.socket, runtime: RuntimeDirectory, run: RunRecord
     ) -> Iterator[Ingress | None]:
         """Answer at the public address from now on, and prove that the address leads here."""
         program = haproxy.find_binary()
         if program is None:
             self._say("There is no HAProxy on this platform: Ray's own proxy answers, at a tenth of the rate")
-            listener.close()  # Ray's own proxy will listen there
+            address.close()  # Ray's own proxy will listen there
             yield None
             return
         runtime.ingress.mkdir()
@@ -137,8 +139,8 @@ class Supervisor:
             replicas=self._settings.replicas,
         )
         environ = os.environ | {leftovers.TOKEN_VARIABLE: run.token}
-        with Ingress(program, listener, plan, self._data.logs / "ingress.log", environ) as ingress:
-            host, port = listener.getsockname()
+        with Ingress(program, address, plan, self._data.logs / "ingress.log", environ) as ingress:
+            host, port = address.getsockname()
             prove(host, port, plan.identity)
             yield ingress
 
@@ -156,6 +158,7 @@ class Supervisor:
         config = DriverConfig(
             settings=self._settings.model_dump_json(),
             application=self._application,
+            token=run.token,
             runtime_directory=str(runtime.path),
             ports=chosen,
             identity=identity_of(run.token),

@@ -106,6 +106,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
     eligible: Eligible
     excluded: list[ExcludedAnswer]
     attribution_ends_at: None
+    locale: None = None
     next_possible_at: Annotated[
         Instant | UnsetType | None,
         Meta(
@@ -114,7 +115,6 @@ class HoldAnswer(msgspec.Struct, frozen=True):
             "expired there is no such time."
         ),
     ] = UNSET
-    locale: None = None
 
     def encode(self) -> bytes:
         """Write the answer as JSON."""

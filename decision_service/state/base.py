@@ -199,6 +199,11 @@ class StateUpdate:
 class DecisionStates(Protocol):
     """The part for deciding. Every call may raise `StateUnavailable`."""
 
+    @property
+    def horizon_s(self) -> float:
+        """How far back rules may look in the states."""
+        ...
+
     async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         """Return a shopper's state; a shopper never seen has the empty one."""
         ...
@@ -222,6 +227,11 @@ class DecisionStates(Protocol):
 
 class ProjectedStates(Protocol):
     """The part for following the log. Every call may raise `StateUnavailable`."""
+
+    @property
+    def horizon_s(self) -> float:
+        """How long states keep sends that rules look back at: see `policies.shopper.retention`."""
+        ...
 
     async def position(self) -> int:
         """Return the log position up to which the store contains every row."""
@@ -275,6 +285,14 @@ class RecoverableStates(Protocol):
         """Answer calls from now on: the store contains the log as of this incarnation."""
         ...
 
+    async def stored_fold_version(self) -> int | None:
+        """Return the version of the fold that made the states, None where it is not known."""
+        ...
+
+    def keep_sends_for(self, horizon_s: float) -> None:
+        """Keep sends for a time from now on: states with another horizon are not current."""
+        ...
+
     def distrust(self) -> None:
         """Answer no call until `trust`: rows of the log may be missing."""
         ...
@@ -316,10 +334,6 @@ class RecoverableStates(Protocol):
 
 class InspectableStates(Protocol):
     """The part for verification. Every call may raise `StateUnavailable`."""
-
-    async def stored_fold_version(self) -> int | None:
-        """Return the version of the fold that made the states, None where it is not known."""
-        ...
 
     def shoppers(self) -> AsyncIterator[ShopperKey]:
         """Iterate over the stored shoppers.

@@ -32,7 +32,7 @@ import redis.asyncio as redis_asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from ulid import ULID
 
 from decision_service.state import scripts
@@ -51,13 +51,14 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.coalescer import Coalescer
+from decision_service.state.redis_faults import EMPTIED, REPLICA, describe_fault
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.rules.uses import Use
-from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.fold import FOLD_VERSION, version_for
 from policies.shopper.preferences import withhold
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import HORIZON_S, Send, ShopperState
 
 _RESERVED, _WITHDRAWN = "p:", "w:"
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -65,6 +66,7 @@ _decode_state = msgspec.msgpack.Decoder(ShopperState).decode
 _decode_send = msgspec.msgpack.Decoder(Send).decode
 
 _TIMEOUT_S = 2.0
+_TRIAL_MS = 1_000
 
 Hash = Mapping[bytes, bytes]
 _Read = tuple[ShopperKey, tuple[BudgetDay, ...]]
@@ -86,12 +88,13 @@ class RedisStateStore:
     namespace
         The identity of the log: states of other logs in the same Redis are never touched.
     fold_version
-        The version of the fold that makes the states.
+        The version of the fold that makes the states, while they keep sends for no longer than most catalogues need.
     """
 
     def __init__(self, client: redis_asyncio.Redis, namespace: str, fold_version: int = FOLD_VERSION) -> None:
         self._client = client
         self._fold_version = fold_version
+        self._horizon_s = HORIZON_S
         client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
         self._prefix = f"ds:{namespace}:"
         self._meta = f"{self._prefix}meta"
@@ -123,6 +126,13 @@ class RedisStateStore:
     def incarnation(self) -> int | None:
         return self._incarnation
 
+    @property
+    def horizon_s(self) -> float:
+        return self._horizon_s
+
+    def keep_sends_for(self, horizon_s: float) -> None:
+        self._horizon_s, self._fold_version = horizon_s, version_for(horizon_s)
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -145,7 +155,7 @@ class RedisStateStore:
             (stored_incarnation, position), *answers = await pipeline.execute()
         if stored_incarnation is None or int(stored_incarnation) != incarnation:
             self.distrust()
-            raise StateUnavailable("the state store was emptied or restarted")
+            raise StateUnavailable(EMPTIED)
         spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
         hashes = answers[bool(days) :]
         return [_stored_state(fields, int(position or 0), spent) for fields in hashes]
@@ -201,9 +211,12 @@ class RedisStateStore:
         keys = list(shoppers)
         with self._away_on_error():
             pipeline = self._client.pipeline(transaction=False)
+            pipeline.hget(self._meta, "fold")
             for shopper in keys:
                 pipeline.hgetall(self._key(shopper))
-            hashes = await pipeline.execute()
+            version, *hashes = await pipeline.execute()
+        if version is not None and int(version) != self._fold_version:
+            raise StateUnavailable("another version of the fold makes the states")
         return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
     async def apply(self, update: StateUpdate) -> bool:
@@ -257,19 +270,23 @@ class RedisStateStore:
     # -- recovery ---------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Load the scripts, and refuse a Redis that may drop states by itself.
+        """Load the scripts, and refuse a Redis that cannot be written or may drop states by itself.
 
         Raises
         ------
         StateUnavailable
-            When its ``maxmemory-policy`` evicts keys.
+            When it cannot be reached or written, is a replica, or when its ``maxmemory-policy`` evicts keys.
         """
         with self._away_on_error():
             for script in scripts.SCRIPTS:
                 await self._command(self._client.script_load(script))
             policy = (await self._command(self._client.info("memory"))).get("maxmemory_policy", "noeviction")
+            role = (await self._command(self._client.info("replication"))).get("role")
+            await self._command(self._client.set(f"{self._prefix}trial", "", px=_TRIAL_MS))
         if policy != "noeviction":
-            raise StateUnavailable(f"Redis may evict states (maxmemory-policy {policy}); set it to noeviction")
+            raise StateUnavailable(f"it may evict states: set its maxmemory-policy to noeviction, not {policy}")
+        if role == "slave":  # one that is writable loses what is written as soon as it follows its primary
+            raise StateUnavailable(REPLICA)
 
     async def is_current(self, incarnation: int) -> bool:
         with self._away_on_error():
@@ -382,10 +399,8 @@ class RedisStateStore:
             yield
         except (TimeoutError, RedisError, OSError) as error:
             self.distrust()
-            is_lost = isinstance(error, ResponseError)  # the driver's own text appears in the service's log only
-            raise StateUnavailable(
-                "the state store was emptied or restarted" if is_lost else "it cannot be reached"
-            ) from _without_command(error)
+            # The driver's own text appears in the service's log only.
+            raise StateUnavailable(describe_fault(error)) from _without_command(error)
 
 
 def _without_command(error: Exception) -> Exception:

@@ -11,7 +11,6 @@ from typing import Any, TypeGuard
 
 from policies.catalogue.locales import lookup_chain, normalize
 from policies.catalogue.mistakes import Mistake, describe_unknown
-from policies.catalogue.number_formats import is_currency
 from policies.catalogue.template_syntax import Tree
 from policies.catalogue.templates import DATA
 from policies.catalogue.time_zones import is_time_zone, time_zones
@@ -35,7 +34,6 @@ def find_mistakes(document: object) -> list[Mistake]:
         *_former_names(document, "categories", "category", [*_known_categories(document)]),
         *_former_names(document, "messages", "message", _names(document, "messages")),
         *_size(document),
-        *_currency(document.get("currency")),
     ]
 
 
@@ -175,12 +173,6 @@ def _former_names(document: Document, key: str, kind: str, in_use: Sequence[str]
             if old in new_names:
                 yield Mistake(path, f"stands under {new_names[old]!r} already; an old name has one new name")
             new_names.setdefault(old, name)
-
-
-def _currency(code: object) -> Iterator[Mistake]:
-    if isinstance(code, str) and not is_currency(code):
-        near = f"; did you mean {code.upper()!r}?" if is_currency(code.upper()) else ""
-        yield Mistake("currency", f"{code!r} is not a currency of ISO 4217, such as 'EUR'{near}")
 
 
 def _size(document: Document) -> Iterator[Mistake]:

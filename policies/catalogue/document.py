@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from policies.catalogue.checks import find_mistakes
-from policies.catalogue.mistakes import CatalogueError, drop_neutral_keys, join_mistakes, mistakes_of
+from policies.catalogue.mistakes import CatalogueError, Mistake, drop_neutral_keys, join_mistakes, mistakes_of
+from policies.catalogue.number_formats import check_currency
 from policies.catalogue.quiet_hours import SpansOfDay
 from policies.catalogue.wording import IF_NOT_NULL, IF_SAID, Form
 from policies.records.shopper_events import ShopperEventType
@@ -38,6 +39,11 @@ Locale = Annotated[
 ]
 OldNames = Annotated[tuple[Name, ...], IF_SAID]
 AttributeName = Annotated[str, Field(min_length=1, max_length=100)]
+Currency = Annotated[
+    str,
+    Form("[A-Z]{3}", "must be a currency of ISO 4217 in three capital letters, such as 'EUR'"),
+    AfterValidator(check_currency),
+]
 Calendar = Literal["day", "week", "month"]
 Templates = dict[Name, Annotated[dict[Locale, dict[Name, str]], Field(min_length=1)]]
 
@@ -179,7 +185,7 @@ class Catalogue(_Part):
     suppression: tuple[Suppression, ...] = ()
     reward: Reward = Reward()
     arms: Arms = Arms()
-    currency: Annotated[str | None, IF_SAID] = None
+    currency: Annotated[Currency | None, IF_SAID] = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Catalogue:
@@ -195,6 +201,8 @@ class Catalogue(_Part):
             catalogue = cls.model_validate_json(json.dumps(supported))
         except ValidationError as error:
             mistakes += mistakes_of(error, cls)
+        except RecursionError:
+            raise CatalogueError((Mistake("", "is nested too deeply"),)) from None
         mistakes = join_mistakes(mistakes, find_mistakes(document))
         if mistakes:
             raise CatalogueError(tuple(mistakes))

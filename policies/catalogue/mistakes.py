@@ -17,6 +17,10 @@ _CHANGED = frozenset(path.partition(".")[0] for path in _NOT_YET if "." in path)
 """The parts of a document that hold such a key."""
 
 
+_LONGEST_NAME = 100
+"""No name is longer."""
+
+
 @dataclass(frozen=True)
 class Mistake:
     """What is wrong in the catalogue, and where: ``path`` is dotted, such as ``channels.push.cost``."""
@@ -69,7 +73,7 @@ def _mistake(detail: Mapping[str, Any], model: type[BaseModel]) -> Mistake:
     if detail["type"] != "extra_forbidden":
         return Mistake(".".join(path), str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input "))
     known = _fields_at(model, path[:-1])
-    near = difflib.get_close_matches(path[-1], known, n=1)
+    near = find_near(path[-1], known)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}" if known else ""
     return Mistake(".".join(path), f"is not a known key{hint}")
 
@@ -100,7 +104,12 @@ def _item(annotation: Any) -> Any:
     return next((item for item in reversed(get_args(annotation)) if item is not Ellipsis), None)
 
 
+def find_near(name: str, known: Iterable[str]) -> list[str]:
+    """Return the most similar known name, if there is one. To compare a very long name would take long."""
+    return [] if len(name) > _LONGEST_NAME else difflib.get_close_matches(name, [*known], n=1)
+
+
 def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return that a name does not exist, with the most similar name that does."""
-    near = difflib.get_close_matches(name, [*known], n=1)
-    return f"there is no {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    near = find_near(name, known)
+    return f"there is no {kind} {name[:_LONGEST_NAME]!r}" + (f"; did you mean {near[0]!r}?" if near else "")

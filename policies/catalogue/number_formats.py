@@ -7,8 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import get_currency_precision
-from babel.numbers import is_currency as is_known
+from babel.numbers import get_currency_precision, is_currency
 
 from policies.catalogue.locales import lookup_chain
 
@@ -80,13 +79,15 @@ class NumberFormat:
         return self.group.join(reversed(groups))
 
 
-def is_currency(code: str) -> bool:
-    """Return whether a code names a currency of ISO 4217.
+def check_currency(code: str) -> str:
+    """Return the code of a currency of ISO 4217, or raise a `ValueError`.
 
-    >>> is_currency("EUR"), is_currency("EURO")
-    (True, False)
+    >>> check_currency("EUR")
+    'EUR'
     """
-    return is_known(code)
+    if not is_currency(code):
+        raise ValueError(f"{code!r} is not a currency of ISO 4217")
+    return code
 
 
 def _split(value: Decimal, decimals: int) -> tuple[str, str, str]:
@@ -100,7 +101,7 @@ def _split(value: Decimal, decimals: int) -> tuple[str, str, str]:
 @lru_cache(maxsize=512)
 def _money_decimals(currency: str | None) -> int:
     code = (currency or "").strip().upper()
-    return get_currency_precision(code) if is_known(code) else _MONEY_DECIMALS
+    return get_currency_precision(code) if is_currency(code) else _MONEY_DECIMALS
 
 
 def _find_locale(locale: str) -> Locale:

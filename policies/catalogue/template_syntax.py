@@ -32,6 +32,10 @@ class Tree:
         The attributes without which the text cannot be rendered.
     printed
         All attributes that a shopper may read.
+    names
+        All attributes that the text uses.
+    is_fixed
+        Whether the text is the same for every shopper.
     always_shows
         Whether the text shows something whatever other attributes are there.
     poverty
@@ -40,6 +44,8 @@ class Tree:
 
     required: frozenset[str]
     printed: frozenset[str]
+    names: frozenset[str]
+    is_fixed: bool
     always_shows: bool
     poverty: str | None
 
@@ -63,13 +69,16 @@ class Tree:
         if len(text) > _MAX_LENGTH:
             raise ValueError(f"must have at most {_MAX_LENGTH} characters")
         try:
-            body = _syntax.parse(text).body
+            template = _syntax.parse(text)
         except TemplateSyntaxError as error:
             raise ValueError(str(error)) from None
+        body = template.body
         required, printed = _names_in_all(body), [*_find_printed(body)]
         return cls(
             required=frozenset(required),
             printed=frozenset(node.name for node in printed if isinstance(node, nodes.Name)),
+            names=frozenset(node.name for node in template.find_all(nodes.Name)),
+            is_fixed=all(isinstance(node, nodes.Output | nodes.TemplateData) for node in template.find_all(nodes.Node)),
             always_shows=any(map(_is_seen, _find_printed(part for part in body if isinstance(part, nodes.Output)))),
             poverty=_poverty_of(printed),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.locales import lookup_chain, normalize
+from policies.catalogue.number_formats import NumberFormat
 from policies.catalogue.templates import FilledNames, Template, compile_template
 from policies.records.rows import Scalar
 
@@ -79,4 +80,5 @@ def _compile(locales: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, tu
     for locale, parts in locales.items():
         if (normal := normalize(locale)) not in compiled:
             compiled.add(normal)
+            NumberFormat.of(locale)  # read now, not by the first decision
             yield normal, (locale, compile_template(parts))

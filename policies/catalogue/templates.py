@@ -102,14 +102,13 @@ class FilledNames(NamedTuple):
     @classmethod
     def of(cls, attributes: Mapping[str, Scalar]) -> FilledNames:
         """Return the names of the attributes that are there."""
-        texts = (name for name, value in attributes.items() if _is_filled(value))
-        return cls(frozenset(texts), frozenset(name for name, value in attributes.items() if value is True))
-
-
-def _is_filled(value: Scalar) -> bool:
-    if isinstance(value, str):
-        return is_visible(value)
-    return not isinstance(value, bool)
+        texts, flags = [], []
+        for name, value in attributes.items():
+            if isinstance(value, bool):
+                flags += [name] * value
+            elif not isinstance(value, str) or is_visible(value):
+                texts.append(name)
+        return cls(frozenset(texts), frozenset(flags))
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,10 @@ class Template:
 
     required: frozenset[str]
     printed: frozenset[str]
-    _parts: Mapping[str, JinjaTemplate] = field(repr=False)
-    _conditional: frozenset[str] = field(repr=False)
+    _names: frozenset[str] = field(repr=False)
+    _parts: Mapping[str, JinjaTemplate | str] = field(repr=False)
+    """A part without a name or a number is its text."""
+    _conditional: Mapping[str, JinjaTemplate] = field(repr=False)
     """The parts that must not be blank, and that are empty without some attribute."""
 
     def is_filled_by(self, names: FilledNames) -> bool:
@@ -132,8 +133,9 @@ class Template:
             return False
         if not self._conditional:
             return True
-        examples = self._context(dict.fromkeys([*names.texts, *self._flags(names)], "x"), "en", None)
-        return all(is_visible(self._parts[part].render(examples)) for part in self._conditional)
+        examples = dict.fromkeys([*names.texts, *(names.flags - self.printed)], "x")
+        context = {**examples, _FORMAT: NumberFormat.of("en"), _CURRENCY: None}
+        return all(is_visible(part.render(context)) for part in self._conditional.values())
 
     def render(
         self, attributes: Mapping[str, Scalar], locale: str = "en", currency: str | None = None
@@ -142,22 +144,32 @@ class Template:
 
         Without an attribute ``currency`` an amount of money is in ``currency``.
         """
-        names = FilledNames.of(attributes)
-        filled = {name: drop_turns(attributes[name]) for name in (*names.texts, *self._flags(names))}
         own_currency = attributes.get("currency")
-        context = self._context(filled, locale, own_currency if isinstance(own_currency, str) else currency)
+        context = self._fill(attributes)
+        context[_FORMAT] = NumberFormat.of(locale)
+        context[_CURRENCY] = own_currency if isinstance(own_currency, str) else currency
         return {
-            name: (write_in_lines if name == BODY else write_in_one_line)(part.render(context))
+            name: part if isinstance(part, str) else _write_part(name, part.render(context))
             for name, part in self._parts.items()
         }
 
-    def _flags(self, names: FilledNames) -> frozenset[str]:
-        """Return the flags that the template may ask for: those that it prints nowhere."""
-        return names.flags - self.printed
+    def _fill(self, attributes: Mapping[str, Scalar]) -> dict[str, object]:
+        """Return the attributes that the template uses: a true flag only if it is printed nowhere."""
+        filled: dict[str, object] = {}
+        for name in self._names & attributes.keys():
+            value = attributes[name]
+            if isinstance(value, bool):
+                if value and name not in self.printed:
+                    filled[name] = value
+            elif not isinstance(value, str):
+                filled[name] = value
+            elif is_visible(value):
+                filled[name] = drop_turns(value)
+        return filled
 
-    @staticmethod
-    def _context(filled: Mapping[str, Scalar], locale: str, currency: str | None) -> dict[str, object]:
-        return {**filled, _FORMAT: NumberFormat.of(locale), _CURRENCY: currency}
+
+def _write_part(name: str, text: str) -> str:
+    return write_in_lines(text) if name == BODY else write_in_one_line(text)
 
 
 def compile_template(parts: Mapping[str, str]) -> Template:
@@ -180,9 +192,18 @@ def compile_template(parts: Mapping[str, str]) -> Template:
             trees[name] = Tree.parse(text)
         except ValueError as error:
             raise TemplateMistake(name, str(error)) from None
+    templates = {name: _environment.from_string(text) for name, text in parts.items()}
     return Template(
         required=frozenset().union(*(tree.required for tree in trees.values())),
         printed=frozenset().union(*(tree.printed for tree in trees.values())),
-        _parts={name: _environment.from_string(text) for name, text in parts.items()},
-        _conditional=frozenset(name for name in SHOWN_PARTS & trees.keys() if not trees[name].always_shows),
+        _names=frozenset().union(*(tree.names for tree in trees.values())),
+        _parts={
+            name: _write_part(name, template.render()) if trees[name].is_fixed else template
+            for name, template in templates.items()
+        },
+        _conditional={
+            name: template
+            for name, template in templates.items()
+            if name in SHOWN_PARTS and not trees[name].always_shows
+        },
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from policies.records.rows import Scalar
-
 _INVISIBLE = (
     r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\ud800-\udfff"
@@ -34,7 +32,7 @@ def write_in_one_line(text: str) -> str:
     >>> write_in_one_line("Runner 3\r\nBcc: all")
     'Runner 3 Bcc: all'
     """
-    return _breaks.sub(" ", text).strip()
+    return (text if text.isprintable() else _breaks.sub(" ", text)).strip()
 
 
 def write_in_lines(text: str) -> str:
@@ -43,12 +41,12 @@ def write_in_lines(text: str) -> str:
     >>> write_in_lines("One\n\ttwo\x00three")
     'One\n\ttwo three'
     """
-    return _controls.sub(" ", text)
+    return text if text.isprintable() else _controls.sub(" ", text)
 
 
-def drop_turns(value: Scalar) -> Scalar:
-    """Return a value without the characters that turn the direction of text.
+def drop_turns(text: str) -> str:
+    """Return a text without the characters that turn the direction of text.
 
     One that is not closed would turn the rest of the sentence. Right-to-left text needs none of them.
     """
-    return value.translate(_turns) if isinstance(value, str) else value
+    return text if text.isascii() else text.translate(_turns)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from policies.records.rows import DecisionRow, Row
-from policies.sends import EXPIRED, departure_time, left_at_of, status_at
+from policies.sends import EXPIRED, departure_of, departure_time, status_at
 
 Owner = Callable[[int, str], str]
 """Returns to whom a row at a position belongs, from the shopper id in the row."""
@@ -71,7 +71,7 @@ class OpenWindow(msgspec.Struct, frozen=True, array_like=True):
     def activate(self, row: Row) -> OpenWindow:
         """Return the window after the gate has let its send leave by a row; the window keeps its end."""
         send_at = departure_time(self.send_at, row)
-        return msgspec.structs.replace(self, deferred=False, send_at=send_at, left_at=left_at_of(row))
+        return msgspec.structs.replace(self, deferred=False, send_at=send_at, left_at=departure_of(row))
 
 
 class OpenWindows:

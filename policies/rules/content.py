@@ -58,7 +58,13 @@ RULES = (
         asked_again=False,
     ),
     Rule(
-        Reason.no_content, no_content, VerdictTable.by_slots, looks_at_no_sends, binds_critical=True, asked_again=False
+        Reason.no_content,
+        no_content,
+        VerdictTable.by_slots,
+        looks_at_no_sends,
+        binds_critical=True,
+        asked_again=False,
+        version=2,  # blank text, booleans, the lookup of locales
     ),
     Rule(Reason.expired, expiry, VerdictTable.by_delay, looks_at_no_sends, binds_critical=True, version=2),
 )

@@ -79,9 +79,9 @@ def local_times_between(begin: float, end: float, minutes: Collection[int], zone
     """
     days = range(int(begin // DAY_S) - 1, int(end // DAY_S) + 2)
     starts = {day * DAY_S - offset for day in days for offset in _offsets_near(zone, day)}
-    found = {start + minute * 60.0 for start in starts for minute in minutes}
-    found.update(change for day in days for change in _changes_on(zone, day))
-    return sorted(found)
+    times = {start + minute * 60.0 for start in starts for minute in minutes}
+    times.update(change for day in days for change in _changes_on(zone, day))
+    return sorted(times)
 
 
 @lru_cache(maxsize=65_536)

@@ -25,7 +25,7 @@ from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
 from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable
-from policies.shopper.state import ShopperState
+from policies.shopper.state import HORIZON_S, ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
 """What a rule denies: delays; delays by the name of a message, category or channel; or any combination of slots."""
@@ -112,6 +112,10 @@ class RuleTable:
             When a rule looks back further than the state keeps sends.
         """
         return _reach_s(self, rulebook)
+
+    def horizon_s(self, catalogue: Catalogue) -> float:
+        """Return how long the states must keep sends for a catalogue."""
+        return max(HORIZON_S, *(rule.looks_back_s(catalogue) for rule in self.rules))
 
     def situation_of(
         self,

@@ -30,8 +30,8 @@ def change_in_uses(row: ShopperRow, before: ShopperState, after: ShopperState) -
     >>> change_in_uses(row, ShopperState(), ShopperState(consent={"push": False}))
     {('channels.push', -1): 1}
     """
-    if isinstance(row, EventRow):
-        return {}  # these rows are many, and none is about a name of the catalogue
+    if isinstance(row, EventRow) and before.sends is after.sends:
+        return {}  # these rows are many, and few take a send back
     change: Counter[Use] = Counter()
     for sign, one, other in ((1, after, before), (-1, before, after)):
         for send in _missing(one.sends, other.sends):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import msgspec
 
 from policies.records.endings import event_type, may_end_triggers
@@ -20,20 +22,46 @@ from policies.records.withholding import date_of_words, withheld_paths
 from policies.sends import change_of
 from policies.shopper.preferences import apply_preferences, erase, withhold
 from policies.shopper.retention import keep_relevant
-from policies.shopper.state import Purchases, Send, ShopperState
+from policies.shopper.state import HORIZON_S, Purchases, Send, ShopperState
 from policies.shopper.summaries import Affinities, add_affinity, count_responses
+
+_DAY_S = 86_400.0
 
 FOLD_VERSION = 2
 """The version of this fold: raise it when the same rows fold to another state. A store of states that were folded by
 another version is rebuilt from the log."""
+
+_VERSIONS = 1_000
+"""Versions are smaller than this."""
+
+
+def version_for(horizon_s: float) -> int:
+    """Return the number that names this fold with a horizon: states with another horizon are other states.
+
+    >>> version_for(HORIZON_S) == FOLD_VERSION, horizon_of(version_for(400 * 86_400.0)) / 86_400
+    (True, 400.0)
+    """
+    days = ceil(horizon_s / _DAY_S)
+    return FOLD_VERSION if horizon_s <= HORIZON_S else days * _VERSIONS + FOLD_VERSION
+
+
+def horizon_of(version: int | None) -> float:
+    """Return the horizon of the states that this fold made under a number, 0 where another fold made them."""
+    days, fold_version = divmod(version or 0, _VERSIONS)
+    if fold_version != FOLD_VERSION:
+        return 0.0
+    return max(HORIZON_S, days * _DAY_S)
+
 
 EVENT_WEIGHTS = {"product_view": 1.0, "wishlist": 3.0, "add_to_cart": 4.0, "cart_abandoned": 1.0, "purchase": 6.0}
 """How much each type of event adds to the affinity for the product and for the category that the event names (chosen by
 hand)."""
 
 
-def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
+def fold(state: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S) -> ShopperState:
     """Return the state after one more row about the shopper; sends that no rule needs any more are dropped.
+
+    ``horizon_s`` is how far back the rules may look: see `policies.shopper.retention`.
 
     >>> from policies.shopper.state import NEW_SHOPPER
     >>> purchase = EventRow(
@@ -51,7 +79,7 @@ def fold(state: ShopperState, row: ShopperRow) -> ShopperState:
     if after is state and isinstance(row, DecisionRow):
         return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
-    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at)
+    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at, horizon_s)
 
 
 def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
@@ -149,9 +177,9 @@ def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
     )
 
 
-def _count_and_drop_old_sends(state: ShopperState, at: float) -> ShopperState:
+def _count_and_drop_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
     """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted."""
-    sends = keep_relevant(state.sends)
+    sends = keep_relevant(state.sends, horizon_s)
     if len(sends) == len(state.sends):
         return state
     kept = {send.event_id for send in sends}

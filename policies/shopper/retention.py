@@ -2,8 +2,8 @@
 
 The state must be bounded, and every rule must find the sends that it needs. A rule asks for the sends of one *kind*:
 the sends of one message, of one category or of one channel, or all sends. A rule counts at most `LARGEST_CAP` sends. It
-counts them within `HORIZON_S` (31 days) of the send that is judged. The catalogue refuses larger caps and longer
-windows.
+counts them within the *horizon* of the send that is judged: `HORIZON_S` (31 days), or longer where a rule of the
+catalogue in force looks further back. The catalogue refuses larger caps, and windows over 400 days.
 
 **Limit by number.** The state keeps the latest `KEPT` sends of each kind. A send is dropped when it is not among the
 latest `KEPT` sends of any of its kinds. This changes no verdict:
@@ -20,7 +20,7 @@ Critical sends have limits of their own: no rule counts critical sends, so they 
 also drops the sends that are too old for every rule. The age is not measured from the time of the latest row, because
 the request clock may jump: a row of a distant future date must not push out the sends of today. The age is measured
 from the (`STRAY` + 1)th latest send. So a send is dropped only when more than `STRAY` later sends lie more than
-`REACH_S` after it. If a later request is dated back to the time of a dropped send, its decision no longer sees this
+`reach_s` after it. If a later request is dated back to the time of a dropped send, its decision no longer sees this
 send.
 """
 
@@ -49,15 +49,17 @@ LONGEST_LEAD_S = 15 * 86_400.0
 """The longest time from a decision to its send: the largest delay of a catalogue (14 days), and room for a late
 activation."""
 
-REACH_S = HORIZON_S + LONGEST_LEAD_S
-"""Sends older than the (`STRAY` + 1)th latest send by more than this are dropped.
 
-That send was decided at most `LONGEST_LEAD_S` before its send time, and no rule looks further back from a decision than
-`HORIZON_S`.
-"""
+def reach_s(horizon_s: float) -> float:
+    """Return how much older than the (`STRAY` + 1)th latest send a send may be without being dropped.
+
+    That send was decided at most `LONGEST_LEAD_S` before its send time, and no rule looks further back from a decision
+    than the horizon.
+    """
+    return horizon_s + LONGEST_LEAD_S
 
 
-def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
+def keep_relevant(sends: tuple[Send, ...], horizon_s: float = HORIZON_S) -> tuple[Send, ...]:
     """Return the sends that a rule may still ask for; ``sends`` is in order of time.
 
     >>> sends = tuple(
@@ -69,7 +71,7 @@ def keep_relevant(sends: tuple[Send, ...]) -> tuple[Send, ...]:
     """
     if len(sends) <= STRAY:
         return sends
-    earliest = sends[-STRAY - 1].send_at - REACH_S
+    earliest = sends[-STRAY - 1].send_at - reach_s(horizon_s)
     if len(sends) <= KEPT and sends[0].send_at >= earliest:
         return sends
     recent = [send for send in sends if send.send_at >= earliest]

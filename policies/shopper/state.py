@@ -13,11 +13,11 @@ import msgspec
 
 from policies.records.quiet_hours import QuietHours
 from policies.records.rows import Row, TriggerRecord
-from policies.sends import EXPIRED, SENT, departure_time, left_at_of, status_at
+from policies.sends import EXPIRED, SENT, departure_of, departure_time, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
-"""No rule looks further back than this; the catalogue refuses longer windows."""
+"""How far back the rules of most catalogues look at most; a state keeps its sends at least as long."""
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True):
@@ -64,7 +64,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
 
     def activate(self, row: Row) -> Send:
         """Return the send after the gate has let it leave by a row."""
-        decided_for = None if left_at_of(row) is None else self.send_at
+        decided_for = None if departure_of(row) is None else self.send_at
         send_at = departure_time(self.send_at, row)
         return msgspec.structs.replace(self, deferred=False, send_at=send_at, decided_for=decided_for)
 

@@ -22,6 +22,7 @@ from policies.records.rows import (
     TriggerRecord,
 )
 from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.rules import RULES
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
@@ -79,6 +80,7 @@ class LocalShop:
     def __init__(self, policy_source: PolicySource, rulebook: Rulebook, seed: bytes) -> None:
         self._policy_source = policy_source
         self._rulebook = rulebook
+        self._horizon_s = RULES.horizon_s(rulebook.catalogue)
         self._seed = seed
         self._states: dict[str, ShopperState] = {}
         self._spent: Counter[BudgetDay] = Counter()
@@ -87,7 +89,7 @@ class LocalShop:
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
-            self._states[row.shopper_id] = fold(before, row)
+            self._states[row.shopper_id] = fold(before, row, self._horizon_s)
             self._spent.update(spending_of(row, before))
         self._policy_source.fold(row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reference.traffic import PROBLEM, Answer, find_broken, measure_outage
+from tests.reference.traffic import PROBLEM, Answer, drop_early_refusals, find_broken, measure_outage
 
 
 def _answer(path: str, status: int, media_type: str = "application/json", **more: str | float) -> Answer:
@@ -43,6 +43,16 @@ def test_a_planted_answer_of_something_else_is_found(answer: Answer) -> None:
 def test_only_a_request_under_way_may_be_cut() -> None:
     assert find_broken(BROKEN[-1:], cut_is_allowed=True) == ()
     assert len(find_broken(BROKEN[-2:], cut_is_allowed=True)) == 1
+
+
+def test_a_connection_may_be_refused_until_the_first_is_accepted() -> None:
+    early, first, late = (
+        _answer("/healthz", 0, "", began=0.0, ended=0.1, error="ConnectionRefusedError"),
+        _answer("/healthz", 200, began=0.2, ended=0.3),
+        _answer("/healthz", 0, "", began=0.4, ended=0.5, error="ConnectionRefusedError"),
+    )
+    assert drop_early_refusals([early, first, late]) == [first, late]
+    assert drop_early_refusals([early]) == []
 
 
 def test_the_outage_is_the_longest_time_without_a_normal_answer() -> None:

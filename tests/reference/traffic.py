@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 PROBLEM = "application/problem+json"
 _PATHS = ("/v1/decide", "/healthz", "/v1/decide", "/readyz", "/v1/catalog", "/v1/shoppers/s-1/preferences")
 _JSON = ("application/json", PROBLEM)
+_REFUSED = "ConnectionRefusedError"
 _GIVES_UP_AFTER_S = 60.0
 _ALIVE_WITHIN_S = 1.0
 _PAUSE_S = 0.1
@@ -61,7 +62,7 @@ class Traffic:
         for thread in self._threads:
             thread.join(_GIVES_UP_AFTER_S)
 
-    def wait_for_normal(self, since: float, path: str = "/v1/decide", within_s: float = 120.0) -> bool:
+    def wait_for_normal(self, since: float, path: str = "/v1/decide", within_s: float = 180.0) -> bool:
         """Wait for a normal answer to a request that began after a moment; return whether one came."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
@@ -121,6 +122,12 @@ def find_broken(answers: Iterable[Answer], *, cut_is_allowed: bool = False) -> t
         if (fault := _judge(answer, cut_is_allowed)) is not None:
             counts[f"{answer.path} {fault}"] += 1
     return tuple(f"{fault} ({count} times)" for fault, count in counts.most_common())
+
+
+def drop_early_refusals(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers without the connections that were refused before the first one was accepted."""
+    accepted = min((answer.ended for answer in answers if answer.error != _REFUSED), default=float("inf"))
+    return [answer for answer in answers if answer.error != _REFUSED or answer.began > accepted]
 
 
 def _judge(answer: Answer, cut_is_allowed: bool) -> str | None:

@@ -28,6 +28,7 @@ _SPANS = "a span has days, and others may follow"
 _LEFT = "the gate states when a send left"
 _ENDS = "triggers say when they occurred and what ends them, and sends remember it"
 _GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
+_AGAIN = "a hold that may end by itself says when the request has a send again"
 _ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
 DELIBERATE = {
     r"\.locale: was 'absent', is ": "the answer names the locale of the template",
@@ -50,6 +51,8 @@ DELIBERATE = {
     r"\.reason: was 'no_consent', is 'erased'$": _GATE,
     r"row \d+ \(event\)\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
     r"GET /v1/shoppers/(h-1|v-2) \.rows\.\d+\.content\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
+    r"\.next_possible_at: was 'absent', is ('2026-[^']*'|None)$": _AGAIN,
+    r"\(decision\)\.answer: was '(.*)}', is '\1,\"next_possible_at\":(\"[^\"]*\"|null)}'$": _AGAIN,
     r"\.rules_version: was 3, is \d+$": "the rules judge endings, and the wish for no sends is a rule of its own",
 }
 """Differences that were decided, each with its reason. A pattern names the field and what may stand there."""

@@ -68,10 +68,12 @@ def temp_dir() -> Iterator[Path]:
 @pytest.fixture
 def service(tmp_path: Path, temp_dir: Path) -> Iterator[WholeService]:
     started = WholeService(tmp_path / "data", temp_dir)
-    started.await_line("is ready")
-    yield started
-    if started.process.poll() is None:
-        started.signal_group(signal.SIGTERM)
+    try:
+        started.await_line("is ready")
+        yield started
+    finally:  # also of a start that takes too long
+        if started.process.poll() is None:
+            started.signal_group(signal.SIGTERM)
 
 
 class Load:

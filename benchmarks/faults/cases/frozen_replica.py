@@ -28,7 +28,7 @@ def repeat(directory: Path) -> Outcome:
         replaced = {process.pid for process in service.find(_REPLICA)}.isdisjoint(process.pid for process in frozen)
     broken = [*find_broken(traffic.answers, cut_is_allowed=True)]
     if not back:
-        broken.append("no decision within two minutes")
+        broken.append("no decision within three minutes")
     if not replaced:
         broken.append("the frozen replica is still there")
     return Outcome(tuple(broken), measure_outage(traffic.answers, begin=began))

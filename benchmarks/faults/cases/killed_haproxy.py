@@ -19,7 +19,7 @@ def repeat(directory: Path) -> Outcome:
         with send_traffic(url) as traffic:
             back = [_kill(service, traffic, victim) for victim in _victims(service)]
     broken = find_broken(traffic.answers, cut_is_allowed=True)
-    lost = () if all(back) else ("no decision within two minutes",)
+    lost = () if all(back) else ("no decision within three minutes",)
     return Outcome(broken + lost, measure_outage(traffic.answers))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.faults.fault import Fault, Outcome
 from benchmarks.faults.service import run_faulty
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.sql import SqlLog
 from tests.reference.traffic import Answer, Traffic
 
@@ -32,7 +33,7 @@ def _failures(answers: list[Answer]) -> list[str]:
 
 
 def _count_rows(data_dir: Path) -> int:
-    log = SqlLog.open(f"sqlite:///{data_dir}/decisions.sqlite")
+    log = SqlLog.open(make_url(data_dir / "decisions.sqlite"))
     try:
         return sum(row.kind == "decision" for row in log.read(0, 1_000_000))
     finally:

@@ -15,6 +15,10 @@ class RegistryUnavailable(Exception):
     """The registry cannot be read or written now."""
 
 
+class RegistryDamaged(RegistryUnavailable):
+    """What the registry is stored in is damaged. All that it holds can be learned from the log again."""
+
+
 class CheckpointConflict(Exception):
     """Another learner has written a checkpoint meanwhile: this learner must start again from that checkpoint."""
 
@@ -63,6 +67,7 @@ class Registry(Protocol):
         *,
         model: bytes | None,
         metadata: Mapping[str, Any],
+        after: int = 0,
     ) -> int:
         """In one transaction: replace the checkpoint and, unless ``model`` is None, publish it.
 
@@ -78,6 +83,8 @@ class Registry(Protocol):
             The bytes of the version to publish.
         metadata
             Describes the version, and is not used when ``model`` is None.
+        after
+            A number that was given before, also if this registry does not know it: the version gets a greater one.
 
         Raises
         ------

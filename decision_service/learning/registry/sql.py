@@ -10,9 +10,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, MetaData, bindparam, delete, func, insert, select, update
 
-from decision_service.database.engine import DatabaseUnavailable, errors, open_engine, write
+from decision_service.database.engine import (
+    DatabaseUnavailable,
+    errors,
+    find_damage,
+    is_damage,
+    open_engine,
+    write,
+)
 from decision_service.database.migrations import SchemaMismatch, upgrade
-from decision_service.learning.registry.base import Checkpoint, CheckpointConflict, RegistryUnavailable, Version
+from decision_service.learning.registry.base import (
+    Checkpoint,
+    CheckpointConflict,
+    RegistryDamaged,
+    RegistryUnavailable,
+    Version,
+)
 from decision_service.learning.registry.schema import checkpoint as checkpoints
 from decision_service.learning.registry.schema import has_payload, versions
 
@@ -77,7 +90,7 @@ class SqlRegistry:
         ValueError
             For a dialect that is not supported.
         RegistryUnavailable
-            When the database cannot be opened, or is of another version.
+            When the database cannot be opened, or is of another version; `RegistryDamaged` when it is damaged.
         """
         with _registry_errors():
             engine = open_engine(url, MetaData())  # the tables are the migrations' work
@@ -100,6 +113,7 @@ class SqlRegistry:
         *,
         model: bytes | None,
         metadata: Mapping[str, Any],
+        after: int = 0,
     ) -> int:
         """Replace the checkpoint and publish the model in one transaction, by compare-and-swap."""
         if model is not None and not isfinite(metadata.get("at", nan)):
@@ -109,8 +123,19 @@ class SqlRegistry:
             number = _latest(connection)
             if model is None:
                 return number
-            _publish(connection, number + 1, checkpoint.position, model, metadata)
-            return number + 1
+            number = max(number, after) + 1
+            _publish(connection, number, checkpoint.position, model, metadata)
+            return number
+
+    def forget_checkpoint(self) -> None:
+        """Forget the checkpoint: learning begins again with the first row of the log. The versions stay."""
+        with _registry_errors(), write(self._engine) as connection:
+            connection.execute(delete(checkpoints))
+
+    def find_damage(self, within_s: float) -> str | None:
+        """Return what is damaged in the database, None for nothing that was found within this time."""
+        with _registry_errors():
+            return find_damage(self._engine, within_s)
 
     def latest(self) -> int:
         """Return the number of the latest version, 0 for none."""
@@ -184,5 +209,7 @@ def _registry_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except (DatabaseUnavailable, SchemaMismatch) as error:
+    except SchemaMismatch as error:
         raise RegistryUnavailable(str(error)) from error
+    except DatabaseUnavailable as error:
+        raise (RegistryDamaged if is_damage(error) else RegistryUnavailable)(str(error)) from error

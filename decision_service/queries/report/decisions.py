@@ -21,9 +21,9 @@ from policies.sends import (
     SCHEDULED,
     SendStatus,
     change_of,
+    departure_of,
     departure_time,
     is_withdrawal,
-    left_at_of,
     named_sends,
     status_at,
 )
@@ -64,7 +64,7 @@ class _Send(msgspec.Struct, gc=False):
         if self.taken_back is not None or (change := change_of(self, row)) is None:
             return
         if change.status.holds_place:
-            self.deferred, self.send_at, self.left_at = False, departure_time(self.send_at, row), left_at_of(row)
+            self.deferred, self.send_at, self.left_at = False, departure_time(self.send_at, row), departure_of(row)
         else:
             self.taken_back = change.status
 

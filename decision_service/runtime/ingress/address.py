@@ -13,8 +13,10 @@ from decision_service.runtime.ingress.identity import HEADER
 _ANSWERS_WITHIN_S = 5.0
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address already; port 0 takes a free port.
+def take_address(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; port 0 takes a free port.
+
+    The ingress makes the socket listen. So nobody is connected before somebody answers.
 
     Raises
     ------
@@ -22,18 +24,18 @@ def listen(host: str, port: int) -> socket.socket:
         When the address is taken, not permitted, or not of this machine. The message names the process on the port,
         if it can be seen.
     """
-    listener = socket.socket()
+    address = socket.socket()
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
-        listener.bind((host, port))
-        listener.listen(socket.SOMAXCONN)
+        address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        address.bind((host, port))
+        address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # nobody else can bind it any more
     except PermissionError:
-        listener.close()
+        address.close()
         raise StartRefused(f"--port: {port} may only be used by the superuser; choose one above 1023") from None
     except OSError as error:
-        listener.close()
-        raise _refuse(host, port, error) from error
-    return listener
+        address.close()
+        raise _refuse(host, port) from error
+    return address
 
 
 def prove(host: str, port: int, identity: str) -> None:
@@ -47,7 +49,7 @@ def prove(host: str, port: int, identity: str) -> None:
     seen = find_identity(http.client.HTTPConnection(host, port, timeout=_ANSWERS_WITHIN_S))
     if seen != identity:
         who = "nobody answers" if seen is None else "another service answers"
-        raise StartRefused(f"--host: {who} at {host}:{port}, although this service listens there; use 127.0.0.1")
+        raise StartRefused(f"--host: {who} at {host}:{port}, which this service has taken; use 127.0.0.1")
 
 
 def find_identity(connection: http.client.HTTPConnection) -> str | None:
@@ -76,7 +78,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _refuse(host: str, port: int, error: OSError) -> StartRefused:
+def _refuse(host: str, port: int) -> StartRefused:
     try:
         with socket.socket() as other:
             other.bind((host, 0))

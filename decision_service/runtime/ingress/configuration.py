@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 from string import Template
 
@@ -11,6 +10,7 @@ import msgspec
 
 from decision_service.runtime.ingress.identity import HEADER
 from decision_service.runtime.ingress.problems import write_error_files
+from decision_service.runtime.start import limits
 from decision_service.schemas.command_answers import AliveAnswer
 
 _REQUESTS_PER_REPLICA = 512
@@ -28,9 +28,6 @@ _SLOW_PER_REPLICA = 64
 _BUFFER_BYTES = 65_536
 _WHOLE_BODY_BYTES = _BUFFER_BYTES - 8_192
 """Longer bodies are large: HAProxy keeps a part of the buffer free to rewrite headers."""
-
-_MOST_CONNECTIONS = 10_000
-_OTHER_DESCRIPTORS = 256
 
 _TEMPLATE = Template(
     """global
@@ -52,7 +49,7 @@ defaults
     option http-no-delay
 $error_files
 frontend public
-    bind fd@$listener
+    bind fd@$address
     acl probe path /readyz /metrics
     acl slow path_beg /v1/report /v1/clock /v1/catalog /v1/models
     acl large req.body_size gt $whole_body_bytes
@@ -73,13 +70,15 @@ frontend public
     use_backend slow if slow
     use_backend large if large
     default_backend service
-    # An answer without the identity of this run is not from this service. Serve answers 429 when it has no place.
+    # An answer without the identity of this run is not from this service. An error that is no problem document is from
+    # Serve: 400 for what is no HTTP, 429 when it has no place, anything else while it knows no replica.
     acl own res.hdr($header) -m str $identity
     acl problem res.hdr(content-type) -m str application/problem+json
-    http-response return status 400 default-errorfiles if !own { status 400 }
+    acl error status 400:599
+    http-response return status 400 default-errorfiles if !problem { status 400 }
+    http-response return status 429 default-errorfiles if !problem { status 429 } own
+    http-response return status 503 default-errorfiles if error !problem
     http-response return status 503 default-errorfiles if !own
-    http-response return status 429 default-errorfiles if { status 429 } !problem
-    http-response return status 503 default-errorfiles if { status 500:599 } !problem
     http-response del-header $header
 backend service
     server serve unix@$service_socket maxconn $places $state
@@ -129,25 +128,25 @@ class IngressPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.directory / "admin"
 
 
-def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> Path:
+def write_configuration(plan: IngressPlan, address: int, *, is_open: bool) -> Path:
     """Write the configuration and its error files, and return the path of the configuration.
 
     Parameters
     ----------
-    listener
-        The file descriptor of the public address, which listens already.
+    address
+        The file descriptor of a socket that is bound to the public address.
     is_open
         Whether requests reach the service. Otherwise the ingress answers them with 503.
     """
     error_files = write_error_files(plan.directory)
     text = _TEMPLATE.substitute(
-        connections=count_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        connections=limits.count_connections(),
         threads=max(1, min(4, (os.cpu_count() or 1) // 2)),
         buffer_bytes=_BUFFER_BYTES,
         whole_body_bytes=_WHOLE_BODY_BYTES,
         admin_socket=plan.admin_socket,
         error_files="\n".join(f"    errorfile {status} {path}" for status, path in error_files.items()),
-        listener=listener,
+        address=address,
         headers_within_s=plan.headers_within_s,
         body_within_s=plan.body_within_s,
         alive=msgspec.json.encode(AliveAnswer()).decode(),
@@ -163,16 +162,3 @@ def write_configuration(plan: IngressPlan, listener: int, *, is_open: bool) -> P
     path = plan.directory / "ingress.cfg"
     path.write_text(text)
     return path
-
-
-def count_connections(most_files: int) -> int:
-    """Return how many connections a HAProxy can hold under a limit of open files.
-
-    A connection needs one file to either side, and every fourth one a pipe, which is two files.
-
-    >>> count_connections(4_096), count_connections(1_048_576), count_connections(-1)
-    (1536, 10000, 10000)
-    """
-    if most_files == resource.RLIM_INFINITY:
-        return _MOST_CONNECTIONS
-    return max(1, min(_MOST_CONNECTIONS, (most_files - _OTHER_DESCRIPTORS) * 2 // 5))

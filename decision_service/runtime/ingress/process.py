@@ -29,14 +29,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Ingress:
-    """HAProxy on a listening socket. The socket stays open while HAProxy is started again: callers wait a moment.
+    """HAProxy at the public address. The socket stays open while HAProxy is started again: callers wait a moment.
 
     Parameters
     ----------
     program
         The binary of HAProxy.
-    listener
-        The public address; it listens already.
+    address
+        A socket that is bound to the public address. HAProxy makes it listen.
     plan
         What the configuration depends on.
     log
@@ -46,10 +46,10 @@ class Ingress:
     """
 
     def __init__(
-        self, program: Path, listener: socket.socket, plan: IngressPlan, log: Path, environ: Mapping[str, str]
+        self, program: Path, address: socket.socket, plan: IngressPlan, log: Path, environ: Mapping[str, str]
     ) -> None:
         self._program = copy_program(program, plan.directory)
-        self._listener = listener
+        self._address = address
         self._plan = plan
         self._log = log
         self._environ = environ
@@ -100,7 +100,7 @@ class Ingress:
                 _logger.warning("The ingress (HAProxy) ended (exit code %s), and is started again", process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        fd = self._listener.fileno()
+        fd = self._address.fileno()
         configuration = write_configuration(self._plan, fd, is_open=self._is_open)
         with self._log.open("ab") as log:
             process = subprocess.Popen(

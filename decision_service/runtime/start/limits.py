@@ -48,7 +48,7 @@ def raise_limits(say: Callable[[str], None]) -> None:
         )
     if (most := count_connections(open_files)) < _MOST_CONNECTIONS:
         say(f"At most {most} connections at once, since a process may open {open_files} files (ulimit -n)")
-    if file_size != _unlimited(resource.RLIM_INFINITY):
+    if file_size != _to_number(resource.RLIM_INFINITY):
         say(f"The log cannot grow beyond {file_size // _MIB} MiB, the limit of a file (ulimit -f)")
 
 
@@ -65,7 +65,7 @@ def count_connections(open_files: float | None = None) -> int:
     >>> count_connections(4096), count_connections(1_000_000)
     (1598, 4096)
     """
-    limit = _unlimited(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if open_files is None else open_files
+    limit = _to_number(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if open_files is None else open_files
     return int(min(_MOST_CONNECTIONS, (limit - _FILES_OF_HAPROXY) / _FILES_PER_CONNECTION))
 
 
@@ -78,8 +78,8 @@ def describe_limits() -> str:
 def _raise(limit: int) -> float:
     _, hard = resource.getrlimit(limit)
     resource.setrlimit(limit, (hard, hard))
-    return _unlimited(hard)
+    return _to_number(hard)
 
 
-def _unlimited(limit: int) -> float:
+def _to_number(limit: int) -> float:
     return float("inf") if limit == resource.RLIM_INFINITY else limit

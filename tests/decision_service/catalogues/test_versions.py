@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from decision_service.log.base import NewRow
+from decision_service.log.keys import catalogue_key
+from policies.records.rows import CatalogueRow
 from tests.decision_service.conftest import Start
 from tests.factories import small_document
 
@@ -112,3 +116,35 @@ async def test_a_catalogue_that_drops_names_in_use_says_how_many_shoppers_and_se
         await service.client.put("/v1/catalog", json=small_document())
         dropped = (await service.client.put("/v1/catalog", json=smaller)).json()
         assert [(warning["path"], warning["sends"]) for warning in dropped["warnings"]] == [("channels.email", 0)]
+
+
+def document_of_an_earlier_version() -> dict[str, Any]:
+    """A document with one of each thing that is refused now."""
+    document = small_document(defaults={"time_zone": "localtime", "locale": "en"}, delays_s=[0])
+    parts = {
+        "title": "{% if points is defined %}{{ points }}{% endif %}",
+        "body": "{{ true }}",
+        "cta": "\u200b",
+        "data": "x",
+    }
+    document["messages"]["hint"]["templates"] = {
+        "push": {"en": parts, "pt-BR": {"body": "um"}, "pt_BR": {"body": "dois"}}
+    }
+    return document
+
+
+async def test_a_catalogue_that_the_log_holds_stays_in_force_whatever_is_refused_now(replica: Start) -> None:
+    document = document_of_an_earlier_version()
+    async with replica(small_document()) as service:
+        row = CatalogueRow(service.service.clock.now(), 2, document, "api")
+        service.service.log.append([NewRow(row, catalogue_key(2))])
+    async with replica() as service:
+        await service.wait_until_ready()
+        assert service.service.rulebook.version == 2
+        wish = [{"type": "wishlist", "attributes": {"points": 7}}]
+        content = (await service.decide(triggers=wish, exclude=[{"channel": "email"}]))["content"]
+        assert (content["title"], content["data"]["trigger"]) == ("7", "wishlist")
+        answer = await service.client.put("/v1/catalog", json=document)
+        here = "messages.hint.templates.push"
+        refused = {"defaults.time_zone", f"{here}.en.body", f"{here}.en.cta", f"{here}.en.data", f"{here}.pt_BR"}
+        assert {error["field"] for error in answer.json()["errors"]} == refused

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -274,7 +274,7 @@ def test_no_error_shows_what_was_to_be_written(log: SqlLog, path: Path) -> None:
     with log._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # of this connection, which the pool gives out again
     hidden = "pepper" * 2_000
-    writes = [
+    writes: list[Callable[[], object]] = [
         lambda: log.store_fact("salt", hidden),
         lambda: log.append([browsing(1.0, "pepper" * 30, key=hidden)]),
     ]

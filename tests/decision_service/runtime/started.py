@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Started:
         port: int = 0,
         application: str = "build",
         serve: Sequence[str] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.data = DataDirectory(data_dir)
         tiny = ["-m", "tests.decision_service.runtime.tiny", str(port), str(data_dir), application]
@@ -44,7 +45,7 @@ class Started:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=_ROOT,
-            env=os.environ | {"TMPDIR": str(temp_dir)},
+            env=os.environ | {"TMPDIR": str(temp_dir)} | dict(environ or {}),
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read)

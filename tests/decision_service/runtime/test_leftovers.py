@@ -33,7 +33,7 @@ from pathlib import Path
 from decision_service.runtime import leftovers
 from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.supervisor import Supervisor
-from decision_service.runtime.ports import Ports
+from decision_service.runtime import ports
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.settings import Settings
@@ -43,7 +43,7 @@ data.prepare()
 lock = leftovers.claim(data, lambda line: None)
 runtime = RuntimeDirectory.create(sys.argv[2])
 supervisor = Supervisor(Settings.load({"data_dir": sys.argv[1]}, {}), "", print)
-lock.write_record(supervisor._describe_run(sys.argv[2], runtime, Ports(8000, 1, 2, 3)))
+lock.write_record(supervisor._describe_run(sys.argv[2], runtime, ports.choose(8000)))
 driver = [sys.executable, "-c", sys.argv[3]]
 environ = os.environ | {leftovers.TOKEN_VARIABLE: sys.argv[2]}
 subprocess.Popen(driver, pass_fds=[lock.fd], env=environ).wait()

@@ -13,7 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from decision_service.app import open_log
+from decision_service.log.facts import agree_on_facts
 from decision_service.runtime import leftovers
+from decision_service.settings import Settings
 from tests.decision_service.runtime.started import Started, processes_of
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service")]
@@ -97,6 +100,42 @@ def test_a_start_on_its_port_is_refused_before_ray_starts(service: Started, temp
     assert second.exit_code() == 1
     assert f"--port: 127.0.0.1:{port} is taken by haproxy" in second.output
     assert "Ray" not in second.output
+
+
+FOR_ANOTHER_RAY = {
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}}',
+    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
+    "RAY_RUNTIME_ENV_HOOK": "nowhere.hook",
+    "RAY_USE_TLS": "1",
+    "RAY_grpc_enable_http_proxy": "1",
+    "http_proxy": "http://127.0.0.1:9",
+}
+
+
+def test_it_starts_in_an_environment_for_another_ray_and_under_odd_paths(tmp_path: Path, temp_dir: Path) -> None:
+    odd = temp_dir / "a b%20c"
+    odd.mkdir()
+    no_locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "1"}
+    started = Started(tmp_path / "50%20 größe?", odd, environ=FOR_ANOTHER_RAY | no_locale)
+    started.await_line("is ready")
+    assert started.get("/healthz") == {"status": "alive"}
+    assert (tmp_path / "50%20 größe?" / "decisions.sqlite").exists()
+    assert started.signal_group(signal.SIGTERM) == 0
+    odd.rmdir()
+
+
+@pytest.mark.parametrize("options", [["--redis-url", "redis://:secret@127.0.0.1:1/0"], ["--seed", "8"]])
+def test_data_that_cannot_be_used_are_refused_before_ray_starts(
+    temp_dir: Path, tmp_path: Path, options: list[str]
+) -> None:
+    log = open_log(Settings.load({"data_dir": str(tmp_path)}, {}))
+    agree_on_facts(log, "wall", 7)
+    log.close()
+    started = Started(tmp_path, temp_dir, serve=options)
+    assert started.exit_code() == 1
+    assert f"decision-service: {options[0]}: " in started.output
+    assert "Ray" not in started.output
+    assert "secret" not in started.output
 
 
 def test_a_start_stopped_half_way_leaves_nothing(temp_dir: Path, tmp_path: Path) -> None:

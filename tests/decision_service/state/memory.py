@@ -25,9 +25,9 @@ from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.uses import Use
-from policies.shopper.fold import FOLD_VERSION
+from policies.shopper.fold import FOLD_VERSION, version_for
 from policies.shopper.preferences import withhold
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import HORIZON_S, Send, ShopperState
 
 
 @dataclass
@@ -69,7 +69,11 @@ class MemoryStateStore:
     def __init__(self, memory: Memory, fold_version: int = FOLD_VERSION) -> None:
         self._memory = memory
         self._fold_version = fold_version
+        self.horizon_s = HORIZON_S
         self.incarnation: int | None = None
+
+    def keep_sends_for(self, horizon_s: float) -> None:
+        self.horizon_s, self._fold_version = horizon_s, version_for(horizon_s)
 
     def _check_trusted(self) -> None:
         if self.incarnation is None:

@@ -72,6 +72,19 @@ def test_a_value_of_any_type_anywhere_is_a_mistake_or_is_read_and_never_an_error
     assert find_mistakes(changed) == []
 
 
+def test_a_document_that_is_nested_too_deeply_is_a_mistake() -> None:
+    deep: Any = {}
+    for _ in range(50_000):
+        deep = [deep]
+    assert mistakes(small_document(caps=deep)) == {"": "is nested too deeply"}
+
+
+def test_a_very_long_name_is_not_compared_with_all_others() -> None:
+    zone = "Europe/" * 100_000
+    named = mistakes(small_document(defaults={"time_zone": zone}))
+    assert len(named["defaults.time_zone"]) < 200
+
+
 @pytest.mark.parametrize("document", [None, [], "x", 7])
 def test_what_is_no_mapping_has_no_meaning(document: object) -> None:
     assert find_mistakes(document) == []

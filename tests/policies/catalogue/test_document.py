@@ -25,6 +25,7 @@ def test_the_document_comes_back() -> None:
     [
         ("opt_out_budget_per_1000", {"opt_out_budget_per_1000": 3.0}),
         ("arms.baseline", {"arms": {"baseline": 0.1}}),
+        ("reward.view_through", {"reward": {"view_through": 0.5}}),
     ],
 )
 def test_rules_that_are_not_built_yet_are_refused_by_path(path: str, change: dict[str, object]) -> None:
@@ -86,6 +87,7 @@ def test_a_neutral_value_may_stand_where_a_rule_is_not_built_yet() -> None:
         "suppression": [],
         "arms": {"holdout": 0.0, "baseline": 0.0},
         "opt_out_budget_per_1000": None,
+        "reward": {"view_through": 1.0},
     }
     assert Catalogue.from_document(small_document(**neutral)) == Catalogue.from_document(small_document())
 
@@ -154,7 +156,7 @@ def test_the_currency_is_one_of_iso_4217_or_is_not_checked() -> None:
     assert Catalogue.from_document(small_document()).currency is None
     assert Catalogue.from_document(small_document(currency="EUR")).currency == "EUR"
     assert "ISO 4217" in mistakes(small_document(currency="XYZ"))["currency"]
-    assert "did you mean 'EUR'?" in mistakes(small_document(currency="eur"))["currency"]
+    assert "three capital letters" in mistakes(small_document(currency="eur"))["currency"]
 
 
 @pytest.mark.parametrize("names", [["product"], [], None])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.catalogue.number_formats import NumberFormat, is_currency
+from policies.catalogue.number_formats import NumberFormat, check_currency
 
 numbers = st.one_of(
     st.integers(-(2**53), 2**53), st.floats(-(2.0**53), 2.0**53), st.floats(-1e-3, 1e-3), st.integers(-999, 999)
@@ -78,4 +78,7 @@ def test_the_nearest_locale_that_is_known_counts_and_then_english() -> None:
 
 
 def test_codes_of_iso_4217() -> None:
-    assert [is_currency(code) for code in ("EUR", "JPY", "XYZ", "eur", "")] == [True, True, False, False, False]
+    assert [check_currency(code) for code in ("EUR", "JPY")] == ["EUR", "JPY"]
+    for code in ("XYZ", "eur", ""):
+        with pytest.raises(ValueError, match="ISO 4217"):
+            check_currency(code)

@@ -51,4 +51,3 @@ def test_several_breaks_are_one_space() -> None:
 def test_no_character_of_an_attribute_turns_the_rest_of_the_sentence() -> None:
     assert drop_turns("\u202eRunner\u2067 3") == "Runner 3"
     assert drop_turns("א\u200f1") == "א\u200f1", "marks turn nothing"
-    assert drop_turns(3) == 3

@@ -37,7 +37,8 @@ opt_outs = st.builds(
     occurred_at=moments,
     channel=st.sampled_from(CHANNELS),
 )
-histories = st.lists(st.one_of(preferences, preferences, opt_outs, st.builds(erasure_row, at=moments)), max_size=8)
+erasures = st.builds(erasure_row, at=moments, stated_at=st.one_of(st.just(msgspec.UNSET), moments))
+histories = st.lists(st.one_of(preferences, preferences, opt_outs, erasures), max_size=8)
 
 
 def after(*rows: ShopperRow) -> ShopperState:
@@ -84,7 +85,7 @@ def date_of(row: ShopperRow) -> float:
     if isinstance(row, OutcomeRow):
         return min(row.at, row.occurred_at)
     stated_at = getattr(row, "stated_at", None)
-    return row.at if stated_at is None else min(row.at, stated_at)
+    return min(row.at, stated_at) if isinstance(stated_at, float) else row.at
 
 
 READINGS = (

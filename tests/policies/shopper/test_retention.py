@@ -91,6 +91,20 @@ def test_other_sends_hide_neither_the_cooldown_nor_the_cap_of_a_message() -> Non
     assert reminders == {Reason.cooldown}
 
 
+@pytest.mark.parametrize("days", [31, 90, 400])
+def test_a_state_keeps_what_the_catalogue_can_reach(days: int) -> None:
+    document = small_document(delays_s=[0])
+    document["messages"]["reminder"] |= {"cooldown_s": days * 86_400}
+    rulebook = Rulebook.of(Catalogue.from_document(document), 1)
+    reminder = send(0, NOW - days * DAY_S + 60, "reminder")
+    everything = in_order(reminder, *(send(number, NOW - number * DAY_S) for number in range(1, 30)))
+    horizon_s = RULES.horizon_s(rulebook.catalogue)
+    assert horizon_s == days * DAY_S
+    kept = keep_relevant(everything, horizon_s)
+    assert verdicts(kept, rulebook, "cart_abandoned") == verdicts(everything, rulebook, "cart_abandoned")
+    assert (reminder in keep_relevant(everything)) == (days == 31)
+
+
 def test_critical_sends_hide_no_others() -> None:
     others = [send(number, NOW + number, critical=True) for number in range(1, 1_000)]
     assert keep_relevant(in_order(send(0, NOW), *others))[0].event_id == "e-0"

@@ -16,7 +16,7 @@ CHANNELS = ("push", "email", "sms")
 CATEGORIES = ("cart", "price", "browse", "service")
 TRIGGERS = ("left", "dropped", "viewed", "order")
 LONGEST_DELAY_S = 43_200
-SMS_QUIET_HOURS = [{"from": "20:00", "to": "09:00"}, {"from": "00:00", "to": "24:00", "days": ["sun"]}]
+SUNDAYS = {"from": "00:00", "to": "24:00", "days": ["sun"]}
 
 
 FIRST_NAMES = {"email": "email", "cart": "cart", "reminder": "reminder"}
@@ -34,8 +34,8 @@ def document(
         "delays_s": [0, 900, 3_600, 14_400, LONGEST_DELAY_S],
         "channels": {
             "push": _channel(0.001, {"max": 6, "window_s": 3 * DAY_S}, {"from": "23:00", "to": "07:00"}),
-            email: _channel(0.002, {"max": 3, "calendar": "day"}, None),
-            "sms": _channel(0.05, {"max": 2, "window_s": DAY_S}, SMS_QUIET_HOURS, budget=sms_budget),
+            email: _channel(0.002, {"max": 3, "calendar": "day"}, [SUNDAYS, {"from": "02:00", "to": "05:00"}]),
+            "sms": _channel(0.05, {"max": 2, "window_s": DAY_S}, {"from": "20:00", "to": "09:00"}, budget=sms_budget),
         },
         "messages": {
             reminder: _message(cart, ["left"], channels, cooldown_s=7_200, caps=[{"max": 4, "window_s": 2 * DAY_S}]),
@@ -55,7 +55,7 @@ def document(
             {"max": 4, "calendar": "day"},
             {"max": 5, "window_s": DAY_S},
             {"max": 20, "calendar": "week"},
-            {"max": 60, "calendar": "month"},
+            {"max": 30, "calendar": "month"},
         ],
         "categories": {
             cart: {"caps": [{"max": 3, "window_s": DAY_S}]},

@@ -35,6 +35,7 @@ PREFERENCES: tuple[dict[str, Any], ...] = (
     {"max_per_week": 2},
     *({"max_per_week": None},) * 2,
     {"quiet_hours": {"from": "12:00", "to": "18:00"}},
+    {"quiet_hours": [{"from": "00:00", "to": "24:00", "days": ["sat", "sun"]}, {"from": "22:00", "to": "06:00"}]},
     *({"quiet_hours": None},) * 2,
     *(
         {"time_zone": zone}

@@ -29,6 +29,9 @@ class BackEnd(ThreadingMixIn, UnixStreamServer):
         self.requests: list[dict[str, Any]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: a caller may leave at any moment."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from decision_service.runtime.errors import StartRefused
-from decision_service.runtime.ingress.address import UnixConnection, find_identity, listen, prove
+from decision_service.runtime.ingress.address import UnixConnection, find_identity, prove, take_address
 from decision_service.runtime.ingress.identity import HEADER
 from tests.decision_service.runtime.ingress.back_end import IDENTITY, BackEnd
 
@@ -28,30 +28,39 @@ def other() -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize("host", [HOST, "127.0.0.2", "127.3.2.1"])
-def test_any_loopback_address_is_taken_at_once(host: str) -> None:
-    with listen(host, 0) as listener:
-        address, port = listener.getsockname()
+def test_any_loopback_address_can_be_taken_once(host: str) -> None:
+    with take_address(host, 0) as taken:
+        address, port = taken.getsockname()
         assert address == host
-        with socket.create_connection((host, port)):
-            pass
         with pytest.raises(StartRefused, match="is taken"):
-            listen(host, port)
+            take_address(host, port)
+        taken.listen()
+        with socket.create_connection((host, port)), pytest.raises(StartRefused, match="is taken"):
+            take_address(host, port)
+
+
+def test_a_port_is_free_again_after_its_service(other: socket.socket) -> None:
+    host, port = other.getsockname()
+    with socket.create_connection((host, port)):
+        other.accept()[0].close()  # this end of the connection stays for a minute
+        other.close()
+    take_address(host, port).close()
 
 
 def test_a_taken_port_is_refused_with_its_user(other: socket.socket) -> None:
     port = other.getsockname()[1]
     with pytest.raises(StartRefused, match=rf"--port: {HOST}:{port} is taken by .*process {os.getpid()}"):
-        listen(HOST, port)
+        take_address(HOST, port)
 
 
 def test_a_port_taken_on_every_address_is_refused() -> None:
     with socket.create_server(("0.0.0.0", 0)) as server, pytest.raises(StartRefused, match=r"--port: .* is taken"):
-        listen("127.0.0.2", server.getsockname()[1])
+        take_address("127.0.0.2", server.getsockname()[1])
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(StartRefused, match=r"--host: 192\.0\.2\.1 is no address of this machine"):
-        listen("192.0.2.1", 0)
+        take_address("192.0.2.1", 0)
 
 
 @pytest.fixture
@@ -101,8 +110,9 @@ def test_a_stranger_at_the_address_is_no_proof(stranger: type[Stranger], who: st
 
 def test_an_address_that_takes_no_connections_is_refused() -> None:
     # The broadcast address of the loopback network can be bound, and connected to by nobody.
-    with listen("127.255.255.255", 0) as listener:
-        host, port = listener.getsockname()
+    with take_address("127.255.255.255", 0) as taken:
+        taken.listen()
+        host, port = taken.getsockname()
         with pytest.raises(StartRefused, match="nobody answers"):
             prove(host, port, IDENTITY)
 

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from decision_service.runtime import haproxy
 from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.ingress.address import take_address
 from decision_service.runtime.ingress.configuration import IngressPlan
 from decision_service.runtime.ingress.identity import HEADER
 from decision_service.runtime.ingress.process import Ingress
@@ -34,14 +34,14 @@ class Place:
     def __init__(self, stack: ExitStack, *, opened: bool = True, **limits: int) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="in-", dir="/tmp")))
         self.directory = directory
-        self.listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        self.address: tuple[str, int] = self.listener.getsockname()
+        self.taken = stack.enter_context(take_address("127.0.0.1", 0))
+        self.address: tuple[str, int] = self.taken.getsockname()
         socket_path = directory / "serve"
         self.back_end = stack.enter_context(BackEnd(socket_path))
         stack.callback(self.back_end.shutdown)
         plan = IngressPlan(directory=directory, service_socket=socket_path, identity=IDENTITY, replicas=1, **limits)
         assert PROGRAM is not None
-        self.ingress = Ingress(PROGRAM, self.listener, plan, directory / "log", os.environ)
+        self.ingress = Ingress(PROGRAM, self.taken, plan, directory / "log", os.environ)
         stack.enter_context(self.ingress)
         if opened:
             self.ingress.open()
@@ -115,7 +115,7 @@ def test_an_answer_of_somebody_else_is_not_passed_on(place: Place, identity: str
     place.ask(f"/v1/decide?status={status}&type=text/plain&identity={identity}").assert_problem(seen)
 
 
-@pytest.mark.parametrize(("status", "seen"), [(429, 429), (500, 503)])
+@pytest.mark.parametrize(("status", "seen"), [(400, 400), (404, 503), (408, 503), (429, 429), (500, 503)])
 def test_what_serve_says_in_plain_text_becomes_a_problem(place: Place, status: int, seen: int) -> None:
     place.ask(f"/v1/decide?status={status}&type=text/plain").assert_problem(seen)
 
@@ -245,10 +245,10 @@ def test_a_stop_ends_haproxy(stack: ExitStack) -> None:
 def test_a_program_that_is_no_haproxy_refuses_the_start(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("decision_service.runtime.ingress.process._READY_WITHIN_S", 0.5)
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="in-", dir="/tmp")))
-    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    taken = stack.enter_context(take_address("127.0.0.1", 0))
     plan = IngressPlan(directory=directory, service_socket=directory / "serve", identity=IDENTITY, replicas=1)
     with (
         pytest.raises(StartRefused, match="the ingress"),
-        Ingress(Path("/bin/false"), listener, plan, directory / "log", os.environ),
+        Ingress(Path("/bin/false"), taken, plan, directory / "log", os.environ),
     ):
         pass
