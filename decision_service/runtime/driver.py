@@ -95,21 +95,27 @@ class Driver:
     def run(self) -> int:
         """Run the service until it is stopped, and return the exit code."""
         self._stop.install()
+        with suppress(StartInterrupted, SystemExit), ExitStack() as stack:  # SystemExit: from Ray, while Ray starts
+            return self._serve(stack)
+        return 0
+
+    def _serve(self, stack: ExitStack) -> int:
+        """Run the service until a stop is requested, and return the exit code; the caller stops what ``stack`` holds.
+
+        A failure is reported before anything stops: Ray may end this process while it stops.
+        """
         try:
-            with ExitStack() as stack:
-                redis, cluster = self._start(stack)
-                self._send(ReadyMessage())
-                self._wait_for_stop(redis, cluster)
-                self._send(ProgressMessage("Stopping …"))
-        except (StartInterrupted, SystemExit):  # SystemExit: from Ray's own handler, while Ray starts
-            return 0
+            redis, cluster = self._start(stack)
+            self._send(ReadyMessage())
+            self._wait_for_stop(redis, cluster)
         except (StartRefused, ServiceDied) as failure:
-            self._send(FailureMessage(str(failure)))
+            self._report(str(failure))
             return 1
         except Exception as error:
             _logger.exception("The service failed")
             self._send(FailureMessage(f"{type(error).__name__}: {error}"))
             return 1
+        self._send(ProgressMessage("Stopping …"))
         return 0
 
     def clear(self) -> None:
@@ -127,9 +133,10 @@ class Driver:
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
+        cluster = RayCluster(settings, self._runtime, self._config.ports, self._config.identity)
+        stack.callback(cluster.stop)
         with end_after(_RAY_STARTS_WITHIN_S, self._explain_ray, self._report):
-            ray = RayCluster(settings, self._runtime, self._config.ports, self._config.identity)
-            cluster = stack.enter_context(ray)
+            cluster.start()
         self._stop.install()
         replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
         self._send(ProgressMessage(f"Starting {replicas} …"))

@@ -16,8 +16,7 @@ import time
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -97,7 +96,7 @@ def _make_metrics_directory(runtime: RuntimeDirectory) -> Path:
 
 
 class RayCluster:
-    """Ray and Serve, which run inside this context. Another Ray on the machine is left alone.
+    """Ray and Serve, from `start` to `stop`. Another Ray on the machine is left alone.
 
     Parameters
     ----------
@@ -124,42 +123,8 @@ class RayCluster:
         """How all processes of Serve log: the controller, the ingress, replicas and learner."""
         return {"enable_access_log": False, "logs_dir": str(DataDirectory(self._settings.data_dir).serve_logs)}
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
-
-    def run(self, application: Application) -> None:
-        """Deploy the application at ``/``, and return once it answers ``GET /healthz`` with the identity of this run.
-
-        Raises
-        ------
-        StartRefused
-            When a replica cannot start, with the cause, or when the application does not answer.
-        """
-        from ray import serve
-        from ray.serve.schema import LoggingConfig
-
-        quiet = LoggingConfig(**self._logging)
-        try:
-            serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
-        except RuntimeError as error:
-            raise StartRefused(f"the application could not be deployed: {_find_cause(error)}") from error
-        self._await_answer()
-
-    def find_dead_process(self) -> str | None:
-        """Return the name of a vital process of Ray that has died, or None while all of them live."""
-        return next((name for name, process in self._vital_processes.items() if not _is_alive(process)), None)
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start Ray and Serve."""
         import ray
         from ray import serve
 
@@ -181,12 +146,26 @@ class RayCluster:
             logging_config=self._logging,
         )
 
-    def _http_options(self) -> dict[str, str | int]:
-        if self._has_ingress:  # Serve's HAProxy listens on a Unix socket, and replicas on ports of their own
-            return {"host": "127.0.0.1"}
-        return {"host": self._settings.host, "port": self._ports.http}
+    def run(self, application: Application) -> None:
+        """Deploy the application at ``/``, and return once it answers ``GET /healthz`` with the identity of this run.
 
-    def _stop(self) -> None:
+        Raises
+        ------
+        StartRefused
+            When a replica cannot start, with the cause, or when the application does not answer.
+        """
+        from ray import serve
+        from ray.serve.schema import LoggingConfig
+
+        quiet = LoggingConfig(**self._logging)
+        try:
+            serve.run(application, name=_APPLICATION, route_prefix="/", logging_config=quiet)
+        except RuntimeError as error:
+            raise StartRefused(f"the application could not be deployed: {_find_cause(error)}") from error
+        self._await_answer()
+
+    def stop(self) -> None:
+        """Stop Serve and Ray, as far as they were started."""
         import ray
         from ray import serve
 
@@ -195,6 +174,15 @@ class RayCluster:
                 self._run_while_alive(serve.shutdown)
         finally:
             ray.shutdown()
+
+    def find_dead_process(self) -> str | None:
+        """Return the name of a vital process of Ray that has died, or None while all of them live."""
+        return next((name for name, process in self._vital_processes.items() if not _is_alive(process)), None)
+
+    def _http_options(self) -> dict[str, str | int]:
+        if self._has_ingress:  # Serve's HAProxy listens on a Unix socket, and replicas on ports of their own
+            return {"host": "127.0.0.1"}
+        return {"host": self._settings.host, "port": self._ports.http}
 
     def _run_while_alive(self, work: Callable[[], object]) -> None:
         # Serve waits for ever for the answer of a Ray that has died or is stopping as well.
