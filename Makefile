@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check openapi clients parity coverage chaos faults format clean
+.PHONY: help install run test check openapi clients fuzz parity coverage chaos faults format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,11 @@ clients: install ## Generate typed clients from docs/openapi.json and try them (
 	npm install --silent --no-audit --no-fund --prefix build/clients/npm openapi-typescript@7.13.0 typescript@5.9.3
 	$(BIN)/python -m benchmarks.clients
 
+fuzz: install ## Send random requests to every endpoint of the running service (FUZZ_ARGS="--examples 30 --clock wall")
+	test -x build/fuzz/tools/bin/python || $(PYTHON) -m venv build/fuzz/tools
+	build/fuzz/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/fuzz/requirements.txt
+	$(BIN)/python -m benchmarks.fuzz $(FUZZ_ARGS)
+
 parity: ## Compare offline evaluation with other libraries, in build/parity
 	test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/parity-requirements.txt
@@ -48,8 +53,8 @@ parity: ## Compare offline evaluation with other libraries, in build/parity
 coverage: install ## Measure how often intervals contain the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
-chaos: install ## Load the real service, kill its Redis, audit the log (about half an hour)
-	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md
+chaos: install ## Load the real service, rename, kill its Redis, audit the log (half an hour; CHAOS_ARGS="--decides 2000")
+	$(BIN)/python -m benchmarks chaos --json docs/results/chaos.json --markdown docs/results/chaos.md $(CHAOS_ARGS)
 
 faults: install ## Repeat faults on the running service, measure each outage (FAULTS="23 killed_haproxy")
 	$(BIN)/python -m benchmarks faults $(FAULTS) --json docs/results/faults.json --markdown docs/results/faults.md

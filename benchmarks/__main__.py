@@ -155,6 +155,7 @@ def chaos(
     shoppers: Annotated[int, typer.Option(min=1)] = 500,
     at_once: Annotated[int, typer.Option(min=1, help="Clients.")] = 200,
     replicas: Annotated[int, typer.Option(min=1)] = 2,
+    renames: Annotated[int, typer.Option(min=0, help="How often a channel, a category, a message are renamed.")] = 20,
     kills: Annotated[int, typer.Option(min=0, help="How often Redis is killed, afterwards.")] = 3,
     policy: Annotated[str, typer.Option(help="As `decision-service serve`; uniform tries every rule.")] = "uniform",
     seed: Annotated[int, typer.Option(min=0)] = 1,
@@ -165,7 +166,7 @@ def chaos(
     """Stress the service with many clients on few shoppers, kill Redis under load, and audit the log."""
     from benchmarks import chaos as benchmark
 
-    plan = benchmark.Plan(decides, shoppers, at_once, replicas, kills, policy, seed)
+    plan = benchmark.Plan(decides, shoppers, at_once, replicas, renames, kills, policy, seed)
     outcome = benchmark.measure(plan, data_dir)
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
     _publish(

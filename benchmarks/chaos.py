@@ -19,7 +19,7 @@ from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url
 from decision_service.log.sql import SqlLog
 from decision_service.runtime.embedded_redis import EmbeddedRedis
-from tests.reference.chaos.catalogue import BEGIN, document
+from tests.reference.chaos.catalogue import BEGIN, FIRST_NAMES, OTHER_NAMES, document
 from tests.reference.chaos.crowd import Crowd
 from tests.reference.chaos.proof import Proof, prove
 
@@ -35,6 +35,7 @@ class Plan:
     shoppers: int
     at_once: int
     replicas: int
+    renames: int
     kills: int
     policy: str
     seed: int
@@ -70,7 +71,17 @@ async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
         with run_service(*words, data_dir=data_dir) as url:
             async with AsyncExitStack() as stack:
                 clients = [await stack.enter_async_context(_client(url)) for _ in range(plan.at_once)]
-                crowd = Crowd(clients, begin=BEGIN, shoppers=plan.shoppers, at_once=plan.at_once, seed=plan.seed)
+                crowd = Crowd(
+                    clients,
+                    begin=BEGIN,
+                    shoppers=plan.shoppers,
+                    at_once=plan.at_once,
+                    seed=plan.seed,
+                    documents=(
+                        document(names=OTHER_NAMES, former=FIRST_NAMES),
+                        document(names=FIRST_NAMES, former=OTHER_NAMES),
+                    ),
+                )
                 calm = await _measure_calm(crowd, plan)
                 stormy = await _measure_storm(crowd, clients[0], redis, plan)
         log = SqlLog.open(make_url(data_dir / "decisions.sqlite"))
@@ -87,15 +98,20 @@ def _client(url: str) -> httpx2.AsyncClient:
 
 
 async def _measure_calm(crowd: Crowd, plan: Plan) -> list[Measured]:
-    for _ in range(-(-plan.decides // _DECIDES_A_ROUND)):
-        await crowd.round(_DECIDES_A_ROUND)
+    rounds = -(-plan.decides // _DECIDES_A_ROUND)
+    for number in range(rounds):
+        await crowd.round(min(_DECIDES_A_ROUND, plan.decides))
         await crowd.advance_clock()
+        if (number + 1) * plan.renames // rounds > number * plan.renames // rounds:
+            await crowd.rename()
     answers = crowd.answers
     made = sum(answers.decides.values())
     return [
         Measured("chaos.decides", made, unit="decides"),
         Measured("chaos.decides_per_s", made / answers.seconds, unit=f"decides/s with {plan.at_once} clients"),
         Measured("chaos.calls", sum(answers.calls.values()), unit="calls"),
+        Measured("chaos.renames", answers.renames, unit="catalogues with other names"),
+        Measured("chaos.gates_asked_again", answers.gates_asked_again, unit="calls"),
         *(Measured(f"chaos.decides.{name}", count, unit="decides") for name, count in sorted(answers.decides.items())),
         *(
             Measured(f"chaos.calls.{name}.{status}", count, unit="calls")
@@ -148,6 +164,9 @@ def _proof_measurements(proof: Proof) -> list[Measured]:
     return [
         Measured("chaos.rows", proof.rows, unit="rows in the log"),
         Measured("chaos.sends", proof.sends, unit="sends"),
+        Measured("chaos.left_early", proof.left_early, unit="sends that left before their send time"),
+        Measured("chaos.superseded", proof.superseded, unit="sends whose trigger ended"),
+        Measured("chaos.erasures", proof.erasures, unit="shoppers"),
         Measured("chaos.places", proof.reservations, unit="places taken at the end"),
         Measured("chaos.violations", sum(proof.violations.values()), unit="found by the audit"),
         Measured("chaos.places_that_differ", len(proof.reservations_that_differ), unit="shoppers, log and state store"),
@@ -168,6 +187,7 @@ def _find_broken_promises(crowd: Crowd, proof: Proof) -> dict[str, object]:
         "states": proof.states_that_differ,
         "budgets": proof.budgets_that_differ,
         "repeats": crowd.answers.differing_repeats,
+        "gates": crowd.answers.gates_opened_again,
         "statuses": {call: count for call, count in crowd.answers.calls.items() if call[1] not in allowed},
     }
     return {name: cause for name, cause in promises.items() if cause}

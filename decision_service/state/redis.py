@@ -226,6 +226,7 @@ class RedisStateStore:
             update.before,
             update.after,
             "" if update.catalogue is None else update.catalogue,
+            self._fold_version,
             len(update.spent),
             *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
             len(update.uses),

@@ -8,7 +8,8 @@ from math import isclose
 import numpy as np
 
 from policies.records.rows import DecisionRow, unpack
-from tests.reference.rules import Document, money, send_cost
+from tests.reference.names import Document
+from tests.reference.rules import money, send_cost
 
 ELIGIBLE = 0
 """The verdict on an eligible joint action."""

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from math import inf
 from zoneinfo import ZoneInfo
 
 from policies.records.rows import TriggerRecord
-from tests.reference.shopper import Preferences, QuietSpan, Reservation
+from tests.reference.names import Document, name_today, names_of
+from tests.reference.preferences import Preferences, QuietSpan
+from tests.reference.shopper import Reservation
 
-Document = Mapping[str, Any]
 WEEK_S = 604_800
+PARTS = {"message": "messages", "channel": "channels", "category": "categories"}
+"""Slot of a reservation → the part of the document that names its values."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Case:
     """One send with all facts that the rules need.
 
     ``reservations`` are the shopper's other sends that count, and ``spent`` is the money that the channel has spent
-    on the send's UTC day.
+    on the send's UTC day. ``events`` are the types and dates of what the shopper did, and ``occurred_at`` is when the
+    trigger occurred.
     """
 
     document: Document
@@ -41,6 +45,8 @@ class Case:
     spent: Decimal = Decimal(0)
     held_out: bool = False
     exclude: Sequence[Mapping[str, object]] = field(default_factory=tuple)
+    events: Sequence[tuple[str, float]] = ()
+    occurred_at: float = inf
 
     @property
     def category(self) -> str:
@@ -52,8 +58,16 @@ class Case:
         return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
 
     def times(self, **slots: str) -> list[float]:
-        """Return the send times of the reservations with these slots."""
-        return [one.send_at for one in self.reservations if all(getattr(one, name) == slots[name] for name in slots)]
+        """Return the send times of the reservations with these slots, under the names that the slots have today."""
+        return [
+            one.send_at
+            for one in self.reservations
+            if all(name_today(self.document, PARTS[slot], getattr(one, slot)) == slots[slot] for slot in slots)
+        ]
+
+    def names(self, part: str, name: str) -> tuple[str, ...]:
+        """Return all names of a channel, category or message, today's first."""
+        return names_of(self.document, part, name)
 
 
 def is_excluded_by_caller(case: Case) -> bool:
@@ -122,30 +136,34 @@ def find_attributes(text: str) -> set[str]:
     return names
 
 
-def comes_after_expiry(case: Case) -> bool:
-    """Return whether the send would come after the trigger's expiry."""
-    return case.send_at > case.trigger.expires_at
+def has_expired(case: Case) -> bool:
+    """Return whether the send would come after the trigger's expiry, or after an event that ends the trigger."""
+    return case.send_at > case.trigger.expires_at or any(
+        kind in case.trigger.ends_on and at > case.occurred_at for kind, at in case.events
+    )
 
 
 def lacks_consent(case: Case) -> bool:
-    """Return whether the shopper has not consented to the channel."""
-    if case.preferences.erased:
+    """Return whether the shopper has not consented to the channel under any of its names."""
+    preferences = case.preferences
+    words = [preferences.consent.get(name) for name in case.names("channels", case.channel)]
+    if not preferences.subscribed or False in words:
         return True
-    if case.channel in case.preferences.consent:
-        return not case.preferences.consent[case.channel]
+    if True in words:
+        return False
     defaults = (case.document.get("defaults") or {}).get("consent")
-    return defaults is not None and not defaults.get(case.channel, False)
+    return preferences.erased_at is not None or (defaults is not None and not defaults.get(case.channel, False))
 
 
 def is_unreachable(case: Case) -> bool:
     """Return whether the shopper cannot be reached on the channel."""
-    return case.preferences.reachable.get(case.channel) is False
+    return any(case.preferences.reachable.get(name) is False for name in case.names("channels", case.channel))
 
 
 def is_unwanted(case: Case) -> bool:
     """Return whether the shopper's preferences forbid the send: muted category, weekly maximum, quiet hours."""
     preferences = case.preferences
-    if case.category in preferences.muted:
+    if any(name in preferences.muted for name in case.names("categories", case.category)):
         return True
     if is_within_any(case.local(case.send_at), preferences.quiet):
         return True
@@ -287,7 +305,7 @@ def send_cost(document: Document, message: str, channel: str) -> Decimal:
 RULES: dict[str, Callable[[Case], bool]] = {
     "excluded_by_caller": is_excluded_by_caller,
     "no_content": lacks_content,
-    "expired": comes_after_expiry,
+    "expired": has_expired,
     "no_consent": lacks_consent,
     "unreachable": is_unreachable,
     "preference": is_unwanted,

@@ -61,7 +61,7 @@ class Shop:
         for state in self.states.values():
             for send in state.sends:
                 if not send.has_expired(now):
-                    spent[send.channel, utc_day(send.send_at)] += millionths(send.cost)
+                    spent[send.channel, utc_day(send.paid_at)] += millionths(send.cost)
         return spent
 
     def trigger(self, kind: str, now: float, **changes: Any) -> TriggerRecord:

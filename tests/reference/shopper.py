@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
 from math import inf
-from typing import Any
 
-from msgspec import UNSET
-
-from policies.records import quiet_hours
-from policies.records.rows import DecisionRow, PreferencesRow
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from policies.records.rows import DecisionRow
+from tests.reference.preferences import Preferences
 
 EXPIRES_AFTER_S = 3_600.0
 """Seconds after its send time in which a send can be activated; later a deferred send has expired."""
-
-
-@dataclass(frozen=True)
-class QuietSpan:
-    """Hours of the local day, in minutes, and the names of the days on which they begin; None for every day."""
-
-    start: int
-    end: int
-    days: tuple[str, ...] | None = None
-
-    @classmethod
-    def parse(cls, span: Mapping[str, Any]) -> QuietSpan:
-        """Return a span as a document writes it."""
-        start, end = (int(span[key][:2]) * 60 + int(span[key][3:]) for key in ("from", "to"))
-        days = span.get("days")
-        return cls(start, end, None if days is None else tuple(days))
-
-    @classmethod
-    def of(cls, span: quiet_hours.QuietSpan) -> QuietSpan:
-        """Return a span as a row keeps it."""
-        return cls(span.start, span.end, tuple(DAYS[day] for day in span.days) if span.days else None)
-
-    def around(self, today: date) -> Iterator[tuple[datetime, datetime]]:
-        """Yield the local times at which the span begins and ends, of the spans that begin yesterday and today."""
-        for day in (today - timedelta(days=1), today):
-            if self.days is None or DAYS[day.weekday()] in self.days:
-                midnight = datetime.combine(day, time())
-                over_night = timedelta(days=1 if self.end < self.start else 0)
-                yield midnight + timedelta(minutes=self.start), midnight + timedelta(minutes=self.end) + over_night
-
-
-@dataclass(frozen=True)
-class Preferences:
-    """A shopper's preferences; nothing is known about a channel that is absent."""
-
-    consent: Mapping[str, bool | None] = field(default_factory=dict)
-    reachable: Mapping[str, bool | None] = field(default_factory=dict)
-    muted: tuple[str, ...] = ()
-    max_per_week: int | None = None
-    quiet: tuple[QuietSpan, ...] = ()
-    time_zone: str | None = None
-    locale: str | None = None
-    erased: bool = False
-
-    def after(self, row: PreferencesRow) -> Preferences:
-        """Return the preferences after a change: absent fields and channels keep their value, null clears."""
-        quiet = row.quiet_hours
-        return Preferences(
-            consent={**self.consent, **row.consent},
-            reachable={**self.reachable, **row.reachable},
-            muted=self.muted if row.muted_categories is UNSET else tuple(row.muted_categories or ()),
-            max_per_week=self.max_per_week if row.max_per_week is UNSET else row.max_per_week,
-            quiet=self.quiet if quiet is UNSET else () if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
-            time_zone=self.time_zone if row.time_zone is UNSET else row.time_zone,
-            locale=self.locale if row.locale is UNSET else row.locale,
-        )
 
 
 @dataclass(frozen=True)
@@ -90,22 +28,32 @@ class Reservation:
     position: int = 0
     """Position of the decision in the log."""
     window_ends_at: float = inf
+    occurred_at: float = inf
+    """When the trigger occurred that the send answers."""
+    ends_on: tuple[str, ...] = ()
+    """The types of events that end this trigger."""
+    paid_at: float = 0.0
+    """The time on whose UTC day the budget pays for the send."""
+    has_left: bool = False
+    """Whether the gate has let the send leave, and its row says when."""
 
     @classmethod
     def of(cls, row: DecisionRow, position: int) -> Reservation:
         """Return the reservation of a delivered decision."""
-        drawn = row.triggers[row.drawn_trigger] if row.drawn_trigger is not None else None
-        critical = drawn is not None and drawn.critical
+        send_at, drawn = row.send_at or 0.0, row.triggers[row.drawn_trigger or 0]
         return cls(
             row.event_id,
-            row.send_at or 0.0,
+            send_at,
             row.message or "",
             row.channel or "",
             row.category or "",
-            critical=critical,
+            critical=drawn.critical,
             waits=row.deferred,
             position=position,
             window_ends_at=inf if row.window_ends_at is None else row.window_ends_at,
+            occurred_at=row.at if drawn.occurred_at is None else drawn.occurred_at,
+            ends_on=drawn.ends_on,
+            paid_at=send_at,
         )
 
     def is_over(self, now: float) -> bool:
@@ -117,8 +65,24 @@ class Reservation:
         return self.waits and self.is_over(now)
 
     def activate(self, now: float, left_at: float | None) -> Reservation:
-        """Return the reservation after an activation at a time; a row of an earlier version states no time."""
-        return replace(self, waits=False, send_at=max(self.send_at, now) if left_at is None else left_at)
+        """Return the reservation after an activation.
+
+        The send leaves at the time that the row states, and the budget of the planned day has paid for it. A row of an
+        earlier version states no time: a send that was activated after its send time leaves at once, on the budget of
+        that day.
+        """
+        if left_at is not None:
+            return replace(self, waits=False, send_at=left_at, has_left=True)
+        leaves_at = max(self.send_at, now)
+        return replace(self, waits=False, send_at=leaves_at, paid_at=leaves_at)
+
+    def lies_ahead(self, at: float) -> bool:
+        """Return whether the send has not left by a time."""
+        return not self.has_left and self.send_at > at
+
+    def ends_by(self, kind: str, occurred_at: float) -> bool:
+        """Return whether an event ends the trigger that the send answers: one that is dated after the trigger."""
+        return kind in self.ends_on and occurred_at > self.occurred_at
 
 
 @dataclass
@@ -129,6 +93,8 @@ class Shopper:
     reservations: dict[str, Reservation] = field(default_factory=dict)
     held_out_under: float | None = None
     """The holdout share under which this shopper is held out."""
+    events: list[tuple[str, float]] = field(default_factory=list)
+    """The type and the date of each event; an order that is credited to a send is a ``purchase``."""
 
     def counting_reservations(self, now: float, but: str) -> Iterator[Reservation]:
         """Yield the reservations that count under caps, gaps and windows, except that of one decision."""
@@ -143,11 +109,11 @@ class Shopper:
             del self.reservations[reservation.event_id]
         return released
 
-    def withdraw(self, channel: str, at: float, by: str | None = None) -> list[Reservation]:
-        """Withdraw consent to a channel: its later sends are void, except the send that the withdrawal answers."""
-        self.preferences = replace(self.preferences, consent={**self.preferences.consent, channel: False})
-        return self.release(
-            lambda reservation: (
-                reservation.channel == channel and reservation.send_at > at and reservation.event_id != by
-            )
-        )
+    def void(self, channels: Collection[str], at: float, by: str | None = None) -> None:
+        """Release the sends on these channels that lie ahead, except the send that the withdrawal answers."""
+        self.release(lambda one: one.channel in channels and one.lies_ahead(at) and one.event_id != by)
+
+    def end(self, kind: str, occurred_at: float, at: float) -> list[Reservation]:
+        """Release the sends that lie ahead and answer a trigger that an event ends, and remember the event."""
+        self.events.append((kind, occurred_at))
+        return self.release(lambda one: one.ends_by(kind, occurred_at) and one.lies_ahead(at))

@@ -174,7 +174,7 @@ AGAINST_PREFERENCES: list[tuple[Any, ...]] = [
 @pytest.mark.parametrize(("code", "wish"), AGAINST_PREFERENCES)
 def test_a_send_against_the_shoppers_preferences_is_found(code: str, wish: dict[str, Any]) -> None:
     rows = send_at(make_shop(), NOW).rows
-    rows.insert(1, PreferencesRow(NOW - 1, "s-1", **wish))
+    rows.insert(1, PreferencesRow(NOW - 2, "s-1", **wish))
     assert codes_of(audit(enumerate(rows))) == [("s-1-0", code)]
     rows.insert(
         2,
@@ -450,7 +450,7 @@ def test_an_erased_shopper_is_sent_nothing_until_preferences_are_put() -> None:
     rows.insert(1, erasure)
     violations = audit(enumerate(rows), key_of="key of {}".format).violations
     assert [(one.event_id, one.code) for one in violations] == [("s-1-0", "no_consent"), ("s-1-1", "no_consent")]
-    rows.insert(2, PreferencesRow(NOW, "s-1", {"push": True}))
+    rows.insert(2, PreferencesRow(NOW + 1, "s-1", {"push": True}))
     assert audit(enumerate(rows), key_of="key of {}".format).violations == []
 
 

@@ -27,9 +27,10 @@ from policies.rules.verdicts import VerdictTable
 from policies.shopper.state import Send, ShopperState
 from tests.factories import decision_row
 from tests.reference.draw import joint_actions
+from tests.reference.preferences import Preferences, QuietSpan
 from tests.reference.rules import ASKED_AGAIN, OF_CRITICAL, Case, find_broken_rules
 from tests.reference.rules import RULES as RULES_OF_THE_TEXT
-from tests.reference.shopper import Preferences, QuietSpan, Reservation
+from tests.reference.shopper import Reservation
 from tests.strategies import (
     CATEGORIES,
     CHANNELS,
@@ -104,7 +105,8 @@ def preferences_of(state: ShopperState) -> Preferences:
         quiet=() if quiet is None else tuple(map(QuietSpan.of, quiet.spans)),
         time_zone=state.time_zone,
         locale=state.locale,
-        erased=state.erased,
+        subscribed=state.subscribed is not False,
+        erased_at=0.0 if state.erased else None,
     )
 
 

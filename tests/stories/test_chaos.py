@@ -8,17 +8,19 @@ import pytest
 
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
-from tests.reference.chaos.catalogue import BEGIN, DAY_S, document
+from tests.reference.chaos.catalogue import BEGIN, DAY_S, FIRST_NAMES, OTHER_NAMES, document
 from tests.reference.chaos.crowd import Crowd
 from tests.reference.chaos.proof import Proof, prove
 
 pytestmark = pytest.mark.anyio
 
 TIGHT_BUDGET = document(sms_budget=0.15)
+RENAMED = (document(0.15, OTHER_NAMES, former=FIRST_NAMES), document(0.15, FIRST_NAMES, former=OTHER_NAMES))
 
 
 def crowd_of(*replicas: Replica, shoppers: int = 12) -> Crowd:
-    return Crowd([replica.client for replica in replicas], begin=BEGIN, shoppers=shoppers, at_once=40, seed=1)
+    clients = [replica.client for replica in replicas]
+    return Crowd(clients, begin=BEGIN, shoppers=shoppers, at_once=40, seed=1, documents=RENAMED)
 
 
 async def wait_and_prove(service: Replica, redis: RealRedis) -> Proof:
@@ -32,14 +34,18 @@ async def wait_and_prove(service: Replica, redis: RealRedis) -> Proof:
 async def test_no_rule_breaks_and_log_and_state_store_agree(replica: Start, redis: RealRedis) -> None:
     async with replica(TIGHT_BUDGET, policy="uniform") as one, replica(policy="uniform") as two:
         crowd = crowd_of(one, two)
-        for _ in range(8):
+        rounds = 0
+        while rounds < 8 or not (crowd.answers.gates_opened_early and crowd.answers.calls["erase", 204]):
+            rounds += 1
             await crowd.round(150)
             await crowd.advance_clock()
+            await crowd.rename()
         proof = await wait_and_prove(one, redis)
     assert proof.holds, proof
     assert proof.sends > 100
-    assert crowd.answers.differing_repeats == 0
-    assert {status for _, status in crowd.answers.calls} <= {200, 202, 204, 404, 409, 410}
+    assert min(proof.left_early, proof.superseded, proof.erasures, crowd.answers.gates_asked_again) > 0
+    assert (crowd.answers.differing_repeats, crowd.answers.gates_opened_again) == (0, 0)
+    assert {call for call in crowd.answers.calls if call[1] not in {200, 202, 204, 404, 409, 410}} == set()
     unused = {reason for reason, count in proof.reasons.items() if count == 0}
     assert unused <= {"holdout", "unreachable"}, "a guardrail that excluded nothing was not tested"
 

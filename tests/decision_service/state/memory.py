@@ -144,6 +144,8 @@ class MemoryStateStore:
         memory = self._memory
         if update.before != (memory.position or 0):
             return False
+        if memory.position is None:
+            memory.fold_version = self._fold_version
         memory.position = update.after
         memory.catalogue = update.catalogue or memory.catalogue
         memory.spent.update(update.spent)

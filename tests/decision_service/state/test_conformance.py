@@ -268,6 +268,14 @@ async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open)
     assert (await two.position(), (await two.read_folded([S]))[S].state.locale) == (1, "es")
 
 
+async def test_rows_that_reach_an_empty_store_before_it_begins_stay(open_store: Open) -> None:
+    """After a restart a replica may apply rows first. Another batch may rest on them when the beginning comes."""
+    store = await open_store(trusted=False)
+    assert await apply_one(store, 0)
+    assert await store.complete(await begin(store), 1)
+    assert (await store.position(), (await store.read(S)).state.locale) == (1, "es")
+
+
 async def test_states_of_another_version_of_the_fold_are_forgotten(open_store: Open) -> None:
     old = await open_store(fold_version=1)
     assert await apply_one(old, 0)

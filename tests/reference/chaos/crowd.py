@@ -1,11 +1,11 @@
-"""A crowd of clients that decide, send feedback, change preferences and cancel, all at once."""
+"""A crowd of clients that decide, ask the gate, report, change preferences, cancel and erase, all at once."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,10 @@ ROUND_S = 600
 PREFERENCES: tuple[dict[str, Any], ...] = (
     {"consent": {"push": False}},
     {"consent": {"sms": False, "email": False}},
-    *({"consent": dict.fromkeys(CHANNELS, True)},) * 4,
+    *({"consent": dict.fromkeys(CHANNELS, True)},) * 6,
+    {"consent": dict.fromkeys(CHANNELS)},
+    {"subscribed": False},
+    *({"subscribed": True},) * 3,
     {"reachable": {"sms": False}},
     {"reachable": {"sms": True}},
     {"muted_categories": ["cart"]},
@@ -39,16 +42,26 @@ PREFERENCES: tuple[dict[str, Any], ...] = (
         for zone in ("America/New_York", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "Australia/Lord_Howe")
     ),
 )
-OUTCOMES = {"click": 5, "open": 3, "delivered": 3, "conversion": 1, "bounce": 1, "opt_out": 0.4, "complaint": 0.1}
+EVENTS = ("purchase", "purchase", "add_to_cart", "product_view")
+OUTCOMES = {
+    "click": 5,
+    "open": 3,
+    "delivered": 3,
+    "conversion": 1,
+    "refund": 0.3,
+    "bounce": 1,
+    "opt_out": 0.4,
+    "complaint": 0.1,
+}
 AFTERWARDS = {
     "nothing": 60,
     "feedback": 15,
-    "activate": 12,
+    "activate": 16,
     "cancel": 6,
-    "prefer": 4,
-    "act": 4,
+    "prefer": 6,
+    "act": 5,
     "repeat": 1,
-    "erase": 0.05,
+    "erase": 0.5,
 }
 
 
@@ -61,6 +74,13 @@ class Answers:
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By name of the call, and status."""
     differing_repeats: int = 0
+    gates: dict[str, bool] = field(default_factory=dict)
+    """The latest answer of the gate about a send, by event id, except that it was asked too early."""
+    gates_opened_early: int = 0
+    gates_asked_again: int = 0
+    gates_opened_again: int = 0
+    """How often the gate let a send leave after it had said no."""
+    renames: int = 0
     seconds: float = 0.0
 
 
@@ -83,15 +103,25 @@ class Crowd:
         Connections to the replicas; each call takes one of them.
     begin
         The time at the beginning of the first round.
+    documents
+        The catalogues that `rename` puts into force in turn.
     """
 
     def __init__(
-        self, clients: Sequence[httpx2.AsyncClient], *, begin: float, shoppers: int, at_once: int, seed: int
+        self,
+        clients: Sequence[httpx2.AsyncClient],
+        *,
+        begin: float,
+        shoppers: int,
+        at_once: int,
+        seed: int,
+        documents: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._clients = clients
         self._chance = random.Random(seed)
         self._shoppers = [f"s-{number}" for number in range(shoppers)]
         self._at_once = at_once
+        self._documents = documents
         self._sent: list[Sent] = []
         self._count = 0
         self.begin = begin
@@ -119,6 +149,20 @@ class Crowd:
         await self._post("/v1/clock", {"now": iso(self.now)})
         self.begin += STEP_S
 
+    async def rename(self) -> None:
+        """Put the next catalogue into force, and return when every replica has it; nothing else runs meanwhile."""
+        document = self._documents[self.answers.renames % len(self._documents)]
+        self.answers.renames += 1
+        answer = await self._call("PUT", "/v1/catalog", dict(document), "catalog")
+        assert answer.status_code == 200, answer.text
+        for client in self._clients:
+            while not await self._serves(client, answer.json()["version"]):
+                await asyncio.sleep(0.05)
+
+    async def _serves(self, client: httpx2.AsyncClient, version: int) -> bool:
+        answer = await client.get("/v1/catalog")
+        return answer.headers.get("catalog-version") == str(version)
+
     async def _decide(self) -> None:
         body = self._decide_body()
         answer = await self._post("/v1/decide", body)
@@ -140,7 +184,7 @@ class Crowd:
         return {
             "event_id": f"d-{self._count}",
             "shopper_id": chance.choice(self._shoppers),
-            "triggers": [{"type": kind, "attributes": product} for kind in dict.fromkeys(kinds)],
+            "triggers": [{"type": kind, "attributes": product} | self._moment() for kind in dict.fromkeys(kinds)],
             "exclude": [{"channel": chance.choice(CHANNELS)}] if chance.random() < 0.1 else [],
             "defer_activation": chance.random() < 0.3,
             "now": self._time(),
@@ -153,11 +197,10 @@ class Crowd:
             again = await self._post("/v1/decide", body)
             self.answers.differing_repeats += again.status_code == 200 and again.content != answer.content
         elif what == "prefer":
-            change = {**self._chance.choice(PREFERENCES), "now": self._time()}
+            change = {**self._chance.choice(PREFERENCES), "now": self._time()} | self._date()
             await self._call("PUT", f"/v1/shoppers/{shopper_id}/preferences", change, "preferences")
         elif what == "act":
-            event = {"shopper_id": shopper_id, "type": "purchase", "attributes": {"value": 20.0, "category": "shoes"}}
-            await self._post("/v1/events", {"events": [event], "now": self._time()})
+            await self._post("/v1/events", {"events": [self._event(shopper_id)], "now": self._time()})
         elif what == "erase":
             await self._call("DELETE", f"/v1/shoppers/{shopper_id}", None, "erase")
         elif what != "nothing" and self._sent:
@@ -165,15 +208,54 @@ class Crowd:
 
     async def _call_about(self, what: str, send: Sent) -> None:
         if what == "feedback":
-            kind = self._chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
-            value = {"value": 30.0} if kind == "conversion" else {}
-            await self._post("/v1/feedback", {"event_id": send.event_id, "type": kind, "now": self._time()} | value)
-        elif what == "cancel" or self._may_activate(send):
-            await self._call("POST", f"/v1/decisions/{send.event_id}/{what}", {"now": self._time()}, what)
+            await self._post("/v1/feedback", self._outcome(send))
+        elif what == "cancel":
+            await self._call("POST", f"/v1/decisions/{send.event_id}/cancel", {"now": self._time()}, what)
+        elif self._may_activate(send):
+            for _ in range(self._chance.choice((1, 1, 2))):
+                await self._ask_gate(send)
+
+    async def _ask_gate(self, send: Sent) -> None:
+        """Ask whether a send may leave, before its send time or after, perhaps not for the first time."""
+        before = self.answers.gates.get(send.event_id)
+        body = {"now": self._time()}
+        answer = await self._call("POST", f"/v1/decisions/{send.event_id}/activate", body, "activate")
+        if answer.status_code != 200 or answer.json().get("reason") == "too_early":
+            return
+        may_leave = answer.json()["deliver"]
+        self.answers.gates_opened_early += may_leave and _epoch_seconds(body["now"]) < send.send_at
+        self.answers.gates_asked_again += before is not None
+        self.answers.gates_opened_again += before is False and may_leave
+        self.answers.gates[send.event_id] = may_leave and before is not False
 
     def _may_activate(self, send: Sent) -> bool:
         """Return whether to activate a send: not if it expires within the round, as clocks differ within the round."""
         return not self.begin - ROUND_S <= send.send_at + 3_600 <= self.now
+
+    def _outcome(self, send: Sent) -> dict[str, Any]:
+        """An outcome of a send; the caller's id of the message is the id of all its outcomes, except orders."""
+        kind = self._chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        self._count += 1
+        outcome: dict[str, Any] = {"event_id": send.event_id, "type": kind, "now": self._time()}
+        if kind in ("conversion", "refund"):
+            return outcome | {"feedback_id": f"order-{self._count}", "value": 30.0}
+        more = {"permanent": self._chance.random() < 0.2} if kind == "bounce" else {}
+        return outcome | more | self._chance.choice(({}, {"feedback_id": "message"}))
+
+    def _event(self, shopper_id: str) -> dict[str, Any]:
+        """Something that a shopper did in the last hours; some events end triggers."""
+        kind, at = self._chance.choice(EVENTS), self.begin - self._chance.randrange(2 * STEP_S) + ROUND_S
+        return {"shopper_id": shopper_id, "type": kind, "at": iso(at), "attributes": {"value": 20.0, "category": "x"}}
+
+    def _moment(self) -> dict[str, Any]:
+        """When a trigger occurred; often nothing is said, and then it occurred just now."""
+        ago = self._chance.choice((0, 0, self._chance.randrange(STEP_S)))
+        return {"occurred_at": iso(self.begin - ago)} if ago else {}
+
+    def _date(self) -> dict[str, Any]:
+        """The date of a shopper's words; often nothing is said, and then they were said just now."""
+        ago = self._chance.choice((0, 0, 0, self._chance.randrange(2 * STEP_S)))
+        return {"at": iso(self.begin - ago)} if ago else {}
 
     def _time(self) -> str:
         return iso(self.begin + self._chance.randrange(ROUND_S))

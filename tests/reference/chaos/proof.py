@@ -27,6 +27,11 @@ class Proof:
     rows: int
     sends: int
     reservations: int
+    left_early: int
+    """The number of sends that the gate let leave before their send time."""
+    superseded: int
+    """The number of sends whose trigger ended before they left."""
+    erasures: int
     violations: Counter[str]
     reasons: Counter[str]
     """Number of excluded joint actions, by reason."""
@@ -60,6 +65,9 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
         rows=len(rows),
         sends=sum(row.is_delivered for row in decisions),
         reservations=sum(map(len, auditor.reservations(now).values())),
+        left_early=auditor.left_early,
+        superseded=auditor.superseded,
+        erasures=sum(isinstance(row, ErasureRow) for _, row in rows),
         violations=Counter(violation.code for violation in auditor.violations),
         reasons=_reasons(decisions),
         reservations_that_differ=_reservations_that_differ(auditor, stored, shopper_keys, now),

@@ -1,0 +1,1 @@
+"""Violations that are planted in a log by hand: the audit must find each."""
