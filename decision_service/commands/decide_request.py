@@ -16,6 +16,7 @@ from decision_service.errors import FieldError, Invalid
 from decision_service.schemas.requests import DecideBody, ExclusionBody, TriggerBody, why_too_large
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.time_zones import is_time_zone
 from policies.records.request import Exclusion, Request
 from policies.records.rows import Scalar, TriggerRecord
 
@@ -138,6 +139,9 @@ def _context_errors(body: DecideBody) -> Iterator[FieldError]:
     for name in _TEXTS:
         if name in body.context and not isinstance(body.context[name], str):
             yield FieldError(f"context.{name}", "must be a string")
+    zone = body.context.get("time_zone")
+    if isinstance(zone, str) and not is_time_zone(zone):
+        yield FieldError("context.time_zone", "is not a known IANA time zone")
 
 
 def _exclusion_errors(body: DecideBody, rulebook: Rulebook) -> Iterator[FieldError]:

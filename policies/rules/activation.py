@@ -79,7 +79,7 @@ def _send_of(row: DecisionRow, rulebook: Rulebook) -> tuple[str, str, float]:
 def _situation(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Situation:
     trigger = row.triggers[row.drawn_trigger or 0]
     trigger = msgspec.structs.replace(trigger, occurred_at=trigger.time(row.at))
-    request = Request(row.event_id, row.shopper_id, row.triggers, now)
+    request = Request(row.event_id, row.shopper_id, row.triggers, now, row.context)
     state = rename_state(state, rulebook.former_names)
     return Situation(request, trigger, state, rulebook, (now,), RULES.reach_s(rulebook))
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+
+from policies.catalogue.time_zones import load_zone
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
@@ -118,5 +119,5 @@ def _offset_on(zone: str, day: float) -> float | None:
 
 
 def _offset_at(zone: str, at: float) -> float:
-    offset = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    offset = datetime.fromtimestamp(at, UTC).astimezone(load_zone(zone)).utcoffset()
     return offset.total_seconds() if offset is not None else 0.0

@@ -12,6 +12,7 @@ from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.budget import NOTHING_SPENT, Spent
 from policies.rules.local_time import local_days, local_months, local_seconds, local_weeks, minutes_of_week
+from policies.shopper.context import find_time_zone
 from policies.shopper.state import Send, ShopperState, counted_sends
 
 TimesByName = Mapping[str, Sequence[float]]
@@ -119,5 +120,5 @@ class Situation:
 
     @property
     def time_zone(self) -> str:
-        """The shopper's time zone, or the catalogue's default."""
-        return self.state.time_zone or self.rulebook.catalogue.defaults.time_zone
+        """The time zone of the decision (see `find_time_zone`)."""
+        return find_time_zone(self.request.context, self.state, self.rulebook.catalogue)

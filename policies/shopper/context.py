@@ -26,9 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.time_zones import is_time_zone, load_zone
 from policies.records.request import Request
 from policies.records.rows import Context, Scalar, TriggerRecord
 from policies.shopper.state import HORIZON_S, ShopperState
@@ -45,10 +46,21 @@ _FREQUENCY = (2, 3, 5, 10)
 _AVERAGE_VALUE = (20.0, 50.0, 100.0, 200.0)
 
 
+def find_time_zone(context: Context, state: ShopperState, catalogue: Catalogue) -> str:
+    """Return the time zone of a decision: from its context, else the shopper's own, else the catalogue's default.
+
+    Decisions of earlier versions may hold a context with something else under this name.
+    """
+    zone = context.get("time_zone")
+    if isinstance(zone, str) and is_time_zone(zone):
+        return zone
+    return state.time_zone or catalogue.defaults.time_zone
+
+
 def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
     """Return the context that all triggers of a request share."""
     now = request.now
-    local = datetime.fromtimestamp(now, ZoneInfo(state.time_zone or rulebook.catalogue.defaults.time_zone))
+    local = datetime.fromtimestamp(now, load_zone(find_time_zone(request.context, state, rulebook.catalogue)))
     offset = local.utcoffset()
     facts: dict[str, Scalar] = {
         "segment": segment(state, now),

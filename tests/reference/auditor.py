@@ -159,6 +159,7 @@ class Auditor:
             delay_s=row.delay_s or 0,
             send_at=send_at,
             locale=row.context.get("locale"),
+            time_zone=row.context.get("time_zone"),
             spent=sum((cost for name in names for cost in self._costs_of_day(name, send_at, row.at)), Decimal(0)),
             held_out=held_out,
             events=shopper.events,

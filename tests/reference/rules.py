@@ -42,6 +42,7 @@ class Case:
     delay_s: int
     send_at: float
     locale: object = None
+    time_zone: object = None
     spent: Decimal = Decimal(0)
     held_out: bool = False
     exclude: Sequence[Mapping[str, object]] = field(default_factory=tuple)
@@ -54,7 +55,8 @@ class Case:
 
     def local(self, at: float) -> datetime:
         """Return a time by the shopper's clock."""
-        zone = self.preferences.time_zone or (self.document.get("defaults") or {}).get("time_zone") or "UTC"
+        default = (self.document.get("defaults") or {}).get("time_zone") or "UTC"
+        zone = self.time_zone if isinstance(self.time_zone, str) else self.preferences.time_zone or default
         return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
 
     def times(self, **slots: str) -> list[float]:

@@ -17,7 +17,7 @@ from policies.catalogue.document import LONGEST_WINDOW_S, Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Exclusion, Request
-from policies.records.rows import DecisionRow, TriggerRecord
+from policies.records.rows import Context, DecisionRow, TriggerRecord
 from policies.rules.activation import refusal
 from policies.rules.arbitration import NO_TRIGGER, arbitrate
 from policies.rules.rule import Rule
@@ -46,6 +46,14 @@ from tests.strategies import (
     windows_s,
 )
 from tests.strategies import RULES as RULES_OF_WORLDS
+
+CONTEXTS: tuple[Context, ...] = (
+    {},
+    {"locale": "es-ES"},
+    {"locale": "es_MX-x-shop"},
+    {"locale": "fr"},
+    {"time_zone": "Asia/Kolkata"},
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ class World:
             delay_s=delay_s,
             send_at=send_at,
             locale=self.request.context.get("locale"),
+            time_zone=self.request.context.get("time_zone"),
             spent=Decimal(self.surroundings.spent.get((channel, int(send_at // 86_400)), 0)) / 1_000_000,
             held_out=self.surroundings.held_out,
             exclude=[
@@ -156,7 +165,7 @@ def worlds(draw: st.DrawFn, on: frozenset[str] | None = None, most_triggers: int
         TriggerRecord(kind, priority, now + quarters * QUARTER_S, critical, filled)
         for kind, priority, quarters, critical, filled in draw(st.lists(triggers, min_size=1, max_size=most_triggers))
     ]
-    context = draw(st.sampled_from(({}, {"locale": "es-ES"}, {"locale": "es_MX-x-shop"}, {"locale": "fr"})))
+    context = draw(st.sampled_from(CONTEXTS))
     exclude = (draw(exclusions),) if draw(st.integers(0, 4)) == 0 else ()
     request = Request("own", "s-1", tuple(asked), now, context, exclude)
     spent = {

@@ -56,6 +56,13 @@ def test_what_stands_against_it_is_named(state: ShopperState, reason: Reason) ->
     assert reason_of(ROW, state, rulebook(caps=[{"max": 1, "window_s": 86_400}]), NOW + 3_600) is reason
 
 
+def test_the_time_zone_of_the_request_holds_at_the_gate_too() -> None:
+    evening = with_own(quiet_hours=QuietHours(22 * 60, 24 * 60))  # the send leaves at 18:00 UTC, 22:00 in Dubai
+    assert reason_of(ROW, evening, rulebook(), NOW + 3_600) is None
+    row = msgspec.structs.replace(ROW, context={"time_zone": "Asia/Dubai"})
+    assert reason_of(row, evening, rulebook(), NOW + 3_600) is Reason.preference
+
+
 def test_one_asked_early_is_judged_at_that_moment() -> None:
     state = with_own(quiet_hours=QuietHours(17 * 60, 17 * 60 + 30))
     assert refusal(ROW, state, rulebook(), NOW + 60) is TOO_EARLY

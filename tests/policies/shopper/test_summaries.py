@@ -92,6 +92,15 @@ def test_the_context_holds_fatigue_and_responses(example_rulebook: Rulebook) -> 
     assert "load_email" not in context
 
 
+def test_the_zone_of_the_request_holds_before_the_shoppers_own(example_rulebook: Rulebook) -> None:
+    state = ShopperState(time_zone="Europe/Madrid")
+    hours = [
+        shared_context(request(context=context), state, example_rulebook)["local_hour"]
+        for context in ({}, {"time_zone": "Asia/Dubai"}, {"time_zone": "Mars/Base"})
+    ]
+    assert hours == [18.0, 21.0, 18.0]
+
+
 def test_what_was_not_activated_has_not_reached_anyone(example_rulebook: Rulebook) -> None:
     waiting = after(msgspec.structs.replace(send(1, NOW - 600), deferred=True))
     known = shared_context(request(), waiting, example_rulebook)
