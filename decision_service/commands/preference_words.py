@@ -136,6 +136,16 @@ def _new(
     return {name: word for name, word in words.items() if is_new(name, word)}
 
 
+def merge_words(first: Words, second: Words) -> Words:
+    """Return the words of both, which do not contradict each other."""
+    return Words(
+        consent={**first.consent, **second.consent},
+        reachable={**first.reachable, **second.reachable},
+        muted=second.muted if first.muted is None else first.muted,
+        others={**first.others, **second.others},
+    )
+
+
 def what_withholds(words: Words, muted: tuple[str, ...] | None) -> Words:
     """Return the words that withhold something.
 

@@ -12,6 +12,7 @@ from decision_service.commands.preference_words import (
     find_mistakes,
     have_unknown_names,
     known_words,
+    merge_words,
     new_words,
     what_withholds,
 )
@@ -95,11 +96,11 @@ class Preferences:
         while True:
             rulebook = self._rulebook()
             try:
-                stored = await self._read(shopper_id)
+                stored = await self._read_current(shopper_id)
             except Unavailable:
                 stored = None
             words = known_words(await self._new_words(body, rulebook, stored), rulebook, self._past)
-            muted = None if stored is None else rename_state(stored.state, rulebook.former_names).muted_categories
+            muted = None if stored is None else rename_state(stored.folded, rulebook.former_names).muted_categories
             words = what_withholds(words, muted)
             if await self._log(words, shopper_id, body, now, stored if words.muted else None):
                 return tuple(words.withheld_paths(but_muted=muted or ()))
@@ -109,20 +110,23 @@ class Preferences:
         if body.stated is None:
             return None
         try:
-            return await self._read(shopper_id)
+            return await self._read_current(shopper_id)
         except Unavailable:
             await self.withhold(shopper_id, body, now)
             raise
 
     async def _new_words(self, body: PreferencesBody, rulebook: Rulebook, stored: StoredState | None) -> Words:
-        """Return the words of a body that change something, all of them where the state is not known."""
+        """Return the words of a body that change something, all of them where the state is not known.
+
+        A word must be logged unless the log has it already: a pending withdrawal is not in the log.
+        """
         words = Words.of(body, rulebook)
         if have_unknown_names(words, rulebook, self._past):
             await asyncio.to_thread(self._past.look)
         if stored is None or body.stated is None:
             return words
-        state = rename_state(stored.state, rulebook.former_names)
-        return new_words(words, body.stated, state, rulebook, self._past)
+        states = [rename_state(state, rulebook.former_names) for state in (stored.state, stored.folded)]
+        return merge_words(*(new_words(words, body.stated, state, rulebook, self._past) for state in states))
 
     async def _log(
         self, words: Words, shopper_id: str, body: PreferencesBody, now: float, rests_on: StoredState | None
@@ -143,6 +147,12 @@ class Preferences:
             return True
         await self._log_writer.wait_until_contained(result.position)
         return False
+
+    async def _read_current(self, shopper_id: str) -> StoredState:
+        """Return the state with all rows that the log has by now, also rows of other replicas."""
+        head = await asyncio.to_thread(self._log_writer.log.head)
+        await self._log_writer.wait_until_contained(head.position)
+        return await self._read(shopper_id)
 
     async def _read(self, shopper_id: str) -> StoredState:
         try:

@@ -27,7 +27,7 @@ from policies.records.rows import Row
 from policies.records.withholding import withheld_paths
 from policies.rules.budget import BudgetDay, Spent
 from policies.rules.uses import Use, Uses
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
 RESERVED_FOR_S = 30
 """How long a reservation holds: its row is written by then, or never.
@@ -60,12 +60,15 @@ class StoredState:
         The state contains the log at least up to this position.
     spent
         What was spent on the budget days that were asked for.
+    folded
+        The state without pending facts: their rows may never be written.
     """
 
     state: ShopperState
     version: int
     position: int = 0
     spent: Spent = field(default_factory=dict)
+    folded: ShopperState = NEW_SHOPPER
 
 
 @dataclass(frozen=True)

@@ -452,13 +452,13 @@ def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
 
 
 def _stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> StoredState:
-    state = _state(fields)
+    state = folded = _state(fields)
     for field, value in _pending_fields(fields):
         if field.startswith(_RESERVED):
             state = state.with_claim(_decode_send(value))
         else:
             state = withhold(state, value.decode())
-    return StoredState(state, int(fields.get(b"v", 0)), position, spent)
+    return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
 
 
 def _folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:

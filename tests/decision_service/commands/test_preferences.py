@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from decision_service.commands.feedback import Feedback
+from decision_service.log.base import NewRow
+from decision_service.state.base import Withdrawal
 from policies.records.rows import PreferencesRow
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
-from tests.factories import small_document
+from tests.factories import NOW, preferences_row, small_document
 
 pytestmark = pytest.mark.anyio
 
@@ -265,3 +267,49 @@ async def test_many_changes_at_once_leave_every_withdrawal(replica: Start) -> No
         grants: list[dict[str, Any]] = [{"consent": {"push": True, "email": None}, "at": AT.format(0)}] * 3
         await asyncio.gather(*(put(service, 1, **change) for change in [*grants, *off, *mutes, *grants]))
         assert (await get(service))["consent"] == {"push": False, "email": False}
+
+
+WITHHELD: list[tuple[str, dict[str, Any]]] = [
+    ("consent.push", {"consent": {"push": False}}),
+    ("reachable.push", {"reachable": {"push": False}}),
+    ("subscribed", {"subscribed": False}),
+    ("muted_categories.cart", {"muted_categories": ["cart"]}),
+]
+
+
+@pytest.mark.parametrize(("path", "words"), WITHHELD, ids=lambda value: value if isinstance(value, str) else "")
+async def test_a_withdrawal_that_only_the_state_has_is_logged_when_it_is_put_again(
+    replica: Start, path: str, words: dict[str, Any]
+) -> None:
+    """A replica that died, or whose log failed, has withheld in the state what the log lacks."""
+    async with replica(small_document()) as service:
+        key = service.service.shopper_keys.key("s-1")
+        await service.service.store.withdraw([Withdrawal.of(key, path)])
+        rows = service.rows()
+        document = await get(service)
+        await put(service, 1, **words, stated=[path])
+        assert service.rows() == rows + 1
+        assert await put(service, 2, **document) == document
+        assert service.rows() == rows + 1, "what the log has is not written again"
+
+
+async def test_a_refused_change_logs_a_withdrawal_that_only_the_state_has(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        key = service.service.shopper_keys.key("s-1")
+        await service.service.store.withdraw([Withdrawal.of(key, path) for path, _ in WITHHELD])
+        document = await get(service)
+        refused = await service.client.put(PATH, json=document | {"now": AT.format(1), "max_per_week": -1})
+        assert sorted(refused.json()["applied"]) == sorted(path for path, _ in WITHHELD)
+        row = service.service.log.find_by_shopper("s-1", 1)[0].row
+        assert isinstance(row, PreferencesRow)
+        assert (row.consent, row.reachable, row.muted_categories) == ({"push": False}, {"push": False}, ("cart",))
+
+
+async def test_a_withdrawal_is_compared_with_the_whole_log_not_with_a_state_that_lags(replica: Start) -> None:
+    async with replica(small_document()) as service:
+        await put(service, 0, consent={"push": False})
+        grant = preferences_row(at=NOW + 1, shopper_id="s-1", consent={"push": True})
+        service.service.log.append([NewRow(grant)])  # by a replica that died before the state had the row
+        await put(service, 2, consent={"push": False}, stated=["consent.push"])
+        await service.service.log_writer.wait_until_contained(service.rows())
+        assert (await get(service))["consent"]["push"] is False

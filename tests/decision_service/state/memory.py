@@ -84,14 +84,14 @@ class MemoryStateStore:
 
     def _read(self, shopper: ShopperKey, position: int, days: Sequence[BudgetDay]) -> StoredState:
         memory = self._memory
-        state = memory.states.get(shopper, ShopperState())
+        state = folded = memory.states.get(shopper, ShopperState())
         for pending in memory.of(shopper):
             if isinstance(pending, Reservation):
                 state = state.with_claim(pending.send)
             else:
                 state = withhold(state, pending.path)
         spent = {day: memory.spending_of(day) for day in days}
-        return StoredState(state, memory.versions[shopper], position, spent)
+        return StoredState(state, memory.versions[shopper], position, spent, folded)
 
     async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
         self._check_trusted()

@@ -137,7 +137,8 @@ async def test_everything_that_preferences_can_withhold_can_be_withdrawn_ahead_o
     assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(said)}))
     withdrawal = Withdrawal.of(S, path)
     await store.withdraw([withdrawal])
-    assert (await store.read(S)).state == state
+    stored = await store.read(S)
+    assert (stored.state, stored.folded) == (state, said)
     assert (await store.read_folded([S]))[S].pending == (withdrawal,)
     assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(said, (withdrawal,))}))
     assert (await store.read(S)).state == said
