@@ -2,7 +2,9 @@
 
 Rows and states keep the names under which things happened, so the fold of the log needs no catalogue. Whoever reads a
 state to decide with it, or to show it, maps the former names first. Where two names become one, what withholds wins,
-the later date counts, and places and spending add up. Features start cold: summaries keep their names.
+the later date counts, and places and spending add up. An erasure withholds each channel that nobody granted since, so a
+channel is open after an erasure only if it, or each of its former names, was granted. Features start cold: summaries
+keep their names.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ def rename_state(state: ShopperState, names: FormerNames) -> ShopperState:
         return state
     return msgspec.structs.replace(
         state,
-        consent=_rename_words(state.consent, names.channels),
+        consent=_rename_consent(state, names),
         reachable=_rename_words(state.reachable, names.channels),
         muted_categories=tuple(dict.fromkeys(map(names.category, state.muted_categories))),
         withheld=_rename_dates(state.withheld, names),
@@ -55,6 +57,17 @@ def rename_spending(spent: Mapping[tuple[str, int], int], names: FormerNames) ->
     for (channel, day), cost in spent.items():
         sums[names.channel(channel), day] += cost
     return dict(sums)
+
+
+def _rename_consent(state: ShopperState, names: FormerNames) -> dict[str, bool]:
+    consent = _rename_words(state.consent, names.channels)
+    if not state.erased:
+        return consent
+    return {
+        channel: word
+        for channel, word in consent.items()
+        if not word or channel in state.consent or state.consent.keys() >= {*names.names_of_channel(channel)[1:]}
+    }
 
 
 def _rename_words(words: Mapping[str, bool], new_by_old: Mapping[str, str]) -> dict[str, bool]:

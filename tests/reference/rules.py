@@ -151,10 +151,13 @@ def lacks_consent(case: Case) -> bool:
     words = [preferences.consent.get(name) for name in case.names("channels", case.channel)]
     if not preferences.subscribed or False in words:
         return True
+    if preferences.erased_at is not None:
+        today, *former = words
+        return not (today or (former and all(former)))
     if True in words:
         return False
     defaults = (case.document.get("defaults") or {}).get("consent")
-    return preferences.erased_at is not None or (defaults is not None and not defaults.get(case.channel, False))
+    return defaults is not None and not defaults.get(case.channel, False)
 
 
 def is_unreachable(case: Case) -> bool:

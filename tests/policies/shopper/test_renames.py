@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 
 from policies.catalogue.former_names import FormerNames
@@ -77,3 +78,23 @@ def test_a_word_under_all_names_undoes_what_was_withheld_under_an_old_one() -> N
     state = fold(NEW_SHOPPER, preferences_row(consent={"mail": False}))
     state = fold(state, preferences_row(at=NOW + 1, consent={"email": True, "mail": True}))
     assert rename_state(state, names).consent == {"email": True}
+
+
+@pytest.mark.parametrize(
+    ("consent", "after"),
+    [
+        ({"sms": True}, {}),
+        ({"sms": True, "wa": True}, {"mobile": True}),
+        ({"mobile": True}, {"mobile": True}),
+        ({"mobile": True, "sms": False}, {"mobile": False}),
+        ({"sms": False}, {"mobile": False}),
+        ({"push": True}, {"push": True}),
+    ],
+)
+def test_after_an_erasure_a_merged_channel_is_open_only_if_all_of_it_was_granted(
+    consent: dict[str, bool], after: dict[str, bool]
+) -> None:
+    names = FormerNames({"sms": "mobile", "wa": "mobile"}, {}, {})
+    renamed = rename_state(ShopperState(consent=consent, erased=True), names)
+    assert renamed.consent == after
+    assert consents(renamed, "mobile", True) is after.get("mobile", False)

@@ -82,6 +82,17 @@ def test_a_grant_under_a_former_name_after_an_erasure_opens_the_channel() -> Non
     assert codes(log) == []
 
 
+def test_after_an_erasure_a_grant_under_one_of_two_former_names_opens_nothing() -> None:
+    merged = {"channels": {"app": {"formerly": ["push", "sms"]}, "email": {"formerly": []}}}
+    for channels in (["push"], ["sms"], ["push", "sms"], ["app"]):
+        log = LogByHand()
+        log.erase(NOW - 3)
+        log.prefer(NOW - 2, consent=dict.fromkeys(channels, True))
+        log.replace_catalogue(catalogue_with_new_names(formerly=True, **merged), NOW - 1)
+        log.send("next", NOW, message="nudge", channel="app")
+        assert codes(log) == (["no_consent"] if channels in (["push"], ["sms"]) else [])
+
+
 PLACES: list[tuple[str, dict[str, Any]]] = [
     ("cap_channel", {"channels": {"app": {"caps": LONG}}}),
     ("cap_category", {"categories": {"basket": {"caps": LONG}}}),
