@@ -32,6 +32,8 @@ class ServiceError(Exception):
 
     errors: Sequence[FieldError] = ()
     retry_after_s: int | None = None
+    applied: Sequence[str] | None = None
+    """The paths of what a refused call withholds all the same; None for every other call."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -56,9 +58,6 @@ class Incomplete(ServiceError):
 
 class Invalid(ServiceError):
     """Fields are wrong."""
-
-    applied: Sequence[str] | None = None
-    """The paths of what a refused call withholds all the same; None for every other call."""
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), applied: Sequence[str] | None = None) -> None:
         super().__init__(detail)

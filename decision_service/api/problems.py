@@ -42,7 +42,7 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
 def problem_of(error: errors.ServiceError) -> Problem:
     """Write the problem document of an error."""
     status = status_of(type(error))
-    applied = error.applied if isinstance(error, errors.Invalid) and error.applied is not None else UNSET
+    applied = UNSET if error.applied is None else error.applied
     return Problem(title=status.phrase, status=status.value, detail=error.detail, errors=error.errors, applied=applied)
 
 

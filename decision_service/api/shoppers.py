@@ -122,7 +122,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
     try:
         body = parse(PreferencesBody, raw)
         now = await service.now(body)
-    except Invalid as refusal:
+    except (Invalid, Malformed) as refusal:
         withheld = read_what_withholds(raw)
         refusal.applied = await service.preferences.withhold(shopper_id, withheld, await service.now())
         raise

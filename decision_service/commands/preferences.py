@@ -95,6 +95,8 @@ class Preferences:
         """
         while True:
             rulebook = self._rulebook()
+            if not any(Words.of(body, rulebook).withheld_paths()):
+                return ()
             try:
                 stored = await self._read_current(shopper_id)
             except Unavailable:

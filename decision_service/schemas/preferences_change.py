@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
-import msgspec
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from decision_service.errors import Malformed, ServiceError
+from decision_service.schemas.parsing import parse_item, parse_loosely
 from decision_service.schemas.requests import Body, Name, Time
 from policies.catalogue.document import Locale
 from policies.catalogue.quiet_hours import SpansOfDay
@@ -45,8 +46,8 @@ def read_what_withholds(raw: bytes) -> PreferencesBody:
     ({'push': False}, {'consent'})
     """
     try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        document = parse_loosely(raw)
+    except Malformed:
         document = None
     parts = list(_readable_parts(document)) if isinstance(document, dict) else []
     words: dict[str, Any] = {}
@@ -58,14 +59,14 @@ def read_what_withholds(raw: bytes) -> PreferencesBody:
                 words.setdefault(field, []).extend(value)
             case _:
                 words[field] = value
-    return PreferencesBody.model_validate_json(msgspec.json.encode(words))
+    return parse_item(PreferencesBody, words)
 
 
 def _readable_parts(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a document that withhold something or date it, where they can be read by themselves."""
     for field, value in _parts(document):
-        with suppress(ValidationError):
-            PreferencesBody.model_validate_json(msgspec.json.encode({field: value}))
+        with suppress(ServiceError):
+            parse_item(PreferencesBody, {field: value})
             yield field, value
 
 

@@ -196,6 +196,30 @@ async def test_a_refused_change_still_takes_what_it_withholds(replica: Start, mi
         assert sorted(after["muted_categories"]) == ["browse", "cart"]
 
 
+@pytest.mark.parametrize(
+    ("mistake", "status"),
+    [
+        (rb'"locale": "\ud83d"', 422),
+        (b'"max_per_week": NaN', 422),
+        (b'"locale": "caf\xe9"', 400),
+        (b'"max_per_week": ' + b"1" * 5_000, 400),
+        (b'"quiet_hours": ' + b"[" * 300 + b"]" * 300, 400),
+        (b'"muted_categories": ["cart", "\xe9"]', 400),
+    ],
+    ids=["half a character", "NaN", "Latin-1", "digits", "nesting", "in a list"],
+)
+async def test_a_mistake_in_the_bytes_of_a_change_loses_no_withdrawal(
+    replica: Start, mistake: bytes, status: int
+) -> None:
+    async with replica(small_document()) as service:
+        body = b'{"consent": {"push": false}, "subscribed": false, ' + mistake + b"}"
+        answer = await service.client.put(PATH, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == status, answer.text
+        assert {"consent.push", "subscribed"} <= {*answer.json()["applied"]}
+        after = await get(service)
+        assert (after["consent"]["push"], after["subscribed"]) == (False, False)
+
+
 async def test_a_refused_change_that_withholds_nothing_says_so(replica: Start) -> None:
     async with replica(small_document()) as service:
         rows = service.rows()
