@@ -197,6 +197,24 @@ async def test_a_refused_change_still_takes_what_it_withholds(replica: Start, mi
 
 
 @pytest.mark.parametrize(
+    "lists",
+    [
+        {"muted_categories": [*(f"c-{number}" for number in range(1_000)), "cart"]},
+        {"muted_categories": ["cart"] * 1_001},
+        {"muted_categories": ["cart"], "stated": [f"consent.c-{number}" for number in range(3_001)]},
+        {"muted_categories": ["cart"], "stated": ["consent.push"] * 3_001, "at": "2026-11-21T16:00:00Z"},
+    ],
+    ids=["names", "repeats", "stated", "repeated stated"],
+)
+async def test_a_list_that_is_too_long_loses_no_withdrawal(replica: Start, lists: dict[str, Any]) -> None:
+    async with replica(small_document()) as service:
+        answer = await service.client.put(PATH, json={"consent": {"push": False}, "now": AT.format(1)} | lists)
+        assert (answer.status_code, answer.json()["applied"]) == (422, ["consent.push", "muted_categories.cart"])
+        after = await get(service)
+        assert (after["consent"]["push"], after["muted_categories"]) == (False, ["cart"])
+
+
+@pytest.mark.parametrize(
     ("mistake", "status"),
     [
         (rb'"locale": "\ud83d"', 422),
