@@ -105,7 +105,7 @@ def new_words(words: Words, stated: Collection[str], state: ShopperState, rulebo
 
     A field of the document is the shopper's word if it is listed in ``stated`` or differs from what is in force, and a
     word changes something if the shopper has not said it before. A channel that the catalogue no longer has can only be
-    withheld. ``state`` is under the names of today.
+    withheld. ``stated`` and ``state`` are under the names of today.
     """
     catalogue, defaults = rulebook.catalogue, rulebook.catalogue.defaults
     gone = {name: True for name in (*words.consent, *words.reachable) if past.had_channel(name)}

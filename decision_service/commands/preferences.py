@@ -25,7 +25,7 @@ from decision_service.schemas.preferences_change import PreferencesBody
 from decision_service.state.base import StateStore, StateUnavailable, StoredState, Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
-from policies.shopper.renames import rename_state
+from policies.shopper.renames import rename_path, rename_state
 
 
 class Preferences:
@@ -127,8 +127,9 @@ class Preferences:
             await asyncio.to_thread(self._past.look)
         if stored is None or body.stated is None:
             return words
+        stated = {rename_path(path, rulebook.former_names) for path in body.stated}
         states = [rename_state(state, rulebook.former_names) for state in (stored.state, stored.folded)]
-        return merge_words(*(new_words(words, body.stated, state, rulebook, self._past) for state in states))
+        return merge_words(*(new_words(words, stated, state, rulebook, self._past) for state in states))
 
     async def _log(
         self, words: Words, shopper_id: str, body: PreferencesBody, now: float, rests_on: StoredState | None

@@ -45,6 +45,16 @@ def rename_send(send: Send, names: FormerNames) -> Send:
     return msgspec.structs.replace(send, message=message, channel=channel, category=category)
 
 
+def rename_path(path: str, names: FormerNames) -> str:
+    """Return the path of a preference under today's names.
+
+    >>> rename_path("consent.mail", FormerNames({"mail": "email"}, {}, {}))
+    'consent.email'
+    """
+    field, dot, name = path.partition(".")
+    return f"{field}{dot}{names.category(name) if field == 'muted_categories' else names.channel(name)}"
+
+
 def rename_spending(spent: Mapping[tuple[str, int], int], names: FormerNames) -> Mapping[tuple[str, int], int]:
     """Return what was spent by channel and day, under today's names.
 
@@ -81,8 +91,6 @@ def _rename_words(words: Mapping[str, bool], new_by_old: Mapping[str, str]) -> d
 def _rename_dates(dates: Mapping[str, float], names: FormerNames) -> dict[str, float]:
     renamed: dict[str, float] = {}
     for path, date in dates.items():
-        field, dot, name = path.partition(".")
-        new = names.category(name) if field == "muted_categories" else names.channel(name)
-        path = f"{field}{dot}{new}"
+        path = rename_path(path, names)
         renamed[path] = max(date, renamed.get(path, date))
     return renamed

@@ -95,6 +95,15 @@ async def test_an_opt_out_by_the_old_name_withdraws_the_new_one_and_voids_its_se
         assert (await service.client.get("/v1/decisions/new")).json()["status"] == "voided"
 
 
+async def test_a_stated_path_with_an_old_name_is_the_shopper_s_word(replica: Start) -> None:
+    async with replica(small_document(defaults={"consent": {"push": True}})) as service:
+        renamed = rename(small_document(defaults={"consent": {"push": True}}))
+        assert (await service.client.put("/v1/catalog", json=renamed)).status_code == 200
+        words = {"consent": {"email": False}, "reachable": {"email": True}}
+        after = await put(service, 0, **words, stated=["consent.email", "reachable.email"])
+        assert after["stated"] == ["consent.letters", "reachable.letters"]
+
+
 async def test_money_spent_under_a_former_name_counts(replica: Start) -> None:
     document = small_document()
     document["channels"]["email"] |= {"cost": 0.4, "daily_budget": 1.0}
