@@ -86,7 +86,7 @@ class Activations:
             if (known := _known_answer(history, now)) is not None:
                 return known
             if history.activation is not None:
-                reason = withheld(history.decision, stored.state, self._rulebook(), now)
+                reason = withheld(history.decision, stored.state, self._rulebook())
                 return Permission(reason is None, None if reason is None else reason.name, replayed=reason is None)
             permission = self._judge(history, stored, now)
             if permission.send_at is not None or await self._log(permission, history, stored, now):

@@ -11,6 +11,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import ACTIVATION_GRACE_S, DecisionRow
+from policies.rules.consent import consents
 from policies.rules.rule import Rule
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation
@@ -59,13 +60,23 @@ def refusal(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: floa
     return Refusal(verdict.name)
 
 
-def withheld(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: float) -> Reason | None:
-    """Return what the shopper withholds by now from a send that the gate has let leave, None where it is nothing."""
+def withheld(row: DecisionRow, state: ShopperState, rulebook: Rulebook) -> Reason | None:
+    """Return what the shopper withholds by now from a send that the gate has let leave, None where it is nothing.
+
+    The state alone is asked: the catalogue may offer the message no more. A channel that the catalogue has lost has no
+    default consent any more; only the shopper's words count.
+    """
     message, channel, _ = _send_of(row, rulebook)
-    if message not in rulebook.catalogue.messages or channel not in rulebook.catalogue.channels:
-        return None
-    verdict = RULES.judge_again(_situation(row, state, rulebook, now), message, channel, _withholds)
-    return None if verdict in (Reason.eligible, Reason.no_content) else verdict
+    catalogue, state = rulebook.catalogue, rename_state(state, rulebook.former_names)
+    if not consents(state, channel, channel not in catalogue.channels or catalogue.consents(channel)):
+        return Reason.no_consent
+    if not state.reachable.get(channel, True):
+        return Reason.unreachable
+    category = rulebook.former_names.category(row.category or "")
+    if message in catalogue.messages:
+        category = catalogue.messages[message].category
+    is_unwanted = category in state.muted_categories or state.max_per_week == 0
+    return Reason.preference if is_unwanted and not row.triggers[row.drawn_trigger or 0].critical else None
 
 
 def _send_of(row: DecisionRow, rulebook: Rulebook) -> tuple[str, str, float]:
@@ -86,7 +97,3 @@ def _situation(row: DecisionRow, state: ShopperState, rulebook: Rulebook, now: f
 
 def _lasts(rule: Rule[Any]) -> bool:
     return rule.frees_at is None
-
-
-def _withholds(rule: Rule[Any]) -> bool:
-    return rule.withholds

@@ -84,13 +84,9 @@ def holdout(situation: Situation) -> DelayMask:
 
 
 RULES = (
-    Rule(
-        Reason.no_consent, no_consent, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True, withholds=True
-    ),
-    Rule(
-        Reason.unreachable, unreachable, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True, withholds=True
-    ),
-    Rule(Reason.preference, muted_categories, VerdictTable.by_category, looks_at_no_sends, withholds=True),
+    Rule(Reason.no_consent, no_consent, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
+    Rule(Reason.unreachable, unreachable, VerdictTable.by_channel, looks_at_no_sends, binds_critical=True),
+    Rule(Reason.preference, muted_categories, VerdictTable.by_category, looks_at_no_sends),
     Rule(
         Reason.preference,
         own_quiet_hours,
@@ -98,7 +94,7 @@ RULES = (
         looks_at_no_sends,
         frees_at=ends_of_own_quiet_hours,
     ),
-    Rule(Reason.preference, own_wish_for_none, VerdictTable.by_delay, looks_at_no_sends, withholds=True),
+    Rule(Reason.preference, own_wish_for_none, VerdictTable.by_delay, looks_at_no_sends),
     Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week, frees_at=weeks_after_sends),
     Rule(Reason.holdout, holdout, VerdictTable.by_delay, looks_at_no_sends, asked_again=False),
 )

@@ -65,9 +65,6 @@ class Rule(Generic[Denied]):
         Whether the rule also binds critical triggers.
     asked_again
         Whether the activation gate asks the rule once more when the send is about to leave.
-    withholds
-        Whether the rule stands for what the shopper withholds: the gate asks it even of a send that the gate has let
-        leave already.
     frees_at
         The function that returns at which times, from one time to another, a send that the rule denies may become free
         again although nothing else happens. Times at which nothing changes do no harm; a missing time does. None for a
@@ -82,7 +79,6 @@ class Rule(Generic[Denied]):
     looks_back_s: Callable[[Catalogue], float]
     binds_critical: bool = False
     asked_again: bool = True
-    withholds: bool = False
     frees_at: FreesAt | None = None
     version: int = 1
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.quiet_hours import QuietHours
 from policies.records.reasons import Reason
@@ -29,6 +30,21 @@ def reason_of(row: DecisionRow, state: ShopperState, book: Rulebook, now: float)
 
 def with_own(**changes: object) -> ShopperState:
     return ShopperState(**changes).with_send(OWN)  # type: ignore[arg-type]
+
+
+def without_hint() -> Rulebook:
+    document = small_document()
+    del document["messages"]["hint"]
+    del document["triggers"]["wishlist"]
+    return Rulebook.of(Catalogue.from_document(document), 1)
+
+
+def without_push(**changes: Any) -> Rulebook:
+    document = small_document(**changes)
+    del document["channels"]["push"]
+    for message in document["messages"].values():
+        message["templates"] = {"email": message["templates"]["email"]}
+    return Rulebook.of(Catalogue.from_document(document), 1)
 
 
 def test_a_send_may_leave_when_nothing_has_changed() -> None:
@@ -121,7 +137,19 @@ def test_of_a_send_that_has_left_only_what_the_shopper_withholds_counts(
     changes: dict[str, Any], reason: Reason | None
 ) -> None:
     book = rulebook(caps=[{"max": 1, "window_s": 86_400}])
-    assert withheld(ROW, with_own(**changes).with_send(OTHER), book, NOW + 60) is reason
+    state = with_own(**changes).with_send(OTHER)
+    assert withheld(ROW, state, book) is reason
+    assert withheld(ROW, state, without_hint()) is reason, "the catalogue does not offer the message any more"
+    assert withheld(ROW, state, without_push()) is reason, "the catalogue does not have the channel any more"
+    critical = msgspec.structs.replace(ROW, triggers=(trigger("wishlist", critical=True),))
+    assert withheld(critical, state, book) is (None if reason is Reason.preference else reason)
+
+
+def test_of_a_send_that_has_left_the_default_of_the_catalogue_counts_while_the_catalogue_has_the_channel() -> None:
+    only_email = {"defaults": {"consent": {"email": True}}}
+    assert withheld(ROW, with_own(), rulebook(**only_email)) is Reason.no_consent
+    assert withheld(ROW, with_own(), without_push(**only_email)) is None
+    assert withheld(ROW, with_own(erased=True), without_push(**only_email)) is Reason.no_consent
 
 
 def test_one_asked_late_is_judged_now() -> None:
@@ -154,10 +182,7 @@ def test_a_critical_one_is_asked_for_consent_and_reach_only() -> None:
 
 
 def test_a_message_that_the_catalogue_lost_is_not_sent() -> None:
-    document = small_document()
-    del document["messages"]["hint"]
-    del document["triggers"]["wishlist"]
-    assert reason_of(ROW, with_own(), rulebook(**document), NOW + 3_600) is Reason.no_content
+    assert reason_of(ROW, with_own(), without_hint(), NOW + 3_600) is Reason.no_content
 
 
 @pytest.mark.parametrize("critical", [False, True])
