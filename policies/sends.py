@@ -201,7 +201,7 @@ def withdraws(row: Row, channel: str | None) -> bool:
 
 
 def is_withdrawal(row: Row) -> bool:
-    """Return whether a row may take back every send of its shopper, and not only the one it names."""
+    """Return whether a row withdraws consent."""
     return any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in withheld_paths(row))
 
 

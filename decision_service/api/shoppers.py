@@ -24,7 +24,7 @@ from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.preferences import PreferencesAnswer
-from decision_service.schemas.preferences_change import PreferencesBody, read_what_withholds
+from decision_service.schemas.preferences_change import PreferencesBody, read_withdrawals
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
 from decision_service.schemas.requests import MomentBody, ShopperEventBody, ShopperEventsBody
 
@@ -123,7 +123,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
         body = parse(PreferencesBody, raw)
         now = await service.now(body)
     except (Invalid, Malformed) as refusal:
-        withheld = read_what_withholds(raw)
+        withheld = read_withdrawals(raw)
         refusal.applied = await service.preferences.withhold(shopper_id, withheld, await service.now())
         raise
     return json_response(await service.preferences.change(shopper_id, body, now))

@@ -146,8 +146,8 @@ def merge_words(first: Words, second: Words) -> Words:
     )
 
 
-def what_withholds(words: Words, muted: tuple[str, ...] | None) -> Words:
-    """Return the words that withhold something.
+def keep_withdrawals(words: Words, muted: tuple[str, ...] | None) -> Words:
+    """Return only the words that withhold something.
 
     ``muted`` are the categories that are muted already; None where they are not known, and then none is muted.
     """
@@ -161,7 +161,7 @@ def what_withholds(words: Words, muted: tuple[str, ...] | None) -> Words:
 
 
 def have_unknown_names(words: Words, rulebook: Rulebook, past: PastNames) -> bool:
-    """Return whether words name a channel or category that neither the catalogue has nor a former one is known to."""
+    """Return whether words name a channel or category that is not in the catalogue and not known as a past name."""
     channels = (name for name in (*words.consent, *words.reachable) if name not in rulebook.catalogue.channels)
     categories = (name for name in words.muted or () if name not in categories_of(rulebook))
     return not all(map(past.had_channel, channels)) or not all(map(past.had_category, categories))

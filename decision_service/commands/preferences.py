@@ -11,10 +11,10 @@ from decision_service.commands.preference_words import (
     Words,
     find_mistakes,
     have_unknown_names,
+    keep_withdrawals,
     known_words,
     merge_words,
     new_words,
-    what_withholds,
 )
 from decision_service.errors import Invalid, Unavailable
 from decision_service.log.base import ConditionFailed, NewRow
@@ -103,7 +103,7 @@ class Preferences:
                 stored = None
             words = known_words(await self._new_words(body, rulebook, stored), rulebook, self._past)
             muted = None if stored is None else rename_state(stored.folded, rulebook.former_names).muted_categories
-            words = what_withholds(words, muted)
+            words = keep_withdrawals(words, muted)
             if await self._log(words, shopper_id, body, now, stored if words.muted else None):
                 return tuple(words.withheld_paths(but_muted=muted or ()))
 

@@ -38,12 +38,12 @@ class PreferencesBody(Body):
     now: Time | None = None
 
 
-def read_what_withholds(raw: bytes) -> PreferencesBody:
+def read_withdrawals(raw: bytes) -> PreferencesBody:
     """Return the part of a refused body that can be read and withholds something, and its date.
 
     A list may be longer here than in a body that is not refused: no withdrawal is cut off.
 
-    >>> body = read_what_withholds(b'{"consent": {"push": false, "sms": true}, "max_per_week": -1}')
+    >>> body = read_withdrawals(b'{"consent": {"push": false, "sms": true}, "max_per_week": -1}')
     >>> body.consent, body.model_fields_set
     ({'push': False}, {'consent'})
     """
