@@ -198,6 +198,31 @@ async def test_a_body_that_is_refused_still_takes_its_withdrawals(replica: Start
         assert await statuses(service, outcome("click")) == ["accepted"], "nothing else of the refused body was taken"
 
 
+UNREADABLE_VALUES = [b'"\\ud83d"', b'"\xe9"', b"NaN", b"9" * 5_000, b"[" * 300 + b"]" * 300]
+
+
+@pytest.mark.parametrize("value", UNREADABLE_VALUES)
+async def test_a_field_that_is_no_json_beside_the_list_loses_no_withdrawal(replica: Start, value: bytes) -> None:
+    async with replica(policy="rule", clock="wall") as service:
+        channel = (await service.decide(now=None))["action"]["channel"]
+        items = b'[{"event_id": "e-1", "type": "click"}, {"event_id": "e-1", "type": "opt_out"}]'
+        refused = await service.client.post("/v1/feedback", content=b'{"events": %b, "note": %b}' % (items, value))
+        assert (refused.status_code, refused.json().get("applied")) == (422, ["events.1"])
+        assert not await consents(service, channel)
+        assert await statuses(service, outcome("click")) == ["accepted"], "nothing else of the refused body was taken"
+
+
+@pytest.mark.parametrize("value", UNREADABLE_VALUES)
+async def test_a_now_that_is_no_json_loses_no_single_withdrawal(replica: Start, value: bytes) -> None:
+    async with replica(policy="rule", clock="wall") as service:
+        channel = (await service.decide(now=None))["action"]["channel"]
+        body = b'{"event_id": "e-1", "type": "opt_out", "now": %b}' % value
+        answer = await service.client.post("/v1/feedback", content=body)
+        assert answer.status_code == 202, answer.text
+        assert [ignored["field"] for ignored in answer.json()["results"][0]["ignored"]] == ["now"]
+        assert not await consents(service, channel)
+
+
 @pytest.mark.parametrize("kind", sorted(WITHDRAWALS))
 async def test_a_withdrawal_of_a_hold_is_refused(replica: Start, kind: str) -> None:
     """It was sent on no channel; preferences can say it."""
