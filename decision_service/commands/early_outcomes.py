@@ -26,7 +26,8 @@ def early_outcomes(
 ) -> list[NewRow]:
     """Return the outcomes to log once more behind their decision.
 
-    One of each type that changes consent or the send, and a permanent bounce.
+    One of each type that changes consent or the send, and a permanent bounce. Of several outcomes of one type, the one
+    with the latest date is logged; of bounces, one that came in time.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def early_outcomes(
         return []
     send = DecidedSend.of(decision)
     rows = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
-    outcomes = (with_aliases(row, names) for row in rows)
+    outcomes = sorted((with_aliases(row, names) for row in rows), key=lambda row: _strength(row, send))
     effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(row, send)}
     return [NewRow(row) for row in effective.values()]
 
@@ -54,6 +55,11 @@ def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> Outcome
     if row.type in TAKING_BACK:
         at = late_row_time(at, decision.window_ends_at, watermark).at
     return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=decision.channel)
+
+
+def _strength(row: OutcomeRow, send: DecidedSend) -> tuple[bool, float]:
+    """Return the rank of an outcome among those of its type: the highest has the effects of the others."""
+    return change_of(send, row) is not None, row.occurred_at
 
 
 def _has_effect(row: OutcomeRow, send: DecidedSend) -> bool:

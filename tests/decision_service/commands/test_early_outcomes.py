@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from hypothesis import given
@@ -15,10 +16,19 @@ from decision_service.queries.report.span import Span
 from policies.catalogue.former_names import FormerNames
 from policies.learning.attribution import Attribution
 from policies.learning.reward import RewardBreakdown
+from policies.records.outcomes import VALUED, OutcomeType
 from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
-from tests.decision_service.queries.report.logs import HOURS, OUTCOMES, catalogue, decision, decisions, key_of, times
+from tests.decision_service.queries.report.logs import (
+    HOURS,
+    OUTCOMES,
+    catalogue,
+    decision,
+    decisions,
+    key_of,
+    times,
+)
 
 LATER = 99 * HOURS
 NO_NAMES = FormerNames({}, {}, {})
@@ -28,7 +38,14 @@ NO_NAMES = FormerNames({}, {}, {})
 def outcomes_before(draw: st.DrawFn) -> list[OutcomeRow]:
     repeated = draw(st.lists(st.tuples(times, st.sampled_from(OUTCOMES), times, st.booleans()), max_size=5))
     return [
-        OutcomeRow(at=at, event_id="e-0", type=kind, occurred_at=date, permanent=permanent and kind == "bounce")
+        OutcomeRow(
+            at=at,
+            event_id="e-0",
+            type=kind,
+            occurred_at=date,
+            value=10.0 if kind in VALUED else 0.0,
+            permanent=permanent and kind == "bounce",
+        )
         for at, kind, date, permanent in repeated
     ]
 
@@ -89,20 +106,49 @@ def learned_results(rows: Sequence[Row]) -> dict[str, RewardBreakdown]:
     return {interaction.event_id: interaction.result for interaction in interactions}
 
 
-@given(outcomes_before(), decisions("e-0"), st.sampled_from(["push", "email"]), times)
+@st.composite
+def other_sends(draw: st.DrawFn) -> DecisionRow:
+    """Another send; no purchase ends it."""
+    send_at = draw(times)
+    return decision(
+        "other",
+        channel=draw(st.sampled_from(["push", "email"])),
+        drawn_trigger=0,
+        send_at=send_at,
+        window_ends_at=send_at + 4 * HOURS,
+    )
+
+
+def dates_of_withdrawals(folded: ShopperState) -> dict[str, float]:
+    return {path: date for path, date in folded.withheld.items() if path.startswith("consent.")}
+
+
+@given(outcomes_before(), decisions("e-0"), other_sends())
 def test_early_outcomes_bear_as_if_their_decision_had_come_first(
-    early: list[OutcomeRow], decided: DecisionRow, channel: str, send_at: float
+    early: list[OutcomeRow], decided: DecisionRow, other: DecisionRow
 ) -> None:
     """Consent, places and budgets, the report, and what is learned; another send of the shopper is voided alike."""
-    other = decision(
-        "other", shopper_id=decided.shopper_id, channel=channel, send_at=send_at, window_ends_at=send_at + 4 * HOURS
-    )
+    other = msgspec.structs.replace(other, shopper_id=decided.shopper_id)
     repeated, straight = joined_log(other, early, decided), log_in_order(other, early, decided)
     ours, theirs = state(repeated, decided.shopper_id), state(straight, decided.shopper_id)
     assert (ours.consent, ours.reachable) == (theirs.consent, theirs.reachable)
+    assert dates_of_withdrawals(ours) == dates_of_withdrawals(theirs)
     assert [send.event_id for send in ours.sends] == [send.event_id for send in theirs.sends]
     assert report(repeated) == report(straight)
     assert learned_results(repeated) == learned_results(straight)
+
+
+def outcome(kind: OutcomeType, occurred_at: float, **fields: Any) -> OutcomeRow:
+    return OutcomeRow(at=30 * HOURS, event_id="e-0", type=kind, occurred_at=occurred_at, **fields)
+
+
+def test_the_latest_date_of_several_early_withdrawals_counts() -> None:
+    """Callers report in any order: a grant between the two dates does not undo the later withdrawal."""
+    early = [outcome("opt_out", 25 * HOURS), outcome("opt_out", 21 * HOURS)]
+    decided = decision("e-0", at=30 * HOURS, send_at=30 * HOURS, window_ends_at=34 * HOURS)
+    (repeated,) = (new.row for new in early_outcomes(decided, NO_NAMES, early))
+    assert isinstance(repeated, OutcomeRow)
+    assert repeated.occurred_at == 25 * HOURS
 
 
 @given(outcomes_before(), decisions("e-0"))
