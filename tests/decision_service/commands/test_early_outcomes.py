@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +14,10 @@ from decision_service.commands.early_outcomes import early_outcomes
 from decision_service.log.row_times import late_row_time
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
-from policies.catalogue.former_names import FormerNames
+from policies.catalogue.document import Catalogue, Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.learning.attribution import Attribution
-from policies.learning.reward import RewardBreakdown
+from policies.learning.reward import RewardBreakdown, reward_of
 from policies.records.outcomes import VALUED, OutcomeType
 from policies.records.rows import SHOPPER_ROWS, ClockRow, DecisionRow, OutcomeRow, Row
 from policies.shopper.fold import fold
@@ -26,12 +28,23 @@ from tests.decision_service.queries.report.logs import (
     catalogue,
     decision,
     decisions,
+    hold,
     key_of,
     times,
 )
+from tests.factories import small_document
 
 LATER = 99 * HOURS
-NO_NAMES = FormerNames({}, {}, {})
+
+
+def ending_rulebook() -> Rulebook:
+    """A catalogue without former names in which a purchase ends the trigger of carts."""
+    document = small_document()
+    document["triggers"]["cart_abandoned"]["ends_on"] = ["purchase"]
+    return Rulebook.of(Catalogue.from_stored(document), 1)
+
+
+RULEBOOK = ending_rulebook()
 
 
 @st.composite
@@ -57,7 +70,7 @@ def watermark_after(*rows: Row) -> float:
 
 def joined_log(other: DecisionRow, early: Sequence[OutcomeRow], decided: DecisionRow) -> list[Row]:
     watermark = watermark_after(other, *early, decided)
-    repeated = [new.row for new in early_outcomes(decided, NO_NAMES, early, watermark)]
+    repeated = [new.row for new in early_outcomes(decided, RULEBOOK, early, watermark)]
     return [catalogue(), other, *early, decided, *repeated, ClockRow(LATER)]
 
 
@@ -108,12 +121,12 @@ def learned_results(rows: Sequence[Row]) -> dict[str, RewardBreakdown]:
 
 @st.composite
 def other_sends(draw: st.DrawFn) -> DecisionRow:
-    """Another send; no purchase ends it."""
+    """Another send; a purchase ends half of them."""
     send_at = draw(times)
     return decision(
         "other",
         channel=draw(st.sampled_from(["push", "email"])),
-        drawn_trigger=0,
+        drawn_trigger=draw(st.integers(0, 1)),
         send_at=send_at,
         window_ends_at=send_at + 4 * HOURS,
     )
@@ -133,6 +146,7 @@ def test_early_outcomes_bear_as_if_their_decision_had_come_first(
     ours, theirs = state(repeated, decided.shopper_id), state(straight, decided.shopper_id)
     assert (ours.consent, ours.reachable) == (theirs.consent, theirs.reachable)
     assert dates_of_withdrawals(ours) == dates_of_withdrawals(theirs)
+    assert ours.did_by_outcome == theirs.did_by_outcome
     assert [send.event_id for send in ours.sends] == [send.event_id for send in theirs.sends]
     assert report(repeated) == report(straight)
     assert learned_results(repeated) == learned_results(straight)
@@ -146,13 +160,38 @@ def test_the_latest_date_of_several_early_withdrawals_counts() -> None:
     """Callers report in any order: a grant between the two dates does not undo the later withdrawal."""
     early = [outcome("opt_out", 25 * HOURS), outcome("opt_out", 21 * HOURS)]
     decided = decision("e-0", at=30 * HOURS, send_at=30 * HOURS, window_ends_at=34 * HOURS)
-    (repeated,) = (new.row for new in early_outcomes(decided, NO_NAMES, early))
+    (repeated,) = (new.row for new in early_outcomes(decided, RULEBOOK, early))
     assert isinstance(repeated, OutcomeRow)
     assert repeated.occurred_at == 25 * HOURS
 
 
+@pytest.mark.parametrize("is_hold", [False, True])
+def test_an_early_order_ends_the_other_reminders_and_counts_once(is_hold: bool) -> None:
+    """The shopper has bought: the other reminder does not leave, and the order is one order."""
+    other = decision("other", drawn_trigger=1, send_at=40 * HOURS, window_ends_at=44 * HOURS)
+    order = outcome("conversion", 30 * HOURS, value=60.0, feedback_id="order-1", dated=True)
+    decided = decision("e-0", at=30 * HOURS, send_at=30 * HOURS, window_ends_at=34 * HOURS)
+    decided = hold("e-0", "policy", at=30 * HOURS) if is_hold else decided
+    rows = joined_log(other, [order], decided)
+    folded = state(rows, "s-1")
+    assert folded.did_by_outcome == {"purchase": 30 * HOURS}
+    assert "other" not in [send.event_id for send in folded.sends]
+    total = report(rows).total
+    assert (total.conversions, total.revenue, total.undelivered) == (
+        *((0, 0.0) if is_hold else (1, 60.0)),
+        {"superseded": 1},
+    )
+    learned = {} if is_hold else {"e-0": reward_of([order], Reward(), cost=0.0).gain}
+    assert {name: result.gain for name, result in learned_results(rows).items()} == learned
+
+
 @given(outcomes_before(), decisions("e-0"))
 def test_however_much_was_said_little_is_repeated(early: list[OutcomeRow], decided: DecisionRow) -> None:
-    repeated = [new.row for new in early_outcomes(decided, NO_NAMES, [*early, *early])]
+    repeated = [new.row for new in early_outcomes(decided, RULEBOOK, [*early, *early])]
     said = {(row.type, row.permanent) for row in repeated if isinstance(row, OutcomeRow)}
     assert len(repeated) == len(said) <= 5
+
+
+def test_an_order_that_can_end_nothing_is_not_repeated() -> None:
+    catalogue_without_endings = Rulebook.of(Catalogue.from_stored(small_document()), 1)
+    assert early_outcomes(decision("e-0"), catalogue_without_endings, [outcome("conversion", HOURS)]) == []
