@@ -294,6 +294,20 @@ async def test_a_permanent_bounce_counts_also_when_it_is_late_or_early(replica: 
         assert reachable[channel] is False
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("opt_out", "no_consent"), ("complaint", "no_consent"), ("bounce", "bounced")]
+)
+async def test_only_the_gate_stops_a_send_that_an_early_outcome_speaks_against(
+    replica: Start, kind: str, reason: str
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        early = {"events": [outcome(kind)], "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", early)).json()["results"] == [{"status": "unknown"}]
+        assert (await service.decide())["decision"] == "send"
+        gate = await service.post("/v1/decisions/e-1/activate", {"now": "2026-11-21T17:00:00Z"})
+        assert gate.json() == {"deliver": False, "reason": reason}
+
+
 async def test_what_a_machine_did_is_reported_apart_and_counts_nowhere_else(replica: Start) -> None:
     async with replica(policy="rule") as service:
         await service.decide()
