@@ -15,8 +15,7 @@ from policies.catalogue.document import Catalogue
 router = APIRouter(route_class=ServiceRoute, tags=["Catalogue"])
 
 _WARNINGS = [
-    {"path": path, "message": IN_USE, "shoppers": 0, "sends": 1}
-    for path in ("channels.email", "messages.hint", "categories.browse")
+    {"path": path, "message": IN_USE, "shoppers": 0, "sends": 1} for path in ("messages.hint", "categories.browse")
 ]
 _TEMPLATES = {"push": {"en": {"title": "Still yours", "body": "{{ product | default('Your cart') }} is waiting."}}}
 

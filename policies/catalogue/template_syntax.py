@@ -57,7 +57,7 @@ class Tree:
         >>> sorted(tree.required), sorted(tree.printed), tree.always_shows
         (['product'], ['points', 'product'], True)
         >>> Tree.parse("{{ true }}").poverty
-        "True would be read as it stands: write the constant in quotes"
+        'True would be read as it stands: write the constant in quotes'
 
         Raises
         ------

@@ -23,8 +23,9 @@ _REPLACED = ("time_zone", "locale", "max_per_week", "quiet_hours")
 def withhold(state: ShopperState, path: str, date: float | None = None) -> ShopperState:
     """Return the state after a word that withholds a path; without a date, as a word that the log lacks so far.
 
-    >>> withhold(ShopperState(), "consent.push", 5.0)
-    ShopperState(consent={'push': False}, withheld={'consent.push': 5.0})
+    >>> state = withhold(ShopperState(), "consent.push", 5.0)
+    >>> state.consent, state.withheld
+    ({'push': False}, {'consent.push': 5.0})
     """
     if date is not None:
         dates = {**state.withheld, path: max(date, state.withheld.get(path, date))}

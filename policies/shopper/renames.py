@@ -20,8 +20,8 @@ def rename_state(state: ShopperState, names: FormerNames) -> ShopperState:
     """Return a state under today's names.
 
     >>> names = FormerNames({"mail": "email"}, {}, {})
-    >>> rename_state(ShopperState(consent={"email": True, "mail": False}), names)
-    ShopperState(consent={'email': False})
+    >>> rename_state(ShopperState(consent={"email": True, "mail": False}), names).consent
+    {'email': False}
     """
     if not names.are_any():
         return state

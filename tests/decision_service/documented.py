@@ -55,8 +55,8 @@ class Operation:
                 path = path.replace(f"{{{parameter['name']}}}", parameter["schema"]["examples"][0])
         return path
 
-    def matches(self, method: str, path: str) -> bool:
-        return method == self.method and re.fullmatch(re.sub(r"{\w+}", ".*", self.path), path, re.DOTALL) is not None
+    def has_path(self, path: str) -> bool:
+        return re.fullmatch(re.sub(r"{\w+}", ".*", self.path), path, re.DOTALL) is not None
 
 
 @cache
@@ -96,10 +96,17 @@ def mistakes(content: object, schema: dict[str, Any]) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in _validator(json.dumps(schema)).iter_errors(content)]
 
 
+def find_operation(method: str, path: str) -> Operation | None:
+    """Return the operation of a request; an id may hold slashes, so the longest path that matches has the say."""
+    paths = [operation.path for operation in operations() if operation.has_path(path)]
+    longest = max(paths, key=len, default=None)
+    return next((one for one in operations() if (one.method, one.path) == (method, longest)), None)
+
+
 async def check(response: httpx2.Response) -> None:
     """Fail when an answer is not as documented; paths and methods that no operation has are the framework's."""
     request = response.request
-    operation = next((one for one in operations() if one.matches(request.method, request.url.path)), None)
+    operation = find_operation(request.method, request.url.path)
     if operation is None:
         return
     answers, status = operation.description["responses"], str(response.status_code)

@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
     return catalogue
 
 
-async def live(service: Replica, seed: int, steps: int = 50) -> None:
+async def live(service: Replica, seed: int, steps: int = 80) -> None:
     """Let shoppers decide, opt out and change their minds, each by a clock that runs behind or ahead of the others'."""
     chance, sent = random.Random(seed), []
     for number in range(steps):

@@ -139,5 +139,4 @@ async def test_an_operator_sees_each_fault_while_it_lasts_and_no_longer(service:
         before = watched.log
     service.kill()
     assert service.data.service_log.read_text().startswith(before)
-    assert service.process.returncode != 0
     assert kept.pid not in psutil.pids()

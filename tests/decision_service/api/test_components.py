@@ -23,7 +23,15 @@ def test_no_schema_takes_the_place_of_another() -> None:
     """The trigger of a request, of an explained decision and of the catalogue are three things."""
     schemas = component_schemas()
     assert "expires_at" in schemas["Trigger"]["properties"]
-    assert schemas["ExplainedTrigger"]["required"] == ["type", "priority", "critical", "expires_at", "attributes"]
+    assert schemas["ExplainedTrigger"]["required"] == [
+        "type",
+        "priority",
+        "critical",
+        "occurred_at",
+        "expires_at",
+        "ends_on",
+        "attributes",
+    ]
     assert "expires_s" in schemas["CatalogueTrigger"]["properties"]
 
 

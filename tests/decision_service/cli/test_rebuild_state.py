@@ -296,7 +296,7 @@ async def test_an_unavailable_store_is_named_without_the_text_of_its_driver(
     for verify in (False, True):
         code, _, err = await command(verify=verify)
         assert code == 1
-        assert err.startswith("decision-service: --redis-url: the Redis cannot be reached")
+        assert err.startswith("decision-service: --redis-url: this Redis cannot be used: nobody listens there")
         assert "Error" not in err
         assert str(redis.socket) not in err
     (tmp_path / "decisions.sqlite").write_bytes(b"no database" * 100)

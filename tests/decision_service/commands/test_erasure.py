@@ -300,7 +300,7 @@ async def test_deleting_a_part_of_a_shopper_erases_nobody(replica: Start) -> Non
         await service.client.put("/v1/shoppers/s-1/preferences", json={"consent": {"email": True}})
         for part in ("preferences", "timeline"):
             answer = await service.client.delete(f"/v1/shoppers/s-1/{part}")
-            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
+            assert (answer.status_code, "DELETE" in answer.headers["allow"]) == (405, False)
             answer = await service.post("/v1/decide", {"shopper_id": f"a/{part}", "triggers": [{"type": "welcome"}]})
             assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "shopper_id")
         kinds = [row.kind for row in service.service.log.read(0, 1_000)]

@@ -275,8 +275,9 @@ async def test_a_permanent_bounce_makes_the_channel_unreachable_until_preference
         assert await statuses(service, outcome("bounce", permanent=True)) == ["accepted"]
         excluded = (await service.decide(event_id="e-2"))["excluded"]
         assert {part["channel"] for part in excluded if part["reason"] == "unreachable"} == {channel}
-        await service.client.put(PREFERENCES, json={"reachable": {channel: True}})
-        assert (await service.decide(event_id="e-3"))["excluded"] == []
+        later = "2026-11-21T17:00:01Z"
+        await service.client.put(PREFERENCES, json={"reachable": {channel: True}, "now": later})
+        assert (await service.decide(event_id="e-3", now=later))["excluded"] == []
 
 
 async def test_a_permanent_bounce_counts_also_when_it_is_late_or_early(replica: Start) -> None:

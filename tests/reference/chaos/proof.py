@@ -15,8 +15,8 @@ from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import SHOPPER_ROWS, DecisionRow, ErasureRow, Row, unpack
-from policies.shopper.fold import fold
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.fold import fold, horizon_of
+from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 from tests.reference.auditor import Auditor, audit
 
 
@@ -51,9 +51,11 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     rows, shopper_keys = _read_log(log), ShopperKeys((log.read_fact("salt") or "").encode())
     auditor = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = log.head().watermark
-    folded = _fold_states([row for _, row in rows], shopper_keys)
     store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
     try:
+        horizon_s = horizon_of(await store.stored_fold_version()) or HORIZON_S
+        store.keep_sends_for(horizon_s)
+        folded = _fold_states([row for _, row in rows], shopper_keys, horizon_s)
         stored = {key: folded_state.state for key, folded_state in (await store.read_folded(folded)).items()}
         reached = await store.position()
         budgets = await _budgets_that_differ(store, auditor, log, now)
@@ -80,7 +82,7 @@ def _read_log(log: EventLog) -> list[tuple[int, Row]]:
     return [(stored.position, stored.row) for stored in read_rows(log)]
 
 
-def _fold_states(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey, ShopperState]:
+def _fold_states(rows: list[Row], shopper_keys: ShopperKeys, horizon_s: float) -> dict[ShopperKey, ShopperState]:
     """Fold every shopper's state from the log; after an erasure the state begins anew."""
     states: dict[ShopperKey, ShopperState] = defaultdict(ShopperState)
     for row in rows:
@@ -88,7 +90,7 @@ def _fold_states(rows: list[Row], shopper_keys: ShopperKeys) -> dict[ShopperKey,
             states[ShopperKey(row.key)] = fold(NEW_SHOPPER, row)
         elif isinstance(row, SHOPPER_ROWS) and row.shopper_id and not is_pseudonym(row.shopper_id):
             key = shopper_keys.key(row.shopper_id)
-            states[key] = fold(states[key], row)
+            states[key] = fold(states[key], row, horizon_s)
     return states
 
 
