@@ -44,9 +44,13 @@ def early_outcomes(
     """
     send = DecidedSend.of(decision)
     rows = (_behind(decision, row, watermark) for row in earlier if isinstance(row, OutcomeRow))
-    outcomes = sorted((with_aliases(row, rulebook.former_names) for row in rows), key=lambda row: _strength(row, send))
-    effective = {(row.type, row.permanent): row for row in outcomes if _has_effect(decision, row, rulebook)}
-    return [NewRow(row) for row in effective.values()]
+    outcomes = [with_aliases(row, rulebook.former_names) for row in rows]
+    effective = [row for row in outcomes if _has_effect(decision, row, rulebook)]
+    strongest: dict[tuple[str, bool], OutcomeRow] = {}
+    for row in sorted(effective, key=lambda row: change_of(send, row) is None):  # the first change is the one that acts
+        kind = (row.type, row.permanent)
+        strongest[kind] = max(strongest.get(kind, row), row, key=lambda row: _strength(row, send))
+    return [NewRow(row) for row in strongest.values()]
 
 
 def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> OutcomeRow:

@@ -165,6 +165,12 @@ def test_the_latest_date_of_several_early_withdrawals_counts() -> None:
     assert repeated.occurred_at == 25 * HOURS
 
 
+def test_the_first_of_several_early_outcomes_takes_the_send_back() -> None:
+    early = [outcome("bounce", 32 * HOURS), outcome("conversion", 31 * HOURS)]
+    decided = decision("e-0", at=30 * HOURS, drawn_trigger=1, send_at=31 * HOURS, window_ends_at=35 * HOURS)
+    assert report(joined_log(decision("other"), early, decided)).total.undelivered == {"bounced": 1}
+
+
 @pytest.mark.parametrize("is_hold", [False, True])
 def test_an_early_order_ends_the_other_reminders_and_counts_once(is_hold: bool) -> None:
     """The shopper has bought: the other reminder does not leave, and the order is one order."""
