@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from decision_service.api.documentation import Answers, Reads, describe
 from decision_service.api.items import ItemStore, read_items
 from decision_service.api.routing import ServiceOf, ServiceRoute
 from decision_service.app import Service
-from decision_service.errors import Invalid, Unavailable
+from decision_service.errors import FieldError, Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import ItemsAnswer
 from decision_service.schemas.item_lists import ItemList
 from decision_service.schemas.requests import MomentBody, OutcomeBody, OutcomesBody
@@ -52,7 +53,7 @@ async def send_feedback(request: Request, service: ServiceOf) -> Response:
     items = await read_items(request, ("event_id", "type"))
     try:
         now = await service.now(items.read_rest(MomentBody))
-    except Invalid as error:
+    except (Invalid, Malformed) as error:
         return await _take_withdrawals(items, service, error)
     return await _store(service, now).answer(items)
 
@@ -61,14 +62,22 @@ def _store(service: Service, now: float) -> ItemStore[OutcomeBody]:
     return ItemStore("outcome", parse_outcome, partial(service.feedback.record, now=now))
 
 
-async def _take_withdrawals(items: ItemList, service: Service, error: Invalid) -> Response:
+async def _take_withdrawals(items: ItemList, service: Service, error: Invalid | Malformed) -> Response:
     """Take the withdrawals of a body that is refused for the fields beside them; a single one is accepted."""
     withdrawals = {number: item for number, item in enumerate(items.items) if is_withdrawal(item)}
     if not withdrawals:
         raise error
     store = _store(service, await service.now())
+    errors = _errors_beside(items, error)
     if items.is_single:
-        return await store.answer(items, error.errors)
+        return await store.answer(items, errors)
     statuses = await store.take(list(withdrawals.values()))
     taken = (number for number, status in zip(withdrawals, statuses, strict=True) if status.error is None)
-    raise Invalid.fields(error.errors, [f"events.{number}" for number in taken])
+    raise Invalid.fields(errors, [f"events.{number}" for number in taken])
+
+
+def _errors_beside(items: ItemList, error: Invalid | Malformed) -> Sequence[FieldError]:
+    """Return what is wrong beside the items; beside a single item there is only ``now``."""
+    if isinstance(error, Invalid):
+        return error.errors
+    return [*items.errors, FieldError("now" if items.is_single else "body", error.detail)]

@@ -263,7 +263,7 @@ class Decider:
             row,
             decision_key(row.event_id),
             condition,
-            partial(early_outcomes, row, self._serving().rulebook.former_names),  # of a rename since the draw too
+            partial(early_outcomes, row, self._serving().rulebook),  # with the names of a rename since the draw
         )
         try:
             result = await self._log_writer.append(new_row)

@@ -28,7 +28,7 @@ class ItemList:
     is_single
         The body was an item itself, without a list around it.
     errors
-        What is wrong with the list as a whole.
+        The mistakes of the list as a whole.
     """
 
     items: tuple[bytes, ...]
@@ -41,8 +41,10 @@ class ItemList:
 
         Raises
         ------
+        Malformed
+            When the fields are not JSON.
         Invalid
-            When they are wrong, or the list as a whole is.
+            When the fields are wrong, or the list as a whole is wrong.
         """
         try:
             rest = parse(model, self.rest)
@@ -63,7 +65,7 @@ def split_list(raw: bytes, name: str, item_fields: Collection[str] = ()) -> Item
     name
         The field of the list.
     item_fields
-        The body may also be an item without a list: then it has all of these fields. None: there must be a list.
+        The body may also be an item without a list: then it has all of these fields. Empty: there must be a list.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def _split_object(raw: bytes) -> dict[str, bytes]:
 
 
 def _split_array(raw: bytes | None) -> tuple[tuple[bytes, ...], list[str]]:
-    """Return the items of a list, and what is wrong with the list."""
+    """Return the items of a list, and the mistakes of the list as a whole."""
     if raw is None:
         return (), ["Field required"]
     try:

@@ -46,14 +46,15 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
 
     reward = click·[clicked] + open·[opened] + margin·max(0, Σ conversion values - Σ refunds) - complaint·[complained]
     - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions and refunds add up, every other type
-    counts once: see `policies.records.outcomes`. What a machine did counts for nothing.
+    counts once: see `policies.records.outcomes`. What a machine did counts for nothing, nor does a row that repeats
+    another.
 
     >>> from policies.catalogue.document import Reward
     >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
     >>> round(reward_of([click, click], Reward(click=0.1), cost=0.02).reward, 9)
     0.08
     """
-    outcomes = [outcome for outcome in outcomes if not outcome.machine]
+    outcomes = [outcome for outcome in outcomes if not outcome.machine and not outcome.is_copy]
     types = {outcome.type for outcome in outcomes}
     gain = loss = 0.0
     for name, meaning in OUTCOME_TYPES.items():

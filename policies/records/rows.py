@@ -173,6 +173,10 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
         Of a bounce: the channel does not reach the shopper any more.
     dated
         Of a sum of money: whether the caller said when it happened; None in rows of earlier versions.
+    is_copy
+        The outcome was logged before its decision, and this row repeats it behind the decision: only the first row is
+        counted and paid. Rows of earlier versions do not say so; none of them repeats a sum of money of a send that is
+        counted.
     """
 
     at: float
@@ -187,6 +191,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
     machine: bool = False
     permanent: bool = False
     dated: bool | None = None
+    is_copy: bool = False
 
     kind: ClassVar[str] = "outcome"
 

@@ -234,14 +234,16 @@ class Auditor:
         return [code for code in find_broken_rules(again) if code in ASKED_AGAIN]
 
     def _outcome(self, row: OutcomeRow) -> None:
-        if row.shopper_id is None or row.channel is None:
+        if row.shopper_id is None:
             return  # of a decision that was not known at that time
+        if row.type == "conversion":
+            self._end_triggers(row.shopper_id, "purchase", row.occurred_at, row.at)
+        if row.channel is None:
+            return  # of a hold
         shopper = self._shopper(row.shopper_id)
         if row.type in WITHDRAWING:
             shopper.preferences = shopper.preferences.with_consent(row.channel, False, min(row.occurred_at, row.at))
             shopper.void(self._names(row.channel), row.at, by=row.event_id)
-        elif row.type == "conversion":
-            self._end_triggers(row.shopper_id, "purchase", row.occurred_at, row.at)
         elif row.type == "bounce":
             self._bounce(row, shopper)
 

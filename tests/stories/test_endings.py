@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from decision_service.evaluation.log_decisions import LogDecisions
 from decision_service.projection.verification import Verification
 from tests.decision_service.conftest import Replica, Start
 from tests.factories import small_document
@@ -87,6 +88,34 @@ async def test_a_purchase_stops_the_reminder_that_is_on_its_way_and_no_other_sen
         assert await differences(service) == ()
         await service.post("/v1/clock", {"now": "2026-11-25T17:00:00Z"})
         assert service.learner.progress.learned == 1 + (free["decision"] == "send")
+
+
+async def test_an_order_reported_before_its_decision_stops_the_other_reminder_and_counts_once(replica: Start) -> None:
+    order = {"event_id": "e-2", "type": "conversion", "feedback_id": "o-1", "value": 60, "at": "2026-11-21T16:30:00Z"}
+    async with replica(ending_document(delays_s=[3_600]), policy="rule") as service:
+        assert (await service.decide(event_id="e-1", **cart(), **BY_PUSH))["decision"] == "send"
+        early = await service.post("/v1/feedback", {"events": [order]})
+        assert early.json()["results"] == [{"status": "unknown"}]
+        assert (await inspect(service, "e-1"))["status"] == "scheduled", "nobody knows whose order that is"
+        wish = {"triggers": [{"type": "wishlist"}], **BY_PUSH}
+        assert (await service.decide(event_id="e-2", **wish))["decision"] == "send"
+        assert (await inspect(service, "e-1"))["status"] == "superseded"
+        assert (await service.decide(event_id="e-3", **cart()))["eligible"] == 1, "the trigger has ended: only HOLD"
+        again = await service.post("/v1/feedback", {"events": [order]})
+        assert again.json()["results"] == [{"status": "duplicate"}]
+        bought = await inspect(service, "e-2")
+        assert (bought["status"], [outcome["value"] for outcome in bought["outcomes"]]) == ("scheduled", [60])
+        gain = bought["reward"]["gain"]
+        assert gain == pytest.approx(0.3 * 60)
+        total = (await service.client.get("/v1/report")).json()["total"]
+        assert (total["conversions"], total["revenue"], total["undelivered"]["superseded"]) == (1, 60, 1)
+        assert await differences(service) == ()
+        await service.post("/v1/clock", {"now": "2026-12-25T17:00:00Z"})
+        entries = {entry.row.event_id: entry for entry in LogDecisions(service.service.log)}
+        assert entries["e-1"].delivered is False
+        evaluated = entries["e-2"].decision
+        assert evaluated is not None
+        assert evaluated.reward == pytest.approx(bought["reward"]["value"])
 
 
 async def test_what_arrives_after_the_send_time_takes_nothing_back(replica: Start) -> None:

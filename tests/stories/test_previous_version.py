@@ -54,6 +54,7 @@ DELIBERATE = {
     r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
     r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",
     r"(\(outcome\)|\.content)\.dated: was 'absent', is (True|False)$": "a conversion says whose time it has",
+    r"(\(outcome\)|\.content)\.is_copy: was 'absent', is True$": "an early outcome behind its decision says so",
     r"\.left_at: was 'absent', is (None|'2026-[^']*'|[0-9.]+)$": _LEFT,
     r"\.sends\.\d+\.decided_for: was 'absent', is (None|[0-9.]+)$": _LEFT,
     r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,

@@ -160,7 +160,7 @@ class DecisionFigures:
             if send is not None:
                 self._catch_up(send, up_to=position - 1)
                 send.apply(row)
-        if isinstance(row, OutcomeRow):
+        if isinstance(row, OutcomeRow) and not row.is_copy:
             self._count_outcome(row)
 
     def _count_outcome(self, row: OutcomeRow) -> None:

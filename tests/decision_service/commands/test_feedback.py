@@ -198,6 +198,31 @@ async def test_a_body_that_is_refused_still_takes_its_withdrawals(replica: Start
         assert await statuses(service, outcome("click")) == ["accepted"], "nothing else of the refused body was taken"
 
 
+UNREADABLE_VALUES = [b'"\\ud83d"', b'"\xe9"', b"NaN", b"9" * 5_000, b"[" * 300 + b"]" * 300]
+
+
+@pytest.mark.parametrize("value", UNREADABLE_VALUES)
+async def test_a_field_that_is_no_json_beside_the_list_loses_no_withdrawal(replica: Start, value: bytes) -> None:
+    async with replica(policy="rule", clock="wall") as service:
+        channel = (await service.decide(now=None))["action"]["channel"]
+        items = b'[{"event_id": "e-1", "type": "click"}, {"event_id": "e-1", "type": "opt_out"}]'
+        refused = await service.client.post("/v1/feedback", content=b'{"events": %b, "note": %b}' % (items, value))
+        assert (refused.status_code, refused.json().get("applied")) == (422, ["events.1"])
+        assert not await consents(service, channel)
+        assert await statuses(service, outcome("click")) == ["accepted"], "nothing else of the refused body was taken"
+
+
+@pytest.mark.parametrize("value", UNREADABLE_VALUES)
+async def test_a_now_that_is_no_json_loses_no_single_withdrawal(replica: Start, value: bytes) -> None:
+    async with replica(policy="rule", clock="wall") as service:
+        channel = (await service.decide(now=None))["action"]["channel"]
+        body = b'{"event_id": "e-1", "type": "opt_out", "now": %b}' % value
+        answer = await service.client.post("/v1/feedback", content=body)
+        assert answer.status_code == 202, answer.text
+        assert [ignored["field"] for ignored in answer.json()["results"][0]["ignored"]] == ["now"]
+        assert not await consents(service, channel)
+
+
 @pytest.mark.parametrize("kind", sorted(WITHDRAWALS))
 async def test_a_withdrawal_of_a_hold_is_refused(replica: Start, kind: str) -> None:
     """It was sent on no channel; preferences can say it."""
@@ -268,6 +293,20 @@ async def test_a_permanent_bounce_counts_also_when_it_is_late_or_early(replica: 
         channel = (await service.decide(event_id="e-2", shopper_id="s-2"))["action"]["channel"]
         reachable = (await service.client.get("/v1/shoppers/s-2/preferences")).json()["reachable"]
         assert reachable[channel] is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("opt_out", "no_consent"), ("complaint", "no_consent"), ("bounce", "bounced")]
+)
+async def test_only_the_gate_stops_a_send_that_an_early_outcome_speaks_against(
+    replica: Start, kind: str, reason: str
+) -> None:
+    async with replica(small_document(delays_s=[0]), policy="rule") as service:
+        early = {"events": [outcome(kind)], "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", early)).json()["results"] == [{"status": "unknown"}]
+        assert (await service.decide())["decision"] == "send"
+        gate = await service.post("/v1/decisions/e-1/activate", {"now": "2026-11-21T17:00:00Z"})
+        assert gate.json() == {"deliver": False, "reason": reason}
 
 
 async def test_what_a_machine_did_is_reported_apart_and_counts_nowhere_else(replica: Start) -> None:
