@@ -1,7 +1,7 @@
 """Uses of names: which channels, categories and messages the preferences and the sends of shoppers name.
 
-A catalogue that drops a name which is in use is told so. The counts are sums over all shoppers, kept beside what sends
-cost (`policies.rules.budget`).
+The answer to a new catalogue warns of the names that the catalogue drops although they are in use. The counts are sums
+over all shoppers, kept beside what sends cost (`policies.rules.budget`).
 """
 
 from __future__ import annotations

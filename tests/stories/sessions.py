@@ -145,7 +145,7 @@ def number_pseudonyms(bodies: Sequence[bytes]) -> list[bytes]:
 NEW_FIELDS = {
     "the export shows the whole state, and a state knows more": r"\.state\.(subscribed|withheld)",
     "preferences have a subscription, and say which of them are the shopper's words": r"(subscribed|stated)",
-    "a catalogue that drops names in use is told so": r"^\.warnings",
+    "the answer to a catalogue warns of dropped names that are in use": r"^\.warnings",
     "a refused change of preferences says what it withholds all the same": r"\.applied",
     "a withdrawal that is logged at the watermark keeps the date of the shopper's words": r"(\.content)?\.stated_at",
 }

@@ -200,7 +200,7 @@ async def test_a_retry_of_old_outcomes_and_events_is_a_duplicate(
 
 
 def is_order_without_identity(item: JsonObject) -> bool:
-    """Return whether an order has neither an id nor a time: a repeat is no longer taken, for it cannot be told apart.
+    """Return whether an order has neither an id nor a time: such an order is refused today, since a repeat looks alike.
 
     The previous version knew such a repeat only with the request clock, by the same ``now``.
     """
