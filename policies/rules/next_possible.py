@@ -80,20 +80,23 @@ class _Search:
             candidates &= ~excluded
         return candidates & RULES.allows(situation, _lasts)
 
-    def latest(self) -> float:
-        """Return the latest time that is worth a look: then every trigger has expired, or all days are alike."""
+    def end(self) -> float:
+        """Return the time before which all times lie that are worth a look.
+
+        At this time every trigger has expired, or all later days are alike. A send may leave at the very expiry.
+        """
         expires_at = max(trigger.expires_at for trigger in self.request.triggers)
         counted = [send.send_at + RULES.reach_s(self.rulebook) for send in self.state.sends]
         budget_days = [(day + 1) * _DAY_S for _, day in self.surroundings.spent]
-        return min(expires_at, max([self.request.now, *counted, *budget_days]) + WEEK_S + _DAY_S)
+        return _tick_after(min(expires_at, max([self.request.now, *counted, *budget_days]) + WEEK_S + _DAY_S))
 
     def spans(self) -> Iterator[tuple[float, float]]:
         """Yield the spans of time in which the same sends count, in order; long ones are yielded in parts."""
-        now, latest = self.request.now, self.latest()
-        turns = sorted({turn for turn in self._turns() if now < turn < latest})
+        now, last_end = self.request.now, self.end()
+        turns = sorted({turn for turn in self._turns() if now < turn < last_end})
         length_s = _FIRST_SPAN_S
         for begin, end in zip([now, *turns], [*turns, inf], strict=True):
-            while begin < min(end, latest):
+            while begin < min(end, last_end):
                 yield begin, min(end, begin + length_s)
                 begin, length_s = min(end, begin + length_s), 2 * length_s
 

@@ -69,7 +69,7 @@ def looks(world: World, end: float) -> Iterator[float]:
     yield from (end - back for back in (2 * TICK_S, 1.0, 61.0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.one_of(worlds(most_triggers=2), crowded_worlds(), crowded_worlds()), st.floats(0.0, 1.0, exclude_max=True))
 def test_the_rules_find_no_send_before_it_and_one_at_it(world: World, share: float) -> None:
     earliest = next_possible_at(world.request, world.state, world.rulebook, world.surroundings)
@@ -82,6 +82,13 @@ def test_the_rules_find_no_send_before_it_and_one_at_it(world: World, share: flo
     if earliest is not None:
         assert earliest <= expires_at
         assert has_send_by_the_text(world, earliest)
+
+
+def test_a_send_at_the_very_expiry_is_found() -> None:
+    state = ShopperState(quiet_hours=QuietHours(16 * 60, 20 * 60))
+    assert in_hours(state, trigger(expires_at=NOW + 3 * HOUR_S)) == 3.0
+    assert in_hours(state, trigger(expires_at=NOW + 3 * HOUR_S - 1)) is None
+    assert in_hours(NEW_SHOPPER, trigger(expires_at=NOW)) == 0.0
 
 
 def send(hours: float, **changes: Any) -> Send:

@@ -156,9 +156,13 @@ def test_a_request_that_does_not_come_completely_is_a_408(stack: ExitStack, half
 def test_what_is_no_http_is_a_problem_on_a_kept_connection_too(place: Place) -> None:
     with connect(place.address) as connection:
         connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        first = connection.recv(65_536)
+        while not first.endswith(b"}"):  # the head and the body of an answer may arrive apart
+            first += connection.recv(65_536)
+        assert first.startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"nonsense\r\n\r\n")
-        head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))  # the ingress closes the connection
+    head, _, body = answer.partition(b"\r\n\r\n")
     assert PROBLEM.encode() in head
     assert json.loads(body)["status"] == 400
 
