@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import subprocess
 import threading
@@ -104,7 +105,7 @@ class Ingress:
         configuration = write_configuration(self._plan, fd, is_open=self._is_open)
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                wrap_command([str(self._program), "-db", "-f", str(configuration)]),
+                wrap_command([str(self._program), "-db", "-f", str(configuration)], parent=os.getpid()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

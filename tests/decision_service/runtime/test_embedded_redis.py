@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import psutil
 import pytest
 import redis
 
+from decision_service.runtime.die_with_parent import wrap_command
 from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import StartRefused
 from decision_service.runtime.runtime_directory import RuntimeDirectory
@@ -76,6 +79,16 @@ def test_leaving_the_context_ends_it(runtime: RuntimeDirectory, tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_a_program_whose_owner_died_before_it_was_bound_to_the_owner_does_not_run(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as owner:
+        pass
+    touch = [shutil.which("touch") or "touch", str(tmp_path / "ran")]
+    assert subprocess.run(wrap_command(touch, parent=owner.pid)).returncode != 0
+    assert not (tmp_path / "ran").exists()
+    assert subprocess.run(wrap_command(touch, parent=os.getpid())).returncode == 0
+    assert (tmp_path / "ran").exists()
+
+
 def test_it_dies_with_a_killed_owner(runtime: RuntimeDirectory, tmp_path: Path) -> None:
     arguments = [str(runtime.redis_socket), str(tmp_path / "redis.log")]
     pipes = subprocess.PIPE
