@@ -1,30 +1,45 @@
-"""The front door of this package: one pure function from a request to a decision.
+"""The front door of this package: one pure function from requests to decisions.
 
-Service, simulator and replay call `decide` and get the same decisions.
+Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`, and get the same decisions.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.rulebook import Rulebook, millionths
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
 from policies.rules.arbitration import Eligibility, arbitrate
-from policies.rules.budget import NOTHING_SPENT, Spent
+from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
 from policies.shopper.context import shared_context, trigger_context
 from policies.shopper.renames import rename_spending, rename_state
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, and what is known of the shopper and of the budgets when the request is decided.
+
+    ``spent`` is the cost of today's and later sends so far, for channels with a budget.
+    """
+
+    request: Request
+    state: ShopperState
+    spent: Spent = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,14 +106,24 @@ def decide(
     seed: bytes,
     spent: Spent = NOTHING_SPENT,
 ) -> Decision:
-    """Decide which notification to send, or none.
+    """Decide which notification to send, or none: `decide_many` of one request."""
+    return decide_many([Question(request, state, spent)], rulebook, policy, seed)[0]
+
+
+def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Policy, seed: bytes) -> list[Decision]:
+    """Decide which notification to send, or none, for each question by itself.
 
     Candidates of all triggers → guardrails → arbitration → the policy's distribution over the eligible set
-    → one draw seeded by the event id. Nothing may swap the drawn action afterwards. ``spent`` is the cost of
-    today's and later sends so far, for channels with a budget.
+    → one draw seeded by the event id. Nothing may swap the drawn action afterwards. A decision is the same to the
+    byte, whatever other questions are decided with it.
     """
-    state = rename_state(state, rulebook.former_names)
-    spent = rename_spending(spent, rulebook.former_names)
+    return [_decide(question, rulebook, policy, seed) for question in questions]
+
+
+def _decide(question: Question, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
+    request = question.request
+    state = rename_state(question.state, rulebook.former_names)
+    spent = rename_spending(question.spent, rulebook.former_names)
     surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
     context = shared_context(request, state, rulebook)
     eligibility = arbitrate(request, state, rulebook, surroundings)
@@ -117,6 +142,37 @@ def decide(
         held_out=surroundings.held_out,
         p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
     )
+
+
+def decide_in_order(
+    requests: Sequence[Request],
+    states: Mapping[str, ShopperState],
+    spent: Spent,
+    rulebook: Rulebook,
+    policy: Policy,
+    seed: bytes,
+) -> list[Decision]:
+    """Decide requests as if one came after the other, and each took its place before the next was decided.
+
+    ``states`` holds the shoppers' states by shopper id; a shopper without one is new. ``spent`` is the cost so far of
+    the sends of today and later, for channels with a budget.
+
+    The result has a decision for the first requests only, at least for one, where the sends of these use up so much of
+    a day's budget that the rest must be decided with what is spent by then.
+    """
+    known, decisions = dict(states), list[Decision]()
+    total: Counter[BudgetDay] = Counter(rename_spending(spent, rulebook.former_names))
+    for request in requests:
+        state = known.get(request.shopper_id, NEW_SHOPPER)
+        decision = decide(request, state, rulebook, policy, seed, spent)
+        decisions.append(decision)
+        if (send := decision.send) is not None:
+            known[request.shopper_id] = state.with_claim(send)
+            day = send.channel, utc_day(send.send_at)
+            total[day] += millionths(send.cost)
+            if total[day] > rulebook.pays_for_any.get(send.channel, inf):
+                break  # from here on the rules look at what is spent on this day
+    return decisions
 
 
 def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
