@@ -8,6 +8,7 @@ registry by themselves, and a broadcast makes them read it at once.
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, cast
 
 from ray import serve
@@ -34,6 +35,10 @@ _ONGOING = 1_024
 
 _QUEUED = 256
 """Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
+
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a thread of a replica keeps the interpreter while another one waits for it. The thread that writes the log
+needs it once per row, and Python's 5 ms would be the wait for each of them beside a busy event loop."""
 
 _ANSWERS_WITHIN_S = 5.0
 """Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""
@@ -84,6 +89,7 @@ class Replica:
 
     def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
         write_warnings(DataDirectory(settings.data_dir).service_log, _REPLICA)
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._settings = settings
         self._learner = learner
 
