@@ -21,8 +21,9 @@ from typing import Protocol
 
 import msgspec
 
+from decision_service.log.bodies import encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
-from policies.records.rows import ErasureRow, Row, ShopperRow, decode, encode
+from policies.records.rows import ErasureRow, Row, ShopperRow, decode
 
 MOST_LEAD_S = 300.0
 """How far the watermark may be ahead of the wall clock; a greater lead is corrected."""
@@ -75,7 +76,7 @@ class NewRow:
     shopper_id: str | None = field(init=False, repr=False)
     """The shopper under whom the row is found; an erasure is found by the key of the erased shopper."""
     body: bytes = field(init=False, repr=False)
-    """The encoded row."""
+    """The body as the log stores it: see `decision_service.log.bodies`."""
 
     def __post_init__(self) -> None:
         row = self.row
@@ -90,7 +91,7 @@ class NewRow:
         _set(self, "at", row.at)
         _set(self, "event_id", event_id)
         _set(self, "shopper_id", shopper_id)
-        _set(self, "body", encode(row))
+        _set(self, "body", encode_body(row))
 
 
 _set = object.__setattr__
@@ -107,7 +108,7 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
     """A row as it stands in the log.
 
     ``watermark`` is the maximum of the times since the last clock correction up to this position, ``incarnation`` the
-    number of fences.
+    number of fences. ``body`` is JSON, however it is stored.
     """
 
     position: int

@@ -17,9 +17,10 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
+from decision_service.log.bodies import decode_body, encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow, encode
+from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
 from policies.records.watermark import watermark_after
 
 Values = tuple[int, str, float, float, int, str | None, str | None, str | None, bytes]
@@ -173,7 +174,7 @@ class Batch:
         self._incarnation += kind == FenceRow.kind
         logged = at_watermark(row, watermark)
         if logged is not row:
-            body = encode(logged)
+            body = encode_body(logged)
         event_id, shopper_id, key = new.event_id, new.shopper_id, new.key
         values = (self.position, kind, logged.at, watermark, self._incarnation, event_id, shopper_id, key, body)
         self.rows.append(values)
@@ -188,4 +189,4 @@ class Batch:
 
 def _to_stored_row(values: Values) -> StoredRow:
     position, kind, at, watermark, incarnation, event_id, shopper_id, _, body = values
-    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, body)
+    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))

@@ -42,12 +42,20 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.batch import Batch
+from decision_service.log.bodies import DamagedBody, encode_body
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
 from decision_service.log.schema import facts, log
-from decision_service.log.sqlite import find_fact, find_head, find_last_positions, find_rows, insert_rows
-from policies.records.rows import ClockCorrectionRow, encode
+from decision_service.log.sqlite import (
+    find_fact,
+    find_head,
+    find_last_positions,
+    find_rows,
+    insert_rows,
+    to_stored_row,
+)
+from policies.records.rows import ClockCorrectionRow
 
 _logger = logging.getLogger(__name__)
 
@@ -174,7 +182,7 @@ class SqlLog:
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> StoredRow:
         with _log_errors(), write(self._engine) as connection:
             stored = connection.execute(_WITH_KEYS_OF_SHOPPER, {"shopper_id": shopper_id}).all()
-            rows = [StoredRow(*row) for *row, _ in stored]
+            rows = [to_stored_row(row) for *row, _ in stored]
             keys = [key for *_, key in stored]
             final = rewriter.final_row(rows)
             changes = [_change(row, key, rewriter.rewrite(row)) for row, key in zip(rows, keys, strict=True)]
@@ -254,7 +262,7 @@ class SqlLog:
 
     def _rows(self, query: Executable, values: Mapping[str, Any]) -> list[StoredRow]:
         with self._reading() as connection:
-            return [StoredRow(*row) for row in connection.execute(query, values)]
+            return [to_stored_row(row) for row in connection.execute(query, values)]
 
     def _begin(self, cursor: Cursor, lookups: Lookups) -> Batch:
         """Begin a batch with what its rows and their conditions need of the log, read under the write lock."""
@@ -302,7 +310,7 @@ def _change(row: StoredRow, key: str | None, replacement: Replacement) -> dict[s
         "at_position": row.position,
         "new_shopper": replacement.row.shopper_id,
         "new_key": key if replacement.keeps_key else None,
-        "new_body": encode(replacement.row),
+        "new_body": encode_body(replacement.row),
     }
 
 
@@ -312,7 +320,7 @@ def _log_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except SchemaMismatch as error:
+    except (SchemaMismatch, DamagedBody) as error:
         raise LogCorrupt(str(error)) from error
     except DatabaseUnavailable as error:
         raise _translate(error) from error

@@ -14,6 +14,7 @@ from typing import Any
 from decision_service.database.engine import Cursor
 from decision_service.log.base import Head, StoredRow
 from decision_service.log.batch import LastPositions, Values
+from decision_service.log.bodies import decode_body
 from decision_service.log.condition import Query
 from decision_service.log.lookups import UntrustedKey, kinds_of
 from decision_service.log.schema import OTHER_KEY
@@ -59,7 +60,13 @@ def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str])
     """
     rows = {values[0]: values for values in _select(cursor, _OF_EVENTS, event_ids)}
     rows.update((values[0], values) for values in _select(cursor, _OF_KEYS, keys))
-    return [(StoredRow(*row), key) for *row, key in (rows[position] for position in sorted(rows))]
+    return [(to_stored_row(row), key) for *row, key in (rows[position] for position in sorted(rows))]
+
+
+def to_stored_row(values: Sequence[Any]) -> StoredRow:
+    """Return a row of the table, whose body may be compressed."""
+    position, kind, at, watermark, incarnation, event_id, shopper_id, body = values
+    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))
 
 
 def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> LastPositions:

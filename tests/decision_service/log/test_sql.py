@@ -234,6 +234,14 @@ def test_a_file_that_is_no_database_is_corrupt(path: Path) -> None:
         SqlLog.open(f"sqlite:///{path}")
 
 
+def test_a_damaged_body_makes_the_log_corrupt(log: SqlLog, path: Path) -> None:
+    log.append([NewRow(decision(1.0, "e1"))])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
+    with pytest.raises(LogCorrupt, match="the body of a row is damaged"):
+        log.read(0, 1)
+
+
 def test_a_directory_that_is_missing_makes_the_log_unavailable(tmp_path: Path) -> None:
     with pytest.raises(LogUnavailable, match="unable to open"):
         SqlLog.open(f"sqlite:///{tmp_path}/missing/log.sqlite")
