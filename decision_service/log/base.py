@@ -141,8 +141,7 @@ class Head:
     incarnation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """The row is in the log; ``follow_ups`` counts the rows that were written directly after it."""
 
     position: int
