@@ -16,16 +16,16 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.models.policy import Policy
+from policies.models.policy import Distributions, Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
-from policies.rules.arbitration import Eligibility, arbitrate
+from policies.rules.arbitration import Eligibility, Eligibles, arbitrate
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
-from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.context import find_locale, shared_context, trigger_context
 from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
@@ -46,6 +46,7 @@ class Question:
 class Decision:
     """The drawn joint action, and everything that the draw rests on.
 
+    ``locale`` is the locale of the content.
     ``drawn`` is the number of a joint action; HOLD has the number ``len(space)``. ``probabilities`` (K,) is the
     distribution over the eligible set. Without an eligible send HOLD is drawn with probability 1.
     """
@@ -54,6 +55,7 @@ class Decision:
     rulebook: Rulebook
     policy: Policy
     context: dict[str, Scalar]
+    locale: str
     eligibility: Eligibility
     probabilities: FloatArray
     drawn: int
@@ -117,31 +119,59 @@ def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Polic
     → one draw seeded by the event id. Nothing may swap the drawn action afterwards. A decision is the same to the
     byte, whatever other questions are decided with it.
     """
-    return [_decide(question, rulebook, policy, seed) for question in questions]
-
-
-def _decide(question: Question, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
-    request = question.request
-    state = rename_state(question.state, rulebook.former_names)
-    spent = rename_spending(question.spent, rulebook.former_names)
-    surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
-    context = shared_context(request, state, rulebook)
-    eligibility = arbitrate(request, state, rulebook, surroundings)
-    contexts = [trigger_context(context, trigger) for trigger in request.triggers]
-    distribution = policy.distribution(contexts, eligibility, rulebook)
-    position = draw(distribution.probabilities, unit_number(seed, request.event_id))
-    return Decision(
-        request=request,
-        rulebook=rulebook,
-        policy=policy,
-        context=context,
-        eligibility=eligibility,
-        probabilities=distribution.probabilities,
-        drawn=_number(eligibility, position, rulebook),
-        propensity=float(distribution.probabilities[position]),
-        held_out=surroundings.held_out,
-        p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
+    if not questions:
+        return []
+    cases = [_Case.of(question, rulebook, seed) for question in questions]
+    eligibles = Eligibles.of(
+        [arbitrate(case.request, case.state, rulebook, case.surroundings) for case in cases],
+        [[trigger_context(case.context, trigger) for trigger in case.request.triggers] for case in cases],
     )
+    distributions = policy.distributions(eligibles, rulebook)
+    numbers = [
+        draw(probabilities, unit_number(seed, case.request.event_id))
+        for case, probabilities in zip(cases, distributions.probabilities, strict=True)
+    ]
+    return [
+        Decision(
+            request=case.request,
+            rulebook=rulebook,
+            policy=policy,
+            context=case.context,
+            locale=find_locale(case.request.context, case.state, rulebook.catalogue),
+            eligibility=eligibles[row],
+            probabilities=distributions.probabilities[row][eligibles.mask[row]],
+            drawn=number,
+            propensity=float(distributions.probabilities[row, number]),
+            held_out=case.surroundings.held_out,
+            p_out=_p_out(distributions, eligibles, row, number),
+        )
+        for row, (case, number) in enumerate(zip(cases, numbers, strict=True))
+    ]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a question is decided on."""
+
+    request: Request
+    state: ShopperState
+    surroundings: Surroundings
+    context: dict[str, Scalar]
+
+    @classmethod
+    def of(cls, question: Question, rulebook: Rulebook, seed: bytes) -> _Case:
+        request, names = question.request, rulebook.former_names
+        state = rename_state(question.state, names)
+        held_out = is_held_out(seed, request.shopper_id, rulebook)
+        surroundings = Surroundings(rename_spending(question.spent, names), held_out)
+        return cls(request, state, surroundings, shared_context(request, state, rulebook))
+
+
+def _p_out(distributions: Distributions, eligibles: Eligibles, row: int, number: int) -> float | None:
+    """Return the opt-out probability of what was drawn, None where nothing was assessed."""
+    if distributions.p_out is None or not eligibles.mask[row, :-1].any():
+        return None
+    return float(distributions.p_out[row, number])
 
 
 def decide_in_order(
@@ -179,11 +209,6 @@ def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
     """Return whether a shopper belongs to the holdout: always the same shoppers while the share stays the same."""
     share = rulebook.catalogue.arms.holdout
     return share > 0 and unit_number(seed, shopper_id, "holdout") < share
-
-
-def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
-    sends = eligibility.sends
-    return int(sends[position]) if position < len(sends) else rulebook.space.hold
 
 
 def still_allowed(decision: Decision, state: ShopperState) -> bool:

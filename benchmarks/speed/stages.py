@@ -69,8 +69,7 @@ def make_policy_call() -> Call:
 
 
 def _all_eligible(book: Rulebook) -> Eligibility:
-    sends = np.arange(len(book.space))
-    return Eligibility(np.zeros(len(sends), np.uint8), np.zeros(len(sends), np.int64), sends, True, "en")
+    return Eligibility(np.zeros(len(book.space), np.uint8), hold=True)
 
 
 def _times(calls: Sequence[Call], rounds: int) -> FloatArray:

@@ -208,7 +208,7 @@ def _ignored_fields(reasons: Mapping[str, str]) -> list[FieldError] | UnsetType:
 
 
 def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:
-    templates, locale = decision.rulebook.templates, decision.eligibility.locale
+    templates, locale = decision.rulebook.templates, decision.locale
     # Without a template the action would have been excluded as `no_content`.
     return cast(LocalTemplate, templates.find(action.message, action.channel, locale))
 

@@ -13,7 +13,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelSnapshot
 from policies.models.exploration import Exploration, Greedy, check_epsilon, with_floor
 from policies.records.rows import Context, PolicyRecord
-from policies.rules.arbitration import Eligibility
+from policies.rules.arbitration import Eligibility, Eligibles
 
 DEFAULT_EPSILON = 0.02
 
@@ -40,6 +40,18 @@ class Model(Protocol):
 @dataclass(frozen=True)
 class Distribution:
     """Probabilities (K,) over the eligible set (sends by number, then HOLD) and opt-out probabilities (K,)."""
+
+    probabilities: FloatArray
+    p_out: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
+
+    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n + 1) are the opt-out probabilities of
+    a model that knows them; 0 for HOLD, and of no meaning for what is not eligible.
+    """
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
@@ -73,6 +85,21 @@ class Policy:
     def record(self) -> PolicyRecord:
         """The policy's name, version and mode, as the log and the answer state them."""
         return PolicyRecord(self.name, self.version, self.mode)
+
+    def distributions(self, eligibles: Eligibles, rulebook: Rulebook) -> Distributions:
+        """Return the distributions over eligible sets, none of which may be empty.
+
+        A send is assessed in the context of the trigger that it answers. A request's distribution is the same to the
+        byte, whatever other requests are in the list.
+        """
+        probabilities, p_out = np.zeros(eligibles.mask.shape), np.zeros(eligibles.mask.shape)
+        knows_p_out = False
+        for number, mask in enumerate(eligibles.mask):
+            distribution = self.distribution(eligibles.contexts[number], eligibles[number], rulebook)
+            probabilities[number, mask] = distribution.probabilities
+            if distribution.p_out is not None:
+                p_out[number, mask], knows_p_out = distribution.p_out, True
+        return Distributions(probabilities, p_out if knows_p_out else None)
 
     def distribution(self, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Distribution:
         """Return the distribution over the eligible set, which must not be empty.
