@@ -5,7 +5,6 @@ Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`,
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.models.policy import Distributions, Policy
+from policies.draw import draw_many, unit_number
+from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
@@ -127,10 +127,9 @@ def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Polic
         [[trigger_context(case.context, trigger) for trigger in case.request.triggers] for case in cases],
     )
     distributions = policy.distributions(eligibles, rulebook)
-    numbers = [
-        draw(probabilities, unit_number(seed, case.request.event_id))
-        for case, probabilities in zip(cases, distributions.probabilities, strict=True)
-    ]
+    units = np.array([unit_number(seed, case.request.event_id) for case in cases])
+    drawn = draw_many(distributions.probabilities, units)
+    p_out = distributions.p_out_of(drawn)
     return [
         Decision(
             request=case.request,
@@ -143,9 +142,9 @@ def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Polic
             drawn=number,
             propensity=float(distributions.probabilities[row, number]),
             held_out=case.surroundings.held_out,
-            p_out=_p_out(distributions, eligibles, row, number),
+            p_out=None if p_out is None or not eligibles.mask[row, :-1].any() else float(p_out[row]),
         )
-        for row, (case, number) in enumerate(zip(cases, numbers, strict=True))
+        for row, (case, number) in enumerate(zip(cases, drawn.tolist(), strict=True))
     ]
 
 
@@ -165,13 +164,6 @@ class _Case:
         held_out = is_held_out(seed, request.shopper_id, rulebook)
         surroundings = Surroundings(rename_spending(question.spent, names), held_out)
         return cls(request, state, surroundings, shared_context(request, state, rulebook))
-
-
-def _p_out(distributions: Distributions, eligibles: Eligibles, row: int, number: int) -> float | None:
-    """Return the opt-out probability of what was drawn, None where nothing was assessed."""
-    if distributions.p_out is None or not eligibles.mask[row, :-1].any():
-        return None
-    return float(distributions.p_out[row, number])
 
 
 def decide_in_order(
@@ -235,28 +227,3 @@ def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) ->
     names = decision.rulebook.former_names
     surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
     return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
-
-
-def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
-    """Return the number in [0, 1) that belongs to an event, with 53 random bits.
-
-    Retries and replays get the same number. Different values of ``stream`` give independent numbers.
-
-    >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
-    True
-    """
-    digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-
-def draw(probabilities: FloatArray, unit: float) -> int:
-    """Return the position that a number in [0, 1) draws from a distribution (K,).
-
-    A position of probability zero is never drawn.
-
-    >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
-    [0, 0, 2, 2]
-    """
-    cumulated = np.cumsum(probabilities)
-    position = int(np.searchsorted(cumulated, unit * cumulated[-1], side="right"))
-    return min(position, int(np.flatnonzero(probabilities)[-1]))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policies.catalogue.number_formats import NumberFormat
-from policies.catalogue.template_syntax import Tree
-from policies.catalogue.template_writers import Filling, Writer
+from policies.catalogue.templates.syntax import Tree
+from policies.catalogue.templates.writers import Filling, Writer
 from policies.catalogue.visible_text import drop_turns, is_visible, write_in_lines, write_in_one_line
 from policies.records.rows import Scalar
 
@@ -153,8 +153,6 @@ def compile_template(parts: Mapping[str, str]) -> Template:
             for name, tree in trees.items()
         },
         _conditional={
-            name: tree.write
-            for name, tree in trees.items()
-            if name in SHOWN_PARTS and not tree.always_shows
+            name: tree.write for name, tree in trees.items() if name in SHOWN_PARTS and not tree.always_shows
         },
     )

@@ -11,8 +11,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.catalogue.number_formats import NumberFormat
-from policies.catalogue.template_syntax import Tree
-from policies.catalogue.template_writers import Filling
+from policies.catalogue.templates.syntax import Tree
+from policies.catalogue.templates.writers import Filling
 
 NAMES = ("product", "price", "points")
 FORMAT, CURRENCY = " format", " currency"  # no name in a template can have a space

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from policies.catalogue.template_writers import DEFAULT_FILTERS, TOTAL_FILTERS, Writer, compile_text
+from policies.catalogue.templates.writers import DEFAULT_FILTERS, TOTAL_FILTERS, Writer, compile_text
 from policies.catalogue.visible_text import is_visible
 
 _MAX_LENGTH = 10_000
@@ -16,7 +16,7 @@ _RESERVED_NAMES = frozenset({"self"})
 """Names that Jinja gives a meaning of its own."""
 
 
-_syntax = Environment()  # reads only: `policies.catalogue.template_writers` writes
+_syntax = Environment()  # reads only: `policies.catalogue.templates.writers` writes
 
 
 @dataclass(frozen=True)
