@@ -5,7 +5,6 @@ Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`,
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,16 +15,17 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook, millionths
+from policies.draw import draw_many, unit_number
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import Scalar
-from policies.rules.arbitration import Eligibility, arbitrate
+from policies.rules.arbitration import Eligibility, Eligibles, arbitrate
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Surroundings
-from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.context import find_locale, shared_context, trigger_context
 from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
@@ -46,6 +46,7 @@ class Question:
 class Decision:
     """The drawn joint action, and everything that the draw rests on.
 
+    ``locale`` is the locale of the content.
     ``drawn`` is the number of a joint action; HOLD has the number ``len(space)``. ``probabilities`` (K,) is the
     distribution over the eligible set. Without an eligible send HOLD is drawn with probability 1.
     """
@@ -54,6 +55,7 @@ class Decision:
     rulebook: Rulebook
     policy: Policy
     context: dict[str, Scalar]
+    locale: str
     eligibility: Eligibility
     probabilities: FloatArray
     drawn: int
@@ -117,31 +119,51 @@ def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Polic
     → one draw seeded by the event id. Nothing may swap the drawn action afterwards. A decision is the same to the
     byte, whatever other questions are decided with it.
     """
-    return [_decide(question, rulebook, policy, seed) for question in questions]
-
-
-def _decide(question: Question, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
-    request = question.request
-    state = rename_state(question.state, rulebook.former_names)
-    spent = rename_spending(question.spent, rulebook.former_names)
-    surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
-    context = shared_context(request, state, rulebook)
-    eligibility = arbitrate(request, state, rulebook, surroundings)
-    contexts = [trigger_context(context, trigger) for trigger in request.triggers]
-    distribution = policy.distribution(contexts, eligibility, rulebook)
-    position = draw(distribution.probabilities, unit_number(seed, request.event_id))
-    return Decision(
-        request=request,
-        rulebook=rulebook,
-        policy=policy,
-        context=context,
-        eligibility=eligibility,
-        probabilities=distribution.probabilities,
-        drawn=_number(eligibility, position, rulebook),
-        propensity=float(distribution.probabilities[position]),
-        held_out=surroundings.held_out,
-        p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
+    if not questions:
+        return []
+    cases = [_Case.of(question, rulebook, seed) for question in questions]
+    eligibles = Eligibles.of(
+        [arbitrate(case.request, case.state, rulebook, case.surroundings) for case in cases],
+        [[trigger_context(case.context, trigger) for trigger in case.request.triggers] for case in cases],
     )
+    distributions = policy.distributions(eligibles, rulebook)
+    units = np.array([unit_number(seed, case.request.event_id) for case in cases])
+    drawn = draw_many(distributions.probabilities, units)
+    p_out = distributions.p_out_of(drawn)
+    return [
+        Decision(
+            request=case.request,
+            rulebook=rulebook,
+            policy=policy,
+            context=case.context,
+            locale=find_locale(case.request.context, case.state, rulebook.catalogue),
+            eligibility=eligibles[row],
+            probabilities=distributions.probabilities[row][eligibles.mask[row]],
+            drawn=number,
+            propensity=float(distributions.probabilities[row, number]),
+            held_out=case.surroundings.held_out,
+            p_out=None if p_out is None or not eligibles.mask[row, :-1].any() else float(p_out[row]),
+        )
+        for row, (case, number) in enumerate(zip(cases, drawn.tolist(), strict=True))
+    ]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a question is decided on."""
+
+    request: Request
+    state: ShopperState
+    surroundings: Surroundings
+    context: dict[str, Scalar]
+
+    @classmethod
+    def of(cls, question: Question, rulebook: Rulebook, seed: bytes) -> _Case:
+        request, names = question.request, rulebook.former_names
+        state = rename_state(question.state, names)
+        held_out = is_held_out(seed, request.shopper_id, rulebook)
+        surroundings = Surroundings(rename_spending(question.spent, names), held_out)
+        return cls(request, state, surroundings, shared_context(request, state, rulebook))
 
 
 def decide_in_order(
@@ -181,11 +203,6 @@ def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
     return share > 0 and unit_number(seed, shopper_id, "holdout") < share
 
 
-def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
-    sends = eligibility.sends
-    return int(sends[position]) if position < len(sends) else rulebook.space.hold
-
-
 def still_allowed(decision: Decision, state: ShopperState) -> bool:
     """Return whether the drawn send passes every rule in a newer state of the shopper.
 
@@ -210,28 +227,3 @@ def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) ->
     names = decision.rulebook.former_names
     surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
     return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
-
-
-def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
-    """Return the number in [0, 1) that belongs to an event, with 53 random bits.
-
-    Retries and replays get the same number. Different values of ``stream`` give independent numbers.
-
-    >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
-    True
-    """
-    digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-
-def draw(probabilities: FloatArray, unit: float) -> int:
-    """Return the position that a number in [0, 1) draws from a distribution (K,).
-
-    A position of probability zero is never drawn.
-
-    >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
-    [0, 0, 2, 2]
-    """
-    cumulated = np.cumsum(probabilities)
-    position = int(np.searchsorted(cumulated, unit * cumulated[-1], side="right"))
-    return min(position, int(np.flatnonzero(probabilities)[-1]))

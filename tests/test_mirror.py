@@ -77,6 +77,8 @@ TESTED_BY: dict[str, str] = {
     "policies.learning": "tests/policies/learning/test_fold.py",
     "policies.models": "tests/policies/models/test_policy.py",
     "policies.models.features": "tests/policies/models/test_compiled.py",
+    "policies.models.hashed_weights": "tests/policies/models/test_compiled.py",
+    "policies.models.token_weights": "tests/policies/models/test_compiled.py",
     "policies.models.vw": "tests/policies/models/test_compiled.py",
     "policies.models.vw_command_line": "tests/decision_service/evaluation/test_logs.py",
     "policies.records": "tests/decision_service/log/test_base.py",

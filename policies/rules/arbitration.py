@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from policies.arrays import ByteArray, IntArray
+from policies.arrays import BoolArray, ByteArray, IntArray
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
-from policies.records.rows import TriggerRecord
+from policies.records.rows import Context, TriggerRecord
 from policies.rules.rules import RULES
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
 from policies.shopper.state import ShopperState
@@ -19,26 +21,80 @@ NO_TRIGGER = -1
 _ELIGIBLE = np.uint8(Reason.eligible)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Eligibility:
-    """Which joint actions may be sent, and why the others may not.
+    """Which joint actions may be sent for one request, and why the others may not.
 
-    ``verdicts`` (n,) holds the `Reason` of each joint action. ``trigger_of`` (n,) holds the position of the trigger
-    that an eligible joint action answers, `NO_TRIGGER` for the others. ``sends`` holds the numbers of the eligible
-    joint actions in increasing order. HOLD is no number among them: HOLD is eligible unless a critical send is.
-    ``locale`` is the locale of the content.
+    ``verdicts`` (n,) holds the `Reason` of each joint action. HOLD is no number among them: HOLD is eligible unless a
+    critical send is. ``answers`` (n,) is `trigger_of` where the request has several triggers.
     """
 
     verdicts: ByteArray
-    trigger_of: IntArray
-    sends: IntArray
     hold: bool
-    locale: str
+    answers: IntArray | None = None
+
+    @cached_property
+    def sends(self) -> IntArray:
+        """The numbers of the eligible joint actions in increasing order."""
+        return np.flatnonzero(self.verdicts == _ELIGIBLE)
+
+    @property
+    def trigger_of(self) -> IntArray:
+        """The position of the trigger that an eligible joint action answers, `NO_TRIGGER` for the others; (n,)."""
+        if self.answers is not None:
+            return self.answers
+        return np.where(self.verdicts == _ELIGIBLE, 0, NO_TRIGGER)
 
     @property
     def size(self) -> int:
         """Size of the eligible set, HOLD included."""
         return len(self.sends) + self.hold
+
+
+@dataclass(frozen=True, eq=False)
+class Eligibles:
+    """The eligible sets of a list of requests (r) over the joint actions (n) of one rulebook; HOLD is column n.
+
+    Parameters
+    ----------
+    verdicts
+        (r, n), the `Reason` of each joint action.
+    hold
+        (r,), whether HOLD is eligible.
+    contexts
+        For each request, one context per trigger of the request.
+    trigger_of
+        (r, n), as `Eligibility.trigger_of`; None where every request has a single trigger.
+    """
+
+    verdicts: ByteArray
+    hold: BoolArray
+    contexts: Sequence[Sequence[Context]]
+    trigger_of: IntArray | None = None
+
+    @classmethod
+    def of(cls, eligibilities: Sequence[Eligibility], contexts: Sequence[Sequence[Context]]) -> Eligibles:
+        """Collect the eligible sets of single requests."""
+        alone = all(one.answers is None for one in eligibilities)
+        return cls(
+            verdicts=np.stack([one.verdicts for one in eligibilities]),
+            hold=np.array([one.hold for one in eligibilities], dtype=np.bool_),
+            contexts=contexts,
+            trigger_of=None if alone else np.stack([one.trigger_of for one in eligibilities]),
+        )
+
+    @cached_property
+    def mask(self) -> BoolArray:
+        """Which joint actions are eligible, (r, n + 1); HOLD is the last column."""
+        return np.concatenate([self.verdicts == _ELIGIBLE, self.hold[:, None]], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def __getitem__(self, number: int) -> Eligibility:
+        """Return the eligible set of one request."""
+        answers = None if self.trigger_of is None else self.trigger_of[number]
+        return Eligibility(self.verdicts[number], bool(self.hold[number]), answers)
 
 
 def arbitrate(
@@ -64,25 +120,16 @@ def arbitrate(
     critical = most_urgent is not None and most_urgent[0] == 0
     return Eligibility(
         verdicts=merged.astype(np.uint8),
-        trigger_of=np.where(eligible, surviving.argmax(axis=0), NO_TRIGGER),
-        sends=np.flatnonzero(eligible),
         hold=not critical,
-        locale=situations[0].locale,
+        answers=np.where(eligible, surviving.argmax(axis=0), NO_TRIGGER),
     )
 
 
 def _judge_alone(situation: Situation) -> Eligibility:
     """Return the eligibility under a single trigger, the usual case: nothing can outrank it."""
     verdicts = RULES.judge(situation)
-    eligible = verdicts == _ELIGIBLE
-    sends = eligible.nonzero()[0]
-    return Eligibility(
-        verdicts=verdicts,
-        trigger_of=np.add(eligible, NO_TRIGGER, dtype=np.int64),  # trigger 0, or none
-        sends=sends,
-        hold=not (situation.trigger.critical and len(sends)),
-        locale=situation.locale,
-    )
+    critical = situation.trigger.critical and bool((verdicts == _ELIGIBLE).any())
+    return Eligibility(verdicts, hold=not critical)
 
 
 def urgency_of(trigger: TriggerRecord) -> tuple[int, int]:

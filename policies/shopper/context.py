@@ -57,6 +57,12 @@ def find_time_zone(context: Context, state: ShopperState, catalogue: Catalogue) 
     return state.time_zone or catalogue.defaults.time_zone
 
 
+def find_locale(context: Context, state: ShopperState, catalogue: Catalogue) -> str:
+    """Return the locale of the content: from a decision's context, else the shopper's own, else the default."""
+    locale = context.get("locale")
+    return locale if isinstance(locale, str) else state.locale or catalogue.defaults.locale
+
+
 def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
     """Return the context that all triggers of a request share."""
     now = request.now
