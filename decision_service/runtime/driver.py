@@ -33,6 +33,7 @@ from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.ray_cluster import RayCluster
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.start import stores
+from decision_service.runtime.start.damage import look_for_damage
 from decision_service.runtime.start.deadline import describe_start, end_after
 from decision_service.settings import Settings
 
@@ -130,6 +131,10 @@ class Driver:
         settings = self._settings if redis is None else self._settings.model_copy(update={"redis_url": redis.url})
         self._send(ProgressMessage("Checking the data …"))
         stores.check_stores(settings, lambda line: self._send(ProgressMessage(line)), redis)
+        with look_for_damage(settings):
+            return redis, self._start_ray(stack, settings)
+
+    def _start_ray(self, stack: ExitStack, settings: Settings) -> RayCluster:
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
@@ -146,7 +151,7 @@ class Driver:
         except StartRefused:
             stores.check_log(settings)  # the cause, where the log is damaged at a place that was not looked at before
             raise
-        return redis, cluster
+        return cluster
 
     def _explain_ray(self) -> str:
         return f"Ray did not start ({describe_start(self._runtime.ray_logs)})"

@@ -27,7 +27,7 @@ from decision_service.settings import Settings
 from decision_service.state.base import StateUnavailable
 from decision_service.state.redis import RedisStateStore
 
-_LOOKS_FOR_DAMAGE_S = 10.0
+_LOOKS_FOR_DAMAGE_S = 1.0
 """SQLite reads some 500 MiB a second. A larger log is looked at from its beginning as far as this time permits."""
 
 _ANSWERS_WITHIN_S = 20.0
@@ -70,7 +70,7 @@ def check_stores(settings: Settings, say: Say, redis: EmbeddedRedis | None = Non
 
 
 def check_log(settings: Settings, within_s: float = inf) -> None:
-    """Look through the whole log for damage.
+    """Look through the log for damage, as far as the time permits.
 
     Raises
     ------

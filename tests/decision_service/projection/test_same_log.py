@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -100,7 +100,7 @@ class Projected:
 
 def dump(client: redis.Redis) -> Dump:
     """Return all that is stored, without the versions and without the past of the store itself."""
-    names: list[bytes] = [key for key in client.keys("*") if client.type(key) == b"hash"]
+    names = [key for key in cast(list[bytes], client.keys("*")) if client.type(key) == b"hash"]
     hashes: dict[bytes, Any] = {name: client.hgetall(name) for name in names}
     for fields in hashes.values():
         for name in (b"v", b"incarnation", b"beginning", b"run_id"):

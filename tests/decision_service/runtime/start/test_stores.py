@@ -19,6 +19,7 @@ from decision_service.cli import rebuild_state
 from decision_service.log.base import NewRow
 from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.start.damage import look_for_damage
 from decision_service.runtime.start.stores import check_log, check_stores
 from decision_service.settings import Settings
 from policies.records.rows import ClockRow
@@ -129,6 +130,10 @@ def test_a_damaged_log_is_refused_with_the_cure(tmp_path: Path, redis: RealRedis
         assert refusal.endswith(f"restore a backup, or save what can be read with: sqlite3 {file} .recover")
         with pytest.raises(StartRefused, match="cannot be used"):
             check_log(settings)
+        worked = False
+        with pytest.raises(StartRefused, match="cannot be used"), look_for_damage(settings):
+            worked = True
+        assert worked
 
 
 def test_a_log_in_no_directory_is_refused(tmp_path: Path, redis: RealRedis) -> None:
