@@ -78,7 +78,7 @@ class EmbeddedRedis:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._send("FLUSHALL")
+        self._send("FLUSHALL ASYNC")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

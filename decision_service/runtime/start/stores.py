@@ -26,6 +26,7 @@ from decision_service.runtime.errors import StartRefused
 from decision_service.settings import Settings
 from decision_service.state.base import StateUnavailable
 from decision_service.state.redis import RedisStateStore
+from policies.shopper.fold import horizon_of
 
 _LOOKS_FOR_DAMAGE_S = 1.0
 """SQLite reads some 500 MiB a second. A larger log is looked at from its beginning as far as this time permits."""
@@ -163,16 +164,18 @@ async def _check_redis(
     store = _connect(settings, facts)
     try:
         await _prepare(store)
-        if redis is not None and await store.stored_fold_version() is None:
-            redis.clear()  # a snapshot of another log, or nothing
-        await _check_ends(store, log, registry, say)
+        if redis is not None and not horizon_of(await store.stored_fold_version()):
+            redis.clear()  # a snapshot of another log or of another version of the fold, or nothing
+        await _check_ends(store, log, registry, say, redis)
     except StateUnavailable as error:
         raise StartRefused(f"--redis-url: the Redis at {_address(settings)} cannot be used: {error}") from error
     finally:
         await store.close()
 
 
-async def _check_ends(store: RedisStateStore, log: SqlLog, registry: SqlRegistry, say: Say) -> None:
+async def _check_ends(
+    store: RedisStateStore, log: SqlLog, registry: SqlRegistry, say: Say, redis: EmbeddedRedis | None
+) -> None:
     """Compare the end of the log with all that has seen rows of the log, and forget what has seen other rows."""
     end, states = log.head().position, await store.contained_log()
     checkpoint = registry.checkpoint()
@@ -183,7 +186,10 @@ async def _check_ends(store: RedisStateStore, log: SqlLog, registry: SqlRegistry
     if (contradiction := find_contradiction(states, log)) is not None:
         if states.position <= end:
             _warn(say, f"The states in Redis contain {contradiction}: they are made anew from the log")
-        await store.begin(await store.stored_incarnation(), anew=True)
+        if redis is None:
+            await store.begin(await store.stored_incarnation(), anew=True)
+        else:
+            redis.clear()
     if learned > end:
         registry.forget_checkpoint()
     log.accept_end()

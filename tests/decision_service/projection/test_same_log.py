@@ -216,7 +216,7 @@ def test_a_restored_log_that_grew_again_has_another_row_there(restore: Any) -> N
     assert find_contradiction(contained, restore(*clock_rows(3.5, 4.0))) == "another row at position 4"
 
 
-def test_a_restored_log_with_equal_rows_is_told_by_its_incarnation(restore: Any) -> None:
+def test_equal_rows_after_another_fence_are_rows_of_another_log(restore: Any) -> None:
     """With the request clock two runs may write equal rows after different ones; their fences differ."""
     fences = [NewRow(FenceRow(2.0), fence_key(begun)) for begun in ("one", "other")]
     one = restore(fences[0], NewRow(PreferencesRow(3.0, "s-1")), *clock_rows(4.0))

@@ -23,6 +23,7 @@ from decision_service.runtime.start.damage import look_for_damage
 from decision_service.runtime.start.stores import check_log, check_stores
 from decision_service.settings import Settings
 from policies.records.rows import ClockRow
+from policies.shopper.fold import FOLD_VERSION
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start
 from tests.factories import small_document
@@ -321,17 +322,29 @@ async def test_states_of_a_log_that_was_restored_and_grew_are_made_anew(
 
 
 @pytest.mark.anyio
-async def test_the_snapshot_of_another_log_is_forgotten_whole(
+async def test_a_snapshot_of_no_use_is_forgotten_whole(
     replica: Start, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("other")
     socket = Path(tmp_path_factory.mktemp("s")) / "r"
     with EmbeddedRedis(socket, tmp_path / "redis.log", tmp_path / "redis") as server:
-        async with replica(CATALOGUE, redis_url=server.url) as service:
-            await service.decide()
-        for data_dir, forgets in ((tmp_path, False), (other, True)):
-            await asyncio.to_thread(
-                check_stores, _settings(data_dir, server.url, clock="request", seed="1"), print, server
-            )
+
+        async def forgets(data_dir: Path, **changes: object) -> bool:
+            """Return whether a start forgets the states of one decision, some fields of which are changed."""
             with redis_client.Redis.from_url(server.url) as client:
-                assert (client.keys("ds:*:s:*") == []) is forgets
+                client.flushall()
+                async with replica(CATALOGUE, redis_url=server.url, policy="rule") as service:
+                    await service.decide()
+                (meta,) = client.keys("ds:*:meta")
+                for name, value in changes.items():
+                    client.hset(meta, name, str(value))
+                settings = _settings(data_dir, server.url, clock="request", seed="1")
+                await asyncio.to_thread(check_stores, settings, print, server)
+                return client.keys("ds:*:s:*") == []
+
+        assert not await forgets(tmp_path)
+        assert await forgets(other)  # of another log
+        assert await forgets(tmp_path, fold=FOLD_VERSION - 1)
+        assert await forgets(tmp_path, position=10_000)
+        assert await forgets(tmp_path, mark="of another row")
+        assert await forgets(tmp_path, beginning="of another incarnation")
