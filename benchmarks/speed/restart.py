@@ -24,7 +24,7 @@ from decision_service.cli.measurements import Measured
 from decision_service.settings import Settings
 
 _SHOPPERS, _CALLS, _ITEMS_A_CALL = 1_000, 20, 90
-_LEARNS_WITHIN_S = 1_800.0
+_READY_WITHIN_S = _LEARNS_WITHIN_S = 1_800.0
 _PROBE_EVERY_S = 0.1
 _MIB = 2**20
 _PROCESSES = {"replica": "ServeReplica:decision-service:replica", "learner": ":learner", "redis": "redis-server"}
@@ -117,7 +117,7 @@ def _watch(data: Path) -> Iterator[tuple[FaultyService, Start]]:
         watching = threading.Thread(target=_probe, args=(service, ready, start))
         watching.start()
         try:
-            service.wait_until_ready()
+            service.wait_until_ready(_READY_WITHIN_S)
         finally:
             ready.set()
             watching.join()

@@ -9,7 +9,7 @@ MOST_AGE_S = 300.0
 
 LEAST_AGE_S = 30.0
 MANY_CHANGES = 400_000
-"""A decision with its report makes some twenty changes: so many are folded again in a second or two."""
+"""A send makes some ten changes: so many are folded again in some seconds."""
 
 _SHARE_OF_TIME = 20.0
 """Making snapshots takes at most one part in so many of the time, on one core."""
