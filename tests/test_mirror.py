@@ -53,6 +53,8 @@ TESTED_BY: dict[str, str] = {
     "decision_service.runtime.die_with_parent": "tests/decision_service/runtime/test_embedded_redis.py",
     "decision_service.runtime.ingress": "tests/decision_service/runtime/ingress/test_process.py",
     "decision_service.runtime.errors": "tests/decision_service/runtime/test_data_directory.py",
+    "decision_service.runtime.snapshots": "tests/decision_service/runtime/snapshots/test_keeper.py",
+    "decision_service.runtime.start.damage": "tests/decision_service/runtime/start/test_stores.py",
     "decision_service.schemas": "tests/stories/test_contract.py",
     "decision_service.state": "tests/decision_service/state/test_conformance.py",
     "offline_eval.columns": "tests/offline_eval/test_batch.py",
