@@ -22,12 +22,13 @@ from decision_service.api.routing import (
 from decision_service.commands.batch import Item, decide_batch
 from decision_service.commands.decide import DecisionResponse
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
+from decision_service.schemas.body import Body
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.item_lists import split_list
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.reading_answers import DecisionAnswer
-from decision_service.schemas.requests import BatchBody, Body, DecideBody, MomentBody
+from decision_service.schemas.requests import BatchBody, DecideBody, MomentBody
 
 router = APIRouter(route_class=ServiceRoute, tags=["Decisions"])
 

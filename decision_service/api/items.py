@@ -14,9 +14,9 @@ from decision_service import metrics
 from decision_service.api.routing import LIST_LIMIT, json_response, read
 from decision_service.commands.item_status import ACCEPTED, Status
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
+from decision_service.schemas.body import Body
 from decision_service.schemas.command_answers import ItemAnswer, ItemsAnswer, ItemStatus
 from decision_service.schemas.item_lists import ItemList, split_list
-from decision_service.schemas.requests import Body
 
 BodyType = TypeVar("BodyType", bound=Body)
 Parse = Callable[[bytes], tuple[BodyType, Sequence[FieldError]]]

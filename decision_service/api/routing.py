@@ -23,8 +23,10 @@ from decision_service.app import Service
 from decision_service.errors import Incomplete, Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
+from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.field_types import ABOUT_A_SHOPPER, ShopperId
 from decision_service.schemas.parsing import invalid_fields, parse
-from decision_service.schemas.requests import ABOUT_A_SHOPPER, Body, MomentBody, ShopperId
+from decision_service.schemas.requests import MomentBody
 from decision_service.service_log import REQUEST_ID
 
 SINGLE_LIMIT = 1 << 20
@@ -40,7 +42,7 @@ _CALLER_LEFT = 499
 
 _logger = logging.getLogger(__name__)
 
-BodyType = TypeVar("BodyType", bound=Body)
+BodyType = TypeVar("BodyType", bound=Body | StructBody)
 
 
 class ServiceRoute(APIRoute):
