@@ -29,19 +29,6 @@ _READABLE = {
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """Return the first value of a header, an empty text where the request has none.
-
-    >>> header({"headers": [(b"host", b"shop"), (b"x-request-id", b"r-1")]}, b"x-request-id")
-    'r-1'
-    """
-    for key, value in scope["headers"]:
-        if key == name:
-            text: str = value.decode("latin-1")
-            return text
-    return ""
-
-
 async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Read a body. If the body is too large or unreadable, read and drop it, so that the caller sees the answer."""
     try:
@@ -50,7 +37,9 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
     except TimeoutError:
         raise Incomplete(f"the body did not arrive completely within {_BODY_WITHIN_S:.0f} s") from None
     if size:
-        refuse_unreadable(header(scope, b"content-type"), header(scope, b"content-encoding"))
+        headers = dict(reversed(scope["headers"]))  # the first of several values is the last one in reverse
+        content_type, encoding = headers.get(b"content-type", b""), headers.get(b"content-encoding", b"")
+        refuse_unreadable(content_type.decode("latin-1"), encoding.decode("latin-1"))
     if size > limit:
         raise TooLarge(f"the body has {size} bytes; at most {limit} are read")
     return raw

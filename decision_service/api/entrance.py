@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from decision_service import metrics
-from decision_service.api.bodies import header, read
+from decision_service.api.bodies import read
 from decision_service.api.hot import HotRoute
 from decision_service.api.problems import framework_problem, problem_response
 from decision_service.api.routing import service_error
@@ -54,7 +56,7 @@ class Entrance:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        REQUEST_ID.set(header(scope, b"x-request-id")[:_ID_LENGTH] or "-")
+        REQUEST_ID.set(_request_id(scope))
         sender = _Sender(send, is_head=scope["method"] == "HEAD")
         if sender.is_head:
             scope = {**scope, "method": "GET"}
@@ -72,7 +74,7 @@ class Entrance:
             await _response_to(error, scope, _name_of(route or _framework_route(scope)))(scope, receive, sender)
         finally:
             if (measured := route or _framework_route(scope)) is not None:
-                metrics.SECONDS.labels(measured.name).observe(time.perf_counter() - began)
+                _seconds_of(measured.name).observe(time.perf_counter() - began)
 
 
 class _Sender:
@@ -89,6 +91,19 @@ class _Sender:
         if self.is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            return text[:_ID_LENGTH]
+    return "-"
+
+
+@cache
+def _seconds_of(endpoint: str) -> Histogram:
+    return metrics.SECONDS.labels(endpoint)
 
 
 def _admit(scope: Scope) -> None:

@@ -69,9 +69,9 @@ def test_every_recorded_row_has_the_fingerprint_of_its_request(tmp_path: Path) -
     for item in recorded_items():
         with suppress(ServiceError):
             asked[item.get("event_id", "")].add(fingerprint(parse_item(DecideBody, item)))
-    told = {event_id for event_id in stored if event_id in asked}
-    assert len(told) > 150
-    assert {event_id for event_id in told if stored[event_id] not in asked[event_id]} == set()
+    known = {event_id for event_id in stored if event_id in asked}
+    assert len(known) > 150
+    assert {event_id for event_id in known if stored[event_id] not in asked[event_id]} == set()
 
 
 def test_what_counts_as_absent_does_not_change_the_fingerprint() -> None:
