@@ -19,9 +19,10 @@ from decision_service.api.routing import (
     read_body,
     read_moment,
 )
-from decision_service.commands.batch import Item, decide_batch
-from decision_service.commands.decide import DecisionResponse
+from decision_service.app import Service
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
+from decision_service.pipeline.decider import DatedBody
+from decision_service.pipeline.item import Result
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.item_lists import split_list
@@ -82,23 +83,19 @@ async def decide_many(request: Request, service: ServiceOf) -> Response:
     """
     batch = split_list(await read(request, LIST_LIMIT), "decisions")
     batch.read_rest(Body)
-
-    async def decide_item(body: DecideBody) -> DecisionResponse:
-        return await service.decider.decide(body, await service.now(body, required=True))
-
-    items = [_read_item(item) for item in batch.items]
-    results = await decide_batch(items, decide_item, service.decider.may_run_out)
+    results = await service.decider.decide_list([await _read_item(item, service) for item in batch.items])
     return json_response({"results": [_result(result) for result in results]})
 
 
-def _read_item(item: bytes) -> Item:
+async def _read_item(item: bytes, service: Service) -> DatedBody | ServiceError:
     try:
-        return parse(DecideBody, item)
+        body = parse(DecideBody, item)
+        return body, await service.now(body, required=True)
     except ServiceError as error:
         return error
 
 
-def _result(result: DecisionResponse | ServiceError) -> object:
+def _result(result: Result) -> object:
     return {"error": problem_of(result)} if isinstance(result, ServiceError) else msgspec.Raw(result.body)
 
 

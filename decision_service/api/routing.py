@@ -20,7 +20,7 @@ from decision_service import metrics
 from decision_service.api.media_types import refuse_unreadable
 from decision_service.api.problems import problem_response
 from decision_service.app import Service
-from decision_service.errors import Incomplete, Invalid, ServiceError, TooLarge, Unavailable
+from decision_service.errors import INTERNAL, Incomplete, Invalid, ServiceError, TooLarge, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
 from decision_service.schemas.parsing import invalid_fields, parse
@@ -81,7 +81,7 @@ def _service_error(error: Exception, name: str) -> ServiceError:
         _logger.warning("%s: %s", name, error)
         return Unavailable("the log or the registry cannot be read")
     _logger.error("%s failed", name, exc_info=error)
-    return ServiceError("an error of the service itself; its log says more")
+    return ServiceError(INTERNAL)
 
 
 def _invalid(error: RequestValidationError) -> Invalid:
