@@ -45,7 +45,7 @@ class Call:
             self.done.set_result(None)
 
     def give(self, number: int, result: Result) -> None:
-        """Give the result of one request."""
+        """Put the result of one request in its place."""
         self._results[number] = result
         self._left -= 1
         if self._left == 0 and not self.done.done():
@@ -103,7 +103,7 @@ class Item:
         return None if self.body.dry_run else self.body.event_id
 
     def join(self, call: Call, number: int) -> None:
-        """Give a call the result of this item as its result of this number."""
+        """Let a call wait for this item: its result of this number is the result of the item."""
         self._waiters.append((call, number))
 
     def keep(self, draft: Draft, *, is_lost: bool = False) -> None:

@@ -13,6 +13,7 @@ import redis.asyncio as redis_asyncio
 from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
 from decision_service.pipeline import batch as batch_module
 from decision_service.pipeline.decider import Decider
+from decision_service.pipeline.draw import draw
 from decision_service.pipeline.item import DecisionResponse
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.requests import DecideBody
@@ -109,7 +110,6 @@ async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
 
 async def test_one_request_that_breaks_the_draw_fails_alone(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     async with replica(small_document(), policy="rule") as service:
-        draw = batch_module.draw
 
         def break_down(items: Sequence[Any], *arguments: Any) -> Any:
             if any(item.request.event_id == "e-37" for item in items):
