@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -140,13 +140,54 @@ def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> No
     _publish("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
 
 
-@app.command()
-def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
-    """Measure the time of the default policy's distribution over 240 joint actions."""
-    from benchmarks.speed import stages
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Also measure an older checkout of this project, in turns; it needs a virtual environment at .venv.",
+    ),
+]
 
-    results = stages.policy(rounds=rounds)
+
+@app.command()
+def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, page: Page = None) -> None:
+    """Measure the default policy over 240 joint actions, and whole decisions in groups of requests."""
+    from benchmarks.speed import decide_many, stages
+
+    results = [*stages.policy(rounds=rounds), *decide_many.measure(max(5, rounds // 5), against)]
     _publish("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+
+
+@app.command()
+def decide(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all points in turns.")] = 9,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Seconds of each load.")] = 1.5,
+    warm_up: Annotated[int, typer.Option(min=0, help="Decisions before the first round.")] = 30_000,
+    factor: Annotated[
+        list[str] | None,
+        typer.Option(help="240, 1000, replicas2, serve_proxy or 1m_shoppers; `base` for none. All but the last."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All factors: a million known shoppers takes long.")] = False,
+    against: Against = None,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure decide over HTTP beside routes that do nothing, factor by factor from one base point."""
+    from benchmarks.speed.serving import decide as benchmark
+    from benchmarks.speed.serving.scenes import Size
+
+    try:
+        scenes = benchmark.choose_scenes(factor or [], full=full)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--factor") from error
+    plan = benchmark.Plan(Size(rounds, seconds, warm_up, seed), scenes, against)
+    measured = benchmark.measure(plan, lambda line: typer.echo(line, err=True))
+    options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "")
+    command = f"python -m benchmarks decide --rounds {rounds} --seconds {seconds:g} --seed {seed}{options}"
+    sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed}
+    _publish("What a decision costs", command, measured.results, json, page, table=measured.table, **sizes)
 
 
 @app.command()
@@ -265,7 +306,7 @@ def deploy(
     plan = benchmark.Plan(logs, seed, shoppers, weeks)
     results = benchmark.measure(plan, workers, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks deployed --logs {logs} --seed {seed} --shoppers {shoppers} --weeks {weeks}"
-    sizes = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
+    sizes: dict[str, Any] = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
     _publish("What the verdict says on the full simulator", command, results, json, page, **sizes)
 
 
@@ -290,11 +331,18 @@ def repeat_faults(
 
 
 def _publish(
-    title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **settings: object
+    title: str,
+    command: str,
+    results: Sequence[Measured],
+    json: Path | None,
+    page: Path | None,
+    *,
+    table: str = "",
+    **settings: Any,
 ) -> None:
-    """Print the results as a page, and write the files that the options name."""
+    """Print the results as a page, with a table below, and write the files that the options name."""
     about = facts(**settings)
-    text = markdown(title, command, results, about)
+    text = markdown(title, command, results, about) + (f"\n{table}" if table else "")
     typer.echo(text)
     if json is not None:
         write(json, results, about)
