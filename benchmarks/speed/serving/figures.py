@@ -36,7 +36,7 @@ def base_figures(base: Measurements) -> Iterator[Measured]:
     yield _little(windows)
     yield Measured("decide.row_bytes", base.disk_bytes / base.rows, unit="bytes on disk per decision, all indexes")
     yield from (
-        Measured(f"decide.memory_mb.{role}", held, unit="MiB resident at the end") for role, held in _held(base)
+        Measured(f"decide.memory_mb.{role}", held, unit="MiB resident at the end") for role, held in _list_memory(base)
     )
 
 
@@ -72,7 +72,7 @@ def _latencies(base: Measurements) -> Iterator[Measured]:
     )
 
 
-def _held(base: Measurements) -> list[tuple[str, float]]:
+def _list_memory(base: Measurements) -> list[tuple[str, float]]:
     return [(role.lower(), held) for role, held in base.memory_mb.items() if held]
 
 

@@ -84,7 +84,7 @@ class Generator:
         for connection in self._connections:
             self._send(connection, time.perf_counter())
         while self._busy:
-            for connection in self._answered(_GIVES_UP_AFTER_S):
+            for connection in self._receive_answers(_GIVES_UP_AFTER_S):
                 if (now := time.perf_counter()) < end:
                     self._send(connection, now)
 
@@ -95,9 +95,9 @@ class Generator:
             while due and free and due[0] <= time.perf_counter():
                 self._send(free.popleft(), due.popleft())
             if due and free:
-                free.extend(self._answered(max(0.0, due[0] - time.perf_counter() - _SPIN_S), may_wait=True))
+                free.extend(self._receive_answers(max(0.0, due[0] - time.perf_counter() - _SPIN_S), may_wait=True))
             else:
-                free.extend(self._answered(_GIVES_UP_AFTER_S))
+                free.extend(self._receive_answers(_GIVES_UP_AFTER_S))
 
     def _send(self, connection: Connection, due_at: float) -> None:
         request = next(self._requests, None)
@@ -107,7 +107,7 @@ class Generator:
         if not connection.send(request, due_at):
             self._poll.modify(connection.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
-    def _answered(self, within_s: float, *, may_wait: bool = False) -> Iterator[Connection]:
+    def _receive_answers(self, within_s: float, *, may_wait: bool = False) -> Iterator[Connection]:
         """Yield the connections whose answers have arrived within a time, and are free now.
 
         Raises
