@@ -183,11 +183,46 @@ def decide(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--factor") from error
     plan = benchmark.Plan(Size(rounds, seconds, warm_up, seed), scenes, against)
-    measured = benchmark.measure(plan, lambda line: typer.echo(line, err=True))
+    measured = benchmark.measure(plan, _say)
     options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "")
     command = f"python -m benchmarks decide --rounds {rounds} --seconds {seconds:g} --seed {seed}{options}"
     sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed}
     _publish("What a decision costs", command, measured.results, json, page, table=measured.table, **sizes)
+
+
+@app.command()
+def learn(
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the log that is folded.")] = 50_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Folds; the result is their median.")] = 5,
+    feedbacks: Annotated[int, typer.Option(min=20, help="Feedbacks per second to the running service.")] = 500,
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long feedback is sent.")] = 30.0,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure the learner: interactions, the fold of a real log, and the time from feedback to a live model."""
+    from benchmarks.speed import learn as benchmark
+    from benchmarks.speed import live
+
+    results = [*benchmark.measure(rows, rounds, seed, _say), *live.measure(feedbacks, seconds, _say)]
+    command = f"python -m benchmarks learn --rows {rows} --rounds {rounds} --feedbacks {feedbacks} --seed {seed}"
+    _publish("How fast the learner is", command, results, json, page, seed=seed, rows=rows, rounds=rounds)
+
+
+@app.command()
+def growth(
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the real log.")] = 50_000,
+    full: Annotated[bool, typer.Option("--full", help="Up to 20 times the real log and not 4 times.")] = False,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure how append, fold and report grow with the log; its rows are those of a real log, many times."""
+    from benchmarks.speed import growth as benchmark
+
+    results = benchmark.measure(rows, (1, 4, 20) if full else (1, 4), seed, _say)
+    command = f"python -m benchmarks growth --rows {rows} --seed {seed}" + (" --full" if full else "")
+    _publish("How costs grow with the log", command, results, json, page, seed=seed, rows=rows)
 
 
 @app.command()
@@ -328,6 +363,11 @@ def repeat_faults(
         page.write_text(f"{page.read_text(encoding='utf-8')}\n{outcomes}", encoding="utf-8")
     if not all(repeated.outcome.held for repeated in all_repeated):
         raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    """Show a line of progress."""
+    typer.echo(line, err=True)
 
 
 def _publish(
