@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.running_service import run_service
-from benchmarks.speed import busy_shop, long_log
+from benchmarks.speed import busy_shop, recorded_log
 from benchmarks.speed.serving.window import quantile
 from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url
@@ -128,7 +128,7 @@ def make_catalogue() -> dict[str, Any]:
 
 def read_times(data_dir: Path, begin: float, end: float) -> list[tuple[int, float]]:
     """Return position and time of the rows between two times."""
-    log = long_log.open_log(data_dir)
+    log = recorded_log.open_log(data_dir)
     try:
         return [(stored.position, stored.at) for stored in read_rows(log) if begin <= stored.at < end]
     finally:
