@@ -187,7 +187,25 @@ def decide(
     options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "")
     command = f"python -m benchmarks decide --rounds {rounds} --seconds {seconds:g} --seed {seed}{options}"
     sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed}
-    _publish("What a decision costs", command, measured.results, json, page, table=measured.table, **sizes)
+    results = [*measured.results, *measured.points]
+    _publish("What a decision costs", command, results, json, page, table=measured.table, **sizes)
+    for failure in measured.failures:
+        _say(failure)
+    if measured.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stages(
+    seconds: Annotated[float, typer.Option(min=0.01, help="At most for each stage.")] = 1.0,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure the stages of a decision one by one, with pytest-benchmark."""
+    from benchmarks.speed import stage_times
+
+    results = stage_times.measure(seconds)
+    _publish("The stages of a decision", f"python -m benchmarks stages --seconds {seconds:g}", results, json, page)
 
 
 @app.command()

@@ -56,19 +56,21 @@ class Deciding:
         return [self._time(size) for size in GROUPS]
 
     def _time(self, size: int) -> float:
-        groups = [self._make_requests(size) for _ in range(-(-_DECISIONS // size))]
+        groups = [self.make_requests(size) for _ in range(-(-_DECISIONS // size))]
         gc.collect()
         begin = time.thread_time()
         for requests in groups:
-            for decision in self._decide(requests):
+            for decision in self.decide(requests):
                 answer(decision, decision_row(decision)).encode()
         return (time.thread_time() - begin) / (len(groups) * size) * 1e6
 
-    def _make_requests(self, size: int) -> list[Any]:
+    def make_requests(self, size: int) -> list[Any]:
+        """Return so many requests with event ids that were not used before."""
         request = busy_shop.request()
         return [dataclasses.replace(request, event_id=f"e-{next(self._numbers)}") for _ in range(size)]
 
-    def _decide(self, requests: Sequence[Any]) -> Sequence[Any]:
+    def decide(self, requests: Sequence[Any]) -> Sequence[Any]:
+        """Decide all requests."""
         decide_many: Callable[..., Sequence[Any]] | None = getattr(front_door, "decide_many", None)
         if decide_many is None:  # an older version decides one after the other
             return [

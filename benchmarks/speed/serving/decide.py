@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.running_service import NotStarted
 from benchmarks.speed.decide_many import DecidingRounds
 from benchmarks.speed.serving import figures
 from benchmarks.speed.serving.points import Say, Series
@@ -20,6 +21,7 @@ from benchmarks.speed.serving.scenes import (
     measure_scene,
 )
 from benchmarks.speed.serving.table import to_table
+from benchmarks.speed.serving.window import LoadFailed
 from decision_service.cli.measurements import Measured
 
 
@@ -44,11 +46,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class DecideResult:
-    """The named results, those of every point, and the table of all points."""
+    """The named results, those of every point, the table of all points, and the scenes that failed."""
 
     results: list[Measured]
     points: list[Measured]
     table: str
+    failures: list[str]
 
 
 def choose_scenes(names: list[str], *, full: bool) -> tuple[Scene, ...]:
@@ -84,19 +87,24 @@ def _measure(plan: Plan, directory: Path, say: Say) -> DecideResult:
     base = measure_base(plan.size, directory / "base", say, in_process.measure)
     all_series: dict[str, Series] = {"base": base.windows}
     results = [*figures.base_figures(base), *in_process.results("decide.in_process")]
+    failures = []
     for scene in plan.scenes:
         say(f"{scene.name}: {scene.setup.actions} joint actions")
-        measured = measure_scene(scene, plan.size, directory / scene.name, say)
+        try:
+            measured = measure_scene(scene, plan.size, directory / scene.name, say)
+        except (LoadFailed, NotStarted) as error:
+            failures.append(f"{scene.name}: {error}")
+            continue
         all_series[scene.name] = measured.windows
         results += figures.factor_figures(scene.name, measured.windows, base.windows)
     results += _compare(plan, directory, say, all_series)
-    return DecideResult(results, list(figures.point_figures(all_series)), to_table(all_series))
+    return DecideResult(results, list(figures.point_figures(all_series)), to_table(all_series), failures)
 
 
 def _compare(plan: Plan, directory: Path, say: Say, all_series: dict[str, Series]) -> Iterator[Measured]:
     if plan.against is None:
         return
-    say(f"against {plan.against.name}")
+    say(f"against {plan.against}")
     windows = measure_against(plan.against, plan.size, directory / "against", say)
     all_series["against"] = windows
     yield from figures.figures_against(windows)

@@ -25,7 +25,7 @@ _MOST_PER_S = 12_000
 """Requests made before for each second of a closed loop; more cannot be sent by one process."""
 
 _MOST_DECISIONS_PER_S = 15_000
-_GIVES_UP_AFTER_S = 60.0
+_GIVES_UP_AFTER_S = 150.0
 _SPIN_S = 0.0005
 """``epoll`` wakes up to a millisecond late; the last part of a wait for the next due time is spent asking."""
 

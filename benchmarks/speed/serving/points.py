@@ -18,7 +18,7 @@ Series = Mapping[str, Sequence[Window]]
 _LONGER_S = 0.5
 """How much longer than the load beside it a background load runs."""
 
-_WARM_UP_BATCH = 500
+_WARM_UP_BATCH = 100
 _WARM_UP_S = 2.0
 
 
@@ -79,7 +79,7 @@ class Measurer:
         made = 0
         while made < decisions:
             stream = self._target.make_stream(shoppers, _WARM_UP_BATCH)
-            plan = self._make_plan(decide_path(_WARM_UP_BATCH), 2, stream, _WARM_UP_S)
+            plan = self._make_plan(decide_path(_WARM_UP_BATCH), 4, stream, _WARM_UP_S)
             window = measure(plan, self._processes)
             made += max(1, window.load.decisions)
             self._target.advance(stream, window.load.decisions)
