@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -156,7 +157,8 @@ def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, pag
     from benchmarks.speed import decide_many, stages
 
     results = [*stages.policy(rounds=rounds), *decide_many.measure(max(5, rounds // 5), against)]
-    _publish("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
+    command = f"python -m benchmarks policy --rounds {rounds}{_describe(against)}"
+    _publish("What the policy call costs", command, results, json, page, against=_find_commit(against))
 
 
 @app.command()
@@ -184,11 +186,19 @@ def decide(
         raise typer.BadParameter(str(error), param_hint="--factor") from error
     plan = benchmark.Plan(Size(rounds, seconds, warm_up, seed), scenes, against)
     measured = benchmark.measure(plan, _say)
-    options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "")
+    options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "") + _describe(against)
     command = f"python -m benchmarks decide --rounds {rounds} --seconds {seconds:g} --seed {seed}{options}"
-    sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed}
-    results = [*measured.results, *measured.points]
-    _publish("What a decision costs", command, results, json, page, table=measured.table, **sizes)
+    sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed, "against": _find_commit(against)}
+    _publish(
+        "What a decision costs",
+        command,
+        measured.results,
+        json,
+        page,
+        table=measured.table,
+        more=measured.points,
+        **sizes,
+    )
     for failure in measured.failures:
         _say(failure)
     if measured.failures:
@@ -241,6 +251,19 @@ def growth(
     results = benchmark.measure(rows, (1, 4, 20) if full else (1, 4), seed, _say)
     command = f"python -m benchmarks growth --rows {rows} --seed {seed}" + (" --full" if full else "")
     _publish("How costs grow with the log", command, results, json, page, seed=seed, rows=rows)
+
+
+@app.command()
+def glance(
+    directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The results.")] = Path(
+        "docs/results"
+    ),
+    pages: Annotated[list[Path] | None, typer.Option("--fill", help="A page whose figures are written.")] = None,
+) -> None:
+    """Write the figures of the results into pages that cite them, and their rows into the README of the results."""
+    from benchmarks import figures
+
+    figures.write(directory, pages or [Path("docs/performance.md")])
 
 
 @app.command()
@@ -383,6 +406,19 @@ def repeat_faults(
         raise typer.Exit(1)
 
 
+def _describe(against: Path | None) -> str:
+    """Return the option as it stands on a page, without the path of this machine."""
+    return "" if against is None else " --against OLDER"
+
+
+def _find_commit(checkout: Path | None) -> str | None:
+    """Return the commit of another checkout."""
+    if checkout is None:
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _say(line: str) -> None:
     """Show a line of progress."""
     typer.echo(line, err=True)
@@ -396,14 +432,18 @@ def _publish(
     page: Path | None,
     *,
     table: str = "",
+    more: Sequence[Measured] = (),
     **settings: Any,
 ) -> None:
-    """Print the results as a page, with a table below, and write the files that the options name."""
+    """Print the results as a page, with a table below, and write the files that the options name.
+
+    ``more`` are results that the table shows: they are written to the JSON file only.
+    """
     about = facts(**settings)
     text = markdown(title, command, results, about) + (f"\n{table}" if table else "")
     typer.echo(text)
     if json is not None:
-        write(json, results, about)
+        write(json, [*results, *more], about)
     if page is not None:
         page.write_text(text, encoding="utf-8")
 
