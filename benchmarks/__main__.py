@@ -185,7 +185,11 @@ def decide(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--factor") from error
     plan = benchmark.Plan(Size(rounds, seconds, warm_up, seed), scenes, against)
-    measured = benchmark.measure(plan, _say)
+    try:
+        measured = benchmark.measure(plan, _say)
+    except benchmark.FAILURES as error:
+        _say(f"base: {error}")
+        raise typer.Exit(1) from error
     options = "".join(f" --factor {name}" for name in factor or ()) + (" --full" if full else "") + _describe(against)
     command = f"python -m benchmarks decide --rounds {rounds} --seconds {seconds:g} --seed {seed}{options}"
     sizes = {"rounds": rounds, "seconds": seconds, "warm_up": warm_up, "seed": seed, "against": _find_commit(against)}

@@ -77,8 +77,9 @@ class Deciding:
                 front_door.decide(request, self._state, self._book, self._policy, b"seed", self._spent)
                 for request in requests
             ]
-        questions = [front_door.Question(request, self._state, self._spent) for request in requests]
-        return decide_many(questions, self._book, self._policy, b"seed")
+        case: Any = getattr(front_door, "Case", None) or getattr(front_door, "Question", None)
+        cases = [case(request, self._state, self._spent) for request in requests]
+        return decide_many(cases, self._book, self._policy, b"seed")
 
 
 def main(actions: str) -> None:

@@ -11,6 +11,7 @@ from benchmarks.running_service import NotStarted
 from benchmarks.speed.decide_many import DecidingRounds
 from benchmarks.speed.serving import figures
 from benchmarks.speed.serving.points import Say, Series
+from benchmarks.speed.serving.processes import ProcessDied
 from benchmarks.speed.serving.scenes import (
     FACTORS,
     KNOWN_MILLION,
@@ -23,6 +24,10 @@ from benchmarks.speed.serving.scenes import (
 from benchmarks.speed.serving.table import to_table
 from benchmarks.speed.serving.window import LoadFailed
 from decision_service.cli.measurements import Measured
+
+
+FAILURES = (LoadFailed, NotStarted, ProcessDied)
+"""What ends the measurement of one service."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +92,30 @@ def _measure(plan: Plan, directory: Path, say: Say) -> DecideResult:
     base = measure_base(plan.size, directory / "base", say, in_process.measure)
     all_series: dict[str, Series] = {"base": base.windows}
     results = [*figures.base_figures(base), *in_process.results("decide.in_process")]
-    failures = []
+    failures: list[str] = []
     for scene in plan.scenes:
         say(f"{scene.name}: {scene.setup.actions} joint actions")
         try:
             measured = measure_scene(scene, plan.size, directory / scene.name, say)
-        except (LoadFailed, NotStarted) as error:
+        except FAILURES as error:
             failures.append(f"{scene.name}: {error}")
             continue
         all_series[scene.name] = measured.windows
         results += figures.factor_figures(scene.name, measured.windows, base.windows)
-    results += _compare(plan, directory, say, all_series)
+    results += _compare(plan, directory, say, all_series, failures)
     return DecideResult(results, list(figures.point_figures(all_series)), to_table(all_series), failures)
 
 
-def _compare(plan: Plan, directory: Path, say: Say, all_series: dict[str, Series]) -> Iterator[Measured]:
+def _compare(
+    plan: Plan, directory: Path, say: Say, all_series: dict[str, Series], failures: list[str]
+) -> Iterator[Measured]:
     if plan.against is None:
         return
     say(f"against {plan.against}")
-    windows = measure_against(plan.against, plan.size, directory / "against", say)
+    try:
+        windows = measure_against(plan.against, plan.size, directory / "against", say)
+    except FAILURES as error:
+        failures.append(f"against: {error}")
+        return
     all_series["against"] = windows
     yield from figures.figures_against(windows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
 
@@ -16,6 +18,7 @@ _SIGNS = {
 }
 """Role → what stands in the command line of its processes; every other process is Ray's."""
 
+Read = TypeVar("Read")
 Spent = dict[str, float]
 """Role → CPU seconds."""
 
@@ -33,6 +36,10 @@ def role_of(command_line: str) -> str:
     ('replica', 'HAProxy', 'Ray')
     """
     return next((role for role, sign in _SIGNS.items() if sign in f"{command_line} "), "Ray")
+
+
+class ProcessDied(RuntimeError):
+    """A process of the service that is measured died."""
 
 
 class ServiceProcesses:
@@ -54,9 +61,7 @@ class ServiceProcesses:
         """Return the CPU time so far by role, with that of Redis's forks once they have ended."""
         spent = dict.fromkeys(ROLES, 0.0)
         for role, process in self._by_role:
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
+            if (times := _read(role, process.cpu_times)) is None:
                 continue
             forks = times.children_user + times.children_system if role == "Redis" else 0.0
             spent[role] += times.user + times.system + forks
@@ -66,7 +71,8 @@ class ServiceProcesses:
         """Return the resident memory by role, in MiB."""
         held = dict.fromkeys(ROLES, 0.0)
         for role, process in self._by_role:
-            held[role] += process.memory_info().rss / 2**20
+            if (memory := _read(role, process.memory_info)) is not None:
+                held[role] += memory.rss / 2**20
         return held
 
     def wait_until_calm(self, within_s: float) -> Spent:
@@ -78,6 +84,18 @@ class ServiceProcesses:
             if _is_calm(before, after) or time.monotonic() > deadline:
                 return after
             before = after
+
+
+def _read(role: str, look: Callable[[], Read]) -> Read | None:
+    """Return what a process says of itself, None for a helper of Ray that has ended."""
+    try:
+        return look()
+    except psutil.NoSuchProcess as error:
+        if role != "Ray":
+            raise ProcessDied(
+                f"the process of {role} died in the middle of a run: was the machine too busy?"
+            ) from error
+        return None
 
 
 def _is_calm(before: Spent, after: Spent) -> bool:
