@@ -25,7 +25,6 @@ from benchmarks.speed.serving.table import to_table
 from benchmarks.speed.serving.window import LoadFailed
 from decision_service.cli.measurements import Measured
 
-
 FAILURES = (LoadFailed, NotStarted, ProcessDied)
 """What ends the measurement of one service."""
 
