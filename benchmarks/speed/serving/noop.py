@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 from decision_service.settings import Settings
 
-APPLICATION = f"{__name__}:build_application"
 NOOP, RAW = "/noop", "/noop/raw"
 
 _BODY = b'{"status":"ok"}'
