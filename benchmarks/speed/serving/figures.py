@@ -45,7 +45,8 @@ def _little(windows: Series) -> Measured:
 
     Open loops have no such product. Of the few requests of batches, the last ones leave connections idle.
     """
-    closed = [window.little for name, point in windows.items() if "batch" not in name for window in point]
+    singles = [window for name, point in windows.items() if "batch" not in name for window in point]
+    closed = [window.little for window in singles if not window.plan.rate]
     unit = "throughput × mean latency ÷ connections, closed loops of single requests"
     return Measured("decide.little.lowest", min(closed), unit=unit)
 
