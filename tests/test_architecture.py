@@ -49,8 +49,8 @@ DOORS: dict[str, set[str]] = {
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
     "babel": {"policies.catalogue.number_formats"},
     "jinja2": {
-        "policies.catalogue.templates",
-        "policies.catalogue.template_syntax",
+        "policies.catalogue.templates.syntax",
+        "policies.catalogue.templates.writers",
         "offline_eval.reports.html",
         "decision_service.cli.simulation_page",
     },

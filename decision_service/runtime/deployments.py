@@ -8,6 +8,7 @@ registry by themselves, and a broadcast makes them read it at once.
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any, cast
 
 from ray import serve
@@ -35,6 +36,9 @@ _ONGOING = 1_024
 _QUEUED = 256
 """Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
 
+_LEARNER_NICENESS = 10
+"""Added to the niceness of the learner's process: where cores are few, decisions come first."""
+
 _ANSWERS_WITHIN_S = 5.0
 """Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""
 
@@ -51,6 +55,7 @@ class LearnerDeployment:
     """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
 
     def __init__(self, settings: Settings) -> None:
+        os.nice(_LEARNER_NICENESS)
         write_warnings(DataDirectory(settings.data_dir).service_log, _LEARNER)
         self._learner = open_learner(settings)
         self._learner.start()

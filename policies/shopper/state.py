@@ -15,7 +15,7 @@ from policies.records.quiet_hours import QuietHours
 from policies.records.rows import Row, TriggerRecord
 from policies.sends.departure import departure_of, departure_time
 from policies.sends.stages import status_at
-from policies.sends.status import EXPIRED, SENT
+from policies.sends.status import EXPIRED
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
@@ -71,12 +71,12 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.structs.replace(self, deferred=False, send_at=send_at, decided_for=decided_for)
 
     def has_left(self, now: float) -> bool:
-        """Return whether the send was sent by a time."""
-        return status_at(self, now) is SENT
+        """Return whether the send was sent by a time: whether `status_at` says so."""
+        return self.send_at <= now and not self.deferred
 
     def has_expired(self, now: float) -> bool:
         """Return whether the send waited in vain for its activation."""
-        return status_at(self, now) is EXPIRED
+        return self.deferred and status_at(self, now) is EXPIRED
 
 
 class Purchases(msgspec.Struct, frozen=True, array_like=True):

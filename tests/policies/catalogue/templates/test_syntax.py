@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.catalogue.template_syntax import Tree
+from policies.catalogue.templates.syntax import Tree
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from policies.catalogue.document import Catalogue
 from policies.catalogue.locales import lookup_chain, normalize
 from policies.catalogue.number_formats import NumberFormat
-from policies.catalogue.templates import FilledNames, Template, compile_template
+from policies.catalogue.templates.template import FilledNames, Template, compile_template
 from policies.records.rows import Scalar
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
+from policies.catalogue.templates.writers import DEFAULT_FILTERS, TOTAL_FILTERS, Writer, compile_text
 from policies.catalogue.visible_text import is_visible
 
-TOTAL_FILTERS = frozenset({"upper", "lower", "title", "capitalize", "trim", "money"})
-"""Filters that accept every value."""
-
-_DEFAULT_FILTERS = frozenset({"default", "d"})
 _MAX_LENGTH = 10_000
 
 _RESERVED_NAMES = frozenset({"self"})
 """Names that Jinja gives a meaning of its own."""
 
 
-_syntax = Environment()  # reads only: `policies.catalogue.templates` renders
+_syntax = Environment()  # reads only: `policies.catalogue.templates.writers` writes
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Tree:
         Whether the text shows something whatever other attributes are there.
     poverty
         What a shopper should not read, None where nothing is wrong.
+    write
+        Writes the text.
     """
 
     required: frozenset[str]
@@ -48,6 +47,7 @@ class Tree:
     is_fixed: bool
     always_shows: bool
     poverty: str | None
+    write: Writer = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Tree:
@@ -81,6 +81,7 @@ class Tree:
             is_fixed=all(isinstance(node, nodes.Output | nodes.TemplateData) for node in template.find_all(nodes.Node)),
             always_shows=any(map(_is_seen, _find_printed(part for part in body if isinstance(part, nodes.Output)))),
             poverty=_poverty_of(printed),
+            write=compile_text(body),
         )
 
 
@@ -129,7 +130,7 @@ def _names_in(node: nodes.Node) -> set[str]:
             return set()
         case nodes.Name(name=name):
             return {_check_name(name)}
-        case nodes.Filter(name=name, node=nodes.Name(name=attribute)) if name in _DEFAULT_FILTERS:
+        case nodes.Filter(name=name, node=nodes.Name(name=attribute)) if name in DEFAULT_FILTERS:
             _check_name(attribute)
             _check_fallback(node)
             return set()
