@@ -108,7 +108,7 @@ def replica(tmp_path: Path, redis: RealRedis, empty_databases: Path) -> Start:
         app = build_api(service)
         try:
             async with (
-                app.router.lifespan_context(app),
+                app.app.router.lifespan_context(app.app),
                 httpx2.AsyncClient(
                     transport=httpx2.ASGITransport(app),
                     base_url="http://service",
