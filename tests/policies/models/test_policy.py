@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -60,6 +60,16 @@ lists = st.lists(sets, min_size=1, max_size=5)
 policies = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
 
+@cache
+def build(make: Callable[[], Policy]) -> Policy:
+    return make()
+
+
+@cache
+def build_again(make: Callable[[], Policy]) -> Policy:
+    return make()
+
+
 def decide(policy: Policy, eligibilities: Sequence[Eligibility], book: Rulebook = BOOK) -> Distributions:
     return policy.distributions(Eligibles.of(eligibilities, [CONTEXTS] * len(eligibilities)), book)
 
@@ -79,7 +89,7 @@ def test_a_registered_policy_has_the_name_by_which_it_is_found(name: str) -> Non
 def test_each_row_is_a_distribution_over_its_eligible_set(
     make: Callable[[], Policy], eligibilities: list[Eligibility]
 ) -> None:
-    p, mask = decide(make(), eligibilities).probabilities, Eligibles.of(eligibilities, []).mask
+    p, mask = decide(build(make), eligibilities).probabilities, Eligibles.of(eligibilities, []).mask
     assert p.shape == (len(eligibilities), N + 1)
     assert p.dtype == np.float64
     assert (p >= 0).all()
@@ -92,7 +102,7 @@ def test_each_row_is_a_distribution_over_its_eligible_set(
 def test_every_eligible_joint_action_has_the_floor(
     make: Callable[[], Policy], eligibilities: list[Eligibility]
 ) -> None:
-    policy = make()
+    policy = build(make)
     p = decide(policy, eligibilities).probabilities
     for row, eligibility in zip(p, eligibilities, strict=True):
         numbers = [*eligibility.sends, *([N] * eligibility.hold)]
@@ -105,7 +115,7 @@ def test_a_row_alone_is_the_same_to_the_byte_as_in_any_list(
     make: Callable[[], Policy], eligibilities: list[Eligibility], data: st.DataObject
 ) -> None:
     """Each request has contexts of its own, one or two triggers, and a policy that has seen other contexts before."""
-    policy, other, chance = make(), make(), random.Random(data.draw(st.integers(0, 99)))
+    policy, other, chance = build(make), build_again(make), random.Random(data.draw(st.integers(0, 99)))
     contexts = [[some_context(chance) for _ in range(chance.choice([1, 1, 2]))] for _ in eligibilities]
     asked = [answer_triggers(one, len(asked), chance) for one, asked in zip(eligibilities, contexts, strict=True)]
     together = policy.distributions(Eligibles.of(asked, contexts), BOOK)
