@@ -73,6 +73,7 @@ TESTED_BY: dict[str, str] = {
     "policies.catalogue.action_space": "tests/policies/catalogue/test_document.py",
     "policies.catalogue.rulebook": "tests/policies/rules/test_rules.py",
     "policies.catalogue.mistakes": "tests/policies/catalogue/test_document.py",
+    "policies.decision": "tests/policies/test_decide.py",
     "policies.decision_row": "tests/policies/test_decide.py",
     "policies.learning": "tests/policies/learning/test_fold.py",
     "policies.models": "tests/policies/models/test_policy.py",

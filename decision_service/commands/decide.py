@@ -40,7 +40,8 @@ from decision_service.state.base import (
 )
 from decision_service.state.shopper_keys import ShopperKeys, is_pseudonym
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.decide import Decision, decide, is_held_out, next_possible_send, still_allowed
+from policies.decide import decide, is_held_out, next_possible_send, still_allowed
+from policies.decision import Decision
 from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row, degraded_row
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, ErasureRow

@@ -15,7 +15,7 @@ from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.templates.table import LocalTemplate
 from policies.catalogue.templates.template import DATA
-from policies.decide import Decision
+from policies.decision import Decision
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord
 

@@ -109,6 +109,17 @@ class ActionSpace:
         return np.ravel_multi_index((self.message_of, self.channel_of, self.delay_of), self.shape)
 
     @cached_property
+    def row_cells(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The positions of each joint action (n,) in a flattened array of rows, which have one column per delay.
+
+        The array has one row per message, then one row per channel, then one row for all joint actions.
+        """
+        messages, channels, delays = self.shape
+        rows = self.message_of, messages + self.channel_of, messages + channels
+        by_message, by_channel, by_delay = (row * delays + self.delay_of for row in rows)
+        return by_message, by_channel, by_delay
+
+    @cached_property
     def slots(self) -> IntArray:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from policies.arrays import BoolArray, FloatArray
 
+
 class Exploration(Protocol):
     """A way to turn scores into distributions."""
 

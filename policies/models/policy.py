@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import FloatArray
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelSnapshot
 from policies.models.exploration import Exploration, Greedy
@@ -57,20 +57,6 @@ class Distributions:
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
-
-    def p_out_of(self, drawn: IntArray) -> FloatArray | None:
-        """Return the opt-out probability of the joint action that was drawn for each request (r,): 0 for HOLD.
-
-        >>> distributions = Distributions(np.array([[0.5, 0.5]] * 2), p_out=np.array([[0.01], [0.02]]))
-        >>> distributions.p_out_of(np.array([1, 0]))
-        array([0.  , 0.02])
-        """
-        if self.p_out is None:
-            return None
-        sends = np.flatnonzero(drawn < self.p_out.shape[1])
-        p_out = np.zeros(len(drawn))
-        p_out[sends] = self.p_out[sends, drawn[sends]]
-        return p_out
 
 
 @dataclass(frozen=True)

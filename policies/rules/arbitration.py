@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Eligibles:
 
     verdicts: ByteArray
     hold: BoolArray
-    contexts: Sequence[Sequence[Context]]
+    contexts: Sequence[Sequence[Context]] = ()
     trigger_of: IntArray | None = None
 
     @classmethod
@@ -100,17 +101,53 @@ class Eligibles:
 def arbitrate(
     request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings = NOTHING_ELSE
 ) -> Eligibility:
-    """Judge every trigger; the most urgent trigger that still has an eligible send outranks the others.
+    """Return the eligible set of one request: `arbitrate_many` of one."""
+    return arbitrate_many([situations_of(request, state, rulebook, surroundings)])[0]
 
-    A critical trigger outranks every trigger that is not critical. A trigger without an eligible send outranks
-    nothing. A message answers the first listed trigger that allows it, so joint actions stay unique.
+
+def situations_of(
+    request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings
+) -> list[Situation]:
+    """Return what the triggers of a request are judged on."""
+    return [RULES.situation_of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
+
+
+def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence[Sequence[Context]] = ()) -> Eligibles:
+    """Judge every trigger of every request; return the eligible sets, which the policy asks for with the contexts.
+
+    In each request, the most urgent trigger that still has an eligible send outranks the others. A critical trigger
+    outranks every trigger that is not critical. A trigger without an eligible send outranks nothing. A message answers
+    the first listed trigger that allows it, so joint actions stay unique.
     """
-    situations = [RULES.situation_of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
-    if len(situations) == 1:
-        return _judge_alone(situations[0])
-    verdicts = np.stack([RULES.judge(situation) for situation in situations])  # (triggers, n)
-    allowed = verdicts == Reason.eligible
-    urgencies = [urgency_of(trigger) for trigger in request.triggers]
+    verdicts = RULES.judge_many([situation for asked in situations for situation in asked])
+    counts = [len(asked) for asked in situations]
+    if len(verdicts) == len(counts):
+        return Eligibles(verdicts, _holds(verdicts, situations), contexts)
+    ends = list(accumulate(counts))
+    first = verdicts[[end - count for end, count in zip(ends, counts, strict=True)]]
+    hold, trigger_of = _holds(first, situations), np.where(first == _ELIGIBLE, 0, NO_TRIGGER)
+    for row, (end, count) in enumerate(zip(ends, counts, strict=True)):
+        if count > 1:
+            triggers = [situation.trigger for situation in situations[row]]
+            first[row], trigger_of[row], hold[row] = _outrank(triggers, verdicts[end - count : end])
+    return Eligibles(first, hold, contexts, trigger_of)
+
+
+def _holds(verdicts: ByteArray, situations: Sequence[Sequence[Situation]]) -> BoolArray:
+    """Return for requests (r, n) with a single trigger whether HOLD is eligible: nothing can outrank the trigger."""
+    critical = np.array([asked[0].trigger.critical for asked in situations], dtype=np.bool_)
+    if critical.any():
+        critical &= (verdicts == _ELIGIBLE).any(axis=1)
+    return ~critical
+
+
+def _outrank(triggers: Sequence[TriggerRecord], verdicts: ByteArray) -> tuple[ByteArray, IntArray, bool]:
+    """Merge the verdicts (triggers, n) of a request.
+
+    Return the verdicts (n,), the trigger that each joint action answers (n,), and whether HOLD is eligible.
+    """
+    allowed = verdicts == _ELIGIBLE
+    urgencies = [urgency_of(trigger) for trigger in triggers]
     contenders = [urgency for urgency, sends in zip(urgencies, allowed, strict=True) if sends.any()]
     most_urgent = min(contenders, default=None)
     surviving = allowed & np.array([urgency == most_urgent for urgency in urgencies])[:, None]
@@ -118,18 +155,7 @@ def arbitrate(
     merged = np.where(allowed.any(axis=0), np.uint8(Reason.outranked), _first_reason(verdicts))
     merged[eligible] = Reason.eligible
     critical = most_urgent is not None and most_urgent[0] == 0
-    return Eligibility(
-        verdicts=merged.astype(np.uint8),
-        hold=not critical,
-        answers=np.where(eligible, surviving.argmax(axis=0), NO_TRIGGER),
-    )
-
-
-def _judge_alone(situation: Situation) -> Eligibility:
-    """Return the eligibility under a single trigger, the usual case: nothing can outrank it."""
-    verdicts = RULES.judge(situation)
-    critical = situation.trigger.critical and bool((verdicts == _ELIGIBLE).any())
-    return Eligibility(verdicts, hold=not critical)
+    return merged, np.where(eligible, surviving.argmax(axis=0), NO_TRIGGER), not critical
 
 
 def urgency_of(trigger: TriggerRecord) -> tuple[int, int]:

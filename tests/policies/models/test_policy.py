@@ -154,9 +154,8 @@ def test_a_send_is_assessed_in_the_context_of_the_trigger_that_it_answers() -> N
     distributions = policy.distributions(Eligibles.of([first, second], triggers), BOOK)
     assert distributions.probabilities[0].tolist() == [1 / N] * N + [0.0]
     assert distributions.probabilities[1].tolist() == [0.0, 2 / N] * (N // 2) + [0.0]
-    p_out = distributions.p_out_of(np.array([N, 1]))
-    assert p_out is not None
-    assert p_out.tolist() == [0.0, 0.1]
+    assert distributions.p_out is not None
+    assert distributions.p_out[:, :2].tolist() == [[0.05, 0.05], [0.05, 0.1]]
 
 
 def test_a_fresh_service_sends() -> None:
