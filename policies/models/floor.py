@@ -55,25 +55,27 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
     outside the eligible set is of no meaning.
     """
     (count, width), best = scores.shape, best_scores(scores)
+    spread = np.zeros((count, width + 1))
+    spread[:, -1] = best == -np.inf
     places = np.flatnonzero(scores > -np.inf)
+    if not len(places):
+        return spread
     requests = places // width
     is_best = scores.take(places) == best.take(requests)
-    pairs = int(groups[-1].max(initial=-1)) + 1
+    pairs = int(groups[-1].max()) + 1
     bins = (requests * pairs)[:, None] + groups.T.take(places - requests * width, axis=0)  # (eligible sends, 3)
 
     winners, winner_bins = requests[is_best], bins[is_best]
     shares = 1.0 / np.bincount(winners, minlength=count).take(winners)
     neighbours = np.bincount(bins.ravel(), minlength=count * pairs).take(winner_bins).sum(axis=1) - 3
     parts = np.where(neighbours > 0, shares / np.maximum(neighbours, 1), 0.0)
-    sums = np.bincount(winner_bins.ravel(), weights=parts.repeat(3), minlength=count * pairs).astype(np.float64)
+    sums = np.bincount(winner_bins.ravel(), weights=parts.repeat(3), minlength=count * pairs)
     of_sends = sums.take(bins)
     mass = of_sends[:, 0] + of_sends[:, 1] + of_sends[:, 2]
     itself = mass[is_best] - 3 * parts  # a send is not its own neighbour, but that of sends that tie with it
     mass[is_best] = np.where(np.abs(itself) < _ROUNDING, 0.0, itself)
 
-    spread = np.zeros((count, width + 1))
     spread.ravel()[places + requests] = mass
-    spread[:, -1] = best == -np.inf
     if not neighbours.all():
         _spread_alone(spread, winners[neighbours == 0], shares[neighbours == 0], sizes)
     return spread
