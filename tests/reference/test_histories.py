@@ -73,7 +73,7 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
 
 
 def rename_something(shop: Shop, now: float, chance: random.Random) -> None:
-    """Give a channel, category or message a new name, or make it one with another."""
+    """Rename a channel, category or message, or make it one with another."""
     document = shop.rulebook.catalogue.to_document()
     part = chance.choice(("channels", "channels", "categories", "messages"))
     names = sorted(document[part])
@@ -129,13 +129,13 @@ class WithoutEndings(Shop):
 )
 def test_the_audit_finds_a_shop_that_forgets_names_or_endings(broken: type[Shop], codes: set[str]) -> None:
     """The same histories as above, of a shop in which a part of the code is missing."""
-    found = set[str]()
+    broken_rules = set[str]()
     for seed in range(30):
         shop = broken(with_every_rule(), seed=b"%d" % seed)
         live(shop, 1_795_280_400.0, seed, 80)
-        found |= {violation.code for violation in audit(shop.log).violations}
-    assert found >= codes
-    assert bool(found) == bool(codes)
+        broken_rules |= {violation.code for violation in audit(shop.log).violations}
+    assert broken_rules >= codes
+    assert bool(broken_rules) == bool(codes)
 
 
 def with_every_rule() -> dict[str, Any]:
