@@ -85,7 +85,13 @@ class Decider:
         for number, request in enumerate(requests):
             if isinstance(request, ServiceError):
                 call.give(number, request)
-            elif (item := self._join(call, number, *request)) is not None:
+                continue
+            try:
+                item = self._join(call, number, *request)
+            except Exception as error:
+                call.give(number, service_error(error))
+                continue
+            if item is not None:
                 items.append(item)
         self._queue.add(items)
         self._begin_batches()

@@ -63,6 +63,8 @@ def _draw_in_order(
 def _draw_alone(
     items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
 ) -> list[Decision]:
+    if not items:
+        return []
     stored = [states[item.request.shopper_id] for item in items]
     questions = [Question(item.request, known.state, known.spent) for item, known in zip(items, stored, strict=True)]
     return decide_many(questions, serving.rulebook, serving.policy, seed)
@@ -74,7 +76,7 @@ def _write_drafts(decisions: Mapping[Item, Decision], states: Mapping[str, Store
     for item, decision in decisions.items():
         shopper_id = item.request.shopper_id
         stored = known[shopper_id]
-        drafts[item] = write_draft(decision, stored, item.fingerprint)
-        if (send := decision.send) is not None and not item.is_dry_run:
+        drafts[item] = draft = write_draft(decision, stored, item.fingerprint)
+        if (send := draft.send) is not None and not item.is_dry_run:
             known[shopper_id] = replace(stored, state=stored.state.with_claim(send), version=stored.version + 1)
     return drafts
