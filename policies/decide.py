@@ -5,33 +5,30 @@ Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`,
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 import numpy as np
 
-from policies.arrays import FloatArray
-from policies.catalogue.action_space import JointAction
-from policies.catalogue.rulebook import Rulebook, millionths
+from policies.catalogue.rulebook import Rulebook
+from policies.decision import Decision, DecisionBatch
+from policies.draw import draw_many, unit_number
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
-from policies.records.rows import Scalar
-from policies.rules.arbitration import Eligibility, arbitrate
-from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
+from policies.rules.arbitration import arbitrate_many, situations_of
+from policies.rules.budget import NOTHING_SPENT, Budgets, Spent
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
-from policies.rules.situation import Surroundings
+from policies.rules.situation import Situation, Surroundings
 from policies.shopper.context import shared_context, trigger_context
 from policies.shopper.renames import rename_spending, rename_state
-from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
+from policies.shopper.state import NEW_SHOPPER, ShopperState
 
 
 @dataclass(frozen=True)
-class Question:
+class Case:
     """A request, and what is known of the shopper and of the budgets when the request is decided.
 
     ``spent`` is the cost of today's and later sends so far, for channels with a budget.
@@ -40,62 +37,6 @@ class Question:
     request: Request
     state: ShopperState
     spent: Spent = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The drawn joint action, and everything that the draw rests on.
-
-    ``drawn`` is the number of a joint action; HOLD has the number ``len(space)``. ``probabilities`` (K,) is the
-    distribution over the eligible set. Without an eligible send HOLD is drawn with probability 1.
-    """
-
-    request: Request
-    rulebook: Rulebook
-    policy: Policy
-    context: dict[str, Scalar]
-    eligibility: Eligibility
-    probabilities: FloatArray
-    drawn: int
-    propensity: float
-    held_out: bool = False
-    p_out: float | None = None
-
-    @property
-    def is_send(self) -> bool:
-        """Whether a send was drawn."""
-        return self.drawn != self.rulebook.space.hold
-
-    @property
-    def action(self) -> JointAction | None:
-        """The drawn send, or None."""
-        return self.rulebook.space[self.drawn] if self.is_send else None
-
-    @property
-    def trigger(self) -> int | None:
-        """The position of the trigger that the drawn send answers, or None."""
-        return int(self.eligibility.trigger_of[self.drawn]) if self.is_send else None
-
-    @property
-    def send(self) -> Send | None:
-        """The drawn send as the shopper's state holds it, or None."""
-        if self.action is None or self.trigger is None:
-            return None
-        catalogue, send_at = self.rulebook.catalogue, self.request.now + self.action.delay_s
-        trigger = self.request.triggers[self.trigger]
-        return Send(
-            event_id=self.request.event_id,
-            send_at=send_at,
-            message=self.action.message,
-            channel=self.action.channel,
-            category=catalogue.messages[self.action.message].category,
-            critical=trigger.critical,
-            cost=self.rulebook.cost(self.action),
-            deferred=self.request.deferred,
-            window_ends_at=send_at + catalogue.channels[self.action.channel].attribution_window_s,
-            occurred_at=trigger.time(self.request.now) if trigger.ends_on else None,
-            ends_on=trigger.ends_on,
-        )
 
 
 def decide(
@@ -107,41 +48,38 @@ def decide(
     spent: Spent = NOTHING_SPENT,
 ) -> Decision:
     """Decide which notification to send, or none: `decide_many` of one request."""
-    return decide_many([Question(request, state, spent)], rulebook, policy, seed)[0]
+    return decide_many([Case(request, state, spent)], rulebook, policy, seed)[0]
 
 
-def decide_many(questions: Sequence[Question], rulebook: Rulebook, policy: Policy, seed: bytes) -> list[Decision]:
-    """Decide which notification to send, or none, for each question by itself.
+def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed: bytes) -> list[Decision]:
+    """Decide which notification to send, or none, for each case by itself.
 
     Candidates of all triggers → guardrails → arbitration → the policy's distribution over the eligible set
     → one draw seeded by the event id. Nothing may swap the drawn action afterwards. A decision is the same to the
-    byte, whatever other questions are decided with it.
+    byte, whatever other cases are decided with it.
     """
-    return [_decide(question, rulebook, policy, seed) for question in questions]
+    if not cases:
+        return []
+    situations = [_situations_of(case, rulebook, seed) for case in cases]
+    shared = [shared_context(first.request, first.state, rulebook) for first, *_ in situations]
+    contexts = [
+        [trigger_context(context, situation.trigger) for situation in asked]
+        for context, asked in zip(shared, situations, strict=True)
+    ]
+    eligibles = arbitrate_many(situations, contexts)
+    distributions = policy.distributions(eligibles, rulebook)
+    units = np.array([unit_number(seed, case.request.event_id) for case in cases])
+    drawn = draw_many(distributions.probabilities, units)
+    batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
+    return [Decision(batch, row) for row in range(len(cases))]
 
 
-def _decide(question: Question, rulebook: Rulebook, policy: Policy, seed: bytes) -> Decision:
-    request = question.request
-    state = rename_state(question.state, rulebook.former_names)
-    spent = rename_spending(question.spent, rulebook.former_names)
-    surroundings = Surroundings(spent, is_held_out(seed, request.shopper_id, rulebook))
-    context = shared_context(request, state, rulebook)
-    eligibility = arbitrate(request, state, rulebook, surroundings)
-    contexts = [trigger_context(context, trigger) for trigger in request.triggers]
-    distribution = policy.distribution(contexts, eligibility, rulebook)
-    position = draw(distribution.probabilities, unit_number(seed, request.event_id))
-    return Decision(
-        request=request,
-        rulebook=rulebook,
-        policy=policy,
-        context=context,
-        eligibility=eligibility,
-        probabilities=distribution.probabilities,
-        drawn=_number(eligibility, position, rulebook),
-        propensity=float(distribution.probabilities[position]),
-        held_out=surroundings.held_out,
-        p_out=None if distribution.p_out is None else float(distribution.p_out[position]),
-    )
+def _situations_of(case: Case, rulebook: Rulebook, seed: bytes) -> list[Situation]:
+    """Return what the triggers of a request are judged on, under the names of today."""
+    request, names = case.request, rulebook.former_names
+    held_out = is_held_out(seed, request.shopper_id, rulebook)
+    surroundings = Surroundings(rename_spending(case.spent, names), held_out)
+    return situations_of(request, rename_state(case.state, names), rulebook, surroundings)
 
 
 def decide_in_order(
@@ -160,30 +98,59 @@ def decide_in_order(
     The result has a decision for the first requests only, at least for one, where the sends of these use up so much of
     a day's budget that the rest must be decided with what is spent by then.
     """
-    known, decisions = dict(states), list[Decision]()
-    total: Counter[BudgetDay] = Counter(rename_spending(spent, rulebook.former_names))
-    for request in requests:
-        state = known.get(request.shopper_id, NEW_SHOPPER)
-        decision = decide(request, state, rulebook, policy, seed, spent)
-        decisions.append(decision)
-        if (send := decision.send) is not None:
-            known[request.shopper_id] = state.with_claim(send)
-            day = send.channel, utc_day(send.send_at)
-            total[day] += millionths(send.cost)
-            if total[day] > rulebook.pays_for_any.get(send.channel, inf):
-                break  # from here on the rules look at what is spent on this day
+    known, budgets, decisions = dict(states), Budgets(spent, rulebook), list[Decision]()
+
+    def decide_wave(wave: Sequence[Request]) -> list[Decision]:
+        asked = [Case(request, known.get(request.shopper_id, NEW_SHOPPER), spent) for request in wave]
+        return decide_many(asked, rulebook, policy, seed)
+
+    for part in _parts(requests, cautious=budgets.is_any_tight()):
+        for decision in _decide_waves(part, known, decide_wave):
+            decisions.append(decision)
+            if decision.send is not None and budgets.pay_for(decision.send):
+                return decisions  # from here on the rules look at what is spent on this day
     return decisions
+
+
+def _parts(requests: Sequence[Request], *, cautious: bool) -> Iterator[Sequence[Request]]:
+    """Yield the requests in parts: a cautious caller may stop after any send, so it begins with a single request."""
+    begin, size = 0, 1 if cautious else len(requests)
+    while begin < len(requests):
+        yield requests[begin : begin + size]
+        begin, size = begin + size, 2 * size
+
+
+def _decide_waves(
+    requests: Sequence[Request],
+    known: dict[str, ShopperState],
+    decide_wave: Callable[[Sequence[Request]], list[Decision]],
+) -> list[Decision]:
+    """Decide each shopper's first request, then each one's second, and so on; ``known`` gets the places taken."""
+    decisions: dict[int, Decision] = {}
+    for wave in _waves(requests):
+        for position, decision in zip(wave, decide_wave([requests[position] for position in wave]), strict=True):
+            decisions[position] = decision
+            if decision.send is not None:
+                shopper_id = decision.request.shopper_id
+                known[shopper_id] = known.get(shopper_id, NEW_SHOPPER).with_claim(decision.send)
+    return [decisions[position] for position in range(len(requests))]
+
+
+def _waves(requests: Sequence[Request]) -> list[list[int]]:
+    """Return the positions of each shopper's first request, then of each one's second request, and so on."""
+    waves, seen = list[list[int]](), Counter[str]()
+    for position, request in enumerate(requests):
+        if seen[request.shopper_id] == len(waves):
+            waves.append([])
+        waves[seen[request.shopper_id]].append(position)
+        seen[request.shopper_id] += 1
+    return waves
 
 
 def is_held_out(seed: bytes, shopper_id: str, rulebook: Rulebook) -> bool:
     """Return whether a shopper belongs to the holdout: always the same shoppers while the share stays the same."""
     share = rulebook.catalogue.arms.holdout
     return share > 0 and unit_number(seed, shopper_id, "holdout") < share
-
-
-def _number(eligibility: Eligibility, position: int, rulebook: Rulebook) -> int:
-    sends = eligibility.sends
-    return int(sends[position]) if position < len(sends) else rulebook.space.hold
 
 
 def still_allowed(decision: Decision, state: ShopperState) -> bool:
@@ -210,28 +177,3 @@ def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) ->
     names = decision.rulebook.former_names
     surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
     return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
-
-
-def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
-    """Return the number in [0, 1) that belongs to an event, with 53 random bits.
-
-    Retries and replays get the same number. Different values of ``stream`` give independent numbers.
-
-    >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
-    True
-    """
-    digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-
-def draw(probabilities: FloatArray, unit: float) -> int:
-    """Return the position that a number in [0, 1) draws from a distribution (K,).
-
-    A position of probability zero is never drawn.
-
-    >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
-    [0, 0, 2, 2]
-    """
-    cumulated = np.cumsum(probabilities)
-    position = int(np.searchsorted(cumulated, unit * cumulated[-1], side="right"))
-    return min(position, int(np.flatnonzero(probabilities)[-1]))

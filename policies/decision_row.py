@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.catalogue.rulebook import Rulebook
-from policies.decide import Decision
+from policies.decision import Decision
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, pack
 from policies.rules.rules import RULES

@@ -81,11 +81,9 @@ def decision_row(**changes: Any) -> DecisionRow:
 def all_eligible(rulebook: Rulebook, *, hold: bool = True, sends: np.ndarray | None = None) -> Eligibility:
     """The result of the guardrails when all sends, or the sends with these numbers, are eligible."""
     numbers = np.arange(len(rulebook.space)) if sends is None else np.asarray(sends, dtype=np.int64)
-    trigger_of = np.full(len(rulebook.space), -1)
-    trigger_of[numbers] = 0
     verdicts = np.ones(len(rulebook.space), dtype=np.uint8)
     verdicts[numbers] = 0
-    return Eligibility(verdicts, trigger_of, numbers, hold, "en")
+    return Eligibility(verdicts, hold)
 
 
 # -- rows of the log: each factory makes the row of an ordinary case, and takes any field by its name ----------------

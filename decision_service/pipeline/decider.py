@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from decision_service.commands.decide_request import fingerprint
 from decision_service.errors import ServiceError, Unavailable
-from decision_service.pipeline.batch import DecisionBatch, service_error
+from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
@@ -146,7 +146,7 @@ class Decider:
                 self._linger(len(items))
 
         try:
-            await DecisionBatch(items, self._parts, go_on).decide()
+            await RequestBatch(items, self._parts, go_on).decide()
         except Exception as error:
             for item in items:
                 if item.result is None:

@@ -9,7 +9,8 @@ import msgspec
 from decision_service.pipeline.budget_days import budget_days_ahead
 from decision_service.schemas.decision_answer import Answer, answer
 from decision_service.state.base import StoredState
-from policies.decide import Decision, next_possible_send, still_allowed
+from policies.decide import next_possible_send, still_allowed
+from policies.decision import Decision
 from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row
 from policies.records.rows import DecisionRow
 from policies.shopper.state import Send

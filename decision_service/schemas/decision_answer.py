@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.template_table import LocalTemplate
-from policies.catalogue.templates import DATA
-from policies.decide import Decision
+from policies.catalogue.templates.table import LocalTemplate
+from policies.catalogue.templates.template import DATA
+from policies.decision import Decision
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord
 
@@ -208,7 +208,7 @@ def _ignored_fields(reasons: Mapping[str, str]) -> list[FieldError] | UnsetType:
 
 
 def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:
-    templates, locale = decision.rulebook.templates, decision.eligibility.locale
+    templates, locale = decision.rulebook.templates, decision.locale
     # Without a template the action would have been excluded as `no_content`.
     return cast(LocalTemplate, templates.find(action.message, action.channel, locale))
 

@@ -54,7 +54,7 @@ class PolicyInputs:
         verdicts[sends] = Reason.eligible
         trigger_of = np.full(size, NO_TRIGGER, dtype=np.int64)
         trigger_of[sends] = self.trigger_of[: len(sends)]
-        return Eligibility(verdicts, trigger_of, sends, hold, self.rulebook.catalogue.defaults.locale)
+        return Eligibility(verdicts, hold, trigger_of)
 
 
 @dataclass(frozen=True, slots=True)

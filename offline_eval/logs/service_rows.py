@@ -14,7 +14,7 @@ from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, PolicyInpu
 from policies.arrays import BoolArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.catalogue.templates import FilledNames
+from policies.catalogue.templates.template import FilledNames
 from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
@@ -162,9 +162,9 @@ def _find_allowed(row: DecisionRow, trigger: TriggerRecord, rulebook: Rulebook) 
     logged_locale = row.context.get("locale")
     locale = logged_locale if isinstance(logged_locale, str) else rulebook.catalogue.defaults.locale
     late = row.at + space.delay_seconds > trigger.expires_at
-    if trigger.type not in rulebook.candidates:
+    if trigger.type not in rulebook.trigger_numbers:
         raise BadData("triggers", f"names {trigger.type!r}, which the catalogue does not have", row_label(row))
-    not_candidate = rulebook.candidates[trigger.type][space.message_of, 0, 0] == 0
+    not_candidate = ~rulebook.candidates[rulebook.trigger_numbers[trigger.type]]
     if is_pseudonym(row.shopper_id):
         return np.asarray(~(late | not_candidate))  # erasure removed the attributes that decide about content
     lacking = rulebook.without_content(locale, FilledNames.of(trigger.attributes))

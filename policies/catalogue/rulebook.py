@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from policies.arrays import BoolArray, ByteArray, FloatArray
+from policies.arrays import BoolArray, FloatArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Cap, Catalogue
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.quiet_hours import quiet_hours_of
-from policies.catalogue.template_table import TemplateTable
-from policies.catalogue.templates import FilledNames
+from policies.catalogue.templates.table import TemplateTable
+from policies.catalogue.templates.template import FilledNames
 from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096
@@ -37,13 +37,16 @@ class Rulebook:
         return cls(version, catalogue, ActionSpace.of(catalogue), TemplateTable.of(catalogue))
 
     @cached_property
-    def candidates(self) -> dict[str, ByteArray]:
-        """For each trigger type, 255 for the messages that may answer it, else 0; shape (messages, 1, 1)."""
-        messages = self.catalogue.messages.values()
-        return {
-            trigger: np.array([[[255 if trigger in message.triggers else 0]] for message in messages], dtype=np.uint8)
-            for trigger in self.catalogue.triggers
-        }
+    def trigger_numbers(self) -> dict[str, int]:
+        """The number of each trigger type."""
+        return {trigger: number for number, trigger in enumerate(self.catalogue.triggers)}
+
+    @cached_property
+    def candidates(self) -> BoolArray:
+        """Whether the message of each joint action may answer each trigger type, shape (triggers, n)."""
+        messages, triggers = self.catalogue.messages.values(), self.catalogue.triggers
+        answers = [trigger in message.triggers for trigger in triggers for message in messages]
+        return np.array(answers, dtype=np.bool_).reshape(len(triggers), -1)[:, self.space.message_of]
 
     @cached_property
     def costs(self) -> FloatArray:

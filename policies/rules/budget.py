@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from math import inf
 
 import msgspec
 
-from policies.catalogue.rulebook import millionths
+from policies.catalogue.rulebook import Rulebook, millionths
 from policies.records.rows import ErasureRow, EventRow, ShopperRow
 from policies.shopper.fold import apply_keeping_old_sends
-from policies.shopper.state import ShopperState
+from policies.shopper.renames import rename_spending
+from policies.shopper.state import Send, ShopperState
 
 BudgetDay = tuple[str, int]
 """A channel and a UTC day."""
@@ -39,6 +42,31 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
     (False, True)
     """
     return spent + millionths(cost) > millionths(budget)
+
+
+class Budgets:
+    """What is spent by channel and day, while sends are paid for one after the other.
+
+    A day is *tight* for a channel once its budget might not pay for the dearest send any more. Until then, the budget
+    rule denies nothing, so it does not matter to a decision how much is spent.
+    """
+
+    def __init__(self, spent: Spent, rulebook: Rulebook) -> None:
+        self._spent: Counter[BudgetDay] = Counter(rename_spending(spent, rulebook.former_names))
+        self._pays_for_any = rulebook.pays_for_any
+
+    def is_any_tight(self) -> bool:
+        """Return whether a day is tight for a channel."""
+        return any(map(self._is_tight, self._spent))
+
+    def pay_for(self, send: Send) -> bool:
+        """Add the cost of a send; return whether its day is then tight for its channel."""
+        day = send.channel, utc_day(send.paid_at)
+        self._spent[day] += millionths(send.cost)
+        return self._is_tight(day)
+
+    def _is_tight(self, day: BudgetDay) -> bool:
+        return self._spent[day] > self._pays_for_any.get(day[0], inf)
 
 
 def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:

@@ -107,6 +107,10 @@ def _longest(caps: Iterable[Cap]) -> float:
     return max((cap.window_s or _LONGEST_S[cap.calendar] for cap in caps), default=0.0)
 
 
+def has_budgets(catalogue: Catalogue) -> bool:
+    return any(channel.daily_budget is not None for channel in catalogue.channels.values())
+
+
 def budget(situation: Situation) -> BoolArray | None:
     """Deny sends that cost more than is left of the channel's budget of their UTC day."""
     rulebook, spent = situation.rulebook, situation.surroundings.spent
@@ -173,6 +177,7 @@ RULES = (
         VerdictTable.by_message,
         longest_message_cap,
         frees_at=ends_of_message_caps,
+        concerns=longest_message_cap,
     ),
     Rule(
         Reason.cap_category,
@@ -180,6 +185,7 @@ RULES = (
         VerdictTable.by_category,
         longest_category_cap,
         frees_at=ends_of_category_caps,
+        concerns=longest_category_cap,
     ),
     Rule(
         Reason.cap_channel,
@@ -187,6 +193,7 @@ RULES = (
         VerdictTable.by_channel,
         longest_channel_cap,
         frees_at=ends_of_channel_caps,
+        concerns=longest_channel_cap,
     ),
     Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap, frees_at=ends_of_global_caps),
     Rule(
@@ -196,5 +203,6 @@ RULES = (
         looks_at_no_sends,
         asked_again=False,
         frees_at=ends_of_budget_days,
+        concerns=has_budgets,
     ),
 )

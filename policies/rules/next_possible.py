@@ -72,8 +72,7 @@ class _Search:
         """Return the joint actions that no rule denies for good, shape (messages, channels, delays)."""
         space, now = self.rulebook.space, self.request.now
         candidates = np.zeros(space.shape, dtype=np.bool_)
-        candidates.flat[space.cells] = True
-        candidates &= self.rulebook.candidates[trigger.type] > 0
+        candidates.flat[space.cells] = self.rulebook.candidates[self.rulebook.trigger_numbers[trigger.type]]
         situation = self.situation(now, trigger, (now + self.delays[0],))
         excluded = caller_exclusions(situation)
         if excluded is not None:

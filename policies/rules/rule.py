@@ -24,7 +24,7 @@ from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
-from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable
+from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable, lay_out
 from policies.shopper.state import HORIZON_S, ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
@@ -41,6 +41,11 @@ FreesAt = Callable[[Situation, float, float], Iterable[float]]
 def looks_at_no_sends(catalogue: Catalogue) -> float:
     """Return 0 s: for a rule whose answer depends on no other send."""
     return 0.0
+
+
+def concerns_all(catalogue: Catalogue) -> bool:
+    """Return True: for a rule that can deny something under every catalogue."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ class Rule(Generic[Denied]):
         The function that returns at which times, from one time to another, a send that the rule denies may become free
         again although nothing else happens. Times at which nothing changes do no harm; a missing time does. None for a
         rule whose denial does not end by itself.
+    concerns
+        The function that says whether the rule can deny anything under a catalogue; a rule that cannot (0, False) is
+        not asked. A rule about the distance between sends can name its ``looks_back_s`` here.
     version
         Raise it when you change how the rule judges.
     """
@@ -80,7 +88,17 @@ class Rule(Generic[Denied]):
     binds_critical: bool = False
     asked_again: bool = True
     frees_at: FreesAt | None = None
+    concerns: Callable[[Catalogue], float] = concerns_all
     version: int = 1
+
+    @property
+    def looks_at_sends(self) -> bool:
+        """Whether the rule denies something only to a shopper who has sends."""
+        return self.looks_back_s is not looks_at_no_sends
+
+
+RankedRules = Sequence[tuple[int, Rule[Any]]]
+"""Rules with their ranks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +144,18 @@ class RuleTable:
         return Situation(request, trigger, state, rulebook, send_times, self.reach_s(rulebook), surroundings)
 
     def judge(self, situation: Situation) -> ByteArray:
-        """Return the `Reason` of every joint action, shape (n,), for one trigger."""
-        rulebook = situation.rulebook
-        ranks = self._ranks(situation, self._ranked)
-        # The mask is 255 for a candidate and 0 for any other message: no candidate, so rank 0, before all rules.
-        ranks &= rulebook.candidates[situation.trigger.type]
-        return self._reasons.take(ranks.take(rulebook.space.cells))
+        """Return the `Reason` of every joint action, shape (n,), in one situation."""
+        verdicts: ByteArray = self.judge_many([situation])[0]
+        return verdicts
+
+    def judge_many(self, situations: Sequence[Situation]) -> ByteArray:
+        """Return the `Reason` of every joint action in each situation, shape (situations, n); all have one rulebook."""
+        rulebook = situations[0].rulebook
+        tables = [_ask(situation, _rules_for(self, situation)) for situation in situations]
+        ranks = lay_out(tables, rulebook.space)
+        # What is no candidate gets rank 0, before all rules.
+        ranks *= rulebook.candidates[[rulebook.trigger_numbers[situation.trigger.type] for situation in situations]]
+        return self._reasons.take(ranks)
 
     def judge_again(
         self, situation: Situation, message: str, channel: str, asks: Callable[[Rule[Any]], bool] | None = None
@@ -160,21 +184,17 @@ class RuleTable:
                 yield from rule.frees_at(situation, begin, end)
 
     @staticmethod
-    def _ranks(situation: Situation, rules: Sequence[tuple[int, Rule[Any]]]) -> ByteArray:
+    def _ranks(situation: Situation, rules: RankedRules) -> ByteArray:
         """Ask the rules, and return the smallest ranks, shape (messages, channels, send times)."""
-        table = VerdictTable(situation.rulebook.space, len(situation.send_times))
         critical = situation.trigger.critical
-        for rank, rule in rules:
-            if rule.binds_critical or not critical:
-                rule.write(table, rank, rule.denies(situation))
-        return table.ranks()
+        return _ask(situation, [(rank, rule) for rank, rule in rules if rule.binds_critical or not critical]).ranks()
 
     @cached_property
-    def _ranked(self) -> list[tuple[int, Rule[Any]]]:
+    def _ranked(self) -> RankedRules:
         return [*enumerate(self.rules, 1)]
 
     @cached_property
-    def _ranked_again(self) -> list[tuple[int, Rule[Any]]]:
+    def _ranked_again(self) -> RankedRules:
         return [(rank, rule) for rank, rule in self._ranked if rule.asked_again]
 
     @cached_property
@@ -185,6 +205,31 @@ class RuleTable:
         for rank, rule in self._ranked:
             reasons[rank] = rule.reason
         return reasons
+
+
+def _ask(situation: Situation, rules: RankedRules) -> VerdictTable:
+    """Return what the rules deny in a situation."""
+    table = VerdictTable(situation.rulebook.space, len(situation.send_times))
+    for rank, rule in rules:
+        rule.write(table, rank, rule.denies(situation))
+    return table
+
+
+def _rules_for(table: RuleTable, situation: Situation) -> RankedRules:
+    critical, has_sends = situation.trigger.critical, bool(situation.state.sends)
+    return _rules_under(table, situation.rulebook, critical=critical, has_sends=has_sends)
+
+
+@lru_cache(maxsize=4 * _REACHES_KEPT)
+def _rules_under(table: RuleTable, rulebook: Rulebook, *, critical: bool, has_sends: bool) -> RankedRules:
+    """Return the rules that can deny anything, with their ranks: a shopper without sends needs no rule about sends."""
+    return tuple(
+        (rank, rule)
+        for rank, rule in enumerate(table.rules, 1)
+        if (rule.binds_critical or not critical)
+        and (has_sends or not rule.looks_at_sends)
+        and rule.concerns(rulebook.catalogue)
+    )
 
 
 def _is_offered(situation: Situation, message: str, channel: str) -> bool:

@@ -12,7 +12,7 @@ from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.budget import NOTHING_SPENT, Spent
 from policies.rules.local_time import local_days, local_months, local_seconds, local_weeks, minutes_of_week
-from policies.shopper.context import find_time_zone
+from policies.shopper.context import find_locale, find_time_zone
 from policies.shopper.state import Send, ShopperState, counted_sends
 
 TimesByName = Mapping[str, Sequence[float]]
@@ -76,9 +76,8 @@ class Situation:
 
     @property
     def locale(self) -> str:
-        """The locale of the content: from the request's context, else from the shopper's state, else the default."""
-        locale = self.request.context.get("locale")
-        return locale if isinstance(locale, str) else self.state.locale or self.rulebook.catalogue.defaults.locale
+        """The locale of the content (see `find_locale`)."""
+        return find_locale(self.request.context, self.state, self.rulebook.catalogue)
 
     @property
     def always(self) -> list[bool]:

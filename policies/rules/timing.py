@@ -13,6 +13,10 @@ from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
 from policies.rules.windows import is_near
 
 
+def has_quiet_hours(catalogue: Catalogue) -> bool:
+    return any(channel.quiet_hours for channel in catalogue.channels.values())
+
+
 def quiet_hours(situation: Situation) -> DelayMasks:
     """Deny sends that would arrive in a channel's quiet hours, by the shopper's clock at the send time."""
     spans = situation.rulebook.quiet_hours
@@ -96,6 +100,7 @@ RULES = (
         VerdictTable.by_channel,
         looks_at_no_sends,
         frees_at=ends_of_quiet_hours,
+        concerns=has_quiet_hours,
     ),
     Rule(
         Reason.suppression_window,
@@ -103,7 +108,15 @@ RULES = (
         VerdictTable.by_category,
         longest_suppression,
         frees_at=ends_of_suppression,
+        concerns=longest_suppression,
     ),
-    Rule(Reason.cooldown, cooldown, VerdictTable.by_message, longest_cooldown, frees_at=ends_of_cooldowns),
-    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap, frees_at=ends_of_gaps),
+    Rule(
+        Reason.cooldown,
+        cooldown,
+        VerdictTable.by_message,
+        longest_cooldown,
+        frees_at=ends_of_cooldowns,
+        concerns=longest_cooldown,
+    ),
+    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap, frees_at=ends_of_gaps, concerns=minimum_gap),
 )

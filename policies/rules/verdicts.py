@@ -1,8 +1,8 @@
-"""VerdictTable: the first rule that denies each joint action, collected slot by slot."""
+"""Verdict tables: the first rule that denies each joint action, collected slot by slot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class VerdictTable:
     """The smallest rank that was written for each joint action, `NOT_DENIED` where there is none.
 
     A rank is a number from 0 to 254; the smaller rank wins. Most rules look at the delay and one other slot.
-    Such a rule writes its rank into one short row per message or channel (one byte per delay), and `ranks` lays
-    these rows over the joint actions once, at the end. The test of this class holds the same in ten plain lines.
+    Such a rule writes its rank into one short row per message or channel (one byte per delay). At the end, `lay_out`
+    lays the rows of many tables over the joint actions. The test of this class holds the same in ten plain lines.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ class VerdictTable:
         self._space, self._delays = space, delays
         self._messages, self._channels, _ = space.shape
         self._not_denied = bytes([NOT_DENIED]) * delays
-        self._rows = [self._not_denied] * (self._messages + self._channels + 1)
+        self.rows = [self._not_denied] * (self._messages + self._channels + 1)
         """One row of ranks per message, then one per channel, then one for all joint actions."""
-        self._grids: list[ByteArray] = []
+        self.grids: list[tuple[int, BoolArray]] = []
+        """The ranks and masks that were written by slots."""
 
     def by_delay(self, rank: int, mask: DelayMask) -> None:
         """Deny delays."""
@@ -76,7 +77,7 @@ class VerdictTable:
     def by_slots(self, rank: int, mask: BoolArray | None) -> None:
         """Deny slots: the mask broadcasts to (messages, channels, delays); None denies nothing."""
         if mask is not None:
-            self._grids.append(np.where(mask, np.uint8(rank), np.uint8(NOT_DENIED)))
+            self.grids.append((rank, mask))
 
     def _lower_all(self, numbers: Mapping[str, Iterable[int]], first: int, rank: int, masks: DelayMasks) -> None:
         for name, mask in masks.items():
@@ -87,16 +88,43 @@ class VerdictTable:
 
     def _lower(self, number: int, ranks: bytes) -> None:
         """Write ranks into a row where they are smaller than the ranks already there."""
-        row = self._rows[number]
-        self._rows[number] = ranks if row == self._not_denied else bytes(map(min, row, ranks))
+        row = self.rows[number]
+        self.rows[number] = ranks if row == self._not_denied else bytes(map(min, row, ranks))
 
     def ranks(self) -> ByteArray:
         """Return the smallest ranks, shape (messages, channels, delays)."""
-        rows = np.frombuffer(b"".join(self._rows), np.uint8).reshape(len(self._rows), self._delays)
+        rows = np.frombuffer(b"".join(self.rows), np.uint8).reshape(len(self.rows), self._delays)
         ranks: ByteArray = np.minimum(rows[: self._messages, None], np.minimum(rows[self._messages : -1], rows[-1]))
-        for grid in self._grids:
-            np.minimum(ranks, grid, out=ranks)
+        for rank, mask in self.grids:
+            np.minimum(ranks, _grid(rank, mask), out=ranks)
         return ranks
+
+
+def lay_out(tables: Sequence[VerdictTable], space: ActionSpace) -> ByteArray:
+    """Return the smallest ranks of the joint actions in each table, shape (tables, n).
+
+    The tables have one send time per delay of the space.
+    """
+    rows = np.frombuffer(b"".join([row for table in tables for row in table.rows]), np.uint8).reshape(len(tables), -1)
+    by_message, by_channel, by_delay = (rows.take(cells, axis=1) for cells in space.row_cells)
+    ranks: ByteArray = np.minimum(by_message, np.minimum(by_channel, by_delay))
+    for rank, mask, numbers in _grids(tables):
+        grid = np.broadcast_to(_grid(rank, mask), space.shape)
+        ranks[numbers] = np.minimum(ranks[numbers], grid.reshape(-1).take(space.cells))
+    return ranks
+
+
+def _grids(tables: Sequence[VerdictTable]) -> Iterable[tuple[int, BoolArray, list[int]]]:
+    """Return each mask that was written by slots, once, with its rank and the numbers of its tables."""
+    grids: dict[tuple[int, int], tuple[int, BoolArray, list[int]]] = {}
+    for number, table in enumerate(tables):
+        for rank, mask in table.grids:
+            grids.setdefault((rank, id(mask)), (rank, mask, []))[2].append(number)
+    return grids.values()
+
+
+def _grid(rank: int, mask: BoolArray) -> ByteArray:
+    return np.where(mask, np.uint8(rank), np.uint8(NOT_DENIED))
 
 
 def _ranks(rank: int, mask: DelayMask) -> bytes:

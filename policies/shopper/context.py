@@ -24,7 +24,8 @@ The service sets these names. A value of the caller with the same name replaces 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from policies.catalogue.document import Catalogue
@@ -32,7 +33,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.time_zones import is_time_zone, load_zone
 from policies.records.request import Request
 from policies.records.rows import Context, Scalar, TriggerRecord
-from policies.shopper.state import HORIZON_S, ShopperState
+from policies.shopper.state import HORIZON_S, Send, ShopperState
 from policies.shopper.summaries import Responses, count_responses, favourite
 
 RECENT_S = 7 * 86_400.0
@@ -57,54 +58,67 @@ def find_time_zone(context: Context, state: ShopperState, catalogue: Catalogue) 
     return state.time_zone or catalogue.defaults.time_zone
 
 
+def find_locale(context: Context, state: ShopperState, catalogue: Catalogue) -> str:
+    """Return the locale of the content: from a decision's context, else the shopper's own, else the default."""
+    locale = context.get("locale")
+    return locale if isinstance(locale, str) else state.locale or catalogue.defaults.locale
+
+
 def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
     """Return the context that all triggers of a request share."""
-    now = request.now
+    now, orders, sends = request.now, state.purchases, state.sends
     local = datetime.fromtimestamp(now, load_zone(find_time_zone(request.context, state, rulebook.catalogue)))
     offset = local.utcoffset()
     facts: dict[str, Scalar] = {
         "segment": segment(state, now),
         "rfm": rfm(state, now),
-        "purchases": state.purchases.count,
-        "recent_sends": sum(send.send_at > now - RECENT_S for send in state.sends if not send.deferred),
+        "purchases": orders.count,
+        "recent_sends": len([send for send in sends if send.send_at > now - RECENT_S and not send.deferred]),
         "local_hour": local.hour + local.minute / 60.0,
         "active_share": state.activity.share(local.hour, offset.total_seconds() / _HOUR_S if offset else 0.0),
     }
-    if state.purchases.last_at is not None:
-        facts["average_order"] = state.purchases.value / state.purchases.count
-        facts["days_since_purchase"] = max(0.0, now - state.purchases.last_at) / _DAY_S
+    if orders.last_at is not None:
+        facts["average_order"] = orders.value / orders.count
+        facts["days_since_purchase"] = max(0.0, now - orders.last_at) / _DAY_S
     if state.active_at is not None:
         facts["days_since_active"] = max(0.0, now - state.active_at) / _DAY_S
-    for name, affinities in (("favourite_category", state.categories), ("favourite_product", state.products)):
-        if (best := favourite(affinities)) is not None:
-            facts[name] = best
-    return {**facts, **_fatigue(state, now), **_responses(state, now), **request.context}
+    if (category := favourite(state.categories)) is not None:
+        facts["favourite_category"] = category
+    if (product := favourite(state.products)) is not None:
+        facts["favourite_product"] = product
+    left = [send for send in sends if send.has_left(now)]
+    return {**facts, **_fatigue(state, now, left), **_responses(state, left), **request.context}
 
 
-def _fatigue(state: ShopperState, now: float) -> dict[str, Scalar]:
-    """Return how many sends were sent lately, and how many of them the shopper ignored."""
-    left = [send for send in state.sends if send.has_left(now) and send.send_at >= now - HORIZON_S]
-    if not left:
-        return {"ignored_streak": 0, "load": 0.0}
-    loads: dict[str, float] = {}
-    for send in left:
-        loads[send.channel] = loads.get(send.channel, 0.0) + 0.5 ** ((now - send.send_at) / LOAD_HALF_LIFE_S)
+def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str, Scalar]:
+    """Return how many sends were sent lately, and how many of them the shopper ignored.
+
+    ``left`` holds the sends that were sent, in the order of time.
+    """
+    loads, ignored = dict[str, float](), 0
     clicked_at = state.clicked_at or float("-inf")
+    for send in left:
+        if send.send_at >= now - HORIZON_S:
+            loads[send.channel] = loads.get(send.channel, 0.0) + 0.5 ** ((now - send.send_at) / LOAD_HALF_LIFE_S)
+            ignored += send.send_at > clicked_at
+    if not loads:
+        return {"ignored_streak": 0, "load": 0.0}
     return {
         "hours_since_contact": (now - left[-1].send_at) / _HOUR_S,
-        "ignored_streak": sum(send.send_at > clicked_at for send in left),
+        "ignored_streak": ignored,
         "load": sum(loads.values()),
         **{f"load_{channel}": load for channel, load in loads.items()},
     }
 
 
-def _responses(state: ShopperState, now: float) -> dict[str, Scalar]:
+def _responses(state: ShopperState, left: Sequence[Send]) -> dict[str, Scalar]:
     """Return the shopper's click rates, by channel and by category."""
-    left = [send for send in state.sends if send.has_left(now)]
-    by_channel = count_responses(state.by_channel, ((send.channel, send.clicked) for send in left))
-    by_category = count_responses(state.by_category, ((send.category, send.clicked) for send in left))
-    sends = sum(responses.sends for responses in by_channel.values())
-    clicks = sum(responses.clicks for responses in by_channel.values())
+    by_channel = count_responses(state.by_channel, [(send.channel, send.clicked) for send in left])
+    by_category = count_responses(state.by_category, [(send.category, send.clicked) for send in left])
+    sends, clicks = 0.0, 0.0
+    for responses in by_channel.values():
+        sends += responses.sends
+        clicks += responses.clicks
     rates = {f"click_rate_{name}": responses.rate() for name, responses in (by_category | by_channel).items()}
     return {"click_rate": Responses(sends, clicks).rate(), **rates}
 
@@ -156,8 +170,7 @@ def rfm(state: ShopperState, now: float) -> str:
     orders = state.purchases
     if orders.last_at is None:
         return "000"
-    days = (now - orders.last_at) / _DAY_S
-    recency = 5 - sum(days > bound for bound in _RECENCY_DAYS)
-    frequency = 1 + sum(orders.count >= bound for bound in _FREQUENCY)
-    value = 1 + sum(orders.value / orders.count >= bound for bound in _AVERAGE_VALUE)
+    recency = 5 - bisect_left(_RECENCY_DAYS, (now - orders.last_at) / _DAY_S)
+    frequency = 1 + bisect_right(_FREQUENCY, orders.count)
+    value = 1 + bisect_right(_AVERAGE_VALUE, orders.value / orders.count)
     return f"{recency}{frequency}{value}"

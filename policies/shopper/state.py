@@ -13,7 +13,7 @@ import msgspec
 
 from policies.records.quiet_hours import QuietHours
 from policies.records.rows import Row, TriggerRecord
-from policies.sends import EXPIRED, SENT, departure_of, departure_time, status_at
+from policies.sends import EXPIRED, departure_of, departure_time, status_at
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0
@@ -69,12 +69,12 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.structs.replace(self, deferred=False, send_at=send_at, decided_for=decided_for)
 
     def has_left(self, now: float) -> bool:
-        """Return whether the send was sent by a time."""
-        return status_at(self, now) is SENT
+        """Return whether the send was sent by a time: whether `status_at` says so."""
+        return self.send_at <= now and not self.deferred
 
     def has_expired(self, now: float) -> bool:
         """Return whether the send waited in vain for its activation."""
-        return status_at(self, now) is EXPIRED
+        return self.deferred and status_at(self, now) is EXPIRED
 
 
 class Purchases(msgspec.Struct, frozen=True, array_like=True):

@@ -79,7 +79,10 @@ def add_affinity(affinities: Mapping[str, float], name: str, weight: float) -> A
 
 def favourite(affinities: Mapping[str, float]) -> str | None:
     """Return the name of the strongest affinity; among equals, the first by name."""
-    return min(affinities, key=lambda name: (-affinities[name], name), default=None)
+    if not affinities:
+        return None
+    strongest = max(affinities.values())
+    return min(name for name, strength in affinities.items() if strength == strongest)
 
 
 class Responses(msgspec.Struct, frozen=True, array_like=True):
@@ -111,8 +114,11 @@ def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, 
     counted = dict(before)
     for name, clicked in sends:
         if name in counted or len(counted) < _MOST_RESPONSES:
-            counted[name] = counted.get(name, Responses()).plus(clicked=clicked)
+            counted[name] = counted.get(name, _NO_RESPONSES).plus(clicked=clicked)
     return counted
+
+
+_NO_RESPONSES = Responses()
 
 
 _MOST_RESPONSES = 64

@@ -19,6 +19,7 @@ from decision_service.errors import ServiceError
 from decision_service.pipeline.decider import DatedBody, Decider
 from decision_service.pipeline.item import Result
 from decision_service.pipeline.queue import Queue
+from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from policies.records.rows import OutcomeRow
 from policies.rules.budget import utc_day
@@ -102,7 +103,7 @@ class Wish:
             defer_activation=self.deferred,
             now=datetime.fromtimestamp(at, UTC).isoformat(),
         )
-        return DecideBody.model_validate_json(msgspec.json.encode(document)), at
+        return parse(DecideBody, msgspec.json.encode(document)), at
 
 
 @st.composite

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import redis.asyncio as redis_asyncio
 
@@ -16,6 +17,7 @@ from decision_service.pipeline.decider import Decider
 from decision_service.pipeline.draw import draw
 from decision_service.pipeline.item import DecisionResponse
 from decision_service.pipeline.queue import Queue
+from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from decision_service.state.base import ReserveResult
 from policies.records.rows import DecisionRow
@@ -27,7 +29,9 @@ pytestmark = pytest.mark.anyio
 
 
 def body(event_id: str | None = "e-1", shopper_id: str = "s-1", **changes: Any) -> DecideBody:
-    return DecideBody.model_validate(decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes))
+    return parse(
+        DecideBody, msgspec.json.encode(decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes))
+    )
 
 
 def bodies(size: int) -> list[tuple[DecideBody, float]]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
-from policies.rules.verdicts import NOT_DENIED, VerdictTable
+from policies.rules.verdicts import NOT_DENIED, VerdictTable, lay_out
 from tests.factories import small_document
+from tests.policies.rules.one_by_one import denies
 
 SPACE = ActionSpace.of(Catalogue.from_document(small_document(delays_s=[0, 60, 3_600])))
 MESSAGES, CHANNELS, DELAYS = SPACE.shape
@@ -22,22 +23,12 @@ Denial = tuple[str, int, Any]
 """A method of `VerdictTable`, a rank, and what the method takes: a mask, masks by name, or an array."""
 
 
-def plain_ranks(denials: list[Denial], delays: int) -> list[int]:
+def ranks_one_by_one(denials: list[Denial], delays: int) -> list[int]:
     """The specification: a joint action's rank is the smallest among the denials that name its slots."""
-
-    def denies(by: str, denied: Any, message: int, channel: int, delay: int) -> bool:
-        if by == "by_delay":
-            return bool(denied and denied[delay])
-        if by == "by_slots":
-            return denied is not None and bool(np.broadcast_to(denied, (MESSAGES, CHANNELS, delays))[slots])
-        name = {"by_message": SPACE.messages, "by_category": SPACE.categories}.get(by, SPACE.channels)
-        mask = denied.get(name[channel if by == "by_channel" else message])
-        return bool(mask and mask[delay])
-
-    ranks = []
-    for slots in product(range(MESSAGES), range(CHANNELS), range(delays)):
-        ranks.append(min((rank for by, rank, denied in denials if denies(by, denied, *slots)), default=NOT_DENIED))
-    return ranks
+    return [
+        min((rank for by, rank, denied in denials if denies(by, denied, slots, SPACE, delays)), default=NOT_DENIED)
+        for slots in product(range(MESSAGES), range(CHANNELS), range(delays))
+    ]
 
 
 def denials(delays: int) -> st.SearchStrategy[list[Denial]]:
@@ -65,11 +56,23 @@ def denials(delays: int) -> st.SearchStrategy[list[Denial]]:
     )
 
 
+def table_of(denials: list[Denial], delays: int) -> VerdictTable:
+    table = VerdictTable(SPACE, delays)
+    for by, rank, denied in denials:
+        getattr(table, by)(rank, denied)
+    return table
+
+
 @pytest.mark.parametrize("delays", [DELAYS, 1])
 @given(data=st.data())
 def test_the_table_holds_what_its_specification_says(delays: int, data: st.DataObject) -> None:
-    drawn_denials, table = data.draw(denials(delays)), VerdictTable(SPACE, delays)
-    for by, rank, denied in drawn_denials:
-        getattr(table, by)(rank, denied)
-    assert table.ranks().shape == (MESSAGES, CHANNELS, delays)
-    assert table.ranks().ravel().tolist() == plain_ranks(drawn_denials, delays)
+    drawn_denials = data.draw(denials(delays))
+    ranks = table_of(drawn_denials, delays).ranks()
+    assert ranks.shape == (MESSAGES, CHANNELS, delays)
+    assert ranks.ravel().tolist() == ranks_one_by_one(drawn_denials, delays)
+
+
+@given(st.lists(denials(DELAYS), min_size=1, max_size=4))
+def test_tables_are_laid_out_together_as_each_alone(lists: list[list[Denial]]) -> None:
+    ranks = lay_out([table_of(one, DELAYS) for one in lists], SPACE)
+    assert ranks.tolist() == [np.take(ranks_one_by_one(one, DELAYS), SPACE.cells).tolist() for one in lists]
