@@ -128,6 +128,21 @@ def scale(
     _publish(f"{rows:,} rows of Parquet", command, results, json, page, seed=seed)
 
 
+@app.command()
+def restart(
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the log.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Pairs of starts, in turns.")] = 3,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure how long a start takes with a long log, from a snapshot of the states and without one."""
+    from benchmarks.speed import restart as benchmark
+
+    results = benchmark.measure(rows, rounds, lambda part: typer.echo(part, err=True))
+    command = f"python -m benchmarks restart --rows {rows} --rounds {rounds}"
+    _publish("Starts with a long log", command, results, json, page, rows=rows, rounds=rounds)
+
+
 Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the result is the median over the rounds.")]
 
 

@@ -42,8 +42,8 @@ from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
 from decision_service.queries.timeline import Timeline
+from decision_service.schemas.body import Body, StructBody
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
-from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
 from decision_service.state.base import StateStore, StateUnavailable
 from decision_service.state.redis import RedisStateStore
@@ -151,7 +151,7 @@ class Service:
         # Another replica may be asked for the metrics, and answers with what is true here.
         self.set_gauges()
 
-    async def now(self, body: Body | None = None, *, required: bool = False) -> float:
+    async def now(self, body: Body | StructBody | None = None, *, required: bool = False) -> float:
         """Return the time of a request: the time that its body names, or else the time of the clock.
 
         A request without a body names no time.

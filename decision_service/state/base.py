@@ -189,6 +189,8 @@ class StateUpdate:
         The version of the catalogue that came into force, if one did.
     uses
         What is added to the uses of names, negative for uses that ended.
+    mark
+        The mark of the row at position ``after``: see `projection.same_log`.
     """
 
     before: int
@@ -197,6 +199,26 @@ class StateUpdate:
     spent: Mapping[BudgetDay, int] = field(default_factory=dict)
     catalogue: int | None = None
     uses: Uses = field(default_factory=dict)
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class ContainedLog:
+    """Which log a store says that it contains, and how much of it.
+
+    Parameters
+    ----------
+    position
+        The store contains every row up to this position.
+    mark
+        The mark of the row at this position; None where an earlier version wrote the position.
+    beginning
+        The name of the beginning of the last complete incarnation; None where there was none yet.
+    """
+
+    position: int = 0
+    mark: str | None = None
+    beginning: str | None = None
 
 
 class DecisionStates(Protocol):
@@ -298,6 +320,10 @@ class RecoverableStates(Protocol):
 
     def distrust(self) -> None:
         """Answer no call until `trust`: rows of the log may be missing."""
+        ...
+
+    async def contained_log(self) -> ContainedLog:
+        """Return which log the store contains, also one that was loaded from a snapshot."""
         ...
 
     async def stored_incarnation(self) -> int | None:

@@ -5,8 +5,9 @@ Keys, all with the log's prefix:
 ==============  =======  ==========================================================================================
 ``s:<key>``     hash     of a shopper: ``b`` the folded state (msgpack), ``v`` the version, which every change
                          increments; pending facts: ``p:<attempt>`` reservations, ``w:<attempt>`` withdrawals
-``meta``        hash     the incarnation and the server that has it, the log position that is contained, the version
-                         of the fold that made the states, the catalogue in force, the beginning that is under way
+``meta``        hash     the incarnation, the server that has it and the beginning that it came from; the log position
+                         that is contained and the mark of the row there; the version of the fold that made the
+                         states, the catalogue in force, the beginning that is under way
 ``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
 ``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
 ``claimed``     hash     the part of it that is reserved, by pending fact
@@ -37,6 +38,7 @@ from ulid import ULID
 
 from decision_service.state import scripts
 from decision_service.state.base import (
+    ContainedLog,
     FoldedState,
     NoLongerAllowed,
     Pending,
@@ -227,6 +229,7 @@ class RedisStateStore:
             update.after,
             "" if update.catalogue is None else update.catalogue,
             self._fold_version,
+            update.mark,
             len(update.spent),
             *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
             len(update.uses),
@@ -302,6 +305,12 @@ class RedisStateStore:
 
     def distrust(self) -> None:
         self._incarnation = self._run_id = None
+
+    async def contained_log(self) -> ContainedLog:
+        with self._away_on_error():
+            answers = await self._command(self._client.hmget(self._meta, ["position", "mark", "beginning"]))
+        position, mark, beginning = (None if value is None else value.decode() for value in answers)
+        return ContainedLog(int(position or 0), mark or None, beginning)
 
     async def stored_incarnation(self) -> int | None:
         with self._away_on_error():

@@ -94,7 +94,7 @@ def replica(tmp_path: Path, redis: RealRedis) -> Start:
         app = build_api(service)
         try:
             async with (
-                app.router.lifespan_context(app),
+                app.app.router.lifespan_context(app.app),
                 httpx2.AsyncClient(
                     transport=httpx2.ASGITransport(app),
                     base_url="http://service",

@@ -36,6 +36,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.app import open_learner
+from decision_service.log.bodies import decode_body
 from decision_service.settings import Settings
 from policies.records.rows import unpack
 from tests.conftest import RealRedis
@@ -72,10 +73,10 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def read_log(path: Path) -> list[JsonObject]:
-    """Return the stored rows of a log, by column name."""
+    """Return the stored rows of a log, by column name, with their bodies as JSON."""
     with open_database(path) as database:
         rows = database.execute(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY position").fetchall()
-    return [dict(zip(COLUMNS, values, strict=True)) for values in rows]
+    return [dict(zip(COLUMNS, (*values, decode_body(body)), strict=True)) for *values, body in rows]
 
 
 def create_empty_log(directory: Path, source: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ulid import ULID
 
 from decision_service.state.base import (
+    ContainedLog,
     FoldedState,
     NoLongerAllowed,
     PendingReservation,
@@ -40,6 +41,8 @@ class Memory:
     spent: Counter[BudgetDay] = field(default_factory=Counter)
     uses: Counter[Use] = field(default_factory=Counter)
     position: int | None = None
+    mark: str | None = None
+    beginning: str | None = None
     catalogue: int = 0
     incarnation: int | None = None
     begun: str | None = None
@@ -146,7 +149,7 @@ class MemoryStateStore:
             return False
         if memory.position is None:
             memory.fold_version = self._fold_version
-        memory.position = update.after
+        memory.position, memory.mark = update.after, update.mark or None
         memory.catalogue = update.catalogue or memory.catalogue
         memory.spent.update(update.spent)
         memory.uses.update(update.uses)
@@ -184,6 +187,9 @@ class MemoryStateStore:
     def distrust(self) -> None:
         self.incarnation = None
 
+    async def contained_log(self) -> ContainedLog:
+        return ContainedLog(self._memory.position or 0, self._memory.mark, self._memory.beginning)
+
     async def stored_incarnation(self) -> int | None:
         return self._memory.incarnation
 
@@ -205,7 +211,7 @@ class MemoryStateStore:
     async def complete(self, begun: str, incarnation: int) -> bool:
         if self._memory.begun != begun:
             return False
-        self._memory.begun, self._memory.incarnation = None, incarnation
+        self._memory.begun, self._memory.beginning, self._memory.incarnation = None, begun, incarnation
         await self.trust(incarnation)
         return True
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from decision_service.api.bodies import LIST_LIMIT, json_response, read_raw
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import ItemStore, read_items
+from decision_service.api.hot import HotRouter
+from decision_service.api.routes.items import ItemStore, split_items
 from decision_service.api.routing import (
-    SINGLE_LIMIT,
     ServiceOf,
-    ServiceRoute,
     ShopperPath,
-    json_response,
-    read,
     refuse_repeated_query_parameters,
 )
+from decision_service.app import Service
 from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.queries.timeline import TimelineQuery
 from decision_service.schemas.command_answers import ItemsAnswer
@@ -28,12 +27,13 @@ from decision_service.schemas.preferences_change import PreferencesBody, read_wi
 from decision_service.schemas.reading_answers import ShopperAnswer, TimelineAnswer
 from decision_service.schemas.requests import MomentBody, ShopperEventBody, ShopperEventsBody
 
-router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
+router = HotRouter(tags=["Shoppers"])
 
 
-@router.post(
+@router.hot_post(
     "/v1/events",
     name="events",
+    limit=LIST_LIMIT,
     **describe(
         "sendShopperEvents",
         "Send events of shoppers, up to 1,000",
@@ -54,12 +54,12 @@ router = APIRouter(route_class=ServiceRoute, tags=["Shoppers"])
         errors=(Invalid, Unavailable),
     ),
 )
-async def send_events(request: Request, service: ServiceOf) -> Response:
+async def send_events(service: Service, body: bytes) -> Response:
     """The next decision about the shopper knows the event.
 
     The body may also be a single event without the `events` list; put `now` into it.
     """
-    items = await read_items(request, ("shopper_id", "type"))
+    items = split_items(body, ("shopper_id", "type"))
     now = await service.now(items.read_rest(MomentBody))
     return await ItemStore("event", _parse_event, partial(service.shopper_events.record, now=now)).answer(items)
 
@@ -118,7 +118,7 @@ async def put_preferences(shopper_id: ShopperPath, request: Request, service: Se
     A refused change still takes what it withholds: the problem lists it under `applied`. The answer has all
     preferences.
     """
-    raw = await read(request, SINGLE_LIMIT)
+    raw = await read_raw(request)
     try:
         body = parse(PreferencesBody, raw)
         now = await service.now(body)

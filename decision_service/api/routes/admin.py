@@ -7,15 +7,16 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from decision_service import metrics
+from decision_service.api.bodies import json_response, read_raw
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.routing import SINGLE_LIMIT, ServiceOf, ServiceRoute, json_response, read
+from decision_service.api.routing import ServiceOf
 from decision_service.errors import Invalid, NotFound, Unavailable
 from decision_service.schemas.command_answers import AliveAnswer, ClockAnswer, ReadyAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import ClockBody
 
-router = APIRouter(route_class=ServiceRoute, tags=["Operate"])
+router = APIRouter(tags=["Operate"])
 
 
 @router.post(
@@ -34,7 +35,7 @@ async def advance_clock(request: Request, service: ServiceOf) -> Response:
 
     A time in the past changes nothing.
     """
-    raw = await read(request, SINGLE_LIMIT)
+    raw = await read_raw(request)
     if service.settings.clock == "wall":
         raise NotFound("this service runs by the wall clock")
     now = parse(ClockBody, raw).now.timestamp()

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from msgspec import UNSET
 
+from decision_service.api.bodies import LIST_LIMIT, SINGLE_LIMIT, json_response, read_moment
 from decision_service.api.components import BATCH_RESULTS, DECISION
 from decision_service.api.documentation import REPLAYED, Answers, Reads, describe
+from decision_service.api.hot import HotRouter
 from decision_service.api.problems import problem_of
-from decision_service.api.routing import (
-    LIST_LIMIT,
-    EventPath,
-    ServiceOf,
-    ServiceRoute,
-    json_response,
-    read,
-    read_body,
-    read_moment,
-)
+from decision_service.api.routing import EventPath, ServiceOf
+from decision_service.app import Service
 from decision_service.commands.batch import Item, decide_batch
 from decision_service.commands.decide import DecisionResponse
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
+from decision_service.schemas.body import Body
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.item_lists import split_list
-from decision_service.schemas.parsing import parse
+from decision_service.schemas.parsing import parse, parse_fast
 from decision_service.schemas.reading_answers import DecisionAnswer
-from decision_service.schemas.requests import BatchBody, Body, DecideBody, MomentBody
+from decision_service.schemas.requests import BatchBody, DecideBody, MomentBody
 
-router = APIRouter(route_class=ServiceRoute, tags=["Decisions"])
+router = HotRouter(tags=["Decisions"])
 
 _REQUEST = {
     "event_id": "cart-88213-1",
@@ -45,9 +42,10 @@ _REQUEST = {
 }
 
 
-@router.post(
+@router.hot_post(
     "/v1/decide",
     name="decide",
+    limit=SINGLE_LIMIT,
     **describe(
         "decide",
         "Decide which notification to send, or none",
@@ -56,17 +54,18 @@ _REQUEST = {
         errors=(Invalid, Erased, Unavailable),
     ),
 )
-async def decide(request: Request, service: ServiceOf) -> Response:
+async def decide(service: Service, body: bytes) -> Response:
     """The decision is in the log before the answer is sent. A repeat of the `event_id` gets the same bytes again."""
-    body = await read_body(request, DecideBody)
-    decided = await service.decider.decide(body, await service.now(body, required=True))
+    asked = parse(DecideBody, body)
+    decided = await service.decider.decide(asked, await service.now(asked, required=True))
     headers = {"Idempotent-Replay": "true"} if decided.replayed else None
     return Response(decided.body, 200, headers, "application/json")
 
 
-@router.post(
+@router.hot_post(
     "/v1/decide/batch",
     name="decide_batch",
+    limit=LIST_LIMIT,
     **describe(
         "decideBatch",
         "Decide up to 1,000 requests in order",
@@ -75,20 +74,27 @@ async def decide(request: Request, service: ServiceOf) -> Response:
         errors=(Invalid, Unavailable),
     ),
 )
-async def decide_many(request: Request, service: ServiceOf) -> Response:
+async def decide_many(service: Service, body: bytes) -> Response:
     """Each result is the answer of a single call; where a request fails, `error` holds its problem.
 
     Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
     """
-    batch = split_list(await read(request, LIST_LIMIT), "decisions")
-    batch.read_rest(Body)
 
     async def decide_item(body: DecideBody) -> DecisionResponse:
         return await service.decider.decide(body, await service.now(body, required=True))
 
-    items = [_read_item(item) for item in batch.items]
-    results = await decide_batch(items, decide_item, service.decider.may_run_out)
+    results = await decide_batch(_read_items(body), decide_item, service.decider.may_run_out)
     return json_response({"results": [_result(result) for result in results]})
+
+
+def _read_items(body: bytes) -> Sequence[Item]:
+    """Read a batch at once, or item by item where something is wrong."""
+    batch = parse_fast(BatchBody, body)
+    if batch is not None:
+        return batch.decisions
+    items = split_list(body, "decisions")
+    items.read_rest(Body)
+    return [_read_item(item) for item in items.items]
 
 
 def _read_item(item: bytes) -> Item:

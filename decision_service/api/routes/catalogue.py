@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from decision_service.api.bodies import LIST_LIMIT, json_response, read_raw
 from decision_service.api.documentation import CATALOGUE_VERSION, Answers, Reads, describe
-from decision_service.api.routing import LIST_LIMIT, ServiceOf, ServiceRoute, json_response, read
+from decision_service.api.routing import ServiceOf
 from decision_service.catalogues.dropped_names import IN_USE
 from decision_service.errors import Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
 from decision_service.schemas.parsing import parse_json
 from policies.catalogue.document import Catalogue
 
-router = APIRouter(route_class=ServiceRoute, tags=["Catalogue"])
+router = APIRouter(tags=["Catalogue"])
 
 _WARNINGS = [
     {"path": path, "message": IN_USE, "shoppers": 0, "sends": 1} for path in ("messages.hint", "categories.browse")
@@ -63,7 +64,7 @@ async def put_catalogue(request: Request, service: ServiceOf) -> Response:
     `warnings` names the channels, categories and messages that the catalogue dropped although preferences or sends
     name them. To keep consents, caps and cooldowns, list such a name under `formerly` of its new name.
     """
-    document = parse_json(await read(request, LIST_LIMIT))
+    document = parse_json(await read_raw(request, LIST_LIMIT))
     if not isinstance(document, dict):
         raise Malformed("the body is no JSON object")
     return json_response(await service.put_catalogue(document))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Response
 
+from decision_service.api.bodies import LIST_LIMIT
 from decision_service.api.documentation import Answers, Reads, describe
-from decision_service.api.items import ItemStore, read_items
-from decision_service.api.routing import ServiceOf, ServiceRoute
+from decision_service.api.hot import HotRouter
+from decision_service.api.routes.items import ItemStore, split_items
 from decision_service.app import Service
 from decision_service.errors import FieldError, Invalid, Malformed, Unavailable
 from decision_service.schemas.command_answers import ItemsAnswer
@@ -17,12 +18,13 @@ from decision_service.schemas.item_lists import ItemList
 from decision_service.schemas.requests import MomentBody, OutcomeBody, OutcomesBody
 from decision_service.schemas.withdrawals import is_withdrawal, parse_outcome
 
-router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
+router = HotRouter(tags=["Feedback"])
 
 
-@router.post(
+@router.hot_post(
     "/v1/feedback",
     name="feedback",
+    limit=LIST_LIMIT,
     **describe(
         "sendFeedback",
         "Send outcomes of decisions, up to 1,000",
@@ -43,14 +45,14 @@ router = APIRouter(route_class=ServiceRoute, tags=["Feedback"])
         errors=(Invalid, Unavailable),
     ),
 )
-async def send_feedback(request: Request, service: ServiceOf) -> Response:
+async def send_feedback(service: Service, body: bytes) -> Response:
     """A withdrawal of consent (`opt_out`, `complaint`) takes effect before the answer.
 
     The body may also be a single event without the `events` list; put `now` into it. A withdrawal with a readable
     `event_id` is always taken: what else of it cannot be read is left out and named in `ignored`. If the list as a
     whole is refused, its withdrawals are taken all the same, and the problem names them in `applied`.
     """
-    items = await read_items(request, ("event_id", "type"))
+    items = split_items(body, ("event_id", "type"))
     try:
         now = await service.now(items.read_rest(MomentBody))
     except (Invalid, Malformed) as error:

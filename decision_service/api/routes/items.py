@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from fastapi import Request, Response
+from fastapi import Response
 from msgspec import UNSET
 
 from decision_service import metrics
-from decision_service.api.routing import LIST_LIMIT, json_response, read
+from decision_service.api.bodies import json_response
 from decision_service.commands.item_status import ACCEPTED, Status
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
+from decision_service.schemas.body import Body
 from decision_service.schemas.command_answers import ItemAnswer, ItemsAnswer, ItemStatus
 from decision_service.schemas.item_lists import ItemList, split_list
-from decision_service.schemas.requests import Body
 
 BodyType = TypeVar("BodyType", bound=Body)
 Parse = Callable[[bytes], tuple[BodyType, Sequence[FieldError]]]
@@ -87,9 +87,9 @@ def first_error(error: ServiceError) -> FieldError:
     return FieldError("body", error.detail) if isinstance(error, Malformed) else error.errors[0]
 
 
-async def read_items(request: Request, fields: Sequence[str]) -> ItemList:
-    """Read a list of items, or a single item without the list; a single item has all of these fields."""
-    return split_list(await read(request, LIST_LIMIT), "events", fields)
+def split_items(body: bytes, fields: Sequence[str]) -> ItemList:
+    """Cut a body into its items; it may also be a single item without the list, which has all of these fields."""
+    return split_list(body, "events", fields)
 
 
 def _answer(status: Status) -> ItemAnswer:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from decision_service.api.bodies import json_response
 from decision_service.api.documentation import Answers, describe
-from decision_service.api.routing import ServiceOf, ServiceRoute, json_response, refuse_repeated_query_parameters
+from decision_service.api.routing import ServiceOf, refuse_repeated_query_parameters
 from decision_service.errors import Invalid, Unavailable
 from decision_service.queries.report.reporter import ReportAnswer, ReportQuery
 
-router = APIRouter(route_class=ServiceRoute, tags=["Report"])
+router = APIRouter(tags=["Report"])
 
 
 @router.get(
