@@ -12,7 +12,7 @@ import numpy as np
 from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.exclusions import Exclusion, count_exclusions
+from policies.excluded_counts import ExcludedCount, count_excluded
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
@@ -73,9 +73,9 @@ class DecisionBatch:
         return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
 
     @cached_property
-    def exclusions(self) -> list[list[Exclusion]]:
+    def excluded(self) -> list[list[ExcludedCount]]:
         """How many joint actions of each channel were excluded, and why."""
-        return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
+        return count_excluded(self.eligibles.verdicts, self.rulebook.space)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,9 +141,9 @@ class Decision:
         return self.size > self.hold_eligible
 
     @property
-    def exclusions(self) -> list[Exclusion]:
+    def excluded(self) -> list[ExcludedCount]:
         """How many joint actions of each channel were excluded, and why."""
-        return self.batch.exclusions[self.row]
+        return self.batch.excluded[self.row]
 
     @property
     def probabilities(self) -> FloatArray:

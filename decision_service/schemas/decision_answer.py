@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.templates.table import LocalTemplate
+from policies.catalogue.template_table import LocalTemplate
 from policies.catalogue.templates.template import DATA
 from policies.decision import Decision
 from policies.records.rows import DecisionRow, PolicyRecord
@@ -228,4 +228,4 @@ def _content(decision: Decision, action: JointAction, template: LocalTemplate) -
 
 
 def _excluded(decision: Decision) -> list[ExcludedAnswer]:
-    return [ExcludedAnswer(*exclusion) for exclusion in decision.exclusions]
+    return [ExcludedAnswer(*count) for count in decision.excluded]
