@@ -12,7 +12,7 @@ import numpy as np
 from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.excluded_counts import ExcludedCount, count_excluded
+from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
@@ -73,9 +73,9 @@ class DecisionBatch:
         return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
 
     @cached_property
-    def excluded(self) -> list[list[ExcludedCount]]:
+    def exclusions(self) -> list[list[ExclusionCount]]:
         """How many joint actions of each channel were excluded, and why."""
-        return count_excluded(self.eligibles.verdicts, self.rulebook.space)
+        return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,9 +141,9 @@ class Decision:
         return self.size > self.hold_eligible
 
     @property
-    def excluded(self) -> list[ExcludedCount]:
+    def exclusions(self) -> list[ExclusionCount]:
         """How many joint actions of each channel were excluded, and why."""
-        return self.batch.excluded[self.row]
+        return self.batch.exclusions[self.row]
 
     @property
     def probabilities(self) -> FloatArray:

@@ -100,7 +100,7 @@ def bytes_of(decision: Decision) -> tuple[Any, ...]:
         (decision.drawn, decision.propensity, decision.p_out, decision.trigger),
         decision.send,
         decision.size,
-        decision.excluded,
+        decision.exclusions,
         encode(decision_row(decision)),
     )
 
