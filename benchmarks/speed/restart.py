@@ -35,7 +35,10 @@ Say = Callable[[str], None]
 
 @dataclass
 class Start:
-    """One start of a service, watched from outside until the service is ready."""
+    """One start of a service, watched from outside until the service is ready.
+
+    Failures are calls of ``/healthz`` that failed after the first answer.
+    """
 
     ready_s: float = 0.0
     healthz_s: list[float] = field(default_factory=list)
@@ -137,7 +140,7 @@ def _probe(service: FaultyService, ready: threading.Event, start: Start) -> None
                 answer.read()
             start.healthz_s.append(time.monotonic() - began)
         except OSError:
-            start.failures += 1
+            start.failures += bool(start.healthz_s)
         if looks % 20 == 0:
             processes = {process.pid: process for process in service.find("") if process.is_running()}
         looks += 1
