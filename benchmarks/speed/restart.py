@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from benchmarks.faults.service import FaultyService, run_faulty
+from benchmarks.speed import restart_parts
 from benchmarks.speed.long_log import lengthen
 from decision_service.app import open_registry
 from decision_service.cli.measurements import Measured
@@ -69,8 +70,9 @@ def measure(rows: int, rounds: int, say: Say) -> list[Measured]:
                 pass
             pairs.append((empty, restarted))
             shutil.rmtree(directory / f"empty-{number}")
+        parts = restart_parts.measure(data, rounds, say)
         sizes = {part: (data / part).stat().st_size / _MIB for part in ("decisions.sqlite", "redis/states.rdb")}
-        return [*_restarts(pairs, length), *_rebuild(rebuilt, length, learned_s), *_sizes(sizes)]
+        return [*_restarts(pairs, length), *parts, *_rebuild(rebuilt, length, learned_s), *_sizes(sizes)]
 
 
 def _restarts(pairs: list[tuple[Start, Start]], length: int) -> list[Measured]:
