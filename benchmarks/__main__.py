@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,7 +137,7 @@ def restart(
     page: Page = None,
 ) -> None:
     """Measure how long a start takes with a long log, from a snapshot of the states and without one."""
-    from benchmarks.speed import restart as benchmark
+    from benchmarks.speed.logs import restart as benchmark
 
     results = benchmark.measure(rows, rounds, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks restart --rows {rows} --rounds {rounds}"
@@ -248,12 +248,29 @@ def learn(
     page: Page = None,
 ) -> None:
     """Measure the learner: interactions, the fold of a real log, and the time from feedback to a live model."""
-    from benchmarks.speed import learn as benchmark
-    from benchmarks.speed import live
+    from benchmarks.speed.logs import learn as benchmark
+    from benchmarks.speed.logs import live
 
     results = [*benchmark.measure(rows, rounds, seed, _say), *live.measure(feedbacks, seconds, _say)]
     command = f"python -m benchmarks learn --rows {rows} --rounds {rounds} --feedbacks {feedbacks} --seed {seed}"
     _publish("How fast the learner is", command, results, json, page, seed=seed, rows=rows, rounds=rounds)
+
+
+@app.command()
+def append(
+    rounds: Annotated[int, typer.Option(min=5, help="Appends of each size; the result is their median.")] = 25,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure appends to the log beside the floor: one transaction with one statement for the same rows."""
+    from benchmarks.speed.logs import log_append
+
+    measured = log_append.append_against_floor((1, 4, 16, 64, 100), rounds, seed)
+    # `decide` measures decide.row_bytes on its own catalogue; these rows are of the example catalogue.
+    results = [replace(one, name="log.row_bytes") if one.name == "decide.row_bytes" else one for one in measured]
+    command = f"python -m benchmarks append --rounds {rounds} --seed {seed}"
+    _publish("What an append to the log costs", command, results, json, page, seed=seed, rounds=rounds)
 
 
 @app.command()
@@ -265,7 +282,7 @@ def growth(
     page: Page = None,
 ) -> None:
     """Measure how append, fold and report grow with the log; its rows are those of a real log, many times."""
-    from benchmarks.speed import growth as benchmark
+    from benchmarks.speed.logs import growth as benchmark
 
     results = benchmark.measure(rows, (1, 4, 20) if full else (1, 4), seed, _say)
     command = f"python -m benchmarks growth --rows {rows} --seed {seed}" + (" --full" if full else "")
