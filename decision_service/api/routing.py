@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.convertors import Convertor, register_url_convertor
 
 from decision_service.app import Service
-from decision_service.errors import Invalid, ServiceError, Unavailable
+from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
 from decision_service.learning.registry.base import RegistryUnavailable
 from decision_service.log.base import LogUnavailable
 from decision_service.schemas.field_types import ABOUT_A_SHOPPER, ShopperId
@@ -32,7 +32,7 @@ def service_error(error: Exception, name: str) -> ServiceError:
         _logger.warning("%s: %s", name, error)
         return Unavailable("the log or the registry cannot be read")
     _logger.error("%s failed", name, exc_info=error)
-    return ServiceError("an error of the service itself; its log says more")
+    return ServiceError(INTERNAL)
 
 
 def _invalid(error: RequestValidationError) -> Invalid:

@@ -111,12 +111,13 @@ class Reserved:
 class StateChanged:
     """Nothing was reserved: the shopper's state has changed since it was read."""
 
-    stored: StoredState
-
 
 @dataclass(frozen=True)
 class NoLongerAllowed:
     """Nothing was reserved: the day's budget does not pay for the send, or another catalogue is in force."""
+
+
+ReserveResult = Reserved | StateChanged | NoLongerAllowed
 
 
 @dataclass(frozen=True)
@@ -233,12 +234,28 @@ class DecisionStates(Protocol):
         """Return a shopper's state; a shopper never seen has the empty one."""
         ...
 
-    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
-        """Reserve a send if nothing about the shopper has changed since the state was read."""
+    async def read_many(
+        self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
+    ) -> list[StoredState]:
+        """Return the states of shoppers at one moment, each with what was spent on all budget days.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
         ...
 
-    async def release(self, reservation: Reservation) -> None:
-        """Undo a reservation that no row has confirmed."""
+    async def reserve_many(self, reservations: Sequence[Reservation]) -> list[ReserveResult]:
+        """Reserve each send if nothing about its shopper has changed since the state was read.
+
+        The reservations are made in order. Each increments the version of its shopper's state, so a second one of the
+        same shopper names the next version. It is made only if the first one was: otherwise it is `StateChanged`.
+        """
+        ...
+
+    async def release(self, reservations: Iterable[Reservation]) -> None:
+        """Undo reservations that no row has confirmed."""
         ...
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:

@@ -15,9 +15,9 @@ from decision_service.api.hot import HotRouter
 from decision_service.api.problems import problem_of
 from decision_service.api.routing import EventPath, ServiceOf
 from decision_service.app import Service
-from decision_service.commands.batch import Item, decide_batch
-from decision_service.commands.decide import DecisionResponse
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
+from decision_service.pipeline.decider import DatedBody
+from decision_service.pipeline.item import Result
 from decision_service.schemas.body import Body
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
@@ -79,15 +79,11 @@ async def decide_many(service: Service, body: bytes) -> Response:
 
     Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
     """
-
-    async def decide_item(body: DecideBody) -> DecisionResponse:
-        return await service.decider.decide(body, await service.now(body, required=True))
-
-    results = await decide_batch(_read_items(body), decide_item, service.decider.may_run_out)
+    results = await service.decider.decide_list([await _date(item, service) for item in _read_items(body)])
     return json_response({"results": [_result(result) for result in results]})
 
 
-def _read_items(body: bytes) -> Sequence[Item]:
+def _read_items(body: bytes) -> Sequence[DecideBody | ServiceError]:
     """Read a batch at once, or item by item where something is wrong."""
     batch = parse_fast(BatchBody, body)
     if batch is not None:
@@ -97,14 +93,24 @@ def _read_items(body: bytes) -> Sequence[Item]:
     return [_read_item(item) for item in items.items]
 
 
-def _read_item(item: bytes) -> Item:
+def _read_item(item: bytes) -> DecideBody | ServiceError:
     try:
         return parse(DecideBody, item)
     except ServiceError as error:
         return error
 
 
-def _result(result: DecisionResponse | ServiceError) -> object:
+async def _date(item: DecideBody | ServiceError, service: Service) -> DatedBody | ServiceError:
+    """Return an item with its time, or why there is none."""
+    if isinstance(item, ServiceError):
+        return item
+    try:
+        return item, await service.now(item, required=True)
+    except ServiceError as error:
+        return error
+
+
+def _result(result: Result) -> object:
     return {"error": problem_of(result)} if isinstance(result, ServiceError) else msgspec.Raw(result.body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -232,14 +233,14 @@ class EraseDuring:
     def reserve(self) -> None:
         """Erase directly before a send is reserved."""
         store = self._service.service.store
-        reserving = store.reserve
+        reserving = store.reserve_many
 
-        async def erase_and_reserve(reservation: Reservation) -> Any:
-            self._patch.setattr(store, "reserve", reserving)
+        async def erase_and_reserve(reservations: Sequence[Reservation]) -> Any:
+            self._patch.setattr(store, "reserve_many", reserving)
             await erase(self._service)
-            return await reserving(reservation)
+            return await reserving(reservations)
 
-        self._patch.setattr(store, "reserve", erase_and_reserve)
+        self._patch.setattr(store, "reserve_many", erase_and_reserve)
 
 
 async def names_of(service: Replica, event_id: str) -> set[str]:
@@ -284,15 +285,15 @@ async def test_an_early_opt_out_does_not_bring_the_id_back(replica: Start, monke
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
         log_writer = service.service.log_writer
-        append = log_writer.append
+        append = log_writer.append_all
 
-        async def append_and_erase(row: NewRow) -> Any:
-            result = await append(row)
-            monkeypatch.setattr(log_writer, "append", append)
+        async def append_and_erase(rows: Sequence[NewRow]) -> Any:
+            results = await append(rows)
+            monkeypatch.setattr(log_writer, "append_all", append)
             await erase(service)
-            return result
+            return results
 
-        monkeypatch.setattr(log_writer, "append", append_and_erase)
+        monkeypatch.setattr(log_writer, "append_all", append_and_erase)
         await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()

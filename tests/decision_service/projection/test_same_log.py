@@ -33,7 +33,7 @@ from policies.records.erasure import anonymous
 from policies.records.rows import SHOPPER_ROWS, ClockRow, ErasureRow, FenceRow, PreferencesRow, Row
 from policies.shopper.state import Send
 from tests.decision_service.queries.report.logs import EVENTS, HOURS, NAMED, logs
-from tests.policies.test_sends import lives
+from tests.policies.sends.test_transitions import lives
 
 KEYS = ShopperKeys(b"salt")
 
@@ -87,7 +87,7 @@ class Projected:
             key = KEYS.key(NAMED[number % 2])
             version = (await self.store.read(key)).version
             send = Send(event_id, 22 * HOURS, message="hint", channel="push", category="browse", cost=0.5)
-            await self.store.reserve(Reservation(key, version, f"{event_id}/1", send, catalogue=1))
+            await self.store.reserve_many([Reservation(key, version, f"{event_id}/1", send, catalogue=1)])
         await self.store.withdraw([Withdrawal.of(KEYS.key(name), "consent.email") for name in NAMED])
 
     async def verify(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from decision_service.state.base import (
     PendingReservation,
     Reservation,
     Reserved,
+    ReserveResult,
     StateChanged,
     StateUnavailable,
     StateUpdate,
@@ -100,13 +101,28 @@ class MemoryStateStore:
         self._check_trusted()
         return self._read(shopper, self._memory.position or 0, budget_days)
 
-    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
+    async def read_many(
+        self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
+    ) -> list[StoredState]:
+        return [await self.read(shopper, budget_days) for shopper in shoppers]
+
+    async def reserve_many(self, reservations: Sequence[Reservation]) -> list[ReserveResult]:
         self._check_trusted()
+        results: list[ReserveResult] = []
+        refused = set[ShopperKey]()
+        for reservation in reservations:
+            is_refused = reservation.shopper in refused
+            results.append(StateChanged() if is_refused else self._reserve(reservation))
+            if not isinstance(results[-1], Reserved):
+                refused.add(reservation.shopper)
+        return results
+
+    def _reserve(self, reservation: Reservation) -> ReserveResult:
         memory, send = self._memory, reservation.send
         if reservation.catalogue < memory.catalogue:
             return NoLongerAllowed()
         if reservation.version != memory.versions[reservation.shopper]:
-            return StateChanged(self._read(reservation.shopper, 0, ()))
+            return StateChanged()
         days = [_day(send), *((channel, _day(send)[1]) for channel in reservation.former_channels)]
         cost, spent = millionths(send.cost), sum(memory.spending_of(day) for day in days)
         if cost and reservation.budget is not None and spent + cost > reservation.budget:
@@ -114,8 +130,9 @@ class MemoryStateStore:
         memory.add(reservation)
         return Reserved()
 
-    async def release(self, reservation: Reservation) -> None:
-        self._memory.drop(reservation.shopper, reservation.attempt)
+    async def release(self, reservations: Iterable[Reservation]) -> None:
+        for reservation in reservations:
+            self._memory.drop(reservation.shopper, reservation.attempt)
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         self._check_trusted()
