@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 
 from benchmarks.faults.service import FaultyService, run_faulty
-from benchmarks.speed import restart_parts
-from benchmarks.speed.long_log import lengthen
+from benchmarks.speed.logs import restart_parts
+from benchmarks.speed.logs.long_log import lengthen
 from decision_service.app import open_registry
 from decision_service.cli.measurements import Measured
 from decision_service.settings import Settings
