@@ -58,7 +58,7 @@ def measure(plan: Plan, data_dir: Path | None = None) -> ChaosResult:
 async def _run(plan: Plan, directory: Path, data_dir: Path) -> ChaosResult:
     catalogue = directory / "catalogue.yaml"
     catalogue.write_text(yaml.safe_dump(document()), encoding="utf-8")
-    with EmbeddedRedis(directory / "r.sock", directory / "redis.log") as redis:
+    with EmbeddedRedis(directory / "r.sock", directory / "redis.log", directory / "redis") as redis:
         options = {
             "clock": "request",
             "replicas": plan.replicas,

@@ -90,13 +90,13 @@ def rebuild_state(
 ) -> None:
     """Rebuild the shoppers' states in Redis from the log, or verify them.
 
-    A service rebuilds the states by itself at every start, and whenever its
-    Redis has lost something. Services may run meanwhile: until the states are
-    back, their decisions hold.
+    A service brings the states up to the log by itself at every start, and
+    whenever its Redis has lost something. Services may run meanwhile: until the
+    states are back, their decisions hold.
 
     Without --redis-url the command uses the embedded Redis of the service that
-    runs on the data directory. When no service runs there, there is nothing to
-    rebuild, because a service rebuilds its embedded Redis at every start.
+    runs on the data directory. When no service runs there, the command deletes
+    the snapshot of the embedded Redis: the next start rebuilds all states.
 
     An option wins over its environment variable. Exit codes: 0 done, or equal;
     1 states differ, or log or Redis are unavailable; 2 an option is refused.

@@ -14,7 +14,6 @@ from decision_service.catalogues.dropped_names import find_dropped_names
 from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
-from decision_service.commands.decide import Decider
 from decision_service.commands.decide_request import RequestReader
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
@@ -33,6 +32,8 @@ from decision_service.log.facts import agree_on_facts, store_salt
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
 from decision_service.periodic import PeriodicTask
+from decision_service.pipeline.decider import Decider
+from decision_service.pipeline.parts import Parts
 from decision_service.projection.clock_watch import ClockWatch
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.projector import Projector
@@ -42,8 +43,8 @@ from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
 from decision_service.queries.timeline import Timeline
+from decision_service.schemas.body import Body, StructBody
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
-from decision_service.schemas.requests import Body
 from decision_service.settings import Settings
 from decision_service.state.base import StateStore, StateUnavailable
 from decision_service.state.redis import RedisStateStore
@@ -100,7 +101,9 @@ class Service:
         self.clock_watch = ClockWatch(self.log_writer, clock)
         self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
         requests = RequestReader(checks_future=clock.is_wall)
-        self.decider = Decider(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
+        self.decider = Decider(
+            Parts(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
+        )
         self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
         self.shopper_events = ShopperEvents(self.log_writer, self._rulebook, checks_future=clock.is_wall)
         self.preferences = Preferences(self.store, self.log_writer, self.feedback, shopper_keys, self._rulebook)
@@ -136,6 +139,7 @@ class Service:
         await self.recovery.stop()
         await self.clock_watch.stop()
         await self.versions.stop()
+        await self.decider.close()
         await self.log_writer.close()
         await self.store.close()
         self.log.close()
@@ -151,7 +155,7 @@ class Service:
         # Another replica may be asked for the metrics, and answers with what is true here.
         self.set_gauges()
 
-    async def now(self, body: Body | None = None, *, required: bool = False) -> float:
+    async def now(self, body: Body | StructBody | None = None, *, required: bool = False) -> float:
         """Return the time of a request: the time that its body names, or else the time of the clock.
 
         A request without a body names no time.

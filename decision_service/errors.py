@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+INTERNAL = "an error of the service itself; its log says more"
+"""The detail of an error that nobody foresaw."""
+
 
 @dataclass(frozen=True)
 class FieldError:

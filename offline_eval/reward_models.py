@@ -20,7 +20,7 @@ from offline_eval.columns import FloatArray, Labels
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import HOLD, LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
-from policies.models.features import hour_bucket, shared_tokens
+from policies.models.features import hour_bucket, known_hour, shared_tokens
 from policies.records.rows import Context
 
 _BITS = 18
@@ -212,7 +212,8 @@ def _codes(decision: LoggedDecision, actions: Sequence[JointAction | str]) -> ND
 
 
 def _hour(context: Context, action: JointAction | str) -> int | None:
-    return hour_bucket(context, action.delay_s) if isinstance(action, JointAction) else None
+    hour = known_hour(context)
+    return None if hour is None or not isinstance(action, JointAction) else hour_bucket(hour, action.delay_s)
 
 
 @lru_cache(maxsize=100_000)

@@ -14,6 +14,7 @@ from offline_eval.errors import BadData, NotAvailable
 from offline_eval.logs.decisions import Action, LoggedDecision
 from policies.catalogue.action_space import JointAction
 from policies.models.policy import Policy
+from policies.rules.arbitration import Eligibles
 
 
 class Target(Protocol):
@@ -71,9 +72,9 @@ class PolicyTarget:
         policy_inputs = decision.policy_inputs
         if policy_inputs is None:
             raise NotAvailable("this target needs a log of the service, with its catalogue and masks")
-        contexts = policy_inputs.contexts(decision.context)
-        policy = self.make(decision)
-        return policy.distribution(contexts, policy_inputs.eligibility(), policy_inputs.rulebook).probabilities
+        eligibles = Eligibles.of([policy_inputs.eligibility()], [policy_inputs.contexts(decision.context)])
+        distributions = self.make(decision).distributions(eligibles, policy_inputs.rulebook)
+        return np.asarray(distributions.probabilities[eligibles.mask])
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`,
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from policies.arrays import FloatArray
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision, DecisionBatch
+from policies.draw import draw_many, unit_number
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
@@ -69,8 +68,8 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     ]
     eligibles = arbitrate_many(situations, contexts)
     distributions = policy.distributions(eligibles, rulebook)
-    units = [unit_number(seed, case.request.event_id) for case in cases]
-    drawn = [draw(row, unit) for row, unit in zip(distributions.probabilities, units, strict=True)]
+    units = np.array([unit_number(seed, case.request.event_id) for case in cases])
+    drawn = draw_many(distributions.probabilities, units)
     batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
     return [Decision(batch, row) for row in range(len(cases))]
 
@@ -178,28 +177,3 @@ def next_possible_send(decision: Decision, state: ShopperState, spent: Spent) ->
     names = decision.rulebook.former_names
     surroundings = Surroundings(rename_spending(spent, names), decision.held_out)
     return next_possible_at(decision.request, rename_state(state, names), decision.rulebook, surroundings)
-
-
-def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
-    """Return the number in [0, 1) that belongs to an event, with 53 random bits.
-
-    Retries and replays get the same number. Different values of ``stream`` give independent numbers.
-
-    >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
-    True
-    """
-    digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-
-def draw(probabilities: FloatArray, unit: float) -> int:
-    """Return the position that a number in [0, 1) draws from a distribution (K,).
-
-    A position of probability zero is never drawn.
-
-    >>> [draw(np.array([0.25, 0.0, 0.75]), unit) for unit in (0.0, 0.2, 0.25, 0.99)]
-    [0, 0, 2, 2]
-    """
-    cumulated = np.cumsum(probabilities)
-    position = int(np.searchsorted(cumulated, unit * cumulated[-1], side="right"))
-    return min(position, int(np.flatnonzero(probabilities)[-1]))

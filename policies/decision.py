@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from policies.arrays import FloatArray
+from policies.arrays import FloatArray, IntArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Distributions, Policy
@@ -31,7 +32,12 @@ class DecisionBatch:
     eligibles: Eligibles
     policy: Policy
     distributions: Distributions
-    drawn: Sequence[int]
+    drawn: IntArray
+
+    @cached_property
+    def p_out(self) -> FloatArray | None:
+        """The opt-out probabilities of what was drawn, (r,), or None."""
+        return self.distributions.p_out_of(self.drawn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +91,7 @@ class Decision:
     @property
     def drawn(self) -> int:
         """The number of the drawn joint action; HOLD has the number ``len(space)``."""
-        return self.batch.drawn[self.row]
+        return int(self.batch.drawn[self.row])
 
     @property
     def propensity(self) -> float:
@@ -95,10 +101,10 @@ class Decision:
     @property
     def p_out(self) -> float | None:
         """The opt-out probability of what was drawn; None where the policy assessed nothing, or knows none."""
-        p_out = self.batch.distributions.p_out
+        p_out = self.batch.p_out
         if p_out is None or not self.batch.eligibles.mask[self.row, :-1].any():
             return None
-        return float(p_out[self.row, self.drawn])
+        return float(p_out[self.row])
 
     @property
     def is_send(self) -> bool:

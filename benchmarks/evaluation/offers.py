@@ -122,7 +122,7 @@ def learn_greedy_arms(offers: Offers) -> Callable[[Iterable[Context]], np.ndarra
         0.0,
     )
     compiled = CompiledModel(snapshot, space, OPTIONS)
-    return lambda contexts: np.array([int(compiled.predict(context).p_positive.argmax()) for context in contexts])
+    return lambda contexts: compiled.predict([*contexts]).p_positive.argmax(axis=1)
 
 
 def weigh(offers: Offers, chosen: np.ndarray) -> LoggedBatch:

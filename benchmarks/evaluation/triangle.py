@@ -80,7 +80,7 @@ class WatchedPolicySource:
     def policy_for(self, arrival: Arrival) -> Policy:
         model = self._oracle.policy_for(arrival).model
         if model is not None:
-            self.expected[arrival.event_id] = np.append(model.assess({}, self._rulebook).scores, 0.0)
+            self.expected[arrival.event_id] = np.append(model.assess([{}], self._rulebook).scores, 0.0)
         return self._inner.policy_for(arrival)
 
     def fold(self, row: Row) -> None:

@@ -47,9 +47,9 @@ class FaultyService:
         """What the service has printed."""
         return "".join(self._output)
 
-    def wait_until_ready(self) -> str:
+    def wait_until_ready(self, within_s: float = _READY_WITHIN_S) -> str:
         """Wait until the service says that it is ready, and return its URL."""
-        deadline = time.monotonic() + _READY_WITHIN_S
+        deadline = time.monotonic() + within_s
         while not self._ready.wait(0.05):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise NotStarted(self.output)

@@ -11,9 +11,8 @@ import numpy as np
 from benchmarks.speed import busy_shop
 from decision_service.cli.measurements import Measured
 from policies.arrays import FloatArray
-from policies.catalogue.rulebook import Rulebook
 from policies.models.learned import empty_snapshot, learned_policy
-from policies.rules.arbitration import Eligibility, arbitrate
+from policies.rules.arbitration import Eligibility, Eligibles, arbitrate
 from policies.shopper.context import shared_context, trigger_context
 
 Call = Callable[[], object]
@@ -64,12 +63,8 @@ def make_policy_call() -> Call:
     state, request = busy_shop.shopper(book), busy_shop.request()
     default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
     contexts = [trigger_context(shared_context(request, state, book), trigger) for trigger in request.triggers]
-    eligibility = _all_eligible(book)
-    return lambda: default.distribution(contexts, eligibility, book)
-
-
-def _all_eligible(book: Rulebook) -> Eligibility:
-    return Eligibility(np.zeros(len(book.space), np.uint8), hold=True)
+    eligibles = Eligibles.of([Eligibility(np.zeros(len(book.space), np.uint8), hold=True)], [contexts])
+    return lambda: default.distributions(eligibles, book)
 
 
 def _times(calls: Sequence[Call], rounds: int) -> FloatArray:

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
 
-from decision_service.api import admin, catalogue, decisions, feedback, report, shoppers
 from decision_service.api.documentation import TITLE, VERSION, openapi_document
-from decision_service.api.middleware import EveryPath
-from decision_service.api.problems import framework_problem
+from decision_service.api.entrance import Entrance
+from decision_service.api.hot import HotRouter
+from decision_service.api.routes import admin, catalogue, decisions, feedback, report, shoppers
 from decision_service.app import Service
 
 _ROUTERS = tuple(module.router for module in (decisions, feedback, shoppers, catalogue, report, admin))
@@ -24,11 +25,13 @@ class Api(FastAPI):
     def __init__(self, **options: Any) -> None:
         # A redirect would go to the host that the request names; a path with a slash at its end is another path.
         super().__init__(title=TITLE, version=VERSION, redirect_slashes=False, **options)
-        self.add_middleware(EveryPath)
         for router in _ROUTERS:
             # No `include_router`: with one flat list, a 405 names the allowed methods of all routes with this path.
             self.router.routes.extend(router.routes)
-        self.add_exception_handler(HTTPException, framework_problem)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the routes without the framework's answers to errors: `Entrance` answers every error."""
+        return AsyncExitStackMiddleware(self.router)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -37,7 +40,7 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastAPI:
+def build_api(service: Service, *, multiprocess_dir: str | None = None) -> Entrance:
     """Make the application of one replica; its lifespan starts and stops the service.
 
     Parameters
@@ -58,4 +61,5 @@ def build_api(service: Service, *, multiprocess_dir: str | None = None) -> FastA
 
     app = Api(lifespan=lifespan)
     app.state.service, app.state.multiprocess_dir = service, multiprocess_dir
-    return app
+    hot = {path: route for router in _ROUTERS if isinstance(router, HotRouter) for path, route in router.hot.items()}
+    return Entrance(app, service, hot)

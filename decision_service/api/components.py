@@ -7,8 +7,7 @@ from functools import reduce
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
 
 from decision_service.errors import FieldError
 from decision_service.queries.report.report import GroupAnswer
@@ -22,6 +21,7 @@ from decision_service.schemas import (
     reading_answers,
     requests,
 )
+from decision_service.schemas.body import StructBody
 from policies.catalogue import document as catalogue
 from policies.records.rows import PolicyRecord
 
@@ -69,7 +69,6 @@ its end is cut. A part of the catalogue gets the prefix `Catalogue`."""
 DECISION, BATCH_RESULT, BATCH_RESULTS = "Decision", "DecideBatchResult", "DecideBatchResults"
 
 _ITEMS: dict[type[BaseModel], tuple[str, type[BaseModel]]] = {
-    requests.BatchBody: ("decisions", requests.DecideBody),
     requests.OutcomesBody: ("events", requests.OutcomeBody),
     requests.ShopperEventsBody: ("events", requests.ShopperEventBody),
 }
@@ -86,10 +85,10 @@ def reference(kind: type | str) -> dict[str, str]:
 
 def component_schemas() -> dict[str, dict[str, Any]]:
     """Return all named schemas, in the order of their names."""
-    models = _schemas_of_models([kind for kind in NAMES if issubclass(kind, BaseModel)])
+    models = _schemas_of_models([kind for kind in NAMES if issubclass(kind, BaseModel | StructBody)])
     for kind, (field, item) in _ITEMS.items():
         models[NAMES[kind]]["properties"][field]["items"] = reference(item)
-    structs = _schemas_of_structs([kind for kind in NAMES if not issubclass(kind, BaseModel)])
+    structs = _schemas_of_structs([kind for kind in NAMES if not issubclass(kind, BaseModel | StructBody)])
     return dict(sorted((models | structs | _unions()).items()))
 
 
@@ -117,8 +116,10 @@ def _unions() -> dict[str, dict[str, Any]]:
     }
 
 
-def _schemas_of_models(models: Iterable[type[BaseModel]]) -> dict[str, dict[str, Any]]:
-    _, document = models_json_schema([(model, "validation") for model in models], ref_template="{model}")
+def _schemas_of_models(models: Iterable[type[BaseModel] | type[StructBody]]) -> dict[str, dict[str, Any]]:
+    _, document = TypeAdapter.json_schemas(
+        [(model, "validation", TypeAdapter(model)) for model in models], ref_template="{model}"
+    )
     in_catalogue = {
         name for name, value in vars(catalogue).items() if isinstance(value, type) and issubclass(value, BaseModel)
     }

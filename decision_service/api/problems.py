@@ -53,11 +53,12 @@ def problem_response(error: errors.ServiceError) -> Response:
     return _response(problem, headers)
 
 
-async def framework_problem(request: Request, error: Exception) -> Response:
-    """Write the framework's own errors (no such path, wrong method) as problem documents."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    title = str(getattr(error, "detail", "Internal Server Error"))
-    problem = Problem(title=title, status=status, detail=f"{request.method} {request.scope['path']}", errors=())
+def framework_problem(request: Request, error: HTTPException) -> Response:
+    """Write one of the framework's own errors (no such path, wrong method) as a problem document."""
+    status = error.status_code
+    problem = Problem(
+        title=str(error.detail), status=status, detail=f"{request.method} {request.scope['path']}", errors=()
+    )
     headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return _response(problem, headers)
 

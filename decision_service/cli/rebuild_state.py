@@ -16,6 +16,7 @@ from decision_service.projection.rebuild import NoLog, StateRebuild
 from decision_service.runtime.data_directory import DataDirectory
 from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.runtime_directory import RuntimeDirectory
+from decision_service.runtime.snapshots.snapshot_file import SnapshotFile
 from decision_service.settings import Settings, SettingsRefused
 from decision_service.state.base import StateUnavailable
 
@@ -24,8 +25,7 @@ _NAMED_DIFFERENCES = 20
 """The number of differences that are printed one by one."""
 
 _NO_EMBEDDED_REDIS = (
-    "no service runs on {path}, so its embedded Redis holds nothing: the next start rebuilds every state from the "
-    "log by itself. Give --redis-url for a Redis of your own"
+    "no service runs on {path}, and with it no embedded Redis. Give --redis-url for a Redis of your own"
 )
 
 
@@ -64,15 +64,34 @@ def _with_redis(settings: Settings, *, verify: bool) -> Settings | None:
     data = DataDirectory(settings.data_dir)
     service = data.last_run()
     if service is not None and data.is_in_use:
-        redis = EmbeddedRedis(RuntimeDirectory(Path(service.runtime)).redis_socket, data.redis_log)
+        redis = EmbeddedRedis(RuntimeDirectory(Path(service.runtime)).redis_socket, data.redis_log, data.redis)
         if not redis.has_socket:
             raise SettingsRefused("--redis-url: the service that runs uses a Redis of yours; give its URL here too")
         typer.echo(f"The embedded Redis of the service at {service.url}:")
         return settings.model_copy(update={"redis_url": redis.url})
     if verify:
         raise SettingsRefused(f"--redis-url: {_NO_EMBEDDED_REDIS.format(path=data.path)}")
-    typer.echo(f"Nothing to rebuild: {_NO_EMBEDDED_REDIS.format(path=data.path)}.")
+    _delete_snapshot(data)
     return None
+
+
+def _delete_snapshot(data: DataDirectory) -> None:
+    """Let the next start of the service fold the whole log, because its embedded Redis does not run now.
+
+    Raises
+    ------
+    SettingsRefused
+        When a service is just being started.
+    """
+    lock = data.lock()
+    if lock is None:
+        raise SettingsRefused(f"--data-dir: a service starts on {data.path}: try again when it is ready")
+    existed = SnapshotFile(data.redis).delete()
+    lock.release()
+    typer.echo(
+        ("Deleted the snapshot of the embedded Redis" if existed else "There is no snapshot of an embedded Redis")
+        + f" in {data.path}: the next start folds every state from the log"
+    )
 
 
 async def _run(settings: Settings, *, verify: bool) -> int:

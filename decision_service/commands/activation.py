@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from decision_service.commands.decide import check_reach
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
 from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import AppendCondition, Query, kinds_that_change
@@ -15,6 +14,7 @@ from decision_service.log.row_times import RowTime, late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.queries.decision_history import DecisionHistory, add_shopper_rows, read_history
 from decision_service.state.base import StateStore, StateUnavailable, StoredState
+from decision_service.state.reach import check_reach
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason

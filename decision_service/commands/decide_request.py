@@ -6,22 +6,20 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from ulid import ULID
 
 from decision_service.commands.item_status import is_ahead
 from decision_service.errors import FieldError, Invalid
-from decision_service.schemas.requests import DecideBody, ExclusionBody, TriggerBody, why_too_large
+from decision_service.schemas.field_types import why_too_large
+from decision_service.schemas.requests import DecideBody, ExclusionBody, TriggerBody
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.time_zones import is_time_zone
 from policies.records.request import Exclusion, Request
 from policies.records.rows import Scalar, TriggerRecord
-
-_ADDED_LATER = {"occurred_at"}
-"""Fields of a trigger that an earlier version did not know: they count in the fingerprint only where they are given."""
 
 _TEXTS = ("locale", "time_zone")
 """Names of the context that the service itself reads."""
@@ -79,30 +77,46 @@ def fingerprint(body: DecideBody) -> str:
 
     The catalogue's defaults are left out: a repeat has the same hash after the catalogue has changed.
     """
-    content = body.model_dump(exclude={"event_id"})
-    content["triggers"] = [_without_absent(trigger) for trigger in content["triggers"]]
-    encoded = msgspec.json.encode(_plain(content), order="deterministic")
+    content = {
+        "shopper_id": body.shopper_id,
+        "triggers": [_trigger_content(trigger) for trigger in body.triggers],
+        "context": _plain(body.context),
+        "exclude": body.exclude,
+        "defer_activation": body.defer_activation,
+        "dry_run": body.dry_run,
+        "now": _plain_seconds(body.now),
+    }
+    encoded = msgspec.json.encode(content, order="sorted")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
-def _without_absent(trigger: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trigger without what counts as absent."""
-    fields = {name: value for name, value in trigger.items() if value is not None or name not in _ADDED_LATER}
-    return fields | {"attributes": _kept_attributes(trigger["attributes"])}
+def _trigger_content(trigger: TriggerBody) -> dict[str, object]:
+    """Return what counts of a trigger; a field that an earlier version did not know counts only where it is given."""
+    content: dict[str, object] = {
+        "type": trigger.type,
+        "priority": trigger.priority,
+        "critical": trigger.critical,
+        "expires_at": _plain_seconds(trigger.expires_at),
+        "attributes": _plain(_kept_attributes(trigger.attributes)),
+    }
+    if trigger.occurred_at is not None:
+        content["occurred_at"] = _plain_seconds(trigger.occurred_at)
+    return content
 
 
-def _plain(value: object) -> object:
-    """Return equal values in one form: times of every offset as seconds, whole numbers as integers."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case datetime():
-            return _plain(value.timestamp())
-        case float() if value.is_integer():
-            return int(value)
-    return value
+def _plain(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return equal values in one form: whole numbers as integers."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in values.items()
+    }
+
+
+def _plain_seconds(time: datetime | None) -> float | None:
+    """Return a time of any offset as seconds, whole seconds as an integer."""
+    if time is None:
+        return None
+    seconds = time.timestamp()
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _trigger(trigger: TriggerBody, now: float, rulebook: Rulebook) -> TriggerRecord:
@@ -148,7 +162,7 @@ def _exclusion_errors(body: DecideBody, rulebook: Rulebook) -> Iterator[FieldErr
     """Name what a pattern says that would forbid nothing, and a pattern that would forbid everything."""
     known = _known_values(rulebook)
     for number, pattern in enumerate(body.exclude):
-        values = pattern.model_dump(exclude_none=True)
+        values = {name: value for name, value in asdict(pattern).items() if value is not None}
         if not values:
             yield FieldError(f"exclude.{number}", "names nothing: it would forbid everything")
         for name, value in values.items():

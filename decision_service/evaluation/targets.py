@@ -16,7 +16,7 @@ from offline_eval.targets import CallableTarget, LoggedPolicyTarget, PolicyTarge
 from offline_eval.vw_target import VwTarget
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelMismatch, ModelSnapshot
-from policies.models.exploration import check_epsilon
+from policies.models.floor import check_epsilon
 from policies.models.learned import learned_policy
 from policies.models.policy import DEFAULT_EPSILON, Policy
 from policies.models.registry import BASELINES

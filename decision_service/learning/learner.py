@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -19,10 +19,11 @@ from decision_service.learning.registry.base import (
     RegistryUnavailable,
     Version,
 )
+from decision_service.learning.related_rows import RelatedRows
 from decision_service.log.base import EventLog, LogUnavailable, NewRow
 from decision_service.log.condition import AppendCondition
 from decision_service.log.keys import activation_key
-from decision_service.log.reading import find_events, read_rows
+from decision_service.log.reading import read_batches
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
@@ -77,6 +78,7 @@ class Learner:
         self._log = log
         self._registry = registry
         self._clock = wall_clock
+        self._related = RelatedRows(log)
         self._owner = erased_shoppers.key_of
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -99,17 +101,14 @@ class Learner:
         if latest is not None:
             self._space = _space(latest.row)
         if checkpoint is None:
-            return Learning(self._read_rows_of, self._owner)
+            return Learning(self._related.find, self._owner)
         self._is_readable = True
         try:
-            return Learning.from_bytes(checkpoint.payload, self._read_rows_of, self._owner)
+            return Learning.from_bytes(checkpoint.payload, self._related.find, self._owner)
         except _UNREADABLE as error:
             _logger.warning("the checkpoint cannot be read, so learning begins again with the first row: %s", error)
             self._is_readable = False
-            return Learning(self._read_rows_of, self._owner)
-
-    def _read_rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
-        return find_events(self._log, event_ids)
+            return Learning(self._related.find, self._owner)
 
     @property
     def progress(self) -> Progress:
@@ -184,14 +183,19 @@ class Learner:
     def _fold(self, until: float = inf) -> int:
         """Fold the log to its end or up to a position; return the number of rows."""
         folded = 0
-        for stored in read_rows(self._log, self._learning.position, until):
-            if isinstance(stored.row, CatalogueRow):
-                self._space = _space(stored.row)
-            if isinstance(stored.row, DecisionRow):
-                self._highest = max(self._highest, stored.row.policy.version)
-            self._learning.fold(stored.position, stored.row)
-            folded += 1
+        for batch in read_batches(self._log, self._learning.position, until):
+            self._related.read_ahead(self._learning.attribution.find_lookups(stored.row for stored in batch))
+            for stored in batch:
+                self._fold_row(stored.position, stored.row)
+            folded += len(batch)
         return folded
+
+    def _fold_row(self, position: int, row: Row) -> None:
+        if isinstance(row, CatalogueRow):
+            self._space = _space(row)
+        elif isinstance(row, DecisionRow):
+            self._highest = max(self._highest, row.policy.version)
+        self._learning.fold(position, row)
 
     def _expire(self) -> int:
         """Log which deferred sends were never activated, so that every fold releases their places."""

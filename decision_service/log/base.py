@@ -19,8 +19,11 @@ from functools import cached_property
 from math import inf, isfinite
 from typing import Protocol
 
+import msgspec
+
+from decision_service.log.bodies import encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
-from policies.records.rows import ErasureRow, Row, ShopperRow, decode, encode
+from policies.records.rows import ErasureRow, Row, ShopperRow, decode
 
 MOST_LEAD_S = 300.0
 """How far the watermark may be ahead of the wall clock; a greater lead is corrected."""
@@ -53,8 +56,8 @@ class NewRow:
         What must be true of the log at the moment of writing.
     follow_up
         Returns rows to be written directly after this one, in the same transaction, in view of the earlier rows of
-        its event and of the watermark with this row. They have no keys, and their conditions are about the event and
-        the watermark alone.
+        its event and of the watermark with this row. It is asked only where the event has earlier rows. The rows have
+        no keys, and their conditions are about the event and the watermark alone.
 
     Raises
     ------
@@ -66,34 +69,32 @@ class NewRow:
     key: str | None = None
     condition: AppendCondition = UNCONDITIONAL
     follow_up: Callable[[Sequence[Row], float], Sequence[NewRow]] | None = None
+    kind: str = field(init=False, repr=False)
+    at: float = field(init=False, repr=False)
+    """The row's time in epoch seconds."""
+    event_id: str | None = field(init=False, repr=False)
+    shopper_id: str | None = field(init=False, repr=False)
+    """The shopper under whom the row is found; an erasure is found by the key of the erased shopper."""
     body: bytes = field(init=False, repr=False)
-    """The encoded row."""
+    """The body as the log stores it: see `decision_service.log.bodies`."""
 
     def __post_init__(self) -> None:
-        if not isfinite(self.at):
-            raise ValueError(f"at is {self.at}: a row's time must be a finite number")
-        for name in (self.event_id, self.shopper_id, self.key):
+        row = self.row
+        if not isfinite(row.at):
+            raise ValueError(f"at is {row.at}: a row's time must be a finite number")
+        event_id: str | None = getattr(row, "event_id", None)
+        shopper_id: str | None = row.key if isinstance(row, ErasureRow) else getattr(row, "shopper_id", None)
+        for name in (event_id, shopper_id, self.key):
             if name is not None and not name.isascii():
                 _check_encodable(name)
-        object.__setattr__(self, "body", encode(self.row))
+        _set(self, "kind", row.kind)
+        _set(self, "at", row.at)
+        _set(self, "event_id", event_id)
+        _set(self, "shopper_id", shopper_id)
+        _set(self, "body", encode_body(row))
 
-    @property
-    def kind(self) -> str:
-        return self.row.kind
 
-    @property
-    def at(self) -> float:
-        """The row's time in epoch seconds."""
-        return self.row.at
-
-    @property
-    def event_id(self) -> str | None:
-        return getattr(self.row, "event_id", None)
-
-    @property
-    def shopper_id(self) -> str | None:
-        """The shopper under whom the row is found; an erasure is found by the key of the erased shopper."""
-        return self.row.key if isinstance(self.row, ErasureRow) else getattr(self.row, "shopper_id", None)
+_set = object.__setattr__
 
 
 def _check_encodable(name: str) -> None:
@@ -103,12 +104,11 @@ def _check_encodable(name: str) -> None:
         raise ValueError(f"event_id, shopper_id or key is {name!r}: it is not valid Unicode") from error
 
 
-@dataclass(frozen=True)
-class StoredRow:
+class StoredRow(msgspec.Struct, frozen=True, dict=True):
     """A row as it stands in the log.
 
     ``watermark`` is the maximum of the times since the last clock correction up to this position, ``incarnation`` the
-    number of fences.
+    number of fences. ``body`` is JSON, however it is stored.
     """
 
     position: int
@@ -141,8 +141,7 @@ class Head:
     incarnation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """The row is in the log; ``follow_ups`` counts the rows that were written directly after it."""
 
     position: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 
@@ -17,13 +17,20 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
+from decision_service.log.bodies import decode_body, encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow, encode
+from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
 from policies.records.watermark import watermark_after
 
-LastPositions = Mapping[tuple[str, str], int]
-"""The position of the last row by shopper and kind."""
+Values = tuple[int, str, float, float, int, str | None, str | None, str | None, bytes]
+"""The values of a row in the order of the table's columns: those of `StoredRow`, with the key before the body."""
+
+LastPositions = Mapping[str, Mapping[str, int]]
+"""The position of the last row of each kind, by shopper."""
+
+_Match = tuple[int, str]
+"""The position and the kind of a row that fails a condition."""
 
 
 class Batch:
@@ -41,6 +48,8 @@ class Batch:
         The log's rows of all events that the new rows or their conditions name, in position order.
     rows_by_key
         The log's rows that have one of the new rows' keys.
+    kinds
+        The kinds that queries about shoppers name.
     last_positions
         The positions of the log's last rows of the shoppers and kinds that conditions query; a row that no query can
         match, because its position is too small, may be missing.
@@ -63,111 +72,121 @@ class Batch:
         most_lead_s: float = inf,
         event_rows: Iterable[StoredRow],
         rows_by_key: Mapping[str, StoredRow],
+        kinds: Collection[str] = (),
         last_positions: LastPositions = MappingProxyType({}),
     ) -> None:
-        self._head = head
+        self.position = head.position
+        """The position of the last row."""
+        self._watermark, self._incarnation = head.watermark, head.incarnation
         self._now = now
         self._most_lead_s = most_lead_s
-        self._last_positions = dict(last_positions)
-        self._rows_by_key = dict(rows_by_key)
-        self._event_rows: dict[str, list[StoredRow]] = defaultdict(list)
+        self._kinds = kinds
+        self._last_positions = {shopper: dict(positions) for shopper, positions in last_positions.items()}
+        self._rows_by_key = rows_by_key
+        self._new_by_key: dict[str, Values] = {}
+        self._event_rows: defaultdict[str, list[StoredRow]] = defaultdict(list)
         for row in event_rows:
             self._event_rows[row.event_id or ""].append(row)
-        self.rows: list[tuple[StoredRow, str | None]] = []
-        """The rows to be written, each with its key."""
+        self._new_by_event: dict[str, list[Values]] = {}
+        self.rows: list[Values] = []
+        """The rows to be written."""
         self.leads_s: list[float] = []
         """The leads that are corrected."""
 
     def add(self, new: NewRow) -> AppendResult:
         """Number a row, unless its key is in use or its condition does not hold; correct the clock first."""
-        lead_s = self._head.watermark - self._now
+        lead_s = self._watermark - self._now
         if lead_s > self._most_lead_s:
             self.leads_s.append(lead_s)
-            self._remember(_store(NewRow(ClockCorrectionRow(self._now)), self._head), None)
+            self._number(NewRow(ClockCorrectionRow(self._now)))
         return self._add(new)
 
+    def last_row(self) -> StoredRow:
+        """Return the last row that was numbered."""
+        return _to_stored_row(self.rows[-1])
+
     def _add(self, new: NewRow) -> AppendResult:
-        if new.key is not None and (known := self._rows_by_key.get(new.key)) is not None:
+        if new.key is not None and (known := self._row_with_key(new.key)) is not None:
             return DuplicateKey(known)
-        if new.condition is not UNCONDITIONAL and (failure := self._check(new)) is not None:
+        if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        row = _store(new, self._head)
-        earlier = tuple(self._event_rows[row.event_id]) if row.event_id is not None else ()
-        self._remember(row, new.key)
-        return Appended(row.position, row.watermark, self._add_follow_ups(new, earlier))
+        earlier = self._rows_of(new.event_id) if new.follow_up is not None else ()
+        position, watermark = self._number(new)
+        return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
 
     def _add_follow_ups(self, new: NewRow, earlier: Sequence[StoredRow]) -> int:
         """Number the rows that follow a row directly; return how many."""
         if new.follow_up is None:
             return 0
-        rows = new.follow_up([stored.row for stored in earlier], self._head.watermark)
+        rows = new.follow_up([stored.row for stored in earlier], self._watermark)
         return sum(isinstance(self._add(row), Appended) for row in rows)
 
-    def _check(self, new: NewRow) -> StaleIncarnation | ConditionFailed | None:
+    def _check(self, new: NewRow, condition: AppendCondition) -> StaleIncarnation | ConditionFailed | None:
         """Return why the condition of a row does not hold, None if it does."""
-        condition, head = new.condition, self._head
-        if condition.incarnation is not None and condition.incarnation != head.incarnation:
-            return StaleIncarnation(head.incarnation)
-        if (failure := self._match(new.event_id, condition)) is not None:
-            return failure
-        if max(head.watermark, new.at) >= condition.watermark_below or head.watermark < condition.watermark_from:
-            return ConditionFailed(head.position)
+        if condition.incarnation is not None and condition.incarnation != self._incarnation:
+            return StaleIncarnation(self._incarnation)
+        matches = self._rows_of_others(new.event_id, condition.event_owner)
+        for query in condition.fail_if:
+            matches += self._matches(query)
+        if matches:
+            return ConditionFailed(max(matches)[0], any(kind == ErasureRow.kind for _, kind in matches))
+        if max(self._watermark, new.at) >= condition.watermark_below or self._watermark < condition.watermark_from:
+            return ConditionFailed(self.position)
         if self._now > condition.deadline:
-            return ConditionFailed(head.position)
+            return ConditionFailed(self.position)
         return None
 
-    def _match(self, event_id: str | None, condition: AppendCondition) -> ConditionFailed | None:
-        """Return the failure by rows of the log, None if no row fails the condition."""
-        strangers = self._rows_of_others(event_id, condition.event_owner)
-        matches = [match for query in condition.fail_if for match in self._matches(query)]
-        if not strangers and not matches:
-            return None
-        position = max([*strangers, *(position for position, _ in matches)])
-        return ConditionFailed(position, bool(strangers) or any(kind == ErasureRow.kind for _, kind in matches))
-
-    def _rows_of_others(self, event_id: str | None, owner: str | None) -> list[int]:
-        """Return the positions of an event's rows that are about another shopper than its owner."""
+    def _rows_of_others(self, event_id: str | None, owner: str | None) -> list[_Match]:
+        """Return an event's rows that are about another shopper than its owner: an erasure put them there."""
         if owner is None or event_id is None:
             return []
-        rows = self._event_rows.get(event_id, ())
-        return [row.position for row in rows if row.shopper_id not in (None, owner)]
+        rows = self._rows_of(event_id)
+        return [(row.position, ErasureRow.kind) for row in rows if row.shopper_id not in (None, owner)]
 
-    def _matches(self, query: Query) -> list[tuple[int, str]]:
-        """Return the positions and kinds of rows that match a query: of each shopper and kind the last one."""
-        last = [
-            (position, kind)
-            for shopper in query.shoppers
-            for kind in query.kinds
-            if (position := self._last_positions.get((shopper, kind), 0)) > query.after
-        ]
-        rows = self._event_rows.get(query.event_id, ()) if query.event_id is not None else ()
-        return last + [
-            (row.position, row.kind) for row in rows if row.kind in query.kinds and row.position > query.after
-        ]
+    def _matches(self, query: Query) -> list[_Match]:
+        """Return the rows that match a query: of each shopper and kind the last one."""
+        matches: list[_Match] = []
+        if self._last_positions:
+            for shopper in query.shoppers:
+                positions = self._last_positions.get(shopper, {})
+                matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
+        if query.event_id is not None:
+            matches += [(row.position, row.kind) for row in self._rows_of(query.event_id) if row.kind in query.kinds]
+        return [match for match in matches if match[0] > query.after] if matches else matches
 
-    def _remember(self, row: StoredRow, key: str | None) -> None:
-        """Let later rows of the batch, and their conditions, find a row."""
-        self._head = Head(row.position, row.watermark, row.incarnation)
-        self.rows.append((row, key))
+    def _row_with_key(self, key: str) -> StoredRow | None:
+        if (values := self._new_by_key.get(key)) is not None:
+            return _to_stored_row(values)
+        return self._rows_by_key.get(key)
+
+    def _rows_of(self, event_id: str | None) -> Sequence[StoredRow]:
+        """Return the rows of an event so far, in position order."""
+        if event_id is None:
+            return ()
+        logged, new = self._event_rows.get(event_id, ()), self._new_by_event.get(event_id)
+        return logged if new is None else [*logged, *map(_to_stored_row, new)]
+
+    def _number(self, new: NewRow) -> tuple[int, float]:
+        """Number a row and let later rows of the batch find it; return its position and its watermark."""
+        row, kind, body = new.row, new.kind, new.body
+        self.position += 1
+        self._watermark = watermark = watermark_after(self._watermark, row)
+        self._incarnation += kind == FenceRow.kind
+        logged = at_watermark(row, watermark)
+        if logged is not row:
+            body = encode_body(logged)
+        event_id, shopper_id, key = new.event_id, new.shopper_id, new.key
+        values = (self.position, kind, logged.at, watermark, self._incarnation, event_id, shopper_id, key, body)
+        self.rows.append(values)
         if key is not None:
-            self._rows_by_key[key] = row
-        if row.event_id is not None:
-            self._event_rows[row.event_id].append(row)
-        if row.shopper_id is not None:
-            self._last_positions[row.shopper_id, row.kind] = row.position
+            self._new_by_key[key] = values
+        if event_id is not None:
+            self._new_by_event.setdefault(event_id, []).append(values)
+        if shopper_id is not None and kind in self._kinds:
+            self._last_positions.setdefault(shopper_id, {})[kind] = self.position
+        return self.position, watermark
 
 
-def _store(new: NewRow, head: Head) -> StoredRow:
-    """Make the row that follows the head of the log."""
-    watermark = watermark_after(head.watermark, new.row)
-    row = at_watermark(new.row, watermark)
-    return StoredRow(
-        position=head.position + 1,
-        kind=new.kind,
-        at=row.at,
-        watermark=watermark,
-        incarnation=head.incarnation + (new.kind == FenceRow.kind),
-        event_id=new.event_id,
-        shopper_id=new.shopper_id,
-        body=new.body if row is new.row else encode(row),
-    )
+def _to_stored_row(values: Values) -> StoredRow:
+    position, kind, at, watermark, incarnation, event_id, shopper_id, _, body = values
+    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))

@@ -44,12 +44,22 @@ def read_rows(
     batch
         Rows held in memory at once.
     """
-    while after < until and (rows := log.read(after, int(min(batch, until - after)), kinds)):
-        after = rows[-1].position
+    for rows in read_batches(log, after, until, kinds, batch):
         rows.reverse()
         while rows:  # a row is let go with its decoded body as soon as the next one is read
-            if (row := rows.pop()).position <= until:
-                yield row
+            yield rows.pop()
+
+
+def read_batches(
+    log: ReadsRows, after: int = 0, until: float = inf, kinds: Collection[str] | None = None, batch: int = BATCH
+) -> Iterator[list[StoredRow]]:
+    """Read the rows of `read_rows` as lists."""
+    while after < until and (rows := log.read(after, int(min(batch, until - after)), kinds)):
+        after = rows[-1].position
+        if after > until:
+            rows = [row for row in rows if row.position <= until]
+        if rows:
+            yield rows
 
 
 def find_events(log: FindsEvents, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:

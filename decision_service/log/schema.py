@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, text
+
+OTHER_KEY = "event_id IS NOT NULL AND key IS NOT 'decision' || char(31) || event_id"
+"""Of a row that is about an event: whether its key is another one than that of the event's decision, or none.
+
+The decision is found by its key, so its event id is in no index: two indexes of random ids would be two random pages
+written for each decision.
+"""
 
 metadata = MetaData()
 
@@ -18,7 +25,7 @@ log = Table(
     Column("shopper_id", String(255)),
     Column("key", String, unique=True),
     Column("body", LargeBinary, nullable=False),
-    Index("log_event", "event_id"),
+    Index("log_other_event", "event_id", sqlite_where=text(OTHER_KEY)),
     Index("log_shopper", "shopper_id", "position"),
     Index("log_kind", "kind", "position"),
     Index("log_watermark", "watermark"),

@@ -1,4 +1,4 @@
-"""The log in a SQL database, through SQLAlchemy Core."""
+"""The log in a SQL database: appends on the driver's own cursor, everything else through SQLAlchemy Core."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ from contextlib import contextmanager
 from itertools import pairwise
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Engine, Executable, MetaData, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from decision_service import metrics
-from decision_service.database.engine import DatabaseUnavailable, errors, find_damage, is_damage, open_engine, write
+from decision_service.database.engine import (
+    Cursor,
+    DatabaseUnavailable,
+    Writer,
+    driver_cursor,
+    errors,
+    find_damage,
+    is_damage,
+    open_engine,
+    read_on_cursor,
+    write,
+)
 from decision_service.database.migrations import SchemaMismatch, upgrade
 from decision_service.database.sqlite_url import beside
 from decision_service.log.base import (
@@ -32,14 +42,20 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.batch import Batch
+from decision_service.log.bodies import DamagedBody, encode_body
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
-from decision_service.log.condition import Query
+from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
 from decision_service.log.schema import facts, log
-from policies.records.rows import ClockCorrectionRow, encode
-
-_NAMES_AT_ONCE = 500
-"""Names in one statement: SQLite bounds the variables of a statement."""
+from decision_service.log.sqlite import (
+    find_fact,
+    find_head,
+    find_last_positions,
+    find_rows,
+    insert_rows,
+    to_stored_row,
+)
+from policies.records.rows import ClockCorrectionRow
 
 _logger = logging.getLogger(__name__)
 
@@ -54,17 +70,7 @@ _ROW = (
     log.c.shopper_id,
     log.c.body,
 )
-_INSERT = insert(log)
-_HEAD = select(log.c.position, log.c.watermark, log.c.incarnation).order_by(log.c.position.desc()).limit(1)
-_NAMES: BindParameter[str] = bindparam("names", expanding=True)
-_OF_EVENTS = select(*_ROW).where(log.c.event_id.in_(_NAMES)).order_by(log.c.position)
-_OF_KEYS = select(*_ROW, log.c.key).where(log.c.key.in_(_NAMES))
 _KINDS: BindParameter[str] = bindparam("kinds", expanding=True)
-_LAST_POSITIONS = (
-    select(log.c.shopper_id, log.c.kind, func.max(log.c.position))
-    .where(log.c.shopper_id.in_(_NAMES), log.c.position > bindparam("after"), log.c.kind.in_(_KINDS))
-    .group_by(log.c.shopper_id, log.c.kind)
-)
 _REWRITE = (
     update(log)
     .where(log.c.position == bindparam("at_position"))
@@ -118,6 +124,7 @@ class SqlLog:
         self, engine: Engine, clock: Callable[[], float] = time.time, committed: CommittedPosition | None = None
     ) -> None:
         self._engine = engine
+        self._writer = Writer(engine)
         self._clock = clock
         self._committed = committed or CommittedPosition(Path(os.devnull))
         self._clock_mode: str | None = None
@@ -139,6 +146,7 @@ class SqlLog:
         return cls(engine, clock, committed=CommittedPosition(beside(url, "-position")))
 
     def close(self) -> None:
+        self._writer.close()
         self._engine.dispose()
         self._committed.close()
 
@@ -156,37 +164,42 @@ class SqlLog:
         self._committed.reset(self.head().position)
 
     def append(self, rows: Sequence[NewRow]) -> list[AppendResult]:
-        with _log_errors(), write(self._engine) as connection:
-            batch = self._begin(connection, rows)
+        with _log_errors():
+            try:
+                return self._append(rows, Lookups.of(rows, trust_keys=True))
+            except UntrustedKey:
+                return self._append(rows, Lookups.of(rows))
+
+    def _append(self, rows: Sequence[NewRow], lookups: Lookups) -> list[AppendResult]:
+        with self._writer.write() as cursor:
+            batch = self._begin(cursor, lookups)
             results = [batch.add(row) for row in rows]
-            _insert(connection, batch)
+            lookups.check(results)
+            insert_rows(cursor, batch.rows)
         self._remember(batch)
-        _report_leads(batch)
         return results
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> StoredRow:
         with _log_errors(), write(self._engine) as connection:
             stored = connection.execute(_WITH_KEYS_OF_SHOPPER, {"shopper_id": shopper_id}).all()
-            rows = [StoredRow(*row) for *row, _ in stored]
+            rows = [to_stored_row(row) for *row, _ in stored]
             keys = [key for *_, key in stored]
             final = rewriter.final_row(rows)
             changes = [_change(row, key, rewriter.rewrite(row)) for row, key in zip(rows, keys, strict=True)]
             if changes:
                 connection.execute(_REWRITE, changes)
-            batch = self._begin(connection, [final])
+            batch = self._begin(driver_cursor(connection), Lookups.of([final]))
             batch.add(final)
-            _insert(connection, batch)
+            insert_rows(driver_cursor(connection), batch.rows)
         self._remember(batch)
-        _report_leads(batch)
-        row, _ = batch.rows[-1]
-        return row
+        return batch.last_row()
 
     def now(self) -> float:
         return self._clock()
 
     def head(self) -> Head:
-        with self._reading() as connection:
-            return _head(connection)
+        with self._reading_on_cursor() as cursor:
+            return find_head(cursor)
 
     def try_to_write(self) -> None:
         values = {"name": "trial", "value": _TRIAL}
@@ -200,13 +213,13 @@ class SqlLog:
         return self._rows(_AFTER_OF_KINDS, {"after": after, "most": limit, "kinds": list(kinds)})
 
     def find_by_key(self, keys: Sequence[str]) -> list[StoredRow]:
-        with self._reading() as connection:
-            rows = _find_keys(connection, keys).values()
-        return sorted(rows, key=lambda row: row.position)
+        with self._reading_on_cursor() as cursor:
+            return [row for row, _ in find_rows(cursor, (), dict.fromkeys(keys))]
 
     def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
-        with self._reading() as connection:
-            return sorted(_find_events(connection, event_ids), key=lambda row: row.position)
+        with self._reading_on_cursor() as cursor:
+            lookups = Lookups.of_events(event_ids)
+            return [row for row, _ in find_rows(cursor, lookups.event_ids, lookups.keys)]
 
     def find_by_shopper(
         self, shopper_id: str, limit: int, before: int | None = None, kinds: Collection[str] | None = None
@@ -242,43 +255,44 @@ class SqlLog:
             return connection.execute(_FACT, {"name": name}).scalar()
 
     def _remember(self, batch: Batch) -> None:
+        """Remember the last position of a batch that was committed, and report what was corrected."""
         if batch.rows:
-            row, _ = batch.rows[-1]
-            self._committed.advance(row.position)
+            self._committed.advance(batch.position)
+        _report_leads(batch)
 
     def _rows(self, query: Executable, values: Mapping[str, Any]) -> list[StoredRow]:
         with self._reading() as connection:
-            return [StoredRow(*row) for row in connection.execute(query, values)]
+            return [to_stored_row(row) for row in connection.execute(query, values)]
 
-    def _begin(self, connection: Connection, rows: Sequence[NewRow]) -> Batch:
+    def _begin(self, cursor: Cursor, lookups: Lookups) -> Batch:
         """Begin a batch with what its rows and their conditions need of the log, read under the write lock."""
-        queries = [query for row in rows for query in row.condition.fail_if]
-        event_ids = [*(row.event_id for row in rows), *(query.event_id for query in queries)]
-        keys = {row.key for row in rows if row.key is not None}
+        head = find_head(cursor)
+        known_rows = find_rows(cursor, lookups.event_ids, lookups.keys)
         return Batch(
-            _head(connection),
+            head,
             now=self._clock(),
-            most_lead_s=MOST_LEAD_S if self._is_wall(connection) else inf,
-            event_rows=_find_events(connection, {event_id for event_id in event_ids if event_id is not None}),
-            rows_by_key=_find_keys(connection, keys),
-            last_positions=_find_last_positions(connection, queries),
+            most_lead_s=MOST_LEAD_S if self._is_wall(cursor) else inf,
+            event_rows=[row for row, _ in known_rows],
+            rows_by_key={key: row for row, key in known_rows if key is not None},
+            kinds=kinds_of(lookups.queries),
+            last_positions=find_last_positions(cursor, lookups.queries, head.position),
         )
 
-    def _is_wall(self, connection: Connection) -> bool:
+    def _is_wall(self, cursor: Cursor) -> bool:
         """Return whether the time of the log is that of the wall clock: a fact that is stored once."""
         if self._clock_mode is None:
-            self._clock_mode = connection.execute(_FACT, {"name": CLOCK_FACT}).scalar()
+            self._clock_mode = find_fact(cursor, CLOCK_FACT)
         return self._clock_mode == WALL
+
+    @contextmanager
+    def _reading_on_cursor(self) -> Iterator[Cursor]:
+        with _log_errors(), read_on_cursor(self._engine) as cursor:
+            yield cursor
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with _log_errors(), self._engine.connect() as connection:
             yield connection
-
-
-def _insert(connection: Connection, batch: Batch) -> None:
-    if batch.rows:
-        connection.execute(_INSERT, [_values(row, key) for row, key in batch.rows])
 
 
 def _report_leads(batch: Batch) -> None:
@@ -291,60 +305,12 @@ def _report_leads(batch: Batch) -> None:
         )
 
 
-def _find_last_positions(connection: Connection, queries: Sequence[Query]) -> dict[tuple[str, str], int]:
-    """Return the position of the last row by shopper and kind, of all rows that a query about shoppers may match."""
-    queries = [query for query in queries if query.shoppers]
-    if not queries:
-        return {}
-    after = min(query.after for query in queries)
-    kinds = sorted({kind for query in queries for kind in query.kinds})
-    shoppers = {shopper for query in queries for shopper in query.shoppers}
-    rows = _select(connection, _LAST_POSITIONS, shoppers, {"after": after, "kinds": kinds})
-    return {(shopper, kind): position for shopper, kind, position in rows}
-
-
 def _change(row: StoredRow, key: str | None, replacement: Replacement) -> dict[str, Any]:
     return {
         "at_position": row.position,
         "new_shopper": replacement.row.shopper_id,
         "new_key": key if replacement.keeps_key else None,
-        "new_body": encode(replacement.row),
-    }
-
-
-def _head(connection: Connection) -> Head:
-    last = connection.execute(_HEAD).first()
-    return Head(*last) if last is not None else Head()
-
-
-def _find_events(connection: Connection, event_ids: Collection[str]) -> list[StoredRow]:
-    return [StoredRow(*row) for row in _select(connection, _OF_EVENTS, event_ids)]
-
-
-def _find_keys(connection: Connection, keys: Collection[str]) -> dict[str, StoredRow]:
-    return {key: StoredRow(*row) for *row, key in _select(connection, _OF_KEYS, keys)}
-
-
-def _select(
-    connection: Connection, query: Executable, names: Collection[str], values: Mapping[str, Any] = MappingProxyType({})
-) -> Iterator[Sequence[Any]]:
-    """Run a query for all names, some hundreds at a time."""
-    distinct = list(dict.fromkeys(names))
-    for first in range(0, len(distinct), _NAMES_AT_ONCE):
-        yield from connection.execute(query, {"names": distinct[first : first + _NAMES_AT_ONCE], **values})
-
-
-def _values(row: StoredRow, key: str | None) -> dict[str, Any]:
-    return {
-        "position": row.position,
-        "kind": row.kind,
-        "at": row.at,
-        "watermark": row.watermark,
-        "incarnation": row.incarnation,
-        "event_id": row.event_id,
-        "shopper_id": row.shopper_id,
-        "key": key,
-        "body": row.body,
+        "new_body": encode_body(replacement.row),
     }
 
 
@@ -354,7 +320,7 @@ def _log_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except SchemaMismatch as error:
+    except (SchemaMismatch, DamagedBody) as error:
         raise LogCorrupt(str(error)) from error
     except DatabaseUnavailable as error:
         raise _translate(error) from error

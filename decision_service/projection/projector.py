@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.projection.same_log import mark_of
 from decision_service.state.base import (
     FoldedState,
     Pending,
@@ -111,7 +112,9 @@ class Projector:
         for row, key in keyed:
             batch.fold(row, key)
         catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
-        return await self._store.apply(batch.update(before, rows[-1][0], catalogues[-1] if catalogues else None))
+        catalogue = catalogues[-1] if catalogues else None
+        after, last = rows[-1]
+        return await self._store.apply(batch.update(before, after, catalogue, mark_of(last)))
 
 
 class _BatchFold:
@@ -132,7 +135,7 @@ class _BatchFold:
         self._spent.update(spending_of(row, before))
         self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))
 
-    def update(self, before: int, after: int, catalogue: int | None) -> StateUpdate:
+    def update(self, before: int, after: int, catalogue: int | None, mark: str) -> StateUpdate:
         """Return what the batch changes."""
         shoppers = {
             key: ShopperUpdate(None if state == NEW_SHOPPER else state, tuple(self._settled[key]))
@@ -141,7 +144,7 @@ class _BatchFold:
         }
         spent = {day: cost for day, cost in self._spent.items() if cost}
         uses = {use: count for use, count in self._uses.items() if count}
-        return StateUpdate(before, after, shoppers, spent, catalogue, uses)
+        return StateUpdate(before, after, shoppers, spent, catalogue, uses, mark)
 
 
 def settles(row: ShopperRow, pending: Pending) -> bool:

@@ -12,6 +12,7 @@ from decision_service.log.keys import fence_key
 from decision_service.periodic import PeriodicTask
 from decision_service.projection.catalogue_reach import CatalogueReach
 from decision_service.projection.projector import Projector
+from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.writer import LogWriter
 from decision_service.state.base import RESERVED_FOR_S, RecoverableStates, StateUnavailable
 from policies.records.rows import FenceRow
@@ -37,6 +38,9 @@ class StateRecovery:
     A store that lost nothing only has to catch up. Otherwise a new incarnation begins: a fence row makes the log refuse
     every reservation of the old incarnation, then the rows that the store lacks are applied, then the store is trusted
     again. Two replicas that do this at the same time help each other.
+
+    A store that was loaded from a snapshot lacks the rows after it, and what was pending in it is dropped. One that
+    contains rows of another log is emptied first.
     """
 
     def __init__(
@@ -85,14 +89,17 @@ class StateRecovery:
         log, store = self._log_writer.log, self._store
         await self.follow_catalogue()
         self._projector.forget()  # the other replica may have begun with an empty store
-        seen = await store.stored_incarnation()
+        seen, contained = await store.stored_incarnation(), await store.contained_log()
+        contradiction = await asyncio.to_thread(find_contradiction, contained, log)
         head = await asyncio.to_thread(log.head)
-        if head.incarnation and await store.is_current(head.incarnation):
+        if head.incarnation and not contradiction and await store.is_current(head.incarnation):
             await self._projector.advance(head.position)
             await store.trust(head.incarnation)
             self._log_writer.incarnation = head.incarnation
             return True
-        begun = await store.begin(seen)
+        if contradiction:
+            _logger.warning("the state store contains %s: the states are made anew from the log", contradiction)
+        begun = await store.begin(seen, anew=contradiction is not None)
         if begun is None:
             return False
         await self._log_writer.append(NewRow(FenceRow(at=self._clock()), fence_key(begun)))
@@ -101,7 +108,11 @@ class StateRecovery:
         if not await store.complete(begun, fence.incarnation):
             return False
         self._log_writer.incarnation = fence.incarnation
-        _logger.info("the state store contains the log up to position %s", fence.position)
+        _logger.info(
+            "the state store contained the log up to position %s, and now up to %s",
+            0 if contradiction else contained.position,
+            fence.position,
+        )
         return True
 
     async def follow_catalogue(self, *, anew: bool = False) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf
 
 from decision_service.errors import Unavailable, Uncertain
@@ -16,6 +17,9 @@ from decision_service.projection.projector import Projector
 from decision_service.state.base import StateUnavailable
 
 _PROVEN_FOR_S = 1.0
+_FORWARD_EVERY_S = 0.02
+"""The state store follows the log at most so often, unless somebody waits for it: rows that come close together are
+folded together. The places of sends are in the store already, by their reservations."""
 _logger = logging.getLogger(__name__)
 
 
@@ -39,6 +43,8 @@ class LogWriter:
         self.head = 0
         """The last position of the log that this process knows of."""
         self._forwarding: asyncio.Task[None] | None = None
+        self._forwarded_at = -inf
+        self._closing = asyncio.Event()
         self._probe = asyncio.Lock()
         self._written_at = -inf
         """When something was last written; -inf since a row could not be."""
@@ -104,11 +110,20 @@ class LogWriter:
         """Bring the state store to the head, which may move meanwhile; the recovery mends a failure."""
         reached = -1
         while reached < self.head:
+            await self._rest()
             reached = self.head
             await self.wait_until_contained()
+            self._forwarded_at = time.monotonic()
+
+    async def _rest(self) -> None:
+        """Return when the state store may be brought forward again, or at once when the writer closes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._forwarded_at + _FORWARD_EVERY_S - time.monotonic()):
+                await self._closing.wait()
 
     async def close(self) -> None:
         """Write what is queued and bring the state store forward once more."""
         await self._commits.close()
+        self._closing.set()
         if self._forwarding is not None:
             await self._forwarding

@@ -105,6 +105,11 @@ class DataDirectory:
         return self.logs / "redis.log"
 
     @property
+    def redis(self) -> Path:
+        """Directory of the snapshot of the embedded Redis."""
+        return self.path / "redis"
+
+    @property
     def serve_logs(self) -> Path:
         """Directory of the log files of Ray Serve: controller, ingress, replicas, learner."""
         return self.logs / "serve"
@@ -116,7 +121,7 @@ class DataDirectory:
         return f"{status.st_dev}:{status.st_ino}"
 
     def prepare(self) -> None:
-        """Make the directory and its directory of log files, readable by their owner only.
+        """Make the directory and those in it, readable by their owner only.
 
         Raises
         ------
@@ -125,11 +130,12 @@ class DataDirectory:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.logs.mkdir(mode=0o700, exist_ok=True)
+            for directory in (self.logs, self.redis):
+                directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StartRefused(f"--data-dir: cannot use {self.path}: {error.strerror}") from error
-        _check_access(self.path, self.logs)
-        _check_access(*self.path.iterdir(), *self.logs.iterdir())
+        for directory in (self.path, self.logs, self.redis):
+            _check_access(directory, *directory.iterdir())
 
     def last_run(self) -> RunRecord | None:
         """Return the record of the run that uses or last used this directory, or None."""

@@ -8,6 +8,8 @@ registry by themselves, and a broadcast makes them read it at once.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from typing import Any, cast
 
 from ray import serve
@@ -35,6 +37,13 @@ _ONGOING = 1_024
 _QUEUED = 256
 """Requests that wait for a replica; Serve answers further requests with 429, and with `Retry-After: 1`."""
 
+_LEARNER_NICENESS = 10
+"""Added to the niceness of the learner's process: where cores are few, decisions come first."""
+
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a thread of a replica keeps the interpreter while another one waits for it. The thread that writes the log
+needs it once per row, and Python's 5 ms would be the wait for each of them beside a busy event loop."""
+
 _ANSWERS_WITHIN_S = 5.0
 """Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""
 
@@ -51,6 +60,7 @@ class LearnerDeployment:
     """The only learner. When it dies, Serve starts another one, which continues from the checkpoint."""
 
     def __init__(self, settings: Settings) -> None:
+        os.nice(_LEARNER_NICENESS)
         write_warnings(DataDirectory(settings.data_dir).service_log, _LEARNER)
         self._learner = open_learner(settings)
         self._learner.start()
@@ -84,6 +94,7 @@ class Replica:
 
     def __init__(self, settings: Settings, learner: DeploymentHandle[Any]) -> None:
         write_warnings(DataDirectory(settings.data_dir).service_log, _REPLICA)
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._settings = settings
         self._learner = learner
 

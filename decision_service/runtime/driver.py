@@ -33,6 +33,7 @@ from decision_service.runtime.errors import ServiceDied, StartRefused
 from decision_service.runtime.ray_cluster import RayCluster
 from decision_service.runtime.runtime_directory import RuntimeDirectory
 from decision_service.runtime.start import stores
+from decision_service.runtime.start.damage import look_for_damage
 from decision_service.runtime.start.deadline import describe_start, end_after
 from decision_service.settings import Settings
 
@@ -129,7 +130,11 @@ class Driver:
         redis = self._start_redis(stack)
         settings = self._settings if redis is None else self._settings.model_copy(update={"redis_url": redis.url})
         self._send(ProgressMessage("Checking the data …"))
-        stores.check_stores(settings, lambda line: self._send(ProgressMessage(line)))
+        stores.check_stores(settings, lambda line: self._send(ProgressMessage(line)), redis)
+        with look_for_damage(settings):
+            return redis, self._start_ray(stack, settings)
+
+    def _start_ray(self, stack: ExitStack, settings: Settings) -> RayCluster:
         self._send(ProgressMessage("Loading the application …"))
         application = _build_application(self._config.application, settings)
         self._send(ProgressMessage("Starting Ray, which takes some 10 s …"))
@@ -146,7 +151,7 @@ class Driver:
         except StartRefused:
             stores.check_log(settings)  # the cause, where the log is damaged at a place that was not looked at before
             raise
-        return redis, cluster
+        return cluster
 
     def _explain_ray(self) -> str:
         return f"Ray did not start ({describe_start(self._runtime.ray_logs)})"
@@ -165,15 +170,18 @@ class Driver:
         if self._settings.redis_url is not None:
             return None
         self._send(ProgressMessage("Starting Redis …"))
-        return stack.enter_context(EmbeddedRedis(self._runtime.redis_socket, self._data.redis_log))
+        redis = EmbeddedRedis(self._runtime.redis_socket, self._data.redis_log, self._data.redis)
+        return stack.enter_context(redis)
 
     def _wait_for_stop(self, redis: EmbeddedRedis | None, cluster: RayCluster) -> None:
         while not self._stop.wait(_CHECK_EVERY_S):
             # Without this process the replicas answer for a while, but a replica that dies is not replaced.
             if (process := cluster.find_dead_process()) is not None:
                 raise ServiceDied(f"Ray's {process} died")
-            if redis is not None and redis.revive():
-                _logger.error("Redis had died and was started again, empty")
+            if redis is not None:
+                if redis.revive():
+                    _logger.error("Redis had died and was started again with its last snapshot")
+                redis.make_snapshot_when_due()
 
     def _send(self, message: DriverMessage) -> None:
         with suppress(BrokenPipeError):  # the supervisor was killed

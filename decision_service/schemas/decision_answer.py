@@ -13,8 +13,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.template_table import LocalTemplate
-from policies.catalogue.templates import DATA
+from policies.catalogue.templates.table import LocalTemplate
+from policies.catalogue.templates.template import DATA
 from policies.decision import Decision
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord

@@ -36,7 +36,7 @@ class ItemList:
     is_single: bool = False
     errors: tuple[FieldError, ...] = ()
 
-    def read_rest(self, model: type[BodyType]) -> BodyType:
+    def read_rest(self, kind: type[BodyType]) -> BodyType:
         """Read the fields beside the list.
 
         Raises
@@ -47,7 +47,7 @@ class ItemList:
             When the fields are wrong, or the list as a whole is wrong.
         """
         try:
-            rest = parse(model, self.rest)
+            rest = parse(kind, self.rest)
         except Invalid as error:
             raise Invalid.fields([*self.errors, *error.errors]) from None
         if self.errors:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from decision_service.errors import Malformed, ServiceError
+from decision_service.schemas.body import Body
+from decision_service.schemas.field_types import Name, Time
 from decision_service.schemas.parsing import parse_item, parse_loosely
-from decision_service.schemas.requests import Body, Name, Time
 from policies.catalogue.document import Locale
 from policies.catalogue.quiet_hours import SpansOfDay
 

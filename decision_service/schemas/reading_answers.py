@@ -11,7 +11,7 @@ from decision_service.schemas.decision_answer import ActionAnswer, Instant
 from decision_service.schemas.preferences import PreferencesAnswer
 from policies.records.outcomes import OutcomeType
 from policies.records.rows import PolicyRecord, Scalar
-from policies.sends import Status
+from policies.sends.status import Status
 
 
 class ActivationAnswer(msgspec.Struct):

@@ -2,140 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    field_validator,
-)
+from msgspec import Meta, field
+from pydantic import Field, ValidationInfo, field_validator
 
-from decision_service.schemas.parsing import PRINTABLE
-from decision_service.state.shopper_keys import ERASED, is_pseudonym
-from policies.catalogue.wording import Form
+from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.field_types import (
+    Attributes,
+    Currency,
+    EventAttributes,
+    Identifier,
+    Name,
+    ShopperId,
+    Time,
+    TriggerAttributes,
+    check_shopper_id,
+    check_year,
+)
 from policies.records.outcomes import BY_MACHINES, TAKING_BACK, VALUED, OutcomeType
-from policies.records.rows import Scalar
 from policies.records.shopper_events import ShopperEventType
 
-ABOUT_A_SHOPPER = ("/preferences", "/timeline")
-"""How paths about a part of a shopper end; a shopper whose id ends so could not be exported or erased alone."""
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-
-def _check_year(time: datetime) -> datetime:
-    if not _EARLIEST <= time < _LATEST:
-        raise ValueError("must lie between the years 2000 and 2200")
-    return time
-
-
-Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
-Currency = Annotated[str, Form("[A-Z]{3}", "must be a currency of ISO 4217 in three capital letters, such as EUR")]
-Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
-
-
-def _check_shopper_id(shopper_id: str) -> str:
-    if is_pseudonym(shopper_id):
-        raise ValueError(f"must not begin with {ERASED!r}, which names shoppers who were erased")
-    if shopper_id.endswith(ABOUT_A_SHOPPER):
-        raise ValueError(f"must not end with {' or '.join(ABOUT_A_SHOPPER)}: in a path, those name parts of a shopper")
-    return shopper_id
-
-
-ShopperId = Annotated[Identifier, AfterValidator(_check_shopper_id)]
-
-
-_LONGEST, _LARGEST = 1_000, 2**53
-
-
-def _check_type(value: object) -> Scalar:
-    if not isinstance(value, bool | int | float | str):
-        raise ValueError("must be a number, a string or a boolean")
-    if value != value:
-        raise ValueError("must be a finite number of at most 2^53")
-    return value
-
-
-def why_too_large(value: Scalar) -> str | None:
-    """Return why a value is too long or too large to be kept, None where it is not.
-
-    >>> why_too_large(2**53), why_too_large(2.0**60)
-    (None, 'must be a finite number of at most 2^53')
-    """
-    if isinstance(value, str):
-        return None if len(value) <= _LONGEST else f"must have at most {_LONGEST} characters"
-    return None if abs(value) <= _LARGEST else "must be a finite number of at most 2^53"
-
-
-def _check_scalar(value: object) -> Scalar:
-    scalar = _check_type(value)
-    if (reason := why_too_large(scalar)) is not None:
-        raise ValueError(reason)
-    return scalar
-
-
-def _check_type_or_null(value: object) -> Scalar | None:
-    return None if value is None else _check_type(value)
-
-
-def _drop_nulls(attributes: object) -> object:
-    if not isinstance(attributes, dict):
-        return attributes
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-Value = Annotated[
-    Scalar,
-    PlainValidator(
-        _check_scalar, json_schema_input_type=bool | int | float | Annotated[str, Field(max_length=_LONGEST)]
-    ),
-]
-Attributes = Annotated[dict[Name, Value], Field(max_length=100)]
-_AttributesOrNulls = Annotated[dict[Name, Value | None], Field(max_length=100)]
-EventAttributes = Annotated[Attributes, BeforeValidator(_drop_nulls, json_schema_input_type=_AttributesOrNulls)]
-"""A null attribute counts as absent."""
-
-_AnyValue = Annotated[
-    Scalar | None, PlainValidator(_check_type_or_null, json_schema_input_type=bool | int | float | str | None)
-]
-TriggerAttributes = Annotated[
-    dict[Name, _AnyValue],
-    Field(
-        max_length=100,
-        description="A null attribute counts as absent; so does a text of more than 1,000 characters or a number "
-        "beyond 2^53, which the answer names in `ignored`.",
-    ),
-]
-
-
-class Body(BaseModel):
-    """The base of all bodies: strict types, no unknown field."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class TriggerBody(Body):
+class TriggerBody(StructBody, frozen=True, kw_only=True):
     """Something that happened to the shopper; an absent field comes from the catalogue."""
 
     type: Name
-    priority: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    priority: Annotated[int, Meta(ge=0, le=1_000), Field(ge=0, le=1_000)] | None = None
     critical: bool | None = None
     expires_at: Time | None = None
-    attributes: TriggerAttributes = {}
+    attributes: TriggerAttributes = field(default_factory=dict)
     occurred_at: Annotated[
         Time | None,
         Field(description="When it happened (default: now). The expiry of the catalogue counts from this time."),
     ] = None
 
+    def __post_init__(self) -> None:
+        if self.expires_at is not None:
+            check_year(self.expires_at)
+        if self.occurred_at is not None:
+            check_year(self.occurred_at)
 
-class ExclusionBody(Body):
+
+class ExclusionBody(StructBody, frozen=True, kw_only=True):
     """A pattern with names of the catalogue: a joint action that matches all its fields is not eligible.
 
     At least one field is needed: a pattern without any would forbid everything.
@@ -143,26 +52,31 @@ class ExclusionBody(Body):
 
     message: Name | None = None
     channel: Name | None = None
-    delay_s: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    delay_s: Annotated[int, Meta(ge=0, le=2**53), Field(ge=0, le=2**53)] | None = None
 
 
-class DecideBody(Body):
+class DecideBody(StructBody, frozen=True, kw_only=True):
     """A request for a decision."""
 
     event_id: Identifier | None = None
     shopper_id: ShopperId
-    triggers: Annotated[list[TriggerBody], Field(min_length=1, max_length=20)]
-    context: Attributes = {}
-    exclude: Annotated[list[ExclusionBody], Field(max_length=100)] = []
+    triggers: Annotated[list[TriggerBody], Meta(min_length=1, max_length=20), Field(min_length=1, max_length=20)]
+    context: Attributes = field(default_factory=dict)
+    exclude: Annotated[list[ExclusionBody], Meta(max_length=100), Field(max_length=100)] = field(default_factory=list)
     defer_activation: bool = False
     dry_run: bool = False
     now: Time | None = None
 
+    def __post_init__(self) -> None:
+        check_shopper_id(self.shopper_id)
+        if self.now is not None:
+            check_year(self.now)
 
-class BatchBody(Body):
+
+class BatchBody(StructBody, frozen=True, kw_only=True):
     """Several requests for decisions, each validated by itself, so that a bad one fails alone."""
 
-    decisions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)]
+    decisions: Annotated[list[DecideBody], Meta(min_length=1, max_length=1_000), Field(min_length=1, max_length=1_000)]
 
 
 FieldValue = TypeVar("FieldValue")
@@ -220,7 +134,7 @@ class ShopperEventBody(Body):
     shopper_id: ShopperId
     type: ShopperEventType
     at: Time | None = None
-    attributes: EventAttributes = {}
+    attributes: EventAttributes = Field(default={})
     id: Annotated[
         Identifier | None,
         Field(description="The caller's id, unique per shopper and type: it makes a retry a `duplicate`."),

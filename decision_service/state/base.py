@@ -111,12 +111,13 @@ class Reserved:
 class StateChanged:
     """Nothing was reserved: the shopper's state has changed since it was read."""
 
-    stored: StoredState
-
 
 @dataclass(frozen=True)
 class NoLongerAllowed:
     """Nothing was reserved: the day's budget does not pay for the send, or another catalogue is in force."""
+
+
+ReserveResult = Reserved | StateChanged | NoLongerAllowed
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ class StateUpdate:
         The version of the catalogue that came into force, if one did.
     uses
         What is added to the uses of names, negative for uses that ended.
+    mark
+        The mark of the row at position ``after``: see `projection.same_log`.
     """
 
     before: int
@@ -197,6 +200,26 @@ class StateUpdate:
     spent: Mapping[BudgetDay, int] = field(default_factory=dict)
     catalogue: int | None = None
     uses: Uses = field(default_factory=dict)
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class ContainedLog:
+    """Which log a store says that it contains, and how much of it.
+
+    Parameters
+    ----------
+    position
+        The store contains every row up to this position.
+    mark
+        The mark of the row at this position; None where an earlier version wrote the position.
+    beginning
+        The name of the beginning of the last complete incarnation; None where there was none yet.
+    """
+
+    position: int = 0
+    mark: str | None = None
+    beginning: str | None = None
 
 
 class DecisionStates(Protocol):
@@ -211,12 +234,28 @@ class DecisionStates(Protocol):
         """Return a shopper's state; a shopper never seen has the empty one."""
         ...
 
-    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
-        """Reserve a send if nothing about the shopper has changed since the state was read."""
+    async def read_many(
+        self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
+    ) -> list[StoredState]:
+        """Return the states of shoppers at one moment, each with what was spent on all budget days.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
         ...
 
-    async def release(self, reservation: Reservation) -> None:
-        """Undo a reservation that no row has confirmed."""
+    async def reserve_many(self, reservations: Sequence[Reservation]) -> list[ReserveResult]:
+        """Reserve each send if nothing about its shopper has changed since the state was read.
+
+        The reservations are made in order. Each increments the version of its shopper's state, so a second one of the
+        same shopper names the next version. It is made only if the first one was: otherwise it is `StateChanged`.
+        """
+        ...
+
+    async def release(self, reservations: Iterable[Reservation]) -> None:
+        """Undo reservations that no row has confirmed."""
         ...
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
@@ -298,6 +337,10 @@ class RecoverableStates(Protocol):
 
     def distrust(self) -> None:
         """Answer no call until `trust`: rows of the log may be missing."""
+        ...
+
+    async def contained_log(self) -> ContainedLog:
+        """Return which log the store contains, also one that was loaded from a snapshot."""
         ...
 
     async def stored_incarnation(self) -> int | None:

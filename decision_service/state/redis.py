@@ -1,12 +1,13 @@
-"""The shoppers' states in Redis: one hash per shopper, one round trip to read, scripts to change.
+"""The shoppers' states in Redis: one hash per shopper, a script for each change, one round trip for many.
 
 Keys, all with the log's prefix:
 
 ==============  =======  ==========================================================================================
 ``s:<key>``     hash     of a shopper: ``b`` the folded state (msgpack), ``v`` the version, which every change
                          increments; pending facts: ``p:<attempt>`` reservations, ``w:<attempt>`` withdrawals
-``meta``        hash     the incarnation and the server that has it, the log position that is contained, the version
-                         of the fold that made the states, the catalogue in force, the beginning that is under way
+``meta``        hash     the incarnation, the server that has it and the beginning that it came from; the log position
+                         that is contained and the mark of the row there; the version of the fold that made the
+                         states, the catalogue in force, the beginning that is under way
 ``claims``      zset     the pending facts (``<shopper key> <field>``) by the time at which they were made
 ``spent``       hash     the cost of all sends by channel and UTC day (``<channel> <day>``), reservations included
 ``claimed``     hash     the part of it that is reserved, by pending fact
@@ -22,12 +23,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
 
-import msgspec
 import redis.asyncio as redis_asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -37,39 +37,41 @@ from ulid import ULID
 
 from decision_service.state import scripts
 from decision_service.state.base import (
+    ContainedLog,
     FoldedState,
-    NoLongerAllowed,
-    Pending,
-    PendingReservation,
     Reservation,
-    Reserved,
-    StateChanged,
+    ReserveResult,
     StateUnavailable,
     StateUpdate,
     StoredState,
-    UnreadableState,
     Withdrawal,
 )
-from decision_service.state.coalescer import Coalescer
 from decision_service.state.redis_faults import EMPTIED, REPLICA, describe_fault
+from decision_service.state.redis_hashes import (
+    RESERVED,
+    day_name,
+    day_of,
+    encode_state,
+    field_of,
+    folded_state,
+    pending_name,
+    split_pending_name,
+)
+from decision_service.state.redis_trips import (
+    DecidingTrips,
+    ScriptCall,
+    read_incarnation,
+    read_states,
+    reserve_results,
+)
 from decision_service.state.shopper_keys import ShopperKey
-from policies.catalogue.rulebook import millionths
-from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent, utc_day
+from policies.rules.budget import BudgetDay
 from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION, version_for
-from policies.shopper.preferences import withhold
-from policies.shopper.state import HORIZON_S, Send, ShopperState
-
-_RESERVED, _WITHDRAWN = "p:", "w:"
-_encode_state = msgspec.msgpack.Encoder().encode
-_decode_state = msgspec.msgpack.Decoder(ShopperState).decode
-_decode_send = msgspec.msgpack.Decoder(Send).decode
+from policies.shopper.state import HORIZON_S
 
 _TIMEOUT_S = 2.0
 _TRIAL_MS = 1_000
-
-Hash = Mapping[bytes, bytes]
-_Read = tuple[ShopperKey, tuple[BudgetDay, ...]]
 
 
 @cache
@@ -102,12 +104,9 @@ class RedisStateStore:
         self._spent = f"{self._prefix}spent"
         self._pending_costs = f"{self._prefix}claimed"
         self._uses = f"{self._prefix}uses"
+        self._trips = DecidingTrips(self._meta, self._pending, self._spent, self._pending_costs, f"{self._prefix}s:")
         self._incarnation: int | None = None
         self._run_id: str | None = None
-        self._reads: Coalescer[_Read, StoredState] = Coalescer(self._read_many)
-        self._reserves: Coalescer[Reservation, Reserved | StateChanged | NoLongerAllowed] = Coalescer(
-            self._reserve_many
-        )
 
     @classmethod
     def connect(
@@ -139,67 +138,40 @@ class RedisStateStore:
     # -- deciding ---------------------------------------------------------------------------------
 
     async def read(self, shopper: ShopperKey, budget_days: Sequence[BudgetDay] = ()) -> StoredState:
-        return await self._reads((shopper, tuple(budget_days)))
+        (stored,) = await self.read_many([shopper], budget_days)
+        return stored
 
-    async def _read_many(self, reads: Sequence[_Read]) -> Sequence[StoredState]:
+    async def read_many(
+        self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
+    ) -> list[StoredState]:
         incarnation = self._require_trust()
-        days = list(dict.fromkeys(day for _, budget_days in reads for day in budget_days))
-        with self._away_on_error():
-            pipeline = self._client.pipeline(transaction=False)
-            # The position first: states that are read a moment later contain at least the rows up to there.
-            pipeline.hmget(self._meta, ["incarnation", "position"])
-            if days:
-                pipeline.hmget(self._spent, [_day_name(day) for day in days])
-            for shopper, _ in reads:
-                pipeline.hgetall(self._key(shopper))
-            (stored_incarnation, position), *answers = await pipeline.execute()
-        if stored_incarnation is None or int(stored_incarnation) != incarnation:
+        (answer,) = await self._call(scripts.READ, [self._trips.read_call(shoppers, budget_days)])
+        if read_incarnation(answer) != incarnation:
             self.distrust()
             raise StateUnavailable(EMPTIED)
-        spent = {day: int(value or 0) for day, value in zip(days, answers[0], strict=True)} if days else {}
-        hashes = answers[bool(days) :]
-        return [_stored_state(fields, int(position or 0), spent) for fields in hashes]
+        return read_states(answer, budget_days)
 
-    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
-        return await self._reserves(reservation)
-
-    async def _reserve_many(
-        self, reservations: Sequence[Reservation]
-    ) -> Sequence[Reserved | StateChanged | NoLongerAllowed]:
+    async def reserve_many(self, reservations: Sequence[Reservation]) -> list[ReserveResult]:
         incarnation = self._require_trust()
-        calls = [self._reserve_call(incarnation, reservation) for reservation in reservations]
-        return [_reserve_result(answer) for answer in await self._call(scripts.RESERVE, calls)]
+        if not reservations:
+            return []
+        (answer,) = await self._call(scripts.RESERVE, [self._trips.reserve_call(incarnation, reservations)])
+        return reserve_results(answer)
 
-    def _reserve_call(self, incarnation: int, reservation: Reservation) -> tuple[list[str], list[Any]]:
-        send, field = reservation.send, _RESERVED + reservation.attempt
-        keys = [self._meta, self._key(reservation.shopper), self._pending, self._spent, self._pending_costs]
-        return keys, [
-            incarnation,
-            reservation.version,
-            field,
-            _encode_state(send),
-            _pending_name(reservation.shopper, field),
-            reservation.catalogue,
-            _day_name((send.channel, utc_day(send.send_at))),
-            millionths(send.cost),
-            "" if reservation.budget is None else reservation.budget,
-            *(_day_name((channel, utc_day(send.send_at))) for channel in reservation.former_channels),
-        ]
-
-    async def release(self, reservation: Reservation) -> None:
-        await self._drop([(reservation.shopper, _RESERVED + reservation.attempt)])
+    async def release(self, reservations: Iterable[Reservation]) -> None:
+        await self._drop([(reservation.shopper, RESERVED + reservation.attempt) for reservation in reservations])
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         incarnation = self._require_trust()
         await self._call(scripts.WITHDRAW, [self._withdraw_call(incarnation, withdrawal) for withdrawal in withdrawals])
 
-    def _withdraw_call(self, incarnation: int, withdrawal: Withdrawal) -> tuple[list[str], list[Any]]:
-        field = _field(withdrawal)
+    def _withdraw_call(self, incarnation: int, withdrawal: Withdrawal) -> ScriptCall:
+        field = field_of(withdrawal)
         keys = [self._meta, self._key(withdrawal.shopper), self._pending]
-        return keys, [incarnation, field, withdrawal.path, _pending_name(withdrawal.shopper, field)]
+        return keys, [incarnation, field, withdrawal.path, pending_name(withdrawal.shopper, field)]
 
     async def retract(self, withdrawals: Iterable[Withdrawal]) -> None:
-        await self._drop([(withdrawal.shopper, _field(withdrawal)) for withdrawal in withdrawals])
+        await self._drop([(withdrawal.shopper, field_of(withdrawal)) for withdrawal in withdrawals])
 
     # -- following the log ------------------------------------------------------------------------
 
@@ -217,7 +189,7 @@ class RedisStateStore:
             version, *hashes = await pipeline.execute()
         if version is not None and int(version) != self._fold_version:
             raise StateUnavailable("another version of the fold makes the states")
-        return {key: _folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
+        return {key: folded_state(key, fields) for key, fields in zip(keys, hashes, strict=True)}
 
     async def apply(self, update: StateUpdate) -> bool:
         stores = [self._meta, self._pending, self._spent, self._pending_costs, self._uses]
@@ -227,14 +199,15 @@ class RedisStateStore:
             update.after,
             "" if update.catalogue is None else update.catalogue,
             self._fold_version,
+            update.mark,
             len(update.spent),
-            *(part for day, cost in update.spent.items() for part in (_day_name(day), cost)),
+            *(part for day, cost in update.spent.items() for part in (day_name(day), cost)),
             len(update.uses),
-            *(part for use, count in update.uses.items() for part in (_day_name(use), count)),
+            *(part for use, count in update.uses.items() for part in (day_name(use), count)),
         ]
         for shopper, change in update.shoppers.items():
-            state = b"" if change.state is None else _encode_state(change.state)
-            arguments += [state, shopper, len(change.settled), *map(_field, change.settled)]
+            state = b"" if change.state is None else encode_state(change.state)
+            arguments += [state, shopper, len(change.settled), *map(field_of, change.settled)]
         (answer,) = await self._call(scripts.APPLY, [(keys, arguments)])
         return bool(answer)
 
@@ -254,7 +227,7 @@ class RedisStateStore:
     async def uses(self) -> dict[Use, int]:
         with self._away_on_error():
             counts = await self._command(self._client.hgetall(self._uses))
-        return {_day_of(name): int(count) for name, count in counts.items() if int(count)}
+        return {day_of(name): int(count) for name, count in counts.items() if int(count)}
 
     async def spending(self) -> dict[BudgetDay, int]:
         with self._away_on_error():
@@ -262,10 +235,10 @@ class RedisStateStore:
             pipeline.hgetall(self._spent)
             pipeline.hgetall(self._pending_costs)
             spent, pending_costs = await pipeline.execute()
-        days = Counter({_day_of(name): int(cost) for name, cost in spent.items()})
+        days = Counter({day_of(name): int(cost) for name, cost in spent.items()})
         for entry in pending_costs.values():
             cost, _, name = entry.partition(b" ")
-            days[_day_of(name)] -= int(cost)
+            days[day_of(name)] -= int(cost)
         return {day: cost for day, cost in days.items() if cost}
 
     # -- recovery ---------------------------------------------------------------------------------
@@ -303,6 +276,12 @@ class RedisStateStore:
     def distrust(self) -> None:
         self._incarnation = self._run_id = None
 
+    async def contained_log(self) -> ContainedLog:
+        with self._away_on_error():
+            answers = await self._command(self._client.hmget(self._meta, ["position", "mark", "beginning"]))
+        position, mark, beginning = (None if value is None else value.decode() for value in answers)
+        return ContainedLog(int(position or 0), mark or None, beginning)
+
     async def stored_incarnation(self) -> int | None:
         with self._away_on_error():
             incarnation = await self._command(self._client.hget(self._meta, "incarnation"))
@@ -331,7 +310,7 @@ class RedisStateStore:
         with self._away_on_error():
             seconds, _ = await self._command(self._client.time())
             names = await self._command(self._client.zrangebyscore(self._pending, 0, seconds - older_than_s))
-        await self._drop([_split_pending_name(name) for name in names])
+        await self._drop([split_pending_name(name) for name in names])
 
     async def drop_budget_days(self, before: int) -> None:
         with self._away_on_error():
@@ -373,17 +352,20 @@ class RedisStateStore:
         calls = [
             (
                 [self._key(shopper), self._pending, self._spent, self._pending_costs],
-                [field, _pending_name(shopper, field)],
+                [field, pending_name(shopper, field)],
             )
             for shopper, field in pending
         ]
         await self._call(scripts.DROP, calls)
 
-    async def _call(self, script: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    async def _call(self, script: str, calls: Sequence[ScriptCall]) -> list[Any]:
         """Call a script several times in one round trip, each time with its keys and arguments."""
         if not calls:
             return []
         with self._away_on_error():
+            if len(calls) == 1:  # a pipeline of one costs half as much again
+                ((keys, arguments),) = calls
+                return [await self._command(self._client.evalsha(_sha(script), len(keys), *keys, *arguments))]
             pipeline = self._client.pipeline(transaction=False)
             for keys, arguments in calls:
                 pipeline.evalsha(_sha(script), len(keys), *keys, *arguments)
@@ -408,68 +390,3 @@ def _without_command(error: Exception) -> Exception:
     """Return an error without the command that caused it, whose arguments would stand in a log."""
     _, caused, text = str(error).partition(" of pipeline caused error: ")
     return type(error)(text) if caused else error
-
-
-def _field(pending: Pending) -> str:
-    """Return the field of a shopper's hash that holds a pending fact."""
-    return (_RESERVED if isinstance(pending, PendingReservation) else _WITHDRAWN) + pending.attempt
-
-
-def _pending_name(shopper: ShopperKey, field: str) -> str:
-    return f"{shopper} {field}"  # shoppers' keys have no spaces
-
-
-def _split_pending_name(name: bytes) -> tuple[ShopperKey, str]:
-    shopper, _, field = name.decode().partition(" ")
-    return ShopperKey(shopper), field
-
-
-def _day_name(day: BudgetDay) -> str:
-    return f"{day[0]} {day[1]}"
-
-
-def _day_of(name: bytes) -> BudgetDay:
-    channel, _, day = name.decode().rpartition(" ")
-    return channel, int(day)
-
-
-def _reserve_result(answer: Any) -> Reserved | StateChanged | NoLongerAllowed:
-    if isinstance(answer, list):
-        return StateChanged(_stored_state(dict(zip(answer[::2], answer[1::2], strict=True))))
-    return Reserved() if answer == 1 else NoLongerAllowed()
-
-
-def _state(fields: Hash) -> ShopperState:
-    blob = fields.get(b"b")
-    try:
-        return ShopperState() if blob is None else _decode_state(blob)
-    except msgspec.DecodeError as error:
-        raise UnreadableState(str(error)) from error
-
-
-def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
-    return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
-
-
-def _stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> StoredState:
-    state = folded = _state(fields)
-    for field, value in _pending_fields(fields):
-        if field.startswith(_RESERVED):
-            state = state.with_claim(_decode_send(value))
-        else:
-            state = withhold(state, value.decode())
-    return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
-
-
-def _folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:
-    return FoldedState(
-        _state(fields), tuple(_pending_fact(shopper, field, value) for field, value in _pending_fields(fields))
-    )
-
-
-def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
-    attempt = field[len(_RESERVED) :]
-    if field.startswith(_RESERVED):
-        # Not from the send: one that another version wrote, or that is damaged, is settled like any other.
-        return PendingReservation(attempt, attempt.rpartition("/")[0])
-    return Withdrawal(shopper, value.decode(), attempt)

@@ -1,4 +1,4 @@
-"""The Lua scripts that change shoppers' states in Redis, each at once; `RedisStateStore` describes the keys."""
+"""The Lua scripts that read or change states in Redis, each at once; `RedisStateStore` describes the keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ def _load(*names: str) -> str:
     return "\n".join((_FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in names)
 
 
+READ = _load("read")
 RESERVE = _load("reserve")
 WITHDRAW = _load("withdraw")
 DROP = _load("refund", "drop")
@@ -18,5 +19,5 @@ APPLY = _load("refund", "apply")
 BEGIN = _load("refund", "begin")
 COMPLETE = _load("complete")
 
-SCRIPTS = (BEGIN, COMPLETE, RESERVE, WITHDRAW, DROP, APPLY)
+SCRIPTS = (BEGIN, COMPLETE, READ, RESERVE, WITHDRAW, DROP, APPLY)
 """All scripts, to be loaded before they are called by their hash."""

@@ -14,7 +14,7 @@ from offline_eval.logs.decisions import HOLD, Action, LoggedDecision, PolicyInpu
 from policies.arrays import BoolArray
 from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.catalogue.templates import FilledNames
+from policies.catalogue.templates.template import FilledNames
 from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack

@@ -124,6 +124,19 @@ class ActionSpace:
         """The slot values of every joint action as columns, shape (n, 3)."""
         return np.stack([self.message_of, self.channel_of, self.delay_of], axis=1)
 
+    @cached_property
+    def pair_numbers(self) -> IntArray:
+        """The number of each pair of slot values of every joint action, (3, n).
+
+        The first row numbers the pairs of message and channel, the others those with the delay. Joint actions that
+        differ in one slot share one of the three numbers, and no other joint actions do so.
+        """
+        message, channel, delay = self.message_of, self.channel_of, self.delay_of
+        messages, channels, delays = self.shape
+        pairs = (message * channels + channel, message * delays + delay, channel * delays + delay)
+        first = (0, messages * channels, messages * channels + messages * delays)
+        return np.stack([pair + start for pair, start in zip(pairs, first, strict=True)])
+
 
 def _numbers_by_name(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(number for number, other in enumerate(names) if other == name) for name in names}

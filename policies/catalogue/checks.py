@@ -11,8 +11,8 @@ from typing import Any, TypeGuard
 
 from policies.catalogue.locales import lookup_chain, normalize
 from policies.catalogue.mistakes import Mistake, describe_unknown
-from policies.catalogue.template_syntax import Tree
-from policies.catalogue.templates import DATA
+from policies.catalogue.templates.syntax import Tree
+from policies.catalogue.templates.template import DATA
 from policies.catalogue.time_zones import is_time_zone, time_zones
 
 MAX_JOINT_ACTIONS = 20_000

@@ -13,8 +13,8 @@ from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Cap, Catalogue
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.quiet_hours import quiet_hours_of
-from policies.catalogue.template_table import TemplateTable
-from policies.catalogue.templates import FilledNames
+from policies.catalogue.templates.table import TemplateTable
+from policies.catalogue.templates.template import FilledNames
 from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096

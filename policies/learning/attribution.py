@@ -9,15 +9,16 @@ correction: what comes later corrects what was learned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from policies.learning.interactions import Interaction, Interactions, Positioned
 from policies.learning.windows import NOT_SENT_KEPT_S, OpenWindow, OpenWindows, Owner, shopper_of_row
-from policies.records.rows import CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
+from policies.records.rows import ActivationRow, CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
 from policies.records.watermark import watermark_after
-from policies.sends import change_of, concerns_all_sends, named_sends
+from policies.sends.concerns import concerns_all_sends, named_sends
+from policies.sends.transitions import change_of
 
 Related = Callable[[Sequence[str]], dict[str, list[Positioned]]]
 """Looks up all rows of some event ids in the log."""
@@ -88,6 +89,23 @@ class Attribution:
         taken_back = dict(sorted(self._taken_back.items()))
         return AttributionState(self._watermark, self._windows.in_order(), taken_back, self._interactions.documents)
 
+    def find_lookups(self, rows: Iterable[Row]) -> set[str]:
+        """Return the event ids whose rows `advance` will look up while it folds the next rows, and perhaps a few more.
+
+        So the caller can read the rows of all these events at once.
+        """
+        watermark, event_ids, ends = self._watermark, set[str](), dict[str, float]()
+        for row in rows:
+            watermark = max(watermark, row.at)
+            if isinstance(row, DecisionRow) and row.window_ends_at is not None:
+                ends[row.event_id] = row.window_ends_at
+            elif isinstance(row, ActivationRow) and (window := self._windows.find(row.event_id)) is not None:
+                ends[row.event_id] = window.window_ends_at
+            elif isinstance(row, OutcomeRow) and self._windows.find(row.event_id) is None:
+                event_ids.add(row.event_id)
+        event_ids.update(event_id for event_id, end in ends.items() if end <= watermark)
+        return event_ids.union(self._windows.ending_by(watermark))
+
     def advance(self, position: int, row: Row) -> list[Interaction]:
         """Fold one row and return the interactions that it closes or corrects, in order."""
         self._watermark = watermark_after(self._watermark, row)
@@ -126,7 +144,7 @@ class Attribution:
     # -- what takes sends back ------------------------------------------------------------------------
 
     def _change_sends(self, position: int, row: Row) -> None:
-        """Change each send that a row concerns as the table of the life of a send says: see `policies.sends`."""
+        """Change each send that a row concerns as the table of transitions says: see `policies.sends.transitions`."""
         for event_id in self._concerned_sends(position, row):
             window = self._windows.find(event_id)
             if window is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from policies.records.rows import DecisionRow, Row
-from policies.sends import EXPIRED, departure_of, departure_time, status_at
+from policies.sends.departure import departure_of, departure_time
+from policies.sends.stages import status_at
+from policies.sends.status import EXPIRED
 
 Owner = Callable[[int, str], str]
 """Returns to whom a row at a position belongs, from the shopper id in the row."""
@@ -140,6 +142,15 @@ class OpenWindows:
         """Put a window in the place of the one of the same decision."""
         self.remove(window.event_id)
         self.add(window)
+
+    def ending_by(self, watermark: float) -> Iterator[str]:
+        """Yield the event ids of the windows that have ended at a watermark; of some that changed too."""
+        unseen = [0]
+        while unseen:  # in a heap no entry is smaller than its parent
+            number = unseen.pop()
+            if number < len(self._ends) and self._ends[number][0] <= watermark:
+                yield self._ends[number][2]
+                unseen += (2 * number + 1, 2 * number + 2)
 
     def remove_ended(self, watermark: float) -> list[OpenWindow]:
         """Remove the windows that have ended and return them, in the order of their ends and positions."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from policies.catalogue.action_space import JointAction
 from policies.records.rows import Context, Scalar
@@ -55,20 +56,35 @@ def shared_tokens(context: Context) -> dict[str, tuple[str, ...]]:
     {'s': ('s_loyal',), 'f': ('f_4',), 'x': ('x_cart_value_12',)}
     """
     tokens: dict[str, tuple[str, ...]] = {}
-    for name, namespace in NAMED.items():
-        if name in context:
-            tokens[namespace] = (_shared_token(name, namespace, context[name]),)
-    others = tuple(
-        f"x_{clean(name)}_{_level(value)}"
-        for name, value in sorted(context.items())
-        if name not in NAMED and name not in NOT_FEATURES and not name.startswith(NOT_FEATURE_PREFIXES)
-    )
-    if others:
-        tokens["x"] = others
+    for name, namespace in feature_names(tuple(context)):
+        tokens[namespace] = (*tokens.get(namespace, ()), shared_token(name, namespace, context[name]))
     return tokens
 
 
-def _shared_token(name: str, namespace: str, value: Scalar) -> str:
+@lru_cache(maxsize=1_024)
+def feature_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the names in a context that the model sees, each with its namespace, in the order of their tokens.
+
+    >>> feature_names(("device", "cart_value", "segment", "local_hour"))
+    (('segment', 's'), ('device', 'd'), ('cart_value', 'x'))
+    """
+    named = [(name, namespace) for name, namespace in NAMED.items() if name in names]
+    others = [
+        (name, "x")
+        for name in sorted(names)
+        if name not in NAMED and name not in NOT_FEATURES and not name.startswith(NOT_FEATURE_PREFIXES)
+    ]
+    return (*named, *others)
+
+
+def shared_token(name: str, namespace: str, value: Scalar) -> str:
+    """Return the token of a value in a context.
+
+    >>> shared_token("recent_sends", "f", 9), shared_token("weather", "x", "rain")
+    ('f_4', 'x_weather_rain')
+    """
+    if namespace == "x":
+        return f"x_{clean(name)}_{_level(value)}"
     if name == "recent_sends" and isinstance(value, int | float):
         return f"f_{int(min(max(value, 0), _MOST_RECENT_SENDS))}"
     return f"{namespace}_{_level(value)}"
@@ -97,11 +113,14 @@ def clean(text: str) -> str:
     return _UNSAFE.sub(_escape, text)[:_MAX_TOKEN]
 
 
-def hour_bucket(context: Context, delay_s: float) -> int | None:
-    """Return the effective hour of a send, in buckets of three hours; None when the local hour is not known."""
+def known_hour(context: Context) -> float | None:
+    """Return the local hour, None when it is not known."""
     hour = context.get("local_hour")
-    if isinstance(hour, bool | str) or hour is None:
-        return None
+    return None if isinstance(hour, bool | str) else hour
+
+
+def hour_bucket(hour: float, delay_s: float) -> int:
+    """Return the effective hour of a send that is decided at a local hour, in buckets of three hours."""
     bucket = int((hour + delay_s / 3600.0) % 24.0) // HOURS_PER_BUCKET
     return min(bucket, HOUR_BUCKETS - 1)  # for a number just below 0, % returns 24
 
@@ -140,5 +159,7 @@ def example_text(context: Context, action: JointAction, category: str) -> str:
     >>> example_text({"segment": "new"}, JointAction("hint", "push", 0), "wish")
     '|s s_new |m m_hint g_wish |c c_push |l l_0 |k k_1'
     """
-    tokens = {**shared_tokens(context), **action_tokens(action, category, hour_bucket(context, action.delay_s))}
+    hour = known_hour(context)
+    bucket = None if hour is None else hour_bucket(hour, action.delay_s)
+    tokens = {**shared_tokens(context), **action_tokens(action, category, bucket)}
     return " ".join(f"|{namespace} {' '.join(names)}" for namespace, names in tokens.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,9 +51,9 @@ class LearnedModel:
         out_price = rulebook.catalogue.reward.consent_value + snapshot.complaint_loss
         return cls(compiled, by_message[rulebook.space.message_of], out_price)
 
-    def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
-        """Return the scores of all sends; HOLD's score is exactly 0."""
-        prediction = self.compiled.predict(context)
+    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+        """Return the scores of all sends in each context; HOLD's score is exactly 0."""
+        prediction = self.compiled.predict(contexts)
         value = prediction.p_positive * self.worth - rulebook.costs
         return Assessment(value - self.out_price * prediction.p_out, prediction.p_out)
 
@@ -66,7 +67,7 @@ def learned_policy(snapshot: ModelSnapshot, rulebook: Rulebook, number: int) -> 
         When the model cannot be scored here, or its scores are not finite.
     """
     model = LearnedModel.of(snapshot, rulebook, OPTIONS)
-    if not np.isfinite(model.assess({"local_hour": 12.0}, rulebook).scores).all():
+    if not np.isfinite(model.assess([{"local_hour": 12.0}], rulebook).scores).all():
         raise ModelMismatch("its scores are not finite")
     exploration = Greedy(sends_only=snapshot.learned < LEARNED_BEFORE_HOLD)
     return Policy("default", model, exploration, version=number, learns=True, mode="online")

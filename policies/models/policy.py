@@ -8,12 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from policies.arrays import FloatArray
+from policies.arrays import FloatArray, IntArray
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import ModelSnapshot
-from policies.models.exploration import Exploration, Greedy, check_epsilon, with_floor
+from policies.models.exploration import Exploration, Greedy
+from policies.models.floor import check_epsilon, with_floor
 from policies.records.rows import Context, PolicyRecord
-from policies.rules.arbitration import Eligibility, Eligibles
+from policies.rules.arbitration import Eligibles
 
 DEFAULT_EPSILON = 0.02
 
@@ -22,39 +23,54 @@ DEFAULT_EPSILON = 0.02
 class Assessment:
     """The scores of all joint actions and, from a model that knows them, their opt-out probabilities.
 
-    Both arrays have shape (n,). HOLD is the joint action without features: its score is exactly 0.
+    Both arrays have shape (contexts, n). HOLD is the joint action without features: its score is exactly 0.
     """
 
     scores: FloatArray
     p_out: FloatArray | None = None
 
+    @classmethod
+    def of_all(cls, contexts: Sequence[Context], scores: FloatArray, p_out: FloatArray | None = None) -> Assessment:
+        """Return the same scores (n,) and opt-out probabilities (n,) for every context."""
+        shape = len(contexts), len(scores)
+        return cls(np.broadcast_to(scores, shape), None if p_out is None else np.broadcast_to(p_out, shape))
+
 
 class Model(Protocol):
     """A model scores joint actions."""
 
-    def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
-        """Return the scores of all sends of the rulebook's action space in this context."""
+    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+        """Return the scores of all sends of the rulebook's action space in each context.
+
+        What is scored in a context is the same to the byte whatever other contexts are in the list.
+        """
         ...
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Probabilities (K,) over the eligible set (sends by number, then HOLD) and opt-out probabilities (K,)."""
-
-    probabilities: FloatArray
-    p_out: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
-    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n + 1) are the opt-out probabilities of
-    a model that knows them; 0 for HOLD, and of no meaning for what is not eligible.
+    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n) are the opt-out probabilities of the
+    sends, of no meaning for those that are not eligible; None from a model that knows none.
     """
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
+
+    def p_out_of(self, drawn: IntArray) -> FloatArray | None:
+        """Return the opt-out probability of the joint action that was drawn for each request (r,): 0 for HOLD.
+
+        >>> distributions = Distributions(np.array([[0.5, 0.5]] * 2), p_out=np.array([[0.01], [0.02]]))
+        >>> distributions.p_out_of(np.array([1, 0]))
+        array([0.  , 0.02])
+        """
+        if self.p_out is None:
+            return None
+        sends = np.flatnonzero(drawn < self.p_out.shape[1])
+        p_out = np.zeros(len(drawn))
+        p_out[sends] = self.p_out[sends, drawn[sends]]
+        return p_out
 
 
 @dataclass(frozen=True)
@@ -62,12 +78,12 @@ class Policy:
     """Maps a context and an eligible set to a distribution; a policy never chooses.
 
     A policy without a model is uniform over the eligible set. Every other policy mixes its distribution with the
-    floor of `exploration.with_floor`.
+    floor of `floor.with_floor`.
 
     Raises
     ------
     ValueError
-        When ``epsilon`` is outside its range (see `exploration.check_epsilon`).
+        When ``epsilon`` is outside its range (see `floor.check_epsilon`).
     """
 
     name: str
@@ -92,46 +108,26 @@ class Policy:
         A send is assessed in the context of the trigger that it answers. A request's distribution is the same to the
         byte, whatever other requests are in the list.
         """
-        probabilities, p_out = np.zeros(eligibles.mask.shape), np.zeros(eligibles.mask.shape)
-        knows_p_out = False
-        for number, mask in enumerate(eligibles.mask):
-            distribution = self.distribution(eligibles.contexts[number], eligibles[number], rulebook)
-            probabilities[number, mask] = distribution.probabilities
-            if distribution.p_out is not None:
-                p_out[number, mask], knows_p_out = distribution.p_out, True
-        return Distributions(probabilities, p_out if knows_p_out else None)
-
-    def distribution(self, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Distribution:
-        """Return the distribution over the eligible set, which must not be empty.
-
-        ``contexts`` holds one context per trigger of the request: a send is assessed in the context of the trigger
-        that it answers.
-        """
+        eligible = eligibles.mask
         if self.model is None:
-            return Distribution(np.full(eligibility.size, 1.0 / eligibility.size))
-        assessment = _assess(self.model, contexts, eligibility, rulebook)
-        explored = self.exploration.explore(assessment.scores, hold=eligibility.hold)
-        slots = rulebook.space.slots[eligibility.sends]
-        probabilities = with_floor(explored, assessment.scores, slots, self.epsilon)
-        p_out = assessment.p_out
-        if p_out is not None and eligibility.hold:
-            p_out = np.append(p_out, 0.0)
-        return Distribution(probabilities, p_out)
+            return Distributions(eligible / np.count_nonzero(eligible, axis=1)[:, None])
+        assessment = _assess(self.model, eligibles, rulebook)
+        scores = np.where(eligible[:, :-1], assessment.scores, -np.inf)
+        explored = self.exploration.explore(scores, eligibles.hold)
+        probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
+        return Distributions(probabilities, assessment.p_out)
 
 
-def _assess(model: Model, contexts: Sequence[Context], eligibility: Eligibility, rulebook: Rulebook) -> Assessment:
-    """Assess the eligible sends (S,), each in the context of the trigger that it answers."""
-    triggers = eligibility.trigger_of[eligibility.sends]
-    scores = np.zeros(len(eligibility.sends))
-    p_out: FloatArray | None = None
-    for trigger in np.unique(triggers):
-        assessment = model.assess(contexts[trigger], rulebook)
-        answers = triggers == trigger
-        scores[answers] = assessment.scores[eligibility.sends[answers]]
-        if assessment.p_out is not None:
-            p_out = np.zeros(len(scores)) if p_out is None else p_out
-            p_out[answers] = assessment.p_out[eligibility.sends[answers]]
-    return Assessment(scores, p_out)
+def _assess(model: Model, eligibles: Eligibles, rulebook: Rulebook) -> Assessment:
+    """Assess all sends (r, n), each in the context of the trigger that it answers."""
+    assessment = model.assess([context for contexts in eligibles.contexts for context in contexts], rulebook)
+    if eligibles.trigger_of is None:
+        return assessment
+    counts = [len(contexts) for contexts in eligibles.contexts]
+    first = np.cumsum([0, *counts[:-1]])[:, None]
+    answered = first + np.maximum(eligibles.trigger_of, 0), np.arange(len(rulebook.space))
+    p_out = assessment.p_out
+    return Assessment(assessment.scores[answered], None if p_out is None else p_out[answered])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,9 @@ class CatalogueOrder:
     above HOLD.
     """
 
-    def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
+    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
         """Return the scores of all sends by their place in the catalogue."""
-        return Assessment(np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
+        return Assessment.of_all(contexts, np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
 
 
 def rule_policy(epsilon: float = DEFAULT_EPSILON) -> Policy:

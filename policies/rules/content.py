@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.arrays import BoolArray
-from policies.catalogue.templates import FilledNames
+from policies.catalogue.templates.template import FilledNames
 from policies.records.reasons import Reason
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation

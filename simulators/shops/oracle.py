@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from policies.catalogue.rulebook import Rulebook
@@ -20,9 +21,10 @@ class TrueModel:
     price: float
     load_price: float
 
-    def assess(self, context: Context, rulebook: Rulebook) -> Assessment:
+    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
         truth = self.prospects
-        return Assessment(truth.reward - self.price * truth.out - self.load_price * truth.load, truth.out)
+        scores = truth.reward - self.price * truth.out - self.load_price * truth.load
+        return Assessment.of_all(contexts, scores, truth.out)
 
 
 class OraclePolicy:

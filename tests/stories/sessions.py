@@ -6,7 +6,8 @@ A session is a list of steps, each a JSON object:
   of the earlier ones. With ``loses``, the registry has no bytes of the latest model while this replica runs.
 - ``{"method": ..., "path": ..., "body": ...}``: send a request. ``text`` instead of ``body`` is sent as it stands, for
   bodies that are not JSON.
-- ``{"together": [request, ...]}``: send these requests at the same time.
+- ``{"together": [request, request]}``: send these requests at the same time, each to a replica of its own. The second
+  one has read the shopper's state when the first one takes its place.
 - ``{"redis": "away"}`` and ``{"redis": "back"}``: kill Redis, and start it again.
 
 The log and the registry are read with ``sqlite3`` and everything else over HTTP, so that a recorded session does not
@@ -28,6 +29,7 @@ from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 import msgspec
@@ -36,6 +38,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.app import open_learner
+from decision_service.log.bodies import decode_body
 from decision_service.settings import Settings
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
@@ -71,10 +74,10 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def read_log(path: Path) -> list[JsonObject]:
-    """Return the stored rows of a log, by column name."""
+    """Return the stored rows of a log, by column name, with their bodies as JSON."""
     with open_database(path) as database:
         rows = database.execute(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY position").fetchall()
-    return [dict(zip(COLUMNS, values, strict=True)) for values in rows]
+    return [dict(zip(COLUMNS, (*values, decode_body(body)), strict=True)) for *values, body in rows]
 
 
 def create_empty_log(directory: Path, source: Path) -> None:
@@ -269,11 +272,15 @@ class Player:
         with hide_latest_model(registry) if start.get("loses") else nullcontext():
             async with self._start(start.get("catalogue"), data_dir=self._directory, **start["start"]) as replica:
                 for step in steps:
-                    self.answers += await play_step(replica, self._redis, step)
+                    if "together" in step:
+                        async with self._start(data_dir=self._directory, **start["start"]) as other:
+                            self.answers += await race(replica, other, *step["together"])
+                    else:
+                        self.answers += await play_step(replica, self._redis, step)
 
 
 async def play_step(replica: Replica, redis: RealRedis, step: Step) -> list[JsonObject]:
-    """Play a step and return the answers to its requests."""
+    """Play a step of one replica, and return the answer to its request if it is one."""
     if step.get("redis") == "away":
         redis.kill()
         return []
@@ -281,8 +288,25 @@ async def play_step(replica: Replica, redis: RealRedis, step: Step) -> list[Json
         redis.start()
         await replica.wait_until_ready()
         return []
-    requests = step.get("together", [step])
-    return list(await asyncio.gather(*(send_request(replica, request) for request in requests)))
+    return [await send_request(replica, step)]
+
+
+async def race(first: Replica, second: Replica, early: Step, late: Step) -> list[JsonObject]:
+    """Return the answers to two decides of one shopper: the late one reserves when the early one is answered."""
+    store, has_read, may_reserve = second.service.store, asyncio.Event(), asyncio.Event()
+    reserve = store.reserve_many
+
+    async def wait_and_reserve(reservations: Sequence[Any]) -> Any:
+        has_read.set()
+        await may_reserve.wait()
+        return await reserve(reservations)
+
+    with patch.object(store, "reserve_many", wait_and_reserve):
+        answering = asyncio.create_task(send_request(second, late))
+        await has_read.wait()
+        answer = await send_request(first, early)
+        may_reserve.set()
+        return [answer, await answering]
 
 
 async def send_request(replica: Replica, request: Step) -> JsonObject:

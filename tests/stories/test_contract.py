@@ -96,7 +96,7 @@ async def test_a_repeated_decision_does_not_replace_its_reservation(replica: Sta
         (place,) = stored.state.sends
         later = msgspec.structs.replace(place, message="hint", send_at=place.send_at + 259_200)
         reservation = Reservation(shopper, stored.version, "e-1/repeat", later, catalogue=1)
-        assert isinstance(await service.service.store.reserve(reservation), Reserved)
+        assert await service.service.store.reserve_many([reservation]) == [Reserved()]
         held = await service.decide(event_id="e-2", now="2026-11-21T17:02:00Z")
         assert held["hold_reason"] == "no_eligible_action"
 

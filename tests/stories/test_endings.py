@@ -147,11 +147,11 @@ async def test_a_purchase_that_arrives_while_a_decision_runs_stops_it(
 ) -> None:
     async with replica(ending_document(), policy="rule") as service:
         assert (await service.decide(event_id="first", triggers=[{"type": "wishlist"}]))["decision"] == "send"
-        decider = service.service.decider
-        append = decider._append
+        log_writer = service.service.log_writer
+        append = log_writer.append_all
 
         async def be_overtaken(*arguments: Any) -> Any:
-            monkeypatch.setattr(decider, "_append", append)
+            monkeypatch.setattr(log_writer, "append_all", append)
             if conversion:
                 outcome = {"event_id": "first", "type": "conversion", "value": 9.0, "at": "2026-11-21T16:30:00Z"}
                 await service.post("/v1/feedback", outcome)
@@ -159,7 +159,7 @@ async def test_a_purchase_that_arrives_while_a_decision_runs_stops_it(
                 await buy(service, "2026-11-21T16:30:00Z")
             return await append(*arguments)
 
-        monkeypatch.setattr(decider, "_append", be_overtaken)
+        monkeypatch.setattr(log_writer, "append_all", be_overtaken)
         answer = await service.decide(event_id="e-1", **cart(), **BY_PUSH)
         assert (answer["hold_reason"], answer["next_possible_at"]) == ("lost_race", None)
         assert await differences(service) == ()

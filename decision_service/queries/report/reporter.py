@@ -15,12 +15,13 @@ from decision_service.errors import Invalid
 from decision_service.log.base import EventLog, Head, StoredRow
 from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.queries.report.coalescer import Coalescer
 from decision_service.queries.report.grouping import By, grouping_in_zone
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
+from decision_service.schemas.body import Body
 from decision_service.schemas.decision_answer import iso, optional_iso
-from decision_service.schemas.requests import Body, Time
-from decision_service.state.coalescer import Coalescer
+from decision_service.schemas.field_types import Time
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.time_zones import is_time_zone
 from policies.learning.windows import Owner

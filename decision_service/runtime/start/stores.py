@@ -20,13 +20,19 @@ from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import LogCorrupt, LogUnavailable
 from decision_service.log.facts import Facts, SettingsConflict, agree_on_facts
 from decision_service.log.sql import SqlLog
+from decision_service.projection.same_log import find_contradiction
+from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import StartRefused
 from decision_service.settings import Settings
 from decision_service.state.base import StateUnavailable
 from decision_service.state.redis import RedisStateStore
+from policies.shopper.fold import horizon_of
 
-_LOOKS_FOR_DAMAGE_S = 10.0
+_LOOKS_FOR_DAMAGE_S = 1.0
 """SQLite reads some 500 MiB a second. A larger log is looked at from its beginning as far as this time permits."""
+
+_ANSWERS_WITHIN_S = 20.0
+"""Redis may take so long to forget all states at once; a decision would not wait as long."""
 
 _SQLITE_SUFFIXES = ("", "-wal", "-shm")
 
@@ -35,7 +41,7 @@ _logger = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 
-def check_stores(settings: Settings, say: Say) -> None:
+def check_stores(settings: Settings, say: Say, redis: EmbeddedRedis | None = None) -> None:
     """Check all that is stored, and make anew what the log no longer agrees with.
 
     Parameters
@@ -44,6 +50,8 @@ def check_stores(settings: Settings, say: Say) -> None:
         Settings in which ``redis_url`` is set.
     say
         Shows a line to the person who started the service.
+    redis
+        The Redis that ``redis_url`` names, where it belongs to the service alone.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def check_stores(settings: Settings, say: Say) -> None:
         facts = _agree_on_facts(log, settings)
         registry = _open_registry(settings, log, say)
         try:
-            asyncio.run(_check_ends(settings, log, registry, facts, say))
+            asyncio.run(_check_redis(settings, log, registry, facts, say, redis))
         finally:
             registry.close()
     finally:
@@ -63,7 +71,7 @@ def check_stores(settings: Settings, say: Say) -> None:
 
 
 def check_log(settings: Settings, within_s: float = inf) -> None:
-    """Look through the whole log for damage.
+    """Look through the log for damage, as far as the time permits.
 
     Raises
     ------
@@ -150,26 +158,41 @@ def _set_aside(file: Path) -> Path:
     return kept
 
 
-async def _check_ends(settings: Settings, log: SqlLog, registry: SqlRegistry, facts: Facts, say: Say) -> None:
-    """Compare the end of the log with all that has seen rows of the log, and forget what has seen lost ones."""
+async def _check_redis(
+    settings: Settings, log: SqlLog, registry: SqlRegistry, facts: Facts, say: Say, redis: EmbeddedRedis | None
+) -> None:
     store = _connect(settings, facts)
     try:
         await _prepare(store)
-        end, states = log.head().position, await store.position()
-        checkpoint = registry.checkpoint()
-        learned = 0 if checkpoint is None else checkpoint.position
-        committed = max(log.committed_position(), states, learned)
-        if committed > end:
-            _warn(say, _describe_loss(committed - end, end))
-        if states > end:
-            await store.begin(await store.stored_incarnation(), anew=True)
-        if learned > end:
-            registry.forget_checkpoint()
-        log.accept_end()
+        if redis is not None and not horizon_of(await store.stored_fold_version()):
+            redis.clear()  # a snapshot of another log or of another version of the fold, or nothing
+        await _check_ends(store, log, registry, say, redis)
     except StateUnavailable as error:
         raise StartRefused(f"--redis-url: the Redis at {_address(settings)} cannot be used: {error}") from error
     finally:
         await store.close()
+
+
+async def _check_ends(
+    store: RedisStateStore, log: SqlLog, registry: SqlRegistry, say: Say, redis: EmbeddedRedis | None
+) -> None:
+    """Compare the end of the log with all that has seen rows of the log, and forget what has seen other rows."""
+    end, states = log.head().position, await store.contained_log()
+    checkpoint = registry.checkpoint()
+    learned = 0 if checkpoint is None else checkpoint.position
+    committed = max(log.committed_position(), states.position, learned)
+    if committed > end:
+        _warn(say, _describe_loss(committed - end, end))
+    if (contradiction := find_contradiction(states, log)) is not None:
+        if states.position <= end:
+            _warn(say, f"The states in Redis contain {contradiction}: they are made anew from the log")
+        if redis is None:
+            await store.begin(await store.stored_incarnation(), anew=True)
+        else:
+            redis.clear()
+    if learned > end:
+        registry.forget_checkpoint()
+    log.accept_end()
 
 
 async def _prepare(store: RedisStateStore) -> None:
@@ -189,7 +212,7 @@ def _describe_loss(missing: int, end: int) -> str:
 
 def _connect(settings: Settings, facts: Facts) -> RedisStateStore:
     try:
-        return RedisStateStore.connect(settings.redis_url or "", facts.log_id)
+        return RedisStateStore.connect(settings.redis_url or "", facts.log_id, _ANSWERS_WITHIN_S)
     except ValueError as error:  # an option that the URL has behind its question mark
         raise StartRefused(f"--redis-url: an option of the URL cannot be used: {_one_line(error)}") from error
 

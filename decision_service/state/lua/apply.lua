@@ -1,12 +1,12 @@
 -- Writes what a batch of rows changes, if it follows the last batch. Returns 1 when it does, 0 when it does not.
 -- A store without a position becomes one of this version of the fold: a beginning that comes later must not forget the
 -- states, for another batch may rest on them already.
--- After the keys of the store come the shoppers' (KEYS[6] on). After the first four arguments come the number of
+-- After the keys of the store come the shoppers' (KEYS[6] on). After the first five arguments come the number of
 -- budget days, and for each its name and what is added to it; the same for the uses of names; then, per shopper, the
 -- encoded state (empty: none), the shopper's key, the number of pending facts that are settled, and their fields.
 local meta, pending, spent, pending_costs, uses = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local before, after, catalogue, fold = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local next_argument = 5
+local before, after, catalogue, fold, mark = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local next_argument = 6
 local function take()
   next_argument = next_argument + 1
   return ARGV[next_argument - 1]
@@ -37,5 +37,5 @@ for number = 6, #KEYS do
   end
   if redis.call('HEXISTS', shopper, 'b') == 0 and redis.call('HLEN', shopper) == 1 then redis.call('DEL', shopper) end
 end
-redis.call('HSET', meta, 'position', after)
+redis.call('HSET', meta, 'position', after, 'mark', mark)
 return 1

@@ -11,7 +11,7 @@ import pytest
 
 from decision_service import metrics
 from decision_service.api.application import build_api
-from decision_service.api.routing import LIST_LIMIT, SINGLE_LIMIT
+from decision_service.api.bodies import LIST_LIMIT, SINGLE_LIMIT
 from decision_service.log.base import LogUnavailable
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import small_document
@@ -135,7 +135,7 @@ async def test_a_caller_who_leaves_in_mid_body_is_no_problem(replica: Start, cap
 
 
 async def test_a_body_that_does_not_come_completely_is_a_408(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("decision_service.api.routing._BODY_WITHIN_S", 0.05)
+    monkeypatch.setattr("decision_service.api.bodies._BODY_WITHIN_S", 0.05)
     async with replica(small_document()) as service:
         start, content = await send_partly(service, [HALF])
         assert (start["status"], json.loads(content["body"])["title"]) == (408, "Request Timeout")

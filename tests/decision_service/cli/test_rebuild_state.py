@@ -228,13 +228,20 @@ async def test_services_go_on_after_a_rebuild(replica: Start, redis: RealRedis, 
         assert (await command(verify=True))[0] == 0
 
 
-def test_without_a_service_the_embedded_redis_has_nothing_to_rebuild(
+def test_without_a_service_the_snapshot_of_the_embedded_redis_is_deleted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "decisions.sqlite").touch()
+    snapshot = tmp_path / "redis" / "states.rdb"
+    snapshot.parent.mkdir()
+    snapshot.touch()
     options = {"data_dir": str(tmp_path)}
-    assert rebuild_state.run(options, verify=False) == 0
-    assert "the next start rebuilds every state from the log by itself" in capsys.readouterr().out
+    for begin in ("Deleted the snapshot of the embedded Redis in ", "There is no snapshot of an embedded Redis in "):
+        assert rebuild_state.run(options, verify=False) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith(begin)
+        assert "the next start folds every state from the log" in printed
+        assert not snapshot.exists()
     assert rebuild_state.run(options, verify=True) == 2
     assert capsys.readouterr().err.startswith("decision-service: --redis-url: no service runs on ")
 

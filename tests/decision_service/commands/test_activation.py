@@ -401,16 +401,16 @@ async def test_a_decision_that_a_late_activation_overtakes_is_judged_again(
     async with replica(document, policy="rule") as service:
         assert await sends(service, "e-1")
         store, log_writer = service.service.store, service.service.log_writer
-        reserve, append = store.reserve, log_writer.append
+        reserve, append = store.reserve_many, log_writer.append
 
-        async def reserve_and_be_overtaken(reservation: Any) -> Any:
-            taken = await reserve(reservation)
-            monkeypatch.setattr(store, "reserve", reserve)
+        async def reserve_and_be_overtaken(reservations: Any) -> Any:
+            taken = await reserve(reservations)
+            monkeypatch.setattr(store, "reserve_many", reserve)
             row = ActivationRow(NOW + 3_000, "e-1", "s-1", deliver=True)
             await append(NewRow(row, activation_key("e-1")))
             return taken
 
-        monkeypatch.setattr(store, "reserve", reserve_and_be_overtaken)
+        monkeypatch.setattr(store, "reserve_many", reserve_and_be_overtaken)
         answer = await service.decide(event_id="e-2", now="2026-11-21T18:00:00Z")
         assert answer["hold_reason"] == "lost_race"
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from decision_service.commands.decide_request import fingerprint
+from decision_service.errors import ServiceError
 from decision_service.schemas.parsing import parse_item
 from decision_service.schemas.requests import DecideBody
 from tests.decision_service.conftest import Start, decide_body
 from tests.factories import small_document
+from tests.stories.sessions import LOG, read_lines, read_log
+
+PREVIOUS_VERSION = Path(__file__).parents[2] / "fixtures" / "previous_version"
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +44,34 @@ def test_the_fingerprint_is_that_of_the_version_before() -> None:
     )
     assert hash_of() == "f0b91bd61d8e396e7bc8a59a78a70a0a"
     assert fingerprint(parse_item(DecideBody, whole)) == "e368f0bc1ca8912c75293d75a44cc5ec"
+
+
+def recorded_items() -> Iterator[dict[str, Any]]:
+    """Yield the requests for decisions that the earlier version got, single or in a batch."""
+    for step in read_lines(PREVIOUS_VERSION / "requests.jsonl.gz"):
+        for request in step.get("together", [step]):
+            match request:
+                case {"path": "/v1/decide/batch", "body": {"decisions": list(items)}}:
+                    yield from (item for item in items if isinstance(item, dict))
+                case {"path": "/v1/decide", "body": {"event_id": str()} as item}:
+                    yield item
+
+
+def test_every_recorded_row_has_the_fingerprint_of_its_request(tmp_path: Path) -> None:
+    """A retry after an upgrade is a repeat: its fingerprint is what the earlier version stored."""
+    (tmp_path / LOG).write_bytes(gzip.decompress((PREVIOUS_VERSION / f"{LOG}.gz").read_bytes()))
+    stored = {
+        row["event_id"]: row["fingerprint"]
+        for row in map(msgspec.json.decode, (row["body"] for row in read_log(tmp_path / LOG)))
+        if row["row"] == "decision" and row["fingerprint"]
+    }
+    asked: dict[str, set[str]] = defaultdict(set)
+    for item in recorded_items():
+        with suppress(ServiceError):
+            asked[item.get("event_id", "")].add(fingerprint(parse_item(DecideBody, item)))
+    known = {event_id for event_id in stored if event_id in asked}
+    assert len(known) > 150
+    assert {event_id for event_id in known if stored[event_id] not in asked[event_id]} == set()
 
 
 def test_what_counts_as_absent_does_not_change_the_fingerprint() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +61,19 @@ def everything_stored(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file() and ".sqlite" in path.name)
 
 
+def stored_decisions(log: Path) -> list[bytes]:
+    """Return the bodies of decisions as they are stored: compressed, so that no name is found in them."""
+    with closing(sqlite3.connect(log)) as database:
+        return [body for (body,) in database.execute("SELECT body FROM log WHERE kind = 'decision'")]
+
+
 async def test_nothing_stored_names_the_shopper_any_more(replica: Start, tmp_path: Path) -> None:
     async with replica() as service:
         await live(service)
         assert PERSONAL.encode() in everything_stored(tmp_path)
+        bodies = stored_decisions(tmp_path / "decisions.sqlite")
+        assert bodies
+        assert all(body in everything_stored(tmp_path) for body in bodies)
         await erase(service)
         assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         rows = [decode(row.body) for row in service.service.log.read(0, 1_000)]
@@ -78,6 +89,7 @@ async def test_nothing_stored_names_the_shopper_any_more(replica: Start, tmp_pat
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
     assert PERSONAL.encode() not in everything_stored(tmp_path)
+    assert not any(body in everything_stored(tmp_path) for body in bodies)
 
 
 async def test_the_id_consents_to_nothing_until_preferences_are_put_again(replica: Start) -> None:
@@ -178,7 +190,7 @@ async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:
         await service.post("/v1/clock", {"now": "2026-12-25T17:00:00Z"})
         seen = service.learner._learning.to_bytes()
         fresh = open_learner(service.service.settings)
-        fresh._learning = type(fresh._learning)(fresh._read_rows_of)
+        fresh._learning = type(fresh._learning)(fresh._related.find)
         while fresh._fold():
             pass
         assert fresh._learning.learned == service.learner.progress.learned > 0
@@ -221,14 +233,14 @@ class EraseDuring:
     def reserve(self) -> None:
         """Erase directly before a send is reserved."""
         store = self._service.service.store
-        reserving = store.reserve
+        reserving = store.reserve_many
 
-        async def erase_and_reserve(reservation: Reservation) -> Any:
-            self._patch.setattr(store, "reserve", reserving)
+        async def erase_and_reserve(reservations: Sequence[Reservation]) -> Any:
+            self._patch.setattr(store, "reserve_many", reserving)
             await erase(self._service)
-            return await reserving(reservation)
+            return await reserving(reservations)
 
-        self._patch.setattr(store, "reserve", erase_and_reserve)
+        self._patch.setattr(store, "reserve_many", erase_and_reserve)
 
 
 async def names_of(service: Replica, event_id: str) -> set[str]:
@@ -273,15 +285,15 @@ async def test_an_early_opt_out_does_not_bring_the_id_back(replica: Start, monke
     async with replica(small_document(), policy="rule") as service:
         await service.post("/v1/feedback", {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"})
         log_writer = service.service.log_writer
-        append = log_writer.append
+        append = log_writer.append_all
 
-        async def append_and_erase(row: NewRow) -> Any:
-            result = await append(row)
-            monkeypatch.setattr(log_writer, "append", append)
+        async def append_and_erase(rows: Sequence[NewRow]) -> Any:
+            results = await append(rows)
+            monkeypatch.setattr(log_writer, "append_all", append)
             await erase(service)
-            return result
+            return results
 
-        monkeypatch.setattr(log_writer, "append", append_and_erase)
+        monkeypatch.setattr(log_writer, "append_all", append_and_erase)
         await service.decide(event_id="e-1", shopper_id=PERSONAL)
         assert service.service.log.find_by_shopper(PERSONAL, 10) == []
         preferences = (await service.client.get(f"/v1/shoppers/{PERSONAL}/preferences")).json()

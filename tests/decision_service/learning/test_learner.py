@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import LogUnavailable, NewRow, StoredRow
+from decision_service.log.reading import read_batches
 from decision_service.log.sql import SqlLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
@@ -184,8 +186,9 @@ def busy_log(directory: Path) -> SmallLog:
     return small
 
 
-def test_a_fold_that_cannot_read_on_in_the_middle_of_a_row_loses_nothing(tmp_path: Path) -> None:
+def test_a_fold_that_cannot_read_on_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever look-up breaks off, and whoever has the learner saved meanwhile: the bytes of an uninterrupted fold."""
+    monkeypatch.setattr(learner_module, "read_batches", partial(read_batches, batch=2))
     small = busy_log(tmp_path)
     head, whole = small.log.head().position, fold_at_once(small.log)
     for look in itertools.count(1):

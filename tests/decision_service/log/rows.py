@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from decision_service.log.base import NewRow
 from decision_service.log.condition import STATE_CHANGING_KINDS, UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.keys import decision_key
 from policies.records.rows import (
     ActivationRow,
     ClockRow,
@@ -99,13 +100,21 @@ rows: st.SearchStrategy[Row] = st.one_of(
     st.builds(ClockRow, _times),
 )
 
-new_rows = st.builds(
-    NewRow,
-    rows,
-    key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]),
-    condition=conditions,
-    follow_up=st.none()
-    | st.builds(Repeat, at=st.sampled_from([0.0, 1e9]), watermark_below=st.sampled_from([float("inf"), 1e9])),
+_follow_ups = st.none() | st.builds(
+    Repeat, at=st.sampled_from([0.0, 1e9]), watermark_below=st.sampled_from([float("inf"), 1e9])
 )
+
+_with_any_key = st.builds(
+    NewRow, rows, key=st.none() | st.sampled_from(["k1", "k2", "k3", "k4"]), condition=conditions, follow_up=_follow_ups
+)
+
+_with_key_of_event = st.builds(
+    lambda row, *options: NewRow(row, decision_key(row.event_id), *options),
+    st.builds(decision, _times, _events, _shoppers) | st.builds(outcome, _times, _events),
+    conditions,
+    _follow_ups,
+)
+
+new_rows = _with_any_key | _with_key_of_event
 
 batches = st.lists(st.lists(new_rows, max_size=6), max_size=6)

@@ -24,6 +24,7 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.condition import AppendCondition, Query
+from decision_service.log.keys import decision_key
 from decision_service.log.reading import find_events, read_rows
 from decision_service.log.sql import SqlLog
 from policies.records.erasure import anonymous
@@ -138,8 +139,8 @@ def test_every_way_of_reading_gives_what_a_search_through_all_rows_gives(
             event_id: [(row.position, row.row) for row in of_events if row.event_id == event_id]
             for event_id in {row.event_id for row in of_events}
         }
-        assert log.find_by_key(["k2", "k1", "k1", "none"]) == [
-            row for row, key in zip(rows, model.keys, strict=True) if key in ("k1", "k2")
+        assert log.find_by_key(["k2", "k1", "k1", "none", decision_key("e1")]) == [
+            row for row, key in zip(rows, model.keys, strict=True) if key in ("k1", "k2", decision_key("e1"))
         ]
         of_shopper = [row for row in reversed(rows) if row.shopper_id == "s1"]
         assert log.find_by_shopper("s1", size) == of_shopper[:size]
@@ -183,6 +184,36 @@ def test_a_query_about_more_shoppers_than_one_statement_takes_finds_them(opener:
         log.append([NewRow(EventRow(at=1.0, shopper_id=names[-1], type="product_view", occurred_at=1.0))])
         condition = AppendCondition((Query(("event",), names),))
         assert log.append([NewRow(ClockRow(2.0), condition=condition)]) == [ConditionFailed(1)]
+
+
+@every_log
+@pytest.mark.parametrize("rows_between", [0, 1_500])
+def test_a_query_matches_however_far_back_it_looks(opener: Opener, rows_between: int) -> None:
+    with new_log(opener) as log:
+        log.append([NewRow(EventRow(at=1.0, shopper_id=name, type="product_view", occurred_at=1.0)) for name in "ab"])
+        log.append([NewRow(ClockRow(1.0))] * rows_between)
+        asked = [("a", 0), ("b", 1), ("b", 2), ("c", 0)]
+        conditions = [AppendCondition((Query(("event",), (shopper,), after=after),)) for shopper, after in asked]
+        results = log.append([NewRow(ClockRow(2.0), condition=condition) for condition in conditions])
+        assert results[:2] == [ConditionFailed(1), ConditionFailed(2)]
+        assert [type(result) for result in results[2:]] == [Appended, Appended]
+
+
+@every_log
+def test_a_decision_that_is_in_the_log_fails_none_of_its_group(opener: Opener) -> None:
+    def decide(event_id: str, fail_if: tuple[Query, ...] = ()) -> NewRow:
+        return NewRow(decision(2.0, event_id), decision_key(event_id), AppendCondition(fail_if))
+
+    with new_log(opener) as log:
+        log.append([NewRow(outcome(1.0, "e2")), decide("e1")])
+        (first,) = log.find_by_key([decision_key("e1")])
+        crossed = Query(("decision",), ("s1",))
+        results = log.append([decide("e0"), decide("e1"), decide("e2"), decide("e1", (crossed,)), decide("e0")])
+        assert [type(result) for result in results] == [Appended, DuplicateKey, Appended, DuplicateKey, DuplicateKey]
+        assert results[1] == results[3] == DuplicateKey(first)
+        assert log.append([decide("e1", (crossed,))]) == [DuplicateKey(first)]
+        assert [row.event_id for row in log.read(0, 10)] == ["e2", "e1", "e0", "e2"]
+        assert [row.kind for row in log.find_by_event(["e2"])] == ["outcome", "decision"]
 
 
 @every_log

@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sqlalchemy import Engine, create_engine, event
 from decision_service.log.base import (
     Appended,
     ConditionFailed,
+    DuplicateKey,
     EventLog,
     Head,
     LogCorrupt,
@@ -32,9 +34,11 @@ from decision_service.log.base import (
 )
 from decision_service.log.condition import AppendCondition
 from decision_service.log.group_commit import GroupCommit
+from decision_service.log.keys import decision_key
 from decision_service.log.schema import metadata
 from decision_service.log.sql import SqlLog
-from policies.records.rows import CancellationRow, EventRow
+from policies.records.rows import CancellationRow, DecisionRow, EventRow, OutcomeRow, encode
+from tests.decision_service.log.rows import decision, outcome
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -69,10 +73,13 @@ class SlowTransaction:
     def __init__(self, log: SqlLog) -> None:
         self.numbered = threading.Event()
         self.go_on = threading.Event()
-        event.listen(log._engine, "before_cursor_execute", self._before)
+        event.listen(log._engine, "checkout", self._watch)
 
-    def _before(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("INSERT INTO log"):
+    def _watch(self, connection: sqlite3.Connection, *_rest: Any) -> None:
+        connection.set_trace_callback(self._before)
+
+    def _before(self, statement: str) -> None:
+        if statement.lstrip().startswith("INSERT INTO log"):
             self.numbered.set()
             assert self.go_on.wait(60)
 
@@ -97,22 +104,25 @@ def test_of_two_slow_transactions_the_second_is_numbered_after_the_first_has_com
     other.close()
 
 
-def test_an_append_that_fails_after_numbering_leaves_no_gap(log: SqlLog) -> None:
-    def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("INSERT INTO log"):
-            raise sqlite3.OperationalError("disk I/O error")
-
-    event.listen(log._engine, "before_cursor_execute", fail)
-    with pytest.raises(LogUnavailable, match="disk I/O error"):
-        log.append([browsing(1.0, key="k")])
-    event.remove(log._engine, "before_cursor_execute", fail)
+def test_an_append_that_fails_after_numbering_leaves_no_gap(log: SqlLog, path: Path) -> None:
+    failing = "CREATE TRIGGER failing BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(failing)
+        with pytest.raises(LogUnavailable, match="disk I/O error"):
+            log.append([browsing(1.0, key="k")])
+        database.execute("DROP TRIGGER failing")
     assert log.append([browsing(1.0, key="k")]) == [Appended(1, 1.0)]
 
 
 def write_groups(url: str, name: str, groups: int) -> None:
+    """Append groups of one to three rows, and in each group a decision that the other process wants to log as well."""
     log = SqlLog.open(url)
     for group in range(groups):
-        log.append([NewRow(CancellationRow(group, f"{name}-{group}", "s")) for _ in range(1 + group % 3)])
+        shared = f"shared-{group}"
+        rows = [NewRow(CancellationRow(group, f"{name}-{group}", "s")) for _ in range(1 + group % 3)]
+        results = log.append([*rows, NewRow(decision(group, shared, name), decision_key(shared))])
+        winner = log.find_by_event([shared])[0].shopper_id
+        assert isinstance(results[-1], Appended if winner == name else DuplicateKey)
     log.close()
 
 
@@ -122,12 +132,14 @@ def test_a_reader_that_follows_two_writing_processes_misses_no_row(path: Path) -
     for writer in writers:
         writer.start()
     log = SqlLog.open(url)  # all three open the new file at once
-    rows = tail(log, until=2 * 180)
+    rows = tail(log, until=2 * 180 + 90)
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]
-    assert [row.position for row in rows] == list(range(1, 361))
+    assert [row.position for row in rows] == list(range(1, 451))
     assert rows == log.read(0, 1_000)
+    shared = [row.event_id for row in rows if row.kind == "decision"]
+    assert sorted(shared, key=str) == sorted(f"shared-{group}" for group in range(90))
     for name in ("a", "b"):
         groups = [int(row.event_id.split("-")[1]) for row in rows if row.event_id and row.event_id.startswith(name)]
         assert groups == [group for group in range(90) for _ in range(1 + group % 3)]
@@ -204,7 +216,7 @@ def test_the_deadline_is_judged_after_the_write_lock_was_taken(path: Path) -> No
     time = 10.0
     log = SqlLog.open(f"sqlite:///{path}", clock=lambda: time)
     holder, asked = sqlite3.connect(path, isolation_level=None), threading.Event()
-    event.listen(log._engine, "engine_connect", lambda _: asked.set())
+    event.listen(log._engine, "checkout", lambda *_: asked.set())
     holder.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as threads:
         appending = threads.submit(log.append, [browsing(1.0, condition=AppendCondition(deadline=20.0))])
@@ -220,6 +232,14 @@ def test_a_file_that_is_no_database_is_corrupt(path: Path) -> None:
     path.write_bytes(b"not a database" * 1_000)
     with pytest.raises(LogCorrupt, match="not a database"):
         SqlLog.open(f"sqlite:///{path}")
+
+
+def test_a_damaged_body_makes_the_log_corrupt(log: SqlLog, path: Path) -> None:
+    log.append([NewRow(decision(1.0, "e1"))])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
+    with pytest.raises(LogCorrupt, match="the body of a row is damaged"):
+        log.read(0, 1)
 
 
 def test_a_directory_that_is_missing_makes_the_log_unavailable(tmp_path: Path) -> None:
@@ -258,6 +278,47 @@ def test_a_log_of_the_days_before_migrations_is_taken_over(path: Path, engine: E
     log = SqlLog.open(f"sqlite:///{path}")
     assert log.append([browsing(1.0)]) == [Appended(1, 1.0)]
     log.close()
+
+
+FIRST_SCHEMA = """
+    CREATE TABLE log (
+        position INTEGER NOT NULL PRIMARY KEY, kind VARCHAR(16) NOT NULL, at FLOAT NOT NULL, watermark FLOAT NOT NULL,
+        incarnation INTEGER NOT NULL, event_id VARCHAR(255), shopper_id VARCHAR(255), key VARCHAR UNIQUE,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX log_event ON log (event_id);
+    CREATE INDEX log_shopper ON log (shopper_id, position);
+    CREATE INDEX log_kind ON log (kind, position);
+    CREATE INDEX log_watermark ON log (watermark);
+    CREATE TABLE facts (name VARCHAR(64) NOT NULL PRIMARY KEY, value VARCHAR NOT NULL);
+    CREATE TABLE log_schema (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+    INSERT INTO log_schema VALUES ('log_0001');
+"""
+
+
+def test_a_log_of_the_first_schema_goes_on_as_it_was(path: Path) -> None:
+    """Its rows are found in every way, a key of its decisions stays in use, and its bodies stay as they are."""
+    rows: list[OutcomeRow | DecisionRow] = [outcome(1.0, "e1"), decision(2.0, "e1"), decision(3.0, "e2")]
+    keys = [None, decision_key("e1"), "of a version before keys were made so"]
+    stored = [
+        (n, row.kind, row.at, row.at, 0, row.event_id, row.shopper_id, key, encode(row))
+        for n, (row, key) in enumerate(zip(rows, keys, strict=True), 1)
+    ]
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(FIRST_SCHEMA)
+        database.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", stored)
+    log = SqlLog.open(f"sqlite:///{path}")
+    assert [row.row for row in log.read(0, 10)] == rows
+    assert [row.row for row in log.find_by_event(["e1", "e2"])] == rows
+    assert log.append([NewRow(rows[1], keys[1])]) == [DuplicateKey(log.read(1, 1)[0])]
+    assert log.append([NewRow(decision(4.0, "e3"), decision_key("e3"))]) == [Appended(4, 4.0)]
+    assert [row.position for row in log.find_by_event(["e3", "e1"])] == [1, 2, 4]
+    log.close()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT * FROM log WHERE position < 4").fetchall() == stored
+        indexes = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
+    assert indexes >= {"log_other_event", "log_shopper", "log_kind", "log_watermark"}
+    assert "log_event" not in indexes
 
 
 def test_a_log_of_a_newer_version_is_refused_and_left_alone(log: SqlLog, path: Path, engine: Engine) -> None:

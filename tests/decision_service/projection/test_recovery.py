@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from decision_service.log.base import NewRow
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.sql import SqlLog
+from decision_service.projection import writer as writer_module
 from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
@@ -106,6 +108,28 @@ async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> No
     for parts in (one, two):
         await parts.writer.wait_until_contained(parts.log.head().position)
         assert await parts.verify() == ()
+
+
+async def test_rows_wait_to_be_folded_together_unless_somebody_waits_for_them(
+    open_parts: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_FORWARD_EVERY_S", 3_600.0)
+    parts = open_parts()
+    await parts.recovery.restore()
+    first = parts.log.head().position + 1
+    await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="es")))
+    assert parts.writer._forwarding is not None
+    await parts.writer._forwarding  # the first row is not made to wait
+    assert await parts.store.position() == first
+    for _ in range(2):
+        await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="de")))
+        await asyncio.sleep(0)
+    assert await parts.store.position() == first
+    await parts.writer.wait_until_contained()
+    assert (await parts.store.position(), await parts.locale("s-1")) == (first + 2, "de")
+    await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="fr")))
+    await parts.writer.close()
+    assert (await parts.store.position(), await parts.locale("s-1")) == (first + 3, "fr")
 
 
 async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open) -> None:

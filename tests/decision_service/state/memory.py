@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from ulid import ULID
 
 from decision_service.state.base import (
+    ContainedLog,
     FoldedState,
     NoLongerAllowed,
     PendingReservation,
     Reservation,
     Reserved,
+    ReserveResult,
     StateChanged,
     StateUnavailable,
     StateUpdate,
@@ -40,6 +42,8 @@ class Memory:
     spent: Counter[BudgetDay] = field(default_factory=Counter)
     uses: Counter[Use] = field(default_factory=Counter)
     position: int | None = None
+    mark: str | None = None
+    beginning: str | None = None
     catalogue: int = 0
     incarnation: int | None = None
     begun: str | None = None
@@ -97,13 +101,28 @@ class MemoryStateStore:
         self._check_trusted()
         return self._read(shopper, self._memory.position or 0, budget_days)
 
-    async def reserve(self, reservation: Reservation) -> Reserved | StateChanged | NoLongerAllowed:
+    async def read_many(
+        self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
+    ) -> list[StoredState]:
+        return [await self.read(shopper, budget_days) for shopper in shoppers]
+
+    async def reserve_many(self, reservations: Sequence[Reservation]) -> list[ReserveResult]:
         self._check_trusted()
+        results: list[ReserveResult] = []
+        refused = set[ShopperKey]()
+        for reservation in reservations:
+            is_refused = reservation.shopper in refused
+            results.append(StateChanged() if is_refused else self._reserve(reservation))
+            if not isinstance(results[-1], Reserved):
+                refused.add(reservation.shopper)
+        return results
+
+    def _reserve(self, reservation: Reservation) -> ReserveResult:
         memory, send = self._memory, reservation.send
         if reservation.catalogue < memory.catalogue:
             return NoLongerAllowed()
         if reservation.version != memory.versions[reservation.shopper]:
-            return StateChanged(self._read(reservation.shopper, 0, ()))
+            return StateChanged()
         days = [_day(send), *((channel, _day(send)[1]) for channel in reservation.former_channels)]
         cost, spent = millionths(send.cost), sum(memory.spending_of(day) for day in days)
         if cost and reservation.budget is not None and spent + cost > reservation.budget:
@@ -111,8 +130,9 @@ class MemoryStateStore:
         memory.add(reservation)
         return Reserved()
 
-    async def release(self, reservation: Reservation) -> None:
-        self._memory.drop(reservation.shopper, reservation.attempt)
+    async def release(self, reservations: Iterable[Reservation]) -> None:
+        for reservation in reservations:
+            self._memory.drop(reservation.shopper, reservation.attempt)
 
     async def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         self._check_trusted()
@@ -146,7 +166,7 @@ class MemoryStateStore:
             return False
         if memory.position is None:
             memory.fold_version = self._fold_version
-        memory.position = update.after
+        memory.position, memory.mark = update.after, update.mark or None
         memory.catalogue = update.catalogue or memory.catalogue
         memory.spent.update(update.spent)
         memory.uses.update(update.uses)
@@ -184,6 +204,9 @@ class MemoryStateStore:
     def distrust(self) -> None:
         self.incarnation = None
 
+    async def contained_log(self) -> ContainedLog:
+        return ContainedLog(self._memory.position or 0, self._memory.mark, self._memory.beginning)
+
     async def stored_incarnation(self) -> int | None:
         return self._memory.incarnation
 
@@ -205,7 +228,7 @@ class MemoryStateStore:
     async def complete(self, begun: str, incarnation: int) -> bool:
         if self._memory.begun != begun:
             return False
-        self._memory.begun, self._memory.incarnation = None, incarnation
+        self._memory.begun, self._memory.beginning, self._memory.incarnation = None, begun, incarnation
         await self.trust(incarnation)
         return True
 

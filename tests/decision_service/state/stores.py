@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from decision_service.state.base import Reservation, ShopperUpdate, StateStore, StateUpdate
+from decision_service.state.base import Reservation, ReserveResult, ShopperUpdate, StateStore, StateUpdate
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import utc_day
 from policies.shopper.state import Send, ShopperState
@@ -46,6 +46,11 @@ def paid_reservation(number: int, *, budget: int | None = 100_000) -> Reservatio
     """A text message of 0.03; each number is another shopper, on the same day."""
     send = Send(event_id=f"e-{number}", send_at=NOW, message="m", channel="sms", category="c", cost=0.03)
     return Reservation(ShopperKey(f"s-{number}"), 0, f"e-{number}/1", send, catalogue=1, budget=budget)
+
+
+async def reserve(store: StateStore, reservation: Reservation) -> ReserveResult:
+    (result,) = await store.reserve_many([reservation])
+    return result
 
 
 async def apply_one(store: StateStore, before: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,7 @@ from tests.decision_service.state.stores import (
     make_ready,
     paid_reservation,
     reservation,
+    reserve,
 )
 from tests.factories import NOW
 
@@ -71,40 +73,75 @@ async def test_a_shopper_never_seen_has_the_empty_state(open_store: Open) -> Non
 async def test_of_many_reservations_on_one_version_one_succeeds(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
     answers = await asyncio.gather(
-        *((one, two)[n % 2].reserve(reservation(0, f"e-{n}", unique=str(n))) for n in range(100))
+        *(reserve((one, two)[n % 2], reservation(0, f"e-{n}", unique=str(n))) for n in range(100))
     )
     assert sum(isinstance(answer, Reserved) for answer in answers) == 1
     (send,) = (await one.read(S)).state.sends
-    changed = next(answer for answer in answers if isinstance(answer, StateChanged))
-    assert changed.stored.state.sends == (send,)
-    assert isinstance(await two.reserve(reservation(changed.stored.version, "late")), Reserved)
+    assert sum(isinstance(answer, StateChanged) for answer in answers) == 99
+    assert (await two.read(S)).state.sends == (send,)
+    assert isinstance(await reserve(two, reservation((await two.read(S)).version, "late")), Reserved)
+
+
+async def test_a_second_reservation_of_one_shopper_is_made_only_if_the_first_one_was(open_store: Open) -> None:
+    store, other = await open_store(), ShopperKey("other")
+    first, second = reservation(0, "e-1"), reservation(1, "e-2")
+    results = await store.reserve_many([first, reservation(0, "e-0", shopper=other), second])
+    assert results == [Reserved()] * 3
+    assert [send.event_id for send in (await store.read(S)).state.sends] == ["e-1", "e-2"]
+    version = (await store.read(S)).version
+    # Somebody else has changed the state once since it was read: the second reservation names the version of now.
+    results = await store.reserve_many([reservation(version - 1, "e-3"), reservation(version, "e-4")])
+    assert results == [StateChanged(), StateChanged()]
+    forbidden = replace(reservation(version, "e-5"), catalogue=0)
+    assert await store.apply(StateUpdate(0, 1, {}, catalogue=1))
+    assert await store.reserve_many([forbidden, reservation(version, "e-6")]) == [NoLongerAllowed(), StateChanged()]
+
+
+async def test_reservations_of_one_trip_share_a_budget_in_their_order(open_store: Open) -> None:
+    store = await open_store()
+    results = await store.reserve_many([paid_reservation(number) for number in range(5)])
+    assert results == [Reserved()] * 3 + [NoLongerAllowed()] * 2
+    assert await store.reserve_many([]) == []
+
+
+async def test_many_shoppers_are_read_with_what_every_day_has_cost(open_store: Open) -> None:
+    store = await open_store()
+    assert await apply_one(store, 0)
+    assert isinstance(await reserve(store, paid_reservation(1)), Reserved)
+    later = ("sms", DAY[1] + 1)
+    one, nobody = await store.read_many([ShopperKey("s-1"), ShopperKey("nobody")], [DAY, later])
+    assert one.spent == nobody.spent == {DAY: 60_000, later: 0}
+    assert (one.position, nobody.position) == (1, 1)
+    assert ([send.event_id for send in one.state.sends], nobody.state) == (["e-1"], ShopperState())
+    days = [("sms", day) for day in range(2_500)]
+    assert (await store.read(S, days)).spent == dict.fromkeys(days, 0)
 
 
 async def test_with_retries_a_cap_of_three_gives_three_reservations(open_store: Open) -> None:
     stores = [await open_store(), await open_store()]
 
-    async def reserve(number: int) -> bool:
+    async def take_place(number: int) -> bool:
         store = stores[number % 2]
         stored = await store.read(S)
         while len(stored.state.sends) < 3:
-            answer = await store.reserve(reservation(stored.version, f"e-{number}"))
+            answer = await reserve(store, reservation(stored.version, f"e-{number}"))
             if isinstance(answer, Reserved):
                 return True
             assert isinstance(answer, StateChanged)
-            stored = answer.stored
+            stored = await store.read(S)
         return False
 
-    assert sum(await asyncio.gather(*(reserve(number) for number in range(100)))) == 3
+    assert sum(await asyncio.gather(*(take_place(number) for number in range(100)))) == 3
 
 
 async def test_a_released_reservation_is_gone_and_changes_the_version(open_store: Open) -> None:
     store = await open_store()
-    await store.reserve(reservation(0))
-    await store.release(reservation(0))
-    await store.release(reservation(0))
+    await reserve(store, reservation(0))
+    await store.release([reservation(0)])
+    await store.release([reservation(0)])
     stored = await store.read(S)
     assert stored.state.sends == ()
-    assert isinstance(await store.reserve(reservation(0)), StateChanged)
+    assert isinstance(await reserve(store, reservation(0)), StateChanged)
 
 
 async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(open_store: Open) -> None:
@@ -113,9 +150,7 @@ async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(ope
     withdrawal = Withdrawal.of(S, "consent.push")
     await two.withdraw([withdrawal])
     assert (await one.read(S)).state.consent == {"push": False}
-    answer = await one.reserve(reservation(before.version))
-    assert isinstance(answer, StateChanged)
-    assert answer.stored.state.consent == {"push": False}
+    assert isinstance(await reserve(one, reservation(before.version)), StateChanged)
     await one.retract([withdrawal])
     assert (await two.read(S)).state.consent == {}
 
@@ -146,7 +181,7 @@ async def test_everything_that_preferences_can_withhold_can_be_withdrawn_ahead_o
 
 async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
-    await one.reserve(reservation(0))
+    await reserve(one, reservation(0))
     pending = (await one.read_folded([S]))[S].pending
     assert pending == (PendingReservation("e/1", "e"),)
     state = ShopperState().with_send(Send(event_id="e", send_at=NOW, message="m", channel="push", category="c"))
@@ -163,26 +198,26 @@ async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(o
 
 async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
-    answers = await asyncio.gather(*((one, two)[n % 2].reserve(paid_reservation(n)) for n in range(50)))
+    answers = await asyncio.gather(*(reserve((one, two)[n % 2], paid_reservation(n)) for n in range(50)))
     assert sum(isinstance(answer, Reserved) for answer in answers) == 3
     assert sum(isinstance(answer, NoLongerAllowed) for answer in answers) == 47
     assert (await one.read(S, [DAY])).spent == {DAY: 90_000}
     # A critical send has no budget: it costs, but is not refused.
-    assert isinstance(await one.reserve(paid_reservation(100, budget=None)), Reserved)
+    assert isinstance(await reserve(one, paid_reservation(100, budget=None)), Reserved)
     assert (await two.read(S, [DAY])).spent == {DAY: 120_000}
 
 
 async def test_a_released_reservation_is_refunded_once(open_store: Open) -> None:
     store = await open_store()
-    await store.reserve(paid_reservation(1))
-    await store.release(paid_reservation(1))
-    await store.release(paid_reservation(1))
+    await reserve(store, paid_reservation(1))
+    await store.release([paid_reservation(1)])
+    await store.release([paid_reservation(1)])
     assert (await store.read(S, [DAY])).spent == {DAY: 0}
 
 
 async def test_a_settled_reservation_costs_what_its_row_says_and_no_more(open_store: Open) -> None:
     store, reserved = await open_store(), paid_reservation(1)
-    await store.reserve(reserved)
+    await reserve(store, reserved)
     pending = (await store.read_folded([reserved.shopper]))[reserved.shopper].pending
     change = ShopperUpdate(ShopperState().with_send(reserved.send), pending)
     assert await store.apply(StateUpdate(0, 1, {reserved.shopper: change}, {DAY: 30_000}))
@@ -215,11 +250,11 @@ async def test_uses_of_names_add_up_and_those_of_preferences_are_never_forgotten
 async def test_a_decision_under_a_catalogue_that_was_replaced_reserves_nothing(open_store: Open) -> None:
     store = await open_store()
     assert await store.apply(StateUpdate(0, 1, {}, catalogue=2))
-    assert isinstance(await store.reserve(reservation(0)), NoLongerAllowed)
+    assert isinstance(await reserve(store, reservation(0)), NoLongerAllowed)
     newer = Reservation(
         S, 0, "e/1", Send(event_id="e", send_at=NOW, message="m", channel="push", category="c"), catalogue=2
     )
-    assert isinstance(await store.reserve(newer), Reserved)
+    assert isinstance(await reserve(store, newer), Reserved)
 
 
 async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Open) -> None:
@@ -234,7 +269,7 @@ async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Ope
 
 async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> None:
     store = await open_store()
-    await store.reserve(reservation(0, "id with / in it"))
+    await reserve(store, reservation(0, "id with / in it"))
     await store.withdraw([Withdrawal.of(S, "consent.sms")])
     await store.drop_pending(3_600)
     assert len((await store.read(S)).state.sends) == 1
@@ -245,7 +280,7 @@ async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> N
 
 async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
     one, other = await open_store("log"), await open_store("other")
-    await one.reserve(reservation(0))
+    await reserve(one, reservation(0))
     assert (await other.read(S)).state.sends == ()
     await begin(other)
     assert len((await one.read(S)).state.sends) == 1
@@ -253,7 +288,7 @@ async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
 
 async def test_an_untrusted_store_answers_nothing(open_store: Open) -> None:
     store = await open_store(trusted=False)
-    for call in (store.read(S), store.reserve(reservation(0)), store.withdraw([Withdrawal.of(S, "consent.push")])):
+    for call in (store.read(S), reserve(store, reservation(0)), store.withdraw([Withdrawal.of(S, "consent.push")])):
         with pytest.raises(StateUnavailable, match="not caught up"):
             await call
 
@@ -294,7 +329,7 @@ async def test_replicas_that_begin_at_once_complete_one_beginning(open_store: Op
     first, second = await asyncio.gather(begin(one), begin(two))
     assert first == second
     assert await one.complete(first, 1)
-    assert isinstance(await one.reserve(reservation(0)), Reserved)
+    assert isinstance(await reserve(one, reservation(0)), Reserved)
     assert not await two.complete(second, 1)
     assert await two.is_current(1)
 
@@ -303,7 +338,7 @@ async def test_who_looked_before_another_completed_must_look_again(open_store: O
     one, two = await open_store(trusted=False), await open_store(trusted=False)
     seen = await two.stored_incarnation()
     assert await one.complete(await begin(one), 1)
-    assert isinstance(await one.reserve(reservation(0)), Reserved)
+    assert isinstance(await reserve(one, reservation(0)), Reserved)
     assert await two.begin(seen) is None
     assert len((await one.read(S)).state.sends) == 1
 
@@ -311,5 +346,5 @@ async def test_who_looked_before_another_completed_must_look_again(open_store: O
 async def test_what_was_spent_does_not_contain_reservations(open_store: Open) -> None:
     store = await open_store()
     assert await apply_one(store, 0)
-    assert isinstance(await store.reserve(paid_reservation(1)), Reserved)
+    assert isinstance(await reserve(store, paid_reservation(1)), Reserved)
     assert await store.spending() == {DAY: 30_000}

@@ -16,7 +16,7 @@ from decision_service.state.base import (
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
 from tests.conftest import RealRedis
-from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation
+from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation, reserve
 
 SHOPPERS = [S, ShopperKey("other")]
 
@@ -45,7 +45,7 @@ async def test_an_emptied_server_is_away_for_reads_and_reservations(open_store: 
     with pytest.raises(StateUnavailable):
         await reader.read(S)
     with pytest.raises(StateUnavailable):
-        await writer.reserve(reservation(0))
+        await reserve(writer, reservation(0))
     assert reader.incarnation is writer.incarnation is None
 
 
@@ -70,7 +70,7 @@ async def test_a_server_restarted_from_an_old_snapshot_is_found_out(open_store: 
     client = redis_asyncio.Redis.from_url(redis.url)
     await client.save()
     await client.aclose()
-    await store.reserve(reservation(0))
+    await reserve(store, reservation(0))
     redis.kill()
     redis.start()
     with pytest.raises(StateUnavailable):
@@ -123,6 +123,8 @@ async def test_what_is_no_state_differs_from_an_empty_one(open_store: Open, redi
         await client.hset("ds:log:s:s", "b", b"no state")
     with pytest.raises(UnreadableState):
         await store.read_folded([S])
+    with pytest.raises(UnreadableState):
+        await store.read_many([ShopperKey("other"), S])
 
 
 @pytest.mark.anyio

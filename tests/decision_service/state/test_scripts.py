@@ -29,9 +29,12 @@ from tests.decision_service.state.stores import begin, make_ready
 from tests.factories import NOW
 
 SHOPPERS = [ShopperKey("s-1"), ShopperKey("s-2")]
-DAYS: list[BudgetDay] = [("sms", utc_day(NOW)), ("sms", utc_day(NOW) + 1)]
+DAYS: list[BudgetDay] = [(channel, utc_day(NOW) + ahead) for channel in ("sms", "text") for ahead in (0, 1)]
 
 namespaces = count()
+
+Wish = tuple[ShopperKey, Send, int, int | None, tuple[str, ...], bool]
+"""A shopper, a send, the version of the catalogue, the budget, former channels, and whether the version is stale."""
 
 
 @dataclass
@@ -42,17 +45,20 @@ class Caller:
     reservations: list[Reservation] = field(default_factory=list)
     withdrawals: list[Withdrawal] = field(default_factory=list)
 
-    async def reserve(self, shopper: ShopperKey, send: Send, catalogue: int, budget: int | None, stale: bool) -> object:
-        version = -1 if stale else (await self.store.read(shopper)).version
-        attempt = f"{send.event_id}/{len(self.reservations)}"
-        reservation = Reservation(shopper, version, attempt, send, catalogue, budget)
-        self.reservations.append(reservation)
-        result = await self.store.reserve(reservation)
-        return type(result)
+    async def reserve(self, wishes: list[Wish]) -> object:
+        """Reserve several sends in one trip; a send after another one of its shopper names the next version."""
+        reservations: list[Reservation] = []
+        for shopper, send, catalogue, budget, former, stale in wishes:
+            before = sum(reservation.shopper == shopper for reservation in reservations)
+            version = -1 if stale else (await self.store.read(shopper)).version + before
+            attempt = f"{send.event_id}/{len(self.reservations) + len(reservations)}"
+            reservations.append(Reservation(shopper, version, attempt, send, catalogue, budget, former))
+        self.reservations += reservations
+        return await self.store.reserve_many(reservations)
 
     async def release(self, number: int) -> None:
         if self.reservations:
-            await self.store.release(self.reservations[number % len(self.reservations)])
+            await self.store.release([self.reservations[number % len(self.reservations)]])
 
     async def withdraw(self, shopper: ShopperKey, path: str) -> None:
         self.withdrawals.append(Withdrawal(shopper, path, str(len(self.withdrawals))))
@@ -102,19 +108,20 @@ sends = st.builds(
     event_id=st.sampled_from(["e1", "e2"]),
     send_at=st.sampled_from([NOW, NOW + 86_400]),
     message=st.just("m"),
-    channel=st.just("sms"),
+    channel=st.sampled_from(["sms", "text"]),
     category=st.just("c"),
     cost=st.sampled_from([0.0, 0.03]),
 )
+wishes = st.tuples(
+    shoppers,
+    sends,
+    st.integers(1, 2),
+    st.sampled_from([None, 30_000, 60_000]),
+    st.sampled_from([(), ("text",)]),
+    st.booleans(),
+)
 calls = st.one_of(
-    st.tuples(
-        st.just(Caller.reserve),
-        shoppers,
-        sends,
-        st.integers(1, 2),
-        st.sampled_from([None, 30_000, 60_000]),
-        st.booleans(),
-    ),
+    st.tuples(st.just(Caller.reserve), st.lists(wishes, max_size=4)),
     st.tuples(st.just(Caller.release), st.integers(0, 3)),
     st.tuples(
         st.just(Caller.withdraw),

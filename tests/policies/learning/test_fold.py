@@ -305,6 +305,24 @@ def test_a_fold_that_was_interrupted_gives_the_same_bytes(seed: int) -> None:
     assert parted.snapshot().to_bytes() == whole.snapshot().to_bytes()
 
 
+@pytest.mark.parametrize("batch", [1, 7, 50])
+def test_a_fold_looks_up_only_what_it_announced(batch: int) -> None:
+    rows = random_log(4)
+    asked: set[str] = set()
+
+    def find(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+        asked.update(event_ids)
+        return rows.rows_of(event_ids)
+
+    attribution = Attribution(find)
+    for first in range(0, len(rows.rows), batch):
+        asked.clear()
+        announced = attribution.find_lookups(rows.rows[first : first + batch])
+        for position, row in enumerate(rows.rows[first : first + batch], first + 1):
+            attribution.advance(position, row)
+        assert asked <= announced
+
+
 def test_every_position_is_folded_exactly_once() -> None:
     learning = Learning(lambda event_ids: {})
     learning.fold(1, ClockRow(NOW))

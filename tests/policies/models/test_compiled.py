@@ -17,9 +17,9 @@ from policies.models.compiled import (
     ModelSnapshot,
     check_equal,
     collisions,
-    token_hash,
 )
 from policies.models.features import HOUR_BUCKETS, clean, example_text, hour_bucket, shared_tokens
+from policies.models.hashed_weights import token_hash
 from policies.models.learned import empty_snapshot
 from policies.models.vw import BITS, OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 from policies.records.rows import Scalar
@@ -78,7 +78,7 @@ def test_a_difference_is_found(example_rulebook: Rulebook) -> None:
 @given(st.floats(-(2.0**53), 2.0**53), st.sampled_from([0, 3_600, 86_400]))
 @example(-1e-17, 0)
 def test_whatever_hour_a_caller_says_lies_in_a_bucket(hour: float, delay_s: int) -> None:
-    assert hour_bucket({"local_hour": hour}, delay_s) in range(HOUR_BUCKETS)
+    assert hour_bucket(hour, delay_s) in range(HOUR_BUCKETS)
 
 
 @pytest.mark.parametrize("hour", [-1e-17, -3, 24, 1e12])
@@ -98,7 +98,7 @@ def test_tokens_hash_as_vowpal_wabbit_hashes_them(token: str) -> None:
 
 def test_without_learning_everything_has_the_start_bias(example_rulebook: Rulebook) -> None:
     compiled = CompiledModel(empty_snapshot(example_rulebook.catalogue.reward), example_rulebook.space, OPTIONS)
-    logits = compiled.logits({"segment": "loyal", "local_hour": 3.0})
+    (logits,) = compiled.logits([{"segment": "loyal", "local_hour": 3.0}])
     assert np.unique(logits[0]).tolist() == [POSITIVE_START]
     assert np.unique(logits[1]).tolist() == [OUT_START]
 
@@ -147,6 +147,7 @@ def test_what_is_learned_shows(example_rulebook: Rulebook) -> None:
     for _ in range(200):
         heads.learn(example_text({"segment": "loyal"}, good, category(0)), positive=True, opted_out=False)
         heads.learn(example_text({"segment": "loyal"}, bad, category(40)), positive=False, opted_out=True)
-    prediction = CompiledModel(snapshot_of(heads), space, OPTIONS).predict({"segment": "loyal"})
-    assert prediction.p_positive[0] > 0.5 > prediction.p_positive[40]
-    assert prediction.p_out[40] > 0.5 > prediction.p_out[0]
+    prediction = CompiledModel(snapshot_of(heads), space, OPTIONS).predict([{"segment": "loyal"}])
+    (p_positive,), (p_out,) = prediction.p_positive, prediction.p_out
+    assert p_positive[0] > 0.5 > p_positive[40]
+    assert p_out[40] > 0.5 > p_out[0]

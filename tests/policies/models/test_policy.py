@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.exploration import Greedy, check_epsilon, with_floor
+from policies.models.exploration import Greedy
 from policies.models.learned import DEFAULT
-from policies.models.policy import Assessment, Policy
+from policies.models.policy import Assessment, Distributions, Policy
 from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
-from policies.rules.arbitration import Eligibility
+from policies.records.rows import Context
+from policies.rules.arbitration import NO_TRIGGER, Eligibility, Eligibles
 from policies.shopper.context import trigger_context
 from tests.factories import all_eligible, small_document, trigger
+from tests.policies.models.test_compiled import some_context
 
 BOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
 N = len(BOOK.space)
@@ -32,8 +35,8 @@ class FixedScores:
     def __init__(self, scores: list[float]) -> None:
         self.scores = np.array(scores)
 
-    def assess(self, context: object, rulebook: Rulebook) -> Assessment:
-        return Assessment(self.scores)
+    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+        return Assessment.of_all(contexts, self.scores)
 
 
 def with_scores(*scores: float, sends_only: bool = False) -> Policy:
@@ -48,12 +51,21 @@ MAKERS: dict[str, Callable[[], Policy]] = {
 }
 """Every registered policy, and some with scores that these seldom have."""
 
-subsets = st.sets(st.integers(0, N - 1)).map(sorted)
+sets = st.builds(
+    lambda sends, hold: all_eligible(BOOK, hold=hold or not sends, sends=np.array(sorted(sends), dtype=np.int64)),
+    st.sets(st.integers(0, N - 1)),
+    st.booleans(),
+)
+lists = st.lists(sets, min_size=1, max_size=5)
 policies = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
 
-def eligible(sends: list[int], hold: bool) -> Eligibility:
-    return all_eligible(BOOK, hold=hold or not sends, sends=np.array(sends, dtype=np.int64))
+def decide(policy: Policy, eligibilities: Sequence[Eligibility], book: Rulebook = BOOK) -> Distributions:
+    return policy.distributions(Eligibles.of(eligibilities, [CONTEXTS] * len(eligibilities)), book)
+
+
+def eligible(sends: list[int]) -> list[Eligibility]:
+    return [all_eligible(BOOK, sends=np.array(sends, dtype=np.int64))]
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -63,92 +75,87 @@ def test_a_registered_policy_has_the_name_by_which_it_is_found(name: str) -> Non
 
 
 @policies
-@given(sends=subsets, hold=st.booleans())
-def test_it_is_a_distribution_over_the_eligible_set(make: Callable[[], Policy], sends: list[int], hold: bool) -> None:
-    eligibility = eligible(sends, hold)
-    p = make().distribution(CONTEXTS, eligibility, BOOK).probabilities
-    assert p.shape == (eligibility.size,)
+@given(eligibilities=lists)
+def test_each_row_is_a_distribution_over_its_eligible_set(
+    make: Callable[[], Policy], eligibilities: list[Eligibility]
+) -> None:
+    p, mask = decide(make(), eligibilities).probabilities, Eligibles.of(eligibilities, []).mask
+    assert p.shape == (len(eligibilities), N + 1)
     assert p.dtype == np.float64
     assert (p >= 0).all()
-    assert abs(p.sum() - 1.0) < 1e-12
+    assert not p[~mask].any()
+    assert (abs(p.sum(axis=1) - 1.0) < 1e-12).all()
 
 
 @policies
-@given(sends=subsets, hold=st.booleans())
-def test_every_eligible_joint_action_has_the_floor(make: Callable[[], Policy], sends: list[int], hold: bool) -> None:
-    eligibility, policy = eligible(sends, hold), make()
-    p = policy.distribution(CONTEXTS, eligibility, BOOK).probabilities
-    assert p.min() >= policy.epsilon / 2 / eligibility.size * (1 - 1e-9)
+@given(eligibilities=lists)
+def test_every_eligible_joint_action_has_the_floor(
+    make: Callable[[], Policy], eligibilities: list[Eligibility]
+) -> None:
+    policy = make()
+    p = decide(policy, eligibilities).probabilities
+    for row, eligibility in zip(p, eligibilities, strict=True):
+        numbers = [*eligibility.sends, *([N] * eligibility.hold)]
+        assert row[numbers].min() >= policy.epsilon / 2 / eligibility.size * (1 - 1e-9)
 
 
 @policies
-@given(sends=subsets)
-def test_the_same_question_has_the_same_answer(make: Callable[[], Policy], sends: list[int]) -> None:
-    first = make().distribution(CONTEXTS, eligible(sends, True), BOOK).probabilities
-    again = make().distribution(CONTEXTS, eligible(sends, True), BOOK).probabilities
-    assert first.tobytes() == again.tobytes()
+@given(eligibilities=lists, data=st.data())
+def test_a_row_alone_is_the_same_to_the_byte_as_in_any_list(
+    make: Callable[[], Policy], eligibilities: list[Eligibility], data: st.DataObject
+) -> None:
+    """Each request has contexts of its own, one or two triggers, and a policy that has seen other contexts before."""
+    policy, other, chance = make(), make(), random.Random(data.draw(st.integers(0, 99)))
+    contexts = [[some_context(chance) for _ in range(chance.choice([1, 1, 2]))] for _ in eligibilities]
+    asked = [answer_triggers(one, len(asked), chance) for one, asked in zip(eligibilities, contexts, strict=True)]
+    together = policy.distributions(Eligibles.of(asked, contexts), BOOK)
+    for row, (eligibility, one) in enumerate(zip(asked, contexts, strict=True)):
+        alone = other.distributions(Eligibles.of([eligibility], [one]), BOOK)
+        assert alone.probabilities.tobytes() == together.probabilities[row].tobytes()
+        assert (alone.p_out is None) == (together.p_out is None)
+        if alone.p_out is not None and together.p_out is not None:
+            sends = eligibility.sends
+            assert alone.p_out[0, sends].tobytes() == together.p_out[row, sends].tobytes()
+
+
+def answer_triggers(eligibility: Eligibility, triggers: int, chance: random.Random) -> Eligibility:
+    """Return an eligible set whose sends answer triggers at random, where there is more than one."""
+    if triggers == 1:
+        return eligibility
+    answers = np.full(N, NO_TRIGGER)
+    answers[eligibility.sends] = [chance.randrange(triggers) for _ in eligibility.sends]
+    return Eligibility(eligibility.verdicts, eligibility.hold, answers)
 
 
 @policies
 def test_one_eligible_joint_action_has_probability_one(make: Callable[[], Policy]) -> None:
-    assert make().distribution(CONTEXTS, eligible([], True), BOOK).probabilities.tolist() == [1.0]
+    assert decide(make(), eligible([])).probabilities.tolist() == [[0.0] * N + [1.0]]
 
 
-@policies
-@given(sends=subsets)
-def test_opt_out_probabilities_have_the_shape_of_the_distribution(make: Callable[[], Policy], sends: list[int]) -> None:
-    p = make().distribution(CONTEXTS, eligible(sends, True), BOOK)
-    assert p.p_out is None or p.p_out.shape == p.probabilities.shape
+def test_a_send_is_assessed_in_the_context_of_the_trigger_that_it_answers() -> None:
+    class ByTrigger:
+        def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+            scores = np.array([[1.0 if context["trigger"] == "wishlist" else 0.5] * N for context in contexts])
+            return Assessment(scores, scores / 10)
 
-
-@given(
-    scores=st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=N, max_size=N),
-    order=st.permutations(range(N)),
-)
-def test_permuting_joint_actions_permutes_the_distribution(scores: list[float], order: list[int]) -> None:
-    slots, values = BOOK.space.slots, np.array(scores)
-    plain = with_floor(Greedy().explore(values, hold=True), values, slots, 0.1)
-    moved = with_floor(Greedy().explore(values[order], hold=True), values[order], slots[order], 0.1)
-    np.testing.assert_allclose(moved[:-1], plain[:-1][order], atol=1e-15)
-
-
-@given(scores=st.lists(st.sampled_from([-1.0, 0.5, 1.0]), min_size=1, max_size=N), epsilon=st.floats(0.01, 1.0))
-def test_the_floor_is_what_its_formula_says(scores: list[float], epsilon: float) -> None:
-    """Check against a slow reading of the formula: neighbours found one by one, ties averaged."""
-    values, size = np.array(scores), len(scores) + 1
-    slots = BOOK.space.slots[: len(scores)]
-    explored = Greedy().explore(values, hold=True)
-    best = np.flatnonzero(values == values.max())
-    spread = np.zeros(size)
-    for one in best:
-        neighbours = [j for j in range(len(scores)) if (slots[j] != slots[one]).sum() == 1]
-        if neighbours:
-            spread[neighbours] += 1 / len(neighbours) / len(best)
-        else:
-            spread += 1 / size / len(best)
-    expected = (1 - epsilon) * explored + epsilon / 2 / size + epsilon / 2 * spread
-    np.testing.assert_allclose(with_floor(explored, values, slots, epsilon), expected, atol=1e-14)
-
-
-def test_hold_wins_only_against_negative_scores() -> None:
-    assert Greedy().explore(np.array([0.0]), hold=True).tolist() == [1.0, 0.0]
-    assert Greedy().explore(np.array([-1e-9]), hold=True).tolist() == [0.0, 1.0]
+    triggers = [[{"trigger": "cart_abandoned"}], [{"trigger": "cart_abandoned"}, {"trigger": "wishlist"}]]
+    first, second = all_eligible(BOOK), Eligibility(np.zeros(N, np.uint8), True, np.array([0, 1] * (N // 2)))
+    policy = Policy("by trigger", ByTrigger(), epsilon=0.0)
+    distributions = policy.distributions(Eligibles.of([first, second], triggers), BOOK)
+    assert distributions.probabilities[0].tolist() == [1 / N] * N + [0.0]
+    assert distributions.probabilities[1].tolist() == [0.0, 2 / N] * (N // 2) + [0.0]
+    p_out = distributions.p_out_of(np.array([N, 1]))
+    assert p_out is not None
+    assert p_out.tolist() == [0.0, 0.1]
 
 
 def test_a_fresh_service_sends() -> None:
-    p = DEFAULT.make(BOOK).distribution(CONTEXTS, all_eligible(BOOK), BOOK).probabilities
-    assert p[-1] < 0.02
+    assert decide(DEFAULT.make(BOOK), [all_eligible(BOOK)]).probabilities[0, -1] < 0.02
 
 
 def test_the_rule_takes_the_first_message_channel_and_delay() -> None:
-    p = rule_policy(epsilon=0.0).distribution(CONTEXTS, eligible([3, 5, 6], True), BOOK).probabilities
-    assert p.tolist() == [1.0, 0.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan")])
-def test_an_impossible_floor_is_refused(epsilon: float) -> None:
-    with pytest.raises(ValueError, match="epsilon"):
-        check_epsilon(epsilon, learns=False)
+    (p,) = decide(rule_policy(epsilon=0.0), eligible([3, 5, 6])).probabilities
+    assert np.flatnonzero(p).tolist() == [3]
 
 
 def test_a_learning_policy_needs_a_floor() -> None:

@@ -11,7 +11,7 @@ from policies.records.rows import (
     DecisionRow,
     ShopperRow,
 )
-from policies.sends import status_of
+from policies.sends.life import status_of
 from policies.shopper.context import segment
 from policies.shopper.fold import fold
 from policies.shopper.retention import KEPT, STRAY

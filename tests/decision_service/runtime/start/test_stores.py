@@ -12,14 +12,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import redis as redis_client
 
 from decision_service.app import open_learner, open_log, open_registry
 from decision_service.cli import rebuild_state
 from decision_service.log.base import NewRow
+from decision_service.runtime.embedded_redis import EmbeddedRedis
 from decision_service.runtime.errors import StartRefused
+from decision_service.runtime.start.damage import look_for_damage
 from decision_service.runtime.start.stores import check_log, check_stores
 from decision_service.settings import Settings
 from policies.records.rows import ClockRow
+from policies.shopper.fold import FOLD_VERSION
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start
 from tests.factories import small_document
@@ -127,6 +131,10 @@ def test_a_damaged_log_is_refused_with_the_cure(tmp_path: Path, redis: RealRedis
         assert refusal.endswith(f"restore a backup, or save what can be read with: sqlite3 {file} .recover")
         with pytest.raises(StartRefused, match="cannot be used"):
             check_log(settings)
+        worked = False
+        with pytest.raises(StartRefused, match="cannot be used"), look_for_damage(settings):
+            worked = True
+        assert worked
 
 
 def test_a_log_in_no_directory_is_refused(tmp_path: Path, redis: RealRedis) -> None:
@@ -277,3 +285,66 @@ async def test_lost_rows_are_counted_and_forgotten_everywhere(
     options = {"data_dir": str(cut), "redis_url": redis.url}
     assert await asyncio.to_thread(lambda: rebuild_state.run(options, verify=True)) == 0
     log.close()
+
+
+def _verify(data_dir: Path, url: str) -> int:
+    return rebuild_state.run({"data_dir": str(data_dir), "redis_url": url}, verify=True)
+
+
+@pytest.mark.anyio
+async def test_states_of_a_log_that_was_restored_and_grew_are_made_anew(
+    replica: Start, tmp_path: Path, redis: RealRedis, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The log of the backup is longer than the states' position again, so only its rows tell the difference."""
+    backup = tmp_path_factory.mktemp("backup") / "data"
+    async with replica(CATALOGUE, policy="rule") as service:
+        await service.decide(event_id="before", shopper_id="s-0")
+    shutil.copytree(tmp_path, backup)
+    async with replica(CATALOGUE, policy="rule") as service:
+        for number in range(3):
+            await service.decide(event_id=f"e-{number}", shopper_id=f"s-{number}")
+    with redis_client.Redis.from_url(redis.url) as client:
+        (name,) = client.keys("ds:*:meta")
+        states = {key: client.dump(key) for key in client.keys("ds:*")}
+        async with replica(CATALOGUE, policy="rule", data_dir=backup) as service:  # makes them anew, in this Redis
+            for number in range(9):
+                await service.decide(event_id=f"e-{number}", shopper_id=f"s-{number + 1}")
+        client.flushall()
+        for key, value in states.items():
+            client.restore(key, 0, value)
+        position = int(client.hget(name, "position"))
+    settings = _settings(backup, redis.url, clock="request", seed="1")
+    lines: list[str] = []
+    await asyncio.to_thread(check_stores, settings, lines.append)
+    assert lines == [f"The states in Redis contain another row at position {position}: they are made anew from the log"]
+    async with replica(data_dir=backup, policy="rule"):
+        assert await asyncio.to_thread(_verify, backup, redis.url) == 0
+
+
+@pytest.mark.anyio
+async def test_a_snapshot_of_no_use_is_forgotten_whole(
+    replica: Start, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    socket = Path(tmp_path_factory.mktemp("s")) / "r"
+    with EmbeddedRedis(socket, tmp_path / "redis.log", tmp_path / "redis") as server:
+
+        async def forgets(data_dir: Path, **changes: object) -> bool:
+            """Return whether a start forgets the states of one decision, some fields of which are changed."""
+            with redis_client.Redis.from_url(server.url) as client:
+                client.flushall()
+                async with replica(CATALOGUE, redis_url=server.url, policy="rule") as service:
+                    await service.decide()
+                (meta,) = client.keys("ds:*:meta")
+                for name, value in changes.items():
+                    client.hset(meta, name, str(value))
+                settings = _settings(data_dir, server.url, clock="request", seed="1")
+                await asyncio.to_thread(check_stores, settings, print, server)
+                return not client.keys("ds:*:s:*")
+
+        assert not await forgets(tmp_path)
+        assert await forgets(other)  # of another log
+        assert await forgets(tmp_path, fold=FOLD_VERSION - 1)
+        assert await forgets(tmp_path, position=10_000)
+        assert await forgets(tmp_path, mark="of another row")
+        assert await forgets(tmp_path, beginning="of another incarnation")

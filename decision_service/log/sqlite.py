@@ -1,0 +1,127 @@
+"""The statements of an append in SQLite, on the driver's own cursor: a few for a whole batch.
+
+Another database has its own such module. Its statements may differ, and its answers are the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from decision_service.database.engine import Cursor
+from decision_service.log.base import Head, StoredRow
+from decision_service.log.batch import LastPositions, Values
+from decision_service.log.bodies import decode_body
+from decision_service.log.condition import Query
+from decision_service.log.lookups import UntrustedKey, kinds_of
+from decision_service.log.schema import OTHER_KEY
+
+_NAMES_AT_ONCE = 512
+"""Names in one statement."""
+
+_NEAR = 1_000
+"""So many rows at the end of the log are searched by their kinds, whatever shoppers they are about."""
+
+_ROW = "position, kind, at, watermark, incarnation, event_id, shopper_id, body"
+_HEAD = "SELECT position, watermark, incarnation FROM log ORDER BY position DESC LIMIT 1"
+_FACT = "SELECT value FROM facts WHERE name = ?"
+_OF_EVENTS = f"SELECT {_ROW}, key FROM log WHERE event_id IN (:names) AND {OTHER_KEY}"
+_OF_KEYS = f"SELECT {_ROW}, key FROM log WHERE key IN (:names)"
+_LAST_OF_KINDS = "SELECT shopper_id, kind, position FROM log WHERE kind IN (:names) AND position > ?"
+_LAST_OF_SHOPPERS = """
+    SELECT shopper_id, kind, max(position) FROM log WHERE shopper_id IN (:names) AND position > ?
+    GROUP BY shopper_id, kind
+"""
+_INSERT = """
+    INSERT INTO log (position, kind, at, watermark, incarnation, event_id, shopper_id, key, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def find_head(cursor: Cursor) -> Head:
+    """Return the end of the log."""
+    last = cursor.execute(_HEAD).fetchone()
+    return Head(*last) if last is not None else Head()
+
+
+def find_fact(cursor: Cursor, name: str) -> str | None:
+    """Return the value of a fact, None if it was never stored."""
+    fact = cursor.execute(_FACT, (name,)).fetchone()
+    return None if fact is None else str(fact[0])
+
+
+def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str]) -> list[tuple[StoredRow, str | None]]:
+    """Return the rows of events whose keys are not those of the events' decisions, and the rows that have these keys.
+
+    They are in position order, each with its key: see `OTHER_KEY`.
+    """
+    rows = {values[0]: values for values in _select(cursor, _OF_EVENTS, event_ids)}
+    rows.update((values[0], values) for values in _select(cursor, _OF_KEYS, keys))
+    return [(to_stored_row(row), key) for *row, key in (rows[position] for position in sorted(rows))]
+
+
+def to_stored_row(values: Sequence[Any]) -> StoredRow:
+    """Return a row of the table, whose body may be compressed."""
+    position, kind, at, watermark, incarnation, event_id, shopper_id, body = values
+    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))
+
+
+def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> LastPositions:
+    """Return the positions of the last rows by shopper and kind, of all rows that a query about shoppers may match.
+
+    Rows of other shoppers and kinds may be among them.
+    """
+    after = min((query.after for query in queries), default=head)
+    if after >= head:
+        return {}
+    positions: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for shopper, kind, position in _crossing(cursor, queries, after, head):
+        if shopper is not None and position > positions[shopper].get(kind, 0):
+            positions[shopper][kind] = position
+    return positions
+
+
+def _crossing(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterator[Any]:
+    """Return the shoppers, kinds and positions of the rows after a position that queries may match.
+
+    Conditions look back to what a shopper's state contained, a moment ago. Few rows were written since, and still
+    fewer are of the kinds that matter: one short look into the index of kinds serves any number of shoppers.
+    """
+    if head - after <= _NEAR:
+        return _select(cursor, _LAST_OF_KINDS, kinds_of(queries), (after,))
+    shoppers = {shopper for query in queries for shopper in query.shoppers}
+    return _select(cursor, _LAST_OF_SHOPPERS, shoppers, (after,))
+
+
+def insert_rows(cursor: Cursor, rows: Iterable[Values]) -> None:
+    """Insert the rows of a batch.
+
+    Raises
+    ------
+    UntrustedKey
+        When a key is in use.
+    """
+    try:
+        cursor.executemany(_INSERT, rows)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise
+        raise UntrustedKey from error
+
+
+def _select(cursor: Cursor, statement: str, names: Collection[str], values: tuple[object, ...] = ()) -> Iterator[Any]:
+    """Run a statement for all names, some hundreds at a time."""
+    distinct = list(names)
+    for first in range(0, len(distinct), _NAMES_AT_ONCE):
+        some = distinct[first : first + _NAMES_AT_ONCE]
+        size = 1 << (len(some) - 1).bit_length()  # few sizes: the driver keeps the statements that it has prepared
+        some += some[:1] * (size - len(some))
+        yield from cursor.execute(_for_names(statement, size), (*some, *values)).fetchall()
+
+
+@cache
+def _for_names(statement: str, size: int) -> str:
+    return statement.replace(":names", ", ".join("?" * size))

@@ -1,0 +1,1 @@
+"""The path of a decision: requests that arrive while a batch is under way form the next one."""

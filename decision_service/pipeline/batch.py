@@ -1,0 +1,179 @@
+"""The path of a batch, in reading order: accept, read, draw, reserve, append to the log, answer.
+
+Each stage handles a list, and has a result for each item. What one item needs beyond the others, such as a second look
+after its reservation was refused, happens in a further round: the next batch does not wait for that round.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
+from decision_service.pipeline.appending import append_drafts, append_holds
+from decision_service.pipeline.budget_days import budget_days
+from decision_service.pipeline.degraded import DegradedHold, degrade
+from decision_service.pipeline.draft import Draft, look_again
+from decision_service.pipeline.draw import draw
+from decision_service.pipeline.item import DecisionResponse, Item
+from decision_service.pipeline.known import find_known
+from decision_service.pipeline.parts import Parts
+from decision_service.pipeline.reservations import Places
+from decision_service.state.base import StateUnavailable, StoredState
+from decision_service.state.reach import check_reach
+
+States = Mapping[str, StoredState]
+"""The states of shoppers by shopper id."""
+
+_logger = logging.getLogger(__name__)
+
+
+class ItemBatch:
+    """Items that are decided together, as if one after the other; each is settled by the end of `decide`.
+
+    Parameters
+    ----------
+    items
+        The items in their order, each with an event id of its own.
+    parts
+        What they are decided with.
+    on_logged
+        Called when the log has what the first round decided: the next batch may begin. Later calls mean nothing.
+    """
+
+    def __init__(self, items: Sequence[Item], parts: Parts, on_logged: Callable[[], None]) -> None:
+        self._items = items
+        self._parts = parts
+        self._on_logged = on_logged
+        self._serving = parts.serving()
+
+    async def decide(self) -> None:
+        """Decide all items. A round decides as many as one read of the states allows."""
+        left = await self._accept()
+        while left:
+            left = await self._try_round(left)
+
+    async def _accept(self) -> list[Item]:
+        """Return the items whose requests fit the catalogue; the others are refused."""
+        errors: dict[Item, ServiceError] = {}
+        for item in self._items:
+            try:
+                item.request = self._parts.requests.read(item.body, item.now, self._serving.rulebook)
+            except Exception as error:
+                errors[item] = service_error(error)
+        await self._refuse(errors)
+        return [item for item in self._items if item not in errors]
+
+    async def _try_round(self, items: Sequence[Item]) -> list[Item]:
+        """Take a round, and return the items that need another one. If the round breaks, only the guilty item fails."""
+        places = Places.of(self._parts)
+        try:
+            return await self._round(items, places)
+        except StateUnavailable as away:
+            await self._degrade([item for item in items if item.result is None], away)
+            return []
+        except Exception as error:
+            await places.release([*places.held], self._parts)
+            left = [item for item in items if item.result is None]
+            if len(left) > 1:
+                await self._decide_one_by_one(left)
+            elif left:
+                left[0].settle(service_error(error))
+            return []
+
+    async def _decide_one_by_one(self, items: Sequence[Item]) -> None:
+        for item in items:
+            item.forget()
+            left = [item]
+            while left:
+                left = await self._try_round(left)
+
+    async def _round(self, items: Sequence[Item], places: Places) -> list[Item]:
+        # A second look comes before the items that rest on what it brings.
+        turn = [item for item in items if item.draft is not None] or items
+        states = await self._read(turn)
+        turn = await self._answer_repeats(turn, states)
+        drafts = self._answer_dry_runs(self._draft(turn, states))
+        drafts = await places.reserve(drafts, self._parts)
+        failures = await append_drafts(drafts, places, self._parts, self._on_logged)
+        await self._refuse(failures.errors)
+        await self._degrade(failures.stale, StateUnavailable("the state store began anew while this was decided"))
+        return [item for item in items if item.result is None]
+
+    async def _read(self, items: Sequence[Item]) -> States:
+        """Read the states of all shoppers, and what was spent on every day that matters, in one trip."""
+        rulebook, key = self._serving.rulebook, self._parts.shopper_keys.key
+        check_reach(self._parts.store, rulebook)
+        shoppers = dict.fromkeys(item.request.shopper_id for item in items)
+        days = budget_days(rulebook, (item.request for item in items))
+        stored = await self._parts.store.read_many([key(shopper) for shopper in shoppers], days)
+        return dict(zip(shoppers, stored, strict=True))
+
+    async def _answer_repeats(self, items: Sequence[Item], states: States) -> Sequence[Item]:
+        """Answer the repeats of logged decisions, and return the other items.
+
+        Looked for is what may be a repeat, and what other items of the batch would rest on. (The log finds every other
+        repeat when it is appended.)
+        """
+        suspects = list[Item]()
+        later_shoppers = set[str]()
+        for item in reversed(items):
+            shopper_id = item.request.shopper_id
+            has_place = states[shopper_id].state.send_of(item.request.event_id) is not None
+            if item.draft is None and (has_place or item.has_rival or shopper_id in later_shoppers):
+                suspects.append(item)
+            later_shoppers.add(shopper_id)
+        for item, result in (await find_known(self._parts.log_writer.log, suspects)).items():
+            item.settle(result)
+        return [item for item in items if item.result is None] if suspects else items
+
+    def _draft(self, items: Sequence[Item], states: States) -> dict[Item, Draft]:
+        """Draw for the first items, or look again at what was drawn."""
+        if items and items[0].draft is not None:
+            return {
+                item: look_again(item.draft, states[item.request.shopper_id], is_lost=item.is_lost)
+                for item in items
+                if item.draft is not None
+            }
+        return draw(items, states, self._serving, self._parts.seed)
+
+    def _answer_dry_runs(self, drafts: dict[Item, Draft]) -> dict[Item, Draft]:
+        """Answer the dry runs, and return the other drafts."""
+        for item, draft in drafts.items():
+            if item.is_dry_run:
+                item.settle(DecisionResponse(draft.body))
+        return {item: draft for item, draft in drafts.items() if not item.is_dry_run}
+
+    async def _degrade(self, items: Sequence[Item], away: StateUnavailable) -> None:
+        """Hold the items, because nothing may be sent without the rules."""
+        if not items:
+            return
+        holds: dict[Item, DegradedHold] = {}
+        errors: dict[Item, ServiceError] = {}
+        for item in items:
+            try:
+                hold = degrade(item, self._serving, self._parts.seed, away)
+            except Exception as error:
+                errors[item] = service_error(error)
+                continue
+            if item.is_dry_run:
+                item.settle(DecisionResponse(hold.body))
+            else:
+                holds[item] = hold
+        errors |= await append_holds(holds, self._parts, self._on_logged)
+        await self._refuse(errors)
+
+    async def _refuse(self, errors: Mapping[Item, ServiceError]) -> None:
+        """Answer with errors. A repeat gets the first answer again, whatever has changed since."""
+        curable = [item for item, error in errors.items() if isinstance(error, Invalid | Unavailable)]
+        known = await find_known(self._parts.log_writer.log, curable)
+        for item, error in errors.items():
+            item.settle(known.get(item, error))
+
+
+def service_error(error: Exception) -> ServiceError:
+    """Return an error that the caller may see; the cause of one that nobody foresaw goes to the log of the process."""
+    if isinstance(error, ServiceError):
+        return error
+    _logger.error("a decision failed", exc_info=error)
+    return ServiceError(INTERNAL)

@@ -1,0 +1,169 @@
+"""The door of the pipeline: requests come in, batches are formed, results go out.
+
+The work belongs to the pipeline and not to a caller: one that hangs up gets no answer, and its decision is logged all
+the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from decision_service.commands.decide_request import fingerprint
+from decision_service.errors import ServiceError, Unavailable
+from decision_service.pipeline.batch import ItemBatch, service_error
+from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
+from decision_service.pipeline.parts import Parts
+from decision_service.pipeline.queue import Queue
+from decision_service.schemas.requests import DecideBody
+
+DatedBody = tuple[DecideBody, float]
+"""The body of a request, and the request's time."""
+
+_OVERLAP_FROM = 32
+"""So many items must wait for a second batch to begin while the log writes the first one."""
+
+_LINGER_S = 0.001
+"""How long the pipeline waits after a batch of several items, so that the callers just answered join the next one."""
+
+
+class Decider:
+    """Decides: the only writer of decision rows.
+
+    One batch is under way, and requests that arrive meanwhile form the next one. A lone request does not wait.
+
+    Parameters
+    ----------
+    parts
+        What every batch is decided with.
+    queue
+        Where requests wait.
+    """
+
+    def __init__(self, parts: Parts, queue: Queue | None = None) -> None:
+        self._parts = parts
+        self._queue = Queue() if queue is None else queue
+        self._flights: dict[str, Item] = {}
+        """By event id, the item that repeats join."""
+        self._under_way: dict[str, Item] = {}
+        self._batches: set[asyncio.Task[None]] = set()
+        self._unlogged = 0
+        self._lingers = False
+        self._is_closed = False
+
+    async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
+        """Answer a request; the log contains the decision before it is answered.
+
+        Raises
+        ------
+        Invalid
+            When the trigger is unknown, or the event id was used with another body.
+        Erased
+            When the event id was used by a shopper who was erased.
+        Unavailable
+            When the log cannot be written, a critical trigger finds the state store away, or too many requests wait.
+        """
+        (result,) = await self.decide_list([(body, now)])
+        if isinstance(result, ServiceError):
+            raise result
+        return result
+
+    async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> Sequence[Result]:
+        """Answer requests as if each came after the one before was answered; one that fails does so alone.
+
+        An error among the requests is the result in its place.
+
+        Raises
+        ------
+        Unavailable
+            When too many requests wait.
+        """
+        if self._is_closed:
+            raise Unavailable("the service stops")
+        self._queue.check_room(len(requests))
+        call, items = Call(len(requests)), list[Item]()
+        for number, request in enumerate(requests):
+            if isinstance(request, ServiceError):
+                call.give(number, request)
+            elif (item := self._join(call, number, *request)) is not None:
+                items.append(item)
+        self._queue.add(items)
+        self._begin_batches()
+        await call.done
+        return call.results
+
+    def _join(self, call: Call, number: int, body: DecideBody, now: float) -> Item | None:
+        """Join the item of the same request that is not answered yet; return a new item where there is none."""
+        item = Item(
+            body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
+        )
+        if item.event_id is not None:
+            first = self._flights.setdefault(item.event_id, item)
+            if first is not item and first.fingerprint == item.fingerprint:
+                first.join(call, number)
+                return None
+            item.has_rival = first is not item
+        item.join(call, number)
+        return item
+
+    def _begin(self, item: Item) -> bool:
+        """Begin an item, unless another one with its event id is under way."""
+        return item.event_id is None or self._under_way.setdefault(item.event_id, item) is item
+
+    def _end(self, item: Item) -> None:
+        """Let others follow an item that was settled."""
+        self._queue.end(item)
+        if item.event_id is not None:
+            for items in (self._flights, self._under_way):
+                if items.get(item.event_id) is item:
+                    del items[item.event_id]
+
+    def _begin_batches(self) -> None:
+        """Begin a batch where none waits for the log, or a second one where many wait."""
+        while not self._lingers and (not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM)):
+            items = self._queue.take(self._begin)
+            if not items:
+                return
+            self._unlogged += 1
+            batch = asyncio.create_task(self._decide_batch(items))
+            self._batches.add(batch)
+            batch.add_done_callback(self._batches.discard)
+
+    async def _decide_batch(self, items: Sequence[Item]) -> None:
+        is_logged = False
+
+        def go_on() -> None:
+            nonlocal is_logged
+            if not is_logged:
+                is_logged = True
+                self._unlogged -= 1
+                self._linger(len(items))
+
+        try:
+            await ItemBatch(items, self._parts, go_on).decide()
+        except Exception as error:
+            for item in items:
+                if item.result is None:
+                    item.settle(service_error(error))
+        finally:
+            go_on()
+            self._begin_batches()
+
+    def _linger(self, size: int) -> None:
+        """Begin the next batch, a moment later where the last one had several items and few wait."""
+        if size > 1 and len(self._queue) < _OVERLAP_FROM and not self._lingers:
+            self._lingers = True
+            asyncio.get_running_loop().call_later(_LINGER_S, self._stop_to_linger)
+        else:
+            self._begin_batches()
+
+    def _stop_to_linger(self) -> None:
+        self._lingers = False
+        self._begin_batches()
+
+    async def close(self) -> None:
+        """Refuse new requests, and decide those that wait."""
+        self._is_closed = True
+        while self._queue or self._batches:
+            self._stop_to_linger()
+            await asyncio.wait(self._batches)

@@ -1,0 +1,73 @@
+"""A draft: what was drawn for a request, with the row and the answer that it gets if nothing speaks against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from decision_service.pipeline.budget_days import budget_days_ahead
+from decision_service.schemas.decision_answer import Answer, answer
+from decision_service.state.base import StoredState
+from policies.decide import next_possible_send, still_allowed
+from policies.decision import Decision
+from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row
+from policies.records.rows import DecisionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision of which nothing is reserved or logged yet.
+
+    Parameters
+    ----------
+    decision
+        What was drawn: this never changes.
+    stored
+        The state that the draft rests on, with the places of earlier drafts of the shopper in the same batch.
+    drawn_at
+        The state in which the decision was drawn contains the log at least up to this position.
+    row, answer, body
+        What is logged and answered; ``body`` is the encoded answer.
+    """
+
+    decision: Decision
+    stored: StoredState
+    drawn_at: int
+    row: DecisionRow
+    answer: Answer
+    body: bytes
+
+    @property
+    def is_send(self) -> bool:
+        """Whether a send leaves, so that a place must be reserved."""
+        return self.row.is_delivered
+
+
+def write_draft(decision: Decision, stored: StoredState, fingerprint: str) -> Draft:
+    """Write the row and the answer of a decision that was just drawn."""
+    return _write(decision, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
+
+
+def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
+    """Return a draft in a newer state: the drawn send stays, only whether it is delivered can change."""
+    decision = draft.decision
+    if draft.is_send and not is_lost and still_allowed(decision, stored.state):
+        return Draft(decision, stored, draft.drawn_at, draft.row, draft.answer, draft.body)
+    row = decision_row(decision, lost_race=decision.is_send, fingerprint=draft.row.fingerprint)
+    return _write(decision, stored, draft.drawn_at, row)
+
+
+def _write(decision: Decision, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
+    rendered = _answer(decision, row, stored)
+    body = rendered.encode()
+    return Draft(decision, stored, drawn_at, msgspec.structs.replace(row, answer=body.decode()), rendered, body)
+
+
+def _answer(decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:
+    """Write the answer; a hold that may end by itself says when."""
+    if row.hold_reason not in (NO_ELIGIBLE_ACTION, LOST_RACE):
+        return answer(decision, row)
+    days = budget_days_ahead(decision.rulebook, decision.request)
+    spent = {day: stored.spent[day] for day in days}
+    return answer(decision, row, next_possible_send(decision, stored.state, spent))

@@ -1,0 +1,81 @@
+"""The draw of a batch: each request is decided as if the ones before it had been decided, reserved and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from decision_service.learning.serving import ServedPolicy
+from decision_service.pipeline.draft import Draft, write_draft
+from decision_service.pipeline.item import Item
+from decision_service.state.base import StoredState
+from policies.decide import Case, decide_in_order, decide_many
+from policies.decision import Decision
+
+
+def draw(
+    items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
+) -> dict[Item, Draft]:
+    """Draw for the first items, at least for one; the rest must be drawn with what is read after these are reserved.
+
+    Parameters
+    ----------
+    items
+        The requests in their order.
+    states
+        The states of their shoppers by shopper id, each with what was spent on every day that matters.
+    serving
+        The catalogue and the policy.
+    seed
+        The application seed stored with the data.
+    """
+    items = _before_a_dry_run_that_must_wait(items)
+    real = [item for item in items if not item.is_dry_run]
+    decisions = dict(zip(real, _draw_in_order(real, states, serving, seed), strict=False))
+    if len(decisions) < len(real):
+        items = items[: items.index(real[len(decisions)])]
+    dry = [item for item in items if item.is_dry_run]
+    decisions |= zip(dry, _draw_alone(dry, states, serving, seed), strict=True)
+    return _write_drafts({item: decisions[item] for item in items}, states)
+
+
+def _before_a_dry_run_that_must_wait(items: Sequence[Item]) -> Sequence[Item]:
+    """Return the items up to a dry run that must know what an earlier item has reserved for its shopper."""
+    shoppers = set[str]()
+    for number, item in enumerate(items):
+        if not item.is_dry_run:
+            shoppers.add(item.request.shopper_id)
+        elif item.request.shopper_id in shoppers:
+            return items[:number]
+    return items
+
+
+def _draw_in_order(
+    items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
+) -> list[Decision]:
+    if not items:
+        return []
+    known = {item.request.shopper_id: states[item.request.shopper_id].state for item in items}
+    spent = states[items[0].request.shopper_id].spent
+    requests = [item.request for item in items]
+    return decide_in_order(requests, known, spent, serving.rulebook, serving.policy, seed)
+
+
+def _draw_alone(
+    items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
+) -> list[Decision]:
+    stored = [states[item.request.shopper_id] for item in items]
+    cases = [Case(item.request, known.state, known.spent) for item, known in zip(items, stored, strict=True)]
+    return decide_many(cases, serving.rulebook, serving.policy, seed)
+
+
+def _write_drafts(decisions: Mapping[Item, Decision], states: Mapping[str, StoredState]) -> dict[Item, Draft]:
+    """Write the drafts; each rests on the state with the places of the drafts before it."""
+    drafts, known = dict[Item, Draft](), dict(states)
+    for item, decision in decisions.items():
+        shopper_id = item.request.shopper_id
+        stored = known[shopper_id]
+        drafts[item] = write_draft(decision, stored, item.fingerprint)
+        if (send := decision.send) is not None and not item.is_dry_run:
+            known[shopper_id] = replace(stored, state=stored.state.with_claim(send), version=stored.version + 1)
+    return drafts

@@ -1,0 +1,37 @@
+"""Decisions that the log has already: a repeat gets the first answer again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from decision_service import metrics
+from decision_service.errors import Erased, Invalid
+from decision_service.log.base import EventLog, LogUnavailable, StoredRow
+from decision_service.log.keys import decision_key
+from decision_service.pipeline.item import DecisionResponse, Item, Result
+from decision_service.state.shopper_keys import is_pseudonym
+from policies.records.rows import DecisionRow
+
+
+def replay(stored: StoredRow, fingerprint: str) -> Result:
+    """Return the response of a decision that is in the log, or why the request is no repeat of the logged one."""
+    winner = stored.row
+    if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
+        return Erased("this decision's shopper was erased")
+    if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
+        return Invalid.field("event_id", "was used for a decision with another body")
+    metrics.REPLAYS.inc()
+    return DecisionResponse(winner.answer.encode(), replayed=True)
+
+
+async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]:
+    """Return the results of the items whose event ids have a decision, none while the log cannot be read."""
+    by_event = {item.event_id: item for item in items if item.event_id}
+    if not by_event:
+        return {}
+    try:
+        rows = await asyncio.to_thread(log.find_by_key, [decision_key(event_id) for event_id in by_event])
+    except LogUnavailable:
+        return {}
+    return {(item := by_event[row.event_id]): replay(row, item.fingerprint) for row in rows if row.event_id}

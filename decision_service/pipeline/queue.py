@@ -1,0 +1,114 @@
+"""The queue before the batches: who is decided next. Singles go before lists, and lists take turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from decision_service.errors import Unavailable
+from decision_service.pipeline.item import Item
+
+_MOST_IN_BATCH = 64
+"""A longer batch keeps the event loop too long, and saves nothing per item."""
+
+_SHARE_OF_LISTS = 0.75
+"""What lists get at most of a batch that has singles too."""
+
+_MOST_WAITING = 10_000
+
+
+@dataclass(eq=False)
+class _List:
+    """The items of one call in their order: those that wait, and those under way, which the others must wait for."""
+
+    waiting: deque[Item]
+    under_way: set[Item] = field(default_factory=set)
+
+    def take(self, most: int, begin: Callable[[Item], bool]) -> list[Item]:
+        """Take the first items, up to one that must not begin yet."""
+        items: list[Item] = []
+        if not self.under_way:
+            while self.waiting and len(items) < most and begin(self.waiting[0]):
+                items.append(self.waiting.popleft())
+            self.under_way.update(items)
+        return items
+
+
+class Queue:
+    """Items that wait for a batch.
+
+    Parameters
+    ----------
+    most_in_batch
+        Items of a batch at most.
+    most_waiting
+        How many items may wait before callers are refused.
+    """
+
+    def __init__(self, most_in_batch: int = _MOST_IN_BATCH, most_waiting: int = _MOST_WAITING) -> None:
+        self._most_in_batch = most_in_batch
+        self._most_waiting = most_waiting
+        self._singles: deque[Item] = deque()
+        self._lists: deque[_List] = deque()
+        self._list_of: dict[Item, _List] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def check_room(self, size: int) -> None:
+        """Refuse a call with this many requests where too many wait.
+
+        Raises
+        ------
+        Unavailable
+            When there is no room.
+        """
+        if self._size + size > self._most_waiting:
+            raise Unavailable("too many requests wait to be decided")
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Add the items of one call."""
+        self._size += len(items)
+        if len(items) == 1:
+            self._singles.append(items[0])
+        elif items:
+            self._lists.append(_List(deque(items)))
+
+    def take(self, begin: Callable[[Item], bool]) -> list[Item]:
+        """Take the items of the next batch.
+
+        Parameters
+        ----------
+        begin
+            Begins an item, or returns False: the item stays then, and with it those behind it in its list.
+        """
+        batch = self._take_singles(begin)
+        most = self._most_in_batch
+        end = min(most, len(batch) + int(most * _SHARE_OF_LISTS)) if batch else most
+        for _ in range(len(self._lists)):
+            if len(batch) == end:
+                break
+            of_call = self._lists.popleft()
+            items = of_call.take(end - len(batch), begin)
+            self._list_of.update(dict.fromkeys(items, of_call))
+            batch += items
+            if of_call.waiting:
+                self._lists.append(of_call)
+        self._size -= len(batch)
+        return batch
+
+    def _take_singles(self, begin: Callable[[Item], bool]) -> list[Item]:
+        batch: list[Item] = []
+        staying: list[Item] = []
+        while self._singles and len(batch) < self._most_in_batch:
+            item = self._singles.popleft()
+            (batch if begin(item) else staying).append(item)
+        self._singles.extendleft(reversed(staying))
+        return batch
+
+    def end(self, item: Item) -> None:
+        """Let the list of an item go on once none of its items is under way."""
+        if (of_call := self._list_of.pop(item, None)) is not None:
+            of_call.under_way.discard(item)

@@ -1,0 +1,90 @@
+"""The reservations of a round: the places of the drawn sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ulid import ULID
+
+from decision_service.pipeline.draft import Draft
+from decision_service.pipeline.item import Item
+from decision_service.pipeline.parts import Parts
+from decision_service.state.base import RESERVED_FOR_S, NoLongerAllowed, Reservation, Reserved, StateUnavailable
+from policies.catalogue.rulebook import millionths
+from policies.shopper.state import Send
+
+
+@dataclass
+class Places:
+    """The reservations that a round holds, and until when they hold.
+
+    Parameters
+    ----------
+    incarnation
+        The log's incarnation before the reservations were made.
+    deadline
+        The log's time until which they hold.
+    held
+        The reservations by item.
+    """
+
+    incarnation: int | None
+    deadline: float
+    held: dict[Item, Reservation] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Parts) -> Places:
+        """Begin without a reservation."""
+        return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S)
+
+    async def reserve(self, drafts: Mapping[Item, Draft], parts: Parts) -> dict[Item, Draft]:
+        """Reserve the sends of drafts in one trip, and return the drafts that stand.
+
+        An item whose send was refused keeps its draft for a second look. What rests on the place of this send is drawn
+        anew: of it nothing was reserved.
+
+        Raises
+        ------
+        StateUnavailable
+            When the store cannot be reached, or does not contain the log.
+        """
+        sends = {item: send for item, draft in drafts.items() if draft.is_send and (send := draft.decision.send)}
+        wishes = {item: _reservation(drafts[item], send, parts) for item, send in sends.items()}
+        if not wishes:
+            return dict(drafts)
+        results = dict(zip(wishes, await parts.store.reserve_many([*wishes.values()]), strict=True))
+        self.held = {item: wishes[item] for item, result in results.items() if isinstance(result, Reserved)}
+        standing, refused = dict[Item, Draft](), set[str]()
+        for item, draft in drafts.items():
+            if item.request.shopper_id in refused:
+                item.forget()
+            elif item in wishes and item not in self.held:
+                refused.add(item.request.shopper_id)
+                item.keep(draft, is_lost=isinstance(results[item], NoLongerAllowed))
+            else:
+                standing[item] = draft
+        return standing
+
+    async def release(self, items: Iterable[Item], parts: Parts) -> None:
+        """Release the reservations of items; a store that is away forgets them by itself."""
+        unused = [reservation for item in items if (reservation := self.held.pop(item, None)) is not None]
+        if unused:
+            try:
+                await parts.store.release(unused)
+            except StateUnavailable:
+                return
+
+
+def _reservation(draft: Draft, send: Send, parts: Parts) -> Reservation:
+    rulebook = draft.decision.rulebook
+    budget = None if send.critical else rulebook.budgets.get(send.channel)
+    return Reservation(
+        shopper=parts.shopper_keys.key(draft.row.shopper_id),
+        version=draft.stored.version,
+        attempt=f"{send.event_id}/{ULID()}",
+        send=send,
+        catalogue=rulebook.version,
+        budget=None if budget is None else millionths(budget),
+        former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
+    )

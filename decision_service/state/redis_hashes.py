@@ -1,0 +1,110 @@
+"""How shoppers' states, pending facts and spending stand in Redis' hashes; `RedisStateStore` describes the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from decision_service.state.base import (
+    FoldedState,
+    Pending,
+    PendingReservation,
+    StoredState,
+    UnreadableState,
+    Withdrawal,
+)
+from decision_service.state.shopper_keys import ShopperKey
+from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent
+from policies.shopper.preferences import withhold
+from policies.shopper.state import Send, ShopperState
+
+RESERVED, WITHDRAWN = "p:", "w:"
+"""How the names of the fields begin that hold pending facts."""
+
+Hash = Mapping[bytes, bytes]
+
+encode_state = msgspec.msgpack.Encoder().encode
+"""Write a state, or a send."""
+
+_decode_state = msgspec.msgpack.Decoder(ShopperState).decode
+_decode_send = msgspec.msgpack.Decoder(Send).decode
+
+
+def field_of(pending: Pending) -> str:
+    """Return the field of a shopper's hash that holds a pending fact."""
+    return (RESERVED if isinstance(pending, PendingReservation) else WITHDRAWN) + pending.attempt
+
+
+def pending_name(shopper: ShopperKey, field: str) -> str:
+    """Return the name of a pending fact among those of all shoppers."""
+    return f"{shopper} {field}"  # shoppers' keys have no spaces
+
+
+def split_pending_name(name: bytes) -> tuple[ShopperKey, str]:
+    """Return the shopper and the field of a pending fact."""
+    shopper, _, field = name.decode().partition(" ")
+    return ShopperKey(shopper), field
+
+
+def day_name(day: BudgetDay) -> str:
+    """Return the field of a budget day, or of the uses of a name on a day."""
+    return f"{day[0]} {day[1]}"
+
+
+def day_of(name: bytes) -> BudgetDay:
+    """Return the budget day of a field.
+
+    >>> day_of(b"sms 20000")
+    ('sms', 20000)
+    """
+    channel, _, day = name.decode().rpartition(" ")
+    return channel, int(day)
+
+
+def stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) -> StoredState:
+    """Return a shopper's state with all pending facts.
+
+    Raises
+    ------
+    UnreadableState
+        When what is stored is no state.
+    """
+    state = folded = _state(fields)
+    for field, value in _pending_fields(fields):
+        is_send = field.startswith(RESERVED)
+        state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
+    return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
+
+
+def folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:
+    """Return a shopper's state without pending facts, and the pending facts.
+
+    Raises
+    ------
+    UnreadableState
+        When what is stored is no state.
+    """
+    return FoldedState(
+        _state(fields), tuple(_pending_fact(shopper, field, value) for field, value in _pending_fields(fields))
+    )
+
+
+def _state(fields: Hash) -> ShopperState:
+    blob = fields.get(b"b")
+    try:
+        return ShopperState() if blob is None else _decode_state(blob)
+    except msgspec.DecodeError as error:
+        raise UnreadableState(str(error)) from error
+
+
+def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
+    return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
+
+
+def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
+    attempt = field[len(RESERVED) :]
+    if field.startswith(RESERVED):
+        # Not from the send: one that another version wrote, or that is damaged, is settled like any other.
+        return PendingReservation(attempt, attempt.rpartition("/")[0])
+    return Withdrawal(shopper, value.decode(), attempt)

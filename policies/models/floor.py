@@ -1,0 +1,93 @@
+"""The floor that a policy mixes into its distributions, so that the log can evaluate any other policy.
+
+Half of the floor is uniform over the eligible set. The other half lies on the neighbours of the best send (they differ
+from it in one slot), so that the joint actions that another good policy would choose are not rare in the log.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.arrays import BoolArray, FloatArray, IntArray
+from policies.models.exploration import best_scores
+
+_ROUNDING = 1e-15
+
+
+def with_floor(
+    explored: FloatArray, scores: FloatArray, eligible: BoolArray, groups: IntArray, epsilon: float
+) -> FloatArray:
+    """Mix explorations with the floor: p = (1 - ε)·explored + (ε/2)/K + (ε/2)·neighbours, where K is eligible.
+
+    Parameters
+    ----------
+    explored
+        (r, n + 1), the exploration's own distributions; the last column is HOLD's.
+    scores
+        (r, n), the scores of the sends, -∞ where a send is not eligible.
+    eligible
+        (r, n + 1), the eligible sets, each of size K.
+    groups
+        (3, n), the numbers of the pairs of slot values that each send has (`ActionSpace.pair_numbers`).
+    epsilon
+        Total mass of the floor, 0 ≤ ε ≤ 1.
+
+    Examples
+    --------
+    >>> explored, eligible = np.array([[1.0, 0.0]]), np.array([[True, True]])
+    >>> with_floor(explored, np.array([[1.0]]), eligible, np.array([[0], [1], [2]]), 0.1)
+    array([[0.95, 0.05]])
+    """
+    if epsilon == 0.0:
+        return explored
+    sizes = np.count_nonzero(eligible, axis=1)
+    uniform = epsilon / 2 * (1.0 / sizes)
+    mixture = (1 - epsilon) * explored + uniform[:, None] + epsilon / 2 * _neighbourhoods(scores, sizes, groups)
+    return np.where(eligible, mixture, 0.0)
+
+
+def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> FloatArray:
+    """Spread probability 1 over the neighbours of the best send; without neighbours, over the eligible set; (r, n + 1).
+
+    Several best sends share the probability equally. The neighbours of a send share two of its three slots, so counting
+    the members of each pair of slot values finds all neighbourhoods at once, in time linear in n. All numbers that are
+    no integers are added one after the other (`bincount`): a row does not depend on the other rows.
+    """
+    (count, width), best, pairs = scores.shape, best_scores(scores), int(groups.max(initial=0)) + 1
+    numbers = np.flatnonzero(scores > -np.inf)
+    requests = numbers // width
+    is_best = scores.take(numbers) == best.take(requests)
+    bins = requests * pairs + groups.take(numbers - requests * width, axis=1)  # (3, eligible sends)
+
+    winners, winner_bins = requests[is_best], bins[:, is_best]
+    shares = 1.0 / np.bincount(winners, minlength=count)[winners]
+    neighbours = np.bincount(bins.ravel(), minlength=count * pairs)[winner_bins].sum(axis=0) - 3
+    parts = np.divide(shares, neighbours, out=np.zeros_like(shares), where=neighbours > 0)
+    sums = np.bincount(winner_bins.ravel(), weights=np.tile(parts, 3), minlength=count * pairs).astype(np.float64)
+    mass = sums.take(bins[0]) + sums.take(bins[1]) + sums.take(bins[2])
+    mass[is_best] -= 3 * parts  # a send is not its own neighbour
+    mass[np.abs(mass) < _ROUNDING] = 0.0  # rounding errors of the subtraction, outside the neighbourhood
+
+    spread = np.zeros((count, width + 1))
+    spread.ravel()[numbers + requests] = mass
+    spread[np.isneginf(best), -1] = 1.0
+    alone = neighbours == 0
+    for request in np.unique(winners[alone]).tolist():
+        spread[request] += shares[alone & (winners == request)].sum() / sizes[request]
+    return spread
+
+
+def check_epsilon(epsilon: float, *, learns: bool) -> None:
+    """Refuse a floor that is no probability, or too small for a policy that learns.
+
+    With a smaller floor a few early opt-outs would make the policy hold for ever.
+
+    Raises
+    ------
+    ValueError
+        When ε is outside [0, 1], or below .01 for a policy that learns.
+    """
+    if not 0.0 <= epsilon <= 1.0:
+        raise ValueError(f"epsilon must lie between 0 and 1, not {epsilon}")
+    if learns and epsilon < 0.01:
+        raise ValueError(f"epsilon must be at least 0.01 for a policy that learns, not {epsilon}")

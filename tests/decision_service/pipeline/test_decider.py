@@ -1,0 +1,192 @@
+"""The door of the pipeline: repeats join, callers hang up, one guilty request fails alone, what waits is decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+import redis.asyncio as redis_asyncio
+
+from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
+from decision_service.pipeline import batch as batch_module
+from decision_service.pipeline.decider import Decider
+from decision_service.pipeline.draw import draw
+from decision_service.pipeline.item import DecisionResponse
+from decision_service.pipeline.queue import Queue
+from decision_service.schemas.parsing import parse
+from decision_service.schemas.requests import DecideBody
+from decision_service.state.base import ReserveResult
+from policies.records.rows import DecisionRow
+from tests.conftest import RealRedis
+from tests.decision_service.conftest import Replica, Start, decide_body
+from tests.factories import NOW, small_document
+
+pytestmark = pytest.mark.anyio
+
+
+def body(event_id: str | None = "e-1", shopper_id: str = "s-1", **changes: Any) -> DecideBody:
+    document = decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes)
+    return parse(DecideBody, msgspec.json.encode(document))
+
+
+def bodies(size: int) -> list[tuple[DecideBody, float]]:
+    return [(body(f"e-{number}", f"s-{number}"), NOW) for number in range(size)]
+
+
+def decisions(service: Replica) -> list[DecisionRow]:
+    rows = [stored.row for stored in service.service.log.read(0, 10_000)]
+    return [row for row in rows if isinstance(row, DecisionRow)]
+
+
+class Gate:
+    """Stops reservations until it is opened."""
+
+    def __init__(self, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+        self._reserve = service.service.store.reserve_many
+        monkeypatch.setattr(service.service.store, "reserve_many", self._wait_and_reserve)
+
+    async def _wait_and_reserve(self, reservations: Sequence[Any]) -> list[ReserveResult]:
+        self.reached.set()
+        await self.opened.wait()
+        return await self._reserve(reservations)
+
+
+async def test_a_storm_of_one_request_gives_one_row_and_one_answer(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        answers = await asyncio.gather(*(service.post("/v1/decide", decide_body()) for _ in range(200)))
+        assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+        assert Counter(answer.headers.get("Idempotent-Replay") for answer in answers) == {"true": 199, None: 1}
+        assert [row.event_id for row in decisions(service)] == ["e-1"]
+
+
+async def test_another_body_under_an_id_that_is_under_way_is_refused_when_the_first_is_decided(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        gate, decider = Gate(service, monkeypatch), service.service.decider
+        first = asyncio.create_task(decider.decide(body(), NOW))
+        await gate.reached.wait()
+        rivals = [asyncio.create_task(decider.decide(body(context={"n": n}), NOW)) for n in range(3)]
+        repeat = asyncio.create_task(decider.decide(body(), NOW))
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in (first, repeat, *rivals))
+        gate.opened.set()
+        assert await repeat == DecisionResponse((await first).body, replayed=True)
+        for rival in rivals:
+            with pytest.raises(Invalid, match="another body"):
+                await rival
+        assert len(decisions(service)) == 1
+
+
+async def test_a_body_is_decided_where_the_other_one_under_its_id_was_refused(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        wrong = body(triggers=[{"type": "nope"}])
+        refused, decided = await service.service.decider.decide_list([(wrong, NOW), (body(), NOW)])
+        assert isinstance(refused, Invalid)
+        assert isinstance(decided, DecisionResponse)
+
+
+async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        gate, decider = Gate(service, monkeypatch), service.service.decider
+        calls = [asyncio.create_task(decider.decide(body(f"e-{n}", f"s-{n}"), NOW)) for n in range(3)]
+        calls.append(asyncio.create_task(decider.decide(body("e-1", "s-1"), NOW)))
+        await gate.reached.wait()
+        waiting = asyncio.create_task(decider.decide(body("late", "s-9"), NOW))
+        await asyncio.sleep(0)
+        for call in (calls[0], calls[1], waiting):
+            call.cancel()
+        gate.opened.set()
+        assert isinstance(await calls[2], DecisionResponse)
+        assert (await calls[3]).replayed, "a repeat gets the answer that its first caller did not wait for"
+        await decider.close()
+        assert sorted(row.event_id for row in decisions(service)) == ["e-0", "e-1", "e-2", "late"]
+        assert calls[0].cancelled()
+
+
+async def test_one_request_that_breaks_the_draw_fails_alone(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with replica(small_document(), policy="rule") as service:
+
+        def break_down(items: Sequence[Any], *arguments: Any) -> Any:
+            if any(item.request.event_id == "e-37" for item in items):
+                raise ZeroDivisionError
+            return draw(items, *arguments)
+
+        monkeypatch.setattr(batch_module, "draw", break_down)
+        results = await service.service.decider.decide_list(bodies(100))
+        errors = {number: result for number, result in enumerate(results) if isinstance(result, ServiceError)}
+        assert {number: error.detail for number, error in errors.items()} == {37: INTERNAL}
+        assert len(decisions(service)) == 99
+        answer = await service.post("/v1/decide", decide_body(event_id="e-37"))
+        assert (answer.status_code, answer.json()["detail"]) == (500, INTERNAL)
+
+
+async def test_one_row_that_breaks_the_group_fails_alone_and_no_place_stays(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(caps=[{"max": 1, "window_s": 86_400}]), policy="rule") as service:
+        log = service.service.log
+        append = log.append
+
+        def break_down(rows: Sequence[Any]) -> Any:
+            if any(row.event_id == "e-1" for row in rows):
+                raise ZeroDivisionError
+            return append(rows)
+
+        monkeypatch.setattr(log, "append", break_down)
+        results = await service.service.decider.decide_list(bodies(5))
+        assert [isinstance(result, DecisionResponse) for result in results] == [True, False, True, True, True]
+        monkeypatch.setattr(log, "append", append)
+        assert (await service.decide(event_id="again", shopper_id="s-1"))["decision"] == "send"
+
+
+async def test_one_shopper_whose_state_cannot_be_read_fails_alone(replica: Start, redis: RealRedis) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        shopper = service.service.shopper_keys.key("s-2")
+        async with redis_asyncio.Redis.from_url(redis.url) as client:
+            (name,) = [key async for key in client.scan_iter("ds:*:meta")]
+            await client.hset(name.decode().replace("meta", f"s:{shopper}"), "b", b"no state")
+        results = await service.service.decider.decide_list(bodies(5))
+        assert [isinstance(result, DecisionResponse) for result in results] == [True, True, False, True, True]
+
+
+async def test_too_many_requests_are_refused_at_the_door(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        service.service.decider = Decider(service.service.decider._parts, Queue(most_waiting=3))
+        answer = await service.post(
+            "/v1/decide/batch", {"decisions": [decide_body(event_id=f"e-{n}") for n in range(4)]}
+        )
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert decisions(service) == []
+
+
+async def test_what_waits_is_decided_before_the_service_stops_and_nothing_after(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        decider = service.service.decider
+        waiting = asyncio.create_task(decider.decide_list(bodies(150)))
+        await asyncio.sleep(0)
+        await decider.close()
+        assert all(isinstance(result, DecisionResponse) for result in await waiting)
+        assert len(decisions(service)) == 150
+        with pytest.raises(Unavailable):
+            await decider.decide(body("late"), NOW)
+
+
+async def test_a_single_does_not_wait_for_a_long_list(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        decider = service.service.decider
+        whole_list = asyncio.create_task(decider.decide_list(bodies(600)))
+        await asyncio.sleep(0)
+        single = await decider.decide(body("single", "s-9"), NOW)
+        assert isinstance(single, DecisionResponse)
+        assert not whole_list.done()
+        await whole_list
+        place = [row.event_id for row in decisions(service)].index("single")
+        assert place <= 2 * 64, "at most the two batches that began before it"
