@@ -66,7 +66,8 @@ class Rule(Generic[Denied]):
         How far from a send another send can lie and still matter to this rule under a catalogue, in seconds. The
         distance counts in both directions: sends that lie ahead also matter. `looks_at_no_sends` for a rule that
         looks at no other send. If the number is too small, the rule misses sends; above `LONGEST_WINDOW_S`, the
-        longest time for which the state keeps sends, `RuleTable.reach_s` raises.
+        longest time for which the state keeps sends, `RuleTable.reach_s` raises. Where the number is not 0, the rule
+        is not asked about a shopper without sends: it must deny nothing to such a shopper.
     binds_critical
         Whether the rule also binds critical triggers.
     asked_again
@@ -91,11 +92,6 @@ class Rule(Generic[Denied]):
     frees_at: FreesAt | None = None
     concerns: Callable[[Catalogue], float] = concerns_all
     version: int = 1
-
-    @property
-    def looks_at_sends(self) -> bool:
-        """Whether the rule denies something only to a shopper who has sends."""
-        return self.looks_back_s is not looks_at_no_sends
 
 
 RankedRules = Sequence[tuple[int, Rule[Any]]]
@@ -236,12 +232,13 @@ def _by_needs(situations: Sequence[Situation], tables: Sequence[VerdictTable]) -
 @lru_cache(maxsize=4 * _REACHES_KEPT)
 def _rules_for(table: RuleTable, rulebook: Rulebook, *, critical: bool, has_sends: bool) -> RankedRules:
     """Return the rules that can deny anything, with their ranks: a shopper without sends needs no rule about sends."""
+    catalogue = rulebook.catalogue
     return [
         (rank, rule)
         for rank, rule in enumerate(table.rules, 1)
         if (rule.binds_critical or not critical)
-        and (has_sends or not rule.looks_at_sends)
-        and rule.concerns(rulebook.catalogue)
+        and (has_sends or not rule.looks_back_s(catalogue))
+        and rule.concerns(catalogue)
     ]
 
 
