@@ -40,10 +40,9 @@ class QuietSpan(msgspec.Struct, frozen=True, array_like=True):
 
     def minutes(self) -> Iterator[range]:
         """Yield the minutes of the local week that the span covers, day by day; one span may run into the next week."""
-        length = (self.end - self.start) % DAY_MINUTES or DAY_MINUTES
+        end = self.end if self.start <= self.end else self.end + DAY_MINUTES
         for day in self.days or range(WEEK_DAYS):
-            begin = day * DAY_MINUTES + self.start
-            yield range(begin, begin + length)
+            yield range(day * DAY_MINUTES + self.start, day * DAY_MINUTES + end)
 
     def _begins_on(self, day: int) -> bool:
         return not self.days or day in self.days
