@@ -12,7 +12,7 @@ import numpy as np
 from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.exclusions import Exclusion, count_exclusions
+from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
@@ -73,7 +73,7 @@ class DecisionBatch:
         return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
 
     @cached_property
-    def exclusions(self) -> list[list[Exclusion]]:
+    def exclusions(self) -> list[list[ExclusionCount]]:
         """How many joint actions of each channel were excluded, and why."""
         return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
 
@@ -141,7 +141,7 @@ class Decision:
         return self.size > self.hold_eligible
 
     @property
-    def exclusions(self) -> list[Exclusion]:
+    def exclusions(self) -> list[ExclusionCount]:
         """How many joint actions of each channel were excluded, and why."""
         return self.batch.exclusions[self.row]
 

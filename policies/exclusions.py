@@ -17,7 +17,7 @@ _NUMBERS = np.array([number if number in _NAMES else 0 for number in range(256)]
 _WIDTH = max(_NAMES) + 1
 
 
-class Exclusion(NamedTuple):
+class ExclusionCount(NamedTuple):
     """How many joint actions of a channel were excluded for a reason."""
 
     channel: str
@@ -25,7 +25,7 @@ class Exclusion(NamedTuple):
     joint_actions: int
 
 
-def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[Exclusion]]:
+def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[ExclusionCount]]:
     """Count the excluded joint actions of each request, each once, under its first reason.
 
     ``verdicts`` (r, n) are the reasons of the joint actions. Joint actions that are no candidates are not counted.
@@ -35,10 +35,10 @@ def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[Exclu
     if len(bins) > 1:
         bins += np.arange(0, len(bins) * of_request, of_request)[:, None]
     counts = np.bincount(bins.ravel())
-    exclusions: list[list[Exclusion]] = [[] for _ in verdicts]
+    exclusions: list[list[ExclusionCount]] = [[] for _ in verdicts]
     for place in counts.nonzero()[0].tolist():
         cell, number = divmod(place, _WIDTH)
         if number:
             request, channel = divmod(cell, len(space.channels))
-            exclusions[request].append(Exclusion(space.channels[channel], _NAMES[number], counts.item(place)))
+            exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], counts.item(place)))
     return exclusions

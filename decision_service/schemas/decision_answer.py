@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.templates.table import LocalTemplate
+from policies.catalogue.template_table import LocalTemplate
 from policies.catalogue.templates.template import DATA
 from policies.decision import Decision
 from policies.records.rows import DecisionRow, PolicyRecord
@@ -155,7 +155,7 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
     """
     if not row.is_delivered or decision.action is None or decision.trigger is None:
         at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
-        return _hold(row, decision.size, _excluded(decision), decision.request.ignored, at)
+        return _hold(row, decision.size, _exclusion_answers(decision), decision.request.ignored, at)
     template = _find_template(decision, decision.action)
     return SendAnswer(
         event_id=row.event_id,
@@ -169,7 +169,7 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
         policy=row.policy,
         arm=row.arm,
         eligible=decision.size,
-        excluded=_excluded(decision),
+        excluded=_exclusion_answers(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
         locale=template.locale,
         ignored=_ignored_fields(decision.request.ignored),
@@ -227,5 +227,5 @@ def _content(decision: Decision, action: JointAction, template: LocalTemplate) -
     return {**template.render(trigger.attributes), DATA: data}
 
 
-def _excluded(decision: Decision) -> list[ExcludedAnswer]:
+def _exclusion_answers(decision: Decision) -> list[ExcludedAnswer]:
     return [ExcludedAnswer(*exclusion) for exclusion in decision.exclusions]

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.decide import Decision, decide_in_order
+from policies.decide import decide_in_order
+from policies.decision import Decision
 from policies.decision_row import decision_row
 from policies.models.policy import Policy
 from policies.records.request import Request

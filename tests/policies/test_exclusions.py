@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.exclusions import Exclusion, count_exclusions
+from policies.exclusions import ExclusionCount, count_exclusions
 from policies.records.reasons import Reason
 from tests.factories import small_document
 
@@ -18,7 +18,7 @@ NOT_COUNTED = {Reason.eligible, Reason.not_a_candidate}
 verdicts = st.lists(st.sampled_from(Reason), min_size=len(SPACE), max_size=len(SPACE))
 
 
-def count_one_by_one(verdicts: list[Reason]) -> list[Exclusion]:
+def count_one_by_one(verdicts: list[Reason]) -> list[ExclusionCount]:
     """The specification: every excluded joint action counts once, by channel and reason in the order of both."""
     counts = Counter(
         (int(channel), reason)
@@ -26,7 +26,8 @@ def count_one_by_one(verdicts: list[Reason]) -> list[Exclusion]:
         if reason not in NOT_COUNTED
     )
     return [
-        Exclusion(SPACE.channels[channel], reason.name, count) for (channel, reason), count in sorted(counts.items())
+        ExclusionCount(SPACE.channels[channel], reason.name, count)
+        for (channel, reason), count in sorted(counts.items())
     ]
 
 
