@@ -66,9 +66,11 @@ bench: install ## Measure the path of a decision (half an hour, 4 GB; FULL=1 for
 	$(BIN)/python -m benchmarks guardrails --json docs/results/guardrails.json --markdown docs/results/guardrails.md
 	$(BIN)/python -m benchmarks policy $(BENCH_AGAINST) --json docs/results/policy.json --markdown docs/results/policy.md
 	$(BIN)/python -m benchmarks stages --json docs/results/stages.json --markdown docs/results/stages.md
+	$(BIN)/python -m benchmarks append --json docs/results/append.json --markdown docs/results/append.md
 	$(BIN)/python -m benchmarks decide $(BENCH_FULL) $(BENCH_AGAINST) --json docs/results/decide.json --markdown docs/results/decide.md
 	$(BIN)/python -m benchmarks learn --json docs/results/learn.json --markdown docs/results/learn.md
 	$(BIN)/python -m benchmarks growth $(BENCH_FULL) --json docs/results/growth.json --markdown docs/results/growth.md
+	$(if $(FULL),$(BIN)/python -m benchmarks restart --json docs/results/restart.json --markdown docs/results/restart.md)
 	$(BIN)/python -m benchmarks glance
 
 format: install ## Let ruff correct the style

@@ -56,6 +56,11 @@ ROWS = (
     ),
     Row("How large is a decision on disk?", "{decide.row_bytes} bytes, all indexes –", "decide"),
     Row(
+        "What does the log cost beyond its floor, one statement for the same rows?",
+        "{log.append.16.ratio_to_floor} of the floor's CPU in groups of 16, {log.append.100.ratio_to_floor} of 100",
+        "append",
+    ),
+    Row(
         "What does a decision cost in process, in groups of 64?",
         "{policy.decide_many.64.us} µs, row and answer included",
         "policy",

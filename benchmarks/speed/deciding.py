@@ -77,8 +77,7 @@ class Deciding:
                 front_door.decide(request, self._state, self._book, self._policy, b"seed", self._spent)
                 for request in requests
             ]
-        case: Any = getattr(front_door, "Case", None) or getattr(front_door, "Question", None)
-        cases = [case(request, self._state, self._spent) for request in requests]
+        cases = [front_door.Case(request, self._state, self._spent) for request in requests]
         return decide_many(cases, self._book, self._policy, b"seed")
 
 

@@ -28,7 +28,7 @@ States = Mapping[str, StoredState]
 _logger = logging.getLogger(__name__)
 
 
-class ItemBatch:
+class RequestBatch:
     """Items that are decided together, as if one after the other; each is settled by the end of `decide`.
 
     Parameters

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from decision_service.commands.decide_request import fingerprint
 from decision_service.errors import ServiceError, Unavailable
-from decision_service.pipeline.batch import ItemBatch, service_error
+from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
@@ -85,7 +85,13 @@ class Decider:
         for number, request in enumerate(requests):
             if isinstance(request, ServiceError):
                 call.give(number, request)
-            elif (item := self._join(call, number, *request)) is not None:
+                continue
+            try:
+                item = self._join(call, number, *request)
+            except Exception as error:
+                call.give(number, service_error(error))
+                continue
+            if item is not None:
                 items.append(item)
         self._queue.add(items)
         self._begin_batches()
@@ -140,7 +146,7 @@ class Decider:
                 self._linger(len(items))
 
         try:
-            await ItemBatch(items, self._parts, go_on).decide()
+            await RequestBatch(items, self._parts, go_on).decide()
         except Exception as error:
             for item in items:
                 if item.result is None:

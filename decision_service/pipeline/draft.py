@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,6 +13,7 @@ from policies.decide import next_possible_send, still_allowed
 from policies.decision import Decision
 from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row
 from policies.records.rows import DecisionRow
+from policies.shopper.state import Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class Draft:
 
     Parameters
     ----------
-    decision
-        What was drawn: this never changes.
+    decision, send
+        What was drawn, and the send of it: this never changes.
     stored
         The state that the draft rests on, with the places of earlier drafts of the shopper in the same batch.
     drawn_at
@@ -32,6 +33,7 @@ class Draft:
     """
 
     decision: Decision
+    send: Send | None
     stored: StoredState
     drawn_at: int
     row: DecisionRow
@@ -46,22 +48,23 @@ class Draft:
 
 def write_draft(decision: Decision, stored: StoredState, fingerprint: str) -> Draft:
     """Write the row and the answer of a decision that was just drawn."""
-    return _write(decision, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
+    return _write(decision, decision.send, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
 
 
 def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
     """Return a draft in a newer state: the drawn send stays, only whether it is delivered can change."""
     decision = draft.decision
     if draft.is_send and not is_lost and still_allowed(decision, stored.state):
-        return Draft(decision, stored, draft.drawn_at, draft.row, draft.answer, draft.body)
-    row = decision_row(decision, lost_race=decision.is_send, fingerprint=draft.row.fingerprint)
-    return _write(decision, stored, draft.drawn_at, row)
+        return replace(draft, stored=stored)
+    row = decision_row(decision, lost_race=draft.send is not None, fingerprint=draft.row.fingerprint)
+    return _write(decision, draft.send, stored, draft.drawn_at, row)
 
 
-def _write(decision: Decision, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
+def _write(decision: Decision, send: Send | None, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
     rendered = _answer(decision, row, stored)
     body = rendered.encode()
-    return Draft(decision, stored, drawn_at, msgspec.structs.replace(row, answer=body.decode()), rendered, body)
+    row = msgspec.structs.replace(row, answer=body.decode())
+    return Draft(decision, send, stored, drawn_at, row, rendered, body)
 
 
 def _answer(decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:

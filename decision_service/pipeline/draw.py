@@ -9,8 +9,10 @@ from decision_service.learning.serving import ServedPolicy
 from decision_service.pipeline.draft import Draft, write_draft
 from decision_service.pipeline.item import Item
 from decision_service.state.base import StoredState
+from policies.catalogue.rulebook import Rulebook
 from policies.decide import Case, decide_in_order, decide_many
 from policies.decision import Decision
+from policies.rules.budget import Budgets
 
 
 def draw(
@@ -32,7 +34,9 @@ def draw(
     items = _before_a_dry_run_that_must_wait(items)
     real = [item for item in items if not item.is_dry_run]
     decisions = dict(zip(real, _draw_in_order(real, states, serving, seed), strict=False))
-    if len(decisions) < len(real):
+    if real and len(real) < len(items) and _make_a_day_tight(decisions, states, serving.rulebook):
+        items = items[: items.index(real[len(decisions) - 1]) + 1]
+    elif len(decisions) < len(real):
         items = items[: items.index(real[len(decisions)])]
     dry = [item for item in items if item.is_dry_run]
     decisions |= zip(dry, _draw_alone(dry, states, serving, seed), strict=True)
@@ -61,9 +65,20 @@ def _draw_in_order(
     return decide_in_order(requests, known, spent, serving.rulebook, serving.policy, seed)
 
 
+def _make_a_day_tight(
+    decisions: Mapping[Item, Decision], states: Mapping[str, StoredState], rulebook: Rulebook
+) -> bool:
+    """Return whether a dry run behind these decisions must know what they have cost."""
+    budgets = Budgets(next(iter(states.values())).spent, rulebook)
+    sends = [decision.send for decision in decisions.values()]
+    return any(budgets.pay_for(send) for send in sends if send is not None)
+
+
 def _draw_alone(
     items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
 ) -> list[Decision]:
+    if not items:
+        return []
     stored = [states[item.request.shopper_id] for item in items]
     cases = [Case(item.request, known.state, known.spent) for item, known in zip(items, stored, strict=True)]
     return decide_many(cases, serving.rulebook, serving.policy, seed)
@@ -75,7 +90,7 @@ def _write_drafts(decisions: Mapping[Item, Decision], states: Mapping[str, Store
     for item, decision in decisions.items():
         shopper_id = item.request.shopper_id
         stored = known[shopper_id]
-        drafts[item] = write_draft(decision, stored, item.fingerprint)
-        if (send := decision.send) is not None and not item.is_dry_run:
+        drafts[item] = draft = write_draft(decision, stored, item.fingerprint)
+        if (send := draft.send) is not None and not item.is_dry_run:
             known[shopper_id] = replace(stored, state=stored.state.with_claim(send), version=stored.version + 1)
     return drafts

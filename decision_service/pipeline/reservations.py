@@ -49,7 +49,7 @@ class Places:
         StateUnavailable
             When the store cannot be reached, or does not contain the log.
         """
-        sends = {item: send for item, draft in drafts.items() if draft.is_send and (send := draft.decision.send)}
+        sends = {item: send for item, draft in drafts.items() if draft.is_send and (send := draft.send)}
         wishes = {item: _reservation(drafts[item], send, parts) for item, send in sends.items()}
         if not wishes:
             return dict(drafts)

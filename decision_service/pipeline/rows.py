@@ -38,7 +38,7 @@ def new_rows(
     """
     rows, ends = dict[Item, NewRow](), dict[str, bool]()
     for item, draft in drafts.items():
-        shopper_id, send = item.request.shopper_id, draft.decision.send
+        shopper_id, send = item.request.shopper_id, draft.send
         shoppers = (shopper_id, shopper_keys.key(shopper_id))
         condition = AppendCondition(fail_if=(Query((ErasureRow.kind,), shoppers, after=draft.drawn_at),))
         if item in places.held and send is not None:

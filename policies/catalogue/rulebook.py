@@ -97,6 +97,11 @@ class Rulebook:
         return {name: quiet for name, quiet in hours.items() if quiet is not None}
 
     @cached_property
+    def quiet_weeks(self) -> dict[str, bytes]:
+        """For each channel that has quiet hours, a byte for each minute of the local week: 1 where it is quiet."""
+        return {name: quiet.week() for name, quiet in self.quiet_hours.items()}
+
+    @cached_property
     def former_names(self) -> FormerNames:
         """The old names of channels, categories and messages."""
         return FormerNames.of(self.catalogue)

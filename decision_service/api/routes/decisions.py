@@ -79,7 +79,8 @@ async def decide_many(service: Service, body: bytes) -> Response:
 
     Requests about one shopper are decided in the order of the list, and each knows the decisions before it.
     """
-    results = await service.decider.decide_list([await _date(item, service) for item in _read_items(body)])
+    requests = [await _date(item, service) for item in _read_items(body)]
+    results = await service.decider.decide_list(requests)
     return json_response({"results": [_result(result) for result in results]})
 
 
@@ -101,7 +102,7 @@ def _read_item(item: bytes) -> DecideBody | ServiceError:
 
 
 async def _date(item: DecideBody | ServiceError, service: Service) -> DatedBody | ServiceError:
-    """Return an item with its time, or why there is none."""
+    """Return the body of an item with its time."""
     if isinstance(item, ServiceError):
         return item
     try:

@@ -116,12 +116,12 @@ def wishes(draw: st.DrawFn) -> list[Wish]:
         if made and draw(st.integers(0, 7)) == 0:
             made.append(draw(st.sampled_from(made)))
             continue
-        kinds = st.lists(st.sampled_from(("cart_abandoned", "wishlist", "cart_abandoned", "urgent", "nope")))
+        kind = st.sampled_from((*("cart_abandoned", "wishlist") * 6, "urgent", "nope"))
         made.append(
             Wish(
                 event=draw(st.sampled_from((number, number, number, number, 0, 1))),
                 shopper=draw(st.sampled_from(SHOPPERS)),
-                triggers=tuple(dict.fromkeys(draw(kinds))) or ("wishlist",),
+                triggers=tuple(dict.fromkeys(draw(st.lists(kind, min_size=1, max_size=2)))),
                 exclude=draw(st.sampled_from(((), (), ("email",), ("push",)))),
                 minutes=minutes,
                 dry_run=draw(st.integers(0, 9)) == 0,

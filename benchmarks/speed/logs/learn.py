@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks.speed import recorded_log
+from benchmarks.speed.logs import recorded_log
 from benchmarks.speed.ranges import median
 from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url

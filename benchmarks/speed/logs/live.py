@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.running_service import run_service
-from benchmarks.speed import busy_shop, recorded_log
+from benchmarks.speed import busy_shop
+from benchmarks.speed.logs import recorded_log
 from benchmarks.speed.serving.window import quantile
 from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url

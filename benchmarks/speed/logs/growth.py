@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.speed import learn, recorded_log
+from benchmarks.speed.logs import learn, recorded_log
 from decision_service.cli.measurements import Measured
 from decision_service.log.facts import store_salt
 from decision_service.queries.report.reporter import Reporter, ReportQuery
