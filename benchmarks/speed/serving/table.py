@@ -24,7 +24,7 @@ def to_table(scenes: Mapping[str, Series]) -> str:
         "decision or request: of the replicas, both HAProxies, Serve's proxy, Redis, the learner, Ray's other "
         "processes and the load generator. That of Redis and the learner contains the work that a load left. By "
         "Little's law, throughput × latency ÷ connections is 1 in a closed loop; a smaller number says that the "
-        "generator was slow.",
+        "generator was slow. Of the single beside batches of 1,000, only the latencies are its own.",
         "",
         "| scene | point | " + " | ".join(columns) + " |",
         "|---|---|" + "--:|" * len(columns),
