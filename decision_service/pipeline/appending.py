@@ -43,9 +43,10 @@ async def append_drafts(
             # Of an uncertain row the place stays until the state store contains the rows up to now.
             await places.release(rows, parts)
         return Failures(dict.fromkeys(rows, error))
+    places.keep([item for item, result in results.items() if isinstance(result, Appended)])
     followed = _answer_appended(drafts, results)
     on_logged()
-    await places.release([item for item, result in results.items() if not isinstance(result, Appended)], parts)
+    await places.release([*places.held], parts)
     _answer_repeats(results)
     await _answer_followed(drafts, followed, parts)
     refused = {item: result for item, result in results.items() if isinstance(result, ConditionFailed)}
@@ -57,10 +58,13 @@ async def append_drafts(
 def _judge(drafts: Mapping[Item, Draft], results: Results, places: Places, parts: Parts) -> Failures:
     """Say what becomes of the drafts that the log refused.
 
-    The first one of a shopper keeps what was drawn, unless the shopper was erased. What rests on it is drawn anew.
+    The first one of a shopper that was refused keeps what was drawn, unless the shopper was erased. What rests on it is
+    drawn anew.
     """
     failures, shoppers = Failures(), set[str]()
     for item, result in results.items():
+        if isinstance(result, Appended):
+            continue
         shopper_id = item.request.shopper_id
         is_first = shopper_id not in shoppers
         shoppers.add(shopper_id)

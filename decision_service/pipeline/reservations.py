@@ -66,6 +66,11 @@ class Places:
                 standing[item] = draft
         return standing
 
+    def keep(self, items: Iterable[Item]) -> None:
+        """Keep the reservations of items that the log has: nothing that happens later releases them."""
+        for item in items:
+            self.held.pop(item, None)
+
     async def release(self, items: Iterable[Item], parts: Parts) -> None:
         """Release the reservations of items; a store that is away forgets them by itself."""
         unused = [reservation for item in items if (reservation := self.held.pop(item, None)) is not None]

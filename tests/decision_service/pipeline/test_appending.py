@@ -1,0 +1,100 @@
+"""What the log accepts and what it refuses of a group: who keeps the drawn action, and whose place stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from decision_service.errors import INTERNAL, ServiceError
+from decision_service.log.keys import decision_key
+from decision_service.pipeline.item import DecisionResponse
+from decision_service.schemas.parsing import parse
+from decision_service.schemas.requests import DecideBody
+from policies.records.rows import DecisionRow
+from tests.decision_service.conftest import Replica, Start, decide_body
+from tests.factories import NOW, small_document
+
+pytestmark = pytest.mark.anyio
+
+TOKYO = "Asia/Tokyo"
+NO_CHANNEL = [{"channel": "push"}, {"channel": "email"}]
+
+
+def body(event_id: str, shopper_id: str = "s-1", **changes: Any) -> DecideBody:
+    document = decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes)
+    return parse(DecideBody, msgspec.json.encode(document))
+
+
+def decisions(service: Replica) -> dict[str, DecisionRow]:
+    rows = [stored.row for stored in service.service.log.read(0, 10_000)]
+    return {row.event_id: row for row in rows if isinstance(row, DecisionRow)}
+
+
+def damage(database: Path, event_id: str, body: bytes) -> bytes:
+    """Put another body in the place of a decision's; return the one that stood there."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        key = decision_key(event_id)
+        ((before,),) = connection.execute("SELECT body FROM log WHERE key = ?", (key,)).fetchall()
+        connection.execute("UPDATE log SET body = ? WHERE key = ?", (body, key))
+    return bytes(before)
+
+
+async def decide_while_the_shopper_moves(
+    service: Replica, bodies: Sequence[DecideBody], monkeypatch: pytest.MonkeyPatch
+) -> DecisionRow:
+    """Decide a list about a shopper who moves to Tokyo before its rows are written; return the last row."""
+    writer, last = service.service.log_writer, bodies[-1]
+    append = writer.append_all
+
+    async def move_first(rows: Sequence[Any]) -> Any:
+        monkeypatch.setattr(writer, "append_all", append)
+        answer = await service.client.put(f"/v1/shoppers/{last.shopper_id}/preferences", json={"time_zone": TOKYO})
+        assert answer.status_code == 200
+        return await append(rows)
+
+    monkeypatch.setattr(writer, "append_all", move_first)
+    await service.service.decider.decide_list([(one, NOW) for one in bodies])
+    return decisions(service)[str(last.event_id)]
+
+
+async def test_a_send_behind_a_logged_hold_keeps_what_was_drawn_when_its_shopper_changes(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        alone = await decide_while_the_shopper_moves(service, [body("alone", "s-1")], monkeypatch)
+        hold, send = body("hold", "s-2", exclude=NO_CHANNEL), body("behind", "s-2")
+        behind = await decide_while_the_shopper_moves(service, [hold, send], monkeypatch)
+        assert decisions(service)["hold"].hold_reason is not None
+        assert alone.is_delivered
+        assert behind.is_delivered
+        assert behind.context["local_hour"] == alone.context["local_hour"]
+
+
+async def test_the_places_of_logged_sends_stay_where_the_row_of_a_repeat_is_damaged(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        decider = service.service.decider
+        assert (await service.decide(event_id="e-0", shopper_id="s-0", exclude=NO_CHANNEL))["decision"] == "hold"
+        whole = damage(tmp_path / "decisions.sqlite", "e-0", b"{")
+        released: list[str] = []
+        release = service.service.store.release
+
+        async def remember(reservations: Any) -> None:
+            released.extend(one.send.event_id for one in reservations)
+            await release(reservations)
+
+        monkeypatch.setattr(service.service.store, "release", remember)
+        results = await decider.decide_list([(body("e-0", "s-0"), NOW), (body("e-1", "s-1"), NOW)])
+        damage(tmp_path / "decisions.sqlite", "e-0", whole)
+        assert isinstance(results[0], ServiceError)
+        assert results[0].detail == INTERNAL
+        assert isinstance(results[1], DecisionResponse)
+        assert "e-1" in decisions(service)
+        assert "e-1" not in released
