@@ -82,8 +82,11 @@ class RequestBatch:
             return []
 
     async def _decide_one_by_one(self, items: Sequence[Item]) -> None:
+        shoppers = set[str]()
         for item in items:
-            item.forget()
+            if item.request.shopper_id in shoppers:
+                item.forget()  # what was drawn may rest on an earlier item, which is decided anew
+            shoppers.add(item.request.shopper_id)
             left = [item]
             while left:
                 left = await self._try_round(left)

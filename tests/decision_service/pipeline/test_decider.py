@@ -190,3 +190,30 @@ async def test_a_single_does_not_wait_for_a_long_list(replica: Start) -> None:
         await whole_list
         place = [row.event_id for row in decisions(service)].index("single")
         assert place <= 2 * 64, "at most the two batches that began before it"
+
+
+async def test_a_send_that_was_refused_keeps_what_was_drawn_where_another_request_breaks_its_round(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the place of the send is refused, and then the row of the other request breaks the group."""
+    async with replica(small_document(), policy="rule") as service:
+        log, store, tokyo = service.service.log, service.service.store, {"time_zone": "Asia/Tokyo"}
+        append, reserve = log.append, store.reserve_many
+
+        async def move_first(reservations: Sequence[Any]) -> list[ReserveResult]:
+            monkeypatch.setattr(store, "reserve_many", reserve)
+            await service.client.put("/v1/shoppers/s-1/preferences", json=tokyo)
+            return await reserve(reservations)
+
+        def break_down(rows: Sequence[Any]) -> Any:
+            if any(row.event_id == "e-0" for row in rows):
+                raise ZeroDivisionError
+            return append(rows)
+
+        monkeypatch.setattr(store, "reserve_many", move_first)
+        monkeypatch.setattr(log, "append", break_down)
+        guilty, refused = await service.service.decider.decide_list(bodies(2))
+        assert isinstance(guilty, ServiceError)
+        assert isinstance(refused, DecisionResponse)
+        (row,) = decisions(service)
+        assert row.context["local_hour"] == (NOW / 3_600) % 24
