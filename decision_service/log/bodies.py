@@ -21,6 +21,9 @@ _FRAME = b"\x28\xb5\x2f\xfd"
 """The first bytes of every frame."""
 
 _LEVEL = 1
+_LARGEST = 1 << 28
+"""No body has more bytes: a damaged frame may claim any size, and the memory would be taken before it is read."""
+
 _DICTIONARY = zstandard.ZstdCompressionDict(Path(__file__).with_name("decision_bodies_1.dictionary").read_bytes())
 _DICTIONARY.precompute_compress(level=_LEVEL)
 
@@ -62,6 +65,16 @@ def decode_body(body: bytes) -> bytes:
     if not body.startswith(_FRAME):
         return body
     try:
+        _check_frame(body)
         return _codec.decompress(body)
     except zstandard.ZstdError as error:
         raise DamagedBody(f"the body of a row is damaged: {error}") from error
+
+
+def _check_frame(body: bytes) -> None:
+    """Refuse a frame whose beginning is damaged: the checksum, which finds all other damage, is switched off there."""
+    frame = zstandard.get_frame_parameters(body)
+    if not frame.has_checksum:
+        raise zstandard.ZstdError("it has no checksum")
+    if frame.content_size > _LARGEST:
+        raise zstandard.ZstdError(f"it claims to have {frame.content_size} bytes")

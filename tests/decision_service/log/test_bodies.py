@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import decision_service.log.bodies
 from decision_service.log.bodies import DamagedBody, decode_body, encode_body
@@ -48,6 +49,18 @@ def test_the_dictionary_never_changes() -> None:
 def test_a_damaged_body_is_not_read_as_another_one(damaged: bytes) -> None:
     with pytest.raises(DamagedBody, match="the body of a row is damaged"):
         decode_body(damaged)
+
+
+@given(place=st.integers(4, len(STORED) - 1), changes=st.binary(min_size=1, max_size=5))
+@example(place=4, changes=b"\xe5")  # a size of eight bytes
+@example(place=4, changes=b"\x21")  # no checksum
+def test_no_damage_behind_the_first_bytes_gives_another_body(place: int, changes: bytes) -> None:
+    damaged = (STORED[:place] + changes + STORED[place + len(changes) :])[: len(STORED)]
+    try:
+        body = decode_body(damaged)
+    except DamagedBody:
+        return
+    assert body == decode_body(STORED)
 
 
 def test_many_threads_compress_and_read_at_once() -> None:
