@@ -91,6 +91,16 @@ async def test_a_body_is_decided_where_the_other_one_under_its_id_was_refused(re
         assert isinstance(decided, DecisionResponse)
 
 
+async def test_a_repeat_does_not_join_a_request_that_another_body_came_behind(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        wrong = (body(triggers=[{"type": "nope"}]), NOW)
+        requests = [wrong, wrong, (body(), NOW), wrong]
+        results = await service.service.decider.decide_list(requests)
+        words = [result.detail if isinstance(result, ServiceError) else "" for result in results]
+        assert ["no trigger" in text for text in words] == [True, True, False, False]
+        assert ["another body" in text for text in words] == [False, False, False, True]
+
+
 async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
