@@ -49,20 +49,27 @@ class RequestBatch:
 
     async def decide(self) -> None:
         """Decide all items. A round decides as many as one read of the states allows."""
-        left = await self._accept()
+        left = await self._accept(self._items)
         while left:
             left = await self._try_round(left)
 
-    async def _accept(self) -> list[Item]:
+    async def _accept(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items whose requests fit the catalogue; the others are refused."""
         errors: dict[Item, ServiceError] = {}
-        for item in self._items:
+        for item in items:
             try:
                 item.request = self._parts.requests.read(item.body, item.now, self._serving.rulebook)
             except Exception as error:
                 errors[item] = service_error(error)
         await self._refuse(errors)
-        return [item for item in self._items if item not in errors]
+        return [item for item in items if item not in errors]
+
+    async def _accept_anew(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Go on with the catalogue and the policy in force now; nothing of the items is drawn yet."""
+        if (serving := self._parts.serving()) is self._serving:
+            return items
+        self._serving = serving
+        return await self._accept(items)
 
     async def _try_round(self, items: Sequence[Item]) -> list[Item]:
         """Take a round, and return the items that need another one. If the round breaks, only the guilty item fails."""
@@ -93,7 +100,7 @@ class RequestBatch:
 
     async def _round(self, items: Sequence[Item], places: Places) -> list[Item]:
         # A second look comes before the items that rest on what it brings.
-        turn = [item for item in items if item.draft is not None] or items
+        turn = [item for item in items if item.draft is not None] or await self._accept_anew(items)
         states = await self._read(turn)
         turn = await self._answer_repeats(turn, states)
         drafts = self._answer_dry_runs(self._draft(turn, states))

@@ -19,7 +19,7 @@ class Parts:
     Parameters
     ----------
     serving
-        Returns the catalogue and the policy in force: a batch takes both once, to draw with them.
+        Returns the catalogue and the policy in force: a round takes both once, to draw with them.
     store, log_writer
         The shoppers' states and the log.
     seed

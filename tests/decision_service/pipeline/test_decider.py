@@ -227,3 +227,25 @@ async def test_a_send_that_was_refused_keeps_what_was_drawn_where_another_reques
         assert isinstance(refused, DecisionResponse)
         (row,) = decisions(service)
         assert row.context["local_hour"] == (NOW / 3_600) % 24
+
+
+async def test_what_a_batch_decides_after_a_change_of_the_catalogue_is_decided_with_the_new_one(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = small_document(currency="EUR")
+    for channel in document["channels"].values():
+        channel |= {"cost": 0.5, "daily_budget": 1.0}
+    async with replica(document, policy="rule") as service:
+        reserve, store = service.service.store.reserve_many, service.service.store
+
+        async def change_first(reservations: Sequence[Any]) -> list[ReserveResult]:
+            monkeypatch.setattr(store, "reserve_many", reserve)
+            answer = await service.client.put("/v1/catalog", json=document | {"delays_s": [0]})
+            assert answer.status_code == 200
+            return await reserve(reservations)
+
+        monkeypatch.setattr(store, "reserve_many", change_first)
+        await service.service.decider.decide_list(bodies(4))
+        rows = [(row.event_id, row.catalogue_version, row.hold_reason) for row in decisions(service)]
+        assert rows[:2] == [("e-0", 1, "lost_race"), ("e-1", 1, "lost_race")], "drawn before the change"
+        assert rows[2:] == [("e-2", 2, None), ("e-3", 2, None)]
