@@ -59,11 +59,11 @@ def _judge(drafts: Mapping[Item, Draft], results: Results, places: Places, parts
     """Say what becomes of the drafts that the log refused.
 
     The first one of a shopper that was refused keeps what was drawn, unless the shopper was erased. What rests on it is
-    drawn anew.
+    drawn anew, and so is what comes behind a row that brought others: these are about the shopper too.
     """
     failures, shoppers = Failures(), set[str]()
     for item, result in results.items():
-        if isinstance(result, Appended):
+        if isinstance(result, Appended) and not result.follow_ups:
             continue
         shopper_id = item.request.shopper_id
         is_first = shopper_id not in shoppers
