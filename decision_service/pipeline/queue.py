@@ -15,6 +15,9 @@ _MOST_IN_BATCH = 64
 _SHARE_OF_LISTS = 0.75
 """What lists get at most of a batch that has singles too."""
 
+_LISTS_GET_ONE_IN = 8
+"""What lists get at least of a batch, however many singles wait: so every list ends."""
+
 _MOST_WAITING = 10_000
 
 
@@ -84,8 +87,8 @@ class Queue:
         begin
             Begins an item, or returns False: the item stays then, and with it those behind it in its list.
         """
-        batch = self._take_singles(begin)
         most = self._most_in_batch
+        batch = self._take_singles(begin, most - max(1, most // _LISTS_GET_ONE_IN) if self._lists else most)
         end = min(most, len(batch) + int(most * _SHARE_OF_LISTS)) if batch else most
         for _ in range(len(self._lists)):
             if len(batch) == end:
@@ -96,13 +99,14 @@ class Queue:
             batch += items
             if of_call.waiting:
                 self._lists.append(of_call)
+        batch += self._take_singles(begin, most - len(batch))  # the places that the lists have left
         self._size -= len(batch)
         return batch
 
-    def _take_singles(self, begin: Callable[[Item], bool]) -> list[Item]:
+    def _take_singles(self, begin: Callable[[Item], bool], most: int) -> list[Item]:
         batch: list[Item] = []
         staying: list[Item] = []
-        while self._singles and len(batch) < self._most_in_batch:
+        while self._singles and len(batch) < most:
             item = self._singles.popleft()
             (batch if begin(item) else staying).append(item)
         self._singles.extendleft(reversed(staying))

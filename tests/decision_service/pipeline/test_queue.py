@@ -56,6 +56,21 @@ def test_each_item_is_taken_once_and_a_list_in_its_order(sizes: list[int], most:
     assert [order[str(number)] for number in range(len(calls))] == calls
 
 
+def test_a_list_ends_however_many_singles_wait() -> None:
+    queue = Queue(most_in_batch=8)
+    queue.add(items("list", 5))
+    taken: list[str] = []
+    for turn in range(5):
+        for number in range(8):
+            queue.add([item(f"single-{turn}-{number}")])
+        batch = queue.take(begin)
+        assert len(batch) == 8
+        taken += [name for name in names(batch) if name.startswith("list")]
+        for one in batch:
+            queue.end(one)
+    assert taken == names(items("list", 5))
+
+
 def test_singles_go_first_and_lists_fill_three_quarters_at_most_beside_them() -> None:
     queue = Queue(most_in_batch=8)
     queue.add(items("list", 100))
