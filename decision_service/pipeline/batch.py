@@ -19,6 +19,7 @@ from decision_service.pipeline.item import DecisionResponse, Item
 from decision_service.pipeline.known import find_known
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.reservations import Places
+from decision_service.service_log import REQUEST_ID
 from decision_service.state.base import StateUnavailable, StoredState
 from decision_service.state.reach import check_reach
 
@@ -60,7 +61,7 @@ class RequestBatch:
             try:
                 item.request = self._parts.requests.read(item.body, item.now, self._serving.rulebook)
             except Exception as error:
-                errors[item] = service_error(error)
+                errors[item] = service_error(error, item)
         await self._refuse(errors)
         return [item for item in items if item not in errors]
 
@@ -85,7 +86,7 @@ class RequestBatch:
             if len(left) > 1:
                 await self._decide_one_by_one(left)
             elif left:
-                left[0].settle(service_error(error))
+                left[0].settle(service_error(error, left[0]))
             return []
 
     async def _decide_one_by_one(self, items: Sequence[Item]) -> None:
@@ -164,7 +165,7 @@ class RequestBatch:
             try:
                 hold = degrade(item, self._serving, self._parts.seed, away)
             except Exception as error:
-                errors[item] = service_error(error)
+                errors[item] = service_error(error, item)
                 continue
             if item.is_dry_run:
                 item.settle(DecisionResponse(hold.body))
@@ -181,9 +182,13 @@ class RequestBatch:
             item.settle(known.get(item, error))
 
 
-def service_error(error: Exception) -> ServiceError:
-    """Return an error that the caller may see; the cause of one that nobody foresaw goes to the log of the process."""
+def service_error(error: Exception, item: Item | None = None) -> ServiceError:
+    """Return an error that the caller may see; the cause of one that nobody foresaw goes to the log of the process.
+
+    A batch runs for many requests, so the item says under which request's id the cause is logged.
+    """
     if isinstance(error, ServiceError):
         return error
-    _logger.error("a decision failed", exc_info=error)
+    request_id = REQUEST_ID.get() if item is None else item.request_id
+    _logger.error("a decision failed", exc_info=error, extra={"request_id": request_id})
     return ServiceError(INTERNAL)

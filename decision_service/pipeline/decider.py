@@ -151,7 +151,7 @@ class Decider:
         except Exception as error:
             for item in items:
                 if item.result is None:
-                    item.settle(service_error(error))
+                    item.settle(service_error(error, item))
         finally:
             go_on()
             self._begin_batches()

@@ -10,6 +10,7 @@ from decision_service import metrics
 from decision_service.errors import ServiceError
 from decision_service.pipeline.draft import Draft
 from decision_service.schemas.requests import DecideBody
+from decision_service.service_log import REQUEST_ID
 from policies.records.request import Request
 
 
@@ -79,6 +80,8 @@ class Item:
         What was drawn, once something was.
     is_lost
         Whether the reservation was refused for good: the drawn send is not delivered.
+    request_id
+        The id that the service log knows the request by.
     """
 
     body: DecideBody
@@ -90,6 +93,7 @@ class Item:
     request: Request = field(init=False)
     draft: Draft | None = None
     is_lost: bool = False
+    request_id: str = field(default_factory=REQUEST_ID.get)
     result: Result | None = None
     _waiters: list[tuple[Call, int]] = field(default_factory=list)
 

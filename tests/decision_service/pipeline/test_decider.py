@@ -138,6 +138,27 @@ async def test_one_request_that_breaks_the_draw_fails_alone(replica: Start, monk
         assert (answer.status_code, answer.json()["detail"]) == (500, INTERNAL)
 
 
+async def test_an_error_is_logged_under_the_id_of_its_own_request(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+
+        def break_down(items: Sequence[Any], *arguments: Any) -> Any:
+            if any(item.request.event_id == "e-2" for item in items):
+                raise ZeroDivisionError
+            return draw(items, *arguments)
+
+        async def ask(number: int) -> int:
+            asked = decide_body(event_id=f"e-{number}", shopper_id=f"s-{number}")
+            headers = {"X-Request-Id": f"r-{number}"}
+            return (await service.client.post("/v1/decide", json=asked, headers=headers)).status_code
+
+        monkeypatch.setattr(batch_module, "draw", break_down)
+        assert await asyncio.gather(*map(ask, range(4))) == [200, 200, 500, 200]
+        failures = [record for record in caplog.records if record.message == "a decision failed"]
+        assert [getattr(record, "request_id", None) for record in failures] == ["r-2"]
+
+
 async def test_one_row_that_breaks_the_group_fails_alone_and_no_place_stays(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
