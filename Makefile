@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check openapi clients fuzz parity coverage chaos faults format clean
+.PHONY: help install run test check openapi clients fuzz parity coverage chaos faults bench format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,20 @@ chaos: install ## Load the real service, rename, kill its Redis, audit the log (
 
 faults: install ## Repeat faults on the running service, measure each outage (FAULTS="23 killed_haproxy")
 	$(BIN)/python -m benchmarks faults $(FAULTS) --json docs/results/faults.json --markdown docs/results/faults.md
+
+BENCH_FULL := $(if $(FULL),--full)
+BENCH_AGAINST := $(if $(AGAINST),--against $(AGAINST))
+
+bench: install ## Measure the path of a decision (half an hour, 4 GB; FULL=1 for all, AGAINST=../older-checkout)
+	$(BIN)/python -m benchmarks guardrails --json docs/results/guardrails.json --markdown docs/results/guardrails.md
+	$(BIN)/python -m benchmarks policy $(BENCH_AGAINST) --json docs/results/policy.json --markdown docs/results/policy.md
+	$(BIN)/python -m benchmarks stages --json docs/results/stages.json --markdown docs/results/stages.md
+	$(BIN)/python -m benchmarks append --json docs/results/append.json --markdown docs/results/append.md
+	$(BIN)/python -m benchmarks decide $(BENCH_FULL) $(BENCH_AGAINST) --json docs/results/decide.json --markdown docs/results/decide.md
+	$(BIN)/python -m benchmarks learn --json docs/results/learn.json --markdown docs/results/learn.md
+	$(BIN)/python -m benchmarks growth $(BENCH_FULL) --json docs/results/growth.json --markdown docs/results/growth.md
+	$(if $(FULL),$(BIN)/python -m benchmarks restart --json docs/results/restart.json --markdown docs/results/restart.md)
+	$(BIN)/python -m benchmarks glance
 
 format: install ## Let ruff correct the style
 	$(BIN)/ruff check --fix .

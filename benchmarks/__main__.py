@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from benchmarks.page import markdown
-from decision_service.cli.measurements import Measured, facts, write
+from benchmarks.publishing import Json, Page, Seed, publish
+from benchmarks.speed import commands
 
 app = typer.Typer(
     help="Measure the service. Every command writes its results with the facts of the machine.",
@@ -19,8 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[Path | None, typer.Option("--json", help="Also write the results to this file.")]
-Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them as a page.")]
+app.add_typer(commands.app)
 
 
 @app.callback()
@@ -44,10 +42,7 @@ def replay(
     first, _, end = seeds.partition(":")
     results = benchmark.measure(file, limit=limit, seeds=range(int(first), int(end)))
     command = f"python -m benchmarks replay {file.name} --limit {limit} --seeds {seeds}"
-    _publish("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
-
-
-Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
+    publish("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
 
 
 @app.command()
@@ -62,7 +57,7 @@ def coverage(
 
     results = benchmark.measure(repetitions, seed, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks coverage --repetitions {repetitions} --seed {seed}"
-    _publish("How often intervals hold the truth", command, results, json, page, seed=seed, repetitions=repetitions)
+    publish("How often intervals hold the truth", command, results, json, page, seed=seed, repetitions=repetitions)
 
 
 @app.command()
@@ -77,7 +72,7 @@ def fatigue(
 
     results = benchmark.measure(repetitions, seed)
     command = f"python -m benchmarks fatigue --repetitions {repetitions} --seed {seed}"
-    _publish("Where sends tire", command, results, json, page, seed=seed, repetitions=repetitions)
+    publish("Where sends tire", command, results, json, page, seed=seed, repetitions=repetitions)
 
 
 @app.command()
@@ -92,7 +87,7 @@ def offers(
 
     results = benchmark.measure(file, halves)
     command = f"python -m benchmarks offers {file.name} --halves {halves}"
-    _publish("A policy learned from a randomised log", command, results, json, page, seed=f"0:{halves}")
+    publish("A policy learned from a randomised log", command, results, json, page, seed=f"0:{halves}")
 
 
 @app.command()
@@ -107,61 +102,9 @@ def open_bandit(
     from benchmarks.evaluation import open_bandit as benchmark
 
     results = benchmark.measure(directory)
-    _publish(
+    publish(
         "The Open Bandit sample", "python -m benchmarks open-bandit obp/dataset/obd", results, json, page, seed=None
     )
-
-
-@app.command()
-def scale(
-    rows: Annotated[int, typer.Option(min=1, help="Rows of the Parquet file.")] = 10_000_000,
-    shoppers: Annotated[int, typer.Option(min=1, help="Shoppers that they belong to.")] = 500_000,
-    seed: Seed = 1,
-    json: Json = None,
-    page: Page = None,
-) -> None:
-    """Measure peak memory and time for a long log, streamed and from memory."""
-    from benchmarks.speed import scale as benchmark
-
-    results = benchmark.measure(rows, shoppers, seed)
-    command = f"python -m benchmarks scale --rows {rows} --shoppers {shoppers} --seed {seed}"
-    _publish(f"{rows:,} rows of Parquet", command, results, json, page, seed=seed)
-
-
-@app.command()
-def restart(
-    rows: Annotated[int, typer.Option(min=1_000, help="Rows of the log.")] = 1_000_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Pairs of starts, in turns.")] = 3,
-    json: Json = None,
-    page: Page = None,
-) -> None:
-    """Measure how long a start takes with a long log, from a snapshot of the states and without one."""
-    from benchmarks.speed import restart as benchmark
-
-    results = benchmark.measure(rows, rounds, lambda part: typer.echo(part, err=True))
-    command = f"python -m benchmarks restart --rows {rows} --rounds {rounds}"
-    _publish("Starts with a long log", command, results, json, page, rows=rows, rounds=rounds)
-
-
-Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the result is the median over the rounds.")]
-
-
-@app.command()
-def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
-    """Measure the time of all rules over 250 joint actions, beside the policy call."""
-    from benchmarks.speed import stages
-
-    results = stages.guardrails(rounds=rounds)
-    _publish("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
-
-
-@app.command()
-def policy(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
-    """Measure the time of the default policy's distribution over 240 joint actions."""
-    from benchmarks.speed import stages
-
-    results = stages.policy(rounds=rounds)
-    _publish("What the policy call costs", f"python -m benchmarks policy --rounds {rounds}", results, json, page)
 
 
 @app.command()
@@ -184,27 +127,12 @@ def chaos(
     plan = benchmark.Plan(decides, shoppers, at_once, replicas, renames, kills, policy, seed)
     outcome = benchmark.measure(plan, data_dir)
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in asdict(plan).items())
-    _publish(
+    publish(
         "What many clients at once cannot break", f"python -m benchmarks chaos {options}", outcome.results, json, page
     )
     if outcome.broken:
         typer.echo(f"Broken: {outcome.broken}", err=True)
         raise typer.Exit(1)
-
-
-@app.command()
-def simulator(
-    rounds: Annotated[int, typer.Option(min=1, help="Runs per size; their median counts.")] = 3,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    json: Json = None,
-    page: Page = None,
-) -> None:
-    """Measure the speed and the memory of the simulated world."""
-    from benchmarks.speed import simulator as benchmark
-
-    results = benchmark.measure(rounds=rounds, seed=seed)
-    command = f"python -m benchmarks simulator --rounds {rounds} --seed {seed}"
-    _publish("How fast the world is", command, results, json, page, seed=seed, rounds=rounds)
 
 
 @app.command()
@@ -219,7 +147,7 @@ def reinforce(
 
     results = benchmark.measure(episodes=episodes, seed=seed)
     command = f"python -m benchmarks reinforce --episodes {episodes} --seed {seed}"
-    _publish("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
+    publish("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
 
 
 @app.command()
@@ -234,7 +162,7 @@ def calibrate(
 
     results = benchmark.to_measurements(benchmark.calibrate(shoppers, seed))
     command = f"python -m benchmarks calibrate --shoppers {shoppers} --seed {seed}"
-    _publish("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
+    publish("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
 
 
 @app.command()
@@ -261,7 +189,7 @@ def triangle(
     plan = benchmark.Plan(logs, seed, weeks, workers, shoppers)
     results = benchmark.measure(plan, benchmark.Archive(keep), lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks triangle --logs {logs} --seed {seed} --weeks {weeks} --shoppers {shoppers}"
-    _publish("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
+    publish("Whether intervals hold the simulated truth", command, results, json, page, seed=seed, logs=logs)
 
 
 @app.command("deployed")
@@ -280,8 +208,8 @@ def deploy(
     plan = benchmark.Plan(logs, seed, shoppers, weeks)
     results = benchmark.measure(plan, workers, lambda part: typer.echo(part, err=True))
     command = f"python -m benchmarks deployed --logs {logs} --seed {seed} --shoppers {shoppers} --weeks {weeks}"
-    sizes = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
-    _publish("What the verdict says on the full simulator", command, results, json, page, **sizes)
+    sizes: dict[str, Any] = {"seed": seed, "logs": logs, "shoppers": shoppers, "weeks": weeks}
+    publish("What the verdict says on the full simulator", command, results, json, page, **sizes)
 
 
 @app.command("faults")
@@ -297,24 +225,11 @@ def repeat_faults(
     command = " ".join(["python -m benchmarks faults", *(names or ())])
     outcomes = table.to_table(all_repeated)
     typer.echo(outcomes)
-    _publish("What faults do to the running service", command, table.to_measurements(all_repeated), json, page)
+    publish("What faults do to the running service", command, table.to_measurements(all_repeated), json, page)
     if page is not None:
         page.write_text(f"{page.read_text(encoding='utf-8')}\n{outcomes}", encoding="utf-8")
     if not all(repeated.outcome.held for repeated in all_repeated):
         raise typer.Exit(1)
-
-
-def _publish(
-    title: str, command: str, results: Sequence[Measured], json: Path | None, page: Path | None, **settings: object
-) -> None:
-    """Print the results as a page, and write the files that the options name."""
-    about = facts(**settings)
-    text = markdown(title, command, results, about)
-    typer.echo(text)
-    if json is not None:
-        write(json, results, about)
-    if page is not None:
-        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ def markdown(title: str, command: str, results: Sequence[Measured], about: Mappi
     <BLANKLINE>
     """
     facts = [f"| {name} | {_fact(value)} |" for name, value in about.items()]
-    rows = [
-        f"| `{result.name}` | {_number(result.value)} | {_interval(result)} | {result.unit} |" for result in results
-    ]
+    rows = [f"| `{result.name}` | {number(result.value)} | {_interval(result)} | {result.unit} |" for result in results]
     return "\n".join(
         [
             f"# {title}",
@@ -52,13 +50,13 @@ def _fact(value: object) -> str:
 
 
 def _interval(result: Measured) -> str:
-    return "" if result.low is None or result.high is None else f"{_number(result.low)} to {_number(result.high)}"
+    return "" if result.low is None or result.high is None else f"{number(result.low)} to {number(result.high)}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a number with four significant digits.
 
-    >>> _number(0.123456), _number(14812.0)
+    >>> number(0.123456), number(14812.0)
     ('0.1235', '14,812')
     """
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _URL_LINE_PREFIX = "  API "
@@ -19,6 +20,14 @@ _STOPS_WITHIN_S = 60
 
 class NotStarted(RuntimeError):
     """The service did not start; the message is what the service printed."""
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A service that is ready: its URL, and the process from which all its other processes descend."""
+
+    url: str
+    pid: int
 
 
 @contextmanager
@@ -35,14 +44,27 @@ def run_service(*options: str, data_dir: Path | None = None) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         data = data_dir or Path(directory) / "data"
         command = [sys.executable, "-m", "decision_service", "serve", "--port", "0", "--data-dir", str(data)]
-        process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            url = _await_url(process)
-            threading.Thread(target=_drain, args=(process,), daemon=True).start()
-            yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=_STOPS_WITHIN_S)
+        with run_command([*command, *options]) as service:
+            yield service.url
+
+
+@contextmanager
+def run_command(command: Sequence[str], directory: Path | None = None) -> Iterator[RunningService]:
+    """Run a command that starts a service, in a directory; yields the service.
+
+    Raises
+    ------
+    NotStarted
+        When the service ends before it is ready.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory)
+    try:
+        url = _await_url(process)
+        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        yield RunningService(url, process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=_STOPS_WITHIN_S)
 
 
 def _await_url(process: subprocess.Popen[str]) -> str:

@@ -24,7 +24,7 @@ REPLAYS = Counter("decision_service_replays", "Decisions answered again for a re
 ITEMS = Counter("decision_service_items", "Outcomes and shopper events by what became of them.", ["kind", "status"])
 SECONDS = Histogram(
     "decision_service_request_seconds",
-    "Time from a request's body to its answer.",
+    "Time from a request to its answer.",
     ["endpoint"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )

@@ -69,7 +69,7 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     eligibles = arbitrate_many(situations, contexts)
     distributions = policy.distributions(eligibles, rulebook)
     units = np.array([unit_number(seed, case.request.event_id) for case in cases])
-    drawn = draw_many(distributions.probabilities, units)
+    drawn = draw_many(distributions.probabilities, units).tolist()
     batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
     return [Decision(batch, row) for row in range(len(cases))]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
+from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
@@ -24,7 +26,7 @@ class DecisionBatch:
     """What a list of requests was decided on together; each position of each list belongs to one request.
 
     ``situations`` has one situation per trigger of a request. ``contexts`` are the contexts that the triggers of a
-    request share. ``drawn`` are numbers of joint actions.
+    request share. ``drawn`` are numbers of joint actions. What many decisions need is computed for all at once.
     """
 
     situations: Sequence[Sequence[Situation]]
@@ -32,12 +34,48 @@ class DecisionBatch:
     eligibles: Eligibles
     policy: Policy
     distributions: Distributions
-    drawn: IntArray
+    drawn: Sequence[int]
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The catalogue that all were decided with."""
+        return self.situations[0][0].rulebook
 
     @cached_property
-    def p_out(self) -> FloatArray | None:
-        """The opt-out probabilities of what was drawn, (r,), or None."""
-        return self.distributions.p_out_of(self.drawn)
+    def sizes(self) -> list[int]:
+        """The size of each eligible set, HOLD included."""
+        sizes: list[int] = self.eligibles.mask.sum(axis=1).tolist()
+        return sizes
+
+    @cached_property
+    def probabilities(self) -> list[FloatArray]:
+        """The distribution over each eligible set, (K,)."""
+        flat = self.distributions.probabilities[self.eligibles.mask]
+        return [flat[end - size : end] for end, size in zip(accumulate(self.sizes), self.sizes, strict=True)]
+
+    @cached_property
+    def propensities(self) -> list[float]:
+        """The probability of each drawn joint action."""
+        probabilities = self.distributions.probabilities
+        return [probabilities.item(row, number) for row, number in enumerate(self.drawn)]
+
+    @cached_property
+    def p_out(self) -> list[float] | None:
+        """The opt-out probability of each drawn joint action, 0 for HOLD; None where the policy knows none."""
+        p_out, hold = self.distributions.p_out, self.rulebook.space.hold
+        if p_out is None:
+            return None
+        return [0.0 if number == hold else p_out.item(row, number) for row, number in enumerate(self.drawn)]
+
+    @cached_property
+    def sends(self) -> list[Send | None]:
+        """The drawn sends as the shoppers' states hold them; None for HOLD."""
+        return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
+
+    @cached_property
+    def exclusions(self) -> list[list[ExclusionCount]]:
+        """How many joint actions of each channel were excluded, and why."""
+        return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +88,12 @@ class Decision:
     @property
     def request(self) -> Request:
         """The request that was decided."""
-        return self._situation.request
+        return self.batch.situations[self.row][0].request
 
     @property
     def rulebook(self) -> Rulebook:
         """The catalogue that it was decided with."""
-        return self._situation.rulebook
+        return self.batch.rulebook
 
     @property
     def policy(self) -> Policy:
@@ -70,12 +108,12 @@ class Decision:
     @property
     def locale(self) -> str:
         """The locale of the content."""
-        return self._situation.locale
+        return self.batch.situations[self.row][0].locale
 
     @property
     def held_out(self) -> bool:
         """Whether the shopper gets no notification except critical ones."""
-        return self._situation.surroundings.held_out
+        return self.batch.situations[self.row][0].surroundings.held_out
 
     @property
     def eligibility(self) -> Eligibility:
@@ -83,28 +121,50 @@ class Decision:
         return self.batch.eligibles[self.row]
 
     @property
+    def verdicts(self) -> ByteArray:
+        """The `Reason` of each joint action, (n,)."""
+        return np.asarray(self.batch.eligibles.verdicts[self.row])
+
+    @property
+    def hold_eligible(self) -> bool:
+        """Whether HOLD is eligible."""
+        return bool(self.batch.eligibles.hold[self.row])
+
+    @property
+    def size(self) -> int:
+        """The size of the eligible set, HOLD included."""
+        return self.batch.sizes[self.row]
+
+    @property
+    def has_eligible_send(self) -> bool:
+        """Whether at least one send is eligible."""
+        return self.size > self.hold_eligible
+
+    @property
+    def exclusions(self) -> list[ExclusionCount]:
+        """How many joint actions of each channel were excluded, and why."""
+        return self.batch.exclusions[self.row]
+
+    @property
     def probabilities(self) -> FloatArray:
         """The distribution over the eligible set, (K,); without an eligible send HOLD has probability 1."""
-        mask = self.batch.eligibles.mask[self.row]
-        return np.asarray(self.batch.distributions.probabilities[self.row, mask])
+        return self.batch.probabilities[self.row]
 
     @property
     def drawn(self) -> int:
         """The number of the drawn joint action; HOLD has the number ``len(space)``."""
-        return int(self.batch.drawn[self.row])
+        return self.batch.drawn[self.row]
 
     @property
     def propensity(self) -> float:
         """The probability with which it was drawn."""
-        return float(self.batch.distributions.probabilities[self.row, self.drawn])
+        return self.batch.propensities[self.row]
 
     @property
     def p_out(self) -> float | None:
         """The opt-out probability of what was drawn; None where the policy assessed nothing, or knows none."""
         p_out = self.batch.p_out
-        if p_out is None or not self.batch.eligibles.mask[self.row, :-1].any():
-            return None
-        return float(p_out[self.row])
+        return None if p_out is None or not self.has_eligible_send else p_out[self.row]
 
     @property
     def is_send(self) -> bool:
@@ -127,25 +187,25 @@ class Decision:
     @property
     def send(self) -> Send | None:
         """The drawn send as the shopper's state holds it, or None."""
-        action, position, request = self.action, self.trigger, self.request
-        if action is None or position is None:
-            return None
-        catalogue, send_at = self.rulebook.catalogue, request.now + action.delay_s
-        trigger = request.triggers[position]
-        return Send(
-            event_id=request.event_id,
-            send_at=send_at,
-            message=action.message,
-            channel=action.channel,
-            category=catalogue.messages[action.message].category,
-            critical=trigger.critical,
-            cost=self.rulebook.cost(action),
-            deferred=request.deferred,
-            window_ends_at=send_at + catalogue.channels[action.channel].attribution_window_s,
-            occurred_at=trigger.time(request.now) if trigger.ends_on else None,
-            ends_on=trigger.ends_on,
-        )
+        return self.batch.sends[self.row]
 
-    @property
-    def _situation(self) -> Situation:
-        return self.batch.situations[self.row][0]
+
+def _send_of(decision: Decision) -> Send | None:
+    action, position, request = decision.action, decision.trigger, decision.request
+    if action is None or position is None:
+        return None
+    rulebook, send_at = decision.rulebook, request.now + action.delay_s
+    trigger = request.triggers[position]
+    return Send(
+        event_id=request.event_id,
+        send_at=send_at,
+        message=action.message,
+        channel=action.channel,
+        category=rulebook.catalogue.messages[action.message].category,
+        critical=trigger.critical,
+        cost=rulebook.cost(action),
+        deferred=request.deferred,
+        window_ends_at=send_at + rulebook.catalogue.channels[action.channel].attribution_window_s,
+        occurred_at=trigger.time(request.now) if trigger.ends_on else None,
+        ends_on=trigger.ends_on,
+    )

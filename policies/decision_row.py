@@ -22,7 +22,7 @@ def hold_reason(decision: Decision) -> str | None:
         return None
     if decision.held_out and not all(trigger.critical for trigger in decision.request.triggers):
         return HOLDOUT  # a rule that does not bind critical triggers
-    return HOLD_BY_POLICY if len(decision.eligibility.sends) else NO_ELIGIBLE_ACTION
+    return HOLD_BY_POLICY if decision.has_eligible_send else NO_ELIGIBLE_ACTION
 
 
 def decision_row(
@@ -47,9 +47,9 @@ def decision_row(
         policy=decision.policy.record,
         arm=_arm(held_out=decision.held_out),
         answer=answer,
-        verdicts=pack(decision.eligibility.verdicts),
+        verdicts=pack(decision.verdicts),
         probabilities=pack(decision.probabilities),
-        hold_eligible=decision.eligibility.hold,
+        hold_eligible=decision.hold_eligible,
         drawn=decision.drawn,
         drawn_trigger=decision.trigger,
         message=action.message if action else None,

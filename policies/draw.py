@@ -30,6 +30,7 @@ def draw_many(probabilities: FloatArray, units: FloatArray) -> IntArray:
     [0, 0, 2, 2]
     """
     cumulated = np.cumsum(probabilities, axis=1)
-    drawn = np.count_nonzero(cumulated <= (units * cumulated[:, -1])[:, None], axis=1)
-    last = probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1] > 0, axis=1)
-    return np.asarray(np.minimum(drawn, last))
+    drawn = (cumulated <= (units * cumulated[:, -1])[:, None]).sum(axis=1)
+    for row in np.flatnonzero(drawn == probabilities.shape[1]).tolist():  # the product was rounded up to the total
+        drawn[row] = np.flatnonzero(probabilities[row])[-1]
+    return np.asarray(drawn)

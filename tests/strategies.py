@@ -110,6 +110,7 @@ _stored_spans = st.builds(
     st.one_of(st.just(set()), st.sets(st.integers(0, 6))),
 ).filter(lambda span: span.start != span.end)
 own_quiet_hours = st.lists(_stored_spans, min_size=1, max_size=3).map(QuietHours.of)
+ends_on = st.lists(st.sampled_from(("purchase", "product_view")), unique=True)
 delays_s = st.sets(st.sampled_from((0, 900, 3_600, 14_400, 86_400)), min_size=1, max_size=4).map(sorted)
 suppressions = st.fixed_dictionaries(
     {"after": st.sampled_from(CATEGORIES), "blocks": st.sampled_from(CATEGORIES), "window_s": windows_s}
@@ -169,9 +170,18 @@ def catalogues(draw: st.DrawFn, on: frozenset[str] = frozenset(RULES)) -> dict[s
         "channels": {name: channel() for name in CHANNELS},
         "messages": {name: message(name, category) for name, category in MESSAGES.items()},
         "triggers": {
-            "left": {"priority": 2, "expires_s": draw_if_on("expired", windows_s, 172_800)},
+            "left": {
+                "priority": 2,
+                "expires_s": draw_if_on("expired", windows_s, 172_800),
+                "ends_on": draw_if_on("expired", ends_on, []),
+            },
             "dropped": {"priority": draw(st.integers(1, 3)), "expires_s": 172_800},
-            "urgent": {"priority": 3, "expires_s": 172_800, "critical": True},
+            "urgent": {
+                "priority": 3,
+                "expires_s": 172_800,
+                "critical": True,
+                "ends_on": draw_if_on("expired", ends_on, []),
+            },
         },
         "caps": draw_if_on("cap_global", caps, []),
         "categories": {name: {"caps": draw_if_on("cap_category", caps, [])} for name in CATEGORIES},

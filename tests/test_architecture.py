@@ -55,7 +55,7 @@ DOORS: dict[str, set[str]] = {
         "offline_eval.reports.html",
         "decision_service.cli.simulation_page",
     },
-    "fastapi": {"decision_service.api"},
+    "fastapi": {"decision_service.api", "benchmarks.speed.serving.noop"},
     "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},
     "scipy": {"offline_eval"},
     "sklearn": {"offline_eval.reward_models"},

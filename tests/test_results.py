@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -30,3 +31,20 @@ def test_every_number_of_a_row_stands_on_its_page(row: str) -> None:
     verb = command.strip().strip("`")
     made_by = re.findall(r"Made by `(.*?)`", page)[0]
     assert verb.startswith("make ") or made_by.startswith(verb), command
+
+
+def read_figures() -> dict[str, float]:
+    """Return the value of every result in the JSON files."""
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")]
+    return {result["name"]: result["value"] for document in documents for result in document["results"]}
+
+
+def test_every_figure_of_the_page_on_performance_is_a_result() -> None:
+    page, figures = (RESULTS.parent / "performance.md").read_text(encoding="utf-8"), read_figures()
+    marks = re.findall(r"<!--= ([\w.]+) -->(.*?)<!---->", page)
+    assert len(marks) > 30
+    for name, text in marks:
+        value, _, _ = text.partition(" [")
+        assert (value == "–") == (name not in figures), f"{name}: run `python -m benchmarks glance`"
+        if name in figures:
+            assert float(value.replace(",", "")) == pytest.approx(figures[name], rel=1e-3), name

@@ -24,15 +24,20 @@ _SENT_DAYS = (-20.1, -16.4, -13.2, -11.9, -9.3, -8.8, -6.5, -5.2, -3.7, -2.1, 0.
 
 def rulebook(messages: int, channels: int) -> Rulebook:
     """Return a catalogue with so many messages and channels, five delays, and every rule."""
+    return Rulebook.of(Catalogue.from_document(document(messages, channels)), 1)
+
+
+def document(messages: int, channels: int) -> dict[str, Any]:
+    """Return the catalogue of `rulebook` as its document."""
     names = _CHANNELS[:channels]
-    document: dict[str, Any] = {
+    return {
         "defaults": {"time_zone": "Europe/Madrid", "locale": "en"},
         "delays_s": [0, 3_600, 14_400, 43_200, 86_400],
         "channels": {name: _channel() for name in names},
         "messages": {f"message_{number}": _message(number, names) for number in range(messages)},
         "triggers": {"cart_abandoned": {"priority": 2, "expires_s": 2 * _DAY_S}},
         "caps": [{"max": 8, "window_s": 7 * _DAY_S}, {"max": 3, "calendar": "day"}, {"max": 9, "calendar": "week"}],
-        "categories": {name: {"caps": [{"max": 3, "window_s": 7 * _DAY_S}]} for name in _CATEGORIES},
+        "categories": {name: {"caps": [{"max": 3, "window_s": 7 * _DAY_S}]} for name in _CATEGORIES[:messages]},
         "min_gap_s": 3_600,
         "suppression": [
             {"after": "cart", "blocks": "price", "window_s": 7_200},
@@ -40,7 +45,6 @@ def rulebook(messages: int, channels: int) -> Rulebook:
         ],
         "arms": {"holdout": 0.05},
     }
-    return Rulebook.of(Catalogue.from_document(document), 1)
 
 
 def _channel() -> dict[str, Any]:

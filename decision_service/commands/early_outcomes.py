@@ -19,7 +19,9 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.endings import event_type, may_end_triggers
 from policies.records.outcomes import TAKING_BACK
 from policies.records.rows import DecisionRow, OutcomeRow, Row
-from policies.sends import DecidedSend, change_of, is_withdrawal
+from policies.sends.concerns import is_withdrawal
+from policies.sends.facts import DecidedSend
+from policies.sends.transitions import change_of
 
 
 def early_outcomes(

@@ -23,7 +23,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow
 from policies.records.withholding import withheld_paths
-from policies.sends import is_late, is_withdrawal
+from policies.sends.concerns import is_late, is_withdrawal
 
 
 class Feedback:

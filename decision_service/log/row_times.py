@@ -2,7 +2,7 @@
 
 A window closes when the log's watermark reaches its end, and a row that comes out of order does not show where the
 watermark was. A row that takes one send back is therefore written with its own time only while the send's window is
-open, and otherwise with the time at which the window had closed (`policies.sends`): no fold takes back what was
+open, and otherwise with the time at which the window had closed (`policies.sends.stages`): no fold takes back what was
 learned from. A withdrawal of consent, which is about many sends, bears the watermark itself: it voids all sends that
 are later than what the log has seen, and none of their windows has closed. So does an event by which triggers may end.
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from policies.records.rows import ErasureRow, PreferencesRow, Row
-from policies.sends import concerns_all_sends
+from policies.sends.concerns import concerns_all_sends
 
 
 class RowTime(NamedTuple):

@@ -24,7 +24,10 @@ from policies.records.rows import (
     OutcomeRow,
     Row,
 )
-from policies.sends import StatusChange, concerns_all_sends, departure_time, is_late, status_of, stop_of
+from policies.sends.concerns import concerns_all_sends, is_late
+from policies.sends.departure import departure_time
+from policies.sends.life import status_of, stop_of
+from policies.sends.status import StatusChange
 
 NOT_EXCLUDED = (Reason.eligible, Reason.not_a_candidate)
 """Verdicts of joint actions that no rule excluded."""

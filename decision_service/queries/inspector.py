@@ -20,7 +20,7 @@ from policies.learning.interactions import action_of
 from policies.learning.reward import REWARD_VERSION, reward_of
 from policies.records.reasons import Reason
 from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, TriggerRecord, unpack
-from policies.sends import WAITING, StatusChange
+from policies.sends.status import WAITING, StatusChange
 
 
 class Inspector:

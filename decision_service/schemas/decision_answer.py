@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -13,10 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from decision_service.errors import FieldError
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.templates.table import LocalTemplate
+from policies.catalogue.template_table import LocalTemplate
 from policies.catalogue.templates.template import DATA
 from policies.decision import Decision
-from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord
 
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -142,7 +140,7 @@ def iso(at: float) -> str:
     >>> iso(1_700_000_000.0)
     '2023-11-14T22:13:20Z'
     """
-    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+    return f"{datetime.fromtimestamp(at, UTC).isoformat()[:-6]}Z"
 
 
 def optional_iso(at: float | None) -> str | None:
@@ -156,9 +154,8 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
     ``next_possible_at`` is for a hold that should say when to ask again.
     """
     if not row.is_delivered or decision.action is None or decision.trigger is None:
-        hold = _hold(row, decision.eligibility.size, _count_excluded(decision), decision.request.ignored)
         at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
-        return msgspec.structs.replace(hold, next_possible_at=at)
+        return _hold(row, decision.size, _exclusion_answers(decision), decision.request.ignored, at)
     template = _find_template(decision, decision.action)
     return SendAnswer(
         event_id=row.event_id,
@@ -171,8 +168,8 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
         propensity=cast(float, row.propensity),
         policy=row.policy,
         arm=row.arm,
-        eligible=decision.eligibility.size,
-        excluded=_count_excluded(decision),
+        eligible=decision.size,
+        excluded=_exclusion_answers(decision),
         attribution_ends_at=iso(cast(float, row.window_ends_at)),
         locale=template.locale,
         ignored=_ignored_fields(decision.request.ignored),
@@ -184,7 +181,13 @@ def degraded_answer(row: DecisionRow, ignored: Mapping[str, str] = MappingProxyT
     return _hold(row, eligible=0, excluded=[], ignored=ignored)
 
 
-def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer], ignored: Mapping[str, str]) -> HoldAnswer:
+def _hold(
+    row: DecisionRow,
+    eligible: int,
+    excluded: list[ExcludedAnswer],
+    ignored: Mapping[str, str],
+    next_possible_at: str | UnsetType | None = UNSET,
+) -> HoldAnswer:
     return HoldAnswer(
         event_id=row.event_id,
         decision="hold",
@@ -199,12 +202,13 @@ def _hold(row: DecisionRow, eligible: int, excluded: list[ExcludedAnswer], ignor
         eligible=eligible,
         excluded=excluded,
         attribution_ends_at=None,
+        next_possible_at=next_possible_at,
         ignored=_ignored_fields(ignored),
     )
 
 
 def _ignored_fields(reasons: Mapping[str, str]) -> list[FieldError] | UnsetType:
-    return [FieldError(path, reason) for path, reason in reasons.items()] or UNSET
+    return [FieldError(path, reason) for path, reason in reasons.items()] if reasons else UNSET
 
 
 def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:
@@ -223,12 +227,5 @@ def _content(decision: Decision, action: JointAction, template: LocalTemplate) -
     return {**template.render(trigger.attributes), DATA: data}
 
 
-def _count_excluded(decision: Decision) -> list[ExcludedAnswer]:
-    """Count every excluded joint action once, under its first reason."""
-    verdicts, space = decision.eligibility.verdicts, decision.rulebook.space
-    out = (verdicts != Reason.eligible) & (verdicts != Reason.not_a_candidate)
-    pairs = zip(space.channel_of[out].tolist(), verdicts[out].tolist(), strict=True)
-    return [
-        ExcludedAnswer(space.channels[channel], Reason(reason).name, count)
-        for (channel, reason), count in sorted(Counter(pairs).items())
-    ]
+def _exclusion_answers(decision: Decision) -> list[ExcludedAnswer]:
+    return [ExcludedAnswer(*exclusion) for exclusion in decision.exclusions]

@@ -11,7 +11,7 @@ from decision_service.schemas.decision_answer import ActionAnswer, Instant
 from decision_service.schemas.preferences import PreferencesAnswer
 from policies.records.outcomes import OutcomeType
 from policies.records.rows import PolicyRecord, Scalar
-from policies.sends import Status
+from policies.sends.status import Status
 
 
 class ActivationAnswer(msgspec.Struct):
@@ -188,7 +188,8 @@ class StoredRowAnswer(msgspec.Struct):
         dict[str, Any],
         Meta(
             description="The row as stored; its kind is `row`. Times are seconds since 1970, UTC. `verdicts` and "
-            "`probabilities` of a decision are packed (base85 of zlib); `GET /v1/decisions/{event_id}` spells them out."
+            "`probabilities` of a decision are packed (a colon, and raw deflate in base64; without a colon, zlib in "
+            "base85); `GET /v1/decisions/{event_id}` spells them out."
         ),
     ]
 

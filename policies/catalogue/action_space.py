@@ -67,10 +67,14 @@ class ActionSpace:
         return len(self)
 
     def __getitem__(self, index: int) -> JointAction:
-        return JointAction(
-            self.messages[self.message_of[index]],
-            self.channels[self.channel_of[index]],
-            self.delays_s[self.delay_of[index]],
+        return self._actions[index]
+
+    @cached_property
+    def _actions(self) -> tuple[JointAction, ...]:
+        """All joint actions by their numbers."""
+        return tuple(
+            JointAction(self.messages[message], self.channels[channel], self.delays_s[delay])
+            for message, channel, delay in self.slots.tolist()
         )
 
     @cached_property

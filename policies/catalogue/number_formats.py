@@ -16,8 +16,22 @@ _DECIMALS, _LEADING_DIGITS, _MOST_DECIMALS = 3, 3, 12
 _MONEY_DECIMALS = 2
 _UNKNOWN = "en"
 
-_UNGROUPED = frozenset({"bg", "ca", "es", "es_ES", "et", "it", "it_IT", "lv", "pl", "pl_PL", "pt_PT"})
-"""Locales that write four digits without a separator (CLDR's minimumGroupingDigits, which Babel does not have)."""
+_DIGITS_BY_LANGUAGE = {
+    **dict.fromkeys(("be", "bg", "et", "hu", "hy", "ia", "ie", "it", "ka", "lv", "pl", "sl", "sq"), 2),
+    "ee": 3,
+}
+_DIGITS_BY_LOCALE = dict.fromkeys(
+    (
+        *("es", "es_EA", "es_ES", "es_GQ", "es_IC", "es_PH"),
+        *("pt_CH", "pt_CV", "pt_GQ", "pt_GW", "pt_LU", "pt_MO", "pt_MZ", "pt_PT", "pt_ST", "pt_TL"),
+        "ru_UA",
+    ),
+    2,
+)
+"""How many digits stand before the first separator at least, where this is not 1: 2 leaves four digits together.
+
+Babel does not have these data. They are the minimumGroupingDigits of CLDR 48.2; the second table is for languages whose
+locales differ."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class NumberFormat:
             group=symbols["group"],
             first_group=first_group,
             other_groups=other_groups,
-            fewest_digits=first_group + (2 if str(known) in _UNGROUPED else 1),
+            fewest_digits=first_group + _digits_before_a_separator(known),
         )
 
     def number(self, value: float) -> str:
@@ -111,6 +125,10 @@ def _find_locale(locale: str) -> Locale:
         except (UnknownLocaleError, ValueError):
             continue
     return Locale.parse(_UNKNOWN)
+
+
+def _digits_before_a_separator(locale: Locale) -> int:
+    return _DIGITS_BY_LOCALE.get(str(locale)) or _DIGITS_BY_LANGUAGE.get(locale.language, 1)
 
 
 _LONGEST_LOCALE = 35

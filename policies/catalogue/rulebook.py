@@ -13,7 +13,7 @@ from policies.catalogue.action_space import ActionSpace, JointAction
 from policies.catalogue.document import Cap, Catalogue
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.quiet_hours import quiet_hours_of
-from policies.catalogue.templates.table import TemplateTable
+from policies.catalogue.template_table import TemplateTable
 from policies.catalogue.templates.template import FilledNames
 from policies.records.quiet_hours import QuietHours
 
@@ -95,6 +95,11 @@ class Rulebook:
         channels = self.catalogue.channels.items()
         hours = {name: quiet_hours_of(channel.quiet_hours) for name, channel in channels}
         return {name: quiet for name, quiet in hours.items() if quiet is not None}
+
+    @cached_property
+    def quiet_weeks(self) -> dict[str, bytes]:
+        """For each channel that has quiet hours, a byte for each minute of the local week: 1 where it is quiet."""
+        return {name: quiet.week() for name, quiet in self.quiet_hours.items()}
 
     @cached_property
     def former_names(self) -> FormerNames:

@@ -17,7 +17,8 @@ from policies.learning.interactions import Interaction, Interactions, Positioned
 from policies.learning.windows import NOT_SENT_KEPT_S, OpenWindow, OpenWindows, Owner, shopper_of_row
 from policies.records.rows import ActivationRow, CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
 from policies.records.watermark import watermark_after
-from policies.sends import change_of, concerns_all_sends, named_sends
+from policies.sends.concerns import concerns_all_sends, named_sends
+from policies.sends.transitions import change_of
 
 Related = Callable[[Sequence[str]], dict[str, list[Positioned]]]
 """Looks up all rows of some event ids in the log."""
@@ -143,7 +144,7 @@ class Attribution:
     # -- what takes sends back ------------------------------------------------------------------------
 
     def _change_sends(self, position: int, row: Row) -> None:
-        """Change each send that a row concerns as the table of the life of a send says: see `policies.sends`."""
+        """Change each send that a row concerns as the table of transitions says: see `policies.sends.transitions`."""
         for event_id in self._concerned_sends(position, row):
             window = self._windows.find(event_id)
             if window is None:

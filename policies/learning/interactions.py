@@ -9,7 +9,7 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from policies.learning.reward import RewardBreakdown, reward_of
 from policies.records.rows import FALLBACK, CatalogueRow, Context, DecisionRow, OutcomeRow, Row
-from policies.sends import status_of
+from policies.sends.life import status_of
 from policies.shopper.context import trigger_context
 
 Positioned = tuple[int, Row]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from policies.records.rows import DecisionRow, Row
-from policies.sends import EXPIRED, departure_of, departure_time, status_at
+from policies.sends.departure import departure_of, departure_time
+from policies.sends.stages import status_at
+from policies.sends.status import EXPIRED
 
 Owner = Callable[[int, str], str]
 """Returns to whom a row at a position belongs, from the shopper id in the row."""

@@ -103,7 +103,9 @@ class CompiledModel:
 
     def predict(self, contexts: Sequence[Context]) -> Prediction:
         """Predict for every send in each context."""
-        probabilities = 1.0 / (1.0 + np.exp(-self.logits(contexts)))
+        odds = np.exp(-self.logits(contexts))
+        odds += 1.0
+        probabilities = np.divide(1.0, odds, out=odds)
         return Prediction(probabilities[:, 0], probabilities[:, 1])
 
     def logits(self, contexts: Sequence[Context]) -> FloatArray:

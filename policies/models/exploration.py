@@ -46,11 +46,11 @@ class Greedy:
     def explore(self, scores: FloatArray, hold: BoolArray) -> FloatArray:
         """Return the distributions (r, n + 1) for the scores of the sends."""
         best = best_scores(scores)
-        beats_sends = np.isneginf(best) if self.sends_only else best < 0
-        chosen = np.zeros((len(scores), scores.shape[1] + 1))
-        chosen[:, -1] = hold & beats_sends
-        chosen[:, :-1] = (scores == best[:, None]) & (chosen[:, -1:] == 0.0)
-        return np.asarray(chosen / np.count_nonzero(chosen, axis=1)[:, None])
+        holds = hold & (best == -np.inf if self.sends_only else best < 0.0)
+        chosen = np.empty((len(scores), scores.shape[1] + 1), dtype=np.bool_)
+        chosen[:, -1] = holds
+        np.equal(scores, np.where(holds, np.nan, best)[:, None], out=chosen[:, :-1])
+        return np.asarray(chosen / chosen.sum(axis=1)[:, None])
 
 
 def best_scores(scores: FloatArray) -> FloatArray:

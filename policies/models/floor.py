@@ -40,9 +40,9 @@ def with_floor(
     """
     if epsilon == 0.0:
         return explored
-    sizes = np.count_nonzero(eligible, axis=1)
-    uniform = epsilon / 2 * (1.0 / sizes)
-    mixture = (1 - epsilon) * explored + uniform[:, None] + epsilon / 2 * _neighbourhoods(scores, sizes, groups)
+    sizes = eligible.sum(axis=1)
+    uniform = (epsilon / 2 * (1.0 / sizes))[:, None]
+    mixture = (1 - epsilon) * explored + uniform + epsilon / 2 * _neighbourhoods(scores, sizes, groups)
     return np.where(eligible, mixture, 0.0)
 
 
@@ -51,30 +51,40 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
 
     Several best sends share the probability equally. The neighbours of a send share two of its three slots, so counting
     the members of each pair of slot values finds all neighbourhoods at once, in time linear in n. All numbers that are
-    no integers are added one after the other (`bincount`): a row does not depend on the other rows.
+    no integers are added one after the other (`bincount`), so a row does not depend on the other rows. What lies
+    outside the eligible set is of no meaning.
     """
-    (count, width), best, pairs = scores.shape, best_scores(scores), int(groups.max(initial=0)) + 1
-    numbers = np.flatnonzero(scores > -np.inf)
-    requests = numbers // width
-    is_best = scores.take(numbers) == best.take(requests)
-    bins = requests * pairs + groups.take(numbers - requests * width, axis=1)  # (3, eligible sends)
-
-    winners, winner_bins = requests[is_best], bins[:, is_best]
-    shares = 1.0 / np.bincount(winners, minlength=count)[winners]
-    neighbours = np.bincount(bins.ravel(), minlength=count * pairs)[winner_bins].sum(axis=0) - 3
-    parts = np.divide(shares, neighbours, out=np.zeros_like(shares), where=neighbours > 0)
-    sums = np.bincount(winner_bins.ravel(), weights=np.tile(parts, 3), minlength=count * pairs).astype(np.float64)
-    mass = sums.take(bins[0]) + sums.take(bins[1]) + sums.take(bins[2])
-    mass[is_best] -= 3 * parts  # a send is not its own neighbour
-    mass[np.abs(mass) < _ROUNDING] = 0.0  # rounding errors of the subtraction, outside the neighbourhood
-
+    (count, width), best = scores.shape, best_scores(scores)
     spread = np.zeros((count, width + 1))
-    spread.ravel()[numbers + requests] = mass
-    spread[np.isneginf(best), -1] = 1.0
-    alone = neighbours == 0
-    for request in np.unique(winners[alone]).tolist():
-        spread[request] += shares[alone & (winners == request)].sum() / sizes[request]
+    spread[:, -1] = best == -np.inf
+    places = np.flatnonzero(scores > -np.inf)
+    if not len(places):
+        return spread
+    requests = places // width
+    is_best = scores.take(places) == best.take(requests)
+    pairs = int(groups[-1].max()) + 1
+    bins = (requests * pairs)[:, None] + groups.T.take(places - requests * width, axis=0)  # (eligible sends, 3)
+
+    winners, winner_bins = requests[is_best], bins[is_best]
+    shares = 1.0 / np.bincount(winners, minlength=count).take(winners)
+    neighbours = np.bincount(bins.ravel(), minlength=count * pairs).take(winner_bins).sum(axis=1) - 3
+    parts = np.where(neighbours > 0, shares / np.maximum(neighbours, 1), 0.0)
+    sums = np.bincount(winner_bins.ravel(), weights=parts.repeat(3), minlength=count * pairs)
+    of_sends = sums.take(bins)
+    mass = of_sends[:, 0] + of_sends[:, 1] + of_sends[:, 2]
+    itself = mass[is_best] - 3 * parts  # a send is not its own neighbour, but that of sends that tie with it
+    mass[is_best] = np.where(np.abs(itself) < _ROUNDING, 0.0, itself)
+
+    spread.ravel()[places + requests] = mass
+    if not neighbours.all():
+        _spread_alone(spread, winners[neighbours == 0], shares[neighbours == 0], sizes)
     return spread
+
+
+def _spread_alone(spread: FloatArray, requests: IntArray, shares: FloatArray, sizes: IntArray) -> None:
+    """Spread the shares of best sends that have no neighbours over the eligible sets of their requests."""
+    for request in np.unique(requests).tolist():
+        spread[request] += shares[requests == request].sum() / sizes[request]
 
 
 def check_epsilon(epsilon: float, *, learns: bool) -> None:

@@ -36,7 +36,8 @@ class TableFull(Exception):
 class RowTable:
     """Vectors of one size that are added once and never move or change; vector 0 is zero.
 
-    Several threads may read and add at once.
+    Several threads may read and add at once. The size is not 1: NumPy adds the numbers of a single column in pairs, and
+    those of several columns one after the other. The logits of two heads have at least two columns.
 
     >>> table = RowTable(rows=3, size=2)
     >>> table.add(np.array([1.0, 2.0])), table.add(np.array([0.5, 0.0]))

@@ -52,25 +52,12 @@ class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
     ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n) are the opt-out probabilities of the
-    sends, of no meaning for those that are not eligible; None from a model that knows none.
+    sends, of no meaning for those that are not eligible; None from a model that knows none, and where no request has an
+    eligible send.
     """
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
-
-    def p_out_of(self, drawn: IntArray) -> FloatArray | None:
-        """Return the opt-out probability of the joint action that was drawn for each request (r,): 0 for HOLD.
-
-        >>> distributions = Distributions(np.array([[0.5, 0.5]] * 2), p_out=np.array([[0.01], [0.02]]))
-        >>> distributions.p_out_of(np.array([1, 0]))
-        array([0.  , 0.02])
-        """
-        if self.p_out is None:
-            return None
-        sends = np.flatnonzero(drawn < self.p_out.shape[1])
-        p_out = np.zeros(len(drawn))
-        p_out[sends] = self.p_out[sends, drawn[sends]]
-        return p_out
 
 
 @dataclass(frozen=True)
@@ -110,24 +97,38 @@ class Policy:
         """
         eligible = eligibles.mask
         if self.model is None:
-            return Distributions(eligible / np.count_nonzero(eligible, axis=1)[:, None])
-        assessment = _assess(self.model, eligibles, rulebook)
-        scores = np.where(eligible[:, :-1], assessment.scores, -np.inf)
+            return Distributions(eligible / eligible.sum(axis=1)[:, None])
+        scores, p_out = np.full(eligibles.verdicts.shape, -np.inf), None
+        requests = np.flatnonzero(eligible[:, :-1].any(axis=1))
+        if len(requests):
+            assessment = _assess(self.model, eligibles, requests, rulebook)
+            np.copyto(scores, _rows(assessment.scores, requests, len(scores)), where=eligible[:, :-1])
+            if assessment.p_out is not None:
+                p_out = _rows(assessment.p_out, requests, len(scores))
         explored = self.exploration.explore(scores, eligibles.hold)
         probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
-        return Distributions(probabilities, assessment.p_out)
+        return Distributions(probabilities, p_out)
 
 
-def _assess(model: Model, eligibles: Eligibles, rulebook: Rulebook) -> Assessment:
-    """Assess all sends (r, n), each in the context of the trigger that it answers."""
-    assessment = model.assess([context for contexts in eligibles.contexts for context in contexts], rulebook)
+def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
+    """Assess all sends for some requests, each send in the context of the trigger that it answers."""
+    contexts = [eligibles.contexts[request] for request in requests.tolist()]
+    assessment = model.assess([context for asked in contexts for context in asked], rulebook)
     if eligibles.trigger_of is None:
         return assessment
-    counts = [len(contexts) for contexts in eligibles.contexts]
-    first = np.cumsum([0, *counts[:-1]])[:, None]
-    answered = first + np.maximum(eligibles.trigger_of, 0), np.arange(len(rulebook.space))
+    first = np.cumsum([0, *map(len, contexts[:-1])])[:, None]
+    answered = first + np.maximum(eligibles.trigger_of[requests], 0), np.arange(len(rulebook.space))
     p_out = assessment.p_out
     return Assessment(assessment.scores[answered], None if p_out is None else p_out[answered])
+
+
+def _rows(values: FloatArray, requests: IntArray, count: int) -> FloatArray:
+    """Return the values of some requests as rows of all, zeros in the others."""
+    if len(requests) == count:
+        return values
+    rows = np.zeros((count, values.shape[1]))
+    rows[requests] = values
+    return rows
 
 
 @dataclass(frozen=True)

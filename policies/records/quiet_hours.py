@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
+import numpy as np
 
 DAY_MINUTES = 1_440
 WEEK_DAYS = 7
+WEEK_MINUTES = WEEK_DAYS * DAY_MINUTES
 
 EVERY_DAY: tuple[int, ...] = ()
 
@@ -36,6 +38,12 @@ class QuietSpan(msgspec.Struct, frozen=True, array_like=True):
             return self._begins_on(day)
         return minute < self.end and self._begins_on((day - 1) % WEEK_DAYS)
 
+    def minutes(self) -> Iterator[range]:
+        """Yield the minutes of the local week that the span covers, day by day; one span may run into the next week."""
+        end = self.end if self.start <= self.end else self.end + DAY_MINUTES
+        for day in self.days or range(WEEK_DAYS):
+            yield range(day * DAY_MINUTES + self.start, day * DAY_MINUTES + end)
+
     def _begins_on(self, day: int) -> bool:
         return not self.days or day in self.days
 
@@ -61,6 +69,18 @@ class QuietHours(QuietSpan, frozen=True, array_like=True):
     def spans(self) -> tuple[QuietSpan, ...]:
         """All spans, in the order in which they were written."""
         return (QuietSpan(self.start, self.end, self.days), *self.others)
+
+    def week(self) -> bytes:
+        """Return a byte for each minute of the local week: 1 where `contain` is true, else 0.
+
+        >>> week, night = QuietHours(22 * 60, 7 * 60).week(), QuietHours(22 * 60, 7 * 60)
+        >>> all(week[minute] == night.contain(minute) for minute in range(WEEK_MINUTES))
+        True
+        """
+        quiet = np.zeros((2, WEEK_MINUTES), dtype=np.bool_)  # this week, and the next one
+        for minutes in (minutes for span in self.spans for minutes in span.minutes()):
+            quiet.reshape(-1)[minutes.start : minutes.stop] = True
+        return quiet.any(axis=0).tobytes()
 
     def contain(self, minute_of_week: int) -> bool:
         """Return whether a minute of the local week (0 is Monday 00:00) lies within a span.

@@ -8,8 +8,10 @@ seconds since the epoch, UTC. ``at`` is the row's own time (the server's clock, 
 from __future__ import annotations
 
 import base64
+import binascii
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -298,6 +300,12 @@ Row = ShopperRow | CatalogueRow | ClockRow | ClockCorrectionRow | FenceRow
 SHOPPER_ROWS = (DecisionRow, ActivationRow, CancellationRow, OutcomeRow, EventRow, PreferencesRow, ErasureRow)
 """The types of the rows that are about one shopper."""
 
+_BASE64 = ":"
+"""What a packed array begins with; no text in base85 has a colon."""
+
+_WINDOW_BITS, _MEMORY_LEVEL = -12, 4
+"""Of deflate: without header and checksum, and with little memory to prepare for short texts."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
@@ -318,13 +326,27 @@ def decode(body: bytes) -> Row:
 
 def pack(array: NDArray[Any]) -> str:
     """Compress an array into text. Distributions repeat few values, so the text is about 20 times smaller."""
-    return base64.b85encode(zlib.compress(array.tobytes(), 1)).decode()
+    return _pack(array.tobytes())
+
+
+@lru_cache(maxsize=2_048)
+def _pack(data: bytes) -> str:
+    """Return a colon and the deflated bytes in base64; equal arrays are common, and packed once."""
+    deflating = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    deflated = deflating.compress(data) + deflating.flush()
+    return f"{_BASE64}{binascii.b2a_base64(deflated, newline=False).decode()}"
 
 
 def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:
-    """Return the array that `pack` wrote.
+    """Return the array that `pack` wrote. Rows of earlier versions have zlib's format in base85, without the colon.
 
     >>> unpack(pack(np.array([0.25, 0.75])), np.float64)
     array([0.25, 0.75])
+    >>> unpack("cmZQz0D%kkV2a^|Jpc@L0yh", np.float64)
+    array([0.25, 0.75])
     """
-    return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype=dtype)
+    if text.startswith(_BASE64):
+        data = zlib.decompress(binascii.a2b_base64(text[1:], strict_mode=True), _WINDOW_BITS)
+    else:
+        data = zlib.decompress(base64.b85decode(text))
+    return np.frombuffer(data, dtype=dtype)

@@ -6,7 +6,7 @@ by zone and UTC day. On a day on which the offset changes, the zone itself is as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -20,15 +20,16 @@ _LOOKS = (0, 21_600, 43_200, 64_800, 86_400)
 """No zone has ever changed its clocks and changed them back within six hours."""
 
 
-def local_seconds(times: Iterable[float], zone: str) -> list[float]:
-    """Return local times as seconds since 1970-01-01 00:00 on the clock of a time zone.
+def local_seconds(times: Sequence[float], zone: str) -> list[float]:
+    """Return local times as seconds since 1970-01-01 00:00 on the clock of a time zone; ``times`` are in order.
 
     >>> local_seconds([0.0, 86_400.0], "Asia/Tokyo")
     [32400.0, 118800.0]
     """
-    return [
-        at + (_offset_at(zone, at) if (offset := _offset_on(zone, at // DAY_S)) is None else offset) for at in times
-    ]
+    if not times:
+        return []
+    offset = _offset_through(zone, times[0] // DAY_S, times[-1] // DAY_S)
+    return [at + (_offset_at(zone, at) if offset is None else offset) for at in times]
 
 
 def local_days(local_times: Iterable[float]) -> list[int]:
@@ -109,6 +110,13 @@ def _find_change(zone: str, early: float, late: float) -> float:
         middle = (early + late) // 2
         early, late = (middle, late) if _offset_at(zone, middle) == before else (early, middle)
     return late
+
+
+@lru_cache(maxsize=65_536)
+def _offset_through(zone: str, first: float, last: float) -> float | None:
+    """Return the offset from UTC that holds from one UTC day through another; None when the clocks change."""
+    offsets = {_offset_on(zone, float(day)) for day in range(int(first), int(last) + 1)}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 @lru_cache(maxsize=65_536)

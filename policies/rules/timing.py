@@ -19,9 +19,8 @@ def has_quiet_hours(catalogue: Catalogue) -> bool:
 
 def quiet_hours(situation: Situation) -> DelayMasks:
     """Deny sends that would arrive in a channel's quiet hours, by the shopper's clock at the send time."""
-    spans = situation.rulebook.quiet_hours
-    quiet = {span: [span.contain(minute) for minute in situation.minutes_of_week] for span in set(spans.values())}
-    return {channel: quiet[span] for channel, span in spans.items()}
+    minutes, weeks = situation.minutes_of_week, situation.rulebook.quiet_weeks
+    return {channel: [week[minute] == 1 for minute in minutes] for channel, week in weeks.items()}
 
 
 def suppression_window(situation: Situation) -> DelayMasks:

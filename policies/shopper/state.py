@@ -13,7 +13,9 @@ import msgspec
 
 from policies.records.quiet_hours import QuietHours
 from policies.records.rows import Row, TriggerRecord
-from policies.sends import EXPIRED, departure_of, departure_time, status_at
+from policies.sends.departure import departure_of, departure_time
+from policies.sends.stages import status_at
+from policies.sends.status import EXPIRED
 from policies.shopper.summaries import Activity, Affinities, Responses
 
 HORIZON_S = 31 * 86_400.0

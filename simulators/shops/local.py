@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.decide import decide
+from policies.decide import decide_in_order
+from policies.decision import Decision
 from policies.decision_row import decision_row
 from policies.models.policy import Policy
 from policies.records.request import Request
@@ -27,12 +28,15 @@ from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
+_AT_ONCE = 256
+"""Requests decided at once: more would only need more memory."""
+
 
 class PolicySource(Protocol):
     """The source of a shop's policies: it folds the rows of the shop's log, and returns a policy for each decision."""
 
     def policy_for(self, arrival: Arrival) -> Policy:
-        """Return the policy that decides for an arrival."""
+        """Return the policy that decides for an arrival; the answer changes only when the clock advances."""
         ...
 
     def fold(self, row: Row) -> None:
@@ -63,9 +67,8 @@ class FixedPolicy:
 class LocalShop:
     """Decides with the guardrails, the shopper states and the budgets of the service.
 
-    This shop decides one arrival after the other, so each decision knows what the decisions before have spent of a
-    channel's daily budget. The service reads the budgets once for a batch. The two decide the same until a budget is
-    nearly spent.
+    The arrivals of a call are decided in order, as the service decides a list: each decision knows the places and the
+    spending of the decisions before.
 
     Parameters
     ----------
@@ -125,20 +128,44 @@ class LocalShop:
             )
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        return [self._decide(arrival) for arrival in arrivals]
+        actions: list[JointAction | None] = []
+        for policy, group in _by_policy(arrivals, self._policy_source):
+            requests = [request_of(arrival, self._rulebook) for arrival in group]
+            while requests:
+                decisions = self._decide_first(requests[:_AT_ONCE], policy)
+                self._record(decisions)
+                actions += [decision.action for decision in decisions]
+                requests = requests[len(decisions) :]
+        return actions
 
-    def _decide(self, arrival: Arrival) -> JointAction | None:
-        request = request_of(arrival, self._rulebook)
-        state = self._states.get(arrival.shopper_id, NEW_SHOPPER)
-        policy = self._policy_source.policy_for(arrival)
-        decision = decide(request, state, self._rulebook, policy, self._seed, self._spent)
-        row = decision_row(decision)
-        self._decisions[row.event_id] = row
-        self._append(row)
-        return decision.action
+    def _decide_first(self, requests: Sequence[Request], policy: Policy) -> list[Decision]:
+        """Decide the first requests, at least one: the rest must know what these have spent."""
+        states = {name: self._states[name] for request in requests if (name := request.shopper_id) in self._states}
+        return decide_in_order(requests, states, self._spent, self._rulebook, policy, self._seed)
+
+    def _record(self, decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            row = decision_row(decision)
+            self._decisions[row.event_id] = row
+            self._append(row)
 
     def advance_clock(self, now: float) -> None:
         self._policy_source.advance_clock(now)
+
+
+def _by_policy(arrivals: Sequence[Arrival], source: PolicySource) -> Iterator[tuple[Policy, list[Arrival]]]:
+    """Yield the arrivals in order, those together that the same policy decides one after the other."""
+    group: list[Arrival] = []
+    deciding: Policy | None = None
+    for arrival in arrivals:
+        policy = source.policy_for(arrival)
+        if deciding is not None and policy is not deciding:
+            yield deciding, group
+            group = []
+        deciding = policy
+        group.append(arrival)
+    if deciding is not None:
+        yield deciding, group
 
 
 def request_of(arrival: Arrival, rulebook: Rulebook) -> Request:

@@ -10,6 +10,8 @@ import pytest
 from offline_eval.diagnostics.verdict import Level
 from tests.benchmarks.conftest import ROOT, RunBenchmark
 
+pytestmark = pytest.mark.xdist_group("benchmarks")  # the tests share what takes seconds to make
+
 OFFERS = ROOT.parent / "shared" / "data" / "starbucks_offers" / "starbucks_offers_log.csv.gz"
 OPEN_BANDIT = next((ROOT / "build" / "parity" / "lib").glob("*/site-packages/obp/dataset/obd"), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from decision_service.api.application import build_api
-from decision_service.app import Service, open_learner
+from decision_service.app import Service, open_learner, open_log, open_registry
 from decision_service.learning.fleet import LocalFleet
 from decision_service.learning.learner import Learner
 from decision_service.learning.serving import Serving
@@ -74,12 +75,25 @@ def _no_replica_stays() -> Iterator[None]:
             value.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with new databases. Their migration takes as long as many a test."""
+    directory = tmp_path_factory.mktemp("empty")
+    settings = Settings.load({"data_dir": directory}, {})
+    open_log(settings).close()
+    open_registry(settings).close()
+    return directory
+
+
 @pytest.fixture
-def replica(tmp_path: Path, redis: RealRedis) -> Start:
+def replica(tmp_path: Path, redis: RealRedis, empty_databases: Path) -> Start:
     """Return a function that starts a replica. All replicas of a test use the same data directory and Redis."""
 
     @asynccontextmanager
     async def start(catalogue: Mapping[str, Any] | None = None, **options: Any) -> AsyncIterator[Replica]:
+        if "data_dir" not in options and not any(tmp_path.glob("*.sqlite")):
+            for database in empty_databases.glob("*.sqlite"):
+                shutil.copyfile(database, tmp_path / database.name)
         if catalogue is not None:
             options["catalog"] = tmp_path / "catalogue.yaml"
             options["catalog"].write_text(yaml.safe_dump(dict(catalogue)))

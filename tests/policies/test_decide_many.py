@@ -20,7 +20,7 @@ from policies.models.policy import Policy
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from policies.records.request import Request
-from policies.records.rows import TriggerRecord
+from policies.records.rows import TriggerRecord, encode
 from policies.rules.arbitration import situations_of
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.rules import RULES
@@ -99,6 +99,9 @@ def bytes_of(decision: Decision) -> tuple[Any, ...]:
         decision.probabilities.tobytes(),
         (decision.drawn, decision.propensity, decision.p_out, decision.trigger),
         decision.send,
+        decision.size,
+        decision.exclusions,
+        encode(decision_row(decision)),
     )
 
 

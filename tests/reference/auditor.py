@@ -251,7 +251,7 @@ class Auditor:
         self.superseded += len(self._shopper(shopper_id).end(kind, occurred_at, at))
 
     def _bounce(self, row: OutcomeRow, shopper: Shopper) -> None:
-        if getattr(row, "permanent", False):
+        if row.permanent:
             words, channel = shopper.preferences, row.channel or ""
             shopper.preferences = words.with_reachability(channel, False, min(row.occurred_at, row.at))
         reservation = shopper.reservations.get(row.event_id)

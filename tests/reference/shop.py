@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook, millionths
@@ -19,12 +21,14 @@ from policies.records.rows import (
     CancellationRow,
     CatalogueRow,
     DecisionRow,
+    EventRow,
     OutcomeRow,
     PreferencesRow,
     Row,
     ShopperRow,
     TriggerRecord,
 )
+from policies.records.withholding import withheld_paths
 from policies.rules.activation import refusal
 from policies.rules.budget import utc_day
 from policies.shopper.fold import fold
@@ -70,6 +74,7 @@ class Shop:
             "priority": known.priority,
             "critical": known.critical,
             "expires_at": now + known.expires_s,
+            "ends_on": known.ends_on,
         }
         return TriggerRecord(kind, **values | changes)
 
@@ -83,16 +88,47 @@ class Shop:
         self._append(row)
         return row
 
-    def record_outcome(self, event_id: str, kind: OutcomeType, now: float) -> None:
-        row = self.decisions[event_id]
-        self._append(
-            OutcomeRow(
-                at=now, event_id=event_id, type=kind, occurred_at=now, shopper_id=row.shopper_id, channel=row.channel
-            )
+    def replace_catalogue(self, document: dict[str, Any], now: float) -> None:
+        catalogue = Catalogue.from_document(document)
+        self.rulebook = Rulebook.of(catalogue, self.rulebook.version + 1)
+        self.rows.append(CatalogueRow(now, self.rulebook.version, catalogue.to_document()))
+
+    def record_outcome(self, event_id: str, kind: OutcomeType, now: float, *, permanent: bool = False) -> None:
+        decision = self.decisions[event_id]
+        row = OutcomeRow(
+            at=now,
+            event_id=event_id,
+            type=kind,
+            occurred_at=now,
+            shopper_id=decision.shopper_id,
+            channel=decision.channel,
+            permanent=permanent,
         )
+        if decision.channel is not None and any(withheld_paths(row)):
+            names = self.rulebook.former_names.names_of_channel(decision.channel)
+            row = replace(row, aliases=tuple(name for name in names if name != decision.channel))
+        self._append(row)
+
+    def observe(self, shopper_id: str, kind: str, now: float, occurred_at: float) -> None:
+        """Report something that the shopper did."""
+        self._append(EventRow(now, shopper_id, kind, occurred_at))
 
     def prefer(self, shopper_id: str, now: float, **changes: Any) -> None:
+        """Take a shopper's words; what was renamed stands in the row under all its names."""
+        for field in {"consent", "reachable"} & changes.keys():
+            changes[field] = self._under_all_names(changes[field])
+        if "muted_categories" in changes:
+            names_of = self.rulebook.former_names.names_of_category
+            muted = (name for category in changes["muted_categories"] for name in names_of(category))
+            changes["muted_categories"] = tuple(dict.fromkeys(muted))
         self._append(PreferencesRow(now, shopper_id, **changes))
+
+    def _under_all_names(self, words: Mapping[str, bool | None]) -> dict[str, bool | None]:
+        """Return words about channels under all names; where two channels became one, what withholds wins."""
+        names_of, said = self.rulebook.former_names.names_of_channel, dict[str, bool | None]()
+        for channel, word in words.items():
+            said |= {name: False if said.get(name) is False else word for name in names_of(channel)}
+        return said
 
     def activate(self, event_id: str, now: float) -> bool:
         row = self.decisions[event_id]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from policies.records.quiet_hours import QuietHours, QuietSpan
+from policies.records.rows import EventRow
 from tests.reference.auditor import Auditor, audit
+from tests.reference.renames import rename
 from tests.reference.shop import Shop
 from tests.strategies import QUARTER_S, ZONES, catalogues, moments, rule_sets
 
@@ -33,7 +39,11 @@ PREFERENCES: tuple[dict[str, Any], ...] = (
     *({"time_zone": zone} for zone in ZONES[:4]),
 )
 ASKED = (("left",), ("left",), ("dropped",), ("left", "dropped"), ("urgent", "left"))
-STEPS = {"decide": 8, "defer": 2, "click": 1, "bounce": 1, "opt_out": 0.3, "prefer": 1, "activate": 2, "cancel": 1}
+STEPS = {
+    **{"decide": 8, "defer": 2, "activate": 2, "cancel": 1, "prefer": 1},
+    **{"click": 1, "bounce": 1, "lasting_bounce": 0.3, "opt_out": 0.3, "conversion": 0.5},
+    **{"purchase": 0.5, "product_view": 0.5, "rename": 0.5},
+}
 
 
 def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
@@ -43,16 +53,35 @@ def live(shop: Shop, begin: float, seed: int, steps: int) -> None:
         now += chance.choice((0, 1, 1, 2, 4, 24)) * QUARTER_S
         shopper_id, last = chance.choice(SHOPPERS), waiting[chance.randrange(len(waiting))]
         if what in ("decide", "defer"):
-            asked = [shop.trigger(kind, now) for kind in chance.choice(ASKED)]
+            began = now - chance.choice((0, 0, 1, 8)) * QUARTER_S
+            asked = [shop.trigger(kind, began, occurred_at=began) for kind in chance.choice(ASKED)]
             row = shop.decide(shopper_id, asked, now, deferred=what == "defer")
             waiting += [row.event_id] * row.is_delivered
         elif what == "prefer":
             shop.prefer(shopper_id, now, **chance.choice(PREFERENCES))
-        elif last and what in ("click", "bounce", "opt_out"):
+        elif what in ("purchase", "product_view"):
+            shop.observe(shopper_id, what, now, now - chance.choice((0, 0, 1, 4)) * QUARTER_S)
+        elif what == "rename":
+            rename_something(shop, now, chance)
+        elif last and what == "lasting_bounce":
+            shop.record_outcome(last, "bounce", now, permanent=True)
+        elif last and what in ("click", "bounce", "opt_out", "conversion"):
             shop.record_outcome(last, what, now)
         elif last and shop.decisions[last].is_delivered:
             waiting.remove(last)
             shop.activate(last, now) if what == "activate" else shop.cancel(last, now)
+
+
+def rename_something(shop: Shop, now: float, chance: random.Random) -> None:
+    """Rename a channel, category or message, or make it one with another."""
+    document = shop.rulebook.catalogue.to_document()
+    part = chance.choice(("channels", "channels", "categories", "messages"))
+    names = sorted(document[part])
+    old = chance.choice(names)
+    others = [name for name in names if name != old]
+    merges = part != "messages" and len(others) > 1 and chance.random() < 0.3
+    new = chance.choice(others) if merges else f"{old.partition('_')[0]}_{shop.rulebook.version + 1}"
+    shop.replace_catalogue(rename(document, part, old, new), now)
 
 
 @st.composite
@@ -69,6 +98,59 @@ def test_no_history_leads_to_a_log_that_the_audit_rejects(shop: Shop, begin: flo
     auditor = audit(shop.log)
     assert auditor.violations == []
     assert reservations_of_the_fold(shop) == reservations_of_the_log(shop, auditor)
+
+
+class WithoutFormerNames(Shop):
+    """A shop that forgets what its channels, categories and messages were called."""
+
+    def replace_catalogue(self, document: dict[str, Any], now: float) -> None:
+        super().replace_catalogue(document, now)
+        forgotten = copy.deepcopy(document)
+        for part in ("channels", "categories", "messages"):
+            for content in forgotten[part].values():
+                content["formerly"] = []
+        self.rulebook = Rulebook.of(Catalogue.from_document(forgotten), self.rulebook.version)
+
+
+class WithoutEndings(Shop):
+    """A shop that logs what its shoppers do, and ends no trigger by it."""
+
+    def observe(self, shopper_id: str, kind: str, now: float, occurred_at: float) -> None:
+        self.rows.append(EventRow(now, shopper_id, kind, occurred_at))
+
+
+@pytest.mark.parametrize(
+    ("broken", "codes"),
+    [
+        (WithoutFormerNames, {"no_consent", "unreachable", "cap_channel", "cap_category"}),
+        (WithoutEndings, {"expired"}),
+        (Shop, set[str]()),
+    ],
+)
+def test_the_audit_finds_a_shop_that_forgets_names_or_endings(broken: type[Shop], codes: set[str]) -> None:
+    """The same histories as above, of a shop in which a part of the code is missing."""
+    broken_rules = set[str]()
+    for seed in range(30):
+        shop = broken(with_every_rule(), seed=b"%d" % seed)
+        live(shop, 1_795_280_400.0, seed, 80)
+        broken_rules |= {violation.code for violation in audit(shop.log).violations}
+    assert broken_rules >= codes
+    assert bool(broken_rules) == bool(codes)
+
+
+def with_every_rule() -> dict[str, Any]:
+    """Return a catalogue whose rules look at names, and whose triggers end."""
+    document = two_categories(defaults={"consent": {"push": True, "sms": True}})
+    caps = [{"max": 2, "window_s": 86_400}]
+    document["channels"] = {name: {"attribution_window_s": 14_400, "caps": caps} for name in ("push", "email", "sms")}
+    document["categories"] = {name: {"caps": [{"max": 1, "window_s": 43_200}]} for name in ("cart", "price")}
+    document["triggers"]["left"]["ends_on"] = ["purchase", "product_view"]
+    document["triggers"]["urgent"] = {"priority": 3, "expires_s": 172_800, "critical": True, "ends_on": ["purchase"]}
+    for message in document["messages"].values():
+        message["templates"] = {name: {"en": {"body": "B"}} for name in document["channels"]}
+        message["triggers"] = [*message["triggers"], "urgent"]
+        message["cooldown_s"] = 7_200
+    return document
 
 
 Reservations = dict[str, set[tuple[object, ...]]]

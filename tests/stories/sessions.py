@@ -40,6 +40,7 @@ from decision_service.__main__ import app
 from decision_service.app import open_learner
 from decision_service.log.bodies import decode_body
 from decision_service.settings import Settings
+from policies.records.rows import unpack
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
 
@@ -175,6 +176,15 @@ def blank_rules_version(body: bytes) -> bytes:
     return re.sub(rb'"rules_version":\d+', b'"rules_version":0', body)
 
 
+def unpack_arrays(body: bytes) -> bytes:
+    """Return a row with its packed arrays as hexadecimal digits: the packed form depends on the version of the code."""
+
+    def spell_out(field: re.Match[bytes]) -> bytes:
+        return b'"%b":"%b"' % (field[1], unpack(field[2].decode(), np.uint8).tobytes().hex().encode())
+
+    return re.sub(rb'"(verdicts|probabilities)":"([^"]+)"', spell_out, body)
+
+
 def compare(recorded: Any, current: Any, path: str = "") -> list[str]:
     """Return the differences between two documents, each with its path and both values.
 
@@ -205,7 +215,7 @@ def is_same(recorded: Any, current: Any) -> bool:
 
 def compare_bodies(recorded: bytes, current: bytes) -> list[str]:
     """Return the differing fields of two JSON bodies, or the bodies themselves if only their bytes differ."""
-    recorded, current = blank_rules_version(recorded), blank_rules_version(current)
+    recorded, current = (unpack_arrays(blank_rules_version(body)) for body in (recorded, current))
     if recorded == current:
         return []
     document = _decode(current)

@@ -22,6 +22,8 @@ from tests.decision_service.conftest import Start
 from tests.stories import sessions
 from tests.stories.sessions import LOG, REGISTRY, TARGETS, JsonObject, Step
 
+pytestmark = pytest.mark.xdist_group("previous version")  # the tests share what takes seconds to make
+
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version"
 _ALL_MISTAKES = "mistakes of meaning are named beside those of structure, and there are more keys"
 _SPANS = "a span has days, and others may follow"

@@ -1,4 +1,7 @@
-"""The README: its curl lines run against a service that is started as it says; its verbs and links exist."""
+"""The README: its curl lines run against a service that is started as it says; its verbs and links exist.
+
+The service starts where starts have failed: in an environment that is for another Ray, and under odd paths.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,34 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
+FOR_ANOTHER_RAY = {
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}}',
+    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
+    "RAY_RUNTIME_ENV_HOOK": "nowhere.hook",
+    "RAY_USE_TLS": "1",
+    "RAY_grpc_enable_http_proxy": "1",
+    "http_proxy": "http://127.0.0.1:9",
+}
+WITHOUT_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "1"}
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Started]:
-    temp_dir = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    started = Started(tmp_path / "data", temp_dir, serve=[])
+    parent = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    odd = parent / "a b%20c"
+    odd.mkdir()
+    started = Started(tmp_path / "50%20 größe?", odd, serve=[], environ=FOR_ANOTHER_RAY | WITHOUT_LOCALE)
     started.await_line("is ready")
     yield started
-    started.signal_group(signal.SIGTERM)
-    shutil.rmtree(temp_dir)
+    assert started.signal_group(signal.SIGTERM) == 0
+    assert list(odd.iterdir()) == []
+    shutil.rmtree(parent)
 
 
 @pytest.mark.service
 @pytest.mark.xdist_group("service")
 def test_every_curl_line_answers_as_shown(service: Started) -> None:
+    assert (service.data.path / "decisions.sqlite").exists()
     lines = [block for block in SHELL if block.startswith("curl")]
     assert len(lines) == 4
     answers = []

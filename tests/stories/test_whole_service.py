@@ -1,4 +1,7 @@
-"""The whole service as an operator runs it (Ray Serve, HAProxy, Redis, SQLite): killed under load, started again."""
+"""The whole service as an operator runs it (Ray Serve, HAProxy, Redis, SQLite): killed under load, started again.
+
+The tests share one service, which `tests.stories.test_watched_service` has used before, and the last one kills it.
+"""
 
 from __future__ import annotations
 
@@ -6,74 +9,25 @@ import asyncio
 import gc
 import itertools
 import random
-import shutil
 import signal
-import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
-import yaml
 
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.sql import SqlLog
-from decision_service.runtime import leftovers
 from policies.records.rows import DecisionRow, OutcomeRow, decode
 from tests.decision_service.learning.test_learner import fold_at_once
-from tests.decision_service.runtime.started import Started, processes_of
-from tests.factories import DAY_S, small_document
+from tests.decision_service.runtime.started import processes_of
+from tests.stories.whole_service import CAP, START, WINDOW_S, WholeService, started_service
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("service"), pytest.mark.anyio]
 
-START = datetime(2026, 11, 21, tzinfo=UTC)
-CAP, WINDOW_S = 3, 2 * DAY_S
 SHOPPERS = 40
-
-
-class WholeService(Started):
-    """The real service on a request clock, with two replicas."""
-
-    def __init__(self, data_dir: Path, temp_dir: Path) -> None:
-        catalogue = data_dir.with_suffix(".yaml")
-        catalogue.write_text(yaml.safe_dump(small_document(caps=[{"max": CAP, "window_s": int(WINDOW_S)}])))
-        options = ["--clock", "request", "--replicas", "2", "--seed", "7", "--catalog", str(catalogue)]
-        super().__init__(data_dir, temp_dir, serve=options)
-
-    def client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.run().url, timeout=30)
-
-    def kill(self) -> None:
-        """Kill every process of the run at once, as a power cut would."""
-        processes = [*leftovers.find_processes(self.run().token), psutil.Process(self.process.pid)]
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(processes, timeout=10)
-        self.exit_code()
-
-
-@pytest.fixture
-def temp_dir() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def service(tmp_path: Path, temp_dir: Path) -> Iterator[WholeService]:
-    started = WholeService(tmp_path / "data", temp_dir)
-    try:
-        started.await_line("is ready")
-        yield started
-    finally:  # also of a start that takes too long
-        if started.process.poll() is None:
-            started.signal_group(signal.SIGTERM)
 
 
 class Load:
@@ -160,40 +114,78 @@ def find_shoppers_over_the_cap(rows: list[Any]) -> list[str]:
     ]
 
 
+async def count_sends(client: httpx2.AsyncClient) -> float:
+    """Return how many sends the metrics count."""
+    name = 'decision_service_decisions_total{decision="send",hold_reason=""} '
+    lines = (await client.get("/metrics")).text.splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+
+async def test_through_the_ingress_caps_ids_and_limits_hold(whole_service: WholeService) -> None:
+    async with whole_service.client() as client:
+
+        def body(event_id: str, shopper_id: str = "one") -> dict[str, Any]:
+            return {
+                "event_id": event_id,
+                "shopper_id": shopper_id,
+                "triggers": [{"type": "cart_abandoned"}],
+                "now": START.isoformat(),
+            }
+
+        sends_before = await count_sends(client)
+        answers = await asyncio.gather(*(client.post("/v1/decide", json=body(f"e-{n}")) for n in range(100)))
+        assert Counter(answer.json()["decision"] for answer in answers)["send"] == CAP
+        same = await asyncio.gather(*(client.post("/v1/decide", json=body("same", "two")) for _ in range(20)))
+        assert len({answer.content for answer in same}) == 1
+        assert sum("Idempotent-Replay" in answer.headers for answer in same) == 19
+        large = await client.post("/v1/decide", content=b'{"shopper_id": "' + b"x" * (2 << 20) + b'"}')
+        assert (large.status_code, large.headers["content-type"]) == (413, "application/problem+json")
+        assert await count_sends(client) == sends_before + CAP + 1
+        assert (await client.get("/readyz")).json()["fresh"] is False
+
+
 # The HTTP client does not close a connection that a kill cuts during its start.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-async def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_happens_twice(
-    service: WholeService, temp_dir: Path
+async def test_killed_under_load_it_loses_nothing_acknowledged_repeats_nothing_and_stops_cleanly(
+    whole_service: WholeService, short_temp_dir: Path
 ) -> None:
     load = Load(1)
-    async with service.client() as client:
+    async with whole_service.client() as client:
         running = asyncio.create_task(load.run(client, decisions=1_000_000))
         while len(load.answers) < 1_500:
             assert not running.done(), "the load ended by itself"
             await asyncio.sleep(0.01)
-        service.kill()
+        warned = whole_service.data.service_log.read_text()
+        whole_service.kill()
         await running
+    assert whole_service.data.service_log.read_text().startswith(warned)
     gc.collect()  # the warning about those connections may come here, and in no later test
-    again = WholeService(service.data.path, temp_dir)
-    again.await_line("is ready")
-    assert "The last run was killed" in again.output
-    rows = read_rows(again)
-    logged = {row.event_id: row.answer.encode() for row in rows if isinstance(row, DecisionRow)}
-    assert {event_id: logged.get(event_id) for event_id in load.answers} == load.answers
-    assert load.feedback <= {(row.event_id, row.type) for row in rows if isinstance(row, OutcomeRow)}
-    assert find_shoppers_over_the_cap(rows) == []
+    with started_service(whole_service.data.path, short_temp_dir) as again:
+        assert "The last run was killed" in again.output
+        rows = read_rows(again)
+        logged = {row.event_id: row.answer.encode() for row in rows if isinstance(row, DecisionRow)}
+        assert {event_id: logged.get(event_id) for event_id in load.answers} == load.answers
+        assert load.feedback <= {(row.event_id, row.type) for row in rows if isinstance(row, OutcomeRow)}
+        assert find_shoppers_over_the_cap(rows) == []
 
-    more = Load(2)
-    more.now = load.now
-    async with again.client() as client:
-        await more.run(client, decisions=1_000)
-        repeated = await asyncio.gather(
-            *(client.get(f"/v1/decisions/{event_id}") for event_id in list(load.answers)[::100])
-        )
-        assert all(answer.status_code == 200 for answer in repeated)
-        end = (more.now + timedelta(days=10)).isoformat()
-        assert (await client.post("/v1/clock", json={"now": end})).json()["version"] > 0
-    assert again.signal_group(signal.SIGINT) == 0
+        more = Load(2)
+        more.now = load.now
+        async with again.client() as client:
+            await more.run(client, decisions=1_000)
+            repeated = await asyncio.gather(
+                *(client.get(f"/v1/decisions/{event_id}") for event_id in list(load.answers)[::100])
+            )
+            assert all(answer.status_code == 200 for answer in repeated)
+            end = (more.now + timedelta(days=10)).isoformat()
+            assert (await client.post("/v1/clock", json={"now": end})).json()["version"] > 0
+        run = again.run()
+        assert again.signal_group(signal.SIGTERM) == 0
+        assert again.output.endswith("Stopped")
+        assert processes_of(run) == []
+        assert not any(short_temp_dir.glob("decide-*"))
+    files = sorted(path.name for path in again.data.path.iterdir() if path.is_file())
+    assert {"decisions.sqlite", "models.sqlite"} <= set(files)
+    assert not [name for name in files if name.endswith(("-wal", "-shm"))], "a database was not closed"
     rows = read_rows(again)
     assert find_shoppers_over_the_cap(rows) == []
     decisions = Counter(row.event_id for row in rows if isinstance(row, DecisionRow))
@@ -204,32 +196,3 @@ async def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_happen
     assert whole.learned > 0
     assert checkpoint is not None
     assert checkpoint.payload == whole.to_bytes()
-
-
-async def test_through_the_ingress_caps_ids_and_limits_hold_and_a_stop_leaves_nothing(service: WholeService) -> None:
-    run = service.run()
-    async with service.client() as client:
-
-        def body(event_id: str, shopper_id: str = "one") -> dict[str, Any]:
-            return {
-                "event_id": event_id,
-                "shopper_id": shopper_id,
-                "triggers": [{"type": "cart_abandoned"}],
-                "now": START.isoformat(),
-            }
-
-        answers = await asyncio.gather(*(client.post("/v1/decide", json=body(f"e-{n}")) for n in range(100)))
-        assert Counter(answer.json()["decision"] for answer in answers)["send"] == CAP
-        same = await asyncio.gather(*(client.post("/v1/decide", json=body("same", "two")) for _ in range(20)))
-        assert len({answer.content for answer in same}) == 1
-        assert sum("Idempotent-Replay" in answer.headers for answer in same) == 19
-        large = await client.post("/v1/decide", content=b'{"shopper_id": "' + b"x" * (2 << 20) + b'"}')
-        assert (large.status_code, large.headers["content-type"]) == (413, "application/problem+json")
-        metrics = (await client.get("/metrics")).text
-        assert f'decision_service_decisions_total{{decision="send",hold_reason=""}} {CAP + 1}.0' in metrics
-        assert (await client.get("/readyz")).json()["fresh"] is False
-    assert service.signal_group(signal.SIGTERM) == 0
-    assert processes_of(run) == []
-    files = sorted(path.name for path in service.data.path.iterdir() if path.is_file())
-    assert {"decisions.sqlite", "models.sqlite"} <= set(files)
-    assert not [name for name in files if name.endswith(("-wal", "-shm"))], "a database was not closed"

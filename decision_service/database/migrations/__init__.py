@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -36,11 +37,10 @@ def upgrade(engine: Engine, database: Database) -> None:
     SchemaMismatch
         When a newer version of the service has written the database.
     """
-    config = _config(database)
-    newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.connect() as connection:
-        if _revision(connection, database) == newest:
+        if _revision(connection, database) == _newest_revision(database):
             return
+    config = _config(database)
     with _turn, write(engine) as connection:
         config.attributes["connection"] = connection
         try:
@@ -56,6 +56,11 @@ def upgrade(engine: Engine, database: Database) -> None:
 def version_table(database: str) -> str:
     """Name the table that holds the schema's revision: of its own, should two databases ever share one."""
     return f"{database}_schema"
+
+
+@cache
+def _newest_revision(database: Database) -> str | None:
+    return ScriptDirectory.from_config(_config(database)).get_current_head()
 
 
 def _revision(connection: Connection, database: Database) -> str | None:

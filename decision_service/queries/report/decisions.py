@@ -17,16 +17,11 @@ from policies.learning.windows import Owner, shopper_of_row
 from policies.records.endings import event_type, may_end_triggers
 from policies.records.outcomes import CLICKS, REFUNDS, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow, Row
-from policies.sends import (
-    SCHEDULED,
-    SendStatus,
-    change_of,
-    departure_of,
-    departure_time,
-    is_withdrawal,
-    named_sends,
-    status_at,
-)
+from policies.sends.concerns import is_withdrawal, named_sends
+from policies.sends.departure import departure_of, departure_time
+from policies.sends.stages import status_at
+from policies.sends.status import SCHEDULED, SendStatus
+from policies.sends.transitions import change_of
 
 
 class _Send(msgspec.Struct, gc=False):

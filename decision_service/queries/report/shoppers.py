@@ -12,7 +12,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.former_names import FormerNames
 from policies.records.rows import CatalogueRow, ErasureRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow
 from policies.rules.consent import consents
-from policies.sends import is_withdrawal
+from policies.sends.concerns import is_withdrawal
 from policies.shopper.fold import fold
 from policies.shopper.renames import rename_state
 from policies.shopper.state import NEW_SHOPPER, ShopperState

@@ -36,6 +36,8 @@ from policies.records.rows import pack
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
 
+pytestmark = pytest.mark.xdist_group("small log")  # the tests share what takes seconds to make
+
 COUNT = 1_200
 
 

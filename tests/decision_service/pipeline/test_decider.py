@@ -29,9 +29,8 @@ pytestmark = pytest.mark.anyio
 
 
 def body(event_id: str | None = "e-1", shopper_id: str = "s-1", **changes: Any) -> DecideBody:
-    return parse(
-        DecideBody, msgspec.json.encode(decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes))
-    )
+    document = decide_body(event_id=event_id, shopper_id=shopper_id, now=None, **changes)
+    return parse(DecideBody, msgspec.json.encode(document))
 
 
 def bodies(size: int) -> list[tuple[DecideBody, float]]:

@@ -113,14 +113,14 @@ async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> No
 async def test_rows_wait_to_be_folded_together_unless_somebody_waits_for_them(
     open_parts: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "_FORWARD_EVERY_S", 3_600.0)
     parts = open_parts()
     await parts.recovery.restore()
-    first = parts.log.head().position + 1
     await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="es")))
     assert parts.writer._forwarding is not None
-    await parts.writer._forwarding  # the first row is not made to wait
+    await parts.writer._forwarding
+    first = parts.log.head().position
     assert await parts.store.position() == first
+    monkeypatch.setattr(writer_module, "_FORWARD_EVERY_S", 3_600.0)
     for _ in range(2):
         await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="de")))
         await asyncio.sleep(0)

@@ -33,7 +33,7 @@ from policies.records.erasure import anonymous
 from policies.records.rows import SHOPPER_ROWS, ClockRow, ErasureRow, FenceRow, PreferencesRow, Row
 from policies.shopper.state import Send
 from tests.decision_service.queries.report.logs import EVENTS, HOURS, NAMED, logs
-from tests.policies.test_sends import lives
+from tests.policies.sends.test_transitions import lives
 
 KEYS = ShopperKeys(b"salt")
 

@@ -18,7 +18,7 @@ import psutil
 from decision_service.runtime import leftovers
 from decision_service.runtime.data_directory import DataDirectory, RunRecord
 
-_WITHIN_S = 90.0
+_WITHIN_S = 180.0
 _ROOT = Path(__file__).parents[3]
 
 

@@ -41,10 +41,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, temp_dir: Path) -> Iterato
         started.signal_group(signal.SIGTERM)
 
 
-def _is_empty(directory: Path) -> bool:
-    return not any(directory.glob("decide-*"))
-
-
 def test_it_answers_where_it_says_with_a_redis_of_its_own(service: Started) -> None:
     assert service.get("/healthz") == {"status": "alive"}
     assert service.get("/state")["redis_url"].startswith("unix:///tmp/")
@@ -102,28 +98,6 @@ def test_a_start_on_its_port_is_refused_before_ray_starts(service: Started, temp
     assert "Ray" not in second.output
 
 
-FOR_ANOTHER_RAY = {
-    "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}}',
-    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
-    "RAY_RUNTIME_ENV_HOOK": "nowhere.hook",
-    "RAY_USE_TLS": "1",
-    "RAY_grpc_enable_http_proxy": "1",
-    "http_proxy": "http://127.0.0.1:9",
-}
-
-
-def test_it_starts_in_an_environment_for_another_ray_and_under_odd_paths(tmp_path: Path, temp_dir: Path) -> None:
-    odd = temp_dir / "a b%20c"
-    odd.mkdir()
-    no_locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "1"}
-    started = Started(tmp_path / "50%20 größe?", odd, environ=FOR_ANOTHER_RAY | no_locale)
-    started.await_line("is ready")
-    assert started.get("/healthz") == {"status": "alive"}
-    assert (tmp_path / "50%20 größe?" / "decisions.sqlite").exists()
-    assert started.signal_group(signal.SIGTERM) == 0
-    odd.rmdir()
-
-
 @pytest.mark.parametrize("options", [["--redis-url", "redis://:secret@127.0.0.1:1/0"], ["--seed", "8"]])
 def test_data_that_cannot_be_used_are_refused_before_ray_starts(
     temp_dir: Path, tmp_path: Path, options: list[str]
@@ -177,9 +151,11 @@ def test_a_replica_that_cannot_be_made_is_reported_with_its_cause(temp_dir: Path
     assert set(temp_dir.iterdir()) == before
 
 
-def test_a_killed_tree_is_cleared_by_the_next_start_beside_another_service(
+def test_a_killed_tree_is_cleared_by_the_next_start_and_a_killed_driver_ends_the_service(
     service: Started, temp_dir: Path, tmp_path: Path
 ) -> None:
+    """Both beside another service, which goes on."""
+    before = set(temp_dir.iterdir())
     first = Started(tmp_path, temp_dir)
     first.await_line("is ready")
     assert service.get("/healthz") == first.get("/healthz")
@@ -192,31 +168,23 @@ def test_a_killed_tree_is_cleared_by_the_next_start_beside_another_service(
     assert "The last run was killed" in second.output
     assert processes_of(old) == []
     assert not Path(old.runtime).exists()
-    new = second.run()
-    second.process.kill()  # the driver notices and stops by itself
+
+    new, driver = second.run(), second.driver()
+    processes = driver.children(recursive=True)
+    driver.kill()
+    assert second.exit_code() == 1
+    assert "the service died (exit code -9)" in second.output
     assert processes_of(new) == []
-    assert not Path(new.runtime).exists()
-    second.exit_code()
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert set(temp_dir.iterdir()) == before
     assert service.get("/healthz") == {"status": "alive"}
 
 
-def test_a_killed_driver_ends_the_service_with_nothing_left(temp_dir: Path, tmp_path: Path) -> None:
-    before = set(temp_dir.iterdir())
-    started = Started(tmp_path, temp_dir)
-    started.await_line("is ready")
-    run, driver = started.run(), started.driver()
-    processes = driver.children(recursive=True)
-    driver.kill()
-    assert started.exit_code() == 1
-    assert "the service died (exit code -9)" in started.output
-    assert processes_of(run) == []
-    assert psutil.wait_procs(processes, timeout=10)[1] == []
-    assert set(temp_dir.iterdir()) == before
-
-
-def test_a_signal_to_the_whole_group_stops_it_cleanly(service: Started, temp_dir: Path) -> None:
+def test_a_driver_whose_supervisor_was_killed_stops_by_itself_with_nothing_left(
+    service: Started, temp_dir: Path
+) -> None:
     run = service.run()
-    assert service.signal_group(signal.SIGTERM) == 0
-    assert service.output.endswith("Stopped")
+    service.process.kill()
     assert processes_of(run) == []
-    assert _is_empty(temp_dir)
+    assert not any(temp_dir.glob("decide-*"))
+    service.exit_code()

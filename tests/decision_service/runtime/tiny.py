@@ -51,7 +51,11 @@ def _bind(made: type[Tiny], settings: Settings) -> Application:
 
     api = FastAPI()
 
-    @serve.deployment(num_replicas=settings.replicas, ray_actor_options={"num_cpus": CPU_SHARE})
+    @serve.deployment(
+        num_replicas=settings.replicas,
+        ray_actor_options={"num_cpus": CPU_SHARE},
+        max_constructor_retry_count=1,  # Serve tries three times, and each try takes seconds
+    )
     @serve.ingress(api)
     class Ingress:
         def __init__(self, settings: Settings) -> None:

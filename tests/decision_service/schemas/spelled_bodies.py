@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -147,6 +147,28 @@ def spell(value: Any, *, ascii_only: bool) -> str:
         case dict():
             return spell(Members(value.items()), ascii_only=ascii_only)
     return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def bodies_with_one_odd_value() -> Iterator[bytes]:
+    """Yield the bytes of right bodies with one odd value, for every field and every value of the pools."""
+    for value in (*TIMES, *TEXTS, *NUMBERS, *JSON_OF_NO_TYPE):
+        trigger: dict[str, Any] = {"type": "x"}
+        for name in ("type", "priority", "critical", "expires_at", "attributes", "occurred_at"):
+            yield _spell_decide(triggers=[trigger | {name: value}])
+        for name in ("message", "channel", "delay_s"):
+            yield _spell_decide(exclude=[{name: value}])
+        for name in ("event_id", "shopper_id", "triggers", "context", "exclude", "defer_activation", "dry_run", "now"):
+            yield _spell_decide(**{name: value})
+        yield _spell_decide(context={"a": value})
+        yield _spell_decide(triggers=[trigger | {"attributes": {"a": value}}])
+    for name in TEXTS:
+        yield _spell_decide(context=Members([(name, 1)]))
+        yield _spell_decide(triggers=[{"type": "x", "attributes": Members([(name, 1)])}])
+
+
+def _spell_decide(**changes: Any) -> bytes:
+    body = {"shopper_id": "s-42", "triggers": [{"type": "x"}]} | changes
+    return spell(body, ascii_only=True).encode()
 
 
 def bodies() -> st.SearchStrategy[bytes]:

@@ -27,6 +27,8 @@ from offline_eval.targets import CallableTarget
 from policies.catalogue.action_space import JointAction
 from tests.reference.worlds import Fatigue
 
+pytestmark = pytest.mark.xdist_group("sequential")  # the tests share what takes seconds to make
+
 WORLD = Fatigue()
 every_estimator = pytest.mark.parametrize("estimator", SEQUENTIAL_ESTIMATORS, ids=lambda estimator: estimator.name)
 

@@ -72,6 +72,22 @@ def test_a_number_is_short(value: float, text: str) -> None:
     assert NumberFormat.of("es").number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("locales", "digits"),
+    [
+        ("es es-ES es-PH pt-PT pt-MZ it it-CH pl pl-PL hu hu-HU be bg-BG et-EE ka lv-LV sl-SI sq-XK hy-AM ru-UA", 5),
+        ("en de fr es-MX es-419 es-US pt pt-BR pt-AO ca ru ru-RU uk cs nl sv ja hi", 4),
+        ("ee ee-TG", 6),
+    ],
+)
+def test_digits_are_grouped_from_the_length_on_that_cldr_says(locales: str, digits: int) -> None:
+    """CLDR 48.2, minimumGroupingDigits."""
+    for locale in locales.split():
+        short, long = (NumberFormat.of(locale).money(10 ** (length - 1), "JPY") for length in (digits - 1, digits))
+        assert short.isdigit(), locale
+        assert not long.isdigit(), locale
+
+
 def test_the_nearest_locale_that_is_known_counts_and_then_english() -> None:
     assert NumberFormat.of("es-XX") == NumberFormat.of("es")
     assert NumberFormat.of("x" * 1_000) == NumberFormat.of("tlh-Latn") == NumberFormat.of("en")

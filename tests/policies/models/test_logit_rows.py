@@ -23,7 +23,7 @@ from policies.records.rows import Context
 from tests.policies.models.test_compiled import learned_heads, snapshot_of, some_context
 
 numbers = st.floats(-1e6, 1e6, width=64)
-tables = st.tuples(st.integers(1, 6), st.integers(0, 5)).flatmap(
+tables = st.tuples(st.integers(1, 6), st.sampled_from([0, 2, 3, 4, 6])).flatmap(
     lambda shape: arrays.arrays(np.float64, shape, elements=numbers)
 )
 

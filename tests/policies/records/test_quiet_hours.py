@@ -24,6 +24,7 @@ def minutes_of(span: QuietSpan) -> set[int]:
 def test_quiet_hours_contain_each_minute_from_a_beginning_to_its_end(quiet_hours: QuietHours) -> None:
     expected = set().union(*map(minutes_of, quiet_hours.spans))
     assert {minute for minute in range(WEEK) if quiet_hours.contain(minute)} == expected
+    assert {minute for minute, quiet in enumerate(quiet_hours.week()) if quiet} == expected
 
 
 @given(own_quiet_hours)
@@ -38,6 +39,7 @@ def test_the_pair_that_earlier_versions_stored_is_one_span_of_every_day(start: i
     assert quiet_hours == QuietHours(start, end)
     expected = minutes_of(QuietSpan(start, end)) if start != end else set()
     assert {minute for minute in range(WEEK) if quiet_hours.contain(minute)} == expected
+    assert sum(quiet_hours.week()) == len(expected)
 
 
 def test_a_night_that_begins_on_friday_ends_on_saturday() -> None:

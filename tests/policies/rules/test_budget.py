@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, ShopperRow
-from policies.rules.budget import overdraws, spending_of, utc_day
+from policies.rules.budget import Budgets, overdraws, spending_of, utc_day
 from policies.shopper.fold import fold
 from policies.shopper.retention import STRAY
-from policies.shopper.state import NEW_SHOPPER
-from tests.factories import NOW, decision_row
+from policies.shopper.state import NEW_SHOPPER, Send
+from tests.factories import DAY_S, NOW, decision_row, small_document
 
 
 def decision(number: int, hours: int) -> DecisionRow:
@@ -74,3 +77,16 @@ def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
     newest = decision(STRAY + 2, 100 * 24)
     assert [send.event_id for send in fold(old, newest).sends] == [f"e-{number}" for number in range(2, STRAY + 3)]
     assert spending_of(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}
+
+
+def test_a_day_is_tight_once_it_might_not_pay_for_the_dearest_send() -> None:
+    email = {"attribution_window_s": 1, "cost": 0.4, "daily_budget": 1.0}
+    document = small_document(channels={"push": {"attribution_window_s": 1}, "email": email})
+    rulebook = Rulebook.of(Catalogue.from_document(document), 1)
+    mail = Send(event_id="e", send_at=NOW, message="hint", channel="email", category="browse", cost=0.4)
+    budgets = Budgets({}, rulebook)
+    assert not budgets.is_any_tight()
+    assert [budgets.pay_for(mail) for _ in range(2)] == [False, True]
+    assert not budgets.pay_for(msgspec.structs.replace(mail, send_at=NOW + DAY_S))
+    assert not budgets.pay_for(msgspec.structs.replace(mail, channel="push", cost=9.0))
+    assert [Budgets({("email", 1): spent}, rulebook).is_any_tight() for spent in (600_000, 600_001)] == [False, True]

@@ -41,6 +41,12 @@ def test_around_every_change_of_clocks(moment: float, seconds: int, zone: str) -
     assert_read_as_the_zone_says(moment + seconds, zone)
 
 
+@given(moments, st.lists(st.integers(-200, 200), max_size=6).map(sorted), zones)
+def test_times_are_read_together_as_each_alone(moment: float, hours: list[int], zone: str) -> None:
+    times = [moment + hour * 3_600 for hour in hours]
+    assert local_seconds(times, zone) == [local_seconds([at], zone)[0] for at in times]
+
+
 def test_the_hour_that_is_missing_and_the_hour_that_comes_twice() -> None:
     forward, back = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
     for change, minutes in ((forward, [119, 180]), (back, [179, 120])):

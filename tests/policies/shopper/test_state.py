@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.records.rows import (
+    ACTIVATION_GRACE_S,
     DecisionRow,
     ShopperRow,
 )
-from policies.sends import status_of
+from policies.sends.life import status_of
+from policies.sends.stages import status_at
+from policies.sends.status import EXPIRED, SENT
 from policies.shopper.context import segment
 from policies.shopper.fold import fold
 from policies.shopper.retention import KEPT, STRAY
@@ -166,3 +169,11 @@ def test_a_repeated_decision_takes_one_place() -> None:
 def test_a_state_survives_being_stored() -> None:
     state = after(decision(), event_row("purchase", attributes={"value": 3}), preferences_row(consent={"sms": True}))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=ShopperState) == state
+
+
+@given(st.sampled_from((-2.0, -1.0, 0.0, 1.0)), st.sampled_from((0.0, 1e-3)), st.booleans())
+def test_a_send_has_left_or_expired_as_its_status_says(graces: float, late_s: float, deferred: bool) -> None:
+    send_at = NOW + graces * ACTIVATION_GRACE_S + late_s
+    (send,) = after(decision(send_at=send_at, deferred=deferred)).sends
+    status = status_at(send, NOW)
+    assert (send.has_left(NOW), send.has_expired(NOW)) == (status is SENT, status is EXPIRED)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,16 +9,19 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ActivationRow, DecisionRow, EventRow, OutcomeRow, ShopperRow
+from policies.sends.stages import status_at
+from policies.sends.status import SENT
 from policies.shopper.context import rfm, segment, shared_context
 from policies.shopper.fold import EVENT_WEIGHTS, fold
 from policies.shopper.retention import KEPT, STRAY
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 from policies.shopper.summaries import Activity, favourite
-from tests.factories import DAY_S, NOW, request
+from tests.factories import DAY_S, NOW, request, small_document
 from tests.policies.rules.test_budget import decision
-from tests.strategies import moments, zones
+from tests.strategies import CHANNELS, moments, states, zones
 
 MOST_BYTES = 80_000
 
@@ -136,3 +141,29 @@ def test_a_shoppers_state_never_grows_beyond_a_bound(did: list[tuple[str, str, i
             state = fold(state, send(4 * number + place, at, channel=channel))
     assert len(state.sends) <= KEPT + len(did), "each channel keeps some sends"
     assert len(msgspec.msgpack.encode(state)) <= MOST_BYTES
+
+
+def count_by(names: Sequence[str], sends: Sequence[Send]) -> dict[str, float]:
+    """Return the click rates by name, straight from the definition: 10 sends before any with 3 % clicks."""
+    clicks = Counter(name for name, send in zip(names, sends, strict=True) if send.clicked)
+    return {name: (clicks[name] + 10.0 * 0.03) / (sent + 10.0) for name, sent in Counter(names).items()}
+
+
+@given(st.data(), moments)
+def test_the_context_of_sends_is_what_its_words_say(data: st.DataObject, now: float) -> None:
+    state = msgspec.structs.replace(data.draw(states(now)), clicked_at=data.draw(st.sampled_from((None, now - 3_600))))
+    asked = request(now=now, context={"time_zone": "UTC"})
+    context = shared_context(asked, state, Rulebook.of(Catalogue.from_document(small_document()), 1))
+    left = [send for send in state.sends if status_at(send, now) is SENT]
+    lately = [send for send in left if send.send_at >= now - 31 * DAY_S]
+    assert context["recent_sends"] == sum(send.send_at > now - 7 * DAY_S for send in state.sends if not send.deferred)
+    assert context["ignored_streak"] == sum(send.send_at > (state.clicked_at or 0.0) for send in lately)
+    assert context.get("hours_since_contact") == ((now - lately[-1].send_at) / 3_600 if lately else None)
+    loads: dict[str, float] = {}
+    for send in lately:
+        loads[send.channel] = loads.get(send.channel, 0.0) + 0.5 ** ((now - send.send_at) / (84 * 3_600))
+    assert {name: context.get(f"load_{name}") for name in CHANNELS} == {name: loads.get(name) for name in CHANNELS}
+    assert context["load"] == sum(loads.values())
+    rates = count_by([send.channel for send in left], left) | count_by([send.category for send in left], left)
+    rates = {f"click_rate_{name}": rate for name, rate in rates.items()}
+    assert {name: value for name, value in context.items() if name.startswith("click_rate_")} == rates

@@ -123,6 +123,16 @@ def test_the_places_of_two_channels_that_become_one_add_up() -> None:
     assert log.violations == [("third", "cap_channel")]
 
 
+def test_a_bounce_for_good_under_a_former_name_lasts() -> None:
+    for permanent, expected in ((True, ["unreachable"]), (False, [])):
+        log = LogByHand()
+        log.send("first", NOW - HOUR)
+        log.report("bounce", "first", NOW - HOUR + 1, permanent=permanent)
+        log.replace_catalogue(catalogue_with_new_names(formerly=True), NOW - 1)
+        log.send("next", NOW, message="nudge", channel="app")
+        assert codes(log) == expected
+
+
 @pytest.mark.parametrize("by", ["opt_out", "preferences"])
 def test_a_withdrawal_voids_the_sends_under_every_name(by: str) -> None:
     log = LogByHand()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.factories import NOW
-from tests.reference.planted.log_by_hand import HOUR, LogByHand
+from tests.reference.planted.log_by_hand import HOUR, WINDOW_S, LogByHand
 
 WITHHELD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("no_consent", {"consent": {"push": False}}, {"consent": {"push": True}}),
@@ -107,3 +107,36 @@ def test_only_a_later_grant_by_name_opens_a_channel_after_an_erasure(words: list
         log.prefer(**{"at": NOW - 50 + number} | word)
     log.send("next", NOW)
     assert log.violations == ([] if opens else [("next", "no_consent")])
+
+
+def bounce_and_send(**changes: Any) -> LogByHand:
+    """Return a log in which a send by push bounces for good, and another one is sent by e-mail."""
+    log = LogByHand()
+    log.send("first", NOW - HOUR)
+    log.report("bounce", "first", NOW - HOUR + 1, **{"permanent": True} | changes)
+    log.send("by-another-channel", NOW - 100, channel="email")
+    return log
+
+
+def test_a_send_to_an_address_that_bounced_for_good_is_found() -> None:
+    log = bounce_and_send()
+    log.send("next", NOW)
+    assert log.violations == [("next", "unreachable")]
+    passing = bounce_and_send(permanent=False)
+    passing.send("next", NOW)
+    assert passing.violations == []
+
+
+def test_a_bounce_for_good_holds_back_the_grants_that_are_not_later() -> None:
+    for stated_at, codes in ((NOW - HOUR, [("next", "unreachable")]), (NOW - HOUR + 2, [])):
+        log = bounce_and_send()
+        log.prefer(NOW - 50, reachable={"push": True}, stated_at=stated_at)
+        log.send("next", NOW)
+        assert log.violations == codes
+
+
+def test_a_late_bounce_for_good_says_that_the_channel_reaches_nobody() -> None:
+    log = bounce_and_send(occurred_at=NOW - HOUR + WINDOW_S)
+    assert log.places == {"first", "by-another-channel"}, "a bounce after the window changes no reservation"
+    log.send("next", NOW)
+    assert log.violations == [("next", "unreachable")]

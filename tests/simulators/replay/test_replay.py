@@ -21,6 +21,8 @@ from simulators.shops.base import Arrival
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from tests.factories import NOW
 
+pytestmark = pytest.mark.xdist_group("replay")  # the tests share what takes seconds to make
+
 PURCHASES = [
     Purchase(f"i{number}", f"s{number * number * 7 % 41}", NOW + number * 9_000.0, 10.0 + number % 30, "Lantern")
     for number in range(300)

@@ -137,6 +137,7 @@ def clicks_in_week_12(channel: str, per_week: int) -> float:
     return float(clicks / initial)
 
 
+@pytest.mark.xdist_group("sweep")  # the tests of T6 share the cache of the sweep
 @pytest.mark.parametrize("channel", ["push", "email", "sms"])
 def test_t6_the_frequency_sweep_has_an_interior_optimum(channel: str) -> None:
     """Clicks in week 12 per initial shopper: fewer at 1 and at 7 a week than at the best rate between.
@@ -149,6 +150,7 @@ def test_t6_the_frequency_sweep_has_an_interior_optimum(channel: str) -> None:
     assert 1 < best < 7, sweep
 
 
+@pytest.mark.xdist_group("sweep")
 def test_t6_the_sms_optimum_is_no_later_than_the_push_optimum() -> None:
     best = {
         channel: max(range(1, 8), key=lambda per_week: clicks_in_week_12(channel, per_week))

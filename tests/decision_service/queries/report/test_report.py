@@ -25,7 +25,8 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends import concerns_all_sends, status_of
+from policies.sends.concerns import concerns_all_sends
+from policies.sends.life import status_of
 from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.catalogue.templates.table import TemplateTable
+from policies.catalogue.template_table import TemplateTable
 from policies.catalogue.templates.template import FilledNames, TemplateMistake, compile_template
 from policies.catalogue.visible_text import is_visible
 from tests.factories import small_document

@@ -8,7 +8,7 @@ import pytest
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.mistakes import CatalogueError
-from policies.catalogue.templates.table import LocalTemplate, TemplateTable
+from policies.catalogue.template_table import LocalTemplate, TemplateTable
 from tests.factories import small_document
 
 

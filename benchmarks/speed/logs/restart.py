@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 
 from benchmarks.faults.service import FaultyService, run_faulty
-from benchmarks.speed.long_log import lengthen
+from benchmarks.speed.logs import restart_parts
+from benchmarks.speed.logs.long_log import lengthen
 from decision_service.app import open_registry
 from decision_service.cli.measurements import Measured
 from decision_service.settings import Settings
@@ -35,7 +36,10 @@ Say = Callable[[str], None]
 
 @dataclass
 class Start:
-    """One start of a service, watched from outside until the service is ready."""
+    """One start of a service, watched from outside until the service is ready.
+
+    Failures are calls of ``/healthz`` that failed after the first answer.
+    """
 
     ready_s: float = 0.0
     healthz_s: list[float] = field(default_factory=list)
@@ -66,8 +70,9 @@ def measure(rows: int, rounds: int, say: Say) -> list[Measured]:
                 pass
             pairs.append((empty, restarted))
             shutil.rmtree(directory / f"empty-{number}")
+        parts = restart_parts.measure(data, rounds, say)
         sizes = {part: (data / part).stat().st_size / _MIB for part in ("decisions.sqlite", "redis/states.rdb")}
-        return [*_restarts(pairs, length), *_rebuild(rebuilt, length, learned_s), *_sizes(sizes)]
+        return [*_restarts(pairs, length), *parts, *_rebuild(rebuilt, length, learned_s), *_sizes(sizes)]
 
 
 def _restarts(pairs: list[tuple[Start, Start]], length: int) -> list[Measured]:
@@ -137,7 +142,7 @@ def _probe(service: FaultyService, ready: threading.Event, start: Start) -> None
                 answer.read()
             start.healthz_s.append(time.monotonic() - began)
         except OSError:
-            start.failures += 1
+            start.failures += bool(start.healthz_s)
         if looks % 20 == 0:
             processes = {process.pid: process for process in service.find("") if process.is_running()}
         looks += 1

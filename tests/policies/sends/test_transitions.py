@@ -28,7 +28,10 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends import (
+from policies.sends.concerns import concerns_all_sends
+from policies.sends.facts import DecidedSend
+from policies.sends.life import status_of, stop_of
+from policies.sends.status import (
     BOUNCED,
     CANCELLED,
     ERASED,
@@ -37,15 +40,11 @@ from policies.sends import (
     SCHEDULED,
     SUPERSEDED,
     WITHDRAWN,
-    DecidedSend,
     SendStatus,
     StatusChange,
-    change_of,
-    concerns_all_sends,
-    status_of,
-    stop_of,
 )
-from policies.sends import SENT as SENT_STATUS
+from policies.sends.status import SENT as SENT_STATUS
+from policies.sends.transitions import change_of
 from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from tests.decision_service.queries.report.logs import (

@@ -1,0 +1,45 @@
+"""What the commands of the benchmarks share: their options, and how they publish results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.page import markdown
+from decision_service.cli.measurements import Measured, facts, write
+
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the results to this file.")]
+Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them as a page.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
+
+
+def say(line: str) -> None:
+    """Show a line of progress."""
+    typer.echo(line, err=True)
+
+
+def publish(
+    title: str,
+    command: str,
+    results: Sequence[Measured],
+    json: Path | None,
+    page: Path | None,
+    *,
+    table: str = "",
+    more: Sequence[Measured] = (),
+    **settings: Any,
+) -> None:
+    """Print the results as a page, with a table below, and write the files that the options name.
+
+    ``more`` are results that the table shows: they are written to the JSON file only.
+    """
+    about = facts(**settings)
+    text = markdown(title, command, results, about) + (f"\n{table}" if table else "")
+    typer.echo(text)
+    if json is not None:
+        write(json, [*results, *more], about)
+    if page is not None:
+        page.write_text(text, encoding="utf-8")

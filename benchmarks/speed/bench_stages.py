@@ -1,0 +1,102 @@
+"""The stages of a decision one by one, by pytest-benchmark: ``python -m benchmarks stages`` runs this file.
+
+Its name keeps it out of ``make test``. A name is the name of the stage; a number is that of the rows at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from benchmarks.speed import stages
+from benchmarks.speed.deciding import Deciding
+from decision_service.log.base import NewRow
+from decision_service.log.keys import decision_key
+from decision_service.log.sql import SqlLog
+from decision_service.schemas.decision_answer import answer
+from policies.decision_row import decision_row
+from policies.learning.fold import Learning
+from policies.records.rows import DecisionRow, decode, encode
+
+GROUPS = (1, 16, 64, 100)
+
+Benchmark = Any
+"""The fixture of pytest-benchmark, which has no types."""
+
+
+@pytest.fixture(scope="module")
+def deciding() -> Deciding:
+    return Deciding(240)
+
+
+@pytest.fixture(scope="module")
+def row(deciding: Deciding) -> DecisionRow:
+    (decision,) = deciding.decide(deciding.make_requests(1))
+    plain = decision_row(decision)
+    return msgspec.structs.replace(plain, answer=answer(decision, plain).encode().decode())
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SqlLog]:
+    log = SqlLog.open(f"sqlite:///{tmp_path}/log.sqlite")
+    yield log
+    log.close()
+
+
+def bench_rules(benchmark: Benchmark) -> None:
+    benchmark(stages.make_rules_call())
+
+
+def bench_policy(benchmark: Benchmark) -> None:
+    benchmark(stages.make_policy_call())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def bench_decide_many(benchmark: Benchmark, deciding: Deciding, group: int) -> None:
+    requests = deciding.make_requests(group)
+    benchmark(deciding.decide, requests)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def bench_rows_and_answers(benchmark: Benchmark, deciding: Deciding, group: int) -> None:
+    decisions = deciding.decide(deciding.make_requests(group))
+    benchmark(lambda: [answer(decision, decision_row(decision)).encode() for decision in decisions])
+
+
+def bench_encode_row(benchmark: Benchmark, row: DecisionRow) -> None:
+    benchmark(encode, row)
+
+
+def bench_decode_row(benchmark: Benchmark, row: DecisionRow) -> None:
+    benchmark(decode, encode(row))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def bench_append(benchmark: Benchmark, log: SqlLog, row: DecisionRow, group: int) -> None:
+    numbers = itertools.count()
+
+    def make_group() -> tuple[tuple[list[NewRow]], dict[str, Any]]:
+        event_ids = [f"e-{next(numbers)}" for _ in range(group)]
+        rows = [msgspec.structs.replace(row, event_id=event_id) for event_id in event_ids]
+        return ([NewRow(new, decision_key(new.event_id)) for new in rows],), {}
+
+    benchmark.pedantic(log.append, setup=make_group, rounds=50)
+
+
+def bench_fold(benchmark: Benchmark, row: DecisionRow) -> None:
+    learning = Learning(lambda event_ids: {})
+    positions = itertools.count(1)
+    benchmark(_make_fold(learning, row, positions))
+
+
+def _make_fold(learning: Learning, row: DecisionRow, positions: Iterator[int]) -> Callable[[], object]:
+    def fold() -> object:
+        position = next(positions)
+        return learning.fold(position, msgspec.structs.replace(row, event_id=f"e-{position}"))
+
+    return fold

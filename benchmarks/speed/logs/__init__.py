@@ -1,0 +1,1 @@
+"""What grows with the log: append, fold, learning, report and restart."""

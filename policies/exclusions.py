@@ -1,0 +1,44 @@
+"""Exclusions: how many joint actions of each channel may not be sent, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from policies.arrays import ByteArray
+from policies.catalogue.action_space import ActionSpace
+from policies.records.reasons import Reason
+
+_NAMES = {reason.value: reason.name for reason in Reason if reason not in (Reason.eligible, Reason.not_a_candidate)}
+_NUMBERS = np.array([number if number in _NAMES else 0 for number in range(256)], dtype=np.int64)
+"""The number of a verdict that is counted, 0 for the others."""
+
+_WIDTH = max(_NAMES) + 1
+
+
+class ExclusionCount(NamedTuple):
+    """How many joint actions of a channel were excluded for a reason."""
+
+    channel: str
+    reason: str
+    joint_actions: int
+
+
+def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[ExclusionCount]]:
+    """Count the excluded joint actions of each request, each once, under its first reason.
+
+    ``verdicts`` (r, n) are the reasons of the joint actions. Joint actions that are no candidates are not counted.
+    """
+    of_request = len(space.channels) * _WIDTH
+    bins = _NUMBERS.take(verdicts) + space.channel_of * _WIDTH
+    if len(bins) > 1:
+        bins += np.arange(0, len(bins) * of_request, of_request)[:, None]
+    counts = np.bincount(bins.ravel())
+    exclusions: list[list[ExclusionCount]] = [[] for _ in verdicts]
+    for place in counts.nonzero()[0].tolist():
+        cell, number = divmod(place, _WIDTH)
+        if number:
+            request, channel = divmod(cell, len(space.channels))
+            exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], counts.item(place)))
+    return exclusions
