@@ -44,7 +44,7 @@ class Decider:
         self._parts = parts
         self._queue = Queue() if queue is None else queue
         self._flights: dict[str, Item] = {}
-        """By event id, the last item that arrived: repeats join it, unless another body came in between."""
+        """By event id, the latest item: repeats join it, unless another body came in between."""
         self._under_way: dict[str, Item] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
@@ -104,11 +104,11 @@ class Decider:
             body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
         )
         if item.event_id is not None:
-            before = self._flights.get(item.event_id)
-            if before is not None and before.fingerprint == item.fingerprint:
-                before.join(call, number)
+            latest = self._flights.get(item.event_id)
+            if latest is not None and latest.fingerprint == item.fingerprint:
+                latest.join(call, number)
                 return None
-            item.has_rival = before is not None
+            item.has_rival = latest is not None
             self._flights[item.event_id] = item
         item.join(call, number)
         return item

@@ -25,18 +25,21 @@ class Places:
         The log's incarnation before the reservations were made.
     deadline
         The log's time until which they hold.
+    attempt
+        Tells the reservations of this round from those of other rounds for the same event ids.
     held
         The reservations by item.
     """
 
     incarnation: int | None
     deadline: float
+    attempt: str
     held: dict[Item, Reservation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, parts: Parts) -> Places:
         """Begin without a reservation."""
-        return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S)
+        return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S, str(ULID()))
 
     async def reserve(self, drafts: Mapping[Item, Draft], parts: Parts) -> dict[Item, Draft]:
         """Reserve the sends of drafts in one trip, and return the drafts that stand.
@@ -50,7 +53,7 @@ class Places:
             When the store cannot be reached, or does not contain the log.
         """
         sends = {item: send for item, draft in drafts.items() if draft.is_send and (send := draft.send)}
-        wishes = {item: _reservation(drafts[item], send, parts) for item, send in sends.items()}
+        wishes = {item: self._reservation(drafts[item], send, parts) for item, send in sends.items()}
         if not wishes:
             return dict(drafts)
         results = dict(zip(wishes, await parts.store.reserve_many([*wishes.values()]), strict=True))
@@ -71,6 +74,19 @@ class Places:
         for item in items:
             self.held.pop(item, None)
 
+    def _reservation(self, draft: Draft, send: Send, parts: Parts) -> Reservation:
+        rulebook = draft.decision.rulebook
+        budget = None if send.critical else rulebook.budgets.get(send.channel)
+        return Reservation(
+            shopper=parts.shopper_keys.key(draft.row.shopper_id),
+            version=draft.stored.version,
+            attempt=f"{send.event_id}/{self.attempt}",
+            send=send,
+            catalogue=rulebook.version,
+            budget=None if budget is None else millionths(budget),
+            former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
+        )
+
     async def release(self, items: Iterable[Item], parts: Parts) -> None:
         """Release the reservations of items; a store that is away forgets them by itself."""
         unused = [reservation for item in items if (reservation := self.held.pop(item, None)) is not None]
@@ -79,17 +95,3 @@ class Places:
                 await parts.store.release(unused)
             except StateUnavailable:
                 return
-
-
-def _reservation(draft: Draft, send: Send, parts: Parts) -> Reservation:
-    rulebook = draft.decision.rulebook
-    budget = None if send.critical else rulebook.budgets.get(send.channel)
-    return Reservation(
-        shopper=parts.shopper_keys.key(draft.row.shopper_id),
-        version=draft.stored.version,
-        attempt=f"{send.event_id}/{ULID()}",
-        send=send,
-        catalogue=rulebook.version,
-        budget=None if budget is None else millionths(budget),
-        former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
-    )
