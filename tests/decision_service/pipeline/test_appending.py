@@ -76,6 +76,17 @@ async def test_a_send_behind_a_logged_hold_keeps_what_was_drawn_when_its_shopper
         assert behind.context["local_hour"] == alone.context["local_hour"]
 
 
+async def test_a_send_behind_one_that_brings_an_early_opt_out_is_drawn_anew(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        outcome = {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", outcome)).status_code == 202
+        await service.service.decider.decide_list([(body("e-1"), NOW), (body("e-2"), NOW)])
+        first, second = decisions(service)["e-1"], decisions(service)["e-2"]
+        assert first.channel is not None
+        assert second.hold_reason is None
+        assert second.channel not in (None, first.channel)
+
+
 async def test_the_places_of_logged_sends_stay_where_the_row_of_a_repeat_is_damaged(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
