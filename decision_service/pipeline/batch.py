@@ -16,7 +16,7 @@ from decision_service.pipeline.degraded import DegradedHold, degrade
 from decision_service.pipeline.draft import Draft, look_again
 from decision_service.pipeline.draw import draw
 from decision_service.pipeline.item import DecisionResponse, Item
-from decision_service.pipeline.known import find_known
+from decision_service.pipeline.known import find_known, find_reported
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.reservations import Places
 from decision_service.state.base import StateUnavailable, StoredState
@@ -93,6 +93,7 @@ class RequestBatch:
         turn = [item for item in items if item.draft is not None] or items
         states = await self._read(turn)
         turn = await self._answer_repeats(turn, states)
+        turn = await self._end_at_reported(turn)
         drafts = self._answer_dry_runs(self._draft(turn, states))
         drafts = await places.reserve(drafts, self._parts)
         failures = await append_drafts(drafts, places, self._parts, self._on_logged)
@@ -115,17 +116,21 @@ class RequestBatch:
         Looked for is what may be a repeat, and what other items of the batch would rest on. (The log finds every other
         repeat when it is appended.)
         """
-        suspects = list[Item]()
-        later_shoppers = set[str]()
-        for item in reversed(items):
-            shopper_id = item.request.shopper_id
-            has_place = states[shopper_id].state.send_of(item.request.event_id) is not None
-            if item.draft is None and (has_place or item.has_rival or shopper_id in later_shoppers):
-                suspects.append(item)
-            later_shoppers.add(shopper_id)
+        leaders = _find_leaders(items)
+        suspects = [item for item in items if item in leaders or item.has_rival or _has_place(item, states)]
+        suspects = [item for item in suspects if item.draft is None]
         for item, result in (await find_known(self._parts.log_writer.log, suspects)).items():
             item.settle(result)
         return [item for item in items if item.result is None] if suspects else items
+
+    async def _end_at_reported(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items up to the first one that others rest on, and whose outcomes were reported already.
+
+        These outcomes are logged behind its decision, and may withdraw consent, which the others must know.
+        """
+        reported = await find_reported(self._parts.log_writer.log, _find_leaders(items))
+        end = next((number for number, item in enumerate(items, 1) if item in reported), len(items))
+        return items[:end]
 
     def _draft(self, items: Sequence[Item], states: States) -> dict[Item, Draft]:
         """Draw for the first items, or look again at what was drawn."""
@@ -169,6 +174,20 @@ class RequestBatch:
         known = await find_known(self._parts.log_writer.log, curable)
         for item, error in errors.items():
             item.settle(known.get(item, error))
+
+
+def _find_leaders(items: Sequence[Item]) -> set[Item]:
+    """Return the items that later ones rest on: each of their shoppers has another item behind."""
+    leaders, later_shoppers = set[Item](), set[str]()
+    for item in reversed(items):
+        if item.request.shopper_id in later_shoppers:
+            leaders.add(item)
+        later_shoppers.add(item.request.shopper_id)
+    return leaders
+
+
+def _has_place(item: Item, states: States) -> bool:
+    return states[item.request.shopper_id].state.send_of(item.request.event_id) is not None
 
 
 def service_error(error: Exception) -> ServiceError:
