@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.speed import stages
 from benchmarks.speed.deciding import Deciding
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.base import NewRow
 from decision_service.log.keys import decision_key
 from decision_service.log.sql import SqlLog
@@ -43,7 +44,7 @@ def row(deciding: Deciding) -> DecisionRow:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[SqlLog]:
-    log = SqlLog.open(f"sqlite:///{tmp_path}/log.sqlite")
+    log = SqlLog.open(make_url(tmp_path / "log.sqlite"))
     yield log
     log.close()
 

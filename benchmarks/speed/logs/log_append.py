@@ -25,6 +25,7 @@ import numpy as np
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.base import Appended, NewRow
 from decision_service.log.batch import Values
 from decision_service.log.clock import CLOCK_FACT, WALL
@@ -90,7 +91,9 @@ class _Pair:
     """A log and its floor, in files of their own."""
 
     def __init__(self, directory: Path) -> None:
-        self._log, self._floor = (SqlLog.open(f"sqlite:///{directory}/{name}.sqlite") for name in ("log", "floor"))
+        self._log, self._floor = (
+            SqlLog.open(make_url(Path(directory) / f"{name}.sqlite")) for name in ("log", "floor")
+        )
         for log in (self._log, self._floor):
             log.store_fact(CLOCK_FACT, WALL)
         self._file = directory / "log.sqlite"
