@@ -14,9 +14,9 @@ from typing import Any
 from decision_service.database.engine import Cursor
 from decision_service.log.base import Head, StoredRow
 from decision_service.log.batch import LastPositions, Values
-from decision_service.log.bodies import decode_body
 from decision_service.log.condition import Query
 from decision_service.log.lookups import UntrustedKey, kinds_of
+from decision_service.log.row_bodies import decode_body
 from decision_service.log.schema import OTHER_KEY
 
 _NAMES_AT_ONCE = 512

@@ -12,7 +12,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
-from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.body_types import Body, StructBody
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 """The only pattern of the bodies; every other text with a form is refused in words of its own."""

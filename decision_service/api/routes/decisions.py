@@ -18,7 +18,7 @@ from decision_service.app import Service
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
 from decision_service.pipeline.decider import DatedBody
 from decision_service.pipeline.item import Result
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.item_lists import split_list
