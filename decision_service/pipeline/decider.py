@@ -43,7 +43,7 @@ class Decider:
         self._parts = parts
         self._queue = Queue() if queue is None else queue
         self._unanswered: dict[str, Item] = {}
-        """Event id → the first item with it that waits or is under way; repeats of its request join it."""
+        """Event id → the last item with it that is not settled; a repeat of its request joins it."""
         self._under_way: dict[str, Item] = {}
         """Event id → the item with it whose batch has begun."""
         self._batches: set[asyncio.Task[None]] = set()
@@ -105,11 +105,12 @@ class Decider:
             body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
         )
         if item.event_id is not None:
-            first = self._unanswered.setdefault(item.event_id, item)
-            if first is not item and first.fingerprint == item.fingerprint:
-                first.join(call, number)
+            last = self._unanswered.get(item.event_id)
+            if last is not None and last.fingerprint == item.fingerprint:
+                last.join(call, number)
                 return None
-            item.has_rival = first is not item
+            item.has_rival = last is not None
+            self._unanswered[item.event_id] = item
         item.join(call, number)
         return item
 

@@ -91,6 +91,18 @@ async def test_a_body_is_decided_where_the_other_one_under_its_id_was_refused(re
         assert isinstance(decided, DecisionResponse)
 
 
+async def test_a_repeat_of_a_refused_body_knows_the_other_body_that_came_between(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        wrong = body(triggers=[{"type": "nope"}])
+        requests = [(wrong, NOW), (body(), NOW), (wrong, NOW)]
+        refused, decided, repeat = await service.service.decider.decide_list(requests)
+        assert isinstance(refused, Invalid)
+        assert refused.errors[0].field == "triggers.0.type"
+        assert isinstance(decided, DecisionResponse)
+        assert isinstance(repeat, Invalid)
+        assert "another body" in repeat.detail
+
+
 async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
