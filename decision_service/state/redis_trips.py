@@ -30,7 +30,7 @@ _RESULTS: dict[int, ReserveResult] = {1: Reserved(), 0: NoLongerAllowed(), -1: S
 
 
 @dataclass(frozen=True)
-class DecidingTrips:
+class ScriptCalls:
     """Writes the calls of the scripts ``read`` and ``reserve``.
 
     Parameters
