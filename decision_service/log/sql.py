@@ -1,4 +1,4 @@
-"""The log in a SQL database: appends on the driver's own cursor, everything else through SQLAlchemy Core."""
+"""The log in a SQL database: appends on the driver's own cursor (see `sqlite`), rarer work through SQLAlchemy Core."""
 
 from __future__ import annotations
 

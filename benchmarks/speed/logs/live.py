@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Caller:
-    """Decides and reports feedback at a steady rate, and notes which model version answered when.
+    """Decides and reports feedback at a steady rate, and notes when each model version answered first.
 
     Parameters
     ----------
