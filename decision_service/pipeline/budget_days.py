@@ -15,7 +15,7 @@ def budget_days(rulebook: Rulebook, requests: Iterable[Request]) -> list[BudgetD
     if not rulebook.budgets:
         return []
     longest_s = rulebook.space.delays_s[-1]
-    spans = {(utc_day(r.now), max(utc_day(r.now + longest_s), _last_day(r))) for r in requests}
+    spans = {(utc_day(request.now), max(utc_day(request.now + longest_s), _last_day(request))) for request in requests}
     return _of_every_budget(rulebook, {day for first, last in spans for day in range(first, last + 1)})
 
 

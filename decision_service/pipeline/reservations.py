@@ -25,18 +25,21 @@ class Reservations:
         The log's incarnation before the reservations were made.
     deadline
         The time until which the reservations hold, by the log's clock.
+    attempt
+        A token by which the reservations of this round differ from those of other rounds for the same event ids.
     held
         The reservations that were made, by item.
     """
 
     incarnation: int | None
     deadline: float
+    attempt: str
     held: dict[Item, Reservation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, parts: Parts) -> Reservations:
         """Return an object without a reservation."""
-        return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S)
+        return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S, str(ULID()))
 
     async def reserve(self, drafts: Mapping[Item, Draft], parts: Parts) -> dict[Item, Draft]:
         """Reserve the sends of drafts in one trip; return the drafts that may be appended.
@@ -50,7 +53,7 @@ class Reservations:
             When the store cannot be reached, or does not contain the log.
         """
         sends = {item: send for item, draft in drafts.items() if draft.is_send and (send := draft.send)}
-        wishes = {item: _reservation(drafts[item], send, parts) for item, send in sends.items()}
+        wishes = {item: self._reservation(drafts[item], send, parts) for item, send in sends.items()}
         if not wishes:
             return dict(drafts)
         results = dict(zip(wishes, await parts.store.reserve_many([*wishes.values()]), strict=True))
@@ -66,6 +69,19 @@ class Reservations:
                 accepted[item] = draft
         return accepted
 
+    def _reservation(self, draft: Draft, send: Send, parts: Parts) -> Reservation:
+        rulebook = draft.decision.rulebook
+        budget = None if send.critical else rulebook.budgets.get(send.channel)
+        return Reservation(
+            shopper=parts.shopper_keys.key(draft.row.shopper_id),
+            version=draft.stored.version,
+            attempt=f"{send.event_id}/{self.attempt}",
+            send=send,
+            catalogue=rulebook.version,
+            budget=None if budget is None else millionths(budget),
+            former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
+        )
+
     async def release(self, items: Iterable[Item], parts: Parts) -> None:
         """Release the reservations of items; if the store is away, it drops them by itself later."""
         unused = [reservation for item in items if (reservation := self.held.pop(item, None)) is not None]
@@ -74,17 +90,3 @@ class Reservations:
                 await parts.store.release(unused)
             except StateUnavailable:
                 return
-
-
-def _reservation(draft: Draft, send: Send, parts: Parts) -> Reservation:
-    rulebook = draft.decision.rulebook
-    budget = None if send.critical else rulebook.budgets.get(send.channel)
-    return Reservation(
-        shopper=parts.shopper_keys.key(draft.row.shopper_id),
-        version=draft.stored.version,
-        attempt=f"{send.event_id}/{ULID()}",
-        send=send,
-        catalogue=rulebook.version,
-        budget=None if budget is None else millionths(budget),
-        former_channels=rulebook.former_names.names_of_channel(send.channel)[1:],
-    )

@@ -143,6 +143,12 @@ class Rulebook:
         """How much each channel with a budget may have spent, in millionths, and still afford its dearest send."""
         return {name: millionths(budget) - millionths(self.dearest[name]) for name, budget in self.budgets.items()}
 
+    @cached_property
+    def pays_for_some(self) -> dict[str, int]:
+        """How much each channel with a budget may have spent, in millionths, and still afford its cheapest send."""
+        cheapest = dict(zip(self.space.channels, self.slot_costs.min(axis=0).tolist(), strict=True))
+        return {name: millionths(budget) - millionths(cheapest[name]) for name, budget in self.budgets.items()}
+
 
 def _smallest_first(caps: Mapping[str, Sequence[Cap]]) -> dict[str, tuple[Cap, ...]]:
     return {name: tuple(sorted(own_caps, key=lambda cap: cap.max)) for name, own_caps in caps.items() if own_caps}

@@ -47,26 +47,31 @@ def overdraws(spent: int, cost: float, budget: float) -> bool:
 class Budgets:
     """What is spent by channel and day, while sends are paid for one after the other.
 
-    A day is *tight* for a channel once its budget might not pay for the dearest send any more. Until then, the budget
-    rule denies nothing, so it does not matter to a decision how much is spent.
+    A day is *tight* for a channel while its budget pays for the cheapest send, and might not pay for the dearest.
+    Before, the budget rule denies nothing of the channel on that day; afterwards, it denies every send that it binds.
+    So how much is spent matters to a decision on a tight day alone.
     """
 
     def __init__(self, spent: Spent, rulebook: Rulebook) -> None:
         self._spent: Counter[BudgetDay] = Counter(rename_spending(spent, rulebook.former_names))
-        self._pays_for_any = rulebook.pays_for_any
+        self._rulebook = rulebook
 
     def is_any_tight(self) -> bool:
         """Return whether a day is tight for a channel."""
-        return any(map(self._is_tight, self._spent))
+        return any(not self._pays_for_any(day) and self._pays_for_some(day) for day in self._spent)
 
     def pay_for(self, send: Send) -> bool:
-        """Add the cost of a send; return whether its day is then tight for its channel."""
+        """Add the cost of a send; return whether later decisions must know it."""
         day = send.channel, utc_day(send.paid_at)
+        paid_for_some = self._pays_for_some(day)
         self._spent[day] += millionths(send.cost)
-        return self._is_tight(day)
+        return paid_for_some and not self._pays_for_any(day)
 
-    def _is_tight(self, day: BudgetDay) -> bool:
-        return self._spent[day] > self._pays_for_any.get(day[0], inf)
+    def _pays_for_any(self, day: BudgetDay) -> bool:
+        return self._spent[day] <= self._rulebook.pays_for_any.get(day[0], inf)
+
+    def _pays_for_some(self, day: BudgetDay) -> bool:
+        return self._spent[day] <= self._rulebook.pays_for_some.get(day[0], inf)
 
 
 def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDay, int]:

@@ -79,14 +79,17 @@ def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
     assert spending_of(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}
 
 
-def test_a_day_is_tight_once_it_might_not_pay_for_the_dearest_send() -> None:
+def test_a_day_is_tight_while_it_pays_for_some_sends_only() -> None:
     email = {"attribution_window_s": 1, "cost": 0.4, "daily_budget": 1.0}
     document = small_document(channels={"push": {"attribution_window_s": 1}, "email": email})
+    document["messages"]["reminder"]["cost"] = 0.1
     rulebook = Rulebook.of(Catalogue.from_document(document), 1)
     mail = Send(event_id="e", send_at=NOW, message="hint", channel="email", category="browse", cost=0.4)
     budgets = Budgets({}, rulebook)
     assert not budgets.is_any_tight()
-    assert [budgets.pay_for(mail) for _ in range(2)] == [False, True]
+    assert [budgets.pay_for(mail) for _ in range(3)] == [False, True, False]  # the third one is critical
     assert not budgets.pay_for(msgspec.structs.replace(mail, send_at=NOW + DAY_S))
     assert not budgets.pay_for(msgspec.structs.replace(mail, channel="push", cost=9.0))
-    assert [Budgets({("email", 1): spent}, rulebook).is_any_tight() for spent in (600_000, 600_001)] == [False, True]
+    spent = (500_000, 500_001, 600_000, 600_001)
+    tight = [Budgets({("email", 1): amount}, rulebook).is_any_tight() for amount in spent]
+    assert tight == [False, True, True, False]
