@@ -66,7 +66,7 @@ def _draw_in_order(
 
 
 def _make_day_tight(decisions: Mapping[Item, Decision], states: Mapping[str, StoredState], rulebook: Rulebook) -> bool:
-    """Return whether these decisions make a budget day tight: a later dry run must then read what was spent."""
+    """Return whether these decisions make a budget day tight: a later dry run must then read the spending again."""
     budgets = Budgets(next(iter(states.values())).spent, rulebook)
     sends = [decision.send for decision in decisions.values()]
     return any(budgets.pay_for(send) for send in sends if send is not None)
