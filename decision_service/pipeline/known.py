@@ -15,18 +15,18 @@ from policies.records.rows import DecisionRow, OutcomeRow
 
 
 def replay(stored: StoredRow, fingerprint: str) -> Result:
-    """Return the response of a decision that is in the log, or why the request is no repeat of the logged one."""
-    winner = stored.row
-    if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
+    """Return the response of a decision that is in the log, or an error if the request is no repeat of it."""
+    row = stored.row
+    if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")
-    if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
+    if not isinstance(row, DecisionRow) or row.fingerprint != fingerprint:
         return Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
-    return DecisionResponse(winner.answer.encode(), replayed=True)
+    return DecisionResponse(row.answer.encode(), replayed=True)
 
 
 async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]:
-    """Return the results of the items whose event ids have a decision, none while the log cannot be read."""
+    """Return the results of the items whose event ids have a logged decision; empty while the log cannot be read."""
     by_event = {item.event_id: item for item in items if item.event_id}
     if not by_event:
         return {}

@@ -14,7 +14,7 @@ import redis.asyncio as redis_asyncio
 from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
 from decision_service.pipeline import batch as batch_module
 from decision_service.pipeline.decider import Decider
-from decision_service.pipeline.draw import draw
+from decision_service.pipeline.drafting import draft_items
 from decision_service.pipeline.item import DecisionResponse
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.parsing import parse
@@ -91,6 +91,18 @@ async def test_a_body_is_decided_where_the_other_one_under_its_id_was_refused(re
         assert isinstance(decided, DecisionResponse)
 
 
+async def test_a_repeat_of_a_refused_body_knows_the_other_body_that_came_between(replica: Start) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        wrong = body(triggers=[{"type": "nope"}])
+        requests = [(wrong, NOW), (body(), NOW), (wrong, NOW)]
+        refused, decided, repeat = await service.service.decider.decide_list(requests)
+        assert isinstance(refused, Invalid)
+        assert refused.errors[0].field == "triggers.0.type"
+        assert isinstance(decided, DecisionResponse)
+        assert isinstance(repeat, Invalid)
+        assert "another body" in repeat.detail
+
+
 async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
     replica: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,9 +129,9 @@ async def test_one_request_that_breaks_the_draw_fails_alone(replica: Start, monk
         def break_down(items: Sequence[Any], *arguments: Any) -> Any:
             if any(item.request.event_id == "e-37" for item in items):
                 raise ZeroDivisionError
-            return draw(items, *arguments)
+            return draft_items(items, *arguments)
 
-        monkeypatch.setattr(batch_module, "draw", break_down)
+        monkeypatch.setattr(batch_module, "draft_items", break_down)
         results = await service.service.decider.decide_list(bodies(100))
         errors = {number: result for number, result in enumerate(results) if isinstance(result, ServiceError)}
         assert {number: error.detail for number, error in errors.items()} == {37: INTERNAL}
