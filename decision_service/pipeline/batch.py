@@ -124,11 +124,12 @@ class RequestBatch:
         return [item for item in items if item.result is None] if suspects else items
 
     async def _end_at_reported(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the items up to the first one that others rest on, and whose outcomes were reported already.
+        """Return the items up to the first one of a list whose outcomes were reported already.
 
-        These outcomes are logged behind its decision, and may withdraw consent, which the others must know.
+        These outcomes are logged behind its decision. They may withdraw consent, and give a budget something back: the
+        items behind it must know this.
         """
-        reported = await find_reported(self._parts.log_writer.log, _find_leaders(items))
+        reported = await find_reported(self._parts.log_writer.log, [item for item in items[:-1] if item.is_of_list])
         end = next((number for number, item in enumerate(items, 1) if item in reported), len(items))
         return items[:end]
 

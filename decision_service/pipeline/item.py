@@ -52,6 +52,11 @@ class Call:
             self.done.set_result(None)
 
     @property
+    def is_list(self) -> bool:
+        """Whether the caller asked several requests, whose order matters."""
+        return len(self._results) > 1
+
+    @property
     def results(self) -> Sequence[Result]:
         """The results in the order of the requests, once ``done`` has ended."""
         return [result for result in self._results if result is not None]
@@ -101,6 +106,12 @@ class Item:
     def event_id(self) -> str | None:
         """The event id that the caller named; a dry run takes none."""
         return None if self.body.dry_run else self.body.event_id
+
+    @property
+    def is_of_list(self) -> bool:
+        """Whether the item came in a list."""
+        call, _ = self._waiters[0]
+        return call.is_list
 
     def join(self, call: Call, number: int) -> None:
         """Let a call wait for this item, whose result becomes the call's result with this number."""
