@@ -14,7 +14,6 @@ from decision_service.catalogues.dropped_names import find_dropped_names
 from decision_service.catalogues.file import read_catalogue
 from decision_service.catalogues.versions import append_catalogue, check_catalogue, rulebook_at_start
 from decision_service.commands.activation import Activations
-from decision_service.commands.decide_request import RequestReader
 from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.preferences import Preferences
@@ -34,6 +33,7 @@ from decision_service.log.sql import SqlLog
 from decision_service.periodic import PeriodicTask
 from decision_service.pipeline.decider import Decider
 from decision_service.pipeline.parts import Parts
+from decision_service.pipeline.request_reader import RequestReader
 from decision_service.projection.clock_watch import ClockWatch
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.projector import Projector
@@ -43,7 +43,7 @@ from decision_service.queries.inspector import Inspector
 from decision_service.queries.report.reporter import Reporter
 from decision_service.queries.shopper_export import Export
 from decision_service.queries.timeline import Timeline
-from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.body_types import Body, StructBody
 from decision_service.schemas.command_answers import CatalogueVersionAnswer
 from decision_service.settings import Settings
 from decision_service.state.base import StateStore, StateUnavailable

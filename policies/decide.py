@@ -1,4 +1,4 @@
-"""The front door of this package: one pure function from requests to decisions.
+"""The front door of this package: pure functions from requests to decisions.
 
 Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`, and get the same decisions.
 """
@@ -63,8 +63,8 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     situations = [_situations_of(case, rulebook, seed) for case in cases]
     shared = [shared_context(first.request, first.state, rulebook) for first, *_ in situations]
     contexts = [
-        [trigger_context(context, situation.trigger) for situation in asked]
-        for context, asked in zip(shared, situations, strict=True)
+        [trigger_context(context, situation.trigger) for situation in of_request]
+        for context, of_request in zip(shared, situations, strict=True)
     ]
     eligibles = arbitrate_many(situations, contexts)
     distributions = policy.distributions(eligibles, rulebook)
@@ -90,30 +90,35 @@ def decide_in_order(
     policy: Policy,
     seed: bytes,
 ) -> list[Decision]:
-    """Decide requests as if one came after the other, and each took its place before the next was decided.
+    """Decide requests in order: each decision knows the sends of the decisions before.
+
+    The decisions are the same as if each request were decided, and its send reserved, before the next one is decided.
 
     ``states`` holds the shoppers' states by shopper id; a shopper without one is new. ``spent`` is the cost so far of
     the sends of today and later, for channels with a budget.
 
-    The result has a decision for the first requests only, at least for one, where the sends of these use up so much of
-    a day's budget that the rest must be decided with what is spent by then.
+    If a send makes a budget day tight (see `Budgets`), the result ends with this send: the caller must decide the other
+    requests with what is spent by then. So the result has at least one decision, and perhaps fewer than the requests.
     """
     known, budgets, decisions = dict(states), Budgets(spent, rulebook), list[Decision]()
 
     def decide_wave(wave: Sequence[Request]) -> list[Decision]:
-        asked = [Case(request, known.get(request.shopper_id, NEW_SHOPPER), spent) for request in wave]
-        return decide_many(asked, rulebook, policy, seed)
+        cases = [Case(request, known.get(request.shopper_id, NEW_SHOPPER), spent) for request in wave]
+        return decide_many(cases, rulebook, policy, seed)
 
     for part in _parts(requests, cautious=budgets.is_any_tight()):
         for decision in _decide_waves(part, known, decide_wave):
             decisions.append(decision)
             if decision.send is not None and budgets.pay_for(decision.send):
-                return decisions  # from here on the rules look at what is spent on this day
+                return decisions  # from here on a decision depends on what is spent on this day
     return decisions
 
 
 def _parts(requests: Sequence[Request], *, cautious: bool) -> Iterator[Sequence[Request]]:
-    """Yield the requests in parts: a cautious caller may stop after any send, so it begins with a single request."""
+    """Yield the requests in parts: all at once or, with ``cautious``, in parts that grow from a single request.
+
+    Where a day is tight already, the caller may stop after any send, and drops the decisions behind it.
+    """
     begin, size = 0, 1 if cautious else len(requests)
     while begin < len(requests):
         yield requests[begin : begin + size]
@@ -125,7 +130,10 @@ def _decide_waves(
     known: dict[str, ShopperState],
     decide_wave: Callable[[Sequence[Request]], list[Decision]],
 ) -> list[Decision]:
-    """Decide each shopper's first request, then each one's second, and so on; ``known`` gets the places taken."""
+    """Decide each shopper's first request, then each shopper's second request, and so on.
+
+    The sends are added to the states in ``known``.
+    """
     decisions: dict[int, Decision] = {}
     for wave in _waves(requests):
         for position, decision in zip(wave, decide_wave([requests[position] for position in wave]), strict=True):
@@ -137,7 +145,7 @@ def _decide_waves(
 
 
 def _waves(requests: Sequence[Request]) -> list[list[int]]:
-    """Return the positions of each shopper's first request, then of each one's second request, and so on."""
+    """Return the positions of each shopper's first request, then of each shopper's second request, and so on."""
     waves, seen = list[list[int]](), Counter[str]()
     for position, request in enumerate(requests):
         if seen[request.shopper_id] == len(waves):

@@ -23,10 +23,10 @@ from policies.shopper.state import Send
 
 @dataclass(frozen=True, eq=False)
 class DecisionBatch:
-    """What a list of requests was decided on together; each position of each list belongs to one request.
+    """The decisions of a list of requests as lists and arrays: position r of each one belongs to request r.
 
     ``situations`` has one situation per trigger of a request. ``contexts`` are the contexts that the triggers of a
-    request share. ``drawn`` are numbers of joint actions. What many decisions need is computed for all at once.
+    request share. ``drawn`` are numbers of joint actions. Values that all decisions need are computed for all at once.
     """
 
     situations: Sequence[Sequence[Situation]]
@@ -38,7 +38,7 @@ class DecisionBatch:
 
     @property
     def rulebook(self) -> Rulebook:
-        """The catalogue that all were decided with."""
+        """The catalogue that all requests were decided with."""
         return self.situations[0][0].rulebook
 
     @cached_property
@@ -92,12 +92,12 @@ class Decision:
 
     @property
     def rulebook(self) -> Rulebook:
-        """The catalogue that it was decided with."""
+        """The catalogue that the request was decided with."""
         return self.batch.rulebook
 
     @property
     def policy(self) -> Policy:
-        """The policy that it was decided with."""
+        """The policy that the request was decided with."""
         return self.batch.policy
 
     @property
@@ -117,7 +117,7 @@ class Decision:
 
     @property
     def eligibility(self) -> Eligibility:
-        """The eligible set, and why the other joint actions are not in it."""
+        """The eligible set, and the reasons of the other joint actions."""
         return self.batch.eligibles[self.row]
 
     @property
@@ -157,12 +157,12 @@ class Decision:
 
     @property
     def propensity(self) -> float:
-        """The probability with which it was drawn."""
+        """The probability with which the joint action was drawn."""
         return self.batch.propensities[self.row]
 
     @property
     def p_out(self) -> float | None:
-        """The opt-out probability of what was drawn; None where the policy assessed nothing, or knows none."""
+        """The opt-out probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
         p_out = self.batch.p_out
         return None if p_out is None or not self.has_eligible_send else p_out[self.row]
 

@@ -12,9 +12,10 @@ from policies.records.reasons import Reason
 
 _NAMES = {reason.value: reason.name for reason in Reason if reason not in (Reason.eligible, Reason.not_a_candidate)}
 _NUMBERS = np.array([number if number in _NAMES else 0 for number in range(256)], dtype=np.int64)
-"""The number of a verdict that is counted, 0 for the others."""
+"""Verdict → the same number if such verdicts are counted, else 0."""
 
 _WIDTH = max(_NAMES) + 1
+"""The number of bins of a channel: one per number of a verdict."""
 
 
 class ExclusionCount(NamedTuple):

@@ -45,7 +45,7 @@ DOORS: dict[str, set[str]] = {
         "decision_service.learning.registry.sql",
         "decision_service.database.migrations",
     },
-    "zstandard": {"decision_service.log.bodies"},
+    "zstandard": {"decision_service.log.row_bodies"},
     "alembic": {"decision_service.database.migrations"},
     "vowpal_wabbit_next": {"policies.models.vw", "policies.models.vw_command_line"},
     "babel": {"policies.catalogue.number_formats"},

@@ -45,6 +45,6 @@ def test_every_figure_of_the_page_on_performance_is_a_result() -> None:
     assert len(marks) > 30
     for name, text in marks:
         value, _, _ = text.partition(" [")
-        assert (value == "–") == (name not in figures), f"{name}: run `python -m benchmarks glance`"
+        assert (value == "–") == (name not in figures), f"{name}: run `python -m benchmarks figures`"
         if name in figures:
             assert float(value.replace(",", "")) == pytest.approx(figures[name], rel=1e-3), name

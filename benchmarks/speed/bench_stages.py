@@ -1,6 +1,6 @@
-"""The stages of a decision one by one, by pytest-benchmark: ``python -m benchmarks stages`` runs this file.
+"""The stages of a decision one by one, measured by pytest-benchmark: ``python -m benchmarks stages`` runs this file.
 
-Its name keeps it out of ``make test``. A name is the name of the stage; a number is that of the rows at once.
+The name of the file keeps it out of ``make test``. ``bench_append[16]`` measures the stage ``append`` in groups of 16.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmarks.speed import stages
-from benchmarks.speed.deciding import Deciding
+from benchmarks.speed import guardrails
+from benchmarks.speed.group_timer import GroupTimer
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.base import NewRow
 from decision_service.log.keys import decision_key
 from decision_service.log.sql import SqlLog
@@ -30,41 +31,41 @@ Benchmark = Any
 
 
 @pytest.fixture(scope="module")
-def deciding() -> Deciding:
-    return Deciding(240)
+def timer() -> GroupTimer:
+    return GroupTimer(240)
 
 
 @pytest.fixture(scope="module")
-def row(deciding: Deciding) -> DecisionRow:
-    (decision,) = deciding.decide(deciding.make_requests(1))
+def row(timer: GroupTimer) -> DecisionRow:
+    (decision,) = timer.decide(timer.make_requests(1))
     plain = decision_row(decision)
     return msgspec.structs.replace(plain, answer=answer(decision, plain).encode().decode())
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[SqlLog]:
-    log = SqlLog.open(f"sqlite:///{tmp_path}/log.sqlite")
+    log = SqlLog.open(make_url(tmp_path / "log.sqlite"))
     yield log
     log.close()
 
 
 def bench_rules(benchmark: Benchmark) -> None:
-    benchmark(stages.make_rules_call())
+    benchmark(guardrails.make_rules_call())
 
 
 def bench_policy(benchmark: Benchmark) -> None:
-    benchmark(stages.make_policy_call())
+    benchmark(guardrails.make_policy_call())
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def bench_decide_many(benchmark: Benchmark, deciding: Deciding, group: int) -> None:
-    requests = deciding.make_requests(group)
-    benchmark(deciding.decide, requests)
+def bench_decide_many(benchmark: Benchmark, timer: GroupTimer, group: int) -> None:
+    requests = timer.make_requests(group)
+    benchmark(timer.decide, requests)
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def bench_rows_and_answers(benchmark: Benchmark, deciding: Deciding, group: int) -> None:
-    decisions = deciding.decide(deciding.make_requests(group))
+def bench_rows_and_answers(benchmark: Benchmark, timer: GroupTimer, group: int) -> None:
+    decisions = timer.decide(timer.make_requests(group))
     benchmark(lambda: [answer(decision, decision_row(decision)).encode() for decision in decisions])
 
 

@@ -59,18 +59,19 @@ def simulator(
 @app.command()
 def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> None:
     """Measure the time of all rules over 250 joint actions, beside the policy call."""
-    from benchmarks.speed import stages
+    from benchmarks.speed import guardrails as benchmark
 
-    results = stages.guardrails(rounds=rounds)
+    results = benchmark.measure_rules(rounds=rounds)
     publish("What the guardrails cost", f"python -m benchmarks guardrails --rounds {rounds}", results, json, page)
 
 
 @app.command()
 def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, page: Page = None) -> None:
     """Measure the default policy over 240 joint actions, and whole decisions in groups of requests."""
-    from benchmarks.speed import decide_many, stages
+    from benchmarks.speed import decide_many
+    from benchmarks.speed import guardrails as benchmark
 
-    results = [*stages.policy(rounds=rounds), *decide_many.measure(max(5, rounds // 5), against)]
+    results = [*benchmark.measure_policy(rounds=rounds), *decide_many.measure(max(5, rounds // 5), against)]
     command = f"python -m benchmarks policy --rounds {rounds}{_describe(against)}"
     publish("What the policy call costs", command, results, json, page, against=_find_commit(against))
 
@@ -82,9 +83,13 @@ def decide(
     warm_up: Annotated[int, typer.Option(min=0, help="Decisions before the first round.")] = 30_000,
     factor: Annotated[
         list[str] | None,
-        typer.Option(help="240, 1000, replicas2, serve_proxy or 1m_shoppers; `base` for none. All but the last."),
+        typer.Option(
+            help="240, 1000, replicas2, serve_proxy or 1m_shoppers (default: all but the last); `base`: no factor."
+        ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="All factors: a million known shoppers takes long.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also 1m_shoppers, a million known shoppers: this factor takes long.")
+    ] = False,
     against: Against = None,
     seed: Seed = 1,
     json: Json = None,
@@ -175,12 +180,14 @@ def learn(
 @app.command()
 def growth(
     rows: Annotated[int, typer.Option(min=1_000, help="Rows of the real log.")] = 50_000,
-    full: Annotated[bool, typer.Option("--full", help="Up to 20 times the real log and not 4 times.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also a log of 20 times the real log, and not only of 4 times.")
+    ] = False,
     seed: Seed = 1,
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Measure how append, fold and report grow with the log; its rows are those of a real log, many times."""
+    """Measure how the costs of append, fold and report grow with the log: a real log, repeated 1 and 4 times."""
     from benchmarks.speed.logs import growth as benchmark
 
     results = benchmark.measure(rows, (1, 4, 20) if full else (1, 4), seed, say)
@@ -204,16 +211,16 @@ def restart(
 
 
 @app.command()
-def glance(
+def figures(
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The results.")] = Path(
         "docs/results"
     ),
     pages: Annotated[list[Path] | None, typer.Option("--fill", help="A page whose figures are written.")] = None,
 ) -> None:
-    """Write the figures of the results into pages that cite them, and their rows into the README of the results."""
-    from benchmarks import figures
+    """Write the figures of the results into the pages that cite them, and into the README of the results."""
+    from benchmarks import figures as benchmark
 
-    figures.write(directory, pages or [Path("docs/performance.md")])
+    benchmark.write(directory, pages or [Path("docs/performance.md")])
 
 
 def _describe(against: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""`decide_many` in process, round after round, perhaps in turns with an older version."""
+"""The benchmark of `decide_many` in process: rounds of groups of requests, in turns with an older version if wanted."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-from benchmarks.speed import deciding
+from benchmarks.speed import group_timer
 from benchmarks.speed.ranges import median
 from decision_service.cli.measurements import Measured
 
 
 class OtherCheckout:
-    """An older version that measures the same in a process of its own, whenever it is asked."""
+    """An older version of the project that times the same groups in a process of its own."""
 
     def __init__(self, checkout: Path, actions: int) -> None:
-        python, program = (
-            checkout / ".venv" / "bin" / "python",
-            f"import runpy; runpy.run_path({deciding.__file__!r}, None, ",
-        )
+        python = checkout / ".venv" / "bin" / "python"
+        run = f"import runpy; runpy.run_path({group_timer.__file__!r}, None, '__main__')"
         self._process = subprocess.Popen(
-            [str(python), "-c", f"import sys; sys.argv[1:] = ['{actions}']; {program}'__main__')"],
+            [str(python), "-c", f"import sys; sys.argv[1:] = ['{actions}']; {run}"],
             cwd=checkout,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -47,8 +45,8 @@ class OtherCheckout:
         return measured
 
 
-class DecidingRounds:
-    """The measurements of several rounds.
+class GroupRounds:
+    """Times groups of requests in rounds, and keeps the measurements.
 
     Parameters
     ----------
@@ -58,28 +56,28 @@ class DecidingRounds:
 
     def __init__(self, actions: int) -> None:
         self._actions = actions
-        self._deciding = deciding.Deciding(actions)
-        self._deciding.measure()
+        self._timer = group_timer.GroupTimer(actions)
+        self._timer.measure()
         self._rounds: list[list[float]] = []
 
     def measure(self) -> list[float]:
         """Measure one round, and return it."""
-        self._rounds.append(self._deciding.measure())
+        self._rounds.append(self._timer.measure())
         return self._rounds[-1]
 
     def results(self, name: str) -> list[Measured]:
         """Return the median for each size of group; ``name`` is the beginning of their names."""
-        known = f"{self._actions} joint actions, {deciding.KNOWN_SENDS} known sends"
+        known = f"{self._actions} joint actions, {group_timer.KNOWN_SENDS} known sends"
         unit = f"CPU µs per decision, row and answer included; {known}"
         return [
             median(f"{name}.{size}.us", values, unit)
-            for size, values in zip(deciding.GROUPS, zip(*self._rounds, strict=True), strict=True)
+            for size, values in zip(group_timer.GROUPS, zip(*self._rounds, strict=True), strict=True)
         ]
 
 
 def measure(rounds: int, against: Path | None) -> list[Measured]:
     """Measure groups of requests with 240 joint actions, beside an older version if there is one."""
-    ours = DecidingRounds(240)
+    ours = GroupRounds(240)
     if against is None:
         for _ in range(rounds):
             ours.measure()
@@ -89,5 +87,5 @@ def measure(rounds: int, against: Path | None) -> list[Measured]:
     ratios = [[old / new for new, old in zip(*pair, strict=True)] for pair in pairs]
     return ours.results("policy.decide_many") + [
         median(f"policy.decide_many.{size}.ratio_to_old", values, "CPU of the older version's decide ÷ this one's")
-        for size, values in zip(deciding.GROUPS, zip(*ratios, strict=True), strict=True)
+        for size, values in zip(group_timer.GROUPS, zip(*ratios, strict=True), strict=True)
     ]

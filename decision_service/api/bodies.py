@@ -1,4 +1,7 @@
-"""Bodies: read within a limit and a time, refused where no reader could understand them, and answered in JSON."""
+"""The bytes of bodies: read within limits of size and time, and refused by their headers; and answers in JSON.
+
+`schemas.parsing` validates the bytes.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ SINGLE_LIMIT = 1 << 20
 LIST_LIMIT = 8 << 20
 
 _BODY_WITHIN_S = 60.0
-"""How long a caller may take for a body. Behind the ingress only a large body arrives while its request has a place."""
+"""How long a caller may take to send a body. Behind the ingress only a large body is still arriving at this point."""
 
 _READABLE = {
     *("", "application/json", "text/json", "text/plain"),
     *("application/x-www-form-urlencoded", "application/octet-stream"),
 }
-"""Media types under which clients send JSON; curl and others send their default type where nobody names one."""
+"""Media types under which clients send JSON; curl and others send their default type if the user names none."""
 
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
@@ -62,12 +65,12 @@ async def _receive(receive: Receive, limit: int) -> tuple[bytes, int]:
 
 
 def refuse_unreadable(content_type: str, encoding: str) -> None:
-    """Refuse a body that is compressed, or is no JSON by its media type.
+    """Refuse a body that is compressed, or whose media type is not JSON.
 
     Raises
     ------
     UnsupportedMedia
-        With the header and what it should be.
+        The message names the header, its value and what is allowed.
     """
     if content_type == "application/json" and not encoding:
         return
@@ -94,7 +97,7 @@ async def read_raw(request: Request, limit: int = SINGLE_LIMIT) -> bytes:
 
 
 async def read_moment(request: Request) -> MomentBody:
-    """Read the body of a call that needs none: it may hold the time of the call."""
+    """Read the body of a call that needs no body: it may hold the time of the call."""
     return parse(MomentBody, await read_raw(request) or b"{}")
 
 

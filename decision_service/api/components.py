@@ -21,7 +21,7 @@ from decision_service.schemas import (
     reading_answers,
     requests,
 )
-from decision_service.schemas.body import StructBody
+from decision_service.schemas.body_types import StructBody
 from policies.catalogue import document as catalogue
 from policies.records.rows import PolicyRecord
 

@@ -1,4 +1,4 @@
-"""The entrance: what every request passes before its route, a hot one or one of the framework."""
+"""The entrance: every request passes it before its route, be it a hot route or a route of the framework."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from decision_service.service_log import REQUEST_ID
 _ID_LENGTH = 100
 
 _CALLER_LEFT = 499
-"""Serve's own status for this; nobody reads it."""
+"""The status that Ray Serve uses for a caller that has hung up; nobody reads it."""
 
 
 class Entrance:
     """Names a request for the service log, judges its path, answers HEAD as GET, measures, and answers every error.
 
-    A hot route is answered from here, every other route by the framework. What any caller has to show or to keep to,
-    whatever the route, is judged in `_admit`.
+    The entrance answers a hot route itself; the framework answers every other route. `_admit` makes the checks that
+    hold for every route.
 
     Parameters
     ----------
@@ -107,21 +107,21 @@ def _seconds_of(endpoint: str) -> Histogram:
 
 
 def _admit(scope: Scope) -> None:
-    """Refuse what no route may see.
+    """Refuse a request that no route may see.
 
-    Servers put one replacement character for every byte of a path that is no UTF-8, so that two ids would become one.
+    Servers replace every byte of a path that is not UTF-8 by the same character, so two ids would become one.
 
     Raises
     ------
     Malformed
-        When the path is no text.
+        When the path is not UTF-8.
     """
     if not is_utf8(scope.get("raw_path")):
         raise Malformed("the path is not UTF-8")
 
 
 def is_utf8(raw_path: bytes | None) -> bool:
-    """Return whether a path is text; a server that does not pass the raw path on has checked it.
+    """Return whether a path is UTF-8; None counts as True: a server without a raw path has checked the path itself.
 
     >>> is_utf8(b"/v1/shoppers/se%C3%B1ora"), is_utf8(b"/v1/shoppers/%FF")
     (True, False)

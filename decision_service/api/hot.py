@@ -1,8 +1,8 @@
-"""Hot routes: the routes with most requests, answered without the framework's own way to a route.
+"""Hot routes: the routes with most requests, answered without the framework's routing.
 
-The framework's way (matching all paths, resolving dependencies, building a request) costs more than all the rest of an
-empty answer. A hot route is declared like any other, and is also a route of the framework, which documents it, answers
-a wrong method, and answers where the application is mounted under another path.
+The framework's routing (matching all paths, resolving dependencies, building a request) costs more than the rest of an
+empty answer. A hot route is declared like any other route, and is also a route of the framework: the framework
+documents it, answers a wrong method, and answers where the application is mounted under another path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Answer = Callable[[Service, bytes], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class HotRoute:
-    """A route that needs nothing of a request but the body.
+    """A route that needs only the body of a request.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class HotRoute:
 
 
 class HotRouter(APIRouter):
-    """Routes of the framework, some of which are hot: path → route."""
+    """A router of the framework with some hot routes; ``hot`` has these by path."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.hot: dict[str, HotRoute] = {}
 
     def hot_post(self, path: str, *, name: str, limit: int, **documentation: Any) -> Callable[[Answer], Answer]:
-        """Return a decorator that makes a hot route of a function; `POST` is its method."""
+        """Return a decorator that makes a hot route of a function, with the method `POST`."""
 
         def add(answer: Answer) -> Answer:
             async def endpoint(request: Request, service: ServiceOf) -> Response:

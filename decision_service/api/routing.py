@@ -1,4 +1,4 @@
-"""Parts that routes share: the service, ids in paths, queries, and what the caller sees of an error."""
+"""Parts that routes share: the service, ids in paths, queries, and the error that the caller sees."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from typing import Protocol
 
 import msgspec
 
-from decision_service.log.bodies import encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
+from decision_service.log.row_bodies import encode_body
 from policies.records.rows import ErasureRow, Row, ShopperRow, decode
 
 MOST_LEAD_S = 300.0
@@ -76,7 +76,7 @@ class NewRow:
     shopper_id: str | None = field(init=False, repr=False)
     """The shopper under whom the row is found; an erasure is found by the key of the erased shopper."""
     body: bytes = field(init=False, repr=False)
-    """The body as the log stores it: see `decision_service.log.bodies`."""
+    """The body as the log stores it: see `decision_service.log.row_bodies`."""
 
     def __post_init__(self) -> None:
         row = self.row

@@ -17,8 +17,8 @@ from decision_service.log.base import (
     StaleIncarnation,
     StoredRow,
 )
-from decision_service.log.bodies import decode_body, encode_body
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
+from decision_service.log.row_bodies import decode_body, encode_body
 from decision_service.log.row_times import at_watermark
 from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
 from policies.records.watermark import watermark_after

@@ -1,4 +1,4 @@
-"""What a batch must look for in the log before its rows can be judged."""
+"""Lookups: the events, keys and queries for which a batch of rows needs rows of the log, before it can be judged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.records.rows import DecisionRow
 
 
 class UntrustedKey(Exception):
-    """A trusted key may be in use: the rows must be judged again, without trust."""
+    """A key that was taken for new may be in use: the batch must be judged again with all keys looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Lookups:
     queries
         The queries about shoppers.
     trusted
-        The numbers of the rows whose keys are not looked for. Hardly any event is decided twice, so the decisions of a
-        batch are taken for new. The unique constraint finds the repeat, and the batch is judged again.
+        The numbers of the rows whose keys are taken for new and not looked up: those of decisions, because hardly any
+        event is decided twice. The unique constraint finds a repeat, and then the batch is judged again.
     """
 
     event_ids: dict[str, None]
@@ -65,7 +65,7 @@ class Lookups:
         Raises
         ------
         UntrustedKey
-            When a trusted row is not written: if its key is in use, the stored row is the result.
+            When a trusted row is not written: if its key is in use, the result must be the stored row.
         """
         if not all(isinstance(results[number], Appended) for number in self.trusted):
             raise UntrustedKey

@@ -1,4 +1,4 @@
-"""The log in a SQL database: appends on the driver's own cursor, everything else through SQLAlchemy Core."""
+"""The log in a SQL database: appends on the driver's own cursor (see `sqlite`), rarer work through SQLAlchemy Core."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.batch import Batch
-from decision_service.log.bodies import DamagedBody, encode_body
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
+from decision_service.log.row_bodies import DamagedBody, encode_body
 from decision_service.log.schema import facts, log
 from decision_service.log.sqlite import (
     find_fact,

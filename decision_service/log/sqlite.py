@@ -1,6 +1,7 @@
-"""The statements of an append in SQLite, on the driver's own cursor: a few for a whole batch.
+"""SQLite's statements on the driver's own cursor: those of an append, and those that find rows by event or key.
 
-Another database has its own such module. Its statements may differ, and its answers are the same.
+A whole batch takes a few statements. `sql` has the statements that are rarer, in SQLAlchemy. A second database gets a
+module like this one, with other statements and the same results.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Any
 from decision_service.database.engine import Cursor
 from decision_service.log.base import Head, StoredRow
 from decision_service.log.batch import LastPositions, Values
-from decision_service.log.bodies import decode_body
 from decision_service.log.condition import Query
 from decision_service.log.lookups import UntrustedKey, kinds_of
+from decision_service.log.row_bodies import decode_body
 from decision_service.log.schema import OTHER_KEY
 
 _NAMES_AT_ONCE = 512
-"""Names in one statement."""
+"""How many names one statement has at most."""
 
 _NEAR = 1_000
-"""So many rows at the end of the log are searched by their kinds, whatever shoppers they are about."""
+"""If a query looks back at most so many rows, these rows are searched by kind, for all shoppers at once."""
 
 _ROW = "position, kind, at, watermark, incarnation, event_id, shopper_id, body"
 _HEAD = "SELECT position, watermark, incarnation FROM log ORDER BY position DESC LIMIT 1"
@@ -54,9 +55,9 @@ def find_fact(cursor: Cursor, name: str) -> str | None:
 
 
 def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str]) -> list[tuple[StoredRow, str | None]]:
-    """Return the rows of events whose keys are not those of the events' decisions, and the rows that have these keys.
+    """Return the rows of events that do not have the key of the event's decision, and the rows that have these keys.
 
-    They are in position order, each with its key: see `OTHER_KEY`.
+    The rows are in position order, each with its key: see `OTHER_KEY`.
     """
     rows = {values[0]: values for values in _select(cursor, _OF_EVENTS, event_ids)}
     rows.update((values[0], values) for values in _select(cursor, _OF_KEYS, keys))
@@ -70,25 +71,25 @@ def to_stored_row(values: Sequence[Any]) -> StoredRow:
 
 
 def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> LastPositions:
-    """Return the positions of the last rows by shopper and kind, of all rows that a query about shoppers may match.
+    """Return the positions of the last rows that queries about shoppers may match, by shopper and kind.
 
-    Rows of other shoppers and kinds may be among them.
+    Positions of other shoppers and kinds may be among them.
     """
     after = min((query.after for query in queries), default=head)
     if after >= head:
         return {}
     positions: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for shopper, kind, position in _crossing(cursor, queries, after, head):
+    for shopper, kind, position in _find_positions(cursor, queries, after, head):
         if shopper is not None and position > positions[shopper].get(kind, 0):
             positions[shopper][kind] = position
     return positions
 
 
-def _crossing(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterator[Any]:
+def _find_positions(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterator[Any]:
     """Return the shoppers, kinds and positions of the rows after a position that queries may match.
 
-    Conditions look back to what a shopper's state contained, a moment ago. Few rows were written since, and still
-    fewer are of the kinds that matter: one short look into the index of kinds serves any number of shoppers.
+    A condition looks back to the position that a shopper's state contained, a moment ago. Few rows were written since,
+    and still fewer have the kinds that matter: so one short search in the index of kinds serves any number of shoppers.
     """
     if head - after <= _NEAR:
         return _select(cursor, _LAST_OF_KINDS, kinds_of(queries), (after,))

@@ -1,4 +1,4 @@
-"""What a round decided goes to the log in one group: who is answered then, and who is not."""
+"""The append: all rows of a round go to the log in one transaction; then the items are answered, or they fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from decision_service.pipeline.draft import Draft
 from decision_service.pipeline.item import DecisionResponse, Item
 from decision_service.pipeline.known import replay
 from decision_service.pipeline.parts import Parts
-from decision_service.pipeline.reservations import Places
+from decision_service.pipeline.reservations import Reservations
 from decision_service.pipeline.rows import new_rows
 
 Results = Mapping[Item, AppendResult]
@@ -23,43 +23,43 @@ Written = Mapping[Item, Draft] | Mapping[Item, DegradedHold]
 
 @dataclass(frozen=True)
 class Failures:
-    """The items of a group that fail, and those whose state store began anew; the others are answered or go on."""
+    """The items that fail, and those whose state store began anew. The others are answered, or go on."""
 
     errors: dict[Item, ServiceError] = field(default_factory=dict)
     stale: list[Item] = field(default_factory=list)
 
 
 async def append_drafts(
-    drafts: Mapping[Item, Draft], places: Places, parts: Parts, on_logged: Callable[[], None]
+    drafts: Mapping[Item, Draft], reservations: Reservations, parts: Parts, on_logged: Callable[[], None]
 ) -> Failures:
-    """Append the rows of drafts, and answer those that the log has. The others are left for another round, or fail."""
+    """Append the rows of drafts, and answer the items whose rows are in the log; the others fail or go on."""
     if not drafts:
         return Failures()
-    rows = new_rows(drafts, places, parts.shopper_keys, parts.serving().rulebook)
+    rows = new_rows(drafts, reservations, parts.shopper_keys, parts.serving().rulebook)
     try:
         results = await _append(rows, parts)
     except Unavailable as error:
         if not isinstance(error, Uncertain):
-            # Of an uncertain row the place stays until the state store contains the rows up to now.
-            await places.release(rows, parts)
+            # An uncertain row keeps its reservation until the state store contains the rows up to now.
+            await reservations.release(rows, parts)
         return Failures(dict.fromkeys(rows, error))
-    places.keep([item for item, result in results.items() if isinstance(result, Appended)])
+    reservations.keep([item for item, result in results.items() if isinstance(result, Appended)])
     followed = _answer_appended(drafts, results)
     on_logged()
-    await places.release([*places.held], parts)
+    await reservations.release([*reservations.held], parts)
     _answer_repeats(results)
     await _answer_followed(drafts, followed, parts)
     refused = {item: result for item, result in results.items() if isinstance(result, ConditionFailed)}
     if refused:
         await parts.log_writer.wait_until_contained(max(result.position for result in refused.values()))
-    return _judge(drafts, results, places, parts)
+    return _judge(drafts, results, reservations, parts)
 
 
-def _judge(drafts: Mapping[Item, Draft], results: Results, places: Places, parts: Parts) -> Failures:
-    """Say what becomes of the drafts that the log refused.
+def _judge(drafts: Mapping[Item, Draft], results: Results, reservations: Reservations, parts: Parts) -> Failures:
+    """Return the items that fail, and prepare the other items that the log refused for another round.
 
-    The first one of a shopper that was refused keeps what was drawn, unless the shopper was erased. What rests on it is
-    drawn anew, and so is what comes behind a row that brought others: these are about the shopper too.
+    The first refused item of a shopper keeps its draft, unless the shopper was erased. Later items of the shopper rest
+    on that draft, so they are drawn anew. So are items behind a row that brought others: these change the shopper too.
     """
     failures, shoppers = Failures(), set[str]()
     for item, result in results.items():
@@ -74,7 +74,7 @@ def _judge(drafts: Mapping[Item, Draft], results: Results, places: Places, parts
             item.forget()
         elif isinstance(result, StaleIncarnation):
             failures.stale.append(item)
-        elif parts.log_writer.log.now() > places.deadline:
+        elif parts.log_writer.log.now() > reservations.deadline:
             failures.errors[item] = Unavailable("the reservation took too long")
         else:
             item.keep(drafts[item])
@@ -84,7 +84,7 @@ def _judge(drafts: Mapping[Item, Draft], results: Results, places: Places, parts
 async def append_holds(
     holds: Mapping[Item, DegradedHold], parts: Parts, on_logged: Callable[[], None]
 ) -> dict[Item, ServiceError]:
-    """Append the rows of holds, and answer; return the items that fail."""
+    """Append the rows of degraded holds, and answer their items; return the items that fail."""
     if not holds:
         return {}
     rulebook = parts.serving().rulebook
@@ -106,21 +106,21 @@ async def _append(rows: Mapping[Item, NewRow], parts: Parts) -> Results:
 
 
 def _answer_appended(written: Written, results: Results) -> list[Item]:
-    """Answer the items whose rows were appended; return those whose rows were followed by others."""
+    """Answer the items whose rows were appended; return the items whose rows have follow-up rows, unanswered."""
     appended = {item: result for item, result in results.items() if isinstance(result, Appended)}
     _settle(written, [item for item, result in appended.items() if not result.follow_ups])
     return [item for item, result in appended.items() if result.follow_ups]
 
 
 async def _answer_followed(written: Written, items: Sequence[Item], parts: Parts) -> None:
-    """Answer items once the state store contains the rows behind theirs: those may withdraw consent."""
+    """Answer items once the state store contains their follow-up rows, which may withdraw consent."""
     if items:
         await parts.log_writer.wait_until_contained()
         _settle(written, items)
 
 
 def _answer_repeats(results: Results) -> None:
-    """Answer the items that the log has already."""
+    """Answer the items whose decisions the log had already."""
     for item, result in results.items():
         if isinstance(result, DuplicateKey):
             item.settle(replay(result.row, item.fingerprint))

@@ -1,7 +1,7 @@
 """The path of a batch, in reading order: accept, read, draw, reserve, append to the log, answer.
 
-Each stage handles a list, and has a result for each item. What one item needs beyond the others, such as a second look
-after its reservation was refused, happens in a further round: the next batch does not wait for that round.
+Each stage handles a list of items. A *round* is one pass through all stages. An item that needs more than the others,
+such as a second look after its reservation was refused, gets another round; the next batch does not wait for it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from decision_service.pipeline.appending import append_drafts, append_holds
 from decision_service.pipeline.budget_days import budget_days
 from decision_service.pipeline.degraded import DegradedHold, degrade
 from decision_service.pipeline.draft import Draft, look_again
-from decision_service.pipeline.draw import draw
+from decision_service.pipeline.drafting import draft_items
 from decision_service.pipeline.item import DecisionResponse, Item
-from decision_service.pipeline.known import find_known
+from decision_service.pipeline.known import find_known, find_reported
 from decision_service.pipeline.parts import Parts
-from decision_service.pipeline.reservations import Places
+from decision_service.pipeline.reservations import Reservations
 from decision_service.service_log import REQUEST_ID
 from decision_service.state.base import StateUnavailable, StoredState
 from decision_service.state.reach import check_reach
@@ -30,16 +30,16 @@ _logger = logging.getLogger(__name__)
 
 
 class RequestBatch:
-    """Items that are decided together, as if one after the other; each is settled by the end of `decide`.
+    """Items that are decided together, as if one after the other; every item is settled when `decide` returns.
 
     Parameters
     ----------
     items
         The items in their order, each with an event id of its own.
     parts
-        What they are decided with.
+        What the items are decided with.
     on_logged
-        Called when the log has what the first round decided: the next batch may begin. Later calls mean nothing.
+        Called when the rows of the first round are in the log: the next batch may begin. Later calls change nothing.
     """
 
     def __init__(self, items: Sequence[Item], parts: Parts, on_logged: Callable[[], None]) -> None:
@@ -49,13 +49,13 @@ class RequestBatch:
         self._serving = parts.serving()
 
     async def decide(self) -> None:
-        """Decide all items. A round decides as many as one read of the states allows."""
-        left = await self._accept(self._items)
-        while left:
-            left = await self._try_round(left)
+        """Decide all items. A round decides as many items as one read of the states allows."""
+        remaining = await self._accept(self._items)
+        while remaining:
+            remaining = await self._try_round(remaining)
 
     async def _accept(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the items whose requests fit the catalogue; the others are refused."""
+        """Return the items whose requests fit the catalogue, and refuse the others."""
         errors: dict[Item, ServiceError] = {}
         for item in items:
             try:
@@ -73,20 +73,20 @@ class RequestBatch:
         return await self._accept(items)
 
     async def _try_round(self, items: Sequence[Item]) -> list[Item]:
-        """Take a round, and return the items that need another one. If the round breaks, only the guilty item fails."""
-        places = Places.of(self._parts)
+        """Make a round; return the items that need another one. If an item breaks the round, that item alone fails."""
+        reservations = Reservations.of(self._parts)
         try:
-            return await self._round(items, places)
+            return await self._round(items, reservations)
         except StateUnavailable as away:
             await self._degrade([item for item in items if item.result is None], away)
             return []
         except Exception as error:
-            await places.release([*places.held], self._parts)
-            left = [item for item in items if item.result is None]
-            if len(left) > 1:
-                await self._decide_one_by_one(left)
-            elif left:
-                left[0].settle(service_error(error, left[0]))
+            await reservations.release([*reservations.held], self._parts)
+            remaining = [item for item in items if item.result is None]
+            if len(remaining) > 1:
+                await self._decide_one_by_one(remaining)
+            elif remaining:
+                remaining[0].settle(service_error(error, remaining[0]))
             return []
 
     async def _decide_one_by_one(self, items: Sequence[Item]) -> None:
@@ -95,24 +95,25 @@ class RequestBatch:
             if item.request.shopper_id in shoppers:
                 item.forget()  # what was drawn may rest on an earlier item, which is decided anew
             shoppers.add(item.request.shopper_id)
-            left = [item]
-            while left:
-                left = await self._try_round(left)
+            remaining = [item]
+            while remaining:
+                remaining = await self._try_round(remaining)
 
-    async def _round(self, items: Sequence[Item], places: Places) -> list[Item]:
-        # A second look comes before the items that rest on what it brings.
-        turn = [item for item in items if item.draft is not None] or await self._accept_anew(items)
-        states = await self._read(turn)
-        turn = await self._answer_repeats(turn, states)
-        drafts = self._answer_dry_runs(self._draft(turn, states))
-        drafts = await places.reserve(drafts, self._parts)
-        failures = await append_drafts(drafts, places, self._parts, self._on_logged)
+    async def _round(self, items: Sequence[Item], reservations: Reservations) -> list[Item]:
+        # Items with a draft get their second look first: the other items may rest on its result.
+        in_round = [item for item in items if item.draft is not None] or await self._accept_anew(items)
+        states = await self._read(in_round)
+        in_round = await self._answer_repeats(in_round, states)
+        in_round = await self._end_at_reported(in_round)
+        drafts = self._answer_dry_runs(self._draft(in_round, states))
+        drafts = await reservations.reserve(drafts, self._parts)
+        failures = await append_drafts(drafts, reservations, self._parts, self._on_logged)
         await self._refuse(failures.errors)
         await self._degrade(failures.stale, StateUnavailable("the state store began anew while this was decided"))
         return [item for item in items if item.result is None]
 
     async def _read(self, items: Sequence[Item]) -> States:
-        """Read the states of all shoppers, and what was spent on every day that matters, in one trip."""
+        """Read the states of all shoppers, and what was spent on each budget day, in one trip to the state store."""
         rulebook, key = self._serving.rulebook, self._parts.shopper_keys.key
         check_reach(self._parts.store, rulebook)
         shoppers = dict.fromkeys(item.request.shopper_id for item in items)
@@ -123,40 +124,45 @@ class RequestBatch:
     async def _answer_repeats(self, items: Sequence[Item], states: States) -> Sequence[Item]:
         """Answer the repeats of logged decisions, and return the other items.
 
-        Looked for is what may be a repeat, and what other items of the batch would rest on. (The log finds every other
-        repeat when it is appended.)
+        An item is looked for in the log if it may be a repeat, or if a later item of the round is about the same
+        shopper. Every other repeat is found when its row is appended.
         """
-        suspects = list[Item]()
-        later_shoppers = set[str]()
-        for item in reversed(items):
-            shopper_id = item.request.shopper_id
-            has_place = states[shopper_id].state.send_of(item.request.event_id) is not None
-            if item.draft is None and (has_place or item.has_rival or shopper_id in later_shoppers):
-                suspects.append(item)
-            later_shoppers.add(shopper_id)
+        leaders = _find_leaders(items)
+        suspects = [item for item in items if item in leaders or item.has_rival or _has_place(item, states)]
+        suspects = [item for item in suspects if item.draft is None]
         for item, result in (await find_known(self._parts.log_writer.log, suspects)).items():
             item.settle(result)
         return [item for item in items if item.result is None] if suspects else items
 
+    async def _end_at_reported(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items up to the first one of a list whose outcomes were reported already.
+
+        These outcomes are logged behind its decision. They may withdraw consent, and give a budget something back: the
+        items behind it must know this.
+        """
+        reported = await find_reported(self._parts.log_writer.log, [item for item in items[:-1] if item.is_of_list])
+        end = next((number for number, item in enumerate(items, 1) if item in reported), len(items))
+        return items[:end]
+
     def _draft(self, items: Sequence[Item], states: States) -> dict[Item, Draft]:
-        """Draw for the first items, or look again at what was drawn."""
+        """Draw for the first items, or look again at the drafts that the items have."""
         if items and items[0].draft is not None:
             return {
                 item: look_again(item.draft, states[item.request.shopper_id], is_lost=item.is_lost)
                 for item in items
                 if item.draft is not None
             }
-        return draw(items, states, self._serving, self._parts.seed)
+        return draft_items(items, states, self._serving, self._parts.seed)
 
     def _answer_dry_runs(self, drafts: dict[Item, Draft]) -> dict[Item, Draft]:
-        """Answer the dry runs, and return the other drafts."""
+        """Answer the dry runs, and return the drafts of the other items."""
         for item, draft in drafts.items():
             if item.is_dry_run:
                 item.settle(DecisionResponse(draft.body))
         return {item: draft for item, draft in drafts.items() if not item.is_dry_run}
 
     async def _degrade(self, items: Sequence[Item], away: StateUnavailable) -> None:
-        """Hold the items, because nothing may be sent without the rules."""
+        """Hold the items: without the states the rules cannot judge, so nothing may be sent."""
         if not items:
             return
         holds: dict[Item, DegradedHold] = {}
@@ -175,17 +181,31 @@ class RequestBatch:
         await self._refuse(errors)
 
     async def _refuse(self, errors: Mapping[Item, ServiceError]) -> None:
-        """Answer with errors. A repeat gets the first answer again, whatever has changed since."""
+        """Settle items with errors. But a repeat gets the first answer again, whatever has changed since."""
         curable = [item for item, error in errors.items() if isinstance(error, Invalid | Unavailable)]
         known = await find_known(self._parts.log_writer.log, curable)
         for item, error in errors.items():
             item.settle(known.get(item, error))
 
 
-def service_error(error: Exception, item: Item | None = None) -> ServiceError:
-    """Return an error that the caller may see; the cause of one that nobody foresaw goes to the log of the process.
+def _find_leaders(items: Sequence[Item]) -> set[Item]:
+    """Return the items that later ones rest on: each of their shoppers has another item behind."""
+    leaders, later_shoppers = set[Item](), set[str]()
+    for item in reversed(items):
+        if item.request.shopper_id in later_shoppers:
+            leaders.add(item)
+        later_shoppers.add(item.request.shopper_id)
+    return leaders
 
-    A batch runs for many requests, so the item says under which request's id the cause is logged.
+
+def _has_place(item: Item, states: States) -> bool:
+    return states[item.request.shopper_id].state.send_of(item.request.event_id) is not None
+
+
+def service_error(error: Exception, item: Item | None = None) -> ServiceError:
+    """Return an error that the caller may see; an error that nobody foresaw is written to the service log.
+
+    A batch runs for many requests, so the item says under which request's id the error is logged.
     """
     if isinstance(error, ServiceError):
         return error

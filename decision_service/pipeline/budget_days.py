@@ -1,4 +1,4 @@
-"""Which channels and days have budgets that may limit a request: what was spent on them is read with its shopper."""
+"""Budget days: the channels and UTC days whose budgets may limit a request. Their spending is read with the states."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The door of the pipeline: requests come in, batches are formed, results go out.
+"""The door of the pipeline: requests come in, batches begin, results go out.
 
-The work belongs to the pipeline and not to a caller: one that hangs up gets no answer, and its decision is logged all
-the same.
+The work belongs to the pipeline and not to the caller: if a caller hangs up, the decision is logged all the same.
 """
 
 from __future__ import annotations
@@ -9,45 +8,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from decision_service.commands.decide_request import fingerprint
 from decision_service.errors import ServiceError, Unavailable
 from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
+from decision_service.pipeline.request_reader import fingerprint
 from decision_service.schemas.requests import DecideBody
 
 DatedBody = tuple[DecideBody, float]
 """The body of a request, and the request's time."""
 
 _OVERLAP_FROM = 32
-"""So many items must wait for a second batch to begin while the log writes the first one."""
+"""If at least so many items wait, a second batch begins while the log still writes the first one."""
 
 _LINGER_S = 0.001
-"""How long the pipeline waits after a batch of several items, so that the callers just answered join the next one."""
+"""How long the pipeline waits after a batch of several items, so that the next requests of the same callers join."""
 
 
 class Decider:
     """Decides: the only writer of decision rows.
 
-    One batch is under way, and requests that arrive meanwhile form the next one. A lone request does not wait.
+    One batch is under way, and the requests that arrive meanwhile form the next batch. A lone request does not wait.
 
     Parameters
     ----------
     parts
         What every batch is decided with.
     queue
-        Where requests wait.
+        Where requests wait, and where batches are formed.
     """
 
     def __init__(self, parts: Parts, queue: Queue | None = None) -> None:
         self._parts = parts
         self._queue = Queue() if queue is None else queue
-        self._flights: dict[str, Item] = {}
-        """By event id, the latest item: repeats join it, unless another body came in between."""
+        self._unanswered: dict[str, Item] = {}
+        """Event id → the last item with it that is not settled; a repeat of its request joins it."""
         self._under_way: dict[str, Item] = {}
+        """Event id → the item with it whose batch has begun."""
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
+        """How many batches have begun whose rows are not in the log yet."""
         self._lingers = False
         self._is_closed = False
 
@@ -69,9 +70,9 @@ class Decider:
         return result
 
     async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> Sequence[Result]:
-        """Answer requests as if each came after the one before was answered; one that fails does so alone.
+        """Answer requests as if each came after the answer to the one before. A request that fails does so alone.
 
-        An error among the requests is the result in its place.
+        An error among the requests is returned in its place among the results.
 
         Raises
         ------
@@ -99,34 +100,34 @@ class Decider:
         return call.results
 
     def _join(self, call: Call, number: int, body: DecideBody, now: float) -> Item | None:
-        """Join the item of the same request that is not answered yet; return a new item where there is none."""
+        """Let a call wait for a request; return the new item of the request, None for a repeat of an unanswered one."""
         item = Item(
             body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
         )
         if item.event_id is not None:
-            latest = self._flights.get(item.event_id)
-            if latest is not None and latest.fingerprint == item.fingerprint:
-                latest.join(call, number)
+            last = self._unanswered.get(item.event_id)
+            if last is not None and last.fingerprint == item.fingerprint:
+                last.join(call, number)
                 return None
-            item.has_rival = latest is not None
-            self._flights[item.event_id] = item
+            item.has_rival = last is not None
+            self._unanswered[item.event_id] = item
         item.join(call, number)
         return item
 
     def _begin(self, item: Item) -> bool:
-        """Begin an item, unless another one with its event id is under way."""
+        """Begin an item, unless another item with its event id is under way; return whether the item has begun."""
         return item.event_id is None or self._under_way.setdefault(item.event_id, item) is item
 
     def _end(self, item: Item) -> None:
-        """Let others follow an item that was settled."""
+        """Let the items go on that had to wait for an item that is settled now."""
         self._queue.end(item)
         if item.event_id is not None:
-            for items in (self._flights, self._under_way):
+            for items in (self._unanswered, self._under_way):
                 if items.get(item.event_id) is item:
                     del items[item.event_id]
 
     def _begin_batches(self) -> None:
-        """Begin a batch where none waits for the log, or a second one where many wait."""
+        """Begin a batch if no other batch waits for the log; begin a second one if many items wait."""
         while not self._lingers and (not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM)):
             items = self._queue.take(self._begin)
             if not items:
@@ -139,7 +140,7 @@ class Decider:
     async def _decide_batch(self, items: Sequence[Item]) -> None:
         is_logged = False
 
-        def go_on() -> None:
+        def on_logged() -> None:
             nonlocal is_logged
             if not is_logged:
                 is_logged = True
@@ -147,24 +148,24 @@ class Decider:
                 self._linger(len(items))
 
         try:
-            await RequestBatch(items, self._parts, go_on).decide()
+            await RequestBatch(items, self._parts, on_logged).decide()
         except Exception as error:
             for item in items:
                 if item.result is None:
                     item.settle(service_error(error, item))
         finally:
-            go_on()
+            on_logged()
             self._begin_batches()
 
     def _linger(self, size: int) -> None:
-        """Begin the next batch, a moment later where the last one had several items and few wait."""
+        """Begin the next batch: a moment later if the last batch had several items and few items wait, else at once."""
         if size > 1 and len(self._queue) < _OVERLAP_FROM and not self._lingers:
             self._lingers = True
-            asyncio.get_running_loop().call_later(_LINGER_S, self._stop_to_linger)
+            asyncio.get_running_loop().call_later(_LINGER_S, self._stop_lingering)
         else:
             self._begin_batches()
 
-    def _stop_to_linger(self) -> None:
+    def _stop_lingering(self) -> None:
         self._lingers = False
         self._begin_batches()
 
@@ -172,5 +173,5 @@ class Decider:
         """Refuse new requests, and decide those that wait."""
         self._is_closed = True
         while self._queue or self._batches:
-            self._stop_to_linger()
+            self._stop_lingering()
             await asyncio.wait(self._batches)

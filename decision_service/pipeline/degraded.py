@@ -1,4 +1,4 @@
-"""What is logged and answered while the shoppers' states are away: nothing is sent without the rules."""
+"""Degraded holds: the row and the answer of a request while the state store is away. Nothing is sent then."""
 
 from __future__ import annotations
 

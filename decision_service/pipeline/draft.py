@@ -1,4 +1,4 @@
-"""A draft: what was drawn for a request, with the row and the answer that it gets if nothing speaks against them."""
+"""A draft: a decision with the row and the answer that the request gets unless the store or the log refuses them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Draft:
     Parameters
     ----------
     decision, send
-        What was drawn, and the send of it: this never changes.
+        The decision, and its drawn send: a second look never changes them.
     stored
         The state that the draft rests on, with the places of earlier drafts of the shopper in the same batch.
     drawn_at
-        The state in which the decision was drawn contains the log at least up to this position.
+        A position of the log: the state with which the decision was drawn contains at least the rows up to there.
     row, answer, body
-        What is logged and answered; ``body`` is the encoded answer.
+        The row for the log, and the answer; ``body`` is the encoded answer.
     """
 
     decision: Decision
@@ -47,12 +47,15 @@ class Draft:
 
 
 def write_draft(decision: Decision, stored: StoredState, fingerprint: str) -> Draft:
-    """Write the row and the answer of a decision that was just drawn."""
+    """Return the draft of a decision that was just drawn, with its row and its answer."""
     return _write(decision, decision.send, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
 
 
 def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
-    """Return a draft in a newer state: the drawn send stays, only whether it is delivered can change."""
+    """Return a draft judged on a newer state. The drawn send stays; only whether the send is delivered can change.
+
+    With ``is_lost`` the reservation was refused for good, so the send is not delivered.
+    """
     decision = draft.decision
     if draft.is_send and not is_lost and still_allowed(decision, stored.state):
         return replace(draft, stored=stored)
@@ -68,7 +71,7 @@ def _write(decision: Decision, send: Send | None, stored: StoredState, drawn_at:
 
 
 def _answer(decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:
-    """Write the answer; a hold that may end by itself says when."""
+    """Return the answer; a hold that may end by itself says when it ends."""
     if row.hold_reason not in (NO_ELIGIBLE_ACTION, LOST_RACE):
         return answer(decision, row)
     days = budget_days_ahead(decision.rulebook, decision.request)

@@ -1,4 +1,4 @@
-"""One request on its way through the pipeline, and the call that waits for it."""
+"""An item: one request on its way through the pipeline; and the call that waits for its result."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ class Call:
             self.done.set_result(None)
 
     @property
+    def is_list(self) -> bool:
+        """Whether the caller asked several requests, whose order matters."""
+        return len(self._results) > 1
+
+    @property
     def results(self) -> Sequence[Result]:
         """The results in the order of the requests, once ``done`` has ended."""
         return [result for result in self._results if result is not None]
@@ -60,24 +65,24 @@ class Call:
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """One request on its way.
+    """One request on its way through the pipeline.
 
     Parameters
     ----------
     body, now
         The request, and its time.
     fingerprint
-        Tells repeats of the request; empty for a dry run.
+        The hash by which a repeat of the request is known; empty for a dry run.
     seen
         The log's position that this process knew of when the request arrived.
     on_end
-        Called when the item is settled.
+        Called with the item when the item is settled.
     has_rival
         Whether another request with this event id, and another body, was under way when this one arrived.
     request
         The request with the defaults of the catalogue that its batch is decided with.
     draft
-        What was drawn, once something was.
+        The draft that waits for a second look; None before the draw, and where the item is drawn anew.
     is_lost
         Whether the reservation was refused for good: the drawn send is not delivered.
     request_id
@@ -106,20 +111,26 @@ class Item:
         """The event id that the caller named; a dry run takes none."""
         return None if self.body.dry_run else self.body.event_id
 
+    @property
+    def is_of_list(self) -> bool:
+        """Whether the item came in a list."""
+        call, _ = self._waiters[0]
+        return call.is_list
+
     def join(self, call: Call, number: int) -> None:
-        """Let a call wait for this item: its result of this number is the result of the item."""
+        """Let a call wait for this item, whose result becomes the call's result with this number."""
         self._waiters.append((call, number))
 
     def keep(self, draft: Draft, *, is_lost: bool = False) -> None:
-        """Keep what was drawn for a second look."""
+        """Keep the draft for a second look."""
         self.draft, self.is_lost = draft, is_lost
 
     def forget(self) -> None:
-        """Forget what was drawn, because it rests on what did not happen: it is drawn anew."""
+        """Forget the draft, because it rests on a send that was not reserved or logged: the item is drawn anew."""
         self.draft, self.is_lost = None, False
 
     def settle(self, result: Result) -> None:
-        """End the item: the first caller gets the result, and all others get it as a repeat."""
+        """End the item with a result: the first caller gets the result, and all other callers get it as a repeat."""
         self.result = result
         self.on_end(self)
         (call, number), *repeats = self._waiters

@@ -1,4 +1,4 @@
-"""Decisions that the log has already: a repeat gets the first answer again."""
+"""What the log has already of a request's event: a decision, whose repeat gets the first answer again, or outcomes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from decision_service.log.base import EventLog, LogUnavailable, StoredRow
 from decision_service.log.keys import decision_key
 from decision_service.pipeline.item import DecisionResponse, Item, Result
 from decision_service.state.shopper_keys import is_pseudonym
-from policies.records.rows import DecisionRow
+from policies.records.rows import DecisionRow, OutcomeRow
 
 
 def replay(stored: StoredRow, fingerprint: str) -> Result:
-    """Return the response of a decision that is in the log, or why the request is no repeat of the logged one."""
-    winner = stored.row
-    if isinstance(winner, DecisionRow) and is_pseudonym(winner.shopper_id):
+    """Return the response of a decision that is in the log, or an error if the request is no repeat of it."""
+    row = stored.row
+    if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")
-    if not isinstance(winner, DecisionRow) or winner.fingerprint != fingerprint:
+    if not isinstance(row, DecisionRow) or row.fingerprint != fingerprint:
         return Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
-    return DecisionResponse(winner.answer.encode(), replayed=True)
+    return DecisionResponse(row.answer.encode(), replayed=True)
 
 
 async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]:
-    """Return the results of the items whose event ids have a decision, none while the log cannot be read."""
+    """Return the results of the items whose event ids have a logged decision; empty while the log cannot be read."""
     by_event = {item.event_id: item for item in items if item.event_id}
     if not by_event:
         return {}
@@ -35,3 +35,15 @@ async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]
     except LogUnavailable:
         return {}
     return {(item := by_event[row.event_id]): replay(row, item.fingerprint) for row in rows if row.event_id}
+
+
+async def find_reported(log: EventLog, items: Iterable[Item]) -> set[Item]:
+    """Return the items whose outcomes were reported before their decision, none while the log cannot be read."""
+    by_event = {item.event_id: item for item in items if item.event_id}
+    if not by_event:
+        return set()
+    try:
+        rows = await asyncio.to_thread(log.find_by_event, list(by_event))
+    except LogUnavailable:
+        return set()
+    return {by_event[row.event_id] for row in rows if row.kind == OutcomeRow.kind and row.event_id}

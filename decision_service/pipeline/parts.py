@@ -1,12 +1,12 @@
-"""What every batch is decided with."""
+"""The parts of a replica that every batch is decided with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from decision_service.commands.decide_request import RequestReader
 from decision_service.learning.serving import ServedPolicy
+from decision_service.pipeline.request_reader import RequestReader
 from decision_service.projection.writer import LogWriter
 from decision_service.state.base import StateStore
 from decision_service.state.shopper_keys import ShopperKeys
@@ -14,20 +14,20 @@ from decision_service.state.shopper_keys import ShopperKeys
 
 @dataclass(frozen=True)
 class Parts:
-    """What every batch is decided with.
+    """The parts of a replica that every batch is decided with.
 
     Parameters
     ----------
     serving
-        Returns the catalogue and the policy in force: a round takes both once, to draw with them.
+        Returns the catalogue and the policy in force. A round calls it once, so that all its draws use the same two.
     store, log_writer
         The shoppers' states and the log.
     seed
         The application seed stored with the data.
     shopper_keys
-        The keys that states are kept under.
+        Returns the key under which a shopper's state is kept.
     requests
-        Makes requests of bodies.
+        Returns the requests of bodies.
     """
 
     serving: Callable[[], ServedPolicy]

@@ -1,4 +1,7 @@
-"""The queue before the batches: who is decided next. Singles go before lists, and lists take turns."""
+"""The queue: forms the batches of the items that wait.
+
+Singles go before lists, so that a long list does not make a single wait. Lists take turns.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from decision_service.errors import Unavailable
 from decision_service.pipeline.item import Item
 
 _MOST_IN_BATCH = 64
-"""A longer batch keeps the event loop too long, and saves nothing per item."""
+"""A longer batch blocks the event loop too long, and costs no less per item."""
 
 _SHARE_OF_LISTS = 0.75
-"""What lists get at most of a batch that has singles too."""
+"""The largest share of a batch that lists get where singles wait too: so a single's batch stays short."""
 
 _LISTS_GET_ONE_IN = 8
 """What lists get at least of a batch, however many singles wait: so every list ends."""
@@ -23,13 +26,13 @@ _MOST_WAITING = 10_000
 
 @dataclass(eq=False)
 class _List:
-    """The items of one call in their order: those that wait, and those under way, which the others must wait for."""
+    """The items of one call in their order; while some of them are under way, the others wait."""
 
     waiting: deque[Item]
     under_way: set[Item] = field(default_factory=set)
 
     def take(self, most: int, begin: Callable[[Item], bool]) -> list[Item]:
-        """Take the first items, up to one that must not begin yet."""
+        """Take the first items that wait, up to an item that must not begin yet."""
         items: list[Item] = []
         if not self.under_way:
             while self.waiting and len(items) < most and begin(self.waiting[0]):
@@ -44,7 +47,7 @@ class Queue:
     Parameters
     ----------
     most_in_batch
-        Items of a batch at most.
+        How many items a batch has at most.
     most_waiting
         How many items may wait before callers are refused.
     """
@@ -61,7 +64,7 @@ class Queue:
         return self._size
 
     def check_room(self, size: int) -> None:
-        """Refuse a call with this many requests where too many wait.
+        """Refuse a call with so many requests if there is no room for them.
 
         Raises
         ------
@@ -85,7 +88,8 @@ class Queue:
         Parameters
         ----------
         begin
-            Begins an item, or returns False: the item stays then, and with it those behind it in its list.
+            Begins an item and returns True; if it returns False, the item stays in the queue, and so do all items
+            behind it in its list.
         """
         most = self._most_in_batch
         batch = self._take_singles(begin, most - max(1, most // _LISTS_GET_ONE_IN) if self._lists else most)

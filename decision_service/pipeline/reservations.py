@@ -1,4 +1,4 @@
-"""The reservations of a round: the places of the drawn sends."""
+"""The reservations of a round: each drawn send gets a place under the caps before its row is appended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from policies.shopper.state import Send
 
 
 @dataclass
-class Places:
-    """The reservations that a round holds, and until when they hold.
+class Reservations:
+    """The reservations of a round, and the time until which they hold.
 
     Parameters
     ----------
     incarnation
         The log's incarnation before the reservations were made.
     deadline
-        The log's time until which they hold.
+        The time until which the reservations hold, by the log's clock.
     attempt
-        Tells the reservations of this round from those of other rounds for the same event ids.
+        A token by which the reservations of this round differ from those of other rounds for the same event ids.
     held
-        The reservations by item.
+        The reservations that were made, by item.
     """
 
     incarnation: int | None
@@ -37,15 +37,15 @@ class Places:
     held: dict[Item, Reservation] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: Parts) -> Places:
-        """Begin without a reservation."""
+    def of(cls, parts: Parts) -> Reservations:
+        """Return an object without a reservation."""
         return cls(parts.log_writer.incarnation, parts.log_writer.log.now() + RESERVED_FOR_S, str(ULID()))
 
     async def reserve(self, drafts: Mapping[Item, Draft], parts: Parts) -> dict[Item, Draft]:
-        """Reserve the sends of drafts in one trip, and return the drafts that stand.
+        """Reserve the sends of drafts in one trip; return the drafts that may be appended.
 
-        An item whose send was refused keeps its draft for a second look. What rests on the place of this send is drawn
-        anew: of it nothing was reserved.
+        An item whose send was refused keeps its draft for a second look. The later items of its shopper rest on that
+        send, so nothing is reserved for them, and they are drawn anew.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Places:
             return dict(drafts)
         results = dict(zip(wishes, await parts.store.reserve_many([*wishes.values()]), strict=True))
         self.held = {item: wishes[item] for item, result in results.items() if isinstance(result, Reserved)}
-        standing, refused = dict[Item, Draft](), set[str]()
+        accepted, refused = dict[Item, Draft](), set[str]()
         for item, draft in drafts.items():
             if item.request.shopper_id in refused:
                 item.forget()
@@ -66,8 +66,8 @@ class Places:
                 refused.add(item.request.shopper_id)
                 item.keep(draft, is_lost=isinstance(results[item], NoLongerAllowed))
             else:
-                standing[item] = draft
-        return standing
+                accepted[item] = draft
+        return accepted
 
     def keep(self, items: Iterable[Item]) -> None:
         """Keep the reservations of items that the log has: nothing that happens later releases them."""
@@ -88,7 +88,7 @@ class Places:
         )
 
     async def release(self, items: Iterable[Item], parts: Parts) -> None:
-        """Release the reservations of items; a store that is away forgets them by itself."""
+        """Release the reservations of items; if the store is away, it drops them by itself later."""
         unused = [reservation for item in items if (reservation := self.held.pop(item, None)) is not None]
         if unused:
             try:

@@ -1,8 +1,8 @@
-"""Whether the log that a state store contains is the log at hand.
+"""The same log: whether the rows that a state store contains are rows of this service's log.
 
-A store that comes back from a snapshot may be older than the log: then the later rows are folded. It may also contain
-rows that this log never had, where a backup of the log was put in its place; such a store is of no use, even if the
-log has grown beyond the position since.
+A store that was loaded from a snapshot may be older than the log: then the later rows are folded. If somebody replaced
+the log by a backup, the store may also contain rows that this log never had. Such a store is of no use, even if the log
+has grown beyond the store's position since.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from policies.records.rows import Row
 
 
 def mark_of(row: Row) -> str:
-    """Return a short text that tells a row from the rows that another log has at its position.
+    """Return the mark of a row: a hash that differs from the mark of another log's row at the same position.
 
     An erasure does not change the mark.
     """
@@ -26,10 +26,11 @@ def mark_of(row: Row) -> str:
 
 
 def find_contradiction(contained: ContainedLog, log: EventLog) -> str | None:
-    """Return what a store contains that the log does not, None if the log may have grown from there.
+    """Return what a store contains and the log does not, None if the log has all rows that the store contains.
 
     Each incarnation of a log begins with a fence whose key is random. So a log with the fence of the last incarnation
-    that the store completed has the same rows up to there; the mark of the last row tells what came later.
+    that the store completed has the same rows up to this fence. The mark of the last row shows whether the later rows
+    are the same too.
 
     Raises
     ------

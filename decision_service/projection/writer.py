@@ -18,8 +18,8 @@ from decision_service.state.base import StateUnavailable
 
 _PROVEN_FOR_S = 1.0
 _FORWARD_EVERY_S = 0.02
-"""The state store follows the log at most so often, unless somebody waits for it: rows that come close together are
-folded together. The places of sends are in the store already, by their reservations."""
+"""The state store is brought forward once in this time, unless somebody waits for it: so rows that come close together
+are folded together. The store counts the sends already, by their reservations."""
 _logger = logging.getLogger(__name__)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from decision_service.log.base import EventLog, StoredRow
 from decision_service.queries.decision_history import NOT_EXCLUDED, DecisionHistory, read_shopper_rows
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.decision_answer import ActionAnswer, iso, optional_iso
 from policies.learning.interactions import action_of
 from policies.records.reasons import Reason

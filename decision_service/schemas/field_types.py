@@ -1,6 +1,6 @@
 """The types of fields that bodies share, with their limits.
 
-Limits stand twice in an annotation where structs use the type too: `Meta` for msgspec, `Field` for pydantic. A
+If structs use a type too, its limits stand twice in the annotation: `Meta` for msgspec, `Field` for pydantic. A
 property test compares the two readers.
 """
 
@@ -38,7 +38,7 @@ def check_shopper_id(shopper_id: str) -> str:
     return shopper_id
 
 
-# msgspec needs no pattern: `parse` gives it no body in which a control character is spelled.
+# msgspec needs no pattern: `parse_fast` gives msgspec no body that may contain a control character.
 Identifier = Annotated[str, Meta(min_length=1, max_length=255), Field(min_length=1, max_length=255, pattern=PRINTABLE)]
 Name = Annotated[str, Meta(min_length=1, max_length=100), Field(min_length=1, max_length=100, pattern=PRINTABLE)]
 ShopperId = Annotated[Identifier, AfterValidator(check_shopper_id)]

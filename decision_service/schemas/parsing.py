@@ -12,15 +12,15 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
-from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.body_types import Body, StructBody
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-"""The only pattern of the bodies; every other text with a form is refused in words of its own."""
+"""The pattern of names. It is the only pattern in bodies: any other form of a text has a check with its own message."""
 
 _SPELLED_CHARACTER = re.compile(rb"\\(?:[bfnrt]|u00[0-7])")
 """An escape that may spell a control character, which no name may have, or a digit."""
 _SEVEN_DECIMALS = re.compile(rb"\.[0-9]{7}")
-"""Perhaps a part of a time: beyond microseconds msgspec rounds, and pydantic cuts."""
+"""Seven decimals, which may belong to a time: msgspec rounds a time to microseconds, and pydantic cuts it."""
 
 BodyType = TypeVar("BodyType", bound=Body | StructBody)
 StructType = TypeVar("StructType", bound=StructBody)
@@ -53,7 +53,7 @@ def parse_carefully(kind: Any, raw: bytes) -> Any:
 
 
 def parse_fast(kind: type[StructType], raw: bytes) -> StructType | None:
-    """Read a body with msgspec; None where only pydantic knows what is right or wrong."""
+    """Read a body with msgspec; return None where pydantic must read it, because of mistakes or of rare characters."""
     if b"\x7f" in raw or _SPELLED_CHARACTER.search(raw) or _SEVEN_DECIMALS.search(raw):
         return None
     try:

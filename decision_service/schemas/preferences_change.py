@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from decision_service.errors import Malformed, ServiceError
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.field_types import Name, Time
 from decision_service.schemas.parsing import parse_item, parse_loosely
 from policies.catalogue.document import Locale

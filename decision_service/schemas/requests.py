@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta, field
 from pydantic import Field, ValidationInfo, field_validator
 
-from decision_service.schemas.body import Body, StructBody
+from decision_service.schemas.body_types import Body, StructBody
 from decision_service.schemas.field_types import (
     Attributes,
     Currency,

@@ -1,4 +1,4 @@
-"""Whether the states reach as far back as the rules of a catalogue look."""
+"""The reach of the states: they must keep sends as long as the rules of a catalogue look back."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ from decision_service.state.redis_hashes import (
     split_pending_name,
 )
 from decision_service.state.redis_trips import (
-    DecidingTrips,
     ScriptCall,
+    ScriptCalls,
     read_incarnation,
     read_states,
     reserve_results,
@@ -104,7 +104,7 @@ class RedisStateStore:
         self._spent = f"{self._prefix}spent"
         self._pending_costs = f"{self._prefix}claimed"
         self._uses = f"{self._prefix}uses"
-        self._trips = DecidingTrips(self._meta, self._pending, self._spent, self._pending_costs, f"{self._prefix}s:")
+        self._calls = ScriptCalls(self._meta, self._pending, self._spent, self._pending_costs, f"{self._prefix}s:")
         self._incarnation: int | None = None
         self._run_id: str | None = None
 
@@ -145,7 +145,7 @@ class RedisStateStore:
         self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay] = ()
     ) -> list[StoredState]:
         incarnation = self._require_trust()
-        (answer,) = await self._call(scripts.READ, [self._trips.read_call(shoppers, budget_days)])
+        (answer,) = await self._call(scripts.READ, [self._calls.read_call(shoppers, budget_days)])
         if read_incarnation(answer) != incarnation:
             self.distrust()
             raise StateUnavailable(EMPTIED)
@@ -155,7 +155,7 @@ class RedisStateStore:
         incarnation = self._require_trust()
         if not reservations:
             return []
-        (answer,) = await self._call(scripts.RESERVE, [self._trips.reserve_call(incarnation, reservations)])
+        (answer,) = await self._call(scripts.RESERVE, [self._calls.reserve_call(incarnation, reservations)])
         return reserve_results(answer)
 
     async def release(self, reservations: Iterable[Reservation]) -> None:

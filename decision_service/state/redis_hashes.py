@@ -1,4 +1,4 @@
-"""How shoppers' states, pending facts and spending stand in Redis' hashes; `RedisStateStore` describes the keys."""
+"""Redis hashes: how they hold shoppers' states, pending facts and spending. `RedisStateStore` describes the keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from policies.shopper.preferences import withhold
 from policies.shopper.state import Send, ShopperState
 
 RESERVED, WITHDRAWN = "p:", "w:"
-"""How the names of the fields begin that hold pending facts."""
+"""Prefixes of the fields that hold pending facts: reservations, and withdrawals."""
 
 Hash = Mapping[bytes, bytes]
 
@@ -105,6 +105,6 @@ def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
 def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
     attempt = field[len(RESERVED) :]
     if field.startswith(RESERVED):
-        # Not from the send: one that another version wrote, or that is damaged, is settled like any other.
+        # The event id is not read from the send: a send that is damaged or of another version must be settled too.
         return PendingReservation(attempt, attempt.rpartition("/")[0])
     return Withdrawal(shopper, value.decode(), attempt)

@@ -1,6 +1,6 @@
 """The two trips to Redis of a batch of decisions: one script call reads, and one reserves.
 
-A call has the keys and the arguments of its script. One call for a whole batch costs a third of a pipeline of commands.
+One call for a whole batch costs a third of a Redis pipeline with a command for each shopper.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _RESULTS: dict[int, ReserveResult] = {1: Reserved(), 0: NoLongerAllowed(), -1: S
 
 
 @dataclass(frozen=True)
-class DecidingTrips:
-    """Writes the calls of the scripts ``read`` and ``reserve``.
+class ScriptCalls:
+    """Makes the calls of the scripts ``read`` and ``reserve``: their keys and arguments.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class DecidingTrips:
     shoppers: str
 
     def read_call(self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay]) -> ScriptCall:
-        """Write the call that reads shoppers and what was spent on budget days."""
+        """Return the call that reads shoppers and what was spent on budget days."""
         prefix = self.shoppers
         return [self.meta, self.spent, *[prefix + shopper for shopper in shoppers]], [*map(day_name, budget_days)]
 
     def reserve_call(self, incarnation: int, reservations: Sequence[Reservation]) -> ScriptCall:
-        """Write the call that makes reservations in order."""
+        """Return the call that makes reservations in order."""
         prefix = self.shoppers
         shoppers = [prefix + reservation.shopper for reservation in reservations]
         arguments = [part for reservation in reservations for part in _reserve_arguments(reservation)]
@@ -75,7 +75,7 @@ def _reserve_arguments(reservation: Reservation) -> Iterator[Any]:
 
 
 def reserve_results(answer: Sequence[int]) -> list[ReserveResult]:
-    """Return what became of each reservation."""
+    """Return the result of each reservation."""
     return [_RESULTS[code] for code in answer]
 
 

@@ -144,7 +144,7 @@ class OpenWindows:
         self.add(window)
 
     def ending_by(self, watermark: float) -> Iterator[str]:
-        """Yield the event ids of the windows that have ended at a watermark; of some that changed too."""
+        """Yield the event ids of the windows that have ended at a watermark, and perhaps a few more."""
         unseen = [0]
         while unseen:  # in a heap no entry is smaller than its parent
             number = unseen.pop()

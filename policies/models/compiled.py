@@ -73,8 +73,8 @@ class Prediction:
 class CompiledModel:
     """Predicts for many contexts and all sends of an action space at once.
 
-    What is predicted in a context is the same to the byte whatever other contexts are asked with it. Several threads
-    may predict at once.
+    The prediction in a context is the same to the byte whatever other contexts are in the list. Several threads may
+    predict at once.
 
     Parameters
     ----------

@@ -50,9 +50,9 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
     """Spread probability 1 over the neighbours of the best send; without neighbours, over the eligible set; (r, n + 1).
 
     Several best sends share the probability equally. The neighbours of a send share two of its three slots, so counting
-    the members of each pair of slot values finds all neighbourhoods at once, in time linear in n. All numbers that are
-    no integers are added one after the other (`bincount`), so a row does not depend on the other rows. What lies
-    outside the eligible set is of no meaning.
+    the members of each pair of slot values finds all neighbourhoods at once, in time linear in n. Numbers that are not
+    integers are added one after the other (`bincount`), so a row does not depend on the other rows. The values outside
+    the eligible set have no meaning.
     """
     (count, width), best = scores.shape, best_scores(scores)
     spread = np.zeros((count, width + 1))
@@ -72,8 +72,8 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
     sums = np.bincount(winner_bins.ravel(), weights=parts.repeat(3), minlength=count * pairs)
     of_sends = sums.take(bins)
     mass = of_sends[:, 0] + of_sends[:, 1] + of_sends[:, 2]
-    itself = mass[is_best] - 3 * parts  # a send is not its own neighbour, but that of sends that tie with it
-    mass[is_best] = np.where(np.abs(itself) < _ROUNDING, 0.0, itself)
+    from_ties = mass[is_best] - 3 * parts  # a send is no neighbour of itself, but of the sends that tie with it
+    mass[is_best] = np.where(np.abs(from_ties) < _ROUNDING, 0.0, from_ties)
 
     spread.ravel()[places + requests] = mass
     if not neighbours.all():

@@ -20,7 +20,7 @@ from policies.models.token_weights import CROSSED_WITH_HOURS, TokenWeights
 from policies.records.rows import Context, Scalar
 
 MOST_ROWS = 20_000
-"""How many rows are kept; then all are dropped, unless one list of contexts needs more."""
+"""How many rows are kept at most. All rows are dropped when there are more, unless one list of contexts needs more."""
 
 _FIRST_ROWS = 256
 _MOST_VALUES = 20_000
@@ -86,7 +86,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class _Hours:
-    """The row of the hours at which the sends would arrive; ``buckets`` has one for each delay of the space."""
+    """The row of the hours at which the sends would arrive; ``buckets`` has one hour bucket per delay of the space."""
 
     row: int
     buckets: tuple[int, ...]
@@ -94,7 +94,7 @@ class _Hours:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """The rows of a token: one by itself and, by the row of the hours, those crossed with hours."""
+    """The rows of a token: its own row, and its rows crossed with hours, by the number of the hours' row."""
 
     row: int
     namespace: str
@@ -127,7 +127,7 @@ class LogitRows:
         return sums.reshape(len(contexts), 2, len(self._weights.space))
 
     def larger(self, contexts: Sequence[Context]) -> LogitRows:
-        """Return empty rows with place for more: for twice as much up to `MOST_ROWS`, and for these contexts."""
+        """Return an empty table with twice as many rows, up to `MOST_ROWS`, or with as many as these contexts need."""
         needed = 2 + sum(2 * len(context) + 1 for context in contexts)
         return LogitRows(self._weights, max(min(2 * self.capacity, MOST_ROWS), needed))
 

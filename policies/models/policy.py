@@ -42,7 +42,7 @@ class Model(Protocol):
     def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
         """Return the scores of all sends of the rulebook's action space in each context.
 
-        What is scored in a context is the same to the byte whatever other contexts are in the list.
+        The scores in a context are the same to the byte whatever other contexts are in the list.
         """
         ...
 
@@ -52,8 +52,8 @@ class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
     ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n) are the opt-out probabilities of the
-    sends, of no meaning for those that are not eligible; None from a model that knows none, and where no request has an
-    eligible send.
+    sends, without meaning for sends that are not eligible; None if the model knows none, or no request has an eligible
+    send.
     """
 
     probabilities: FloatArray
@@ -90,7 +90,7 @@ class Policy:
         return PolicyRecord(self.name, self.version, self.mode)
 
     def distributions(self, eligibles: Eligibles, rulebook: Rulebook) -> Distributions:
-        """Return the distributions over eligible sets, none of which may be empty.
+        """Return the distributions over eligible sets; no eligible set may be empty.
 
         A send is assessed in the context of the trigger that it answers. A request's distribution is the same to the
         byte, whatever other requests are in the list.
@@ -113,7 +113,7 @@ class Policy:
 def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
     """Assess all sends for some requests, each send in the context of the trigger that it answers."""
     contexts = [eligibles.contexts[request] for request in requests.tolist()]
-    assessment = model.assess([context for asked in contexts for context in asked], rulebook)
+    assessment = model.assess([context for of_request in contexts for context in of_request], rulebook)
     if eligibles.trigger_of is None:
         return assessment
     first = np.cumsum([0, *map(len, contexts[:-1])])[:, None]
@@ -123,7 +123,7 @@ def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Ru
 
 
 def _rows(values: FloatArray, requests: IntArray, count: int) -> FloatArray:
-    """Return the values of some requests as rows of all, zeros in the others."""
+    """Return an array with a row per request: the values of some requests, and zeros for the others."""
     if len(requests) == count:
         return values
     rows = np.zeros((count, values.shape[1]))

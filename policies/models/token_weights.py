@@ -12,7 +12,7 @@ from policies.models.features import HOUR_BUCKETS, PAIRS, channel_token, delay_t
 from policies.models.hashed_weights import HashedWeights, Hashes, token_hash, token_hashes
 
 CROSSED_WITH_HOURS = frozenset(pair[0] for pair in PAIRS if pair[1] == "e")
-"""Namespaces that are crossed with the effective hour; the channel's is one of the action's side."""
+"""The namespaces that are crossed with the effective hour: some of the shopper's side, and the channel's."""
 
 
 class TokenWeights:
@@ -47,7 +47,7 @@ class TokenWeights:
         return total
 
     def of_hours(self, buckets: Sequence[int]) -> FloatArray:
-        """Return the part of the effective hours, whose buckets are stated for each delay of the space."""
+        """Return the part of the effective hours; ``buckets`` has the hour bucket of each delay of the space."""
         return self._by_hour[:, self.space.channel_of, np.array(buckets)[self.space.delay_of]]
 
     def of_token_at(self, namespace: str, token: str, buckets: Sequence[int]) -> FloatArray:

@@ -27,7 +27,7 @@ class Eligibility:
     """Which joint actions may be sent for one request, and why the others may not.
 
     ``verdicts`` (n,) holds the `Reason` of each joint action. HOLD is no number among them: HOLD is eligible unless a
-    critical send is. ``answers`` (n,) is `trigger_of` where the request has several triggers.
+    critical send is. ``answers`` (n,) holds `trigger_of` if the request has several triggers, else None.
     """
 
     verdicts: ByteArray
@@ -65,7 +65,7 @@ class Eligibles:
     contexts
         For each request, one context per trigger of the request.
     trigger_of
-        (r, n), as `Eligibility.trigger_of`; None where every request has a single trigger.
+        (r, n), `Eligibility.trigger_of` of each request; None where every request has a single trigger.
     """
 
     verdicts: ByteArray
@@ -76,12 +76,12 @@ class Eligibles:
     @classmethod
     def of(cls, eligibilities: Sequence[Eligibility], contexts: Sequence[Sequence[Context]]) -> Eligibles:
         """Collect the eligible sets of single requests."""
-        alone = all(one.answers is None for one in eligibilities)
+        has_single_triggers = all(one.answers is None for one in eligibilities)
         return cls(
             verdicts=np.stack([one.verdicts for one in eligibilities]),
             hold=np.array([one.hold for one in eligibilities], dtype=np.bool_),
             contexts=contexts,
-            trigger_of=None if alone else np.stack([one.trigger_of for one in eligibilities]),
+            trigger_of=None if has_single_triggers else np.stack([one.trigger_of for one in eligibilities]),
         )
 
     @cached_property
@@ -113,14 +113,14 @@ def situations_of(
 
 
 def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence[Sequence[Context]] = ()) -> Eligibles:
-    """Judge every trigger of every request; return the eligible sets, which the policy asks for with the contexts.
+    """Judge every trigger of every request; return the eligible sets, with the contexts for the policy.
 
     In each request, the most urgent trigger that still has an eligible send outranks the others. A critical trigger
     outranks every trigger that is not critical. A trigger without an eligible send outranks nothing. A message answers
     the first listed trigger that allows it, so joint actions stay unique.
     """
-    verdicts = RULES.judge_many([situation for asked in situations for situation in asked])
-    counts = [len(asked) for asked in situations]
+    verdicts = RULES.judge_many([situation for of_request in situations for situation in of_request])
+    counts = list(map(len, situations))
     if len(verdicts) == len(counts):
         return Eligibles(verdicts, _holds(verdicts, situations), contexts)
     ends = list(accumulate(counts))
@@ -135,7 +135,7 @@ def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence
 
 def _holds(verdicts: ByteArray, situations: Sequence[Sequence[Situation]]) -> BoolArray:
     """Return for requests (r, n) with a single trigger whether HOLD is eligible: nothing can outrank the trigger."""
-    critical = np.array([asked[0].trigger.critical for asked in situations], dtype=np.bool_)
+    critical = np.array([of_request[0].trigger.critical for of_request in situations], dtype=np.bool_)
     if critical.any():
         critical &= (verdicts == _ELIGIBLE).any(axis=1)
     return ~critical

@@ -48,8 +48,8 @@ class Budgets:
     """What is spent by channel and day, while sends are paid for one after the other.
 
     A day is *tight* for a channel while its budget pays for the cheapest send, and might not pay for the dearest.
-    Before, the budget rule denies nothing of the channel on that day; afterwards, it denies every send that it binds.
-    So how much is spent matters to a decision on a tight day alone.
+    Before that, the budget rule denies nothing of the channel on the day; after that, it denies every send that it
+    binds. So a decision depends on the amount that is spent only while the day is tight.
     """
 
     def __init__(self, spent: Spent, rulebook: Rulebook) -> None:

@@ -77,8 +77,8 @@ class Rule(Generic[Denied]):
         again although nothing else happens. Times at which nothing changes do no harm; a missing time does. None for a
         rule whose denial does not end by itself.
     concerns
-        The function that says whether the rule can deny anything under a catalogue; a rule that cannot (0, False) is
-        not asked. A rule about the distance between sends can name its ``looks_back_s`` here.
+        The function that says whether the rule can deny anything under a catalogue. A rule that cannot is not asked. 0
+        stands for False, so that a rule about the distance between sends can name its ``looks_back_s`` here.
     version
         Raise it when you change how the rule judges.
     """
@@ -97,8 +97,8 @@ class Rule(Generic[Denied]):
 RankedRules = Sequence[tuple[int, Rule[Any]]]
 """Rules with their ranks."""
 
-Asked = tuple[Situation, VerdictTable]
-"""A situation, and the table that takes what rules deny in it."""
+SituationTable = tuple[Situation, VerdictTable]
+"""A situation, and the table into which the rules write what they deny in the situation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,10 +152,10 @@ class RuleTable:
         """Return the `Reason` of every joint action in each situation, shape (situations, n); all have one rulebook."""
         rulebook = situations[0].rulebook
         tables = [VerdictTable(rulebook.space, len(situation.send_times)) for situation in situations]
-        for (critical, has_sends), asked in _by_needs(situations, tables).items():
-            _ask(_rules_for(self, rulebook, critical=critical, has_sends=has_sends), asked)
+        for (critical, has_sends), pairs in _by_needs(situations, tables).items():
+            _ask(_rules_for(self, rulebook, critical=critical, has_sends=has_sends), pairs)
         ranks = lay_out(tables, rulebook.space)
-        # What is no candidate gets rank 0, before all rules.
+        # A joint action that is no candidate gets rank 0, before all rules.
         ranks *= rulebook.candidates[[rulebook.trigger_numbers[situation.trigger.type] for situation in situations]]
         return self._reasons.take(ranks)
 
@@ -210,28 +210,30 @@ class RuleTable:
         return reasons
 
 
-def _ask(rules: RankedRules, asked: Sequence[Asked]) -> None:
+def _ask(rules: RankedRules, pairs: Sequence[SituationTable]) -> None:
     """Write into the tables what the rules deny in the situations.
 
     Each rule is asked about all situations before the next rule is: the same code many times in a row takes half as
     long as different code each time.
     """
     for rank, rule in rules:
-        for situation, table in asked:
+        for situation, table in pairs:
             rule.write(table, rank, rule.denies(situation))
 
 
-def _by_needs(situations: Sequence[Situation], tables: Sequence[VerdictTable]) -> dict[tuple[bool, bool], list[Asked]]:
+def _by_needs(
+    situations: Sequence[Situation], tables: Sequence[VerdictTable]
+) -> dict[tuple[bool, bool], list[SituationTable]]:
     """Group situations by whether the trigger is critical, and whether the shopper has sends."""
-    groups: dict[tuple[bool, bool], list[Asked]] = defaultdict(list)
-    for asked in zip(situations, tables, strict=True):
-        groups[asked[0].trigger.critical, bool(asked[0].state.sends)].append(asked)
+    groups: dict[tuple[bool, bool], list[SituationTable]] = defaultdict(list)
+    for situation, table in zip(situations, tables, strict=True):
+        groups[situation.trigger.critical, bool(situation.state.sends)].append((situation, table))
     return groups
 
 
 @lru_cache(maxsize=4 * _REACHES_KEPT)
 def _rules_for(table: RuleTable, rulebook: Rulebook, *, critical: bool, has_sends: bool) -> RankedRules:
-    """Return the rules that can deny anything, with their ranks: a shopper without sends needs no rule about sends."""
+    """Return the rules that can deny anything, with their ranks; without sends, no rule that looks at other sends."""
     catalogue = rulebook.catalogue
     return [
         (rank, rule)

@@ -38,7 +38,7 @@ class VerdictTable:
 
     A rank is a number from 0 to 254; the smaller rank wins. Most rules look at the delay and one other slot.
     Such a rule writes its rank into one short row per message or channel (one byte per delay). At the end, `lay_out`
-    lays the rows of many tables over the joint actions. The test of this class holds the same in ten plain lines.
+    lays the rows of many tables over the joint actions. The test of this class says the same in ten plain lines.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def lay_out(tables: Sequence[VerdictTable], space: ActionSpace) -> ByteArray:
 
 
 def _grids(tables: Sequence[VerdictTable]) -> Iterable[tuple[int, BoolArray, list[int]]]:
-    """Return each mask that was written by slots, once, with its rank and the numbers of its tables."""
+    """Return each mask that was written by slots once, with its rank and the numbers of the tables that have it."""
     grids: dict[tuple[int, int], tuple[int, BoolArray, list[int]]] = {}
     for number, table in enumerate(tables):
         for rank, mask in table.grids:

@@ -6,9 +6,9 @@ from policies.records.rows import ActivationRow, Row
 
 
 def departure_time(send_at: float, row: Row) -> float:
-    """Return when a send leaves that the gate has let leave by a row.
+    """Return when a send leaves, where a row of the gate lets it leave.
 
-    A row of an earlier version lets it leave at its send time, or at the row's time where that time has passed.
+    A row of an earlier version lets the send leave at its send time, or at the row's time if the send time has passed.
     """
     left_at = departure_of(row)
     return max(send_at, row.at) if left_at is None else left_at

@@ -10,7 +10,7 @@ from policies.records.rows import DecisionRow
 
 
 class SendFacts(Protocol):
-    """What the table needs to know of a send; decision rows, places and open windows all have it."""
+    """What the table of transitions needs to know of a send: decisions, shopper states and open windows have it."""
 
     @property
     def event_id(self) -> str:
@@ -44,7 +44,7 @@ class SendFacts(Protocol):
 
     @property
     def occurred_at(self) -> float | None:
-        """When the trigger occurred that the send answers; None where nothing ends it."""
+        """When the trigger occurred that the send answers; None where no event ends the trigger."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class SendFacts(Protocol):
 
 
 class DecidedSend(msgspec.Struct, frozen=True):
-    """The send of a decision, as far as the table needs to know it."""
+    """The send of a decision, as far as the table of transitions needs to know it."""
 
     event_id: str
     channel: str | None

@@ -29,7 +29,7 @@ from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
 _AT_ONCE = 256
-"""Requests decided at once: more would only need more memory."""
+"""How many requests are decided at once: more would need more memory and save nothing."""
 
 
 class PolicySource(Protocol):
@@ -67,8 +67,8 @@ class FixedPolicy:
 class LocalShop:
     """Decides with the guardrails, the shopper states and the budgets of the service.
 
-    The arrivals of a call are decided in order, as the service decides a list: each decision knows the places and the
-    spending of the decisions before.
+    A call of `decide` gets the arrivals of a tick. They are decided in order, as the service decides a list: each
+    decision knows the sends and the spending of the decisions before.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class LocalShop:
         return actions
 
     def _decide_first(self, requests: Sequence[Request], policy: Policy) -> list[Decision]:
-        """Decide the first requests, at least one: the rest must know what these have spent."""
+        """Decide the first requests, at least one; the others must be decided with what these have spent."""
         states = {name: self._states[name] for request in requests if (name := request.shopper_id) in self._states}
         return decide_in_order(requests, states, self._spent, self._rulebook, policy, self._seed)
 
@@ -154,18 +154,18 @@ class LocalShop:
 
 
 def _by_policy(arrivals: Sequence[Arrival], source: PolicySource) -> Iterator[tuple[Policy, list[Arrival]]]:
-    """Yield the arrivals in order, those together that the same policy decides one after the other."""
+    """Yield the arrivals in order, in groups: the arrivals of a group follow each other and have the same policy."""
     group: list[Arrival] = []
-    deciding: Policy | None = None
+    current: Policy | None = None
     for arrival in arrivals:
         policy = source.policy_for(arrival)
-        if deciding is not None and policy is not deciding:
-            yield deciding, group
+        if current is not None and policy is not current:
+            yield current, group
             group = []
-        deciding = policy
+        current = policy
         group.append(arrival)
-    if deciding is not None:
-        yield deciding, group
+    if current is not None:
+        yield current, group
 
 
 def request_of(arrival: Arrival, rulebook: Rulebook) -> Request:

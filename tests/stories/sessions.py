@@ -38,7 +38,7 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.app import open_learner
-from decision_service.log.bodies import decode_body
+from decision_service.log.row_bodies import decode_body
 from decision_service.settings import Settings
 from policies.records.rows import unpack
 from tests.conftest import RealRedis

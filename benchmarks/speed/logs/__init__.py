@@ -1,1 +1,1 @@
-"""What grows with the log: append, fold, learning, report and restart."""
+"""Costs that depend on the log: append, fold, learning, report and restart."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.speed.logs import learn, recorded_log
+from benchmarks.speed.logs import learn, real_log
 from decision_service.cli.measurements import Measured
 from decision_service.log.facts import store_salt
 from decision_service.queries.report.reporter import Reporter, ReportQuery
@@ -25,7 +25,7 @@ def measure(recorded: int, factors: Sequence[int], seed: int, say: Say) -> list[
     """Measure logs that have the rows of one real log, each so many times."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         say(f"recording {recorded:,} rows of a service")
-        rows = recorded_log.record(recorded, Path(directory) / "service", seed)
+        rows = real_log.record(recorded, Path(directory) / "service", seed)
         results = []
         for factor in factors:
             say(f"a log of {recorded * factor:,} rows")
@@ -54,7 +54,7 @@ def _measure_one(rows: Sequence[Row], factor: int, data_dir: Path) -> list[Measu
 
 def report_s(data_dir: Path) -> float:
     """Make a report of the whole log; return the CPU seconds."""
-    log = recorded_log.open_log(data_dir)
+    log = real_log.open_log(data_dir)
     try:
         reporter = Reporter(log, ShopperKeys(store_salt(log)))
         begin = time.process_time()

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks.speed.logs import recorded_log
+from benchmarks.speed.logs import long_log, real_log
 from benchmarks.speed.ranges import median
 from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url
@@ -35,7 +35,7 @@ def measure(rows: int, rounds: int, seed: int, say: Say) -> list[Measured]:
     """Measure the learner on a log of a real service."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         say(f"recording {rows:,} rows of a service")
-        recorded = recorded_log.record(rows, Path(directory) / "service", seed)
+        recorded = real_log.record(rows, Path(directory) / "service", seed)
         data_dir = Path(directory) / "log"
         write(recorded, data_dir)
         say(f"folding {rows:,} rows {rounds} times, with and without the model")
@@ -56,9 +56,9 @@ def measure(rows: int, rounds: int, seed: int, say: Say) -> list[Measured]:
 def write(rows: Sequence[Row], data_dir: Path, times: int = 1) -> list[float]:
     """Write a new log; return the CPU µs per row of each group of rows."""
     data_dir.mkdir(parents=True)
-    log, took = recorded_log.open_log(data_dir), []
+    log, took = real_log.open_log(data_dir), []
     try:
-        numbered = recorded_log.new_rows(recorded_log.multiply(rows, times))
+        numbered = long_log.new_rows(long_log.multiply(rows, times))
         while group := list(islice(numbered, _GROUP)):
             begin = time.thread_time()
             log.append(group)
@@ -71,7 +71,7 @@ def write(rows: Sequence[Row], data_dir: Path, times: int = 1) -> list[float]:
 def fold_rate(data_dir: Path, models: Path) -> float:
     """Fold a log from its beginning to a checkpoint; return the rows per second of CPU time."""
     models.mkdir()
-    log, registry = recorded_log.open_log(data_dir), SqlRegistry.open(make_url(models / "models.sqlite"))
+    log, registry = real_log.open_log(data_dir), SqlRegistry.open(make_url(models / "models.sqlite"))
     learner = Learner(log, registry, None, ErasedShoppers(log, ShopperKeys(store_salt(log))))
     head = log.head().position
     rate = _rate(head, lambda: learner.catch_up(head))
@@ -87,7 +87,7 @@ def _without_model() -> Iterator[None]:
 
 
 def _make_interactions(data_dir: Path) -> list[Interaction]:
-    log = recorded_log.open_log(data_dir)
+    log = real_log.open_log(data_dir)
     try:
         with _without_model():
             learning = Learning(lambda event_ids: find_events(log, event_ids))

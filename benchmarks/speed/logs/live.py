@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.running_service import run_service
 from benchmarks.speed import busy_shop
-from benchmarks.speed.logs import recorded_log
+from benchmarks.speed.logs import real_log
 from benchmarks.speed.serving.window import quantile
 from decision_service.cli.measurements import Measured
 from decision_service.database.sqlite_url import make_url
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Caller:
-    """Decides and reports feedback at a steady rate, and notes which model version answered when.
+    """Decides and reports feedback at a steady rate, and notes when each model version answered first.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def make_catalogue() -> dict[str, Any]:
 
 def read_times(data_dir: Path, begin: float, end: float) -> list[tuple[int, float]]:
     """Return position and time of the rows between two times."""
-    log = recorded_log.open_log(data_dir)
+    log = real_log.open_log(data_dir)
     try:
         return [(stored.position, stored.at) for stored in read_rows(log) if begin <= stored.at < end]
     finally:

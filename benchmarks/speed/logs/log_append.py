@@ -16,15 +16,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import accumulate
-from math import inf, sqrt
+from math import inf
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from benchmarks.speed.ranges import median_interval
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.commands.early_outcomes import early_outcomes
+from decision_service.database.sqlite_url import make_url
 from decision_service.log.base import Appended, NewRow
 from decision_service.log.batch import Values
 from decision_service.log.clock import CLOCK_FACT, WALL
@@ -81,7 +83,7 @@ def append_against_floor(groups: Sequence[int], rounds: int, seed: int = 1) -> l
     made = np.array([decisions.time_to_make() for _ in range(rounds)])
     return [
         *(measured for number, size in enumerate(groups) for measured in _results(size, times[:, number])),
-        _median("log.row.us", made, "us of CPU to make a decision's row ready for the log"),
+        median_interval("log.row.us", made, "us of CPU to make a decision's row ready for the log"),
         Measured("decide.row_bytes", row_bytes, unit="bytes on disk per decision, with all indexes"),
     ]
 
@@ -90,7 +92,9 @@ class _Pair:
     """A log and its floor, in files of their own."""
 
     def __init__(self, directory: Path) -> None:
-        self._log, self._floor = (SqlLog.open(f"sqlite:///{directory}/{name}.sqlite") for name in ("log", "floor"))
+        self._log, self._floor = (
+            SqlLog.open(make_url(Path(directory) / f"{name}.sqlite")) for name in ("log", "floor")
+        )
         for log in (self._log, self._floor):
             log.store_fact(CLOCK_FACT, WALL)
         self._file = directory / "log.sqlite"
@@ -222,14 +226,7 @@ class _Decisions:
 def _results(size: int, times: FloatArray) -> list[Measured]:
     log, floor = times.T
     return [
-        _median(f"log.append.{size}.us", log, "us of CPU per row"),
-        _median(f"log.floor.{size}.us", floor, "us of CPU per row"),
-        _median(f"log.append.{size}.ratio_to_floor", log / floor, "ratio"),
+        median_interval(f"log.append.{size}.us", log, "us of CPU per row"),
+        median_interval(f"log.floor.{size}.us", floor, "us of CPU per row"),
+        median_interval(f"log.append.{size}.ratio_to_floor", log / floor, "ratio"),
     ]
-
-
-def _median(name: str, values: FloatArray, unit: str) -> Measured:
-    """Return the median over rounds with its 95 % interval by order statistics."""
-    ordered, middle, reach = np.sort(values), len(values) / 2, 0.98 * sqrt(len(values))
-    low, high = max(0, int(middle - reach)), min(len(values) - 1, int(middle + reach))
-    return Measured(name, float(np.median(values)), float(ordered[low]), float(ordered[high]), unit)

@@ -1,19 +1,29 @@
-"""A long log, made of a real one: its rows are repeated with other ids, shoppers and times."""
+"""A long log, made of a real one: the rows about shoppers are repeated with other ids, shoppers and times."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from math import inf
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 
-from decision_service.log.keys import activation_key, cancellation_key, decision_key, event_key, outcome_key
+from benchmarks.speed.logs.real_log import open_log
+from decision_service.log.base import NewRow
+from decision_service.log.keys import (
+    activation_key,
+    cancellation_key,
+    catalogue_key,
+    decision_key,
+    event_key,
+    outcome_key,
+)
+from decision_service.log.reading import read_rows
 from policies.records.rows import (
     SHOPPER_ROWS,
     ActivationRow,
@@ -26,17 +36,12 @@ from policies.records.rows import (
     OutcomeRow,
     Row,
     ShopperRow,
-    decode,
-    encode,
 )
 
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 1_000
+_DAY_S = 86_400.0
 _TIMES = ("at", "send_at", "window_ends_at", "occurred_at", "left_at", "stated_at")
 _IDS = UUID(int=12)
-_INSERT = (
-    "INSERT INTO log (position, kind, at, watermark, incarnation, event_id, shopper_id, key, body) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,14 @@ class Repetition:
     number
         Makes other event ids.
     crowd
-        Makes other shoppers; repetitions with the same number are about the same ones.
+        Makes other shoppers; repetitions with the same number are about the same shoppers.
     earlier_s
         How much earlier everything is.
     """
 
     number: int
     crowd: int
-    earlier_s: float
+    earlier_s: float = 0.0
 
     def change(self, row: ShopperRow) -> ShopperRow:
         """Return the row as it is in this repetition."""
@@ -76,71 +81,72 @@ class Repetition:
         return str(uuid5(_IDS, f"{self.number} {name}"))
 
 
-def lengthen(file: Path, rows: int, *, days: float = 30.0, crowds: int = 100) -> int:
-    """Replace the log in a SQLite file by one of at least so many rows, and return its length.
+def multiply(rows: Iterable[Row], times: int) -> Iterator[Row]:
+    """Yield each row so many times, at the same time, with other shoppers and events.
 
-    The log must not be open, and no shopper may have been erased. Models and snapshots that know the log must be
-    deleted.
+    A row that is about no shopper is yielded once; fences are left out.
+
+    >>> from policies.records.rows import ClockRow
+    >>> event = EventRow(1.0, "s-1", "session", 1.0)
+    >>> [getattr(row, "shopper_id", row.kind) for row in multiply([event, FenceRow(1.0), ClockRow(2.0)], 3)]
+    ['s-1', 's-1-1', 's-1-2', 'clock']
+    """
+    repetitions = [Repetition(number, number) for number in range(1, times)]
+    for row in rows:
+        if not isinstance(row, FenceRow):
+            yield row
+        if isinstance(row, SHOPPER_ROWS):
+            yield from (repetition.change(row) for repetition in repetitions)
+
+
+def lengthen(data_dir: Path, rows: int, *, days: float = 30.0, crowds: int = 100) -> int:
+    """Replace the log in a data directory by a log of at least so many rows, and return its length.
+
+    The log must not be open. Models and snapshots that know the log must be deleted.
 
     Parameters
     ----------
-    file
-        The log of a service.
+    data_dir
+        The data of a service.
     rows
-        How long it becomes.
+        How long the log becomes.
     days
         The repetitions are spread over so many days; the last one has the times of the original.
     crowds
-        How many times as many shoppers it has.
+        How many times as many shoppers the log has.
+
+    Raises
+    ------
+    ValueError
+        When a shopper was erased.
     """
-    connection = sqlite3.connect(file)
-    for pragma in ("journal_mode=DELETE", "synchronous=OFF", "cache_size=-262144"):
-        connection.execute(f"PRAGMA {pragma}")
-    stored = [decode(body) for (body,) in connection.execute("SELECT body FROM log ORDER BY position")]
-    connection.execute("DELETE FROM log")
-    values = _number(_repeat(stored, rows, days * 86_400.0, crowds))
-    length = 0
-    while part := list(islice(values, _ROWS_AT_ONCE)):
-        connection.executemany(_INSERT, part)
-        connection.commit()
-        length += len(part)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
-    return length
+    with closing(open_log(data_dir)) as log:
+        stored = [row.row for row in read_rows(log)]
+    repeated = new_rows(_spread(stored, rows, days * _DAY_S, crowds))
+    with closing(sqlite3.connect(data_dir / "decisions.sqlite")) as database, database:
+        database.execute("DELETE FROM log")
+    with closing(open_log(data_dir)) as log:
+        while part := list(islice(repeated, _ROWS_AT_ONCE)):
+            log.append(part)
+        return log.head().position
 
 
-def _repeat(stored: list[Row], rows: int, span_s: float, crowds: int) -> Iterator[Row]:
-    """Yield the catalogues and one fence, then the rows about shoppers again and again."""
+def _spread(stored: list[Row], rows: int, span_s: float, crowds: int) -> Iterator[Row]:
+    """Return the catalogues and one fence, then the rows about shoppers again and again, spread over a span of time."""
     if any(isinstance(row, ErasureRow) for row in stored):
         raise ValueError("a log with an erasure cannot be repeated")
     about_shoppers = [row for row in stored if isinstance(row, SHOPPER_ROWS)]
     times = -(-rows // len(about_shoppers))
     first_at = stored[0].at - span_s
-    yield from (msgspec.structs.replace(row, at=first_at) for row in stored if isinstance(row, CatalogueRow))
-    yield FenceRow(first_at)
-    for number in range(times):
-        earlier_s = span_s * (times - 1 - number) / times
-        repetition = Repetition(number, number % crowds, earlier_s)
-        yield from map(repetition.change, about_shoppers)
+    catalogues = [msgspec.structs.replace(row, at=first_at) for row in stored if isinstance(row, CatalogueRow)]
+    repetitions = (Repetition(one, one % crowds, span_s * (times - 1 - one) / times) for one in range(times))
+    repeated = (repetition.change(row) for repetition in repetitions for row in about_shoppers)
+    return chain([*catalogues, FenceRow(first_at)], repeated)
 
 
-def _number(rows: Iterator[Row]) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of the table's columns."""
-    watermark, incarnation = -inf, 0
-    for position, row in enumerate(rows, start=1):
-        watermark = max(watermark, row.at)
-        incarnation += isinstance(row, FenceRow)
-        yield (
-            position,
-            row.kind,
-            row.at,
-            watermark,
-            incarnation,
-            getattr(row, "event_id", None),
-            getattr(row, "shopper_id", None),
-            _key(row),
-            encode(row),
-        )
+def new_rows(rows: Iterable[Row]) -> Iterator[NewRow]:
+    """Yield rows to be appended to a new log, with the keys that the service gives them."""
+    return (NewRow(row, _key(row)) for row in rows)
 
 
 def _key(row: Row) -> str | None:
@@ -155,4 +161,6 @@ def _key(row: Row) -> str | None:
             return outcome_key(row)
         case EventRow():
             return event_key(row, has_date=True)
+        case CatalogueRow():
+            return catalogue_key(row.version)
     return None

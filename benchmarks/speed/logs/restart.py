@@ -55,7 +55,7 @@ def measure(rows: int, rounds: int, say: Say) -> list[Measured]:
         say("making a real log")
         with run_faulty(data) as service:
             _fill(service.wait_until_ready())
-        length = lengthen(data / "decisions.sqlite", rows)
+        length = lengthen(data, rows)
         for stale in ("models.sqlite", "models.sqlite-wal", "models.sqlite-shm", "redis/states.rdb"):
             (data / stale).unlink(missing_ok=True)
         say(f"folding {length:,} rows without a snapshot")

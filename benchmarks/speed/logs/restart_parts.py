@@ -1,6 +1,7 @@
-"""What the length of a log costs in a start, without Ray: seconds and CPU seconds of the parts that read the stores.
+"""The cost of a long log in a start, without Ray: seconds and CPU seconds of the parts that read the stores.
 
-Ray takes most of a start, and its time varies by more than all of this; so the parts are measured for themselves.
+Ray takes most of the time of a start, and this time varies by more than the other parts take. So they are measured
+without it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.running_service import NotStarted
-from benchmarks.speed.decide_many import DecidingRounds
-from benchmarks.speed.serving import figures
+from benchmarks.speed.decide_many import GroupRounds
+from benchmarks.speed.serving import results as named_results
 from benchmarks.speed.serving.points import Say, Series
 from benchmarks.speed.serving.processes import ProcessDied
 from benchmarks.speed.serving.scenes import (
@@ -36,9 +36,9 @@ class Plan:
     Attributes
     ----------
     size
-        Rounds, seconds and decisions before.
+        How much is measured.
     scenes
-        The factors.
+        The scenes that differ from the base point in one factor.
     against
         A checkout of an older version, with a virtual environment of its own; None for no comparison.
     """
@@ -50,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class DecideResult:
-    """The named results, those of every point, the table of all points, and the scenes that failed."""
+    """The named results, the results of every point, the table of all points, and what failed."""
 
     results: list[Measured]
     points: list[Measured]
@@ -80,17 +80,17 @@ def choose_scenes(names: list[str], *, full: bool) -> tuple[Scene, ...]:
 
 
 def measure(plan: Plan, say: Say) -> DecideResult:
-    """Run the plan, each scene on a service with new data."""
+    """Measure the base point and each scene of a plan, each on a service with new data."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         return _measure(plan, Path(directory), say)
 
 
 def _measure(plan: Plan, directory: Path, say: Say) -> DecideResult:
-    in_process = DecidingRounds(60)
+    in_process = GroupRounds(60)
     say("base: 60 joint actions, 10,000 shoppers, one replica")
     base = measure_base(plan.size, directory / "base", say, in_process.measure)
     all_series: dict[str, Series] = {"base": base.windows}
-    results = [*figures.base_figures(base), *in_process.results("decide.in_process")]
+    results = [*named_results.base_results(base), *in_process.results("decide.in_process")]
     failures: list[str] = []
     for scene in plan.scenes:
         say(f"{scene.name}: {scene.setup.actions} joint actions")
@@ -100,9 +100,9 @@ def _measure(plan: Plan, directory: Path, say: Say) -> DecideResult:
             failures.append(f"{scene.name}: {error}")
             continue
         all_series[scene.name] = measured.windows
-        results += figures.factor_figures(scene.name, measured.windows, base.windows)
+        results += named_results.factor_results(scene.name, measured.windows, base.windows)
     results += _compare(plan, directory, say, all_series, failures)
-    return DecideResult(results, list(figures.point_figures(all_series)), to_table(all_series), failures)
+    return DecideResult(results, list(named_results.point_results(all_series)), to_table(all_series), failures)
 
 
 def _compare(
@@ -117,4 +117,4 @@ def _compare(
         failures.append(f"against: {error}")
         return
     all_series["against"] = windows
-    yield from figures.figures_against(windows)
+    yield from named_results.results_against(windows)

@@ -18,7 +18,7 @@ from decision_service.app import Service
 from decision_service.errors import DecisionConflict, Erased, Invalid, Malformed, NotFound, ServiceError, Unavailable
 from decision_service.pipeline.decider import DatedBody
 from decision_service.pipeline.item import Result
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.command_answers import CancellationAnswer, PermissionAnswer
 from decision_service.schemas.decision_answer import iso
 from decision_service.schemas.item_lists import split_list
@@ -56,10 +56,10 @@ _REQUEST = {
 )
 async def decide(service: Service, body: bytes) -> Response:
     """The decision is in the log before the answer is sent. A repeat of the `event_id` gets the same bytes again."""
-    asked = parse(DecideBody, body)
-    decided = await service.decider.decide(asked, await service.now(asked, required=True))
-    headers = {"Idempotent-Replay": "true"} if decided.replayed else None
-    return Response(decided.body, 200, headers, "application/json")
+    request = parse(DecideBody, body)
+    response = await service.decider.decide(request, await service.now(request, required=True))
+    headers = {"Idempotent-Replay": "true"} if response.replayed else None
+    return Response(response.body, 200, headers, "application/json")
 
 
 @router.hot_post(
@@ -85,7 +85,7 @@ async def decide_many(service: Service, body: bytes) -> Response:
 
 
 def _read_items(body: bytes) -> Sequence[DecideBody | ServiceError]:
-    """Read a batch at once, or item by item where something is wrong."""
+    """Return the requests of a list, read at once or, where something is wrong, one by one."""
     batch = parse_fast(BatchBody, body)
     if batch is not None:
         return batch.decisions
@@ -102,7 +102,7 @@ def _read_item(item: bytes) -> DecideBody | ServiceError:
 
 
 async def _date(item: DecideBody | ServiceError, service: Service) -> DatedBody | ServiceError:
-    """Return the body of an item with its time."""
+    """Return a request with its time."""
     if isinstance(item, ServiceError):
         return item
     try:

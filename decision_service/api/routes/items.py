@@ -14,7 +14,7 @@ from decision_service import metrics
 from decision_service.api.bodies import json_response
 from decision_service.commands.item_status import ACCEPTED, Status
 from decision_service.errors import FieldError, Invalid, Malformed, ServiceError
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.command_answers import ItemAnswer, ItemsAnswer, ItemStatus
 from decision_service.schemas.item_lists import ItemList, split_list
 

@@ -19,7 +19,7 @@ from decision_service.queries.report.coalescer import Coalescer
 from decision_service.queries.report.grouping import By, grouping_in_zone
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
-from decision_service.schemas.body import Body
+from decision_service.schemas.body_types import Body
 from decision_service.schemas.decision_answer import iso, optional_iso
 from decision_service.schemas.field_types import Time
 from decision_service.state.shopper_keys import ShopperKeys

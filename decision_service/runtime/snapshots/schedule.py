@@ -1,18 +1,18 @@
-"""When a snapshot is made: from what Redis says about itself, the time since the last one, and the room on the disk."""
+"""The schedule of snapshots: when one is due, by the changes in Redis and by the time since the last one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MOST_AGE_S = 300.0
-"""A change is in a snapshot after so long, however little else changed."""
+"""After this time a snapshot is made even if only one thing changed."""
 
 LEAST_AGE_S = 30.0
 MANY_CHANGES = 400_000
-"""A send makes some ten changes: so many are folded again in some seconds."""
+"""With so many changes a snapshot is made sooner. A send makes some ten changes; a start folds so many in seconds."""
 
 _SHARE_OF_TIME = 20.0
-"""Making snapshots takes at most one part in so many of the time, on one core."""
+"""A snapshot is not made before this many times the duration of the last one: so they take a twentieth of the time."""
 
 _RESERVE = 16 * 2**20
 

@@ -14,7 +14,7 @@ _UNFINISHED = "temp-*.rdb"
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """The file of the last snapshot, and what was left beside it.
+    """The file of the last snapshot, and the unfinished files beside it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class SnapshotFile:
         return self.directory / _SET_ASIDE
 
     def prepare(self) -> None:
-        """Make the directory, and delete what a killed run left unfinished."""
+        """Make the directory, and delete the unfinished files of a run that was killed."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in (self._aside, *self.directory.glob(_UNFINISHED)):
             left.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A long look through the log for damage, while Ray starts."""
+"""The search for damage in the log that runs while Ray starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WITHIN_S = 8.0
 
 @contextmanager
 def look_for_damage(settings: Settings) -> Iterator[None]:
-    """Look through the log for longer, at low priority, beside the work inside the context.
+    """Search the log for damage in a thread of low priority, while the work inside the context runs.
 
     Raises
     ------

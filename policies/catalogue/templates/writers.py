@@ -51,9 +51,10 @@ DEFAULT_FILTERS = frozenset({"default", "d"})
 
 
 def compile_text(body: Sequence[nodes.Node]) -> Writer:
-    """Return the writer of a text that `template_syntax` has accepted.
+    """Return the writer of a text that `Tree.parse` has accepted.
 
-    Its names must be among the values, but those with a fallback or within ``{% if name is defined %}``.
+    Every name of the text must be among the values, except names with a fallback and names within
+    ``{% if name is defined %}``.
     """
     writers = [_compile_node(node) for node in body]
     return writers[0] if len(writers) == 1 else lambda filling: "".join([write(filling) for write in writers])

@@ -186,3 +186,24 @@ def test_a_list_gives_what_its_requests_give_one_after_the_other(
         assert contents[0] == contents[1]
 
     pair.runner.run(scenario())
+
+
+@pytest.mark.parametrize("example", range(1, 6))
+def test_what_an_early_opt_out_precludes_is_drawn_before_the_requests_behind(pair: Pair, example: int) -> None:
+    """The second request rests on the first one, and the third one may use up the budget of the second."""
+    pair.examples = example
+    wished = [
+        Wish(0, "carla", ("cart_abandoned",), (), 60, dry_run=False, deferred=False),
+        Wish(1, "carla", ("cart_abandoned", "wishlist"), (), 120, dry_run=False, deferred=True),
+        Wish(2, "anna", ("wishlist",), ("email",), 120, dry_run=False, deferred=False),
+    ]
+    requests = [wish.request(pair.prefix, pair.now) for wish in wished]
+
+    async def scenario() -> None:
+        for service in (pair.singles, pair.lists):
+            await report_early(service, [(0, "opt_out")], pair.prefix, pair.now)
+        in_order = await decide_one_by_one(pair.singles, requests)
+        together = await pair.lists.service.decider.decide_list(requests)
+        assert [*map(comparable, together)] == [*map(comparable, in_order)]
+
+    pair.runner.run(scenario())

@@ -14,7 +14,7 @@ import redis.asyncio as redis_asyncio
 from decision_service.errors import INTERNAL, Invalid, ServiceError, Unavailable
 from decision_service.pipeline import batch as batch_module
 from decision_service.pipeline.decider import Decider
-from decision_service.pipeline.draw import draw
+from decision_service.pipeline.drafting import draft_items
 from decision_service.pipeline.item import DecisionResponse
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.parsing import parse
@@ -91,14 +91,16 @@ async def test_a_body_is_decided_where_the_other_one_under_its_id_was_refused(re
         assert isinstance(decided, DecisionResponse)
 
 
-async def test_a_repeat_does_not_join_a_request_that_another_body_came_behind(replica: Start) -> None:
+async def test_a_repeat_of_a_refused_body_knows_the_other_body_that_came_between(replica: Start) -> None:
     async with replica(small_document(), policy="rule") as service:
-        wrong = (body(triggers=[{"type": "nope"}]), NOW)
-        requests = [wrong, wrong, (body(), NOW), wrong]
-        results = await service.service.decider.decide_list(requests)
-        words = [result.detail if isinstance(result, ServiceError) else "" for result in results]
-        assert ["no trigger" in text for text in words] == [True, True, False, False]
-        assert ["another body" in text for text in words] == [False, False, False, True]
+        wrong = body(triggers=[{"type": "nope"}])
+        requests = [(wrong, NOW), (body(), NOW), (wrong, NOW)]
+        refused, decided, repeat = await service.service.decider.decide_list(requests)
+        assert isinstance(refused, Invalid)
+        assert refused.errors[0].field == "triggers.0.type"
+        assert isinstance(decided, DecisionResponse)
+        assert isinstance(repeat, Invalid)
+        assert "another body" in repeat.detail
 
 
 async def test_a_caller_that_hangs_up_leaves_its_row_and_a_working_pipeline(
@@ -127,36 +129,15 @@ async def test_one_request_that_breaks_the_draw_fails_alone(replica: Start, monk
         def break_down(items: Sequence[Any], *arguments: Any) -> Any:
             if any(item.request.event_id == "e-37" for item in items):
                 raise ZeroDivisionError
-            return draw(items, *arguments)
+            return draft_items(items, *arguments)
 
-        monkeypatch.setattr(batch_module, "draw", break_down)
+        monkeypatch.setattr(batch_module, "draft_items", break_down)
         results = await service.service.decider.decide_list(bodies(100))
         errors = {number: result for number, result in enumerate(results) if isinstance(result, ServiceError)}
         assert {number: error.detail for number, error in errors.items()} == {37: INTERNAL}
         assert len(decisions(service)) == 99
         answer = await service.post("/v1/decide", decide_body(event_id="e-37"))
         assert (answer.status_code, answer.json()["detail"]) == (500, INTERNAL)
-
-
-async def test_an_error_is_logged_under_the_id_of_its_own_request(
-    replica: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with replica(small_document(), policy="rule") as service:
-
-        def break_down(items: Sequence[Any], *arguments: Any) -> Any:
-            if any(item.request.event_id == "e-2" for item in items):
-                raise ZeroDivisionError
-            return draw(items, *arguments)
-
-        async def ask(number: int) -> int:
-            asked = decide_body(event_id=f"e-{number}", shopper_id=f"s-{number}")
-            headers = {"X-Request-Id": f"r-{number}"}
-            return (await service.client.post("/v1/decide", json=asked, headers=headers)).status_code
-
-        monkeypatch.setattr(batch_module, "draw", break_down)
-        assert await asyncio.gather(*map(ask, range(4))) == [200, 200, 500, 200]
-        failures = [record for record in caplog.records if record.message == "a decision failed"]
-        assert [getattr(record, "request_id", None) for record in failures] == ["r-2"]
 
 
 async def test_one_row_that_breaks_the_group_fails_alone_and_no_place_stays(
@@ -221,6 +202,27 @@ async def test_a_single_does_not_wait_for_a_long_list(replica: Start) -> None:
         await whole_list
         place = [row.event_id for row in decisions(service)].index("single")
         assert place <= 2 * 64, "at most the two batches that began before it"
+
+
+async def test_an_error_is_logged_under_the_id_of_its_own_request(
+    replica: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with replica(small_document(), policy="rule") as service:
+
+        def break_down(items: Sequence[Any], *arguments: Any) -> Any:
+            if any(item.request.event_id == "e-2" for item in items):
+                raise ZeroDivisionError
+            return draft_items(items, *arguments)
+
+        async def ask(number: int) -> int:
+            asked = decide_body(event_id=f"e-{number}", shopper_id=f"s-{number}")
+            headers = {"X-Request-Id": f"r-{number}"}
+            return (await service.client.post("/v1/decide", json=asked, headers=headers)).status_code
+
+        monkeypatch.setattr(batch_module, "draft_items", break_down)
+        assert await asyncio.gather(*map(ask, range(4))) == [200, 200, 500, 200]
+        failures = [record for record in caplog.records if record.message == "a decision failed"]
+        assert [getattr(record, "request_id", None) for record in failures] == ["r-2"]
 
 
 async def test_a_send_that_was_refused_keeps_what_was_drawn_where_another_request_breaks_its_round(

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given, settings
 from pydantic import BaseModel
 
-from decision_service.commands.decide_request import fingerprint
 from decision_service.errors import ServiceError
+from decision_service.pipeline.request_reader import fingerprint
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from tests.decision_service.schemas.earlier_bodies import earlier_fingerprint, parse_earlier

@@ -1,4 +1,4 @@
-"""The request of a decide: from the body and the catalogue, and the fingerprint that tells a repeat."""
+"""The request reader: makes a request of a body and the catalogue; and the fingerprint by which a repeat is known."""
 
 from __future__ import annotations
 

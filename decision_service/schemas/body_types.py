@@ -1,4 +1,4 @@
-"""Bodies: the two kinds of types that read what callers send."""
+"""The two types of which every body of a caller is made: a pydantic model, and a faster msgspec struct."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Body(BaseModel):
 class StructBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body that msgspec reads, many times faster than pydantic.
 
-    pydantic knows such a type too, with a model of the same fields: the model says what is wrong with a body, and its
-    JSON schema documents the body. The limits of a field stand in its annotation for both: `msgspec.Meta` beside
-    `pydantic.Field`. A check that only Python can make is a validator of pydantic in the annotation, and
-    `__post_init__` repeats the check.
+    pydantic reads such a type too, by a model with the same fields: the model names the mistakes of a body, and its
+    JSON schema documents the body. The annotation of a field holds its limits twice: in `msgspec.Meta` and in
+    `pydantic.Field`. A check that only Python can make is a pydantic validator in the annotation, and `__post_init__`
+    repeats the check.
     """
 
     @classmethod

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import decision_service.log.bodies
-from decision_service.log.bodies import DamagedBody, decode_body, encode_body
+import decision_service.log.row_bodies
+from decision_service.log.row_bodies import DamagedBody, decode_body, encode_body
 from policies.records.rows import DecisionRow, Row, encode
 from tests.decision_service.log.rows import decision, rows
 
@@ -40,7 +40,7 @@ def test_a_body_that_was_stored_once_is_read_for_ever() -> None:
 
 def test_the_dictionary_never_changes() -> None:
     """Bodies in the logs of shops need it: better words are a second dictionary with the next id."""
-    file = Path(decision_service.log.bodies.__file__).with_name("decision_bodies_1.dictionary")
+    file = Path(decision_service.log.row_bodies.__file__).with_name("decision_bodies_1.dictionary")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert digest == "1624961f4ac973f6737d55504c079ce84954b55192f498dcff0382f9810f630a"
 

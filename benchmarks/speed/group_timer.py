@@ -1,7 +1,7 @@
 """The CPU time of `decide_many` in process, row and answer included, for groups of requests.
 
-``python -m benchmarks.speed.deciding ACTIONS`` measures one round for each line on its standard input. An older
-checkout runs this very file against its own packages, so that two versions are measured in turns (`decide_many`). So
+``python -m benchmarks.speed.group_timer ACTIONS`` measures one round for each line on its standard input. `decide_many`
+lets an older checkout run this very file against its own packages, and so measures two versions in turns. Therefore
 this file imports nothing that an older version lacks.
 """
 
@@ -33,8 +33,8 @@ _DECISIONS = 200
 """Decisions per measurement, at least."""
 
 
-class Deciding:
-    """Decides about a shopper with a few known sends, again and again.
+class GroupTimer:
+    """Times decisions about a shopper with a few known sends, in groups of requests.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Deciding:
         return (time.thread_time() - begin) / (len(groups) * size) * 1e6
 
     def make_requests(self, size: int) -> list[Any]:
-        """Return so many requests with event ids that were not used before."""
+        """Return so many requests, each with a new event id."""
         request = busy_shop.request()
         return [dataclasses.replace(request, event_id=f"e-{next(self._numbers)}") for _ in range(size)]
 
@@ -83,10 +83,10 @@ class Deciding:
 
 def main(actions: str) -> None:
     """Measure one round for each line on standard input; the first round only warms up."""
-    deciding = Deciding(int(actions))
-    deciding.measure()
+    timer = GroupTimer(int(actions))
+    timer.measure()
     for _ in sys.stdin:
-        sys.stdout.write(json.dumps(deciding.measure()) + "\n")
+        sys.stdout.write(json.dumps(timer.measure()) + "\n")
         sys.stdout.flush()
 
 

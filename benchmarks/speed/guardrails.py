@@ -1,14 +1,14 @@
-"""The CPU time of the stages of a decision: guardrails and policy call, measured in turns."""
+"""The CPU time of the guardrails and of the policy call for one request, measured in turns."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from math import sqrt
 
 import numpy as np
 
 from benchmarks.speed import busy_shop
+from benchmarks.speed.ranges import median_interval
 from decision_service.cli.measurements import Measured
 from policies.arrays import FloatArray
 from policies.models.learned import empty_snapshot, learned_policy
@@ -21,25 +21,25 @@ _CALLS = 100
 """Calls per measurement, so that the cost of reading the clock is negligible."""
 
 
-def guardrails(*, rounds: int) -> list[Measured]:
+def measure_rules(*, rounds: int) -> list[Measured]:
     """Time all rules and the arbitration over 250 joint actions; compare with the policy call and plain Python."""
     rules, beside, plain = _times([make_rules_call(), make_policy_call(), add_thousand], rounds)
     return [
-        _median("guardrails.250.us", rules, "us"),
+        median_interval("guardrails.250.us", rules, "us"),
         Measured(
             "guardrails.250.us_at_best", float(np.quantile(rules, 0.1)), unit="us, a tenth of the rounds is faster"
         ),
-        _median("policy.default.240.us_per_decide", beside, "us"),
-        _median("guardrails.250.ratio_to_policy", rules / beside, "ratio"),
-        _median("python.1000_additions.us", plain, "us"),
-        _median("guardrails.250.ratio_to_1000_additions", rules / plain, "ratio"),
+        median_interval("policy.default.240.us_per_decide", beside, "us"),
+        median_interval("guardrails.250.ratio_to_policy", rules / beside, "ratio"),
+        median_interval("python.1000_additions.us", plain, "us"),
+        median_interval("guardrails.250.ratio_to_1000_additions", rules / plain, "ratio"),
     ]
 
 
-def policy(*, rounds: int) -> list[Measured]:
+def measure_policy(*, rounds: int) -> list[Measured]:
     """Time the default policy's distribution over 240 joint actions."""
     (times,) = _times([make_policy_call()], rounds)
-    return [_median("policy.default.240.us_per_decide", times, "us")]
+    return [median_interval("policy.default.240.us_per_decide", times, "us")]
 
 
 def add_thousand() -> int:
@@ -79,10 +79,3 @@ def _time(call: Call) -> float:
     for _ in range(_CALLS):
         call()
     return (time.thread_time() - begin) / _CALLS * 1e6
-
-
-def _median(name: str, values: FloatArray, unit: str) -> Measured:
-    """Return the median over rounds with its 95 % interval by order statistics."""
-    ordered, middle, reach = np.sort(values), len(values) / 2, 0.98 * sqrt(len(values))
-    low, high = max(0, int(middle - reach)), min(len(values) - 1, int(middle + reach))
-    return Measured(name, float(np.median(values)), float(ordered[low]), float(ordered[high]), unit)

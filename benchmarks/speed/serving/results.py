@@ -15,7 +15,7 @@ _WALL = "decisions/s ÷ requests/s of the no-op route"
 _CPU = "CPU of the no-op route per request ÷ CPU per decision, in the replica"
 
 
-def base_figures(base: Measurements) -> Iterator[Measured]:
+def base_results(base: Measurements) -> Iterator[Measured]:
     """Yield the results of the base point: 60 joint actions, 10,000 shoppers, one replica."""
     windows = base.windows
     yield from _beside_noop("decide.single", windows, "single.16", "noop.16", "16 connections")
@@ -81,7 +81,7 @@ def _list_memory(base: Measurements) -> list[tuple[str, float]]:
     return [(role.lower(), held) for role, held in base.memory_mb.items() if held]
 
 
-def factor_figures(scene: str, windows: Series, base: Series) -> Iterator[Measured]:
+def factor_results(scene: str, windows: Series, base: Series) -> Iterator[Measured]:
     """Yield the results of a scene that differs from the base point in one factor."""
     name = f"decide.single.{scene}"
     yield from _beside_noop(name, windows, "single.16", "noop.16", "16 connections")
@@ -98,7 +98,7 @@ def factor_figures(scene: str, windows: Series, base: Series) -> Iterator[Measur
         yield ratio(f"decide.batch100.{scene}.ratio_to_base", batch, base["batch100"], per_s, "decisions/s ÷ base's")
 
 
-def figures_against(windows: Series) -> Iterator[Measured]:
+def results_against(windows: Series) -> Iterator[Measured]:
     """Yield how this version compares with the older one."""
     cheaper = "CPU per decision in the replica, older version ÷ this one"
     for name, old, new in (("single", "single.16", "single.16"), ("single.64", *["single.64"] * 2)):
@@ -113,7 +113,7 @@ def _median(name: str, windows: Sequence[Window], quantity: Quantity, unit: str)
     return median(name, [quantity(window) for window in windows], unit)
 
 
-def point_figures(scenes: Mapping[str, Series]) -> Iterator[Measured]:
+def point_results(scenes: Mapping[str, Series]) -> Iterator[Measured]:
     """Yield what the table of points shows, for programs."""
     for scene, series in scenes.items():
         for point, windows in series.items():

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from decision_service.commands.decide_request import fingerprint
 from decision_service.errors import ServiceError
+from decision_service.pipeline.request_reader import fingerprint
 from decision_service.schemas.parsing import parse_item
 from decision_service.schemas.requests import DecideBody
 from tests.decision_service.conftest import Start, decide_body

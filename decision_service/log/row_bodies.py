@@ -1,11 +1,12 @@
-"""The form in which the log stores the body of a row: JSON, and of a decision compressed JSON.
+"""The form in which the log stores the body of a row: compressed JSON for a decision, plain JSON for other rows.
 
 The body of a decision is long, and most of it is names and words that other decisions have as well. A dictionary of
-them, the file beside this one, makes the body five times smaller. That is less to write than the compression costs.
+these words, the file beside this one, makes the body five times smaller. Writing less saves more than the compression
+costs.
 
 A compressed body is a Zstandard frame (RFC 8878) with a checksum, and it names its dictionary. Any other body is JSON,
-as earlier versions stored it. A dictionary never changes, because bodies need it. Better words are a second file with
-the next id.
+as earlier versions stored it. A dictionary never changes, because stored bodies need it. A better dictionary is a
+second file with the next id.
 """
 
 from __future__ import annotations

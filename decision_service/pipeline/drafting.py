@@ -1,4 +1,4 @@
-"""The draw of a batch: each request is decided as if the ones before it had been decided, reserved and logged."""
+"""Drafting: draws for the items of a round. Each item is decided as if the items before it were logged already."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from policies.decision import Decision
 from policies.rules.budget import Budgets
 
 
-def draw(
+def draft_items(
     items: Sequence[Item], states: Mapping[str, StoredState], serving: ServedPolicy, seed: bytes
 ) -> dict[Item, Draft]:
-    """Draw for the first items, at least for one; the rest must be drawn with what is read after these are reserved.
+    """Draw for the first items, at least for one; the others must be drawn in a later round, after another read.
 
     Parameters
     ----------
     items
         The requests in their order.
     states
-        The states of their shoppers by shopper id, each with what was spent on every day that matters.
+        The states of their shoppers by shopper id, each with what was spent on each budget day.
     serving
         The catalogue and the policy.
     seed
         The application seed stored with the data.
     """
     items = _before_a_dry_run_that_must_wait(items)
-    real = [item for item in items if not item.is_dry_run]
-    decisions = dict(zip(real, _draw_in_order(real, states, serving, seed), strict=False))
-    if real and len(real) < len(items) and _make_a_day_tight(decisions, states, serving.rulebook):
-        items = items[: items.index(real[len(decisions) - 1]) + 1]
-    elif len(decisions) < len(real):
-        items = items[: items.index(real[len(decisions)])]
-    dry = [item for item in items if item.is_dry_run]
-    decisions |= zip(dry, _draw_alone(dry, states, serving, seed), strict=True)
+    real_runs = [item for item in items if not item.is_dry_run]
+    decisions = dict(zip(real_runs, _draw_in_order(real_runs, states, serving, seed), strict=False))
+    if real_runs and len(real_runs) < len(items) and _make_day_tight(decisions, states, serving.rulebook):
+        items = items[: items.index(real_runs[len(decisions) - 1]) + 1]
+    elif len(decisions) < len(real_runs):
+        items = items[: items.index(real_runs[len(decisions)])]
+    dry_runs = [item for item in items if item.is_dry_run]
+    decisions |= zip(dry_runs, _draw_alone(dry_runs, states, serving, seed), strict=True)
     return _write_drafts({item: decisions[item] for item in items}, states)
 
 
 def _before_a_dry_run_that_must_wait(items: Sequence[Item]) -> Sequence[Item]:
-    """Return the items up to a dry run that must know what an earlier item has reserved for its shopper."""
+    """Return the items before the first dry run that must read what an earlier item has reserved for its shopper."""
     shoppers = set[str]()
     for number, item in enumerate(items):
         if not item.is_dry_run:
@@ -65,10 +65,8 @@ def _draw_in_order(
     return decide_in_order(requests, known, spent, serving.rulebook, serving.policy, seed)
 
 
-def _make_a_day_tight(
-    decisions: Mapping[Item, Decision], states: Mapping[str, StoredState], rulebook: Rulebook
-) -> bool:
-    """Return whether a dry run behind these decisions must know what they have cost."""
+def _make_day_tight(decisions: Mapping[Item, Decision], states: Mapping[str, StoredState], rulebook: Rulebook) -> bool:
+    """Return whether these decisions make a budget day tight: a later dry run must then read the spending again."""
     budgets = Budgets(next(iter(states.values())).spent, rulebook)
     sends = [decision.send for decision in decisions.values()]
     return any(budgets.pay_for(send) for send in sends if send is not None)
@@ -85,7 +83,7 @@ def _draw_alone(
 
 
 def _write_drafts(decisions: Mapping[Item, Decision], states: Mapping[str, StoredState]) -> dict[Item, Draft]:
-    """Write the drafts; each rests on the state with the places of the drafts before it."""
+    """Return the drafts; each rests on the state with the sends of the drafts before it."""
     drafts, known = dict[Item, Draft](), dict(states)
     for item, decision in decisions.items():
         shopper_id = item.request.shopper_id
