@@ -22,6 +22,7 @@ Read = TypeVar("Read")
 Spent = dict[str, float]
 """Role → CPU seconds."""
 
+_MAY_END = ("Ray", "HAProxy")
 _BUSY = ("replica", "learner", "Redis")
 _CALM = 0.12
 """A service is calm while these processes use a smaller share of a core: they look at the log now and then."""
@@ -52,25 +53,33 @@ class ServiceProcesses:
     """
 
     def __init__(self, pid: int) -> None:
-        self._by_role = [
-            (role_of(" ".join(process.cmdline())), process)
-            for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        ]
+        self._root = psutil.Process(pid)
+        self._roles: dict[psutil.Process, str] = {}
+        self._cpu_s: dict[psutil.Process, float] = {}
+        """What each process had used when it was seen last."""
+        self._look()
+
+    def _look(self) -> None:
+        """Find processes that have begun: Serve replaces HAProxy where its configuration changes."""
+        for process in [self._root, *self._root.children(recursive=True)]:
+            if process not in self._roles and (command := _read("Ray", process.cmdline)) is not None:
+                self._roles[process] = role_of(" ".join(command))
 
     def cpu_s(self) -> Spent:
         """Return the CPU time so far by role, with that of Redis's forks once they have ended."""
+        self._look()
         spent = dict.fromkeys(ROLES, 0.0)
-        for role, process in self._by_role:
-            if (times := _read(role, process.cpu_times)) is None:
-                continue
-            forks = times.children_user + times.children_system if role == "Redis" else 0.0
-            spent[role] += times.user + times.system + forks
+        for process, role in self._roles.items():
+            if (times := _read(role, process.cpu_times)) is not None:
+                forks = times.children_user + times.children_system if role == "Redis" else 0.0
+                self._cpu_s[process] = times.user + times.system + forks
+            spent[role] += self._cpu_s.get(process, 0.0)
         return spent
 
     def memory_mb(self) -> dict[str, float]:
         """Return the resident memory by role, in MiB."""
         held = dict.fromkeys(ROLES, 0.0)
-        for role, process in self._by_role:
+        for process, role in self._roles.items():
             if (memory := _read(role, process.memory_info)) is not None:
                 held[role] += memory.rss / 2**20
         return held
@@ -87,11 +96,11 @@ class ServiceProcesses:
 
 
 def _read(role: str, look: Callable[[], Read]) -> Read | None:
-    """Return what a process says of itself, None for a helper of Ray that has ended."""
+    """Return what a process says of itself, None for a helper of Ray or a HAProxy that has ended."""
     try:
         return look()
     except psutil.NoSuchProcess as error:
-        if role != "Ray":
+        if role not in _MAY_END:
             raise ProcessDied(
                 f"the process of {role} died in the middle of a run: was the machine too busy?"
             ) from error
