@@ -61,8 +61,8 @@ def _post_events(url: str, call: int) -> None:
 FAULT = Fault(
     number=23,
     name="long_start",
-    action="a start on a log of 100,000 rows without a snapshot, with callers from the first accepted connection on, and "
-    "kill -9 of HAProxy meanwhile",
+    action="a start on a log of 100,000 rows without a snapshot, with callers from the first accepted connection on; "
+    "meanwhile kill -9 of HAProxy",
     rule="`/healthz` 200 within 1 s; all else an answer of the service or 503 with Retry-After and a problem document",
     repeat=repeat,
 )
