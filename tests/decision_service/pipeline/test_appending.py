@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -76,11 +77,17 @@ async def test_a_send_behind_a_logged_hold_keeps_what_was_drawn_when_its_shopper
         assert behind.context["local_hour"] == alone.context["local_hour"]
 
 
-async def test_a_send_behind_one_that_brings_an_early_opt_out_is_drawn_anew(replica: Start) -> None:
+@pytest.mark.parametrize("as_list", [True, False])
+async def test_a_send_behind_one_that_brings_an_early_opt_out_is_drawn_anew(replica: Start, *, as_list: bool) -> None:
+    """Also if the two are singles: both wait for the batch of another shopper, and share the next one."""
     async with replica(small_document(), policy="rule") as service:
         outcome = {"event_id": "e-1", "type": "opt_out", "now": "2026-11-21T17:00:00Z"}
         assert (await service.post("/v1/feedback", outcome)).status_code == 202
-        await service.service.decider.decide_list([(body("e-1"), NOW), (body("e-2"), NOW)])
+        decider, requests = service.service.decider, [(body("e-1"), NOW), (body("e-2"), NOW)]
+        if as_list:
+            await decider.decide_list(requests)
+        else:
+            await asyncio.gather(*(decider.decide(*one) for one in [(body("e-0", "s-0"), NOW), *requests]))
         first, second = decisions(service)["e-1"], decisions(service)["e-2"]
         assert first.channel is not None
         assert second.hold_reason is None
