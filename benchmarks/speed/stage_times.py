@@ -53,8 +53,8 @@ def to_measured(benchmark: Mapping[str, Any]) -> Measured:
     """Return the result of a stage, per row: the median with the middle half of all rounds.
 
     >>> times = {"median": 0.002, "q1": 0.001, "q3": 0.004}
-    >>> to_measured({"name": "bench_append[100]", "params": {"group": 100}, "stats": times})
-    Measured(name='stages.append.100.us', value=20.0, low=10.0, high=40.0, unit='CPU µs per row, groups of 100; interval: the middle half of the rounds')
+    >>> to_measured({"name": "bench_decide_many[100]", "params": {"group": 100}, "stats": times})
+    Measured(name='stages.decide_many.100.us', value=20.0, low=10.0, high=40.0, unit='CPU µs per row, groups of 100; interval: the middle half of the rounds')
     """  # noqa: E501
     name = benchmark["name"].partition("[")[0].removeprefix("bench_")
     rows = (benchmark.get("params") or {}).get("group")
