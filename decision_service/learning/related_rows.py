@@ -36,7 +36,7 @@ class RelatedRows:
         self._known = {event_id: rows_by_event.get(event_id, []) for event_id in event_ids}
 
     def find(self, event_ids: Sequence[str]) -> dict[str, list[Positioned]]:
-        """Return the rows of events with their positions, by event id, in position order; events without rows lack.
+        """Return the rows of events with their positions, by event id, in position order; no event without rows.
 
         Raises
         ------

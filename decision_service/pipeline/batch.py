@@ -128,8 +128,11 @@ class RequestBatch:
         shopper. Every other repeat is found when its row is appended.
         """
         leaders = _find_leaders(items)
-        suspects = [item for item in items if item in leaders or item.has_rival or _has_place(item, states)]
-        suspects = [item for item in suspects if item.draft is None]
+        suspects = [
+            item
+            for item in items
+            if item.draft is None and (item in leaders or item.has_rival or _has_place(item, states))
+        ]
         for item, result in (await find_known(self._parts.log_writer.log, suspects)).items():
             item.settle(result)
         return [item for item in items if item.result is None] if suspects else items
@@ -189,7 +192,7 @@ class RequestBatch:
 
 
 def _find_leaders(items: Sequence[Item]) -> set[Item]:
-    """Return the items that later ones rest on: each of their shoppers has another item behind."""
+    """Return the items whose shopper has another item behind: that item rests on the result of the first one."""
     leaders, later_shoppers = set[Item](), set[str]()
     for item in reversed(items):
         if item.request.shopper_id in later_shoppers:

@@ -41,8 +41,8 @@ _LEARNER_NICENESS = 10
 """Added to the niceness of the learner's process: where cores are few, decisions come first."""
 
 _SWITCH_INTERVAL_S = 0.0005
-"""How long a thread of a replica keeps the interpreter while another one waits for it. The thread that writes the log
-needs it once per row, and Python's 5 ms would be the wait for each of them beside a busy event loop."""
+"""How long a thread of a replica keeps the interpreter while another thread waits. The thread that writes the log needs
+the interpreter once per row. Beside a busy event loop it would wait 5 ms per row with Python's default of 5 ms."""
 
 _ANSWERS_WITHIN_S = 5.0
 """Serve kills a replica that leaves three health checks in a row unanswered for so long, and starts another one."""

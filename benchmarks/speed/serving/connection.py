@@ -57,7 +57,7 @@ class Connection:
         return self.send_rest()
 
     def send_rest(self) -> bool:
-        """Send what is left of the request, and return whether all of it was sent."""
+        """Send the unsent rest of the request, and return whether nothing is unsent any more."""
         try:
             self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
