@@ -35,11 +35,11 @@ def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[Exclu
     bins = _NUMBERS.take(verdicts) + space.channel_of * _WIDTH
     if len(bins) > 1:
         bins += np.arange(0, len(bins) * of_request, of_request)[:, None]
-    counts = np.bincount(bins.ravel())
+    counts = np.bincount(bins.ravel(), minlength=len(bins) * of_request).reshape(len(bins), -1, _WIDTH)
+    counts[:, :, 0] = 0
+    places = counts.nonzero()
+    columns = [place.tolist() for place in (*places, counts[places])]
     exclusions: list[list[ExclusionCount]] = [[] for _ in verdicts]
-    for place in counts.nonzero()[0].tolist():
-        cell, number = divmod(place, _WIDTH)
-        if number:
-            request, channel = divmod(cell, len(space.channels))
-            exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], counts.item(place)))
+    for request, channel, number, count in zip(*columns, strict=True):
+        exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], count))
     return exclusions

@@ -18,8 +18,10 @@ from policies.shopper.state import ShopperState
 def no_consent(situation: Situation) -> DelayMasks:
     """Deny channels that the shopper has not consented to."""
     state, always = situation.state, situation.always
-    defaults = situation.rulebook.assumed_consent.items()
-    return {channel: always for channel, default in defaults if not consents(state, channel, default)}
+    defaults = situation.rulebook.assumed_consent
+    if state.subscribed is False:
+        return dict.fromkeys(defaults, always)
+    return {channel: always for channel, default in defaults.items() if not consents_by_itself(state, channel, default)}
 
 
 def consents(state: ShopperState, channel: str, default: bool) -> bool:

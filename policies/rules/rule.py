@@ -153,7 +153,8 @@ class RuleTable:
         surroundings: Surroundings = NOTHING_ELSE,
     ) -> Situation:
         """Return what one trigger of a request is judged on: a send could leave after each delay of the catalogue."""
-        send_times = tuple(request.now + delay for delay in rulebook.space.delays_s)
+        now = request.now
+        send_times = tuple([now + delay for delay in rulebook.space.delays_s])
         return Situation(request, trigger, state, rulebook, send_times, self.reach_s(rulebook), surroundings)
 
     def judge(self, situation: Situation) -> ByteArray:

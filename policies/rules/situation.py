@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
@@ -20,8 +22,7 @@ TimesByName = Mapping[str, Sequence[float]]
 """Send times, in order, by the name of a message, category or channel."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What a decision rests on beside the shopper's own state.
 
     ``spent`` is the cost of each channel's sends by UTC day; ``held_out`` says whether the shopper gets no
@@ -58,8 +59,7 @@ class SendTimes:
         return cls(times, messages, categories, channels)
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One trigger, the shopper's state, the catalogue, and the times at which a send could leave.
 
     ``send_times`` are epoch seconds in order: one per delay of the catalogue, or a single one for the activation
