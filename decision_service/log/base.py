@@ -41,7 +41,7 @@ class LogCorrupt(LogUnavailable):
     """The database is damaged, or its schema is not that of this version: it needs a person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRow:
     """A row to be appended.
 
@@ -87,14 +87,8 @@ class NewRow:
         for name in (event_id, shopper_id, self.key):
             if name is not None and not name.isascii():
                 _check_encodable(name)
-        _set(self, "kind", row.kind)
-        _set(self, "at", row.at)
-        _set(self, "event_id", event_id)
-        _set(self, "shopper_id", shopper_id)
-        _set(self, "body", encode_body(row))
-
-
-_set = object.__setattr__
+        self.kind, self.at, self.event_id, self.shopper_id = row.kind, row.at, event_id, shopper_id
+        self.body = encode_body(row)
 
 
 def _check_encodable(name: str) -> None:
