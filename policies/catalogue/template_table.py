@@ -11,7 +11,7 @@ from policies.catalogue.number_formats import NumberFormat
 from policies.catalogue.templates.template import FilledNames, Template, compile_template
 from policies.records.rows import Scalar
 
-_MOST_FOUND = 20_000
+_MOST_KEPT = 20_000
 """How many results of `TemplateTable.find` are kept. Shops use a few locales; the bound is only a guard."""
 
 
@@ -47,7 +47,9 @@ class TemplateTable:
     currency: str | None
     _templates: Mapping[tuple[str, str], Mapping[str, tuple[str, Template]]] = field(repr=False)
     """By message and channel: the locale in the form of `normalize` → the locale as it is written, and its template."""
-    _found: dict[tuple[str, str, str], LocalTemplate | None] = field(default_factory=dict, repr=False, compare=False)
+    _of_locales: dict[tuple[str, str, str], LocalTemplate | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> TemplateTable:
@@ -65,12 +67,12 @@ class TemplateTable:
         None where there is neither.
         """
         key = (message, channel, locale)
-        if key in self._found:
-            return self._found[key]
-        found = self._look_up(*key)
-        if len(self._found) < _MOST_FOUND:
-            self._found[key] = found
-        return found
+        if key in self._of_locales:
+            return self._of_locales[key]
+        template = self._look_up(*key)
+        if len(self._of_locales) < _MOST_KEPT:
+            self._of_locales[key] = template
+        return template
 
     def _look_up(self, message: str, channel: str, locale: str) -> LocalTemplate | None:
         templates = self._templates.get((message, channel), {})
