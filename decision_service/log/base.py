@@ -145,9 +145,9 @@ class Appended(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """Nothing was written: this row has the key already."""
+    """Nothing was written: this row has the key already. None stands for a row whose body is damaged."""
 
-    row: StoredRow
+    row: StoredRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +230,8 @@ class EventLog(Protocol):
         """Return the rows that have one of these keys, in position order."""
         ...
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
-        """Return all rows of these events, in position order."""
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
+        """Return the rows of these events, of some kinds or all, in position order."""
         ...
 
     def find_by_shopper(

@@ -123,7 +123,7 @@ def _answer_repeats(results: Results) -> None:
     """Answer the items whose decisions the log had already."""
     for item, result in results.items():
         if isinstance(result, DuplicateKey):
-            item.settle(replay(result.row, item.fingerprint))
+            item.settle(replay(result.row, item))
 
 
 def _settle(written: Written, items: Iterable[Item]) -> None:
