@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -162,11 +162,11 @@ class Breaking(SqlLog):
         super().__init__(log._engine)
         self.looks_left = breaks_at
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
         self.looks_left -= 1
         if self.looks_left == 0:
             raise LogUnavailable("disk I/O error")
-        return super().find_by_event(event_ids)
+        return super().find_by_event(event_ids, kinds)
 
 
 def busy_log(directory: Path) -> SmallLog:
