@@ -37,7 +37,7 @@ class DecisionBatch:
     distributions: Distributions
     drawn: Sequence[int]
 
-    @property
+    @cached_property
     def rulebook(self) -> Rulebook:
         """The catalogue that all requests were decided with."""
         return self.situations[0][0].rulebook
@@ -67,6 +67,22 @@ class DecisionBatch:
         if p_out is None:
             return None
         return [0.0 if number == hold else p_out.item(row, number) for row, number in enumerate(self.drawn)]
+
+    @cached_property
+    def actions(self) -> list[JointAction | None]:
+        """The drawn joint actions; None for HOLD."""
+        space = self.rulebook.space
+        return [None if number == space.hold else space[number] for number in self.drawn]
+
+    @cached_property
+    def triggers(self) -> list[int | None]:
+        """The positions of the triggers that the drawn sends answer; None for HOLD."""
+        trigger_of = self.eligibles.trigger_of
+        if trigger_of is None:
+            return [None if action is None else 0 for action in self.actions]
+        return [
+            None if action is None else trigger_of.item(row, self.drawn[row]) for row, action in enumerate(self.actions)
+        ]
 
     @cached_property
     def sends(self) -> list[Send | None]:
@@ -177,20 +193,17 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     @property
     def is_send(self) -> bool:
         """Whether a send was drawn."""
-        return self.drawn != self.rulebook.space.hold
+        return self.action is not None
 
     @property
     def action(self) -> JointAction | None:
         """The drawn send, or None."""
-        return self.rulebook.space[self.drawn] if self.is_send else None
+        return self.batch.actions[self.row]
 
     @property
     def trigger(self) -> int | None:
         """The position of the trigger that the drawn send answers, or None."""
-        if not self.is_send:
-            return None
-        trigger_of = self.batch.eligibles.trigger_of
-        return 0 if trigger_of is None else int(trigger_of[self.row, self.drawn])
+        return self.batch.triggers[self.row]
 
     @property
     def send(self) -> Send | None:
