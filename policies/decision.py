@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+import msgspec
 import numpy as np
 
 from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.rulebook import PlannedSend, Rulebook
 from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
@@ -86,7 +87,15 @@ class DecisionBatch:
     @cached_property
     def sends(self) -> list[Send | None]:
         """The drawn sends as the shoppers' states hold them; None for HOLD."""
-        return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
+        planned, hold, trigger_of = self.rulebook.planned_sends, self.rulebook.space.hold, self.eligibles.trigger_of
+        sends: list[Send | None] = []
+        for row, number in enumerate(self.drawn):
+            if number == hold:
+                sends.append(None)
+            else:
+                trigger = 0 if trigger_of is None else trigger_of[row, number]
+                sends.append(_send_of(self.situations[row][trigger], planned[number]))
+        return sends
 
     @cached_property
     def exclusions(self) -> list[list[ExclusionCount]]:
@@ -94,8 +103,7 @@ class DecisionBatch:
         return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, eq=False):
     """The drawn joint action of one request of a batch, and everything that the draw rests on."""
 
     batch: DecisionBatch
@@ -203,22 +211,19 @@ class Decision:
         return self.batch.sends[self.row]
 
 
-def _send_of(decision: Decision) -> Send | None:
-    action, position, request = decision.action, decision.trigger, decision.request
-    if action is None or position is None:
-        return None
-    rulebook, send_at = decision.rulebook, request.now + action.delay_s
-    trigger = request.triggers[position]
+def _send_of(situation: Situation, planned: PlannedSend) -> Send:
+    request, trigger = situation.request, situation.trigger
+    send_at = request.now + planned.delay_s
     return Send(
         event_id=request.event_id,
         send_at=send_at,
-        message=action.message,
-        channel=action.channel,
-        category=rulebook.catalogue.messages[action.message].category,
+        message=planned.message,
+        channel=planned.channel,
+        category=planned.category,
         critical=trigger.critical,
-        cost=rulebook.cost(action),
+        cost=planned.cost,
         deferred=request.deferred,
-        window_ends_at=send_at + rulebook.catalogue.channels[action.channel].attribution_window_s,
+        window_ends_at=send_at + planned.attribution_window_s,
         occurred_at=trigger.time(request.now) if trigger.ends_on else None,
         ends_on=trigger.ends_on,
     )

@@ -120,10 +120,13 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
 
         Raises
         ------
-        msgspec.MsgspecError
+        LogCorrupt
             When the body is no row.
         """
-        return decode(self.body)
+        try:
+            return decode(self.body)
+        except msgspec.MsgspecError as error:
+            raise LogCorrupt(f"the row at position {self.position} is damaged: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
