@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -36,6 +37,12 @@ def test_a_body_of_an_earlier_version_is_read_as_it_is() -> None:
 
 def test_a_body_that_was_stored_once_is_read_for_ever() -> None:
     assert decode_body(STORED) == encode(decision(1.0, "e1"))
+
+
+def test_a_compressed_body_names_its_dictionary() -> None:
+    """A later version with a second dictionary must know which one reads a body."""
+    frame = zstandard.get_frame_parameters(encode_body(decision(1.0, "e1")))
+    assert (frame.dict_id, frame.has_checksum) == (1, True)
 
 
 def test_the_dictionary_never_changes() -> None:
