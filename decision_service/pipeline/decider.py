@@ -64,12 +64,15 @@ class Decider:
         Unavailable
             When the log cannot be written, a critical trigger finds the state store away, or too many requests wait.
         """
-        (result,) = await self.decide_list([(body, now)])
-        if isinstance(result, ServiceError):
+        result = (await self.decide_list([(body, now)])).pop()
+        if isinstance(result, DecisionResponse):
+            return result
+        try:
             raise result
-        return result
+        finally:
+            del result  # a frame that keeps the error that it raises is a cycle
 
-    async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> Sequence[Result]:
+    async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> list[Result]:
         """Answer requests as if each came after the answer to the one before. A request that fails does so alone.
 
         An error among the requests is returned in its place among the results.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from decision_service import metrics
@@ -58,7 +58,7 @@ class Call:
         return len(self._results) > 1
 
     @property
-    def results(self) -> Sequence[Result]:
+    def results(self) -> list[Result]:
         """The results in the order of the requests, once ``done`` has ended."""
         return [result for result in self._results if result is not None]
 
