@@ -22,8 +22,8 @@ DatedBody = tuple[DecideBody, float]
 _OVERLAP_FROM = 32
 """If at least so many items wait, a second batch begins while the log still writes the first one."""
 
-_LINGER_S = 0.001
-"""How long the pipeline waits after a batch of several items, so that the next requests of the same callers join."""
+_LINGER_S = 0.004
+"""How long the next batch waits for the callers who got their answers just now: most of them ask again at once."""
 
 
 class Decider:
@@ -49,7 +49,9 @@ class Decider:
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
         """How many batches have begun whose rows are not in the log yet."""
-        self._lingers = False
+        self._expected = 0
+        """How many items the next batch will have when the callers of the last one have asked again."""
+        self._lingering: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
@@ -98,6 +100,8 @@ class Decider:
             if item is not None:
                 items.append(item)
         self._queue.add(items)
+        if len(self._queue) >= self._expected:
+            self._stop_lingering()
         self._begin_batches()
         await call.done
         return call.results
@@ -131,7 +135,9 @@ class Decider:
 
     def _begin_batches(self) -> None:
         """Begin a batch if no other batch waits for the log; begin a second one if many items wait."""
-        while not self._lingers and (not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM)):
+        if self._lingering is not None:
+            return
+        while not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM):
             items = self._queue.take(self._begin)
             if not items:
                 return
@@ -161,20 +167,27 @@ class Decider:
             self._begin_batches()
 
     def _linger(self, size: int) -> None:
-        """Begin the next batch: a moment later if the last batch had several items and few items wait, else at once."""
-        if size > 1 and len(self._queue) < _OVERLAP_FROM and not self._lingers:
-            self._lingers = True
-            asyncio.get_running_loop().call_later(_LINGER_S, self._stop_lingering)
+        """Begin the next batch: once the callers of the last one have asked again, or after a moment."""
+        self._stop_lingering()
+        self._expected = min(size + len(self._queue), _OVERLAP_FROM)
+        if len(self._queue) < self._expected > 1:
+            self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._end_lingering)
         else:
             self._begin_batches()
 
-    def _stop_lingering(self) -> None:
-        self._lingers = False
+    def _end_lingering(self) -> None:
+        """Begin the next batch with the items that wait."""
+        self._stop_lingering()
         self._begin_batches()
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     async def close(self) -> None:
         """Refuse new requests, and decide those that wait."""
         self._is_closed = True
         while self._queue or self._batches:
-            self._stop_lingering()
+            self._end_lingering()
             await asyncio.wait(self._batches)
