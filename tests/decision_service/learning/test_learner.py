@@ -6,7 +6,7 @@ import itertools
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -165,11 +165,11 @@ class Breaking(SqlLog):
         super().__init__(log._engine)
         self.looks_left = breaks_at
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
         self.looks_left -= 1
         if self.looks_left == 0:
             raise LogUnavailable("disk I/O error")
-        return super().find_by_event(event_ids)
+        return super().find_by_event(event_ids, kinds)
 
 
 def busy_log(directory: Path) -> SmallLog:

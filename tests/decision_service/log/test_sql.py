@@ -242,6 +242,14 @@ def test_a_damaged_body_makes_the_log_corrupt(log: SqlLog, path: Path) -> None:
         log.read(0, 1)
 
 
+def test_a_damaged_body_harms_no_other_row_of_a_batch(log: SqlLog, path: Path) -> None:
+    log.append([NewRow(decision(1.0, "e1"), decision_key("e1"))])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
+    rows = [NewRow(decision(2.0, name), decision_key(name)) for name in ("e1", "e2")]
+    assert log.append(rows) == [DuplicateKey(None), Appended(2, 2.0)]
+
+
 def test_a_body_that_is_no_row_makes_the_log_corrupt_and_is_named_by_its_position(log: SqlLog, path: Path) -> None:
     log.append([NewRow(ClockRow(at=1.0)), NewRow(ClockRow(at=2.0))])
     with closing(sqlite3.connect(path)) as database, database:
