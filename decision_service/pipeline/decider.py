@@ -13,7 +13,6 @@ from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
-from decision_service.pipeline.request_reader import fingerprint
 from decision_service.schemas.requests import DecideBody
 
 DatedBody = tuple[DecideBody, float]
@@ -108,9 +107,7 @@ class Decider:
 
     def _join(self, call: Call, number: int, body: DecideBody, now: float) -> Item | None:
         """Let a call wait for a request; return the new item of the request, None for a repeat of an unanswered one."""
-        item = Item(
-            body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
-        )
+        item = Item(body, now, seen=self._parts.log_writer.head, on_end=self._end)
         if item.event_id is not None:
             last = self._unanswered.get(item.event_id)
             if last is not None and last.fingerprint == item.fingerprint:

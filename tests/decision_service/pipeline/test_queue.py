@@ -16,7 +16,7 @@ from decision_service.schemas.requests import DecideBody, TriggerBody
 
 def item(name: str) -> Item:
     body = DecideBody(event_id=name, shopper_id="s", triggers=[TriggerBody(type="wishlist")])
-    return Item(body, 0.0, "", 0, on_end=lambda _: None)
+    return Item(body, 0.0, 0, on_end=lambda _: None)
 
 
 def items(name: str, size: int) -> list[Item]:
