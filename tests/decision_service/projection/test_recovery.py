@@ -140,9 +140,9 @@ async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open
         NewRow(OutcomeRow(at=NOW, event_id="e", type="opt_out", occurred_at=NOW, shopper_id="s-1", channel="push"))
     )
     await parts.writer.wait_until_contained()
-    folded = (await parts.store.read_folded([key]))[key]
-    assert folded.state.consent == {"push": False}
-    assert [pending.path for pending in folded.pending if isinstance(pending, Withdrawal)] == ["consent.sms"]
+    stored = await parts.store.read(key)
+    assert stored.folded.consent == {"push": False}
+    assert stored.state.consent == {"push": False, "sms": False}
 
 
 async def test_a_state_that_the_log_does_not_fold_to_is_named(open_parts: Open) -> None:
