@@ -120,7 +120,7 @@ async def test_rows_wait_to_be_folded_together_unless_somebody_waits_for_them(
     await parts.writer._forwarding
     first = parts.log.head().position
     assert await parts.store.position() == first
-    monkeypatch.setattr(writer_module, "_FORWARD_EVERY_S", 3_600.0)
+    monkeypatch.setattr(writer_module, "_FORWARD_AFTER_S", 3_600.0)
     for _ in range(2):
         await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="de")))
         await asyncio.sleep(0)
