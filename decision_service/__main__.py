@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-import typer.main
+from policies.extras import describe_missing
+
+try:
+    import typer
+    import typer.main
+except ImportError:
+    raise SystemExit(f"decision-service: {describe_missing('the service', 'serve')}") from None
 
 from decision_service.cli.messages import use_utf8
 from decision_service.settings import help_text, option

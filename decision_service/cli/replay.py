@@ -41,7 +41,7 @@ def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None
             _require_triggers(catalogue)
             runs = _replay_all(shop, catalogue, purchases, seed, errors)
     except (PurchasesUnreadable, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     results = _measure(runs)
     _print(runs, results)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,8 +16,8 @@ from rich.table import Table
 from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
 from decision_service.cli.measurements import Measured, facts, write
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
-from decision_service.cli.simulation_page import page
 from policies.catalogue.rulebook import Rulebook
+from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES, POLICIES, policy_without_floor
 from simulators.experiments.study import (
@@ -65,11 +66,12 @@ def run(options: SimulateOptions) -> int:
     """Run the simulations, show and write the results, and return the exit code."""
     errors = Console(stderr=True)
     try:
+        write_report = _report_writer(options.report)
         with _connect(options.url) as shop:
             study, contenders = _plan(options, shop)
             results = _compare(study, contenders, errors)
     except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     measured = measure(results)
     _print(contenders, results)
@@ -82,10 +84,25 @@ def run(options: SimulateOptions) -> int:
     )
     if options.json is not None:
         write(options.json, measured, about)
-    if options.report is not None:
-        names = [contender.name for contender in contenders]
-        options.report.write_text(page(study, names, results, about), encoding="utf-8")
+    write_report(study, [contender.name for contender in contenders], results, about)
     return 0
+
+
+def _report_writer(file: Path | None) -> Callable[[Study, list[str], list[Result], dict[str, Any]], object]:
+    """Return what writes the page, if there is a file for the page.
+
+    Raises
+    ------
+    SimulationRefused
+        When the library that draws the plots is not installed.
+    """
+    if file is None:
+        return lambda *_: None
+    try:
+        from decision_service.cli.simulation_page import page
+    except ImportError as error:
+        raise SimulationRefused(f"report: {describe_missing('matplotlib', 'plots')}") from error
+    return lambda *facts: file.write_text(page(*facts), encoding="utf-8")
 
 
 @contextmanager
