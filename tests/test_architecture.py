@@ -58,7 +58,7 @@ DOORS: dict[str, set[str]] = {
     },
     "fastapi": {"decision_service.api", "benchmarks.speed.serving.noop"},
     "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},
-    "scipy": {"offline_eval"},
+    "scipy": {"offline_eval", "simulators.experiments.mean_estimate"},
     "sklearn": {"offline_eval.reward_models"},
     "gymnasium": {"simulators.envs.notification_env", "simulators.envs.reinforce"},
     "matplotlib": {"decision_service.cli.charts"},
