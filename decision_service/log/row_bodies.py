@@ -58,14 +58,16 @@ def encode_body(row: Row) -> bytes:
     return _codec.compress(body) if isinstance(row, DecisionRow) else body
 
 
-def decode_body(body: bytes) -> bytes:
+def decode_body(body: object) -> bytes:
     """Return a stored body as JSON.
 
     Raises
     ------
     DamagedBody
-        When the body is compressed and cannot be read.
+        When the body is no bytes, which SQLite allows, or when it is compressed and cannot be read.
     """
+    if not isinstance(body, bytes):
+        raise DamagedBody(f"the body of a row is damaged: it is {type(body).__name__}, not bytes")
     if not body.startswith(_FRAME):
         return body
     try:

@@ -52,8 +52,8 @@ def test_the_dictionary_never_changes() -> None:
     assert digest == "1624961f4ac973f6737d55504c079ce84954b55192f498dcff0382f9810f630a"
 
 
-@pytest.mark.parametrize("damaged", [STORED[:-1], STORED[:20], STORED[:30] + b"??" + STORED[32:]])
-def test_a_damaged_body_is_not_read_as_another_one(damaged: bytes) -> None:
+@pytest.mark.parametrize("damaged", [STORED[:-1], STORED[:20], STORED[:30] + b"??" + STORED[32:], "text", None])
+def test_a_damaged_body_is_not_read_as_another_one(damaged: object) -> None:
     with pytest.raises(DamagedBody, match="the body of a row is damaged"):
         decode_body(damaged)
 
