@@ -66,6 +66,12 @@ class Purpose(IntEnum):
     sender_message = auto()
     sender_channel = auto()
     sender_delay = auto()
+    lapse = auto()
+    last_visit = auto()
+    refund = auto()
+    refund_lag = auto()
+    lapse_after_opt_out = auto()
+    win_back = auto()
 
 
 class RandomStreams:

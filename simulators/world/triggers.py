@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators import parameters
 from simulators.arrays import FloatArray, Indices
 from simulators.random_streams import Purpose
+from simulators.trigger_traits import PRODUCT_EVENTS, REVIEW_AFTER_H, WIN_BACK_AFTER_H
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.world_state import NEVER, WorldState
 
 SCHEDULED_TRIGGERS = (
-    *(kind for kind, _, _ in parameters.PRODUCT_EVENTS),
+    *(kind for kind, _, _ in PRODUCT_EVENTS),
     *("review_request", "replenishment", "win_back", "welcome"),
 )
 """Types of the scheduled triggers. A shopper has at most one trigger of each type ahead."""
@@ -51,15 +51,17 @@ class TriggerSchedule:
 
     def _join(self, tick: Tick) -> None:
         hour, joined = tick.hour, tick.joined
-        (first,) = self._state.streams.uniforms(hour, [Purpose.next_visit], joined)
+        first, last = self._state.streams.uniforms(hour, [Purpose.next_visit, Purpose.last_visit], joined)
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
-        if hour > 0:
+        if hour == 0:  # the last visit of a shopper who was there before lies up to `WIN_BACK_AFTER_H` back
+            self._due[_WIN_BACK, joined] = 1 + (last * WIN_BACK_AFTER_H).astype(np.int32)
+        else:
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
         """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
-        self._due[_WIN_BACK, shoppers] = hour + parameters.WIN_BACK_AFTER_H
+        self._due[_WIN_BACK, shoppers] = hour + WIN_BACK_AFTER_H
 
     def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
         """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.
@@ -71,13 +73,13 @@ class TriggerSchedule:
         """
         waits = -np.log1p(-lag)
         floor = 0.0
-        for kind, (_, probability, mean_h) in enumerate(parameters.PRODUCT_EVENTS):
+        for kind, (_, probability, mean_h) in enumerate(PRODUCT_EVENTS):
             chosen = (which >= floor) & (which < floor + probability)
             self._due[kind, shoppers[chosen]] = hour + 1 + (mean_h * waits[chosen]).astype(np.int32)
             floor += probability
 
     def schedule_after_orders(self, hour: int, shoppers: Indices) -> None:
         """Schedule the review request and the replenishment of shoppers who ordered."""
-        self._due[_REVIEW, shoppers] = hour + parameters.REVIEW_AFTER_H
+        self._due[_REVIEW, shoppers] = hour + REVIEW_AFTER_H
         lasts = self._state.population.replenish_h[shoppers]
         self._due[_REPLENISHMENT, shoppers] = hour + 1 + lasts.astype(np.int32)
