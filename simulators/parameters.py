@@ -92,7 +92,7 @@ class Parameters:
     order_base: float = _number(
         0.022, "probability of an order in a visit without intent", "orders in 5.4 % of visits: Hillstrom's control"
     )
-    order_per_intent: float = _number(0.10, "what full intent adds to it", "the same")
+    order_per_intent: float = _number(0.10, "what full intent adds to it", "the same orders: Hillstrom")
     conversion_base: float = _number(0.05, "probability of an order after a click without intent", "1 in 20: Omnisend")
     conversion_per_intent: float = _number(0.30, "what full intent adds to it", "1 in 3: Omnisend (2023)")
     cart_intent: float = _number(1.0, "intent after a cart")
