@@ -133,8 +133,8 @@ class MentalState:
     def change_attention(self, hour: int, shoppers: Indices, change: FloatArray) -> None:
         """Change the attention within its bounds."""
         inflation = math.exp(self._parameters.attention_recovery_per_h * hour)
-        least, most = 0.0, 1.0 - self._parameters.least_attention
-        now = np.clip(self._inattention[shoppers] / inflation - change, least, most)
+        most = 1.0 - self._parameters.least_attention
+        now = np.minimum(np.maximum(self._inattention[shoppers] / inflation - change, 0.0), most)
         self._inattention[shoppers] = now * inflation
 
 

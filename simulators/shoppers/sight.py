@@ -52,4 +52,4 @@ def look_probability(looked: FloatArray, hour_effect: FloatArray, presence: Floa
     >>> look_probability(np.array([0.5]), np.array([0.6]), np.array([2.0]))
     array([0.8])
     """
-    return np.asarray(np.clip(looked * (1.0 + hour_effect * (presence - 1.0)), 0.0, 1.0))
+    return np.asarray(np.minimum(looked * (1.0 + hour_effect * (presence - 1.0)), 1.0))

@@ -32,7 +32,7 @@ class Orders:
     def place(self, tick: Tick, shoppers: Indices, values: FloatArray, tickets: Indices | None = None) -> None:
         """Book orders. ``tickets`` are the sends that caused them; None for orders without a message."""
         state, parameters = self._state, self._state.scenario.parameters
-        back, lag = state.streams.uniforms(tick.hour, [Purpose.refund, Purpose.refund_lag], shoppers)
+        (back,) = state.streams.uniforms(tick.hour, [Purpose.refund], shoppers)
         kept = back >= state.population.refunds[shoppers]
         margins = parameters.margin * values * kept
         state.margins.book_orders(state.week(tick.hour), shoppers, margins)
@@ -43,8 +43,9 @@ class Orders:
         tick.triggers.append(TickTriggers("post_purchase", shoppers, state.population.favourite[shoppers]))
         if not kept.all():
             refunds = np.flatnonzero(~kept)
+            (lag,) = state.streams.uniforms(tick.hour, [Purpose.refund_lag], shoppers[refunds])
             self._refunds.add(
-                tick.hour + parameters.refund_after_h + parameters.refund_within_h * lag[refunds],
+                tick.hour + parameters.refund_after_h + parameters.refund_within_h * lag,
                 ticket=np.full(len(refunds), NO_TICKET) if tickets is None else tickets[refunds],
                 shopper=shoppers[refunds],
                 value=values[refunds],

@@ -44,7 +44,7 @@ class Visits:
         uniforms = state.streams.uniforms(hour, _PURPOSES, due)
         at = state.next_visit[due]
         state.plan_visits(hour, due, uniforms[0])
-        active = np.flatnonzero(~state.mental_state.lapsed[due])
+        active = ~state.mental_state.lapsed[due]
         visitors, at = due[active], at[active]
         _, browse, leave, order, radius, angle, wish, product, which, lag, lapse = uniforms[:, active]
         self._trigger_schedule.schedule_win_back(hour, visitors)
@@ -52,14 +52,15 @@ class Visits:
         carts, views = leave < parameters.cart_share, browse < parameters.view_share
         intent = np.where(carts, parameters.cart_intent, np.where(views, parameters.view_intent, 0.0))
         state.mental_state.raise_intent(hour, visitors, intent)
-        orders = self._order(tick, visitors, at, carts, order, to_normals(radius, angle))
+        orders = self._order(tick, visitors, at, carts, order, (radius, angle))
         category = self._draw_category(visitors, product)
         tick.events.append(TickEvents("session", visitors, at))
         self._record(tick, "product_view", "product_viewed", views & ~carts & ~orders, (visitors, at, category))
         self._record(tick, "cart_abandoned", "cart_abandoned", carts, (visitors, at, category))
         wishes = views & (wish < parameters.wish_share)
-        self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
-        self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
+        if wishes.any():
+            self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
+            self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
         self._lapse(tick, visitors, lapse)
 
     def _lapse(self, tick: Tick, visitors: Indices, uniform: FloatArray) -> None:
@@ -82,7 +83,7 @@ class Visits:
         at: FloatArray,
         carts: BoolArray,
         uniform: FloatArray,
-        normal: FloatArray,
+        value: tuple[FloatArray, FloatArray],
     ) -> BoolArray:
         """Let visitors order, and return who ordered."""
         state, hour = self._state, tick.hour
@@ -97,7 +98,8 @@ class Visits:
         state.margins.book_expected_orders(state.week(hour), visitors, expected)
         orders = uniform < probability
         if orders.any():
-            values = order_values(normal[orders], self._parameters)
+            radius, angle = value
+            values = order_values(to_normals(radius[orders], angle[orders]), self._parameters)
             self._orders.place(tick, visitors[orders], values)
             tick.events.append(TickEvents("purchase", visitors[orders], at[orders], values=values))
         return np.asarray(orders)
