@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from enum import IntEnum, auto
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,12 @@ class Purpose(IntEnum):
     sender_message = auto()
     sender_channel = auto()
     sender_delay = auto()
+    lapse = auto()
+    last_visit = auto()
+    refund = auto()
+    refund_lag = auto()
+    lapse_after_opt_out = auto()
+    win_back = auto()
 
 
 class RandomStreams:
@@ -100,7 +107,7 @@ class RandomStreams:
         bits = positions.astype(np.uint64)
         bits += np.uint64(1)
         bits *= _G64
-        bits = bits + self._keys[np.asarray(purposes, dtype=np.intp), None]
+        bits = bits + self._keys[_numbers_of(tuple(purposes))]
         return np.asarray((_mix_array(bits) >> _S11) * _UNIT)
 
     def _keys_at(self, hour: int) -> NDArray[np.uint64]:
@@ -113,6 +120,12 @@ class RandomStreams:
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """Return a generator for values that are drawn once, before the first hour."""
         return np.random.Generator(np.random.Philox(key=[self._root, int(purpose)]))
+
+
+@cache
+def _numbers_of(purposes: tuple[Purpose, ...]) -> NDArray[np.intp]:
+    """Return purposes as a column of numbers, (purposes, 1)."""
+    return np.asarray(purposes, dtype=np.intp)[:, None]
 
 
 def to_normals(radius: FloatArray, angle: FloatArray) -> FloatArray:

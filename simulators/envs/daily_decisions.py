@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.document import Reward
-from simulators import parameters
 from simulators.arrays import FloatArray, Indices
-from simulators.parameters import trigger_warmth
+from simulators.parameters import PARAMETERS
 from simulators.scenario import Scenario
 from simulators.shoppers.response import Chances
+from simulators.trigger_traits import trigger_warmth
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import mean_limited_value
 from simulators.world.messages import STANDARD
@@ -34,7 +34,7 @@ REWARD = Reward()
 """The default reward weights of the API."""
 
 _TRIGGER_MEMORY_H = 24
-_MEAN_ORDER = REWARD.margin * mean_limited_value(REWARD.max / REWARD.margin)
+_MEAN_ORDER = REWARD.margin * mean_limited_value(REWARD.max / REWARD.margin, PARAMETERS)
 _WARMTH = np.array(
     [[trigger_warmth(kind) * (kind in answered) for kind in TRIGGERS] for answered in STANDARD.triggers]
 )  # (messages, triggers)
@@ -182,15 +182,14 @@ class DailyDecisions:
 
 
 def _expected_reward(p: Chances, channels: Indices) -> FloatArray:
-    orders = p.click * p.order + (1.0 - p.click) * p.return_visit * p.order_on_return
-    out = p.opt_out * (1.0 - p.click * (1.0 - parameters.OPT_OUT_FACTOR_AFTER_CLICK))
     loss = REWARD.consent_value + REWARD.complaint * STANDARD.channels.complaints[channels]
-    return np.asarray(REWARD.click * p.click + _MEAN_ORDER * orders - loss * out)
+    return np.asarray(REWARD.click * p.click + _MEAN_ORDER * p.kept_orders - loss * p.withdrawals)
 
 
 def _realised_reward(kind: str, values: FloatArray | None) -> FloatArray | float:
-    if kind == "conversion" and values is not None:
-        return np.minimum(REWARD.margin * values, REWARD.max)
+    if kind in ("conversion", "refund") and values is not None:
+        gains = np.minimum(REWARD.margin * values, REWARD.max)
+        return gains if kind == "conversion" else -gains
     rewards = {
         "click": REWARD.click,
         "opt_out": -REWARD.consent_value,

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray
-from simulators.parameters import ChannelTable
+from simulators.channels import ChannelTable
+from simulators.parameters import Parameters
 from simulators.random_streams import Purpose, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
+from simulators.trigger_traits import PRODUCT_CATEGORIES, REPLENISH_SCALE_H, REPLENISH_SHAPE
 
 Float32Array = NDArray[np.float32]
+
+TASTE_DIMENSIONS = 4
 
 _DEVICE_SIGN = {"push": 1.0, "inapp": 1.0, "sms": 0.0, "email": -1.0, "webpush": -1.0}
 """Channel → 1 if mobile shoppers like the channel more than desktop shoppers, -1 if they like it less."""
@@ -40,6 +43,10 @@ class Population:
         Whether the device is mobile, bool; number of the favourite product category, int8.
     replenish_h
         Hours after which the goods of an order are used up.
+    refunds
+        Share of the orders that the shopper sends back.
+    lapsed
+        Whether the shopper has lapsed before the calendar starts, bool.
     joins
         Hour of the simulated period in which the shopper joins, int32; 0 for shoppers who are there from the start.
     """
@@ -55,33 +62,39 @@ class Population:
     mobile: BoolArray
     favourite: NDArray[np.int8]
     replenish_h: Float32Array
+    refunds: Float32Array
+    lapsed: BoolArray
     joins: NDArray[np.int32]
 
     @classmethod
     def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: RandomStreams) -> Population:
+        parameters = scenario.parameters
         random, count = streams.generator(Purpose.latent), len(channels.names)
-        mobile = random.random(shoppers) < parameters.MOBILE_SHARE
+        mobile = random.random(shoppers) < parameters.mobile_share
         signs = np.array([_DEVICE_SIGN[name] for name in channels.names], dtype=np.float32)
-        taste = _draw_normals(random, parameters.CHANNEL_TASTE_SD, shoppers, count)
-        taste += parameters.DEVICE_TASTE * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
-        shift = np.clip(random.normal(0.0, parameters.SHIFT_SD_H, shoppers), -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
-        tolerance = parameters.TOLERANCE_LOG_MEAN + np.log(scenario.tolerance)
-        rates = random.standard_gamma(parameters.VISITS_SHAPE, shoppers) / parameters.VISITS_SHAPE
+        taste = _draw_normals(random, parameters.channel_taste_sd, shoppers, count)
+        taste += parameters.device_taste * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
+        shift = np.clip(random.normal(0.0, parameters.shift_sd_h, shoppers), -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
+        tolerance = parameters.tolerance_log_mean + np.log(scenario.tolerance)
+        joins = _draw_joins(random, scenario, shoppers)
+        rates = random.standard_gamma(parameters.visits_shape, shoppers) / parameters.visits_shape
         return cls(
             visits_per_hour=(rates * scenario.visits_per_week / 168.0).astype(np.float32),
             shift_h=shift,
-            click_logit=_draw_normals(random, parameters.CLICK_LOGIT_SD, shoppers),
+            click_logit=_draw_normals(random, parameters.click_logit_sd, shoppers),
             irritability=_draw_log_normals(
-                random, np.log(scenario.irritability), parameters.IRRITABILITY_LOG_SD, shoppers
+                random, np.log(scenario.irritability), parameters.irritability_log_sd, shoppers
             ),
-            tolerance=_draw_log_normals(random, tolerance, parameters.TOLERANCE_LOG_SD, shoppers),
+            tolerance=_draw_log_normals(random, tolerance, parameters.tolerance_log_sd, shoppers),
             channel_taste=taste,
-            taste=_draw_normals(random, parameters.TASTE_SD, shoppers, parameters.TASTE_DIMENSIONS),
+            taste=_draw_normals(random, parameters.taste_sd, shoppers, TASTE_DIMENSIONS),
             consent=random.random((shoppers, count), dtype=np.float32) < channels.consent,
             mobile=mobile,
-            favourite=random.integers(len(parameters.PRODUCT_CATEGORIES), size=shoppers, dtype=np.int8),
+            favourite=random.integers(len(PRODUCT_CATEGORIES), size=shoppers, dtype=np.int8),
             replenish_h=_draw_replenish_h(random, shoppers),
-            joins=_draw_joins(random, scenario, shoppers),
+            refunds=_draw_refunds(random, parameters, shoppers),
+            lapsed=(random.random(shoppers) < parameters.lapsed_at_start) & (joins == 0),
+            joins=joins,
         )
 
     def __len__(self) -> int:
@@ -97,8 +110,14 @@ def _draw_log_normals(random: np.random.Generator, mean: float, deviation: float
 
 
 def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
-    hours = parameters.REPLENISH_SCALE_H * random.weibull(parameters.REPLENISH_SHAPE, count)
+    hours = REPLENISH_SCALE_H * random.weibull(REPLENISH_SHAPE, count)
     return hours.astype(np.float32)
+
+
+def _draw_refunds(random: np.random.Generator, parameters: Parameters, count: int) -> Float32Array:
+    """Draw the share of orders that shoppers send back: a quarter of the shoppers 5 to 15 %, the others none."""
+    shares = random.uniform(parameters.least_refunds, parameters.most_refunds, count)
+    return np.where(random.random(count) < parameters.refunding_share, shares, 0.0).astype(np.float32)
 
 
 def _draw_joins(random: np.random.Generator, scenario: Scenario, shoppers: int) -> NDArray[np.int32]:

@@ -12,6 +12,7 @@ from simulators.shoppers.population import Population
 from simulators.world.deliveries import Deliveries, Sends
 from simulators.world.margins import Margins
 from simulators.world.messages import STANDARD, Messages
+from simulators.world.order_book import OrderBook
 from simulators.world.reactions import Reactions
 from simulators.world.tick import Tick
 from simulators.world.triggers import SCHEDULED_TRIGGERS, TriggerSchedule
@@ -51,7 +52,7 @@ class World:
     >>> from simulators.scenario import find_scenario
     >>> world = World(find_scenario("stationary"), shoppers=500, seed=1)
     >>> sum(len(visitors) for _ in range(168) for visitors in world.step().visitors)
-    558
+    497
     """
 
     def __init__(self, scenario: Scenario, shoppers: int, seed: int, messages: Messages = STANDARD) -> None:
@@ -61,8 +62,9 @@ class World:
         self.hour = 0
         self._trigger_schedule = TriggerSchedule(self.state)
         self._deliveries = Deliveries(self.state)
-        self._visits = Visits(self.state, self._trigger_schedule)
-        self._reactions = Reactions(self.state, self._trigger_schedule)
+        self._orders = OrderBook(self.state, self._trigger_schedule)
+        self._visits = Visits(self.state, self._trigger_schedule, self._orders)
+        self._reactions = Reactions(self.state, self._trigger_schedule, self._orders)
 
     @property
     def scenario(self) -> Scenario:
@@ -108,6 +110,7 @@ class World:
         seen = self._deliveries.advance(tick)
         self._reactions.advance(tick, seen)
         self._visits.advance(tick)
+        self._orders.advance(tick)
         self.hour += 1
         return tick
 

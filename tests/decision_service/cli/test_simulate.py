@@ -91,7 +91,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
             assert difference["value"] == pytest.approx(of_means)
             assert difference["low"] < difference["value"] < difference["high"]
     assert values["simulate.default.value"]["low"] <= values["simulate.default.value"]["value"]
-    assert document["facts"]["scenario"] == "stationary v1"
+    assert document["facts"]["scenario"] == "stationary v2"
     page = (tmp_path / "out.html").read_text()
     assert page.count("<svg") == 17
     assert "Difference to the rule" in page
