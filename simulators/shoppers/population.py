@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray
 from simulators.parameters import ChannelTable
-from simulators.random_streams import Purpose, RandomStreams
+from simulators.random_streams import DrawColumn, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
 
@@ -59,29 +61,37 @@ class Population:
 
     @classmethod
     def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: RandomStreams) -> Population:
-        random, count = streams.generator(Purpose.latent), len(channels.names)
-        mobile = random.random(shoppers) < parameters.MOBILE_SHARE
+        count = len(channels.names)
+
+        def column(name: str, draw: DrawColumn) -> NDArray[Any]:
+            return streams.draw_column(name, shoppers, draw)
+
+        def normals(name: str, deviation: float, *shape: int) -> Float32Array:
+            return column(name, lambda random, size: _draw_normals(random, deviation, size, *shape))
+
+        def log_normals(name: str, mean: float, deviation: float) -> Float32Array:
+            return np.asarray(np.exp(normals(name, deviation) + np.float32(mean)))
+
+        mobile = column("mobile", lambda random, size: random.random(size) < parameters.MOBILE_SHARE)
         signs = np.array([_DEVICE_SIGN[name] for name in channels.names], dtype=np.float32)
-        taste = _draw_normals(random, parameters.CHANNEL_TASTE_SD, shoppers, count)
-        taste += parameters.DEVICE_TASTE * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
-        shift = np.clip(random.normal(0.0, parameters.SHIFT_SD_H, shoppers), -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
+        channel_taste = normals("channel taste", parameters.CHANNEL_TASTE_SD, count)
+        channel_taste += parameters.DEVICE_TASTE * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
+        shift = column("shift", lambda random, size: random.normal(0.0, parameters.SHIFT_SD_H, size))
         tolerance = parameters.TOLERANCE_LOG_MEAN + np.log(scenario.tolerance)
-        rates = random.standard_gamma(parameters.VISITS_SHAPE, shoppers) / parameters.VISITS_SHAPE
+        rates = column("visits", lambda random, size: random.standard_gamma(parameters.VISITS_SHAPE, size))
         return cls(
-            visits_per_hour=(rates * scenario.visits_per_week / 168.0).astype(np.float32),
-            shift_h=shift,
-            click_logit=_draw_normals(random, parameters.CLICK_LOGIT_SD, shoppers),
-            irritability=_draw_log_normals(
-                random, np.log(scenario.irritability), parameters.IRRITABILITY_LOG_SD, shoppers
-            ),
-            tolerance=_draw_log_normals(random, tolerance, parameters.TOLERANCE_LOG_SD, shoppers),
-            channel_taste=taste,
-            taste=_draw_normals(random, parameters.TASTE_SD, shoppers, parameters.TASTE_DIMENSIONS),
-            consent=random.random((shoppers, count), dtype=np.float32) < channels.consent,
+            visits_per_hour=(rates / parameters.VISITS_SHAPE * scenario.visits_per_week / 168.0).astype(np.float32),
+            shift_h=np.clip(shift, -LARGEST_SHIFT_H, LARGEST_SHIFT_H),
+            click_logit=normals("click logit", parameters.CLICK_LOGIT_SD),
+            irritability=log_normals("irritability", np.log(scenario.irritability), parameters.IRRITABILITY_LOG_SD),
+            tolerance=log_normals("tolerance", tolerance, parameters.TOLERANCE_LOG_SD),
+            channel_taste=channel_taste,
+            taste=normals("taste", parameters.TASTE_SD, parameters.TASTE_DIMENSIONS),
+            consent=column("consent", lambda random, size: random.random((size, count)) < channels.consent),
             mobile=mobile,
-            favourite=random.integers(len(parameters.PRODUCT_CATEGORIES), size=shoppers, dtype=np.int8),
-            replenish_h=_draw_replenish_h(random, shoppers),
-            joins=_draw_joins(random, scenario, shoppers),
+            favourite=column("favourite", _draw_favourites),
+            replenish_h=column("replenish", _draw_replenish_h),
+            joins=column("joins", partial(_draw_joins, scenario)),
         )
 
     def __len__(self) -> int:
@@ -92,8 +102,8 @@ def _draw_normals(random: np.random.Generator, deviation: float, *shape: int) ->
     return np.asarray(random.standard_normal(shape, dtype=np.float32) * np.float32(deviation))
 
 
-def _draw_log_normals(random: np.random.Generator, mean: float, deviation: float, count: int) -> Float32Array:
-    return np.asarray(np.exp(_draw_normals(random, deviation, count) + np.float32(mean)))
+def _draw_favourites(random: np.random.Generator, count: int) -> NDArray[np.int8]:
+    return random.integers(len(parameters.PRODUCT_CATEGORIES), size=count, dtype=np.int8)
 
 
 def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
@@ -101,9 +111,9 @@ def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
     return hours.astype(np.float32)
 
 
-def _draw_joins(random: np.random.Generator, scenario: Scenario, shoppers: int) -> NDArray[np.int32]:
-    """Draw the hours in which the last shoppers join, uniformly over the simulated period; 0 for all others."""
+def _draw_joins(scenario: Scenario, random: np.random.Generator, count: int) -> NDArray[np.int32]:
+    """Draw who joins later, and in which hours, uniformly over the simulated period; 0 for all others."""
     growth = scenario.new_shoppers_per_week * scenario.weeks
-    later = shoppers - round(shoppers / (1.0 + growth))
-    hours = random.integers(1, scenario.hours, size=later, dtype=np.int32)
-    return np.concatenate([np.zeros(shoppers - later, dtype=np.int32), np.sort(hours)])
+    chance, when = random.random((count, 2)).T
+    hours = 1 + (when * (scenario.hours - 1)).astype(np.int32)
+    return np.where(chance < growth / (1.0 + growth), hours, 0).astype(np.int32)

@@ -55,6 +55,7 @@ class TriggerSchedule:
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
         if hour > 0:
+            self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from simulators.parameters import ChannelTable, ChannelTraits
+from simulators.random_streams import Seeds
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
-from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, push_daily, run_sender
+from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, Sender, push_daily, run_sender
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick
 from simulators.world.world import CalendarEnded, World
@@ -92,7 +93,48 @@ def test_new_shoppers_join_and_are_welcomed_once() -> None:
     late = np.flatnonzero(world.population.joins > 0)
     assert sorted(welcomed) == late.tolist()
     assert set(welcomed.values()) == {1}
-    assert len(late) == pytest.approx(1_000 * 0.24 / 1.24, abs=1)
+    assert len(late) == pytest.approx(1_000 * 0.24 / 1.24, abs=56), "4.5 standard deviations of a binomial count"
+
+
+@pytest.mark.parametrize("sender", [push_daily(), RandomSender(7.0)], ids=["broadcast", "random"])
+def test_nobody_is_written_to_before_she_joins(sender: Sender) -> None:
+    world = World(SCENARIOS["new_shoppers"].with_weeks(4), 400, 1)
+    shopper_of: list[int] = []
+
+    def on_sends(hour: int, sends: Sends) -> None:
+        shopper_of.extend(sends.shoppers.tolist())
+        assert (world.population.joins[sends.shoppers] < hour).all()
+
+    def on_tick(tick: Tick) -> None:
+        early = world.population.joins > tick.hour
+        assert not world.consent[early].any()
+        for outcomes in tick.outcomes:
+            assert not early[[shopper_of[ticket] for ticket in outcomes.tickets]].any()
+        active = [events.shoppers for events in tick.events] + [triggers.shoppers for triggers in tick.triggers]
+        assert not any(early[shoppers].any() for shoppers in active)
+
+    run_sender(world, sender, on_tick=on_tick, on_sends=on_sends)
+    late = np.flatnonzero(world.population.joins > 0)
+    assert len(late) > 10
+    assert world.consent[late].any(), "who has joined can be written to"
+    fresh, one, zero = World(world.scenario, 400, 1), late[:1], np.zeros(1)
+    with pytest.raises(ValueError, match=r"^shoppers must have joined"):
+        fresh.send(Sends(one, one, one * 0, one * 0, zero, zero))
+
+
+def test_shop_and_shoppers_have_seeds_of_their_own() -> None:
+    scenario = SCENARIOS["seasonal_promo"]
+    world = World(scenario, 5, Seeds(shop=3, shoppers=8))
+    other_shop, other_shoppers = World(scenario, 5, Seeds(4, 8)), World(scenario, 5, Seeds(3, 9))
+    assert (world.state.popularity == other_shoppers.state.popularity).all()
+    assert (world.state.popularity != other_shop.state.popularity).all()
+    assert (world.state.appeal.direction == other_shoppers.state.appeal.direction).all()
+    assert (world.population.taste == other_shop.population.taste).all()
+    assert (world.population.taste != other_shoppers.population.taste).all()
+    same = World(scenario, 5, 3)
+    assert (same.state.popularity == world.state.popularity).all()
+    with pytest.raises(ValueError, match=r"^seed must have a number for each of 5 shoppers"):
+        World(scenario, 5, Seeds(3, (8, 9)))
 
 
 def test_the_taste_flips_and_promotions_help_offers() -> None:
