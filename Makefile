@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test check openapi clients fuzz parity coverage chaos faults bench format clean
+.PHONY: help install run test search check openapi clients fuzz parity coverage chaos faults bench format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,8 +27,15 @@ check: install ## Types and style only: mypy strict, ruff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: check ## All tests on two cores, mypy (strict) and ruff
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+test: check ## All tests on two cores, mypy (strict) and ruff; the same in every run
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+ROUNDS ?= 1
+SEARCH_IN ?= tests
+
+search: install ## Search new examples for the property tests (hours; ROUNDS=3 SEARCH_IN=tests/policies)
+	for round in $$(seq $(ROUNDS)); do $(BIN)/python -m pytest $(SEARCH_IN) -m hypothesis --hypothesis-profile search \
+		--timeout 3600 --numprocesses 2 --dist loadgroup $(SEARCH_ARGS) || exit 1; done
 
 openapi: install ## Write docs/openapi.json as the service says it
 	$(BIN)/python -m decision_service.api docs/openapi.json

@@ -229,6 +229,11 @@ class Extremes:
         )
         return extremes if batch.against is None else extremes + cls.of(batch.against)
 
+    @property
+    def size(self) -> float:
+        """The greatest absolute reward or prediction."""
+        return max(map(abs, (self.least_reward, self.reward, self.least_prediction, self.prediction)))
+
     def __add__(self, other: Extremes) -> Extremes:
         return Extremes(
             least_reward=min(self.least_reward, other.least_reward),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite, sqrt
+from math import isfinite
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from offline_eval.intervals.base import Bounds
 from offline_eval.intervals.normal import Normal
 from offline_eval.question import Question
 from offline_eval.reports.report import Diagnostics, EvaluationReport, ValueEstimate
+from offline_eval.rounding import standard_errors
 from offline_eval.totals import Sample, Totals
 
 
@@ -169,14 +170,13 @@ class Evaluation:
         return _join([_MeanReward()], sample, Normal().bounds([_MeanReward()], sample, self._question.alpha))[0]
 
     def _diagnostics(self, sample: Sample, served: ServedFrequencies) -> Diagnostics:
-        bias, bias_error = sample.means["correction"], sqrt(sample.variance({"correction": 1.0}))
         return Diagnostics(
             **vars(self._overlap.overlap(sample, "weight")),
             units=sample.independent_units,
             other_policy=self._other_overlap.overlap(sample, "against: weight") if self._paired else None,
             repeats=self._duplicates.repeats(),
             reward_bins=self._calibration.bins(),
-            model_z=bias / bias_error if self._question.needs_model and bias_error > 0 else 0.0,
+            model_z=_model_z(sample) if self._question.needs_model else 0.0,
             served=served.frequencies(),
             served_least_probable=served.least_probable(),
             served_p_value=served.p_value(),
@@ -196,6 +196,11 @@ class Evaluation:
             without_value=without_value,
             further=further,
         )
+
+
+def _model_z(sample: Sample) -> float:
+    """Return the mean difference between weighted rewards and the reward model, in standard errors."""
+    return standard_errors(sample.means["correction"], sample.error({"correction": 1.0}), sample.extremes.size)
 
 
 def _join(estimators: Sequence[Estimator], sample: Sample, bounds: Sequence[Bounds]) -> list[ValueEstimate]:

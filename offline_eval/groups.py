@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from math import nan, sqrt
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ from offline_eval.diagnostics.verdict import (
     WRONG_Z,
     Finding,
     Level,
-    standard_errors,
 )
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.snipw import SNIPW
 from offline_eval.intervals.normal import Normal
 from offline_eval.reports.report import Group
+from offline_eval.rounding import root, standard_errors
 from offline_eval.totals import Keep, Sample, Totals
 
 _MOST = 1_000
@@ -76,7 +76,7 @@ class Groups:
     def _group(self, label: Any, whole: FloatArray, alpha: float) -> Group:
         rows, weight, squares, _ = self._sums[label].tolist()
         sample = self._totals[label].sample()
-        error = sqrt(sample.variance({"weight": 1.0}))
+        error = sample.error({"weight": 1.0})
         value, low, high = nan, nan, nan
         if weight > 0:
             value = SNIPW().value(sample.means)
@@ -105,7 +105,7 @@ class Groups:
         else:
             deviations = sample.deviations({"weight": 1.0})
             square, cube = float(deviations @ deviations), float(deviations @ (deviations * deviations))
-        return cube / (square * sqrt(square)) if square > 1e-12 * sample.rows else 0.0
+        return cube / (square * root(square)) if square > 1e-12 * sample.rows else 0.0
 
 
 def _correct_for_skew(z: float, skewness: float) -> float:

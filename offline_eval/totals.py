@@ -15,6 +15,7 @@ from offline_eval.batch import Extremes, LoggedBatch, cut_blocks
 from offline_eval.columns import FloatArray
 from offline_eval.errors import NoData
 from offline_eval.estimators.base import Estimator, Means
+from offline_eval.rounding import root
 from offline_eval.units import RowTotals, ShopperTotals, Units
 
 Keep = Literal["sums", "moments", "shoppers", "rows"]
@@ -47,6 +48,10 @@ class Sample:
     def means_vector(self) -> FloatArray:
         """Return the means (T,)."""
         return np.array([self.means[name] for name in self.names])
+
+    def error(self, slopes: dict[str, float]) -> float:
+        """Return the standard error of the mean of a combination of terms, clustered where there are clusters."""
+        return root(self.variance(slopes))
 
     def variance(self, slopes: dict[str, float]) -> float:
         """Return the variance of the mean of a combination of terms, clustered where there are clusters.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
@@ -27,8 +27,7 @@ from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """A request, and what is known of the shopper and of the budgets when the request is decided.
 
     ``spent`` is the cost of today's and later sends so far, for channels with a budget.
@@ -36,7 +35,7 @@ class Case:
 
     request: Request
     state: ShopperState
-    spent: Spent = field(default_factory=dict)
+    spent: Spent = {}
 
 
 def decide(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+import msgspec
 import numpy as np
 
 from policies.arrays import ByteArray, FloatArray
 from policies.catalogue.action_space import JointAction
-from policies.catalogue.rulebook import Rulebook
+from policies.catalogue.rulebook import PlannedSend, Rulebook
 from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
@@ -36,7 +37,7 @@ class DecisionBatch:
     distributions: Distributions
     drawn: Sequence[int]
 
-    @property
+    @cached_property
     def rulebook(self) -> Rulebook:
         """The catalogue that all requests were decided with."""
         return self.situations[0][0].rulebook
@@ -68,9 +69,33 @@ class DecisionBatch:
         return [0.0 if number == hold else p_out.item(row, number) for row, number in enumerate(self.drawn)]
 
     @cached_property
+    def actions(self) -> list[JointAction | None]:
+        """The drawn joint actions; None for HOLD."""
+        space = self.rulebook.space
+        return [None if number == space.hold else space[number] for number in self.drawn]
+
+    @cached_property
+    def triggers(self) -> list[int | None]:
+        """The positions of the triggers that the drawn sends answer; None for HOLD."""
+        trigger_of = self.eligibles.trigger_of
+        if trigger_of is None:
+            return [None if action is None else 0 for action in self.actions]
+        return [
+            None if action is None else trigger_of.item(row, self.drawn[row]) for row, action in enumerate(self.actions)
+        ]
+
+    @cached_property
     def sends(self) -> list[Send | None]:
         """The drawn sends as the shoppers' states hold them; None for HOLD."""
-        return [_send_of(Decision(self, row)) for row in range(len(self.drawn))]
+        planned, hold, trigger_of = self.rulebook.planned_sends, self.rulebook.space.hold, self.eligibles.trigger_of
+        sends: list[Send | None] = []
+        for row, number in enumerate(self.drawn):
+            if number == hold:
+                sends.append(None)
+            else:
+                trigger = 0 if trigger_of is None else trigger_of[row, number]
+                sends.append(_send_of(self.situations[row][trigger], planned[number]))
+        return sends
 
     @cached_property
     def exclusions(self) -> list[list[ExclusionCount]]:
@@ -78,8 +103,7 @@ class DecisionBatch:
         return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, eq=False):
     """The drawn joint action of one request of a batch, and everything that the draw rests on."""
 
     batch: DecisionBatch
@@ -169,20 +193,17 @@ class Decision:
     @property
     def is_send(self) -> bool:
         """Whether a send was drawn."""
-        return self.drawn != self.rulebook.space.hold
+        return self.action is not None
 
     @property
     def action(self) -> JointAction | None:
         """The drawn send, or None."""
-        return self.rulebook.space[self.drawn] if self.is_send else None
+        return self.batch.actions[self.row]
 
     @property
     def trigger(self) -> int | None:
         """The position of the trigger that the drawn send answers, or None."""
-        if not self.is_send:
-            return None
-        trigger_of = self.batch.eligibles.trigger_of
-        return 0 if trigger_of is None else int(trigger_of[self.row, self.drawn])
+        return self.batch.triggers[self.row]
 
     @property
     def send(self) -> Send | None:
@@ -190,22 +211,19 @@ class Decision:
         return self.batch.sends[self.row]
 
 
-def _send_of(decision: Decision) -> Send | None:
-    action, position, request = decision.action, decision.trigger, decision.request
-    if action is None or position is None:
-        return None
-    rulebook, send_at = decision.rulebook, request.now + action.delay_s
-    trigger = request.triggers[position]
+def _send_of(situation: Situation, planned: PlannedSend) -> Send:
+    request, trigger = situation.request, situation.trigger
+    send_at = request.now + planned.delay_s
     return Send(
         event_id=request.event_id,
         send_at=send_at,
-        message=action.message,
-        channel=action.channel,
-        category=rulebook.catalogue.messages[action.message].category,
+        message=planned.message,
+        channel=planned.channel,
+        category=planned.category,
         critical=trigger.critical,
-        cost=rulebook.cost(action),
+        cost=planned.cost,
         deferred=request.deferred,
-        window_ends_at=send_at + rulebook.catalogue.channels[action.channel].attribution_window_s,
+        window_ends_at=send_at + planned.attribution_window_s,
         occurred_at=trigger.time(request.now) if trigger.ends_on else None,
         ends_on=trigger.ends_on,
     )

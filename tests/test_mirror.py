@@ -91,6 +91,7 @@ TESTED_BY: dict[str, str] = {
     "policies.records.reasons": "tests/policies/rules/test_rules.py",
     "policies.records.request": "tests/policies/rules/test_rules.py",
     "policies.rules": "tests/policies/rules/test_rules.py",
+    "policies.rules.batch": "tests/policies/rules/batch/test_ranks.py",
     "policies.sends": "tests/policies/sends/test_transitions.py",
     "policies.shopper.context": "tests/policies/shopper/test_context_page.py",
     "policies.shopper.fold": "tests/policies/shopper/test_state.py",

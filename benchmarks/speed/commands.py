@@ -45,15 +45,17 @@ def scale(
 def simulator(
     rounds: Annotated[int, typer.Option(min=1, help="Runs per size; their median counts.")] = 3,
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    against: Against = None,
     json: Json = None,
     page: Page = None,
 ) -> None:
     """Measure the speed and the memory of the simulated world."""
     from benchmarks.speed import simulator as benchmark
 
-    results = benchmark.measure(rounds=rounds, seed=seed)
-    command = f"python -m benchmarks simulator --rounds {rounds} --seed {seed}"
-    publish("How fast the world is", command, results, json, page, seed=seed, rounds=rounds)
+    results = benchmark.measure(rounds=rounds, seed=seed, against=against)
+    command = f"python -m benchmarks simulator --rounds {rounds} --seed {seed}{_describe(against)}"
+    against_commit = _find_commit(against)
+    publish("How fast the world is", command, results, json, page, seed=seed, rounds=rounds, against=against_commit)
 
 
 @app.command()

@@ -2,47 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self, cast
 
 from benchmarks.speed import group_timer
+from benchmarks.speed.other_checkout import OtherCheckout
 from benchmarks.speed.ranges import median
 from decision_service.cli.measurements import Measured
-
-
-class OtherCheckout:
-    """An older version of the project that times the same groups in a process of its own."""
-
-    def __init__(self, checkout: Path, actions: int) -> None:
-        python = checkout / ".venv" / "bin" / "python"
-        run = f"import runpy; runpy.run_path({group_timer.__file__!r}, None, '__main__')"
-        self._process = subprocess.Popen(
-            [str(python), "-c", f"import sys; sys.argv[1:] = ['{actions}']; {run}"],
-            cwd=checkout,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self._input, self._output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._input.close()
-        self._process.wait()
-        self._output.close()
-
-    def measure(self) -> list[float]:
-        """Return the CPU µs per decision in groups of each size."""
-        self._input.write(b"again\n")
-        self._input.flush()
-        measured: list[float] = json.loads(self._output.readline())
-        return measured
 
 
 class GroupRounds:
@@ -82,7 +47,7 @@ def measure(rounds: int, against: Path | None) -> list[Measured]:
         for _ in range(rounds):
             ours.measure()
         return ours.results("policy.decide_many")
-    with OtherCheckout(against, 240) as other:
+    with OtherCheckout(against, group_timer.__file__, "240") as other:
         pairs = [(ours.measure(), other.measure()) for _ in range(rounds)]
     ratios = [[old / new for new, old in zip(*pair, strict=True)] for pair in pairs]
     return ours.results("policy.decide_many") + [

@@ -16,33 +16,37 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
-from decision_service.catalogues.file import example
+from benchmarks.speed import simulator_timer
+from benchmarks.speed.other_checkout import OtherCheckout
+from benchmarks.speed.simulator_timer import SimulatorTimer
 from decision_service.cli.measurements import Measured
-from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import learned_policy
-from policies.models.rule import rule_policy
-from simulators.experiments.simulation import Simulation
 from simulators.scenario import find_scenario
 from simulators.shops.broadcast import RandomSender, run_sender
-from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
-from simulators.world.messages import Messages
 from simulators.world.world import World
 
 SIZES = (1_000, 10_000, 100_000)
+WITH_DECIDE_SIZES = (1_000, 10_000)
 LARGEST = 1_000_000
 _MEMORY_TICKS = 168
 RECOGYM_STEPS_PER_S = 1_830.0
 """RecoGym 0.1.3.0, steps per second of one user, measured on a 2-core machine (research note, section 2)."""
 
 
-def measure(*, rounds: int, seed: int) -> list[Measured]:
-    """Measure the world alone, the world with `decide` in the loop, and memory."""
+def measure(*, rounds: int, seed: int, against: Path | None) -> list[Measured]:
+    """Measure the world alone, the world with `decide` in the loop, and memory.
+
+    With ``against``, an older checkout runs the world with `decide` in turns with this one.
+    """
     return [
         *(_speed(size, rounds, seed) for size in SIZES),
-        _with_decide("rule", rounds, seed),
-        _with_decide("default", rounds, seed),
+        *(
+            measured
+            for shoppers in WITH_DECIDE_SIZES
+            for policy in ("rule", "default")
+            for measured in _with_decide(policy, shoppers, rounds, seed, against)
+        ),
         Measured("simulator.recogym.steps_per_s", RECOGYM_STEPS_PER_S, unit="steps/s, measured elsewhere"),
         *_memory(seed),
         *_profile(seed),
@@ -64,23 +68,18 @@ def _rate(shoppers: int, ticks: int, seed: int) -> float:
     return shoppers * ticks / (time.process_time() - began)
 
 
-def _with_decide(policy: str, rounds: int, seed: int) -> Measured:
-    rulebook = Rulebook.of(example(), 1)
-    rates = [_rate_with_decide(rulebook, policy, 1_000, seed + number) for number in range(rounds)]
-    return _median(
-        f"simulator.with_decide.{policy}.shopper_hours_per_s", rates, "shopper-hours/s on one core, 1,000 shoppers"
-    )
-
-
-def _rate_with_decide(rulebook: Rulebook, policy: str, shoppers: int, seed: int) -> float:
-    policy_source: PolicySource = (
-        LearningPolicy(rulebook, learned_policy) if policy == "default" else FixedPolicy(rule_policy(epsilon=0.0))
-    )
-    world = World(find_scenario("stationary").with_weeks(4), shoppers, seed, Messages.of(rulebook))
-    simulation = Simulation(LocalShop(policy_source, rulebook, b"benchmark"), world, rulebook, f"benchmark-{seed}")
-    began = time.process_time()
-    simulation.run()
-    return shoppers * world.scenario.hours / (time.process_time() - began)
+def _with_decide(policy: str, shoppers: int, rounds: int, seed: int, against: Path | None) -> list[Measured]:
+    name = f"simulator.with_decide.{policy}" + ("" if shoppers == WITH_DECIDE_SIZES[0] else f".{shoppers}")
+    unit = f"shopper-hours/s on one core, {shoppers:,} shoppers"
+    timer = SimulatorTimer(policy, shoppers, seed)
+    if against is None:
+        return [_median(f"{name}.shopper_hours_per_s", [timer.measure() for _ in range(rounds)], unit)]
+    with OtherCheckout(against, simulator_timer.__file__, policy, str(shoppers), str(seed)) as other:
+        pairs = [(timer.measure(), other.measure()) for _ in range(rounds)]
+    return [
+        _median(f"{name}.shopper_hours_per_s", [new for new, _ in pairs], unit),
+        _median(f"{name}.ratio_to_old", [new / old for new, old in pairs], "speed of this version ÷ of the older one"),
+    ]
 
 
 def _median(name: str, rates: Sequence[float], unit: str) -> Measured:

@@ -23,6 +23,7 @@ from decision_service.schemas import (
 )
 from decision_service.schemas.body_types import StructBody
 from policies.catalogue import document as catalogue
+from policies.exclusions import ExclusionCount
 from policies.records.rows import PolicyRecord
 
 NAMES: dict[type, str] = {
@@ -40,7 +41,7 @@ NAMES: dict[type, str] = {
     decision_answer.SendAnswer: "Send",
     decision_answer.HoldAnswer: "Hold",
     decision_answer.ActionAnswer: "Action",
-    decision_answer.ExcludedAnswer: "Excluded",
+    ExclusionCount: "Excluded",
     command_answers.ItemAnswer: "ItemResult",
     command_answers.ItemsAnswer: "ItemResults",
     command_answers.PermissionAnswer: "Permission",

@@ -49,7 +49,7 @@ def early_outcomes(
     outcomes = [with_aliases(row, rulebook.former_names) for row in rows]
     effective = [row for row in outcomes if _has_effect(decision, row, rulebook)]
     strongest: dict[tuple[str, bool], OutcomeRow] = {}
-    for row in sorted(effective, key=lambda row: change_of(send, row) is None):  # the first change is the one that acts
+    for row in _in_order(effective, send):
         kind = (row.type, row.permanent)
         strongest[kind] = max(strongest.get(kind, row), row, key=lambda row: _strength(row, send))
     return [NewRow(row) for row in strongest.values()]
@@ -61,6 +61,18 @@ def _behind(decision: DecisionRow, row: OutcomeRow, watermark: float) -> Outcome
     if row.type in TAKING_BACK:
         at = late_row_time(at, decision.window_ends_at, watermark).at
     return msgspec.structs.replace(row, at=at, shopper_id=decision.shopper_id, channel=channel, is_copy=True)
+
+
+def _in_order(outcomes: list[OutcomeRow], send: DecidedSend) -> list[OutcomeRow]:
+    """Return outcomes in the order in which they act, as they were reported.
+
+    The first row that changes a send takes the send back. Bounces concern the decision's own send alone, so they come
+    before the others if the first change of this send is a bounce, and behind the others if not. Orders and withdrawals
+    concern the shopper's other sends as well, and keep their order.
+    """
+    first = next((row for row in outcomes if change_of(send, row) is not None), None)
+    bounces_act = first is not None and first.type in TAKING_BACK
+    return sorted(outcomes, key=lambda row: (row.type in TAKING_BACK) != bounces_act)
 
 
 def _strength(row: OutcomeRow, send: DecidedSend) -> tuple[bool, float]:

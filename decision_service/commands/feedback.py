@@ -229,7 +229,7 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
 
 def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
     if isinstance(result, DuplicateKey):
-        stored = result.row.row
+        stored = None if result.row is None else result.row.row
         return _status_of_repeat(row, stored) if isinstance(stored, OutcomeRow) else DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN

@@ -90,7 +90,7 @@ def _row(body: ShopperEventBody, now: float) -> EventRow:
 def _status(row: EventRow, result: AppendResult) -> Status:
     if not isinstance(result, DuplicateKey):
         return ACCEPTED
-    stored = result.row.row
+    stored = None if result.row is None else result.row.row
     if isinstance(stored, EventRow) and not same_attributes(row.attributes, stored.attributes):
         return invalid("attributes", f"the id was used for a {row.type} with other attributes")
     return DUPLICATE

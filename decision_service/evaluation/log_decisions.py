@@ -6,10 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from decision_service.evaluation.trusted_time import TrustedTime
-from decision_service.log.base import EventLog, StoredRow
+from decision_service.log.base import EventLog, LogCorrupt, StoredRow
 from decision_service.log.reading import read_rows
 from offline_eval.errors import BadData, NoData
 from offline_eval.logs.service_rows import check_row, decode_decision, row_label
@@ -171,8 +169,8 @@ class LogDecisions:
 def _read(stored: StoredRow) -> Row:
     try:
         return stored.row
-    except msgspec.MsgspecError as error:
-        raise BadData("body", f"is no row: {error}", f"log position {stored.position}") from None
+    except LogCorrupt as error:
+        raise BadData("body", f"is no row: {error.__cause__}", f"log position {stored.position}") from None
 
 
 def role_of(row: DecisionRow) -> str:

@@ -25,6 +25,8 @@ from decision_service.log.condition import AppendCondition
 from decision_service.log.keys import activation_key
 from decision_service.log.reading import read_batches
 from decision_service.projection.erased_shoppers import ErasedShoppers
+from decision_service.projection.same_log import find_contradiction
+from decision_service.state.base import ContainedLog
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.learning.fold import Learning
@@ -85,7 +87,8 @@ class Learner:
         self._thread: threading.Thread | None = None
         self._space: ActionSpace | None = None
         self._saved: int | None = None
-        self._is_readable = True
+        self._is_continued = True
+        """Whether the fold goes on from the saved checkpoint; if not, the next save replaces the checkpoint."""
         self._version = self._published = 0
         self._highest = 0
         """The highest version that a decision was made with: a registry that was lost does not know its versions."""
@@ -102,13 +105,26 @@ class Learner:
             self._space = _space(latest.row)
         if checkpoint is None:
             return Learning(self._related.find, self._owner)
-        self._is_readable = True
+        learning, obstacle = self._continue(checkpoint)
+        self._is_continued = obstacle is None
+        if obstacle is not None:
+            _logger.warning("%s, so learning begins again with the first row", obstacle)
+            self._published = 0  # the latest version may have learned other rows
+        return learning
+
+    def _continue(self, checkpoint: Checkpoint) -> tuple[Learning, str | None]:
+        """Return the saved state; or a state without rows, and why the saved state cannot be continued."""
+        obstacle: str | None
         try:
-            return Learning.from_bytes(checkpoint.payload, self._related.find, self._owner)
+            learning = Learning.from_bytes(checkpoint.payload, self._related.find, self._owner)
         except _UNREADABLE as error:
-            _logger.warning("the checkpoint cannot be read, so learning begins again with the first row: %s", error)
-            self._is_readable = False
-            return Learning(self._related.find, self._owner)
+            obstacle = f"the checkpoint cannot be read ({error})"
+        else:
+            contradiction = find_contradiction(ContainedLog(learning.position, learning.mark), self._log)
+            if contradiction is None:
+                return learning, None
+            obstacle = f"the checkpoint contains {contradiction}"
+        return Learning(self._related.find, self._owner), obstacle
 
     @property
     def progress(self) -> Progress:
@@ -225,7 +241,7 @@ class Learner:
         """Save the checkpoint, and with ``publish`` a new version if something was learned."""
         learning = self._learning
         model = self._proven_payload() if publish and self._has_news else None
-        if model is None and learning.position == (self._saved or 0) and self._is_readable:
+        if model is None and learning.position == (self._saved or 0) and self._is_continued:
             return
         metadata = {
             "at": learning.attribution.watermark,
@@ -242,7 +258,7 @@ class Learner:
             _logger.warning("starting again from another learner's work: %s", conflict)
             self._learning = self._load()
             return
-        self._saved, self._is_readable = learning.position, True
+        self._saved, self._is_continued = learning.position, True
         if model is not None:
             self._published = learning.steps
 

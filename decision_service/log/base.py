@@ -41,7 +41,7 @@ class LogCorrupt(LogUnavailable):
     """The database is damaged, or its schema is not that of this version: it needs a person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRow:
     """A row to be appended.
 
@@ -87,14 +87,8 @@ class NewRow:
         for name in (event_id, shopper_id, self.key):
             if name is not None and not name.isascii():
                 _check_encodable(name)
-        _set(self, "kind", row.kind)
-        _set(self, "at", row.at)
-        _set(self, "event_id", event_id)
-        _set(self, "shopper_id", shopper_id)
-        _set(self, "body", encode_body(row))
-
-
-_set = object.__setattr__
+        self.kind, self.at, self.event_id, self.shopper_id = row.kind, row.at, event_id, shopper_id
+        self.body = encode_body(row)
 
 
 def _check_encodable(name: str) -> None:
@@ -126,10 +120,13 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
 
         Raises
         ------
-        msgspec.MsgspecError
+        LogCorrupt
             When the body is no row.
         """
-        return decode(self.body)
+        try:
+            return decode(self.body)
+        except msgspec.MsgspecError as error:
+            raise LogCorrupt(f"the row at position {self.position} is damaged: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +148,9 @@ class Appended(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """Nothing was written: this row has the key already."""
+    """Nothing was written: this row has the key already. None stands for a row whose body is damaged."""
 
-    row: StoredRow
+    row: StoredRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +233,8 @@ class EventLog(Protocol):
         """Return the rows that have one of these keys, in position order."""
         ...
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
-        """Return all rows of these events, in position order."""
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
+        """Return the rows of these events, of some kinds or all, in position order."""
         ...
 
     def find_by_shopper(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
+from typing import Any
 
 from decision_service.log.base import (
     Appended,
@@ -18,13 +19,16 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
-from decision_service.log.row_bodies import decode_body, encode_body
+from decision_service.log.row_bodies import DamagedBody, decode_body, encode_body
 from decision_service.log.row_times import at_watermark
 from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
 from policies.records.watermark import watermark_after
 
 Values = tuple[int, str, float, float, int, str | None, str | None, str | None, bytes]
-"""The values of a row in the order of the table's columns: those of `StoredRow`, with the key before the body."""
+"""The values of a row in the order of the table's columns: those of `StoredRow`, with the key before the body.
+
+The body is as the log stores it, and is decoded only where somebody needs it: a damaged one harms nobody else.
+"""
 
 LastPositions = Mapping[str, Mapping[str, int]]
 """The position of the last row of each kind, by shopper."""
@@ -44,10 +48,9 @@ class Batch:
         The time by the log's clock, under the write lock.
     most_lead_s
         How far the watermark may be ahead of the clock; a greater lead is corrected before the next row.
-    event_rows
-        The log's rows of all events that the new rows or their conditions name, in position order.
-    rows_by_key
-        The log's rows that have one of the new rows' keys.
+    rows
+        The log's rows of all events that the new rows or their conditions name, and those that have one of the new
+        rows' keys, in position order.
     kinds
         The kinds that queries about shoppers name.
     last_positions
@@ -57,7 +60,7 @@ class Batch:
     Examples
     --------
     >>> from policies.records.rows import ClockRow
-    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0, event_rows=(), rows_by_key={})
+    >>> batch = Batch(Head(position=7, watermark=5.0), now=0.0)
     >>> batch.add(NewRow(ClockRow(4.0), key="k"))
     Appended(position=8, watermark=5.0, follow_ups=0)
     >>> batch.add(NewRow(ClockRow(6.0), key="k")).row.position
@@ -70,8 +73,7 @@ class Batch:
         *,
         now: float,
         most_lead_s: float = inf,
-        event_rows: Iterable[StoredRow],
-        rows_by_key: Mapping[str, StoredRow],
+        rows: Iterable[Values] = (),
         kinds: Collection[str] = (),
         last_positions: LastPositions = MappingProxyType({}),
     ) -> None:
@@ -82,11 +84,12 @@ class Batch:
         self._most_lead_s = most_lead_s
         self._kinds = kinds
         self._last_positions = {shopper: dict(positions) for shopper, positions in last_positions.items()}
-        self._rows_by_key = rows_by_key
-        self._new_by_key: dict[str, Values] = {}
-        self._event_rows: defaultdict[str, list[StoredRow]] = defaultdict(list)
-        for row in event_rows:
-            self._event_rows[row.event_id or ""].append(row)
+        self._by_key: dict[str, Values] = {}
+        self._event_rows: defaultdict[str, list[Values]] = defaultdict(list)
+        for values in rows:
+            _, _, _, _, _, event_id, _, key, _ = values
+            self._event_rows[event_id or ""].append(values)
+            self._by_key[key or ""] = values
         self._new_by_event: dict[str, list[Values]] = {}
         self.rows: list[Values] = []
         """The rows to be written."""
@@ -103,22 +106,22 @@ class Batch:
 
     def last_row(self) -> StoredRow:
         """Return the last row that was numbered."""
-        return _to_stored_row(self.rows[-1])
+        return to_stored_row(self.rows[-1])
 
     def _add(self, new: NewRow) -> AppendResult:
-        if new.key is not None and (known := self._row_with_key(new.key)) is not None:
-            return DuplicateKey(known)
+        if new.key is not None and (known := self._by_key.get(new.key)) is not None:
+            return DuplicateKey(_read(known))
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
         earlier = self._rows_of(new.event_id) if new.follow_up is not None else ()
         position, watermark = self._number(new)
         return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
 
-    def _add_follow_ups(self, new: NewRow, earlier: Sequence[StoredRow]) -> int:
+    def _add_follow_ups(self, new: NewRow, earlier: Sequence[Values]) -> int:
         """Number the rows that follow a row directly; return how many."""
         if new.follow_up is None:
             return 0
-        rows = new.follow_up([stored.row for stored in earlier], self._watermark)
+        rows = new.follow_up([to_stored_row(values).row for values in earlier], self._watermark)
         return sum(isinstance(self._add(row), Appended) for row in rows)
 
     def _check(self, new: NewRow, condition: AppendCondition) -> StaleIncarnation | ConditionFailed | None:
@@ -140,8 +143,8 @@ class Batch:
         """Return an event's rows that are about another shopper than its owner: an erasure put them there."""
         if owner is None or event_id is None:
             return []
-        rows = self._rows_of(event_id)
-        return [(row.position, ErasureRow.kind) for row in rows if row.shopper_id not in (None, owner)]
+        shoppers = [(position, shopper) for position, _, _, _, _, _, shopper, _, _ in self._rows_of(event_id)]
+        return [(position, ErasureRow.kind) for position, shopper in shoppers if shopper not in (None, owner)]
 
     def _matches(self, query: Query) -> list[_Match]:
         """Return the rows that match a query: of each shopper and kind the last one."""
@@ -151,20 +154,16 @@ class Batch:
                 positions = self._last_positions.get(shopper, {})
                 matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
         if query.event_id is not None:
-            matches += [(row.position, row.kind) for row in self._rows_of(query.event_id) if row.kind in query.kinds]
+            rows = self._rows_of(query.event_id)
+            matches += [(position, kind) for position, kind, *_ in rows if kind in query.kinds]
         return [match for match in matches if match[0] > query.after] if matches else matches
 
-    def _row_with_key(self, key: str) -> StoredRow | None:
-        if (values := self._new_by_key.get(key)) is not None:
-            return _to_stored_row(values)
-        return self._rows_by_key.get(key)
-
-    def _rows_of(self, event_id: str | None) -> Sequence[StoredRow]:
+    def _rows_of(self, event_id: str | None) -> Sequence[Values]:
         """Return the rows of an event so far, in position order."""
         if event_id is None:
             return ()
         logged, new = self._event_rows.get(event_id, ()), self._new_by_event.get(event_id)
-        return logged if new is None else [*logged, *map(_to_stored_row, new)]
+        return logged if new is None else [*logged, *new]
 
     def _number(self, new: NewRow) -> tuple[int, float]:
         """Number a row and let later rows of the batch find it; return its position and its watermark."""
@@ -179,7 +178,7 @@ class Batch:
         values = (self.position, kind, logged.at, watermark, self._incarnation, event_id, shopper_id, key, body)
         self.rows.append(values)
         if key is not None:
-            self._new_by_key[key] = values
+            self._by_key[key] = values
         if event_id is not None:
             self._new_by_event.setdefault(event_id, []).append(values)
         if shopper_id is not None and kind in self._kinds:
@@ -187,6 +186,20 @@ class Batch:
         return self.position, watermark
 
 
-def _to_stored_row(values: Values) -> StoredRow:
+def to_stored_row(values: Sequence[Any]) -> StoredRow:
+    """Return the row that has these `Values`.
+
+    Raises
+    ------
+    DamagedBody
+        When the body is compressed and cannot be read.
+    """
     position, kind, at, watermark, incarnation, event_id, shopper_id, _, body = values
     return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))
+
+
+def _read(values: Values) -> StoredRow | None:
+    try:
+        return to_stored_row(values)
+    except DamagedBody:
+        return None

@@ -7,8 +7,9 @@ decision is made again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+
+import msgspec
 
 from policies.records.rows import ActivationRow, ErasureRow, EventRow, OutcomeRow, PreferencesRow
 
@@ -31,8 +32,7 @@ def kinds_that_change(*, ends: bool) -> tuple[str, ...]:
     return (*STATE_CHANGING_KINDS, EventRow.kind) if ends else STATE_CHANGING_KINDS
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """Matches rows of some kinds, about some shoppers or about an event, after a position.
 
     Parameters
@@ -51,8 +51,7 @@ class Query:
     after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AppendCondition:
+class AppendCondition(msgspec.Struct, frozen=True):
     """What must be true of the log at the moment of writing; otherwise nothing is written.
 
     Parameters

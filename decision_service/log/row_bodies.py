@@ -77,5 +77,5 @@ def _check_frame(body: bytes) -> None:
     frame = zstandard.get_frame_parameters(body)
     if not frame.has_checksum:
         raise zstandard.ZstdError("it has no checksum")
-    if frame.content_size > _LARGEST:
+    if not 0 < frame.content_size <= _LARGEST:  # of an empty body nothing would be read, and no checksum compared
         raise zstandard.ZstdError(f"it claims to have {frame.content_size} bytes")

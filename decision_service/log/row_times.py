@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policies.records.rows import ErasureRow, PreferencesRow, Row
+from policies.records.rows import DecisionRow, ErasureRow, PreferencesRow, Row
 from policies.sends.concerns import concerns_all_sends
 
 
@@ -56,7 +56,7 @@ def at_watermark(row: Row, watermark: float) -> Row:
     >>> [(row.at, row.stated_at) for row in (at_watermark(row, 7.0) for row in rows)]
     [(7.0, 5.0), (5.0, None)]
     """
-    if row.at == watermark or not concerns_all_sends(row):
+    if isinstance(row, DecisionRow) or row.at == watermark or not concerns_all_sends(row):
         return row
     if isinstance(row, PreferencesRow | ErasureRow) and not isinstance(row.stated_at, float):
         return msgspec.structs.replace(row, at=watermark, stated_at=row.at)

@@ -41,7 +41,7 @@ from decision_service.log.base import (
     Rewriter,
     StoredRow,
 )
-from decision_service.log.batch import Batch
+from decision_service.log.batch import Batch, to_stored_row
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
@@ -53,9 +53,8 @@ from decision_service.log.sqlite import (
     find_last_positions,
     find_rows,
     insert_rows,
-    to_stored_row,
 )
-from policies.records.rows import ClockCorrectionRow
+from policies.records.rows import ClockCorrectionRow, DecisionRow
 
 _logger = logging.getLogger(__name__)
 
@@ -68,6 +67,7 @@ _ROW = (
     log.c.incarnation,
     log.c.event_id,
     log.c.shopper_id,
+    log.c.key,
     log.c.body,
 )
 _KINDS: BindParameter[str] = bindparam("kinds", expanding=True)
@@ -79,9 +79,7 @@ _REWRITE = (
 _AFTER = select(*_ROW).where(log.c.position > bindparam("after")).order_by(log.c.position).limit(bindparam("most"))
 _AFTER_OF_KINDS = _AFTER.where(log.c.kind.in_(_KINDS))
 _OF_SHOPPER = select(*_ROW).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position.desc())
-_WITH_KEYS_OF_SHOPPER = (
-    select(*_ROW, log.c.key).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position)
-)
+_ALL_OF_SHOPPER = select(*_ROW).where(log.c.shopper_id == bindparam("shopper_id")).order_by(log.c.position)
 _LAST_OF_KIND = select(*_ROW).where(log.c.kind == bindparam("kind")).order_by(log.c.position.desc()).limit(1)
 _CORRECTIONS = (
     select(log.c.position)
@@ -181,9 +179,8 @@ class SqlLog:
 
     def rewrite(self, shopper_id: str, rewriter: Rewriter) -> StoredRow:
         with _log_errors(), write(self._engine) as connection:
-            stored = connection.execute(_WITH_KEYS_OF_SHOPPER, {"shopper_id": shopper_id}).all()
-            rows = [to_stored_row(row) for *row, _ in stored]
-            keys = [key for *_, key in stored]
+            stored = connection.execute(_ALL_OF_SHOPPER, {"shopper_id": shopper_id}).all()
+            rows, keys = [to_stored_row(values) for values in stored], [values.key for values in stored]
             final = rewriter.final_row(rows)
             changes = [_change(row, key, rewriter.rewrite(row)) for row, key in zip(rows, keys, strict=True)]
             if changes:
@@ -214,12 +211,14 @@ class SqlLog:
 
     def find_by_key(self, keys: Sequence[str]) -> list[StoredRow]:
         with self._reading_on_cursor() as cursor:
-            return [row for row, _ in find_rows(cursor, (), dict.fromkeys(keys))]
+            return [to_stored_row(values) for values in find_rows(cursor, (), dict.fromkeys(keys))]
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
         with self._reading_on_cursor() as cursor:
             lookups = Lookups.of_events(event_ids)
-            return [row for row, _ in find_rows(cursor, lookups.event_ids, lookups.keys)]
+            keys = lookups.keys if kinds is None or DecisionRow.kind in kinds else ()
+            rows = map(to_stored_row, find_rows(cursor, lookups.event_ids, keys))
+            return [row for row in rows if kinds is None or row.kind in kinds]
 
     def find_by_shopper(
         self, shopper_id: str, limit: int, before: int | None = None, kinds: Collection[str] | None = None
@@ -267,13 +266,11 @@ class SqlLog:
     def _begin(self, cursor: Cursor, lookups: Lookups) -> Batch:
         """Begin a batch with what its rows and their conditions need of the log, read under the write lock."""
         head = find_head(cursor)
-        known_rows = find_rows(cursor, lookups.event_ids, lookups.keys)
         return Batch(
             head,
             now=self._clock(),
             most_lead_s=MOST_LEAD_S if self._is_wall(cursor) else inf,
-            event_rows=[row for row, _ in known_rows],
-            rows_by_key={key: row for row, key in known_rows if key is not None},
+            rows=find_rows(cursor, lookups.event_ids, lookups.keys),
             kinds=kinds_of(lookups.queries),
             last_positions=find_last_positions(cursor, lookups.queries, head.position),
         )

@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from decision_service.database.engine import Cursor
-from decision_service.log.base import Head, StoredRow
+from decision_service.log.base import Head
 from decision_service.log.batch import LastPositions, Values
 from decision_service.log.condition import Query
 from decision_service.log.lookups import UntrustedKey, kinds_of
-from decision_service.log.row_bodies import decode_body
 from decision_service.log.schema import OTHER_KEY
 
 _NAMES_AT_ONCE = 512
@@ -26,12 +27,15 @@ _NAMES_AT_ONCE = 512
 _NEAR = 1_000
 """If a query looks back at most so many rows, these rows are searched by kind, for all shoppers at once."""
 
-_ROW = "position, kind, at, watermark, incarnation, event_id, shopper_id, body"
+_ROW = "position, kind, at, watermark, incarnation, event_id, shopper_id, key, body"
 _HEAD = "SELECT position, watermark, incarnation FROM log ORDER BY position DESC LIMIT 1"
 _FACT = "SELECT value FROM facts WHERE name = ?"
-_OF_EVENTS = f"SELECT {_ROW}, key FROM log WHERE event_id IN (:names) AND {OTHER_KEY}"
-_OF_KEYS = f"SELECT {_ROW}, key FROM log WHERE key IN (:names)"
-_LAST_OF_KINDS = "SELECT shopper_id, kind, position FROM log WHERE kind IN (:names) AND position > ?"
+_OF_EVENTS = f"SELECT {_ROW} FROM log WHERE event_id IN (:names) AND {OTHER_KEY}"
+_OF_KEYS = f"SELECT {_ROW} FROM log WHERE key IN (:names)"
+_LAST_OF_KINDS = """
+    SELECT log.shopper_id, log.kind, log.position FROM json_each(?) AS kinds
+    JOIN log ON log.kind = kinds.value AND log.position > ?
+"""
 _LAST_OF_SHOPPERS = """
     SELECT shopper_id, kind, max(position) FROM log WHERE shopper_id IN (:names) AND position > ?
     GROUP BY shopper_id, kind
@@ -54,20 +58,14 @@ def find_fact(cursor: Cursor, name: str) -> str | None:
     return None if fact is None else str(fact[0])
 
 
-def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str]) -> list[tuple[StoredRow, str | None]]:
+def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str]) -> list[Values]:
     """Return the rows of events that do not have the key of the event's decision, and the rows that have these keys.
 
-    The rows are in position order, each with its key: see `OTHER_KEY`.
+    The rows are in position order: see `OTHER_KEY`.
     """
     rows = {values[0]: values for values in _select(cursor, _OF_EVENTS, event_ids)}
     rows.update((values[0], values) for values in _select(cursor, _OF_KEYS, keys))
-    return [(to_stored_row(row), key) for *row, key in (rows[position] for position in sorted(rows))]
-
-
-def to_stored_row(values: Sequence[Any]) -> StoredRow:
-    """Return a row of the table, whose body may be compressed."""
-    position, kind, at, watermark, incarnation, event_id, shopper_id, body = values
-    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))
+    return [rows[position] for position in sorted(rows)]
 
 
 def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> LastPositions:
@@ -85,14 +83,14 @@ def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> 
     return positions
 
 
-def _find_positions(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterator[Any]:
+def _find_positions(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterable[Any]:
     """Return the shoppers, kinds and positions of the rows after a position that queries may match.
 
     A condition looks back to the position that a shopper's state contained, a moment ago. Few rows were written since,
     and still fewer have the kinds that matter: so one short search in the index of kinds serves any number of shoppers.
     """
     if head - after <= _NEAR:
-        return _select(cursor, _LAST_OF_KINDS, kinds_of(queries), (after,))
+        return cursor.execute(_LAST_OF_KINDS, (msgspec.json.encode([*kinds_of(queries)]).decode(), after))
     shoppers = {shopper for query in queries for shopper in query.shoppers}
     return _select(cursor, _LAST_OF_SHOPPERS, shoppers, (after,))
 

@@ -123,14 +123,14 @@ def _answer_repeats(results: Results) -> None:
     """Answer the items whose decisions the log had already."""
     for item, result in results.items():
         if isinstance(result, DuplicateKey):
-            item.settle(replay(result.row, item.fingerprint))
+            item.settle(replay(result.row, item))
 
 
 def _settle(written: Written, items: Iterable[Item]) -> None:
     answers = Counter[tuple[str, str]]()
     for item in items:
-        answer = written[item].answer
-        answers[answer.decision, answer.hold_reason or ""] += 1
+        row = written[item].row
+        answers["send" if row.is_delivered else "hold", row.hold_reason or ""] += 1
         item.settle(DecisionResponse(written[item].body))
     for labels, count in answers.items():
         metrics.DECISIONS.labels(*labels).inc(count)

@@ -12,7 +12,7 @@ from decision_service.log.base import NewRow
 from decision_service.log.condition import AppendCondition, Query
 from decision_service.pipeline.item import Item
 from decision_service.pipeline.rows import decision_new_row
-from decision_service.schemas.decision_answer import Answer, degraded_answer
+from decision_service.schemas.decision_answer import degraded_answer
 from decision_service.state.base import StateUnavailable
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
@@ -28,7 +28,6 @@ class DegradedHold:
     """The row and the answer of a request that is held because its shopper's state cannot be read."""
 
     row: DecisionRow
-    answer: Answer
     body: bytes
 
     def new_row(self, item: Item, shopper_keys: ShopperKeys, rulebook: Rulebook) -> NewRow:
@@ -53,6 +52,5 @@ def degrade(item: Item, serving: ServedPolicy, seed: bytes, away: StateUnavailab
     held_out = is_held_out(seed, request.shopper_id, rulebook)
     row = degraded_row(request, rulebook, serving.policy.record, context, held_out=held_out)
     row = msgspec.structs.replace(row, fingerprint=item.fingerprint)
-    rendered = degraded_answer(row, request.ignored)
-    body = rendered.encode()
-    return DegradedHold(msgspec.structs.replace(row, answer=body.decode()), rendered, body)
+    body = degraded_answer(row, request.ignored).encode()
+    return DegradedHold(msgspec.structs.replace(row, answer=body.decode()), body)

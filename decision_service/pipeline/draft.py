@@ -22,33 +22,45 @@ class Draft:
 
     Parameters
     ----------
-    decision, send
-        The decision, and its drawn send: a second look never changes them.
+    decision
+        The decision: a second look never changes it.
     stored
         The state that the draft rests on, with the places of earlier drafts of the shopper in the same batch.
     drawn_at
         A position of the log: the state with which the decision was drawn contains at least the rows up to there.
-    row, answer, body
-        The row for the log, and the answer; ``body`` is the encoded answer.
+    row
+        The row for the log, with the answer.
+    body
+        The encoded answer.
     """
 
     decision: Decision
-    send: Send | None
     stored: StoredState
     drawn_at: int
     row: DecisionRow
-    answer: Answer
     body: bytes
+
+    @property
+    def send(self) -> Send | None:
+        """The drawn send, None for HOLD."""
+        return self.decision.send
 
     @property
     def is_send(self) -> bool:
         """Whether a send leaves, so that a place must be reserved."""
         return self.row.is_delivered
 
+    @property
+    def stored_behind(self) -> StoredState:
+        """The state that the shopper's next draft rests on: it contains the place of the drawn send."""
+        if (send := self.send) is None:
+            return self.stored
+        return replace(self.stored, state=self.stored.state.with_claim(send), version=self.stored.version + 1)
+
 
 def write_draft(decision: Decision, stored: StoredState, fingerprint: str) -> Draft:
     """Return the draft of a decision that was just drawn, with its row and its answer."""
-    return _write(decision, decision.send, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
+    return _write(decision, stored, stored.position, decision_row(decision, fingerprint=fingerprint))
 
 
 def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
@@ -60,14 +72,12 @@ def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
     if draft.is_send and not is_lost and still_allowed(decision, stored.state):
         return replace(draft, stored=stored)
     row = decision_row(decision, lost_race=draft.send is not None, fingerprint=draft.row.fingerprint)
-    return _write(decision, draft.send, stored, draft.drawn_at, row)
+    return _write(decision, stored, draft.drawn_at, row)
 
 
-def _write(decision: Decision, send: Send | None, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
-    rendered = _answer(decision, row, stored)
-    body = rendered.encode()
-    row = msgspec.structs.replace(row, answer=body.decode())
-    return Draft(decision, send, stored, drawn_at, row, rendered, body)
+def _write(decision: Decision, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
+    body = _answer(decision, row, stored).encode()
+    return Draft(decision, stored, drawn_at, msgspec.structs.replace(row, answer=body.decode()), body)
 
 
 def _answer(decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:

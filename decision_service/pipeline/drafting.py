@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from decision_service.learning.serving import ServedPolicy
 from decision_service.pipeline.draft import Draft, write_draft
@@ -84,11 +83,12 @@ def _draw_alone(
 
 def _write_drafts(decisions: Mapping[Item, Decision], states: Mapping[str, StoredState]) -> dict[Item, Draft]:
     """Return the drafts; each rests on the state with the sends of the drafts before it."""
-    drafts, known = dict[Item, Draft](), dict(states)
+    drafts, latest = dict[Item, Draft](), dict[str, Draft]()
     for item, decision in decisions.items():
         shopper_id = item.request.shopper_id
-        stored = known[shopper_id]
+        before = latest.get(shopper_id)
+        stored = states[shopper_id] if before is None else before.stored_behind
         drafts[item] = draft = write_draft(decision, stored, item.fingerprint)
-        if (send := draft.send) is not None and not item.is_dry_run:
-            known[shopper_id] = replace(stored, state=stored.state.with_claim(send), version=stored.version + 1)
+        if not item.is_dry_run:
+            latest[shopper_id] = draft
     return drafts

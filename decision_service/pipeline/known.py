@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from decision_service import metrics
-from decision_service.errors import Erased, Invalid
-from decision_service.log.base import EventLog, LogUnavailable, StoredRow
+from decision_service.errors import Erased, Invalid, ServiceError
+from decision_service.log.base import EventLog, LogCorrupt, LogUnavailable, StoredRow
 from decision_service.log.keys import decision_key
 from decision_service.pipeline.item import DecisionResponse, Item, Result
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.records.rows import DecisionRow, OutcomeRow
 
+DAMAGED = "the log has a decision with this event_id, but its row is damaged"
 
-def replay(stored: StoredRow, fingerprint: str) -> Result:
-    """Return the response of a decision that is in the log, or an error if the request is no repeat of it."""
-    row = stored.row
+_logger = logging.getLogger(__name__)
+
+
+def replay(stored: StoredRow | None, item: Item) -> Result:
+    """Return the response of a decision that is in the log, or an error if the item is no repeat of it.
+
+    None stands for a decision whose row is damaged.
+    """
+    try:
+        row = None if stored is None else stored.row
+    except msgspec.MsgspecError:
+        row = None
+    if row is None:
+        _logger.error("the row of the decision %s is damaged", item.event_id, extra={"request_id": item.request_id})
+        return ServiceError(DAMAGED)
     if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")
-    if not isinstance(row, DecisionRow) or row.fingerprint != fingerprint:
+    if not isinstance(row, DecisionRow) or row.fingerprint != item.fingerprint:
         return Invalid.field("event_id", "was used for a decision with another body")
     metrics.REPLAYS.inc()
     return DecisionResponse(row.answer.encode(), replayed=True)
@@ -30,11 +46,18 @@ async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]
     by_event = {item.event_id: item for item in items if item.event_id}
     if not by_event:
         return {}
+    rows = await asyncio.to_thread(_find_readable, log, [decision_key(event_id) for event_id in by_event])
+    return {(item := by_event[row.event_id]): replay(row, item) for row in rows if row.event_id}
+
+
+def _find_readable(log: EventLog, keys: Sequence[str]) -> list[StoredRow]:
+    """Return the rows that have one of these keys, without the damaged ones."""
     try:
-        rows = await asyncio.to_thread(log.find_by_key, [decision_key(event_id) for event_id in by_event])
+        return log.find_by_key(keys)
+    except LogCorrupt:
+        return [row for key in keys for row in _find_readable(log, [key])] if len(keys) > 1 else []
     except LogUnavailable:
-        return {}
-    return {(item := by_event[row.event_id]): replay(row, item.fingerprint) for row in rows if row.event_id}
+        return []
 
 
 async def find_reported(log: EventLog, items: Iterable[Item]) -> set[Item]:
@@ -43,7 +66,7 @@ async def find_reported(log: EventLog, items: Iterable[Item]) -> set[Item]:
     if not by_event:
         return set()
     try:
-        rows = await asyncio.to_thread(log.find_by_event, list(by_event))
+        rows = await asyncio.to_thread(log.find_by_event, list(by_event), (OutcomeRow.kind,))
     except LogUnavailable:
         return set()
-    return {by_event[row.event_id] for row in rows if row.kind == OutcomeRow.kind and row.event_id}
+    return {by_event[row.event_id] for row in rows if row.event_id}

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.projection.same_log import mark_of
 from decision_service.state.base import (
     FoldedState,
     Pending,
@@ -23,6 +22,7 @@ from decision_service.state.base import (
     StateUpdate,
 )
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
+from policies.records.row_mark import mark_of
 from policies.records.rows import (
     SHOPPER_ROWS,
     CatalogueRow,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from decision_service.errors import Unavailable
-from decision_service.log.base import LogUnavailable, NewRow
+from decision_service.log.base import Head, LogUnavailable, NewRow
 from decision_service.log.keys import fence_key
 from decision_service.periodic import PeriodicTask
 from decision_service.projection.catalogue_reach import CatalogueReach
@@ -91,7 +91,7 @@ class StateRecovery:
         self._projector.forget()  # the other replica may have begun with an empty store
         seen, contained = await store.stored_incarnation(), await store.contained_log()
         contradiction = await asyncio.to_thread(find_contradiction, contained, log)
-        head = await asyncio.to_thread(log.head)
+        head = await self._find_head()
         if head.incarnation and not contradiction and await store.is_current(head.incarnation):
             await self._projector.advance(head.position)
             await store.trust(head.incarnation)
@@ -114,6 +114,12 @@ class StateRecovery:
             fence.position,
         )
         return True
+
+    async def _find_head(self) -> Head:
+        """Return the end of the log, and let the log writer know of it: other processes write rows too."""
+        head = await asyncio.to_thread(self._log_writer.log.head)
+        self._log_writer.know(head.position)
+        return head
 
     async def follow_catalogue(self, *, anew: bool = False) -> None:
         """Let the states keep sends as long as the catalogue in force can reach.
@@ -151,7 +157,7 @@ class StateRecovery:
             self._store.distrust()
             await self.restore()
             return
-        head = await asyncio.to_thread(self._log_writer.log.head)
+        head = await self._find_head()
         if head.incarnation != self._store.incarnation:
             self._store.distrust()
             return

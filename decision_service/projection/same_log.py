@@ -1,4 +1,4 @@
-"""The same log: whether the rows that a state store contains are rows of this service's log.
+"""The same log: whether the rows that a projection contains are rows of this service's log.
 
 A store that was loaded from a snapshot may be older than the log: then the later rows are folded. If somebody replaced
 the log by a backup, the store may also contain rows that this log never had. Such a store is of no use, even if the log
@@ -7,22 +7,10 @@ has grown beyond the store's position since.
 
 from __future__ import annotations
 
-import hashlib
-
 from decision_service.log.base import EventLog
 from decision_service.log.keys import fence_key
 from decision_service.state.base import ContainedLog
-from policies.records.rows import Row
-
-
-def mark_of(row: Row) -> str:
-    """Return the mark of a row: a hash that differs from the mark of another log's row at the same position.
-
-    An erasure does not change the mark.
-    """
-    event_id = getattr(row, "event_id", None) or ""
-    words = f"{row.kind} {row.at!r} {event_id}"
-    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+from policies.records.row_mark import mark_of
 
 
 def find_contradiction(contained: ContainedLog, log: EventLog) -> str | None:

@@ -49,6 +49,10 @@ class LogWriter:
         self._written_at = -inf
         """When something was last written; -inf since a row could not be."""
 
+    def know(self, position: int) -> None:
+        """Know that the log has a row at a position."""
+        self.head = max(self.head, position)
+
     async def append(self, row: NewRow) -> AppendResult:
         """Append one row and return once it is durable; the state store follows by itself."""
         (result,) = await self.append_all([row])
@@ -76,9 +80,9 @@ class LogWriter:
         for new, result in zip(rows, results, strict=True):
             if isinstance(result, Appended):
                 self._projector.offer(result.position, at_watermark(new.row, result.watermark))
-                self.head = max(self.head, result.position + result.follow_ups)
+                self.know(result.position + result.follow_ups)
             elif isinstance(result, ConditionFailed):
-                self.head = max(self.head, result.position)
+                self.know(result.position)
         if self._forwarding is None or self._forwarding.done():
             self._forwarding = asyncio.create_task(self._forward())
         return results
@@ -100,7 +104,7 @@ class LogWriter:
 
         A state store that is away is not waited for: it decides nothing until it contains the whole log.
         """
-        self.head = max(position, self.head)
+        self.know(position)
         try:
             await self._projector.advance(self.head)
         except StateUnavailable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
@@ -15,10 +15,14 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.template_table import LocalTemplate
 from policies.catalogue.templates.template import DATA
 from policies.decision import Decision
-from policies.records.rows import DecisionRow, PolicyRecord
+from policies.exclusions import ExclusionCount
+from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord
 
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """A time in UTC, as `iso` writes it."""
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time in UTC: an answer that is encoded has it as `iso` writes it."""
 
 HoldReason = Literal["policy", "no_eligible_action", "lost_race", "holdout", "degraded"]
 
@@ -29,14 +33,6 @@ class ActionAnswer(msgspec.Struct, frozen=True):
     message: str
     channel: str
     delay_s: int
-
-
-class ExcludedAnswer(msgspec.Struct, frozen=True):
-    """How many joint actions of a channel were excluded for a reason."""
-
-    channel: str
-    reason: str
-    count: int
 
 
 Content = Annotated[
@@ -72,14 +68,14 @@ class SendAnswer(msgspec.Struct, frozen=True):
     hold_reason: None
     action: ActionAnswer
     trigger: Annotated[str, Meta(description="The type of the trigger that the send answers.")]
-    send_at: Instant
+    send_at: Moment
     content: Content
     propensity: Propensity
     policy: PolicyRecord
     arm: str
     eligible: Eligible
-    excluded: list[ExcludedAnswer]
-    attribution_ends_at: Instant
+    excluded: list[ExclusionCount]
+    attribution_ends_at: Moment
     locale: Annotated[
         str, Meta(description="The locale of the template, as the catalogue writes it; not in answers of old versions.")
     ] = ""
@@ -110,7 +106,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
     policy: PolicyRecord
     arm: str
     eligible: Eligible
-    excluded: list[ExcludedAnswer]
+    excluded: list[ExclusionCount]
     attribution_ends_at: None
     locale: None = None
     next_possible_at: Annotated[
@@ -140,7 +136,11 @@ def iso(at: float) -> str:
     >>> iso(1_700_000_000.0)
     '2023-11-14T22:13:20Z'
     """
-    return f"{datetime.fromtimestamp(at, UTC).isoformat()[:-6]}Z"
+    return f"{_moment(at).isoformat()[:-6]}Z"
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def optional_iso(at: float | None) -> str | None:
@@ -153,24 +153,26 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
 
     ``next_possible_at`` is for a hold that should say when to ask again.
     """
-    if not row.is_delivered or decision.action is None or decision.trigger is None:
+    action = decision.action
+    if not row.is_delivered or action is None:
         at = next_possible_at if next_possible_at is UNSET else optional_iso(next_possible_at)
-        return _hold(row, decision.size, _exclusion_answers(decision), decision.request.ignored, at)
-    template = _find_template(decision, decision.action)
+        return _hold(row, decision.size, decision.exclusions, decision.request.ignored, at)
+    trigger = row.triggers[row.drawn_trigger or 0]
+    template = _find_template(decision, action)
     return SendAnswer(
         event_id=row.event_id,
         decision="send",
         hold_reason=None,
-        action=ActionAnswer(*decision.action),
-        trigger=row.triggers[decision.trigger].type,
-        send_at=iso(cast(float, row.send_at)),
-        content=_content(decision, decision.action, template),
+        action=ActionAnswer(*action),
+        trigger=trigger.type,
+        send_at=_moment(cast(float, row.send_at)),
+        content=_content(row.event_id, trigger, decision.rulebook.catalogue.messages[action.message].data, template),
         propensity=cast(float, row.propensity),
         policy=row.policy,
         arm=row.arm,
         eligible=decision.size,
-        excluded=_exclusion_answers(decision),
-        attribution_ends_at=iso(cast(float, row.window_ends_at)),
+        excluded=decision.exclusions,
+        attribution_ends_at=_moment(cast(float, row.window_ends_at)),
         locale=template.locale,
         ignored=_ignored_fields(decision.request.ignored),
     )
@@ -184,7 +186,7 @@ def degraded_answer(row: DecisionRow, ignored: Mapping[str, str] = MappingProxyT
 def _hold(
     row: DecisionRow,
     eligible: int,
-    excluded: list[ExcludedAnswer],
+    excluded: list[ExclusionCount],
     ignored: Mapping[str, str],
     next_possible_at: str | UnsetType | None = UNSET,
 ) -> HoldAnswer:
@@ -217,15 +219,15 @@ def _find_template(decision: Decision, action: JointAction) -> LocalTemplate:
     return cast(LocalTemplate, templates.find(action.message, action.channel, locale))
 
 
-def _content(decision: Decision, action: JointAction, template: LocalTemplate) -> dict[str, object]:
-    """Return the parts of the notification, and its data: the attributes, and what the service itself adds."""
-    trigger = decision.request.triggers[decision.trigger or 0]
-    wanted = decision.rulebook.catalogue.messages[action.message].data
-    names = trigger.attributes if wanted is None else wanted
-    attributes = {name: trigger.attributes[name] for name in names if name in trigger.attributes}
-    data = {**attributes, "trigger": trigger.type, "event_id": decision.request.event_id}
-    return {**template.render(trigger.attributes), DATA: data}
+def _content(
+    event_id: str, trigger: TriggerRecord, wanted: Sequence[str] | None, template: LocalTemplate
+) -> dict[str, object]:
+    """Return the parts of the notification, and its data: the attributes, and what the service itself adds.
 
-
-def _exclusion_answers(decision: Decision) -> list[ExcludedAnswer]:
-    return [ExcludedAnswer(*exclusion) for exclusion in decision.exclusions]
+    With ``wanted`` the data have these attributes alone.
+    """
+    attributes = trigger.attributes
+    names = attributes if wanted is None else wanted
+    data = {name: attributes[name] for name in names if name in attributes}
+    data |= {"trigger": trigger.type, "event_id": event_id}
+    return {**template.render(attributes), DATA: data}

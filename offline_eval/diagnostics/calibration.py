@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import copysign, exp, inf, log1p, sqrt
+from math import copysign, exp, inf, log1p
 
 import numpy as np
 
 from offline_eval.columns import TOLERANCE, FloatArray
 from offline_eval.logs.decisions import Action
+from offline_eval.rounding import root
 from offline_eval.slots import sum_by_code
 from offline_eval.targets import action_label
 from policies.catalogue.action_space import JointAction
@@ -187,7 +188,7 @@ class _Counts:
 
 
 def _frequency(label: str, drawn: float, expected: float, variance: float) -> ServedFrequency:
-    difference, error = drawn - expected, sqrt(max(variance, 0.0))
+    difference, error = drawn - expected, root(variance)
     z = difference / error if error > 1e-6 else (0.0 if abs(difference) < 1e-6 else copysign(inf, difference))
     return ServedFrequency(label, int(drawn), expected, z, _chance(abs(difference) - TOLERANCE * expected, variance))
 

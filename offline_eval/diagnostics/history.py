@@ -7,12 +7,13 @@ produce other contexts (more sends, more fatigue), the estimate is not the targe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import isfinite, sqrt
+from math import isfinite
 
 import numpy as np
 
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level
 from offline_eval.logs.decisions import HOLD, LoggedDecision
+from offline_eval.rounding import root, standard_errors
 from offline_eval.units import ShopperTotals
 
 FEATURE = "recent_sends"
@@ -65,8 +66,8 @@ class HistoryCheck:
 
     def findings(self, *, is_logging: bool) -> list[Finding]:
         """Return a warning where history matters; none for the logging policy, which produced this history."""
-        slope, error = self._slope()
-        if is_logging or error <= 0 or abs(slope) <= DOUBTFUL_Z * error:
+        slope, error, size = self._slope()
+        if is_logging or error <= 0 or abs(standard_errors(slope, error, size)) <= DOUBTFUL_Z:
             return []
         text = (
             f"a send earns {slope:+.4g} ± {error:.2g} with each recent send before it: a bandit estimate keeps the "
@@ -74,19 +75,20 @@ class HistoryCheck:
         )
         return [Finding(Level.caution, "history", text)]
 
-    def _slope(self) -> tuple[float, float]:
-        """Return the slope of the reward by the number of recent sends, and its standard error."""
+    def _slope(self) -> tuple[float, float, float]:
+        """Return the slope of the reward by the number of recent sends, its standard error, and the mean reward."""
         self._sum_up()
         count = len(self._shoppers)
         if count < 3:
-            return 0.0, 0.0
+            return 0.0, 0.0, 0.0
         units = self._shoppers.units()
         rows, (x, xx, r, xr) = units.sizes, units.totals
         mean_x, mean_r = x.sum() / rows.sum(), r.sum() / rows.sum()
         # Sums of (x - mean)², and of (x - mean)(r - mean), of each shopper.
         squares, products = xx - 2 * mean_x * x + mean_x**2 * rows, xr - mean_x * r - mean_r * (x - mean_x * rows)
         if not squares.sum() > 0:
-            return 0.0, 0.0
+            return 0.0, 0.0, 0.0
         slope = products.sum() / squares.sum()
         scores = products - slope * squares
-        return float(slope), sqrt(float(scores @ scores) * count / (count - 1)) / float(squares.sum())
+        error = root(float(scores @ scores) * count / (count - 1)) / float(squares.sum())
+        return float(slope), error, abs(float(mean_r))

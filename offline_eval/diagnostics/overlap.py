@@ -63,7 +63,7 @@ class OverlapSums:
             effective, largest, skewness = _summarise_units(sample.units, sample.names, term)
         return Overlap(
             weights=weights,
-            mean_weight_error=float(np.sqrt(sample.variance({term: 1.0}))),
+            mean_weight_error=sample.error({term: 1.0}),
             effective_units=effective,
             largest_unit=largest,
             units_skewness=skewness,

@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 
 from offline_eval.columns import FloatArray
+from offline_eval.rounding import root
 
 
 class Skewness:
@@ -51,7 +52,8 @@ class Skewness:
         count, squares = float(self._plain[0]), float(self._weighted[0])
         if squares <= 0:
             return 0.0
-        spread: float = self._cubes / count / (squares / count) ** 1.5
+        square = squares / count
+        spread = self._cubes / count / square / root(square)  # square ** 1.5 can be too small for a number
         return spread * max(_skewness(self._plain), _skewness(self._weighted), key=abs)
 
 
@@ -60,4 +62,4 @@ def _skewness(moments: FloatArray) -> float:
     variance = square - mean**2
     if variance <= 1e-12 * square:
         return inf
-    return float((cube - 3 * mean * square + 2 * mean**3) / variance**1.5)
+    return float((cube - 3 * mean * square + 2 * mean**3) / variance / root(variance))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from math import copysign, inf, isfinite, isinf, sqrt
+from math import isfinite, isinf, sqrt
 
 from offline_eval.diagnostics.calibration import ServedFrequency
 from offline_eval.diagnostics.duplicates import Repeats
 from offline_eval.diagnostics.overlap import Overlap
 from offline_eval.diagnostics.weights import WeightSummary
+from offline_eval.rounding import standard_errors
 
 ENOUGH_ROWS = 1_000
 """Effective rows from which on 95 % intervals cover between 93.5 and 96.5 % (docs/results/coverage.md)."""
@@ -172,13 +173,6 @@ def _judge_mean_weight(overlap: Overlap) -> Iterator[Finding]:
         level = Level.do_not_use if z > WRONG_Z else Level.caution
         text = f"the mean weight is {overlap.weights.mean:.3f}, {z:.1f} standard errors from 1: "
         yield Finding(level, "mean_weight", text + "propensities are wrong, or rare joint actions have no support")
-
-
-def standard_errors(distance: float, error: float) -> float:
-    """Return a distance in standard errors; infinite where the error is 0 and the distance is more than rounding."""
-    if error > 0:
-        return distance / error
-    return 0.0 if abs(distance) < 1e-9 else copysign(inf, distance)
 
 
 def _judge_log(evidence: Evidence) -> Iterator[Finding]:

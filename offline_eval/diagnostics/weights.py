@@ -148,7 +148,7 @@ def _shape_above(descending: FloatArray, count: int) -> float:
         return 0.0
     above = (descending[:count] - descending[count])[::-1]
     above = above[above > 0]
-    return _pareto_shape(above) if len(np.unique(above)) >= 5 else 0.0
+    return _pareto_shape(above / above[-1]) if len(np.unique(above)) >= 5 else 0.0
 
 
 def _pareto_shape(ascending: FloatArray) -> float:
@@ -162,7 +162,9 @@ def _pareto_shape(ascending: FloatArray) -> float:
     quartile = ascending[int(count / 4 + 0.5) - 1]
     thetas = spread / (3 * quartile) + 1 / ascending[-1]
     shapes = np.log1p(-thetas[:, None] * ascending).mean(axis=1)
-    log_likelihoods = count * (np.log(-thetas / shapes) - shapes - 1)
+    # At θ = 0 the distribution is exponential, and its scale is the mean.
+    ratios = np.divide(-thetas, shapes, out=np.full(grid_size, 1 / ascending.mean()), where=shapes != 0)
+    log_likelihoods = count * (np.log(ratios) - shapes - 1)
     posterior = np.exp(log_likelihoods - log_likelihoods.max())
     theta = float((thetas * posterior).sum() / posterior.sum())
     shape = float(np.log1p(-theta * ascending).mean())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, sqrt
+from math import log
 from typing import Self
 
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.intervals.base import Bounds, Interval, check_alpha
+from offline_eval.rounding import root
 from offline_eval.totals import Sample
 
 
@@ -51,7 +52,7 @@ class Bernstein(Interval):
             raise NotAvailable("an empirical Bernstein interval needs at least two independent units")
         value = estimator.value(sample.means)
         # The variance of the mean is V/U, with V the variance of unit totals whose mean is the value.
-        spread = sqrt(2 * _variance_of_mean(estimator, sample) * level)
+        spread = root(2 * _variance_of_mean(estimator, sample) * level)
         reach = spread + 7 * _unit_range(low, high, sample) * level / (3 * (count - 1))
         return Bounds(value - reach, value + reach)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 
 from scipy.special import ndtri
 
@@ -32,5 +31,5 @@ class Normal(Interval):
     @staticmethod
     def _bounds(estimator: Estimator, sample: Sample, quantile: float) -> Bounds:
         value = estimator.value(sample.means)
-        reach = quantile * sqrt(sample.variance(estimator.gradient(sample.means)))
+        reach = quantile * sample.error(estimator.gradient(sample.means))
         return Bounds(value - reach, value + reach)

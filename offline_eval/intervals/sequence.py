@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log
+from math import inf, isfinite, log, log1p, pi
 
 import numpy as np
 from scipy.optimize import brentq
@@ -176,7 +176,7 @@ class _Side:
 
     def bound(self, level: float, rho: float) -> float:
         """Return the smallest mean within [0, 1] that the mixture martingale does not reject."""
-        if self.count == 0 or self.total <= 0:
+        if self.count == 0 or self.total <= 0 or not isfinite(self.total + self.variation):
             return 0.0
 
         def excess(mean: float) -> float:
@@ -189,15 +189,25 @@ class _Side:
 
 
 def _log_mixture(s: float, v: float, rho: float) -> float:
-    """Return the logarithm of the gamma-exponential mixture supermartingale."""
-    shape, place = v + rho, s + v + rho
+    """Return the logarithm of the gamma-exponential mixture supermartingale.
+
+    The terms of the formula grow with v, and cancel each other down to the logarithm of v. So they are taken together
+    before they are rounded: with a v of 1e16, a sum of rounded terms would reject every mean.
+    """
+    shape = v + rho
     return float(
         s
-        + v
-        + rho * log(rho)
-        - shape * log(place)
-        + gammaln(shape)
-        + np.log(gammainc(shape, place))
-        - gammaln(rho)
+        - shape * log1p(s / shape)
+        - log(shape / rho) / 2
+        + _stirling_error(shape)
+        - _stirling_error(rho)
+        + np.log(gammainc(shape, shape + s))
         - np.log(gammainc(rho, rho))
     )
+
+
+def _stirling_error(shape: float) -> float:
+    """Return log Γ(shape) + shape - (shape - ½)·log(shape), which approaches log(2π)/2."""
+    if shape > 1e4:
+        return log(2 * pi) / 2 + 1 / (12 * shape)
+    return float(gammaln(shape) - (shape - 0.5) * log(shape) + shape)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Protocol
 
 import numpy as np
 
 from offline_eval.columns import FloatArray
-from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level, standard_errors
+from offline_eval.diagnostics.verdict import DOUBTFUL_Z, Finding, Level
 from offline_eval.intervals.bootstrap import check_draws, percentiles
 from offline_eval.reports.report import ValueEstimate
+from offline_eval.rounding import root, standard_errors
 from offline_eval.sequential.fitted_q import Convergence, FittedQ, check_fit
 from offline_eval.sequential.per_decision import PerDecision
 from offline_eval.sequential.state_marginal import StateMarginal, marginal_ratios
@@ -99,9 +99,10 @@ def check_history(trajectories: Trajectories) -> list[Finding]:
     change = _change_by_states(trajectories, np.ones(trajectories.shoppers))
     resamples = _draw_resamples(trajectories.shoppers, 50, 0)
     error = float(np.std([_change_by_states(trajectories, copies) for copies in resamples], ddof=1))
-    if abs(change) <= DOUBTFUL_Z * error:
+    weighted = trajectories.weight * trajectories.reward
+    if abs(standard_errors(change, error, float(np.abs(weighted).mean()))) <= DOUBTFUL_Z:
         return []
-    mean = float((trajectories.weight * trajectories.reward).mean())
+    mean = float(weighted.mean())
     size = f"{change / abs(mean):+.0%}" if mean else f"{change:+.4g}"
     text = (
         f"the target would lead shoppers into other states than the log's, which changes its value by {size}: "
@@ -128,7 +129,7 @@ def check_within_channel(trajectories: Trajectories) -> list[Finding]:
     changes = np.where(is_equal, 0.0, joint_weight - channel_weight) * trajectories.reward
     change = float(changes.mean())
     residuals = np.bincount(trajectories.shopper, weights=changes - change)
-    error = sqrt(float(residuals @ residuals) * count / (count - 1)) / len(trajectories)
+    error = root(float(residuals @ residuals) * count / (count - 1)) / len(trajectories)
     if abs(standard_errors(change, error)) <= DOUBTFUL_Z:
         return []
     text = (

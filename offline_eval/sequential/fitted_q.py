@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf
 
 import numpy as np
 
 from offline_eval.columns import FloatArray, IntArray
+from offline_eval.rounding import root, standard_errors
 from offline_eval.sequential.state_marginal import marginal_ratios
 from offline_eval.sequential.trajectories import Trajectories
 
@@ -69,8 +70,9 @@ def check_fit(trajectories: Trajectories) -> Convergence:
         to_come = np.where(following >= 0, values[following], 0.0)
         errors = ratios * (trajectories.reward + to_come - chosen) * tested[trajectories.shopper]
         residuals += np.bincount(trajectories.shopper, weights=errors, minlength=trajectories.shoppers)
-    error = float(residuals.std(ddof=1)) / sqrt(len(residuals)) if len(residuals) > 1 else 0.0
-    return Convergence(float(residuals.mean()) / error if error > 0 else 0.0, _rare_share(trajectories))
+    error = root(float(residuals.var(ddof=1)) / len(residuals)) if len(residuals) > 1 else inf
+    size = float(np.abs(ratios * trajectories.reward).sum()) / trajectories.shoppers
+    return Convergence(standard_errors(float(residuals.mean()), error, size), _rare_share(trajectories))
 
 
 def _sweep(trajectories: Trajectories, row_copies: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -197,12 +197,11 @@ class Catalogue(_Part):
             Naming every mistake of structure and of meaning.
         """
         mistakes, supported = drop_neutral_keys(document)
+        text = _to_json(supported)
         try:
-            catalogue = cls.model_validate_json(json.dumps(supported))
+            catalogue = cls.model_validate_json(text)
         except ValidationError as error:
             mistakes += mistakes_of(error, cls)
-        except RecursionError:
-            raise CatalogueError((Mistake("", "is nested too deeply"),)) from None
         mistakes = join_mistakes(mistakes, find_mistakes(document))
         if mistakes:
             raise CatalogueError(tuple(mistakes))
@@ -224,3 +223,21 @@ class Catalogue(_Part):
     def consents(self, channel: str) -> bool:
         """Return whether a shopper who has said nothing has consented to a channel."""
         return True if self.defaults.consent is None else self.defaults.consent.get(channel, False)
+
+
+def _to_json(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON.
+
+    Raises
+    ------
+    CatalogueError
+        When the document contains itself, is nested too deeply, or holds a value that JSON cannot write, such as a date
+        or an integer of 5,000 digits.
+    """
+    try:
+        return json.dumps(document)
+    except RecursionError:
+        reason = "is nested too deeply"
+    except (TypeError, ValueError) as error:
+        reason = f"holds what JSON cannot write: {error}"
+    raise CatalogueError((Mistake("", reason),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,17 @@ from policies.records.quiet_hours import QuietHours
 
 _CACHED_MASKS = 4_096
 """How many masks by attribute names are kept. Shops send a handful of combinations; the bound is only a guard."""
+
+
+class PlannedSend(NamedTuple):
+    """What the catalogue says of a joint action."""
+
+    message: str
+    channel: str
+    delay_s: int
+    category: str
+    cost: float
+    attribution_window_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +75,20 @@ class Rulebook:
     def cost(self, action: JointAction) -> float:
         """Return the cost of a send: the cost of its channel plus the cost of its message."""
         return self.catalogue.channels[action.channel].cost + self.catalogue.messages[action.message].cost
+
+    @cached_property
+    def planned_sends(self) -> tuple[PlannedSend, ...]:
+        """What the catalogue says of a send, by the numbers of the joint actions."""
+        channels, messages = self.catalogue.channels, self.catalogue.messages
+        return tuple(
+            PlannedSend(
+                *action,
+                category=messages[action.message].category,
+                cost=self.cost(action),
+                attribution_window_s=channels[action.channel].attribution_window_s,
+            )
+            for action in map(self.space.__getitem__, range(len(self.space)))
+        )
 
     def without_content(self, locale: str, names: FilledNames) -> BoolArray | None:
         """Return which messages lack, on which channels, a template that these attributes can fill.

@@ -11,6 +11,9 @@ from policies.catalogue.number_formats import NumberFormat
 from policies.catalogue.templates.template import FilledNames, Template, compile_template
 from policies.records.rows import Scalar
 
+_MOST_KEPT = 20_000
+"""How many results of `TemplateTable.find` are kept. Shops use a few locales; the bound is only a guard."""
+
 
 @dataclass(frozen=True)
 class LocalTemplate:
@@ -44,6 +47,9 @@ class TemplateTable:
     currency: str | None
     _templates: Mapping[tuple[str, str], Mapping[str, tuple[str, Template]]] = field(repr=False)
     """By message and channel: the locale in the form of `normalize` → the locale as it is written, and its template."""
+    _of_locales: dict[tuple[str, str, str], LocalTemplate | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> TemplateTable:
@@ -60,6 +66,15 @@ class TemplateTable:
 
         None where there is neither.
         """
+        key = (message, channel, locale)
+        if key in self._of_locales:
+            return self._of_locales[key]
+        template = self._look_up(*key)
+        if len(self._of_locales) < _MOST_KEPT:
+            self._of_locales[key] = template
+        return template
+
+    def _look_up(self, message: str, channel: str, locale: str) -> LocalTemplate | None:
         templates = self._templates.get((message, channel), {})
         for wanted in (locale, self.default_locale):
             for candidate in lookup_chain(wanted):

@@ -18,7 +18,7 @@ from policies.learning.windows import NOT_SENT_KEPT_S, OpenWindow, OpenWindows, 
 from policies.records.rows import ActivationRow, CatalogueRow, DecisionRow, ErasureRow, OutcomeRow, Row
 from policies.records.watermark import watermark_after
 from policies.sends.concerns import concerns_all_sends, named_sends
-from policies.sends.transitions import change_of
+from policies.sends.transitions import changes_of
 
 Related = Callable[[Sequence[str]], dict[str, list[Positioned]]]
 """Looks up all rows of some event ids in the log."""
@@ -145,17 +145,17 @@ class Attribution:
 
     def _change_sends(self, position: int, row: Row) -> None:
         """Change each send that a row concerns as the table of transitions says: see `policies.sends.transitions`."""
-        for event_id in self._concerned_sends(position, row):
-            window = self._windows.find(event_id)
-            if window is None:
-                continue
-            change = change_of(window, row)
-            if change is not None and not change.status.is_learned:
-                self._windows.remove(event_id)
-                self._taken_back[event_id] = window.window_ends_at + NOT_SENT_KEPT_S
-            elif change is not None:
+        found = (self._windows.find(event_id) for event_id in self._concerned_sends(position, row))
+        windows = [window for window in found if window is not None]
+        for window, change in changes_of(windows, row):
+            if change.status.is_learned:
                 self._windows.replace(window.activate(row))
-            elif isinstance(row, ErasureRow):  # it has left, and is learned from under the pseudonym
+            else:
+                self._windows.remove(window.event_id)
+                self._taken_back[window.event_id] = window.window_ends_at + NOT_SENT_KEPT_S
+        if isinstance(row, ErasureRow):  # what has left is learned from under the pseudonym
+            left = [window for window in windows if window.event_id not in self._taken_back]
+            for window in left:
                 self._windows.replace(msgspec.structs.replace(window, shopper_id=row.shopper_id))
 
     def _concerned_sends(self, position: int, row: Row) -> list[str]:

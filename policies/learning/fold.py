@@ -18,7 +18,11 @@ from policies.models.compiled import ModelSnapshot
 from policies.models.features import example_text
 from policies.models.learned import unlearned_worth
 from policies.models.vw import OPTIONS, TwoHeads
+from policies.records.row_mark import mark_of
 from policies.records.rows import CatalogueRow, Context, Row, Scalar
+
+FOLD_VERSION = 1
+"""The version of the fold: what another version saved is not continued. A change of what is learned needs another."""
 
 _PRIOR_GAINS = 10.0
 """How many positive outcomes the prior of a worth counts for."""
@@ -52,6 +56,9 @@ class _Saved(msgspec.Struct):
     heads: bytes
     steps: int = 0
     contexts: list[dict[str, Scalar]] = []
+    mark: str | None = None
+    fold_version: int = 1
+    """1 is also the version of what was saved before versions were."""
 
 
 class Learning:
@@ -88,6 +95,13 @@ class Learning:
         self._gains: dict[str, Mean] = {}
         self._complaint_loss = Mean()
         self._reward = Reward()
+        self._last: Row | None = None
+        self._saved_mark: str | None = None
+
+    @property
+    def mark(self) -> str | None:
+        """The mark of the row at ``position``; None before the first row, and where an earlier version saved none."""
+        return self._saved_mark if self._last is None else mark_of(self._last)
 
     def fold(self, position: int, row: Row) -> list[Interaction]:
         """Fold the next row and return the interactions that were learned from it.
@@ -105,7 +119,7 @@ class Learning:
         interactions = [interaction for interaction in self.attribution.advance(position, row) if interaction.teaches]
         for interaction in interactions:
             self._learn(interaction)
-        self.position, self.is_whole = position, True
+        self.position, self._last, self.is_whole = position, row, True
         return interactions
 
     def _learn(self, interaction: Interaction) -> None:
@@ -150,20 +164,30 @@ class Learning:
             heads=self.heads.to_bytes(),
             steps=self.steps,
             contexts=[dict(context) for context in self.contexts],
+            mark=self.mark,
+            fold_version=FOLD_VERSION,
         )
         return msgspec.msgpack.encode(saved, enc_hook=_plain)
 
     @classmethod
     def from_bytes(cls, data: bytes, related: Related, owner: Owner = shopper_of_row) -> Learning:
-        """Read back what `to_bytes` saved."""
+        """Read back what `to_bytes` saved.
+
+        Raises
+        ------
+        ValueError
+            When another version of the fold saved it.
+        """
         saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
+        if saved.fold_version != FOLD_VERSION:
+            raise ValueError(f"version {saved.fold_version} of the fold saved it, and this is version {FOLD_VERSION}")
         learning = cls(related, owner)
         learning.position, learning.learned, learning.steps = saved.position, saved.learned, saved.steps
         learning.contexts.extend(saved.contexts)
         learning.attribution = Attribution(related, saved.attribution, owner)
         learning.heads = TwoHeads.from_bytes(saved.heads)
         learning._gains, learning._complaint_loss = saved.gains, saved.complaint_loss
-        learning._reward = saved.reward
+        learning._reward, learning._saved_mark = saved.reward, saved.mark
         return learning
 
 

@@ -8,15 +8,16 @@ import numpy as np
 
 from policies.arrays import BoolArray
 from policies.catalogue.document import Calendar, Cap, Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
+from policies.rules.batch.forms import crowd_many
+from policies.rules.batch.limit import ALL, Kind, Limit
 from policies.rules.budget import overdraws, utc_day
 from policies.rules.local_time import DAY_S, local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation, TimesByName
 from policies.rules.verdicts import DelayMask, DelayMasks, VerdictTable, any_of
 from policies.rules.windows import window_is_full
-from policies.shopper.retention import MAX_AHEAD
-from policies.shopper.state import counted_sends
 
 _LONGEST_S: Mapping[Calendar | None, float] = {"day": 8 * 86_400.0, "week": 8 * 86_400.0, "month": 32 * 86_400.0}
 """More than a local day, week or month lasts, whatever its clocks do."""
@@ -42,17 +43,9 @@ def cap_global(situation: Situation) -> DelayMask:
 
     Deny all sends while `MAX_AHEAD` others have a send time in the future.
     """
-    if _is_crowded(situation):
+    if situation.is_crowded:
         return situation.always
     return _full(situation, situation.rulebook.catalogue.caps, situation.other_sends.times)
-
-
-def _is_crowded(situation: Situation) -> bool:
-    state, request = situation.state, situation.request
-    if len(state.sends) < MAX_AHEAD:
-        return False
-    others = counted_sends(state, request.now, but=request.event_id)
-    return sum(send.send_at > request.now for send in others) >= MAX_AHEAD
 
 
 def _full_by_name(situation: Situation, caps: Mapping[str, Sequence[Cap]], sent: TimesByName) -> DelayMasks:
@@ -105,6 +98,26 @@ def longest_global_cap(catalogue: Catalogue) -> float:
 
 def _longest(caps: Iterable[Cap]) -> float:
     return max((cap.window_s or _LONGEST_S[cap.calendar] for cap in caps), default=0.0)
+
+
+def limits_of_messages(rulebook: Rulebook) -> Iterator[Limit]:
+    return _limits("message", rulebook.message_caps)
+
+
+def limits_of_categories(rulebook: Rulebook) -> Iterator[Limit]:
+    return _limits("category", rulebook.category_caps)
+
+
+def limits_of_channels(rulebook: Rulebook) -> Iterator[Limit]:
+    return _limits("channel", rulebook.channel_caps)
+
+
+def limits_of_all(rulebook: Rulebook) -> Iterator[Limit]:
+    return (Limit.of_cap(ALL, cap) for cap in rulebook.catalogue.caps)
+
+
+def _limits(kind: Kind, caps: Mapping[str, Sequence[Cap]]) -> Iterator[Limit]:
+    return (Limit.of_cap((kind, name), cap) for name, own_caps in caps.items() for cap in own_caps)
 
 
 def has_budgets(catalogue: Catalogue) -> bool:
@@ -178,6 +191,7 @@ RULES = (
         longest_message_cap,
         frees_at=ends_of_message_caps,
         concerns=longest_message_cap,
+        limits=limits_of_messages,
     ),
     Rule(
         Reason.cap_category,
@@ -186,6 +200,7 @@ RULES = (
         longest_category_cap,
         frees_at=ends_of_category_caps,
         concerns=longest_category_cap,
+        limits=limits_of_categories,
     ),
     Rule(
         Reason.cap_channel,
@@ -194,8 +209,17 @@ RULES = (
         longest_channel_cap,
         frees_at=ends_of_channel_caps,
         concerns=longest_channel_cap,
+        limits=limits_of_channels,
     ),
-    Rule(Reason.cap_global, cap_global, VerdictTable.by_delay, longest_global_cap, frees_at=ends_of_global_caps),
+    Rule(
+        Reason.cap_global,
+        cap_global,
+        VerdictTable.by_delay,
+        longest_global_cap,
+        frees_at=ends_of_global_caps,
+        limits=limits_of_all,
+        in_batch=crowd_many,
+    ),
     Rule(
         Reason.budget,
         budget,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from policies.catalogue.document import Catalogue
 from policies.records.reasons import Reason
+from policies.rules.batch.forms import own_quiet_hours_many, own_weekly_maximum_many
 from policies.rules.local_time import local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
@@ -17,8 +18,10 @@ from policies.shopper.state import ShopperState
 def no_consent(situation: Situation) -> DelayMasks:
     """Deny channels that the shopper has not consented to."""
     state, always = situation.state, situation.always
-    defaults = situation.rulebook.assumed_consent.items()
-    return {channel: always for channel, default in defaults if not consents(state, channel, default)}
+    defaults = situation.rulebook.assumed_consent
+    if state.subscribed is False:
+        return dict.fromkeys(defaults, always)
+    return {channel: always for channel, default in defaults.items() if not consents_by_itself(state, channel, default)}
 
 
 def consents(state: ShopperState, channel: str, default: bool) -> bool:
@@ -93,8 +96,16 @@ RULES = (
         VerdictTable.by_delay,
         looks_at_no_sends,
         frees_at=ends_of_own_quiet_hours,
+        in_batch=own_quiet_hours_many,
     ),
     Rule(Reason.preference, own_wish_for_none, VerdictTable.by_delay, looks_at_no_sends),
-    Rule(Reason.preference, own_weekly_maximum, VerdictTable.by_delay, one_week, frees_at=weeks_after_sends),
+    Rule(
+        Reason.preference,
+        own_weekly_maximum,
+        VerdictTable.by_delay,
+        one_week,
+        frees_at=weeks_after_sends,
+        in_batch=own_weekly_maximum_many,
+    ),
     Rule(Reason.holdout, holdout, VerdictTable.by_delay, looks_at_no_sends, asked_again=False),
 )

@@ -24,12 +24,20 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
+from policies.rules.batch.limit import Limits
+from policies.rules.batch.limit_table import LimitTable
+from policies.rules.batch.numbering import Numbering
+from policies.rules.batch.ranks import BatchForm, BatchRanks
+from policies.rules.batch.situations import SituationBatch
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
-from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable, lay_out
+from policies.rules.verdicts import NOT_DENIED, DelayMask, DelayMasks, VerdictTable, lay_out, stack
 from policies.shopper.state import HORIZON_S, ShopperState
 
 Denied = TypeVar("Denied", DelayMask, DelayMasks, BoolArray | None)
 """What a rule denies: delays; delays by the name of a message, category or channel; or any combination of slots."""
+
+_FEWEST_IN_BATCH = 8
+"""From so many situations on, arrays are faster than one situation after the other."""
 
 _REACHES_KEPT = 64
 """How many catalogue versions the cache of `RuleTable.reach_s` keeps; a process decides with one or two."""
@@ -79,6 +87,9 @@ class Rule(Generic[Denied]):
     concerns
         The function that says whether the rule can deny anything under a catalogue. A rule that cannot is not asked. 0
         stands for False, so that a rule about the distance between sends can name its ``looks_back_s`` here.
+    limits, in_batch
+        What the rule denies in many situations at once, for a rule whose ``denies`` is slow: limits on other sends, a
+        function, or both. They must deny the same.
     version
         Raise it when you change how the rule judges.
     """
@@ -91,6 +102,8 @@ class Rule(Generic[Denied]):
     asked_again: bool = True
     frees_at: FreesAt | None = None
     concerns: Callable[[Catalogue], float] = concerns_all
+    limits: Limits | None = None
+    in_batch: BatchForm | None = None
     version: int = 1
 
 
@@ -140,7 +153,8 @@ class RuleTable:
         surroundings: Surroundings = NOTHING_ELSE,
     ) -> Situation:
         """Return what one trigger of a request is judged on: a send could leave after each delay of the catalogue."""
-        send_times = tuple(request.now + delay for delay in rulebook.space.delays_s)
+        now = request.now
+        send_times = tuple([now + delay for delay in rulebook.space.delays_s])
         return Situation(request, trigger, state, rulebook, send_times, self.reach_s(rulebook), surroundings)
 
     def judge(self, situation: Situation) -> ByteArray:
@@ -148,13 +162,24 @@ class RuleTable:
         verdicts: ByteArray = self.judge_many([situation])[0]
         return verdicts
 
-    def judge_many(self, situations: Sequence[Situation]) -> ByteArray:
-        """Return the `Reason` of every joint action in each situation, shape (situations, n); all have one rulebook."""
+    def judge_many(self, situations: Sequence[Situation], fewest: int = _FEWEST_IN_BATCH) -> ByteArray:
+        """Return the `Reason` of every joint action in each situation, shape (situations, n); all have one rulebook.
+
+        From ``fewest`` situations on, the rules that have a form for many situations are asked in this form.
+        """
         rulebook = situations[0].rulebook
         tables = [VerdictTable(rulebook.space, len(situation.send_times)) for situation in situations]
-        for (critical, has_sends), pairs in _by_needs(situations, tables).items():
-            _ask(_rules_for(self, rulebook, critical=critical, has_sends=has_sends), pairs)
-        ranks = lay_out(tables, rulebook.space)
+        together: list[tuple[_Questions, list[int]]] = []
+        for (critical, has_sends), numbers in _by_needs(situations).items():
+            questions = _questions(self, rulebook, critical=critical, has_sends=has_sends)
+            if len(numbers) >= fewest:
+                together.append((questions, numbers))
+            rules = questions.alone if len(numbers) >= fewest else questions.rules
+            _ask(rules, [(situations[number], tables[number]) for number in numbers])
+        rows = stack(tables)
+        for questions, numbers in together:
+            rows[numbers] = questions.ask_together([situations[number] for number in numbers], rows[numbers])
+        ranks = lay_out(rows, tables, rulebook.space)
         # A joint action that is no candidate gets rank 0, before all rules.
         ranks *= rulebook.candidates[[rulebook.trigger_numbers[situation.trigger.type] for situation in situations]]
         return self._reasons.take(ranks)
@@ -221,27 +246,56 @@ def _ask(rules: RankedRules, pairs: Sequence[SituationTable]) -> None:
             rule.write(table, rank, rule.denies(situation))
 
 
-def _by_needs(
-    situations: Sequence[Situation], tables: Sequence[VerdictTable]
-) -> dict[tuple[bool, bool], list[SituationTable]]:
+def _by_needs(situations: Sequence[Situation]) -> dict[tuple[bool, bool], list[int]]:
     """Group situations by whether the trigger is critical, and whether the shopper has sends."""
-    groups: dict[tuple[bool, bool], list[SituationTable]] = defaultdict(list)
-    for situation, table in zip(situations, tables, strict=True):
-        groups[situation.trigger.critical, bool(situation.state.sends)].append((situation, table))
+    groups: dict[tuple[bool, bool], list[int]] = defaultdict(list)
+    for number, situation in enumerate(situations):
+        groups[situation.trigger.critical, bool(situation.state.sends)].append(number)
     return groups
 
 
+@dataclass(frozen=True, eq=False)
+class _Questions:
+    """The rules that can deny anything, with their ranks; and the same in two parts.
+
+    The rules ``alone`` are asked about one situation after the other. The others are asked about many situations at
+    once, by their ``limits`` and their ``forms``.
+    """
+
+    rules: RankedRules
+    alone: RankedRules
+    forms: Sequence[tuple[int, BatchForm]]
+    limits: LimitTable
+
+    @classmethod
+    def of(cls, rules: RankedRules, rulebook: Rulebook) -> _Questions:
+        alone = [(rank, rule) for rank, rule in rules if rule.limits is None and rule.in_batch is None]
+        forms = [(rank, rule.in_batch) for rank, rule in rules if rule.in_batch is not None]
+        limits = [(rank, limit) for rank, rule in rules if rule.limits is not None for limit in rule.limits(rulebook)]
+        return cls(rules, alone, forms, LimitTable.of(limits, Numbering.of(rulebook)))
+
+    def ask_together(self, situations: Sequence[Situation], rows: ByteArray) -> ByteArray:
+        """Lower the rows of the situations' verdict tables to the ranks of the rules that deny."""
+        ranks = BatchRanks(SituationBatch(situations, self.limits))
+        ranks.by_limits()
+        for rank, form in self.forms:
+            form(ranks, rank)
+        ranks.lower(rows)
+        return rows
+
+
 @lru_cache(maxsize=4 * _REACHES_KEPT)
-def _rules_for(table: RuleTable, rulebook: Rulebook, *, critical: bool, has_sends: bool) -> RankedRules:
-    """Return the rules that can deny anything, with their ranks; without sends, no rule that looks at other sends."""
+def _questions(table: RuleTable, rulebook: Rulebook, *, critical: bool, has_sends: bool) -> _Questions:
+    """Return the rules that can deny anything; without sends, no rule that looks at other sends."""
     catalogue = rulebook.catalogue
-    return [
+    rules = [
         (rank, rule)
         for rank, rule in enumerate(table.rules, 1)
         if (rule.binds_critical or not critical)
         and (has_sends or not rule.looks_back_s(catalogue))
         and rule.concerns(catalogue)
     ]
+    return _Questions.of(rules, rulebook)
 
 
 def _is_offered(situation: Situation, message: str, channel: str) -> bool:

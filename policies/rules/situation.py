@@ -7,20 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import TriggerRecord
 from policies.rules.budget import NOTHING_SPENT, Spent
 from policies.rules.local_time import local_days, local_months, local_seconds, local_weeks, minutes_of_week
 from policies.shopper.context import find_locale, find_time_zone
+from policies.shopper.retention import MAX_AHEAD
 from policies.shopper.state import Send, ShopperState, counted_sends
 
 TimesByName = Mapping[str, Sequence[float]]
 """Send times, in order, by the name of a message, category or channel."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What a decision rests on beside the shopper's own state.
 
     ``spent`` is the cost of each channel's sends by UTC day; ``held_out`` says whether the shopper gets no
@@ -44,22 +46,20 @@ class SendTimes:
     by_channel: TimesByName
 
     @classmethod
-    def between(cls, begin: float, end: float, sends: Iterable[Send]) -> SendTimes:
-        """Group the sends between two times; ``sends`` is in order of time."""
+    def of(cls, sends: Iterable[Send]) -> SendTimes:
+        """Group sends, which are in order of time."""
         times: list[float] = []
         messages, categories, channels = defaultdict(list), defaultdict(list), defaultdict(list)
         for send in sends:
             at = send.send_at
-            if begin < at < end:
-                times.append(at)
-                messages[send.message].append(at)
-                categories[send.category].append(at)
-                channels[send.channel].append(at)
+            times.append(at)
+            messages[send.message].append(at)
+            categories[send.category].append(at)
+            channels[send.channel].append(at)
         return cls(times, messages, categories, channels)
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One trigger, the shopper's state, the catalogue, and the times at which a send could leave.
 
     ``send_times`` are epoch seconds in order: one per delay of the catalogue, or a single one for the activation
@@ -84,11 +84,24 @@ class Situation:
         """The delay mask that denies a send at every send time."""
         return [True] * len(self.send_times)
 
+    def sends_in_reach(self) -> list[Send]:
+        """Return the sends within reach that count under the rules, without this decision's own, in order of time."""
+        begin, end = self.send_times[0] - self.reach_s, self.send_times[-1] + self.reach_s
+        sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
+        return [send for send in sends if begin < send.send_at < end]
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether `MAX_AHEAD` other sends have a send time in the future."""
+        if len(self.state.sends) < MAX_AHEAD:
+            return False
+        others = counted_sends(self.state, self.request.now, but=self.request.event_id)
+        return sum(send.send_at > self.request.now for send in others) >= MAX_AHEAD
+
     @cached_property
     def other_sends(self) -> SendTimes:
-        """The sends within reach that count under the rules, without this decision's own."""
-        sends = counted_sends(self.state, self.request.now, but=self.request.event_id)
-        return SendTimes.between(self.send_times[0] - self.reach_s, self.send_times[-1] + self.reach_s, sends)
+        """The times of the sends within reach."""
+        return SendTimes.of(self.sends_in_reach())
 
     @cached_property
     def local_times(self) -> list[float]:

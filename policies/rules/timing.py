@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
+from policies.rules.batch.forms import quiet_hours_many
+from policies.rules.batch.limit import ALL, Limit, Name
 from policies.rules.local_time import local_times_between
 from policies.rules.rule import Rule, looks_at_no_sends
 from policies.rules.situation import Situation
@@ -39,6 +42,14 @@ def suppression_window(situation: Situation) -> DelayMasks:
     return {category: any_of(masks) for category, masks in denied.items()}
 
 
+def limits_of_suppression(rulebook: Rulebook) -> Iterator[Limit]:
+    for suppression in rulebook.catalogue.suppression:
+        after: Name = ("category", suppression.after)
+        blocks: Name = ("category", suppression.blocks)
+        yield Limit(after, blocks, after_s=suppression.window_s)
+        yield Limit(blocks, after, before_s=suppression.window_s)
+
+
 def longest_suppression(catalogue: Catalogue) -> float:
     return max((suppression.window_s for suppression in catalogue.suppression), default=0)
 
@@ -54,6 +65,10 @@ def cooldown(situation: Situation) -> DelayMasks:
     }
 
 
+def limits_of_cooldowns(rulebook: Rulebook) -> Iterator[Limit]:
+    return (Limit.of_gap(("message", name), gap_s) for name, gap_s in rulebook.cooldowns.items())
+
+
 def longest_cooldown(catalogue: Catalogue) -> float:
     return max(message.cooldown_s or 0 for message in catalogue.messages.values())
 
@@ -62,6 +77,10 @@ def min_gap(situation: Situation) -> DelayMask:
     """Deny sends that are too close to any other send."""
     gap_s = situation.rulebook.catalogue.min_gap_s
     return [] if gap_s is None else is_near(situation.other_sends.times, situation.send_times, gap_s)
+
+
+def limit_of_gap(rulebook: Rulebook) -> Iterator[Limit]:
+    yield Limit.of_gap(ALL, rulebook.catalogue.min_gap_s or 0)
 
 
 def minimum_gap(catalogue: Catalogue) -> float:
@@ -100,6 +119,7 @@ RULES = (
         looks_at_no_sends,
         frees_at=ends_of_quiet_hours,
         concerns=has_quiet_hours,
+        in_batch=quiet_hours_many,
     ),
     Rule(
         Reason.suppression_window,
@@ -108,6 +128,7 @@ RULES = (
         longest_suppression,
         frees_at=ends_of_suppression,
         concerns=longest_suppression,
+        limits=limits_of_suppression,
     ),
     Rule(
         Reason.cooldown,
@@ -116,6 +137,15 @@ RULES = (
         longest_cooldown,
         frees_at=ends_of_cooldowns,
         concerns=longest_cooldown,
+        limits=limits_of_cooldowns,
     ),
-    Rule(Reason.min_gap, min_gap, VerdictTable.by_delay, minimum_gap, frees_at=ends_of_gaps, concerns=minimum_gap),
+    Rule(
+        Reason.min_gap,
+        min_gap,
+        VerdictTable.by_delay,
+        minimum_gap,
+        frees_at=ends_of_gaps,
+        concerns=minimum_gap,
+        limits=limit_of_gap,
+    ),
 )

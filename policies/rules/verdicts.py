@@ -100,13 +100,21 @@ class VerdictTable:
         return ranks
 
 
-def lay_out(tables: Sequence[VerdictTable], space: ActionSpace) -> ByteArray:
+def stack(tables: Sequence[VerdictTable]) -> ByteArray:
+    """Return the rows of tables with equally many send times, shape (tables, rows, send times)."""
+    first = tables[0].rows
+    rows = bytearray().join([row for table in tables for row in table.rows])
+    return np.frombuffer(rows, np.uint8).reshape(len(tables), len(first), -1)
+
+
+def lay_out(rows: ByteArray, tables: Sequence[VerdictTable], space: ActionSpace) -> ByteArray:
     """Return the smallest ranks of the joint actions in each table, shape (tables, n).
 
-    The tables have one send time per delay of the space.
+    ``rows`` are those of the tables (see `stack`), lowered further or not. The tables have one send time per delay of
+    the space.
     """
-    rows = np.frombuffer(b"".join([row for table in tables for row in table.rows]), np.uint8).reshape(len(tables), -1)
-    by_message, by_channel, by_delay = (rows.take(cells, axis=1) for cells in space.row_cells)
+    flat = rows.reshape(len(rows), -1)
+    by_message, by_channel, by_delay = (flat.take(cells, axis=1) for cells in space.row_cells)
     ranks: ByteArray = np.minimum(by_message, np.minimum(by_channel, by_delay))
     for rank, mask, numbers in _grids(tables):
         grid = np.broadcast_to(_grid(rank, mask), space.shape)

@@ -11,9 +11,9 @@ its way, but the caller who asks once more must not send it again. So each line 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from policies.records.endings import ends, event_type, may_end_triggers
 from policies.records.outcomes import OUTCOME_TYPES
@@ -28,7 +28,7 @@ from policies.records.rows import (
     PreferencesRow,
     Row,
 )
-from policies.sends.concerns import is_late, withdraws
+from policies.sends.concerns import is_late, is_withdrawal, withdraws
 from policies.sends.facts import SendFacts
 from policies.sends.stages import Stage, stage_at
 from policies.sends.status import (
@@ -44,16 +44,44 @@ from policies.sends.status import (
     StatusChange,
 )
 
+AnySend = TypeVar("AnySend", bound=SendFacts)
+
+# -- what rows say by themselves ---------------------------------------------------------------------
+
+
+def _is_gate_answer(row: Row) -> bool:
+    return isinstance(row, ActivationRow)
+
+
+def _is_cancellation(row: Row) -> bool:
+    return isinstance(row, CancellationRow)
+
+
+def _is_bounce(row: Row) -> bool:
+    return isinstance(row, OutcomeRow) and OUTCOME_TYPES[row.type].takes_send_back
+
+
+def _is_answer_no(row: Row) -> bool:
+    return isinstance(row, OutcomeRow) and is_withdrawal(row)
+
+
+def _is_withdrawal(row: Row) -> bool:
+    return isinstance(row, OutcomeRow | PreferencesRow) and is_withdrawal(row)
+
+
+def _is_erasure(row: Row) -> bool:
+    return isinstance(row, ErasureRow)
+
+
 # -- what rows say of a send -------------------------------------------------------------------------
 
 
 def _bounces(send: SendFacts, row: OutcomeRow) -> bool:
-    """Return whether an outcome says that the send reached nobody."""
-    return row.event_id == send.event_id and OUTCOME_TYPES[row.type].takes_send_back
+    return row.event_id == send.event_id
 
 
 def _bounces_in_time(send: SendFacts, row: OutcomeRow) -> bool:
-    """Return whether an outcome says that the send reached nobody, and says so before the window is over."""
+    """Return whether a bounce of the send comes before the window is over."""
     is_over = send.window_ends_at is not None and is_late(send.window_ends_at, row.occurred_at, row.at)
     return _bounces(send, row) and not is_over
 
@@ -89,7 +117,7 @@ def _erases(send: SendFacts, row: ErasureRow) -> bool:
 
 
 def _ends(send: SendFacts, row: EventRow | OutcomeRow) -> bool:
-    return may_end_triggers(row) and ends(row, send.ends_on, send.occurred_at)
+    return ends(row, send.ends_on, send.occurred_at)
 
 
 # -- the table --------------------------------------------------------------------------------------
@@ -99,11 +127,12 @@ def _ends(send: SendFacts, row: EventRow | OutcomeRow) -> bool:
 class Line:
     """A line of the table: which rows of the log change a send, and its next status by stage; None changes nothing.
 
+    ``is_for`` asks the row alone, because most rows change no send; ``applies`` asks what the row says of a send.
     ``gate_reason`` is what the activation gate says of the send from then on, in every stage. It is None for the rows
     of the gate itself.
     """
 
-    row_type: type[Row]
+    is_for: Callable[[Row], bool]
     applies: Callable[[Any, Any], bool]
     waiting: SendStatus | None
     due: SendStatus | None
@@ -122,27 +151,34 @@ _NO_CONSENT = Reason.no_consent.name
 
 # fmt: off
 TRANSITIONS: tuple[Line, ...] = (
-    #    a row that                         waiting     due        scheduled   left       closed     the gate
-    Line(ActivationRow,   _delivers,        SCHEDULED,  SCHEDULED, SCHEDULED,  SCHEDULED, SCHEDULED, None),
-    Line(ActivationRow,   _finds_expired,   EXPIRED,    EXPIRED,   EXPIRED,    EXPIRED,   None,      None),
-    Line(ActivationRow,   _refuses,         REFUSED,    REFUSED,   REFUSED,    REFUSED,   None,      None),
-    Line(CancellationRow, _cancels,         CANCELLED,  CANCELLED, CANCELLED,  CANCELLED, None,      "cancelled"),
-    Line(OutcomeRow,      _bounces_in_time, BOUNCED,    BOUNCED,   BOUNCED,    BOUNCED,   None,      "bounced"),
-    Line(OutcomeRow,      _bounces,         None,       None,      None,       None,      None,      "bounced"),
-    Line(OutcomeRow,      _answers_no,      None,       None,      None,       None,      None,      _NO_CONSENT),
-    Line(OutcomeRow,      _withdraws,       WITHDRAWN,  None,      WITHDRAWN,  None,      None,      _NO_CONSENT),
-    Line(PreferencesRow,  _withdraws,       WITHDRAWN,  None,      WITHDRAWN,  None,      None,      _NO_CONSENT),
-    Line(ErasureRow,      _erases,          ERASED,     None,      ERASED,     None,      None,      "erased"),
-    Line(EventRow,        _ends,            SUPERSEDED, None,      SUPERSEDED, None,      None,      "superseded"),
-    Line(OutcomeRow,      _ends,            SUPERSEDED, None,      SUPERSEDED, None,      None,      "superseded"),
+    #    a row that                          waiting     due        scheduled   left       closed     the gate
+    Line(_is_gate_answer,  _delivers,        SCHEDULED,  SCHEDULED, SCHEDULED,  SCHEDULED, SCHEDULED, None),
+    Line(_is_gate_answer,  _finds_expired,   EXPIRED,    EXPIRED,   EXPIRED,    EXPIRED,   None,      None),
+    Line(_is_gate_answer,  _refuses,         REFUSED,    REFUSED,   REFUSED,    REFUSED,   None,      None),
+    Line(_is_cancellation, _cancels,         CANCELLED,  CANCELLED, CANCELLED,  CANCELLED, None,      "cancelled"),
+    Line(_is_bounce,       _bounces_in_time, BOUNCED,    BOUNCED,   BOUNCED,    BOUNCED,   None,      "bounced"),
+    Line(_is_bounce,       _bounces,         None,       None,      None,       None,      None,      "bounced"),
+    Line(_is_answer_no,    _answers_no,      None,       None,      None,       None,      None,      _NO_CONSENT),
+    Line(_is_withdrawal,   _withdraws,       WITHDRAWN,  None,      WITHDRAWN,  None,      None,      _NO_CONSENT),
+    Line(_is_erasure,      _erases,          ERASED,     None,      ERASED,     None,      None,      "erased"),
+    Line(may_end_triggers, _ends,            SUPERSEDED, None,      SUPERSEDED, None,      None,      "superseded"),
 )
 # fmt: on
 """Of the lines for a row, the first that applies has the say. A send that was taken back stays taken back."""
 
-_LINES_OF = {
-    row_type: tuple(line for line in TRANSITIONS if line.row_type is row_type)
-    for row_type in {line.row_type for line in TRANSITIONS}
-}
+
+def lines_for(row: Row) -> tuple[Line, ...]:
+    """Return the lines of the table by which a row may change a send, none for most rows."""
+    return tuple(line for line in TRANSITIONS if line.is_for(row))
+
+
+def changes_of(sends: Iterable[AnySend], row: Row) -> Iterator[tuple[AnySend, StatusChange]]:
+    """Yield the sends that a row changes, each with what the row makes of the send: see `change_of`."""
+    lines = lines_for(row)
+    if lines:
+        for send in sends:
+            if (change := _change(send, row, lines)) is not None:
+                yield send, change
 
 
 def change_of(send: SendFacts, row: Row) -> StatusChange | None:
@@ -157,14 +193,25 @@ def change_of(send: SendFacts, row: Row) -> StatusChange | None:
     'voided'
     >>> change_of(send, PreferencesRow(at=90.0, shopper_id="s", consent={"push": False}))
     """
-    line = line_for(send, row)
+    return _change(send, row, lines_for(row))
+
+
+def _change(send: SendFacts, row: Row, lines: tuple[Line, ...]) -> StatusChange | None:
+    line = _first(send, row, lines)
     status = None if line is None else line.status(stage_at(send, row.at))
     return None if status is None else StatusChange(status, row.at, _reason(row))
 
 
+def _first(send: SendFacts, row: Row, lines: tuple[Line, ...]) -> Line | None:
+    for line in lines:
+        if line.applies(send, row):
+            return line
+    return None
+
+
 def line_for(send: SendFacts, row: Row) -> Line | None:
     """Return the line of the table that a row falls under, None where the row has nothing to do with the send."""
-    return next((line for line in _LINES_OF.get(type(row), ()) if line.applies(send, row)), None)
+    return _first(send, row, lines_for(row))
 
 
 def _reason(row: Row) -> str | None:

@@ -27,6 +27,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import inf
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
@@ -86,7 +87,7 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
         facts["favourite_category"] = category
     if (product := favourite(state.products)) is not None:
         facts["favourite_product"] = product
-    left = [send for send in sends if send.has_left(now)]
+    left = [send for send in sends if send.send_at <= now and not send.deferred]  # `Send.has_left`
     return {**facts, **_fatigue(state, now, left), **_responses(state, left), **request.context}
 
 
@@ -96,11 +97,12 @@ def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str,
     ``left`` holds the sends that were sent, in the order of time.
     """
     loads, ignored = dict[str, float](), 0
-    clicked_at = state.clicked_at or float("-inf")
+    begin, clicked_at = now - HORIZON_S, state.clicked_at or -inf
     for send in left:
-        if send.send_at >= now - HORIZON_S:
-            loads[send.channel] = loads.get(send.channel, 0.0) + 0.5 ** ((now - send.send_at) / LOAD_HALF_LIFE_S)
-            ignored += send.send_at > clicked_at
+        at, channel = send.send_at, send.channel
+        if at >= begin:
+            loads[channel] = loads.get(channel, 0.0) + 0.5 ** ((now - at) / LOAD_HALF_LIFE_S)
+            ignored += at > clicked_at
     if not loads:
         return {"ignored_streak": 0, "load": 0.0}
     return {

@@ -19,7 +19,7 @@ from policies.records.rows import (
     ShopperRow,
 )
 from policies.records.withholding import date_of_words, withheld_paths
-from policies.sends.transitions import change_of
+from policies.sends.transitions import changes_of
 from policies.shopper.preferences import apply_preferences, erase, withhold
 from policies.shopper.retention import keep_relevant
 from policies.shopper.state import HORIZON_S, Purchases, Send, ShopperState
@@ -121,10 +121,7 @@ def send_from_decision(row: DecisionRow) -> Send | None:
 
 def _change_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
     """Change each send as the table of transitions says: see `policies.sends.transitions`."""
-    for send in state.sends:
-        change = change_of(send, row)
-        if change is None:
-            continue
+    for send, change in changes_of(state.sends, row):
         # The only change that keeps the place is an activation.
         keeps = change.status.holds_place
         state = state.with_send(send.activate(row)) if keeps else state.without_send(send.event_id)

@@ -91,9 +91,6 @@ class Responses(msgspec.Struct, frozen=True, array_like=True):
     sends: float = 0.0
     clicks: float = 0.0
 
-    def plus(self, *, clicked: bool) -> Responses:
-        return Responses(self.sends + 1.0, self.clicks + clicked)
-
     def rate(self) -> float:
         """Return the click rate, shrunk towards `PRIOR_CLICK_RATE`.
 
@@ -111,14 +108,15 @@ def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, 
     >>> count_responses({}, [("push", True), ("push", False)])
     {'push': Responses(sends=2.0, clicks=1.0)}
     """
-    counted = dict(before)
+    counts = {name: [responses.sends, responses.clicks] for name, responses in before.items()}
     for name, clicked in sends:
-        if name in counted or len(counted) < _MOST_RESPONSES:
-            counted[name] = counted.get(name, _NO_RESPONSES).plus(clicked=clicked)
-    return counted
-
-
-_NO_RESPONSES = Responses()
+        count = counts.get(name)
+        if count is not None:
+            count[0] += 1.0
+            count[1] += clicked
+        elif len(counts) < _MOST_RESPONSES:
+            counts[name] = [1.0, float(clicked)]
+    return {name: Responses(*count) for name, count in counts.items()}
 
 
 _MOST_RESPONSES = 64

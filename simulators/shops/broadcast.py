@@ -17,6 +17,8 @@ from simulators.world.world import World
 
 DELAYS_H = (0.0, 2.0, 8.0, 11.0, 14.0)
 _DAY = 24
+_NEVER_H = 2**30
+"""A wait that no calendar reaches: the waits of a very low rate would not fit into an integer."""
 
 
 class Sender(Protocol):
@@ -114,7 +116,8 @@ class RandomSender:
 
     def _draw_next(self, world: World, shoppers: Indices) -> NDArray[np.int32]:
         (uniform,) = world.state.streams.uniforms(world.hour, [Purpose.sender], shoppers)
-        return np.asarray((world.hour + 1 + np.log1p(-uniform) / self._log_miss).astype(np.int32))
+        waits = np.minimum(np.log1p(-uniform) / self._log_miss, _NEVER_H)
+        return np.asarray((world.hour + 1 + waits).astype(np.int32))
 
 
 def _draw_sends(world: World, shoppers: Indices, channels: Indices, delays: tuple[float, ...] = (0.0,)) -> Sends:

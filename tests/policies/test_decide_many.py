@@ -120,15 +120,17 @@ def test_a_decision_does_not_depend_on_the_others(
 
 
 @settings(max_examples=30, deadline=None)
-@given(days(), st.booleans())
-def test_many_situations_are_judged_as_one_rule_and_one_joint_action_after_the_other(day: Day, held_out: bool) -> None:
+@given(days(), st.booleans(), st.sampled_from((1, 100)))
+def test_many_situations_are_judged_as_one_rule_and_one_joint_action_after_the_other(
+    day: Day, held_out: bool, fewest_in_batch: int
+) -> None:
     situations = [
         situation
         for asked in day.cases()
         for situation in situations_of(asked.request, asked.state, day.rulebook, Surroundings(asked.spent, held_out))
     ]
     expected = [judge_one_by_one(RULES, situation) for situation in situations]
-    assert RULES.judge_many(situations).tolist() == expected
+    assert RULES.judge_many(situations, fewest_in_batch).tolist() == expected
 
 
 def decide_one_after_the_other(day: Day, policy: Policy) -> list[Decision]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
@@ -208,7 +209,7 @@ def test_every_rule_looks_back_as_far_as_it_says(world: World) -> None:
 
     def ranks_of(rule: Rule[Any], reach_s: float) -> list[int]:
         table = VerdictTable(world.rulebook.space, len(situation.send_times))
-        rule.write(table, 0, rule.denies(replace(situation, reach_s=reach_s)))
+        rule.write(table, 0, rule.denies(msgspec.structs.replace(situation, reach_s=reach_s)))
         ranks: list[int] = table.ranks().ravel().tolist()
         return ranks
 

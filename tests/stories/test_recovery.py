@@ -91,6 +91,16 @@ async def test_a_held_out_shopper_stays_in_the_holdout_while_the_state_is_away(
         assert (answer["hold_reason"], answer["arm"]) == ("degraded", "holdout")
 
 
+async def test_a_shopper_erased_long_ago_is_held_by_a_replica_that_only_caught_up(
+    replica: Start, redis: RealRedis
+) -> None:
+    async with replica(CAPPED, policy="rule") as service:
+        assert (await service.client.delete("/v1/shoppers/s-9")).status_code == 204
+    async with replica(CAPPED, policy="rule") as service:
+        redis.kill()
+        assert (await service.decide(event_id="later", shopper_id="s-9"))["hold_reason"] == "degraded"
+
+
 async def test_a_critical_trigger_gets_a_503_and_a_time_to_retry(replica: Start, redis: RealRedis) -> None:
     async with replica() as service:
         redis.kill()

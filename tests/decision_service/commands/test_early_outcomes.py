@@ -171,6 +171,30 @@ def test_the_first_of_several_early_outcomes_takes_the_send_back() -> None:
     assert report(joined_log(decision("other"), early, decided)).total.undelivered == {"bounced": 1}
 
 
+@pytest.mark.parametrize(
+    ("kinds", "end_of_other"),
+    [(("opt_out", "conversion"), "voided"), (("conversion", "opt_out"), "superseded")],
+)
+def test_the_first_of_an_early_order_and_an_early_withdrawal_takes_the_other_send_back(
+    kinds: tuple[OutcomeType, ...], end_of_other: str
+) -> None:
+    other = decision("other", drawn_trigger=1, send_at=40 * HOURS, window_ends_at=44 * HOURS)
+    decided = decision("e-0", at=30 * HOURS, send_at=31 * HOURS, window_ends_at=35 * HOURS)
+    early = [outcome(kind, 30 * HOURS) for kind in kinds]
+    assert report(joined_log(other, early, decided)).total.undelivered == {end_of_other: 1}
+
+
+def test_a_bounce_in_time_behind_a_late_one_is_the_first_that_takes_the_send_back() -> None:
+    decided = decision("e-0", at=30 * HOURS, drawn_trigger=1, send_at=31 * HOURS, window_ends_at=35 * HOURS)
+    early = [
+        outcome("bounce", 36 * HOURS, permanent=True),
+        outcome("conversion", 31 * HOURS),
+        outcome("bounce", 32 * HOURS),
+    ]
+    rows = joined_log(decision("other"), early, decided), log_in_order(decision("other"), early, decided)
+    assert [report(log).total.undelivered for log in rows] == [{"superseded": 1}] * 2
+
+
 @pytest.mark.parametrize("is_hold", [False, True])
 def test_an_early_order_ends_the_other_reminders_and_counts_once(is_hold: bool) -> None:
     """The shopper has bought: the other reminder does not leave, and the order is one order."""

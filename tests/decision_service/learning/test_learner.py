@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,11 +20,12 @@ from decision_service.learning import learner as learner_module
 from decision_service.learning.learner import Learner
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
-from decision_service.log.base import LogUnavailable, NewRow, StoredRow
+from decision_service.log.base import LogCorrupt, LogUnavailable, NewRow, StoredRow
 from decision_service.log.reading import read_batches
 from decision_service.log.sql import SqlLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
+from policies.learning import fold as fold_module
 from policies.learning.fold import Learning
 from policies.models.rule import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode
@@ -162,11 +165,11 @@ class Breaking(SqlLog):
         super().__init__(log._engine)
         self.looks_left = breaks_at
 
-    def find_by_event(self, event_ids: Sequence[str]) -> list[StoredRow]:
+    def find_by_event(self, event_ids: Sequence[str], kinds: Collection[str] | None = None) -> list[StoredRow]:
         self.looks_left -= 1
         if self.looks_left == 0:
             raise LogUnavailable("disk I/O error")
-        return super().find_by_event(event_ids)
+        return super().find_by_event(event_ids, kinds)
 
 
 def busy_log(directory: Path) -> SmallLog:
@@ -306,3 +309,86 @@ def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_pat
     small.clock(NOW + 6 * DAY_S)
     assert learner.catch_up(small.log.head().position) == 2
     assert registry.load(2).payload == fold_at_once(small.log).snapshot().to_bytes()
+
+
+def write_body(directory: Path, position: int, body: bytes) -> bytes:
+    """Write other bytes in the place of a row's body, and return the bytes that were there."""
+    with closing(sqlite3.connect(directory / "decisions.sqlite")) as database, database:
+        before = database.execute("SELECT body FROM log WHERE position = ?", (position,)).fetchone()[0]
+        database.execute("UPDATE log SET body = ? WHERE position = ?", (body, position))
+    return bytes(before)
+
+
+def test_a_damaged_row_stops_learning_loudly_until_it_is_repaired(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = busy_log(tmp_path)
+    head, whole = small.log.head().position, fold_at_once(small.log)
+    body = write_body(tmp_path, 5, b"not JSON")
+    learner = reopen(tmp_path)
+    with pytest.raises(LogCorrupt, match="position 5 is damaged"):
+        learner.catch_up(head)
+    learner.start()
+    deadline = time.monotonic() + 30
+    while "learning waits: the row at position 5 is damaged" not in caplog.text:
+        assert time.monotonic() < deadline, "the damage was never reported"
+        time.sleep(0.02)
+    assert learner.is_alive
+    assert learner.progress.position < 5
+    write_body(tmp_path, 5, body)
+    learner.stop()
+    assert save(tmp_path) == whole.to_bytes()
+
+
+def other_log(directory: Path, first: int, rows: int) -> SmallLog:
+    """Write a log that learns from so many decisions, with other rows than a log with another first decision."""
+    directory.mkdir()
+    small = SmallLog(directory)
+    for number in range(first, first + rows):
+        small.decide(number, rule_policy(epsilon=0.0))
+    small.clock(NOW + 3 * DAY_S + first)
+    return small
+
+
+@pytest.mark.parametrize(
+    ("rows", "contradiction"), [(4, "another row at position 6"), (2, "a row at position 6, beyond the end of the log")]
+)
+def test_a_checkpoint_of_another_log_is_not_continued(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: int, contradiction: str
+) -> None:
+    one, other = other_log(tmp_path / "one", 1, 4), other_log(tmp_path / "other", 50, rows)
+    learner = reopen(one.directory)
+    assert learner.catch_up(one.log.head().position) == 1
+    learner.stop()
+    shutil.copy(one.directory / "models.sqlite", other.directory / "models.sqlite")
+    learner = reopen(other.directory)
+    assert f"the checkpoint contains {contradiction}, so learning begins again" in caplog.text
+    assert learner.catch_up(other.log.head().position) == 2
+    learner.stop()
+    assert save(other.directory) == fold_at_once(other.log).to_bytes()
+
+
+def test_a_checkpoint_of_another_version_of_the_fold_is_not_continued(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = other_log(tmp_path / "log", 1, 2)
+    head = small.log.head().position
+    with monkeypatch.context() as other:
+        other.setattr(fold_module, "FOLD_VERSION", 99)
+        learner = reopen(small.directory)
+        learner.catch_up(head)
+        learner.stop()
+    assert reopen(small.directory).progress.position == 0
+    assert "version 99 of the fold saved it" in caplog.text
+    learner = reopen(small.directory)
+    learner.stop()
+    assert save(small.directory) == fold_at_once(small.log).to_bytes()
+    assert reopen(small.directory).progress.position == head
+
+
+def test_a_checkpoint_keeps_its_mark_where_nothing_new_is_folded(tmp_path: Path) -> None:
+    small = other_log(tmp_path / "log", 1, 2)
+    saved = fold_at_once(small.log).to_bytes()
+    again = Learning.from_bytes(saved, lambda _: {})
+    assert again.mark is not None
+    assert again.to_bytes() == saved

@@ -54,6 +54,7 @@ def test_a_damaged_body_is_not_read_as_another_one(damaged: bytes) -> None:
 @given(place=st.integers(4, len(STORED) - 1), changes=st.binary(min_size=1, max_size=5))
 @example(place=4, changes=b"\xe5")  # a size of eight bytes
 @example(place=4, changes=b"\x21")  # no checksum
+@example(place=6, changes=b"\x00")  # no content
 def test_no_damage_behind_the_first_bytes_gives_another_body(place: int, changes: bytes) -> None:
     damaged = (STORED[:place] + changes + STORED[place + len(changes) :])[: len(STORED)]
     try:

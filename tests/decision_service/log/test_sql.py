@@ -37,7 +37,7 @@ from decision_service.log.group_commit import GroupCommit
 from decision_service.log.keys import decision_key
 from decision_service.log.schema import metadata
 from decision_service.log.sql import SqlLog
-from policies.records.rows import CancellationRow, DecisionRow, EventRow, OutcomeRow, encode
+from policies.records.rows import CancellationRow, ClockRow, DecisionRow, EventRow, OutcomeRow, encode
 from tests.decision_service.log.rows import decision, outcome
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -240,6 +240,24 @@ def test_a_damaged_body_makes_the_log_corrupt(log: SqlLog, path: Path) -> None:
         database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
     with pytest.raises(LogCorrupt, match="the body of a row is damaged"):
         log.read(0, 1)
+
+
+def test_a_damaged_body_harms_no_other_row_of_a_batch(log: SqlLog, path: Path) -> None:
+    log.append([NewRow(decision(1.0, "e1"), decision_key("e1"))])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
+    rows = [NewRow(decision(2.0, name), decision_key(name)) for name in ("e1", "e2")]
+    assert log.append(rows) == [DuplicateKey(None), Appended(2, 2.0)]
+
+
+def test_a_body_that_is_no_row_makes_the_log_corrupt_and_is_named_by_its_position(log: SqlLog, path: Path) -> None:
+    log.append([NewRow(ClockRow(at=1.0)), NewRow(ClockRow(at=2.0))])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE log SET body = ? WHERE position = 2", (b"not JSON",))
+    whole, damaged = log.read(0, 2)
+    assert whole.row == ClockRow(at=1.0)
+    with pytest.raises(LogCorrupt, match="the row at position 2 is damaged: JSON is malformed"):
+        _ = damaged.row
 
 
 def test_a_directory_that_is_missing_makes_the_log_unavailable(tmp_path: Path) -> None:

@@ -12,14 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from decision_service.errors import INTERNAL, ServiceError
+from decision_service.errors import ServiceError
 from decision_service.log.keys import decision_key
+from decision_service.log.row_bodies import encode_body
 from decision_service.pipeline.item import DecisionResponse
+from decision_service.pipeline.known import DAMAGED
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from policies.records.rows import DecisionRow
 from tests.decision_service.conftest import Replica, Start, decide_body
-from tests.factories import NOW, small_document
+from tests.factories import NOW, decision_row, small_document
 
 pytestmark = pytest.mark.anyio
 
@@ -94,13 +96,15 @@ async def test_a_send_behind_one_that_brings_an_early_opt_out_is_drawn_anew(repl
         assert second.channel not in (None, first.channel)
 
 
-async def test_the_places_of_logged_sends_stay_where_the_row_of_a_repeat_is_damaged(
-    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damaged", [b"{", encode_body(decision_row())[:-1]])
+async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logged_sends_stay(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bytes
 ) -> None:
     async with replica(small_document(), policy="rule") as service:
         decider = service.service.decider
         assert (await service.decide(event_id="e-0", shopper_id="s-0", exclude=NO_CHANNEL))["decision"] == "hold"
-        whole = damage(tmp_path / "decisions.sqlite", "e-0", b"{")
+        repeated = await decider.decide(body("e-2", "s-2"), NOW)
+        whole = damage(tmp_path / "decisions.sqlite", "e-0", damaged)
         released: list[str] = []
         release = service.service.store.release
 
@@ -109,10 +113,12 @@ async def test_the_places_of_logged_sends_stay_where_the_row_of_a_repeat_is_dama
             await release(reservations)
 
         monkeypatch.setattr(service.service.store, "release", remember)
-        results = await decider.decide_list([(body("e-0", "s-0"), NOW), (body("e-1", "s-1"), NOW)])
+        asked = [body("e-0", "s-0"), body("e-1", "s-1"), body("e-2", "s-2")]
+        results = await decider.decide_list([(one, NOW) for one in asked])
         damage(tmp_path / "decisions.sqlite", "e-0", whole)
         assert isinstance(results[0], ServiceError)
-        assert results[0].detail == INTERNAL
+        assert results[0].detail == DAMAGED
         assert isinstance(results[1], DecisionResponse)
+        assert results[2] == DecisionResponse(repeated.body, replayed=True)
         assert "e-1" in decisions(service)
         assert "e-1" not in released

@@ -86,6 +86,7 @@ async def test_a_store_that_lost_nothing_only_catches_up(open_parts: Open) -> No
     one.log.append([NewRow(PreferencesRow(NOW, "s-1", locale="es"))])
     await two.recovery.restore()
     assert (two.log.head().incarnation, await two.locale("s-1")) == (1, "es")
+    assert two.writer.head == two.log.head().position
 
 
 async def test_each_row_is_applied_once_whoever_wrote_it(open_parts: Open) -> None:

@@ -22,7 +22,7 @@ from decision_service.log.keys import fence_key
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
-from decision_service.projection.same_log import find_contradiction, mark_of
+from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.runtime.embedded_redis import EmbeddedRedis
@@ -30,6 +30,7 @@ from decision_service.state.base import ContainedLog, Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.erasure import anonymous
+from policies.records.row_mark import mark_of
 from policies.records.rows import SHOPPER_ROWS, ClockRow, ErasureRow, FenceRow, PreferencesRow, Row
 from policies.shopper.state import Send
 from tests.decision_service.queries.report.logs import EVENTS, HOURS, NAMED, logs

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from decision_service.schemas.decision_answer import (
     ActionAnswer,
@@ -39,6 +41,8 @@ NEW_FIELDS: dict[type[msgspec.Struct], list[str]] = {
 }
 """Fields of later versions come after, and may be absent."""
 
+SMALL_RULEBOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
+
 
 @pytest.mark.parametrize("kind", [SendAnswer, HoldAnswer])
 def test_the_fields_and_their_order_are_those_of_the_log(kind: type[msgspec.Struct]) -> None:
@@ -58,9 +62,17 @@ def test_a_send_says_what_to_send_and_when(small_rulebook: Rulebook) -> None:
     assert decision.action is not None
     assert answered.action == ActionAnswer(*decision.action)
     assert (answered.trigger, answered.eligible, answered.propensity) == ("cart_abandoned", 9, decision.propensity)
-    assert answered.send_at == iso(NOW + decision.action.delay_s)
+    assert msgspec.json.decode(answered.encode())["send_at"] == iso(NOW + decision.action.delay_s)
     assert answered.content == {"title": "T", "body": "B", "data": {"trigger": "cart_abandoned", "event_id": "e-1"}}
     assert answered.locale == "en"
+
+
+@given(st.floats(min_value=1.0, max_value=4e9))
+def test_an_encoded_answer_writes_its_times_as_everything_else_does(at: float) -> None:
+    decision = decide(request(), NEW_SHOPPER, SMALL_RULEBOOK, rule_policy(0.0), b"seed")
+    row = msgspec.structs.replace(decision_row(decision), send_at=at, window_ends_at=at)
+    encoded = msgspec.json.decode(answer(decision, row).encode())
+    assert (encoded["send_at"], encoded["attribution_ends_at"]) == (iso(at), iso(at))
 
 
 def answer_with(attributes: dict[str, Scalar], **of_message: Any) -> SendAnswer:

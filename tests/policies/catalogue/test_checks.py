@@ -62,7 +62,7 @@ def test_a_value_of_any_type_anywhere_is_a_mistake_or_is_read_and_never_an_error
         try:
             for key in way:
                 holder = holder[key]
-            holder[last] = data.draw(values)
+            holder[last] = copy.deepcopy(data.draw(values))  # the next change may be made inside this value
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change has taken this place away
     try:
@@ -77,6 +77,17 @@ def test_a_document_that_is_nested_too_deeply_is_a_mistake() -> None:
     for _ in range(50_000):
         deep = [deep]
     assert mistakes(small_document(caps=deep)) == {"": "is nested too deeply"}
+
+
+@pytest.mark.parametrize("value", [16**5_000, b"x", {1}, {(1,): 1}], ids=type)
+def test_a_value_that_json_cannot_write_is_a_mistake(value: Any) -> None:
+    assert mistakes(small_document(caps=value))[""].startswith("holds what JSON cannot write: ")
+
+
+def test_a_document_that_contains_itself_is_a_mistake() -> None:
+    document = small_document()
+    document["caps"] = [document]
+    assert mistakes(document) == {"": "holds what JSON cannot write: Circular reference detected"}
 
 
 def test_a_very_long_name_is_not_compared_with_all_others() -> None:

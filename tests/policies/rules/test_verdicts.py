@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
-from policies.rules.verdicts import NOT_DENIED, VerdictTable, lay_out
+from policies.rules.verdicts import NOT_DENIED, VerdictTable, lay_out, stack
 from tests.factories import small_document
 from tests.policies.rules.one_by_one import denies
 
@@ -74,5 +74,6 @@ def test_the_table_holds_what_its_specification_says(delays: int, data: st.DataO
 
 @given(st.lists(denials(DELAYS), min_size=1, max_size=4))
 def test_tables_are_laid_out_together_as_each_alone(lists: list[list[Denial]]) -> None:
-    ranks = lay_out([table_of(one, DELAYS) for one in lists], SPACE)
+    tables = [table_of(one, DELAYS) for one in lists]
+    ranks = lay_out(stack(tables), tables, SPACE)
     assert ranks.tolist() == [np.take(ranks_one_by_one(one, DELAYS), SPACE.cells).tolist() for one in lists]

@@ -176,6 +176,10 @@ def test_an_impossible_world_is_refused_by_the_name_of_the_parameter(
         make()
 
 
+def test_a_sender_of_a_very_low_rate_sends_nothing() -> None:
+    assert RandomSender(1e-9).choose(World(SHORT, 200, 1)) is None
+
+
 def test_the_calendar_ends_and_wrong_numbers_are_refused() -> None:
     world = World(SHORT.with_weeks(1), 5, 1)
     for _ in range(168):
