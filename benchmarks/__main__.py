@@ -157,12 +157,15 @@ def calibrate(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Fit the world's click and opt-out intercepts to the published rates, and print them."""
-    from benchmarks import calibration as benchmark
+    """Fit the world's channels to published rates, and compare other published figures with the world."""
+    from benchmarks import calibration, realism
 
-    results = benchmark.to_measurements(benchmark.calibrate(shoppers, seed))
+    results = calibration.to_measurements(calibration.calibrate(shoppers, seed))
+    figures, sweep = realism.measure_all(shoppers, seed), realism.measure_sweep(1_000)
     command = f"python -m benchmarks calibrate --shoppers {shoppers} --seed {seed}"
-    publish("How the world was calibrated", command, results, json, page, seed=seed, shoppers=shoppers)
+    table, more = realism.to_table(figures, sweep), [*realism.to_measurements(figures), *sweep]
+    about = {"seed": seed, "shoppers": shoppers}
+    publish("How the world was calibrated", command, results, json, page, table=table, more=more, **about)
 
 
 @app.command()

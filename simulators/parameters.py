@@ -1,251 +1,243 @@
-"""The numbers of the world, each with its source.
+"""The numbers of the world: a flat table, in which each number has a meaning and a source.
 
-A number was computed from data, or fitted to a published rate, or it is *judgement*: no usable number is
-published. ``note`` is the project's research note on notification learning.
-
-A message has its effects (click, load, staleness, opt-out) when the shopper sees it. The note states load,
-staleness, inattention and opt-outs per *send*. They are divided here by the share of the channel's messages that
-shoppers ever look at. Then ``python -m benchmarks calibrate`` fits the intercepts of clicks and opt-outs to the
-published rates per send; it prints the `ChannelTraits.intercept` and `ChannelTraits.opt_out` of this file.
+A source is a publication, the project's research note on notification learning (*note*), or *judgement*: no usable
+number is published. `Parameters` is frozen, and every mechanism reads the `Parameters` of its world's scenario. A
+world with other numbers is therefore another scenario: ``replace(scenario, parameters=...)``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
-import numpy as np
+from simulators.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS, ChannelTable, ChannelTraits
 
-from simulators.arrays import BoolArray, FloatArray
+_HOURS_PER_WEEK = 168.0
+
+
+def _number(default: float, meaning: str, source: str = "judgement") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "source": source})
+
+
+_NOTE = "judgement (note, section 6)"
+_SWEEP = (
+    "judgement: one e-mail a week keeps nine tenths of its effect, and daily e-mail earns less than five a week; "
+    "10 e-mails instead of the best 7 lose 16 % (Zhang, Kumar and Cosguner, 2017)"
+)
 
 
 @dataclass(frozen=True)
-class ChannelTraits:
-    """How one channel behaves.
+class Parameters:
+    """The numbers that all mechanisms of one world share; `describe_parameters` lists them with their sources.
 
-    Attributes
-    ----------
-    consent
-        Share of shoppers who consent to the channel at the start.
-    looked
-        Share of delivered messages that shoppers ever look at.
-    per_hour
-        Rate at which shoppers see the messages that they look at, per hour of mean presence.
-    stays_h
-        Hours after which an unseen message expires.
-    intercept
-        Logit of a click on a seen message, for an average shopper without intent or fatigue.
-    weight
-        Load of a seen message, in units of one push sent.
-    opt_out
-        Probability of an opt-out per seen message, for a rested shopper by day.
-    returning
-        Probability that a shopper who saw a message and did not click visits the shop in the next hours.
-    complaints
-        Share of opt-outs that are complaints.
+    Raises
+    ------
+    ValueError
+        When a number is not finite, or is negative, or a probability is above 1; the message names the number.
+
+    Examples
+    --------
+    >>> PARAMETERS.with_values({"margin": 0.4, "email.looked": 0.3}).email.looked
+    0.3
+    >>> Parameters(margin=-1.0)
+    Traceback (most recent call last):
+    ValueError: margin must lie between 0 and 1, not -1.0
     """
 
-    consent: float
-    looked: float
-    per_hour: float
-    stays_h: float
-    intercept: float
-    weight: float
-    opt_out: float
-    returning: float
-    complaints: float
+    push: ChannelTraits = CHANNELS["push"]
+    email: ChannelTraits = CHANNELS["email"]
+    sms: ChannelTraits = CHANNELS["sms"]
+    webpush: ChannelTraits = CHANNELS["webpush"]
+    inapp: ChannelTraits = CHANNELS["inapp"]
+
+    # Shoppers.
+    click_logit_sd: float = _number(0.6, "spread of the shoppers' logits of a click", _NOTE)
+    channel_taste_sd: float = _number(0.5, "spread of the shoppers' logits for a channel", _NOTE)
+    taste_sd: float = _number(0.45**0.5, "spread of the taste in each of its dimensions", _NOTE)
+    category_sd: float = _number(0.5, "spread of the message categories in each dimension of taste", _NOTE)
+    message_sd: float = _number(0.15, "spread of the messages' logits of a click", _NOTE)
+    device_taste: float = _number(0.35, "logits of a device's channels: push, in-app mobile; web push, e-mail desktop")
+    irritability_log_sd: float = _number(0.5, "spread of the logarithm of the factor on opting out", _NOTE)
+    tolerance_log_mean: float = _number(
+        math.log(5.0),
+        "mean logarithm of the tolerated weighted sends per week",
+        "10 % at 1, half at 5: Localytics (2017)",
+    )
+    tolerance_log_sd: float = _number(1.2, "its spread", "10 % at 1, half at 5: Localytics (2017)")
+    shift_sd_h: float = _number(1.1, "spread of the hours that shoppers live later than the average", "Online Retail")
+    visits_shape: float = _number(0.7, "gamma shape of the rates of visits", "NBD .36 to .83: CDNOW, Online Retail")
+    mobile_share: float = _number(0.7, "share of shoppers with a mobile device")
+
+    # Visits, lapsing and orders.
+    cart_share: float = _number(0.08, "share of visits that leave a cart", "judgement; 70 % of carts: Baymard")
+    view_share: float = _number(0.5, "share of visits with a product view")
+    wish_share: float = _number(0.15, "share of product views that put the product on the wish list")
+    lapse_per_visit: float = _number(
+        0.01,
+        "probability that a shopper lapses after a visit",
+        ".25 per order, BG/NBD of CDNOW (Fader, Hardie and Lee, 2005), and an order in one of 25 visits",
+    )
+    lapsed_at_start: float = _number(0.1, "share of shoppers who have lapsed before the calendar starts")
+    win_back_per_visit: float = _number(0.2, "probability that a visit because of a message wins a lapsed shopper back")
+    uninstall_per_lapse: float = _number(0.25, "probability that a shopper who lapses uninstalls the app")
+    lapse_per_opt_out: float = _number(
+        0.5,
+        "probability that a shopper who opts out lapses",
+        "judgement; at 2 to 5 pushes a week 37 % would disable push, and 22 % would leave the app: Localytics (2017)",
+    )
+    lapsed_looks: float = _number(0.5, "messages that a shopper looks at after she has lapsed, as a share of before")
+    order_base: float = _number(
+        0.022, "probability of an order in a visit without intent", "orders in 5.4 % of visits: Hillstrom's control"
+    )
+    order_per_intent: float = _number(0.10, "what full intent adds to it", "the same orders: Hillstrom")
+    conversion_base: float = _number(0.05, "probability of an order after a click without intent", "1 in 20: Omnisend")
+    conversion_per_intent: float = _number(0.30, "what full intent adds to it", "1 in 3: Omnisend (2023)")
+    cart_intent: float = _number(1.0, "intent after a cart")
+    view_intent: float = _number(0.4, "intent after a product view")
+    after_order: float = _number(0.1, "share of the intent that an order leaves")
+    intent_half_life_h: float = _number(
+        48.0,
+        "hours until half of the intent is gone",
+        "cart e-mails a day later convert .35 to .6 as often: SaleCycle, Barilliance, Omnisend",
+    )
+    need_half_life_h: float = _number(168.0, "hours after an order until half of the need is back")
+    value_log_mean: float = _number(4.40, "mean logarithm of order values in dollars", "Hillstrom's buyers")
+    value_log_sd: float = _number(0.84, "its spread", "Hillstrom's buyers")
+    margin: float = _number(0.30, "margin of an order, as a share of its value")
+    return_lag_h: float = _number(48.0, "mean hours from a message to the visit that it causes without a click")
+    later_orders: float = _number(
+        0.4,
+        "share of conversions that do not directly follow the click",
+        "judgement; Starbucks' log: half after two days",
+    )
+    order_lag_h: float = _number(36.0, "mean hours from the click to such a conversion")
+    order_horizon_h: float = _number(168.0, "longest lag of an order")
+    refunding_share: float = _number(0.25, "share of shoppers who send orders back", "one in four: retailers' surveys")
+    least_refunds: float = _number(0.05, "smallest share of orders that such a shopper sends back", "5 to 15 %")
+    most_refunds: float = _number(0.15, "largest share of orders that such a shopper sends back", "5 to 15 %")
+    refund_after_h: float = _number(48.0, "hours from the order until the goods arrive")
+    refund_within_h: float = _number(336.0, "hours in which goods can be sent back", "14 days: Directive 2011/83/EU")
+
+    # Fatigue.
+    click_logit_per_overload: float = _number(1.0, "logits of a click that a unit of overload costs", _SWEEP)
+    most_overload: float = _number(4.0, "overload above which clicks fall no further", _NOTE)
+    click_logit_per_staleness: float = _number(0.3, "logits of a click that a unit of staleness costs", _SWEEP)
+    load_half_life_h: float = _number(84.0, "hours until half of the load is gone", _NOTE)
+    tolerated: float = _number(0.5, "share of the tolerated load above which shoppers tire", _NOTE)
+    staleness_half_life_h: float = _number(
+        360.0, "hours until half of the staleness is gone", "Yancey and Settles (2020)"
+    )
+    attention_click: float = _number(0.05, "attention that a click adds", _NOTE)
+    attention_ignore: float = _number(0.05, "attention that a send without a click costs", _SWEEP)
+    least_attention: float = _number(0.3, "least attention", _NOTE)
+    attention_recovery_per_h: float = _number(0.0048, "share of the inattention that is gone after an hour", _SWEEP)
+    opt_out_per_overload: float = _number(1.1, "logarithm of the factor on opting out per unit of overload", _NOTE)
+    most_opt_out_overload: float = _number(3.0, "overload above which opt-outs rise no further", _NOTE)
+    opt_out_factor_at_night: float = _number(2.0, "factor on opting out for a message that arrives at night", _NOTE)
+    opt_out_factor_after_click: float = _number(0.3, "factor on opting out after a click", _NOTE)
+    uninstall_share: float = _number(
+        0.1, "probability of uninstalling the app, as a share of that of opting out", _NOTE
+    )
 
     def __post_init__(self) -> None:
-        for name in ("consent", "looked", "opt_out", "returning", "complaints"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
-        for name in ("per_hour", "stays_h", "weight"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a number of at least 0, not {getattr(self, name)}")
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            least = -math.inf if name in _ANY_SIGN else 0.0
+            most = 1.0 if name in _PROBABILITIES else math.inf
+            if not least <= value <= most:
+                raise ValueError(f"{name} must lie between {least:g} and {most:g}, not {value}")
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value}")
+        for name in _ABOVE_ZERO:
+            if getattr(self, name) == 0.0:
+                raise ValueError(f"{name} must be above 0")
 
+    def channel(self, name: str) -> ChannelTraits:
+        """Return the traits of a channel."""
+        traits: ChannelTraits = getattr(self, name)
+        return traits
 
-# consent      push .56 to .67 (Batch 2025), web push .05 to .25 (Reachbell 2026); e-mail, SMS, in-app judgement.
-# looked       starting values of the note; judgement.
-# per_hour     ln 2 / median delay: push 48 min (Leanplum), e-mail 3 h (Inntopia, 4 million e-mails), web push 1 h
-#              (Bizcognia); SMS judgement. In-app has no rate: shoppers see it at their next visit.
-# stays_h      judgement.
-# intercept    fitted so that 4.3 / 2.1 / 7.6 / 3.6 % of the sends of a weekly broadcast at 21 h are clicked (note,
-#              section 6, inside the published bands of section 3); in-app 9.9 % of the seen messages is judgement.
-# weight       the note's 1 / .35 / 1.6 / .9 / .3 per send (judgement), divided by `looked`.
-# opt_out      fitted to .14 / .20 / 1.0 % of weekly broadcasts (note, section 6; e-mail .18 to .27 % Klaviyo and
-#              Mailchimp, SMS .9 % Postscript); web push and in-app judgement.
-# returning    e-mail: fitted to Hillstrom's randomised e-mail test (2008), where visits rose by 4.5 to 7.7 points, of
-#              which clicks explain some 2.5; the others 0: no randomised test of them is public.
-# complaints   e-mail .005 to .012 % of sends (Mailchimp); SMS judgement; the other channels have no complaints.
-CHANNELS: dict[str, ChannelTraits] = {
-    "push": ChannelTraits(0.56, 0.60, 0.87, 24.0, -3.075, 1.0 / 0.60, 0.00176, 0.0, 0.0),
-    "email": ChannelTraits(0.75, 0.40, 0.23, 72.0, -3.178, 0.35 / 0.40, 0.00442, 0.10, 0.04),
-    "sms": ChannelTraits(0.25, 0.95, 7.0, 24.0, -2.780, 1.6 / 0.95, 0.00856, 0.0, 0.04),
-    "webpush": ChannelTraits(0.10, 0.70, 0.70, 24.0, -3.200, 0.9 / 0.70, 0.00368, 0.0, 0.0),
-    "inapp": ChannelTraits(0.90, 1.00, 0.0, 24.0, -2.60, 0.3, 0.0001, 0.0, 0.0),
-}
-"""The traits of the channels that the world knows, by name."""
+    def channel_table(self, names: tuple[str, ...]) -> ChannelTable:
+        """Return the traits of channels as columns."""
+        return ChannelTable(names, tuple(self.channel(name) for name in names))
 
-IN_APP = "inapp"
-APP_CHANNELS = ("push", IN_APP)
-"""Channels that end when the shopper uninstalls the app."""
-
-# Shoppers. Spreads are judgement (note, section 6) unless a source is given.
-CLICK_LOGIT_SD = 0.6
-CHANNEL_TASTE_SD = 0.5
-TASTE_DIMENSIONS = 4
-TASTE_SD = 0.45**0.5
-CATEGORY_SD = 0.5
-MESSAGE_SD = 0.15
-IRRITABILITY_LOG_SD = 0.5
-TOLERANCE_LOG_MEAN, TOLERANCE_LOG_SD = float(np.log(5.0)), 1.2  # 10 % at 1 a week, half at 5: Localytics (2017)
-SHIFT_SD_H = 1.1  # between-customer SD of the mean hour is 1.14 h: Online Retail
-VISITS_SHAPE = 0.7  # NBD shapes .36 to .83: CDNOW and Online Retail
-MOBILE_SHARE = 0.7
-DEVICE_TASTE = 0.35
-"""Logits that a device adds to its channels (push and in-app for mobile, web push and e-mail for desktop)."""
-
-# Visits and orders.
-CART_SHARE = 0.08  # share of visits that leave a cart; judgement. 70 % of carts are abandoned: Baymard.
-VIEW_SHARE = 0.5  # share of visits with a product view; judgement
-WISH_SHARE = 0.15  # share of product views that put the product on the wish list; judgement
-ORDER_BASE, ORDER_PER_INTENT = 0.022, 0.10  # visits without a message: Hillstrom's control orders in 5.4 % of visits
-CONVERSION_BASE, CONVERSION_PER_INTENT = 0.05, 0.30  # after a click: Omnisend (2023), 1 in 20 to 1 in 3
-CART_INTENT, VIEW_INTENT, AFTER_ORDER = 1.0, 0.4, 0.1  # judgement
-INTENT_HALF_LIFE_H = 12.0  # judgement
-NEED_HALF_LIFE_H = 168.0  # an order satisfies the need, and half of the need is back after a week; judgement
-VALUE_LOG_MEAN, VALUE_LOG_SD = 4.40, 0.84  # order values in dollars: Hillstrom's buyers
-MARGIN = 0.30  # judgement
-RETURN_LAG_H = 48.0  # mean; judgement within Hillstrom's two weeks
-LATER_ORDERS, ORDER_LAG_H, ORDER_HORIZON_H = 0.4, 36.0, 168.0
-"""Share of conversions that do not directly follow the click, their mean lag, and the longest lag; judgement. Half
-of the completed offers in Starbucks' log come after two days."""
-
-# Fatigue (judgement, note section 6). The numbers that begin with CLICK_LOGIT change the logit of a click.
-CLICK_LOGIT_PER_INTENT = 1.5
-CLICK_LOGIT_PER_OVERLOAD, MOST_OVERLOAD = 0.35, 4.0
-CLICK_LOGIT_PER_STALENESS = 0.5
-LOAD_HALF_LIFE_H = 84.0
-LOAD_PER_WEEKLY_SEND = LOAD_HALF_LIFE_H / np.log(2.0) / 168.0
-"""Load of a shopper who gets one weighted send per week for long: converts load into sends per week."""
-TOLERATED = 0.5
-STALENESS_HALF_LIFE_H = 15 * 24.0  # 15 days: Yancey and Settles (2020)
-ATTENTION_CLICK, ATTENTION_IGNORE, LEAST_ATTENTION = 0.05, 0.01, 0.3
-ATTENTION_RECOVERY_PER_H = 0.0012
-OPT_OUT_PER_OVERLOAD, MOST_OPT_OUT_OVERLOAD = 1.1, 3.0
-OPT_OUT_FACTOR_AT_NIGHT, NIGHT_PRESENCE = 2.0, 0.35
-OPT_OUT_FACTOR_AFTER_CLICK = 0.3
-UNINSTALL_SHARE = 0.1
-"""Probability of uninstalling the app, as a share of the opt-out probability; push and in-app end with the app."""
-
-# Triggers (judgement, except that flows are clicked 3.6 times as often as campaigns: e-mail 4.67 % against 1.29 %,
-# Klaviyo). The warmth of a trigger says how welcome a message is that answers it, on the scale of intent; it fades
-# like intent. An abandoned cart and a product view also raise the intent itself.
-WARMTH: dict[str, float] = {
-    "cart_abandoned": 1.0,
-    "product_viewed": 0.4,
-    "wishlist": 0.5,
-    "price_drop": 0.7,
-    "back_in_stock": 0.8,
-    "low_stock": 0.6,
-    "post_purchase": 0.5,
-    "first_order": 0.7,
-    "review_request": 0.3,
-    "welcome": 0.8,
-    "replenishment": 0.6,
-    "win_back": 0.2,
-    "seasonal": 0.2,
-}
-PRODUCT_EVENTS: tuple[tuple[str, float, float], ...] = (
-    ("price_drop", 0.35, 240.0),
-    ("back_in_stock", 0.15, 336.0),
-    ("low_stock", 0.20, 168.0),
-)
-"""What can happen to a product on a wish list: trigger, probability, mean hours until the trigger."""
-OTHER_WARMTH = 0.2
-"""Warmth of a trigger that is in a catalogue and not in `WARMTH`; judgement."""
-REVIEW_AFTER_H = 8 * 24
-REPLENISH_SCALE_H, REPLENISH_SHAPE = 44 * 24.0, 0.93  # Weibull fit of gaps between orders: Online Retail
-WIN_BACK_AFTER_H = 45 * 24
-PRODUCT_CATEGORIES = ("shoes", "apparel", "accessories", "home")
-FAVOURITE_SHARE = 0.6
-
-
-@dataclass(frozen=True)
-class ChannelTable:
-    """Some channels with their traits as columns (C,), float64: see `ChannelTraits`."""
-
-    names: tuple[str, ...]
-    traits: tuple[ChannelTraits, ...]
-
-    @classmethod
-    def of(cls, names: tuple[str, ...]) -> ChannelTable:
-        """Look up the traits of channels.
+    def with_values(self, values: Mapping[str, float]) -> Parameters:
+        """Return the table with other values, by the names of `describe_parameters`.
 
         Raises
         ------
         ValueError
-            When the world does not know a channel; the message names the channel.
+            When a name or a value is impossible.
         """
-        for name in names:
-            if name not in CHANNELS:
-                raise ValueError(f"channels.{name}: this world knows only {', '.join(CHANNELS)}")
-        return cls(names, tuple(CHANNELS[name] for name in names))
-
-    def _column(self, trait: str) -> FloatArray:
-        return np.array([getattr(channel, trait) for channel in self.traits], dtype=np.float64)
-
-    @cached_property
-    def consent(self) -> FloatArray:
-        return self._column("consent")
-
-    @cached_property
-    def looked(self) -> FloatArray:
-        return self._column("looked")
+        changes: dict[str, Any] = {}
+        for name, value in values.items():
+            channel, _, trait = name.rpartition(".")
+            if channel in CHANNELS and trait in TRAITS:
+                changes[channel] = replace(changes.get(channel, self.channel(channel)), **{trait: value})
+            elif name in _NUMBERS:
+                changes[name] = value
+            else:
+                raise ValueError(f"no parameter has the name {name!r}")
+        return replace(self, **changes)
 
     @cached_property
-    def per_hour(self) -> FloatArray:
-        return self._column("per_hour")
+    def mean_order_value(self) -> float:
+        """The expected value of an order, in money."""
+        return math.exp(self.value_log_mean + self.value_log_sd**2 / 2)
 
     @cached_property
-    def stays_h(self) -> FloatArray:
-        return self._column("stays_h")
-
-    @cached_property
-    def intercept(self) -> FloatArray:
-        return self._column("intercept")
-
-    @cached_property
-    def weight(self) -> FloatArray:
-        return self._column("weight")
-
-    @cached_property
-    def opt_out(self) -> FloatArray:
-        return self._column("opt_out")
-
-    @cached_property
-    def returning(self) -> FloatArray:
-        return self._column("returning")
-
-    @cached_property
-    def complaints(self) -> FloatArray:
-        return self._column("complaints")
-
-    @cached_property
-    def in_app(self) -> BoolArray:
-        """Whether shoppers see the channel's messages inside a visit, (C,)."""
-        return np.array([name == IN_APP for name in self.names])
-
-    @cached_property
-    def of_app(self) -> BoolArray:
-        """Whether the channel ends when the app is uninstalled, (C,)."""
-        return np.array([name in APP_CHANNELS for name in self.names])
+    def load_per_weekly_send(self) -> float:
+        """Load of a shopper who gets one weighted send per week for long: converts load into sends per week."""
+        return self.load_half_life_h / math.log(2.0) / _HOURS_PER_WEEK
 
 
-def trigger_warmth(trigger: str) -> float:
-    """Return how welcome a message is that answers a trigger, in [0, 1].
+_NUMBERS = tuple(one.name for one in fields(Parameters) if one.name not in CHANNELS)
+_ANY_SIGN = {"tolerance_log_mean", "value_log_mean"}
+_ABOVE_ZERO = {
+    *("visits_shape", "intent_half_life_h", "need_half_life_h", "load_half_life_h", "staleness_half_life_h"),
+    "attention_recovery_per_h",
+}
+_PROBABILITIES = {
+    *("mobile_share", "cart_share", "view_share", "wish_share", "lapse_per_visit", "lapsed_at_start", "lapsed_looks"),
+    "win_back_per_visit",
+    "lapse_per_opt_out",
+    *("uninstall_per_lapse", "order_base", "order_per_intent", "conversion_base", "conversion_per_intent"),
+    *("cart_intent", "view_intent", "after_order", "margin", "later_orders", "refunding_share", "least_refunds"),
+    *("most_refunds", "least_attention", "opt_out_factor_after_click", "uninstall_share"),
+}
 
-    >>> trigger_warmth("cart_abandoned"), trigger_warmth("birthday")
-    (1.0, 0.2)
+
+PARAMETERS = Parameters()
+"""The numbers of the base world."""
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One row of the table of parameters."""
+
+    name: str
+    value: float
+    meaning: str
+    source: str
+
+
+def describe_parameters(parameters: Parameters) -> list[ParameterRow]:
+    """Return every number of the world with its meaning and its source.
+
+    >>> [row.value for row in describe_parameters(PARAMETERS) if row.name == "margin"]
+    [0.3]
     """
-    return WARMTH.get(trigger, OTHER_WARMTH)
+    traits = [
+        ParameterRow(f"{channel}.{trait}", getattr(parameters.channel(channel), trait), "see `ChannelTraits`", source)
+        for channel in CHANNELS
+        for trait, source in SOURCES_OF_TRAITS.items()
+    ]
+    numbers = [
+        ParameterRow(one.name, getattr(parameters, one.name), one.metadata["meaning"], one.metadata["source"])
+        for one in fields(Parameters)
+        if one.name in _NUMBERS
+    ]
+    return [*traits, *numbers]

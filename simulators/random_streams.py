@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, auto
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class Purpose(IntEnum):
     sender_message = auto()
     sender_channel = auto()
     sender_delay = auto()
+    lapse = auto()
+    last_visit = auto()
+    refund = auto()
+    refund_lag = auto()
+    lapse_after_opt_out = auto()
+    win_back = auto()
 
 
 class RandomStreams:
@@ -107,7 +114,7 @@ class RandomStreams:
         bits = positions.astype(np.uint64)
         bits += np.uint64(1)
         bits *= _G64
-        bits = bits + self._keys[np.asarray(purposes, dtype=np.intp), None]
+        bits = bits + self._keys[_numbers_of(tuple(purposes))]
         return np.asarray((_mix_array(bits) >> _S11) * _UNIT)
 
     def _keys_at(self, hour: int) -> NDArray[np.uint64]:
@@ -168,6 +175,12 @@ class Seeds:
         if len(self.shoppers) != shoppers:
             raise ValueError(f"seed must have a number for each of {shoppers} shoppers, not {len(self.shoppers)}")
         return RowStreams(self.shoppers)
+
+
+@cache
+def _numbers_of(purposes: tuple[Purpose, ...]) -> NDArray[np.intp]:
+    """Return purposes as a column of numbers, (purposes, 1)."""
+    return np.asarray(purposes, dtype=np.intp)[:, None]
 
 
 def to_normals(radius: FloatArray, angle: FloatArray) -> FloatArray:

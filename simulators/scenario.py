@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from simulators.parameters import CHANNELS
+from simulators.channels import CHANNELS
+from simulators.parameters import PARAMETERS, Parameters
 
 CALENDAR_WEEKS = 104
 """Longest run, in weeks: two years."""
@@ -29,7 +30,7 @@ class Promo:
     presence
         Factor on the presence of shoppers: on their visits, and on how soon they see messages.
     orders
-        Factor on the probability of an order in a visit that no message caused.
+        Factor on the probability of an order: in a visit, and after a click on a message that is seen on these days.
     offer_logit
         Added to the click logit of messages of the category ``offer``.
     """
@@ -75,8 +76,8 @@ class Scenario:
     start
         Epoch seconds of the first midnight of the calendar.
     visits_per_week
-        Mean visits per shopper and week, without those that a message caused. The rates of shoppers are gamma
-        distributed around this mean.
+        Mean visits per week of a shopper who has not lapsed, without those that a message caused. The rates of
+        shoppers are gamma distributed around this mean.
     tolerance, irritability
         Factors on the sends per week that shoppers tolerate, and on their probability of opting out.
     taste_flip_week
@@ -91,6 +92,8 @@ class Scenario:
         Factor on the time between a click and its order.
     own_orders
         Whether shoppers also order without a message. A replay brings real orders instead.
+    parameters
+        The numbers of the world.
 
     Raises
     ------
@@ -119,6 +122,7 @@ class Scenario:
     report_lag_h: float = 0.0
     order_lag_factor: float = 1.0
     own_orders: bool = True
+    parameters: Parameters = PARAMETERS
     about: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

@@ -71,18 +71,19 @@ def action_rulebook() -> Rulebook:
     >>> action_rulebook().space[27]
     JointAction(message='cart_offer', channel='push', delay_s=28800)
     """
-    costs = STANDARD.costs[0]  # a send costs the same whatever its message
+    of_channels = STANDARD.costs.min(axis=0)
+    of_messages = (STANDARD.costs - of_channels)[:, 0]  # a send costs what its channel costs, and what an offer costs
     templates = {channel: {"en": {"title": "{{ shop }}", "body": "{{ shop }}"}} for channel in CHANNELS}
     document = {
         "delays_s": [int(delay * 3_600) for delay in DELAYS_H],
         "channels": {
             channel: {"cost": cost, "attribution_window_s": 86_400}
-            for channel, cost in zip(CHANNELS, costs.tolist(), strict=True)
+            for channel, cost in zip(CHANNELS, of_channels.tolist(), strict=True)
         },
         "triggers": {DAILY: {"expires_s": 86_400}},
         "messages": {
-            name: {"category": category, "triggers": [DAILY], "templates": templates}
-            for name, category in zip(STANDARD.names, STANDARD.categories, strict=True)
+            name: {"category": category, "cost": cost, "triggers": [DAILY], "templates": templates}
+            for name, category, cost in zip(STANDARD.names, STANDARD.categories, of_messages.tolist(), strict=True)
         },
     }
     return Rulebook.of(Catalogue.from_document(document), version=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots
 from simulators.envs.observations import TRIGGERS, ShopMemory
-from simulators.envs.rewards import action_values, expected_reward, message_warmth, realised_reward
+from simulators.envs.rewards import ExpectedRewards, message_warmth, realised_reward
 from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
 from simulators.world.deliveries import Sends
@@ -43,6 +43,7 @@ class DailyDecisions:
     def __init__(self, scenario: Scenario, shoppers: int, seeds: Seeds, *, expected: bool) -> None:
         self.world = World(scenario, shoppers, seeds)
         self.illegal = np.zeros(shoppers, dtype=np.bool_)
+        self._means = ExpectedRewards.of(self.world)
         self._expected = expected
         self._rewards = np.zeros(shoppers)
         self._memory = ShopMemory(shoppers)
@@ -66,7 +67,7 @@ class DailyDecisions:
     def action_values(self) -> FloatArray:
         """Return the true expected reward of every action for each shopper, (N, SENDS + 1); NaN where illegal."""
         recent = self._memory.recent_triggers(self.world.hour)
-        values = action_values(self.world, (_WARMTH * recent[:, None]).max(axis=2))
+        values = self._means.of_actions(self.world, (_WARMTH * recent[:, None]).max(axis=2))
         return np.where(self.mask(), values, np.nan)
 
     def step(self, actions: NDArray[np.integer]) -> FloatArray:
@@ -123,4 +124,4 @@ class DailyDecisions:
         if self._expected:
             for tickets, chances in tick.chances:
                 shoppers, channels = np.divmod(tickets, len(CHANNELS))
-                np.add.at(self._rewards, shoppers, expected_reward(chances, channels))
+                np.add.at(self._rewards, shoppers, self._means.of_reactions(chances, channels))

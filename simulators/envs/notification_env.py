@@ -70,8 +70,9 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Rewards
     The outcomes of the day after the action, by the API's default weights: .1 per click, .3 of the value of an order
-    after a click or an open but at most 20, -4 for an opt-out, -12 for a complaint, minus the costs of the sends
-    decided (SMS .015, e-mail .0005). Outcomes may belong to sends of earlier days. With `reward="expected"` click,
+    after a click or an open but at most 20 (and the same with a minus sign for an order that is sent back), -4 for an
+    opt-out, -12 for a complaint, minus the costs of the sends decided (SMS .015, e-mail .0005, an offer .4 more).
+    Outcomes may belong to sends of earlier days. With `reward="expected"` click,
     order and opt-out are replaced by their true probabilities when the message is seen: the same mean with much less
     noise, and outcomes after the end of the episode are not lost.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -136,7 +137,7 @@ class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[An
     def _seed_rows(self, seeds: Sequence[int | None]) -> None:
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be a number, or one number per row: {self.num_envs}, not {len(seeds)}")
-        self._generators = [seeding.np_random(None if seed is None else int(seed))[0] for seed in seeds]
+        self._generators = [seeding.np_random(None if seed is None else operator.index(seed))[0] for seed in seeds]
         self.np_random = self._generators[0]
 
     def _begin(self) -> tuple[Observation, Info]:

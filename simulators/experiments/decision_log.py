@@ -14,8 +14,8 @@ from policies.learning.reward import reward_of
 from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
 from simulators.arrays import Indices
-from simulators.parameters import trigger_warmth
 from simulators.shops.base import Arrival, Outcome
+from simulators.trigger_traits import trigger_warmth
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.tick import Tick, TickOutcomes
@@ -73,7 +73,7 @@ class DecisionLog:
         self._messages = {name: number for number, name in enumerate(rulebook.space.messages)}
         self._channels = {name: number for number, name in enumerate(rulebook.space.channels)}
         self._numbers: dict[JointAction | None, int] = {rulebook.space[n]: n for n in range(len(rulebook.space))}
-        self._expected_reward = ExpectedReward.of(rulebook)
+        self._expected_reward = ExpectedReward.of(rulebook, world.scenario.parameters)
         self._triggers_of = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
         self.records: list[DecisionOutcomes] = []
 

@@ -25,8 +25,9 @@ HOUR_S = 3_600.0
 FIRST_TRIGGERS = ("welcome", "first_order")
 """Triggers of first purchases, in turns."""
 
-_SETTLES_DAYS = 8
-"""Days after the last purchase until all outcomes are known: no order comes later than a week after its click."""
+_SETTLES_DAYS = 31
+"""Days after the last purchase until all outcomes are known: a message is seen within 8 days, an order follows within
+a week, and is sent back within 16 days."""
 
 
 class Replay:

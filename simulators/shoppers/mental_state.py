@@ -1,5 +1,7 @@
 """The mental state of shoppers: load, staleness, attention, intent and need, and how they change over time.
 
+A shopper can also lapse: then she visits no more by herself, until a visit because of a message wins her back.
+
 Load, staleness and inattention fade exponentially. They are stored *inflated*: the stored value y is the value x
 divided by its fading since the start of the simulated period, so that x(hour) = y * exp(-decay * hour). A send only
 adds to y, and an hour in which nothing happens to a shopper costs no work for this shopper.
@@ -13,13 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters
-from simulators.arrays import FloatArray, Indices
+from simulators.arrays import BoolArray, FloatArray, Indices
+from simulators.parameters import Parameters
 
-_LOAD_DECAY = math.log(2.0) / parameters.LOAD_HALF_LIFE_H
-_STALE_DECAY = math.log(2.0) / parameters.STALENESS_HALF_LIFE_H
-_INTENT_DECAY = math.log(2.0) / parameters.INTENT_HALF_LIFE_H
-_NEED_DECAY = math.log(2.0) / parameters.NEED_HALF_LIFE_H
 _LONG_AGO = -1.0e6
 
 
@@ -55,11 +53,25 @@ class MentalState:
     ----------
     tolerance
         Tolerated weighted sends per week, (N,).
+    lapsed
+        Who has lapsed at the start, (N,).
+
+    Attributes
+    ----------
+    lapsed
+        Who has lapsed now, (N,).
     """
 
-    def __init__(self, tolerance: NDArray[np.float32], messages: int) -> None:
+    def __init__(
+        self, tolerance: NDArray[np.float32], lapsed: BoolArray, messages: int, parameters: Parameters
+    ) -> None:
         shoppers = len(tolerance)
+        self._parameters = parameters
+        self._load_decay = math.log(2.0) / parameters.load_half_life_h
+        self._staleness_decay = math.log(2.0) / parameters.staleness_half_life_h
+        self._need_decay = math.log(2.0) / parameters.need_half_life_h
         self._tolerance = tolerance
+        self.lapsed = lapsed.copy()
         self._load = np.zeros(shoppers)
         self._inattention = np.zeros(shoppers)
         self._staleness = np.zeros((shoppers, messages), dtype=np.float32)
@@ -69,25 +81,28 @@ class MentalState:
 
     def intent(self, hour: int, shoppers: Indices) -> FloatArray:
         """Return the intent to buy, in [0, 1]."""
-        fading = np.exp(-_INTENT_DECAY * (hour - self._intent_at[shoppers].astype(np.float64)))
-        return np.asarray(self._intent[shoppers] * fading)
+        hours = hour - self._intent_at[shoppers].astype(np.float64)
+        return fade_intent(self._intent[shoppers], hours, self._parameters)
 
     def need(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
         """Return the need that is left after the last order, in [0, 1]."""
-        return np.asarray(1.0 - np.exp(-_NEED_DECAY * (hour - self._last_order[shoppers].astype(np.float64))))
+        return np.asarray(1.0 - np.exp(-self._need_decay * (hour - self._last_order[shoppers].astype(np.float64))))
 
     def overload(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
         """Return the weighted sends per week above the tolerated number, as a multiple of the tolerance."""
-        weekly = self._load[shoppers] * np.exp(-_LOAD_DECAY * hour) / parameters.LOAD_PER_WEEKLY_SEND
-        return np.asarray(np.maximum(0.0, weekly / self._tolerance[shoppers] - parameters.TOLERATED))
+        weekly = self._load[shoppers] * np.exp(-self._load_decay * hour) / self._parameters.load_per_weekly_send
+        return np.asarray(np.maximum(0.0, weekly / self._tolerance[shoppers] - self._parameters.tolerated))
 
     def attention(self, hour: int | FloatArray, shoppers: Indices) -> FloatArray:
         """Return the attention, in [.3, 1]."""
-        return np.asarray(1.0 - self._inattention[shoppers] * np.exp(-parameters.ATTENTION_RECOVERY_PER_H * hour))
+        fading = np.exp(-self._parameters.attention_recovery_per_h * hour)
+        return np.asarray(1.0 - self._inattention[shoppers] * fading)
 
     def staleness(self, hour: int | FloatArray, shoppers: Indices, messages: Indices | slice) -> FloatArray:
         """Return how often shoppers saw messages lately."""
-        return np.asarray(self._staleness[shoppers, messages].astype(np.float64) * np.exp(-_STALE_DECAY * hour))
+        return np.asarray(
+            self._staleness[shoppers, messages].astype(np.float64) * np.exp(-self._staleness_decay * hour)
+        )
 
     def reader_state(self, hour: int, shoppers: Indices, messages: Indices, intent: FloatArray) -> ReaderState:
         """Return the state with which shoppers read messages; ``intent`` is the intent that the messages carry."""
@@ -106,29 +121,27 @@ class MentalState:
 
     def record_orders(self, hour: int, shoppers: Indices) -> None:
         """Lower the intent and the need of shoppers who ordered."""
-        self._intent[shoppers] = self.intent(hour, shoppers) * parameters.AFTER_ORDER
+        self._intent[shoppers] = self.intent(hour, shoppers) * self._parameters.after_order
         self._intent_at[shoppers] = hour
         self._last_order[shoppers] = hour
 
-    def record_views(
-        self, hour: int, shoppers: Indices, messages: Indices, loads: FloatArray, staleness: FloatArray
-    ) -> None:
+    def record_views(self, hour: int, shoppers: Indices, messages: Indices, loads: FloatArray) -> None:
         """Add the load and the staleness of messages that shoppers saw."""
-        np.add.at(self._load, shoppers, loads * math.exp(_LOAD_DECAY * hour))
-        np.add.at(self._staleness, (shoppers, messages), staleness * math.exp(_STALE_DECAY * hour))
+        np.add.at(self._load, shoppers, loads * math.exp(self._load_decay * hour))
+        np.add.at(self._staleness, (shoppers, messages), math.exp(self._staleness_decay * hour))
 
     def change_attention(self, hour: int, shoppers: Indices, change: FloatArray) -> None:
         """Change the attention within its bounds."""
-        inflation = math.exp(parameters.ATTENTION_RECOVERY_PER_H * hour)
-        least, most = 0.0, 1.0 - parameters.LEAST_ATTENTION
-        now = np.clip(self._inattention[shoppers] / inflation - change, least, most)
+        inflation = math.exp(self._parameters.attention_recovery_per_h * hour)
+        most = 1.0 - self._parameters.least_attention
+        now = np.minimum(np.maximum(self._inattention[shoppers] / inflation - change, 0.0), most)
         self._inattention[shoppers] = now * inflation
 
 
-def fade_intent(intent: FloatArray, hours: FloatArray | float) -> FloatArray:
+def fade_intent(intent: FloatArray | NDArray[np.float32], hours: FloatArray, parameters: Parameters) -> FloatArray:
     """Return the intent that is left after hours.
 
-    >>> fade_intent(np.array([1.0]), 12.0)
+    >>> fade_intent(np.array([1.0]), np.array([24.0]), Parameters(intent_half_life_h=24.0))
     array([0.5])
     """
-    return np.asarray(intent * np.exp(-_INTENT_DECAY * np.asarray(hours)))
+    return np.asarray(intent * np.exp(-math.log(2.0) / parameters.intent_half_life_h * hours))

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray
-from simulators.parameters import ChannelTable
+from simulators.channels import ChannelTable
+from simulators.parameters import Parameters
 from simulators.random_streams import DrawColumn, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
+from simulators.trigger_traits import PRODUCT_CATEGORIES, REPLENISH_SCALE_H, REPLENISH_SHAPE
 
 Float32Array = NDArray[np.float32]
+
+TASTE_DIMENSIONS = 4
 
 _DEVICE_SIGN = {"push": 1.0, "inapp": 1.0, "sms": 0.0, "email": -1.0, "webpush": -1.0}
 """Channel → 1 if mobile shoppers like the channel more than desktop shoppers, -1 if they like it less."""
@@ -42,6 +45,10 @@ class Population:
         Whether the device is mobile, bool; number of the favourite product category, int8.
     replenish_h
         Hours after which the goods of an order are used up.
+    refunds
+        Share of the orders that the shopper sends back.
+    lapsed
+        Whether the shopper has lapsed before the calendar starts, bool.
     joins
         Hour of the simulated period in which the shopper joins, int32; 0 for shoppers who are there from the start.
     """
@@ -57,11 +64,13 @@ class Population:
     mobile: BoolArray
     favourite: NDArray[np.int8]
     replenish_h: Float32Array
+    refunds: Float32Array
+    lapsed: BoolArray
     joins: NDArray[np.int32]
 
     @classmethod
     def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: RandomStreams) -> Population:
-        count = len(channels.names)
+        parameters, count = scenario.parameters, len(channels.names)
 
         def column(name: str, draw: DrawColumn) -> NDArray[Any]:
             return streams.draw_column(name, shoppers, draw)
@@ -72,26 +81,30 @@ class Population:
         def log_normals(name: str, mean: float, deviation: float) -> Float32Array:
             return np.asarray(np.exp(normals(name, deviation) + np.float32(mean)))
 
-        mobile = column("mobile", lambda random, size: random.random(size) < parameters.MOBILE_SHARE)
+        mobile = column("mobile", lambda random, size: random.random(size) < parameters.mobile_share)
         signs = np.array([_DEVICE_SIGN[name] for name in channels.names], dtype=np.float32)
-        channel_taste = normals("channel taste", parameters.CHANNEL_TASTE_SD, count)
-        channel_taste += parameters.DEVICE_TASTE * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
-        shift = column("shift", lambda random, size: random.normal(0.0, parameters.SHIFT_SD_H, size))
-        tolerance = parameters.TOLERANCE_LOG_MEAN + np.log(scenario.tolerance)
-        rates = column("visits", lambda random, size: random.standard_gamma(parameters.VISITS_SHAPE, size))
+        channel_taste = normals("channel taste", parameters.channel_taste_sd, count)
+        channel_taste += parameters.device_taste * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
+        shift = column("shift", lambda random, size: random.normal(0.0, parameters.shift_sd_h, size))
+        tolerance = parameters.tolerance_log_mean + np.log(scenario.tolerance)
+        rates = column("visits", lambda random, size: random.standard_gamma(parameters.visits_shape, size))
+        joins = column("joins", partial(_draw_joins, scenario))
+        lapsed = column("lapsed", lambda random, size: random.random(size) < parameters.lapsed_at_start)
         return cls(
-            visits_per_hour=(rates / parameters.VISITS_SHAPE * scenario.visits_per_week / 168.0).astype(np.float32),
+            visits_per_hour=(rates / parameters.visits_shape * scenario.visits_per_week / 168.0).astype(np.float32),
             shift_h=np.clip(shift, -LARGEST_SHIFT_H, LARGEST_SHIFT_H),
-            click_logit=normals("click logit", parameters.CLICK_LOGIT_SD),
-            irritability=log_normals("irritability", np.log(scenario.irritability), parameters.IRRITABILITY_LOG_SD),
-            tolerance=log_normals("tolerance", tolerance, parameters.TOLERANCE_LOG_SD),
+            click_logit=normals("click logit", parameters.click_logit_sd),
+            irritability=log_normals("irritability", np.log(scenario.irritability), parameters.irritability_log_sd),
+            tolerance=log_normals("tolerance", tolerance, parameters.tolerance_log_sd),
             channel_taste=channel_taste,
-            taste=normals("taste", parameters.TASTE_SD, parameters.TASTE_DIMENSIONS),
+            taste=normals("taste", parameters.taste_sd, TASTE_DIMENSIONS),
             consent=column("consent", lambda random, size: random.random((size, count)) < channels.consent),
             mobile=mobile,
             favourite=column("favourite", _draw_favourites),
             replenish_h=column("replenish", _draw_replenish_h),
-            joins=column("joins", partial(_draw_joins, scenario)),
+            refunds=column("refunds", partial(_draw_refunds, parameters)),
+            lapsed=lapsed & (joins == 0),
+            joins=joins,
         )
 
     def __len__(self) -> int:
@@ -103,12 +116,19 @@ def _draw_normals(random: np.random.Generator, deviation: float, *shape: int) ->
 
 
 def _draw_favourites(random: np.random.Generator, count: int) -> NDArray[np.int8]:
-    return random.integers(len(parameters.PRODUCT_CATEGORIES), size=count, dtype=np.int8)
+    return random.integers(len(PRODUCT_CATEGORIES), size=count, dtype=np.int8)
 
 
 def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
-    hours = parameters.REPLENISH_SCALE_H * random.weibull(parameters.REPLENISH_SHAPE, count)
+    hours = REPLENISH_SCALE_H * random.weibull(REPLENISH_SHAPE, count)
     return hours.astype(np.float32)
+
+
+def _draw_refunds(parameters: Parameters, random: np.random.Generator, count: int) -> Float32Array:
+    """Draw the share of orders that shoppers send back: a quarter of the shoppers 5 to 15 %, the others none."""
+    refunds, share = random.random((count, 2)).T
+    shares = parameters.least_refunds + (parameters.most_refunds - parameters.least_refunds) * share
+    return np.where(refunds < parameters.refunding_share, shares, 0.0).astype(np.float32)
 
 
 def _draw_joins(scenario: Scenario, random: np.random.Generator, count: int) -> NDArray[np.int32]:

@@ -2,8 +2,8 @@
 
 The hour of the day changes the number of active shoppers by a factor of eleven. It does not change the click rate
 of shoppers who see a message: in 60,000 impressions of a fashion shop the click rate is flat over the day
-(chi-square p = .72). In this world, time therefore acts through presence alone: presence decides when shoppers
-visit, and when they see a message.
+(chi-square p = .72). In this world, time therefore acts through presence: presence decides when shoppers visit, and
+whether and when they see a message. The clock itself decides only whether a message disturbs a shopper at night.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from simulators.arrays import FloatArray
+from simulators.arrays import BoolArray, FloatArray
 
 HOURS_PER_DAY, HOURS_PER_WEEK = 24, 168
+NIGHT_H = 7.0
+"""The hours from midnight that are the night of a shopper."""
+
 LARGEST_SHIFT_H = 6.0
 """The largest shift of a shopper. The shift is the number of hours that the shopper lives later than the average."""
 
@@ -46,6 +49,17 @@ def week_curve() -> FloatArray:
     """
     curve = np.concatenate([np.tile(WEEKDAY_HOURS, 5), np.tile(WEEKEND_HOURS, 2)])
     return np.asarray(curve / curve.mean())
+
+
+def is_night(hours: FloatArray) -> BoolArray:
+    """Return whether a shopper's hours lie between midnight and 7 o'clock: a message that arrives then disturbs.
+
+    Quiet hours of the law end later (United States: 21 h to 8 h), but many shoppers are active then.
+
+    >>> is_night(np.array([23.9, 24.0, 30.9, 31.0]))
+    array([False,  True,  True, False])
+    """
+    return np.asarray(np.mod(hours, HOURS_PER_DAY) < NIGHT_H)
 
 
 class Presence:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Assessment, Policy
 from policies.records.rows import Context, Row
-from simulators.parameters import trigger_warmth
 from simulators.shops.base import Arrival, shopper_number
+from simulators.trigger_traits import trigger_warmth
 from simulators.world.truth import Prospects, Truth
 
 

@@ -7,7 +7,8 @@ Read `World.step` in ``world.py`` first. Each call is one hour, and calls the me
 1. ``triggers.py``: shoppers join, and the triggers that are due in this hour happen (`TriggerSchedule.advance`).
 2. ``deliveries.py``: sends are delivered, and shoppers see messages (`Deliveries.advance`).
 3. ``reactions.py``: shoppers click, opt out, tire, and order after a click (`Reactions.advance`).
-4. ``visits.py``: shoppers visit without a message, leave carts and order (`Visits.advance`).
+4. ``visits.py``: shoppers visit without a message, leave carts, order and lapse (`Visits.advance`).
+5. ``orders.py``: shoppers send back orders that they made before (`Orders.advance`).
 
 All mechanisms change one `WorldState` (``world_state.py``) and write what happened into one `Tick` (``tick.py``).
 ``messages.py`` says which messages exist, ``schedule.py`` is a table of rows with due times, ``margins.py`` sums up

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.parameters import NIGHT_PRESENCE
 from simulators.random_streams import Purpose
+from simulators.shoppers.presence import is_night
+from simulators.shoppers.sight import draw_wait, look_probability
 from simulators.world.schedule import Schedule
 from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.world_state import WorldState
@@ -135,7 +136,7 @@ class Deliveries:
         seen_at = self._draw_seen_at(tick.hour, due, sends)
         seen = np.flatnonzero(np.isfinite(seen_at))
         sends = {name: column[seen] for name, column in sends.items()}
-        at_night = state.presence_at(due[seen], shopper[seen]) < NIGHT_PRESENCE
+        at_night = is_night(due[seen] - state.population.shift_h[shopper[seen]])
         self._delivered.add(seen_at[seen], **sends, at_night=at_night)
 
     def _channels_in_outage(self, hour: int) -> list[int]:
@@ -150,8 +151,8 @@ class Deliveries:
     def _draw_seen_at(self, hour: int, due: FloatArray, sends: dict[str, NDArray[Any]]) -> FloatArray:
         """Draw when shoppers see messages, in hours of the calendar; inf for never.
 
-        P(seen within h) = looked * (1 - exp(-rate * integral of the presence over h)). In-app messages are seen at
-        the next visit.
+        Both whether and when follow `simulators.shoppers.sight`. In-app messages are seen at the next visit; a shopper
+        who has lapsed makes none.
         """
         state, channels = self._state, self._state.messages.channels
         shopper, channel = sends["shopper"], sends["channel"]
@@ -159,11 +160,15 @@ class Deliveries:
         looked, wait = state.streams.uniforms(hour, [Purpose.looked, Purpose.seen], positions)
         shift = state.population.shift_h[shopper]
         with np.errstate(divide="ignore"):  # in-app has no rate: its messages wait for a visit
-            integral = state.presence.integral_at(due - shift) - np.log1p(-wait) / channels.per_hour[channel]
-        seen_at = state.presence.hours_at(integral) + shift
-        seen_at[looked >= channels.looked[channel]] = np.inf
+            waits = draw_wait(wait, channels.per_hour[channel], channels.tail[channel])
+        seen_at = state.presence.hours_at(state.presence.integral_at(due - shift) + waits) + shift
+        presence = state.presence.presence_at(due - shift)
+        looks = look_probability(channels.looked[channel], channels.hour_effect[channel], presence)
+        looks *= np.where(state.mental_state.lapsed[shopper], state.scenario.parameters.lapsed_looks, 1.0)
+        seen_at[looked >= looks] = np.inf
         in_app = channels.in_app[channel]
         if in_app.any():
-            visit = state.next_visit[shopper[in_app]]
+            readers = shopper[in_app]
+            visit = np.where(state.mental_state.lapsed[readers], np.inf, state.next_visit[readers])
             seen_at[in_app] = np.where(visit >= due[in_app], visit, np.inf)
         return np.where(seen_at < due + channels.stays_h[channel], seen_at, np.inf)

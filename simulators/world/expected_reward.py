@@ -9,9 +9,8 @@ import numpy as np
 
 from policies.catalogue.document import Reward
 from policies.catalogue.rulebook import Rulebook
-from simulators import parameters
 from simulators.arrays import FloatArray
-from simulators.parameters import ChannelTable
+from simulators.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class ExpectedReward:
     Attributes
     ----------
     seen
-        For a message that is seen, by click, order and opt-out (0 no, 1 yes), (n, 2, 2, 2).
+        For a message that is seen, by click, kept order and opt-out (0 no, 1 yes), (n, 2, 2, 2). An order that is sent
+        back counts like no order.
     unseen
         For a message that is never seen, (n,).
     """
@@ -30,9 +30,9 @@ class ExpectedReward:
     unseen: FloatArray
 
     @classmethod
-    def of(cls, rulebook: Rulebook) -> ExpectedReward:
+    def of(cls, rulebook: Rulebook, parameters: Parameters) -> ExpectedReward:
         weights, space = rulebook.catalogue.reward, rulebook.space
-        channels, complaints = space.channels, ChannelTable.of(space.channels).complaints
+        channels, complaints = space.channels, parameters.channel_table(space.channels).complaints
         seen = np.zeros((len(space), 2, 2, 2))
         for number, (channel, cost) in enumerate(zip(space.channel_of, rulebook.costs, strict=True)):
             opened = weights.open if channels[channel] == "email" else 0.0
@@ -44,7 +44,7 @@ class ExpectedReward:
                     losses += [(share, weights.consent_value + weights.complaint)] if share else []
                     for ordered in (0, 1):
                         seen[number, clicked, ordered, left] = sum(
-                            probability * _mean_reward(gain - loss, weights, ordered=bool(ordered))
+                            probability * _mean_reward(gain - loss, weights, parameters, ordered=bool(ordered))
                             for probability, loss in losses
                         )
         return cls(seen, np.clip(-rulebook.costs, -weights.max, weights.max))
@@ -62,44 +62,46 @@ class ExpectedReward:
         return np.asarray((probabilities * self.seen).sum(axis=(1, 2, 3)) + (1.0 - seen) * self.unseen)
 
 
-def _mean_reward(base: float, weights: Reward, *, ordered: bool) -> float:
+def _mean_reward(base: float, weights: Reward, parameters: Parameters, *, ordered: bool) -> float:
     """Return E[clip(base + margin * V, ±max)] for log-normal order values V; without an order, clip(base, ±max).
 
-    >>> round(_mean_reward(0.1, Reward(max=1e6), ordered=True), 2)
+    >>> round(_mean_reward(0.1, Reward(max=1e6), Parameters(), ordered=True), 2)
     34.87
-    >>> _mean_reward(-30.0, Reward(max=20.0), ordered=False)
+    >>> _mean_reward(-30.0, Reward(max=20.0), Parameters(), ordered=False)
     -20.0
     """
     if not ordered or weights.margin == 0.0:
         return max(-weights.max, min(weights.max, base))
     low, high = ((bound - base) / weights.margin for bound in (-weights.max, weights.max))
-    limited = mean_limited_value(high) + max(low, 0.0) * _probability_below(low) - _mean_below(low)
+    below = max(low, 0.0) * _probability_below(low, parameters) - _mean_below(low, parameters)
+    limited = mean_limited_value(high, parameters) + below
     return base + weights.margin * limited
 
 
-def mean_limited_value(limit: float) -> float:
+def mean_limited_value(limit: float, parameters: Parameters) -> float:
     """Return E[min(V, limit)] for log-normal order values V.
 
-    >>> round(mean_limited_value(1e9), 2)
+    >>> round(mean_limited_value(1e9, Parameters()), 2)
     115.91
     """
-    return _mean_below(limit) + limit * (1.0 - _probability_below(limit)) if limit > 0.0 else limit
+    if limit <= 0.0:
+        return limit
+    return _mean_below(limit, parameters) + limit * (1.0 - _probability_below(limit, parameters))
 
 
-def _probability_below(value: float) -> float:
+def _probability_below(value: float, parameters: Parameters) -> float:
     """Return P(V < value)."""
     if value <= 0.0:
         return 0.0
-    return _normal_cdf((math.log(value) - parameters.VALUE_LOG_MEAN) / parameters.VALUE_LOG_SD)
+    return _normal_cdf((math.log(value) - parameters.value_log_mean) / parameters.value_log_sd)
 
 
-def _mean_below(value: float) -> float:
+def _mean_below(value: float, parameters: Parameters) -> float:
     """Return E[V; V < value]."""
     if value <= 0.0:
         return 0.0
-    mean = math.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD**2 / 2)
-    z = (math.log(value) - parameters.VALUE_LOG_MEAN) / parameters.VALUE_LOG_SD
-    return mean * _normal_cdf(z - parameters.VALUE_LOG_SD)
+    z = (math.log(value) - parameters.value_log_mean) / parameters.value_log_sd
+    return parameters.mean_order_value * _normal_cdf(z - parameters.value_log_sd)
 
 
 def _normal_cdf(z: float) -> float:

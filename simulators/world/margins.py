@@ -13,14 +13,14 @@ class Margins:
     Attributes
     ----------
     realised
-        Margin of all orders minus the costs of sends, by shopper, (N,).
+        Margin of all orders that are not sent back, minus the costs of sends, by shopper, (N,).
     expected
         The same with every order replaced by its true probability times the mean order value, (N,): the same mean
         as ``realised`` without the noise of rare, expensive orders.
     weekly_realised, weekly_expected
         The same, summed over shoppers, by week, (weeks,).
     attributed
-        Margin of the orders that followed a seen message, as a shop would attribute them, by shopper, (N,).
+        Margin of such orders that followed a seen message, as a shop would attribute them, by shopper, (N,).
     orders, attributed_orders, sends
         Counts over the run.
     """

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import BoolArray, FloatArray
-from simulators.parameters import CATEGORY_SD, MESSAGE_SD, TASTE_DIMENSIONS, ChannelTable
+from simulators.channels import ChannelTable
+from simulators.parameters import Parameters
 from simulators.random_streams import Purpose, RandomStreams, to_normals
+from simulators.shoppers.population import TASTE_DIMENSIONS
 
 OFFER = "offer"
 
@@ -24,7 +27,7 @@ class Messages:
     names, categories, triggers
         By message, (M,); ``triggers`` are the types that the message answers.
     channels
-        The channels with their traits, (C,).
+        The channels with their traits, (C,); a world replaces them by the traits of its scenario's parameters.
     offered
         Whether a message can be sent on a channel, (M, C).
     costs
@@ -55,7 +58,11 @@ class Messages:
         triggers = tuple(catalogue.messages[name].triggers for name in space.messages)
         return cls(space.messages, space.categories, triggers, ChannelTable.of(space.channels), offered, costs)
 
-    @property
+    def with_parameters(self, parameters: Parameters) -> Messages:
+        """Return the same messages on channels with other traits."""
+        return replace(self, channels=parameters.channel_table(self.channels.names))
+
+    @cached_property
     def is_offer(self) -> BoolArray:
         """Whether messages are offers, (M,)."""
         return np.array([category == OFFER for category in self.categories])
@@ -73,13 +80,17 @@ def _standard_messages() -> Messages:
         "we_miss_you": ("loyalty", ("win_back", "replenishment")),
     }
     channels = ChannelTable.of(("push", "email", "sms", "webpush", "inapp"))
+    # SMS: Twilio, about $.012 to .025. An offer costs its discount times the share of shoppers who redeem it: .4 as in
+    # the example catalogue, judgement.
+    costs = np.tile([0.0, 0.0005, 0.015, 0.0, 0.0], (len(table), 1))
+    costs[[category == OFFER for category, _ in table.values()]] += 0.4
     return Messages(
         names=tuple(table),
         categories=tuple(category for category, _ in table.values()),
         triggers=tuple(triggers for _, triggers in table.values()),
         channels=channels,
         offered=np.ones((len(table), 5), dtype=np.bool_),
-        costs=np.tile([0.0, 0.0005, 0.015, 0.0, 0.0], (len(table), 1)),  # SMS: Twilio, about $.012 to .025
+        costs=costs,
     )
 
 
@@ -103,11 +114,11 @@ class Appeal:
     level: FloatArray
 
     @classmethod
-    def draw(cls, messages: Messages, streams: RandomStreams) -> Appeal:
+    def draw(cls, messages: Messages, streams: RandomStreams, parameters: Parameters) -> Appeal:
         """Draw the appeal of each message from its name, so that a new message changes no other message."""
         directions = [_draw_by_name(streams, f"category {name}", TASTE_DIMENSIONS) for name in messages.categories]
         levels = [_draw_by_name(streams, f"message {name}", 1) for name in messages.names]
-        return cls(CATEGORY_SD * np.stack(directions), MESSAGE_SD * np.concatenate(levels))
+        return cls(parameters.category_sd * np.stack(directions), parameters.message_sd * np.concatenate(levels))
 
 
 def _draw_by_name(streams: RandomStreams, name: str, count: int) -> FloatArray:

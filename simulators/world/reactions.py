@@ -8,54 +8,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.records.outcomes import OutcomeType
-from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
 from simulators.shoppers.mental_state import fade_intent
 from simulators.shoppers.response import (
-    MEAN_ORDER_VALUE,
     Chances,
     click_probability,
     conversion_probability,
     opt_out_probability,
+    return_probability,
+    tired_logit,
     visit_order_probability,
 )
 from simulators.world.deliveries import SeenMessages
+from simulators.world.orders import Orders, order_values
 from simulators.world.schedule import Schedule
 from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.triggers import TriggerSchedule
-from simulators.world.visits import order_values, place_orders
 from simulators.world.world_state import WorldState
 
 _PURPOSES = (
     *(Purpose.click, Purpose.opt_out, Purpose.complaint, Purpose.uninstall, Purpose.return_visit),
     *(Purpose.conversion, Purpose.order_lag, Purpose.value_radius, Purpose.value_angle),
+    Purpose.lapse_after_opt_out,
 )
 
 
 def compute_chances(state: WorldState, hour: int, seen: SeenMessages) -> Chances:
     """Return the true probabilities of the reactions to messages that are seen in an hour."""
-    intent = fade_intent(seen.intent, hour - seen.decided)
+    parameters, channels = state.scenario.parameters, state.messages.channels
+    intent = fade_intent(seen.intent, hour - seen.decided, parameters)
     reader = state.mental_state.reader_state(hour, seen.shopper, seen.message, intent)
     appeal = state.appeal_logits(hour, seen.shopper, seen.message, seen.channel)
-    channels = state.messages.channels
+    tired, promotion = tired_logit(reader, parameters), state.order_factor(hour)
     base = channels.opt_out[seen.channel] * state.population.irritability[seen.shopper]
+    opt_out = opt_out_probability(base, reader.overload, seen.at_night, parameters)
+    lift = channels.per_intent[seen.channel] * intent * seen.triggered
+    # A shopper who returns because of a message looks at its product.
+    interest = np.maximum(intent, parameters.view_intent)
     return Chances(
-        click=click_probability(appeal, reader, seen.triggered),
-        order=conversion_probability(intent, reader.need),
-        opt_out=opt_out_probability(base, reader.overload, seen.at_night),
-        return_visit=channels.returning[seen.channel],
-        # A shopper who returns because of a message looks at its product.
-        order_on_return=visit_order_probability(np.maximum(intent, parameters.VIEW_INTENT), reader.need),
+        click=click_probability(appeal, lift, tired, reader.attention),
+        order=conversion_probability(intent, reader.need, promotion, parameters),
+        opt_out=opt_out,
+        opt_out_after_click=parameters.opt_out_factor_after_click * opt_out,
+        return_visit=return_probability(channels.returning[seen.channel], tired, reader.attention),
+        order_on_return=visit_order_probability(interest, reader.need, promotion, parameters),
+        kept=1.0 - state.population.refunds[seen.shopper].astype(np.float64),
     )
 
 
 class Reactions:
     """Lets shoppers react to messages: click, opt out, return, order later, and tire."""
 
-    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule) -> None:
+    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: Orders) -> None:
         self._state = state
+        self._parameters = state.scenario.parameters
         self._trigger_schedule = trigger_schedule
+        self._orders = orders
         names = state.messages.channels.names
         self._email = names.index("email") if "email" in names else -1
         self._per_send = 1.0 / state.messages.channels.looked
@@ -77,7 +86,7 @@ class Reactions:
         uniforms = dict(zip(_PURPOSES, state.streams.uniforms(hour, _PURPOSES, seen.positions), strict=True))
         chances = compute_chances(state, hour, seen)
         clicked = uniforms[Purpose.click] < chances.click
-        out = np.where(clicked, parameters.OPT_OUT_FACTOR_AFTER_CLICK, 1.0) * chances.opt_out
+        out = np.where(clicked, chances.opt_out_after_click, chances.opt_out)
         tick.chances.append((seen.ticket, chances))
         self._book_expected_orders(hour, seen, chances)
         self._tire(hour, seen, clicked)
@@ -92,20 +101,19 @@ class Reactions:
         self._plan_returns(seen, clicked, chances, uniforms)
 
     def _book_expected_orders(self, hour: int, seen: SeenMessages, p: Chances) -> None:
-        orders = p.click * p.order + (1.0 - p.click) * p.return_visit * p.order_on_return
-        margins = orders * (parameters.MARGIN * MEAN_ORDER_VALUE)
+        margins = p.kept_orders * (self._parameters.margin * self._parameters.mean_order_value)
         self._state.margins.book_expected_orders(self._state.week(hour), seen.shopper, margins)
 
     def _tire(self, hour: int, seen: SeenMessages, clicked: BoolArray) -> None:
         """Add load and staleness, and change the attention."""
         mental, per_send = self._state.mental_state, self._per_send[seen.channel]
         loads = self._state.messages.channels.weight[seen.channel]
-        mental.record_views(hour, seen.shopper, seen.message, loads, per_send)
-        change = np.where(clicked, parameters.ATTENTION_CLICK, -parameters.ATTENTION_IGNORE * per_send)
+        mental.record_views(hour, seen.shopper, seen.message, loads)
+        change = np.where(clicked, self._parameters.attention_click, -self._parameters.attention_ignore * per_send)
         mental.change_attention(hour, seen.shopper, change)
 
     def _opt_out(self, tick: Tick, seen: SeenMessages, uniforms: dict[Purpose, FloatArray], out: FloatArray) -> None:
-        """Let shoppers opt out of a channel, some with a complaint.
+        """Let shoppers opt out of a channel: some with a complaint, and some turn away from the shop, too.
 
         Opt-outs and complaints are reported at once in every scenario, as the law demands.
         """
@@ -114,6 +122,8 @@ class Reactions:
         if leaves.any():
             complains = leaves & (uniforms[Purpose.complaint] < channels.complaints[seen.channel])
             state.withdraw_consent(seen.shopper[leaves], seen.channel[leaves])
+            lapses = leaves & (uniforms[Purpose.lapse_after_opt_out] < self._parameters.lapse_per_opt_out)
+            state.mental_state.lapsed[seen.shopper[lapses]] = True
             quiet = leaves & ~complains
             tick.outcomes.append(TickOutcomes("opt_out", seen.ticket[quiet], seen.at[quiet]))
             if complains.any():
@@ -122,13 +132,12 @@ class Reactions:
     def _uninstall(self, tick: Tick, seen: SeenMessages, uniforms: dict[Purpose, FloatArray], out: FloatArray) -> None:
         """Let shoppers uninstall the app: consent to all its channels ends."""
         channels = self._state.messages.channels
-        uninstalls = uniforms[Purpose.uninstall] < parameters.UNINSTALL_SHARE * out
+        uninstalls = uniforms[Purpose.uninstall] < self._parameters.uninstall_share * out
         uninstalls &= channels.of_app[seen.channel]
         if uninstalls.any():
             shoppers = np.unique(seen.shopper[uninstalls])
-            for channel in np.flatnonzero(channels.of_app):
-                self._state.withdraw_consent(shoppers, np.full(len(shoppers), channel))
-            tick.uninstalled = shoppers
+            self._state.uninstall(shoppers)
+            tick.uninstalled = np.union1d(tick.uninstalled, shoppers)
 
     def _plan_returns(
         self, seen: SeenMessages, clicked: BoolArray, chances: Chances, uniforms: dict[Purpose, FloatArray]
@@ -141,30 +150,37 @@ class Reactions:
             return
         lag = self._draw_lag(uniforms[Purpose.order_lag][comes], clicked[comes])
         normal = to_normals(uniforms[Purpose.value_radius][comes], uniforms[Purpose.value_angle][comes])
-        value = np.where(orders[comes], order_values(normal), 0.0)
+        value = np.where(orders[comes], order_values(normal, self._parameters), 0.0)
         self._visits.add(seen.at[comes] + lag, ticket=seen.ticket[comes], shopper=seen.shopper[comes], value=value)
 
     def _draw_lag(self, uniform: FloatArray, clicked: BoolArray) -> FloatArray:
         """Draw the hours until the visit: most orders follow a click within minutes, all others within a week."""
-        later = uniform < parameters.LATER_ORDERS
-        spread = -np.log1p(-np.where(later, uniform / parameters.LATER_ORDERS, 0.0)) * parameters.ORDER_LAG_H
-        horizon = parameters.ORDER_HORIZON_H
+        parameters = self._parameters
+        later = uniform < parameters.later_orders
+        share = np.divide(uniform, parameters.later_orders, out=np.zeros(len(uniform)), where=later)
+        spread = -np.log1p(-share) * parameters.order_lag_h
+        horizon = parameters.order_horizon_h
         after_click = np.minimum(0.2 + spread * self._state.scenario.order_lag_factor, horizon)
-        after_reading = np.minimum(0.2 - np.log1p(-uniform) * parameters.RETURN_LAG_H, horizon)
+        after_reading = np.minimum(0.2 - np.log1p(-uniform) * parameters.return_lag_h, horizon)
         return np.where(clicked, after_click, after_reading)
 
     def _return(self, tick: Tick, due: FloatArray, visits: dict[str, NDArray[Any]]) -> None:
         """Let shoppers visit because of a message that they read before; an order has a value above 0."""
-        state, ticket, shopper, value = self._state, visits["ticket"], visits["shopper"], visits["value"]
+        ticket, shopper, value = visits["ticket"], visits["shopper"], visits["value"]
         self._visit(tick, shopper)
         orders = np.flatnonzero(value > 0.0)
         if len(orders):
-            state.margins.attribute_orders(shopper[orders], parameters.MARGIN * value[orders])
-            place_orders(tick, state, self._trigger_schedule, shopper[orders], value[orders])
+            self._orders.place(tick, shopper[orders], value[orders], ticket[orders])
             self._report(tick, "conversion", ticket[orders], shopper[orders], due[orders], value[orders])
 
     def _visit(self, tick: Tick, shoppers: Indices) -> None:
-        self._state.mental_state.raise_intent(tick.hour, shoppers, parameters.VIEW_INTENT)
+        """Let shoppers visit because of a message: it wins back some of those who have lapsed."""
+        mental = self._state.mental_state
+        mental.raise_intent(tick.hour, shoppers, self._parameters.view_intent)
+        lapsed = shoppers[mental.lapsed[shoppers]]
+        if len(lapsed):
+            (uniform,) = self._state.streams.uniforms(tick.hour, [Purpose.win_back], lapsed)
+            mental.lapsed[lapsed[uniform < self._parameters.win_back_per_visit]] = False
         self._trigger_schedule.schedule_win_back(tick.hour, shoppers)
         tick.visitors.append(shoppers)
 

@@ -51,7 +51,9 @@ class Schedule:
 
     def pop(self, until: float) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Remove and return the rows that are due before a time, in the order in which they were added."""
-        rows = np.flatnonzero(self._due[: self._size] < until)
+        rows = (self._due[: self._size] < until).nonzero()[0]
+        if not len(rows):
+            return self._due[:0], {name: column[:0] for name, column in self._columns.items()}
         due = self._due[rows]
         popped = {name: column[rows] for name, column in self._columns.items()}
         self._due[rows] = np.inf

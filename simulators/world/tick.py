@@ -23,7 +23,7 @@ class TickOutcomes:
     at
         When the outcomes happened, in hours of the calendar.
     values
-        Order values of conversions; None for other types.
+        Order values of conversions and refunds; None for other types.
     """
 
     kind: OutcomeType

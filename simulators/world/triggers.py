@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulators import parameters
 from simulators.arrays import FloatArray, Indices
 from simulators.random_streams import Purpose
+from simulators.trigger_traits import PRODUCT_EVENTS, REVIEW_AFTER_H, WIN_BACK_AFTER_H
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.world_state import NEVER, WorldState
 
 SCHEDULED_TRIGGERS = (
-    *(kind for kind, _, _ in parameters.PRODUCT_EVENTS),
+    *(kind for kind, _, _ in PRODUCT_EVENTS),
     *("review_request", "replenishment", "win_back", "welcome"),
 )
 """Types of the scheduled triggers. A shopper has at most one trigger of each type ahead."""
@@ -19,6 +20,8 @@ SCHEDULED_TRIGGERS = (
 _REVIEW, _REPLENISHMENT, _WIN_BACK, _WELCOME = (
     SCHEDULED_TRIGGERS.index(name) for name in ("review_request", "replenishment", "win_back", "welcome")
 )
+_PRODUCT_EVENT_ENDS = np.cumsum([probability for _, probability, _ in PRODUCT_EVENTS])
+_PRODUCT_EVENT_HOURS = np.array([mean_h for _, _, mean_h in PRODUCT_EVENTS])
 SEASONAL = "seasonal"
 
 
@@ -30,15 +33,18 @@ class TriggerSchedule:
         self._joins = state.population.joins
         self._due = state.trigger_hours
         self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
+        self._joining_hours = frozenset(np.unique(self._joins).tolist())
+        self._today = np.empty(0, dtype=np.int64)
+        self._day_end = 0
         self._promo_starts = {24 * promo.first_day for promo in state.scenario.promos}
 
     def advance(self, tick: Tick) -> None:
         """Let shoppers join, and let the triggers of this hour happen."""
         hour = tick.hour
-        tick.joined = np.flatnonzero(self._joins == hour)
-        if len(tick.joined):
+        if hour in self._joining_hours:
+            tick.joined = np.flatnonzero(self._joins == hour)
             self._join(tick)
-        due = np.flatnonzero(self._due.ravel() == hour)
+        due = self._find_due(hour)
         if len(due):
             kinds, shoppers = np.divmod(due, self._state.size)
             self._due.ravel()[due] = NEVER
@@ -49,18 +55,36 @@ class TriggerSchedule:
         if hour in self._promo_starts:
             tick.triggers.append(TickTriggers(SEASONAL, np.flatnonzero(self._joins <= hour)))
 
+    def _find_due(self, hour: int) -> Indices:
+        """Return the positions of the triggers that are due in this hour, in the order of the table.
+
+        The whole table is searched at the beginning of a day, and after a trigger was scheduled for the same day: see
+        `_schedule`. An hour looks only at the triggers of its day.
+        """
+        if hour >= self._day_end:
+            self._day_end = hour - hour % 24 + 24
+            self._today = np.flatnonzero(self._due.ravel() < self._day_end)
+        return np.asarray(self._today[self._due.ravel()[self._today] == hour])
+
+    def _schedule(self, kind: int | Indices, shoppers: Indices, due: NDArray[np.int32]) -> None:
+        self._due[kind, shoppers] = due
+        if len(due) and due.min() < self._day_end:
+            self._day_end = 0
+
     def _join(self, tick: Tick) -> None:
         hour, joined = tick.hour, tick.joined
-        (first,) = self._state.streams.uniforms(hour, [Purpose.next_visit], joined)
+        first, last = self._state.streams.uniforms(hour, [Purpose.next_visit, Purpose.last_visit], joined)
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
-        if hour > 0:
+        if hour == 0:  # the last visit of a shopper who was there before lies up to `WIN_BACK_AFTER_H` back
+            self._due[_WIN_BACK, joined] = 1 + (last * WIN_BACK_AFTER_H).astype(np.int32)
+        else:
             self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
         """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
-        self._due[_WIN_BACK, shoppers] = hour + parameters.WIN_BACK_AFTER_H
+        self._due[_WIN_BACK, shoppers] = hour + WIN_BACK_AFTER_H
 
     def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
         """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.
@@ -70,15 +94,14 @@ class TriggerSchedule:
         which, lag
             Uniform numbers that decide the trigger, and the time until it.
         """
-        waits = -np.log1p(-lag)
-        floor = 0.0
-        for kind, (_, probability, mean_h) in enumerate(parameters.PRODUCT_EVENTS):
-            chosen = (which >= floor) & (which < floor + probability)
-            self._due[kind, shoppers[chosen]] = hour + 1 + (mean_h * waits[chosen]).astype(np.int32)
-            floor += probability
+        kinds = np.searchsorted(_PRODUCT_EVENT_ENDS, which, side="right")
+        happens = kinds < len(PRODUCT_EVENTS)
+        kinds = kinds[happens]
+        waits_h = _PRODUCT_EVENT_HOURS[kinds] * -np.log1p(-lag[happens])
+        self._schedule(kinds, shoppers[happens], hour + 1 + waits_h.astype(np.int32))
 
     def schedule_after_orders(self, hour: int, shoppers: Indices) -> None:
         """Schedule the review request and the replenishment of shoppers who ordered."""
-        self._due[_REVIEW, shoppers] = hour + parameters.REVIEW_AFTER_H
+        self._due[_REVIEW, shoppers] = hour + REVIEW_AFTER_H
         lasts = self._state.population.replenish_h[shoppers]
-        self._due[_REPLENISHMENT, shoppers] = hour + 1 + lasts.astype(np.int32)
+        self._schedule(_REPLENISHMENT, shoppers, hour + 1 + lasts.astype(np.int32))

@@ -2,8 +2,8 @@
 
 A message is seen in some hour or never. For each hour, the functions of `simulators.shoppers.response` give the
 probabilities of a click, an order and an opt-out; the truth is their mean over the hours. The truth is exact as long
-as nothing else reaches the shopper before the message is seen. It does not foresee other sends on their way, later
-orders, or the shock of a later week.
+as nothing else reaches the shopper before the message is seen. It does not foresee other sends on their way, or
+later visits and orders.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
-from simulators import parameters
 from simulators.arrays import FloatArray, Indices
 from simulators.shoppers.mental_state import ReaderState, fade_intent
+from simulators.shoppers.presence import is_night
 from simulators.shoppers.response import (
     click_probability,
     conversion_probability,
     opt_out_probability,
+    return_probability,
+    tired_logit,
     visit_order_probability,
 )
+from simulators.shoppers.sight import look_probability, share_unseen
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.world import World
 
@@ -38,7 +41,8 @@ class Prospects:
         Probabilities that the message is seen, clicked, followed by an order (a conversion), and answered with an
         opt-out or a complaint.
     reward
-        Expected reward by the weights of the catalogue, including the clipping.
+        Expected reward by the weights of the catalogue, including the clipping, and without the orders that the
+        shopper sends back.
     load
         Expected load that the send adds, in units of one push sent.
     """
@@ -67,7 +71,8 @@ class Truth:
         self._delays_h = np.asarray(self._space.delays_s, dtype=np.float64) / 3_600.0
         hours_ahead = math.ceil(self._delays_h.max() + world.messages.channels.stays_h.max()) + 1
         self._hours_ahead = np.arange(hours_ahead)
-        self._expected_reward = ExpectedReward.of(rulebook)
+        self._parameters = world.scenario.parameters
+        self._expected_reward = ExpectedReward.of(rulebook, self._parameters)
 
     def prospects(self, shopper: int, warmth: Mapping[int, float]) -> Prospects:
         """Return the prospects of all joint actions for a shopper now.
@@ -84,12 +89,15 @@ class Truth:
         seen_in_hour, out_in_hour = self._probabilities_by_hour(shopper)
         by_slot = self._integrate(self._reactions(shopper, messages, warmth), seen_in_hour, out_in_hour)
         integrals = by_slot[space.channel_of, row_of_message[space.message_of], space.delay_of]  # (n, 4, 2)
-        probabilities = _joint_probabilities(integrals.reshape(-1, 2, 2, 2))
+        integrals = integrals.reshape(-1, 2, 2, 2)
+        order = integrals[:, :, 1, 0].sum(axis=1)
+        integrals[:, :, 1] *= 1.0 - self._state.population.refunds[shopper]
+        probabilities = _joint_probabilities(integrals, self._parameters.opt_out_factor_after_click)
         seen = seen_in_hour.sum(axis=2)[space.channel_of, space.delay_of]
         return Prospects(
             seen=seen,
             click=probabilities[:, 1].sum(axis=(1, 2)),
-            order=probabilities[:, :, 1].sum(axis=(1, 2)),
+            order=order,
             out=probabilities[..., 1].sum(axis=(1, 2)),
             reward=self._expected_reward.average(probabilities, seen),
             load=seen * self._state.messages.channels.weight[space.channel_of],
@@ -120,13 +128,17 @@ class Truth:
         since = np.maximum(integral_at(edges - shift) - integral_at(due - shift)[:, None], 0.0)  # (D, T + 1)
         longest = integral_at(due + channels.stays_h[:, None] - shift) - integral_at(due - shift)  # (C, D)
         until = np.minimum(since[None], longest[:, :, None])  # (C, D, T + 1)
-        rate = np.where(channels.in_app, state.population.visits_per_hour[shopper], channels.per_hour)
-        unseen = np.exp(-rate[:, None, None] * until)
-        seen = channels.looked[:, None, None] * -np.diff(unseen, axis=2)
-        at_night = state.presence.presence_at(due - shift) < parameters.NIGHT_PRESENCE
+        visits = 0.0 if state.mental_state.lapsed[shopper] else state.population.visits_per_hour[shopper]
+        rate = np.where(channels.in_app, visits, channels.per_hour)
+        unseen = share_unseen(until, rate[:, None, None], channels.tail[:, None, None])
+        presence = state.presence.presence_at(due - shift)
+        looked = look_probability(channels.looked[:, None], channels.hour_effect[:, None], presence)  # (C, D)
+        looked = looked * (self._parameters.lapsed_looks if state.mental_state.lapsed[shopper] else 1.0)
+        seen = looked[:, :, None] * -np.diff(unseen, axis=2)
+        at_night = is_night(due - shift)
         overload = state.mental_state.overload(self._hours(), np.array([shopper]))
         base = channels.opt_out * state.population.irritability[shopper]
-        out = opt_out_probability(base[:, None, None], overload[None, None], at_night[None, :, None])
+        out = opt_out_probability(base[:, None, None], overload[None, None], at_night[None, :, None], self._parameters)
         return seen, seen * out
 
     def _hours(self) -> FloatArray:
@@ -138,12 +150,12 @@ class Truth:
 
         The four reactions: no click, no click and an order, a click, a click and an order.
         """
-        state, one, hours = self._state, np.array([shopper]), self._hours()
+        state, parameters, one, hours = self._state, self._parameters, np.array([shopper]), self._hours()
         channels, mental = state.messages.channels, state.mental_state
         numbers = np.arange(len(channels.names))
         welcome = np.array([*warmth.values()])
         intent = np.maximum(mental.intent(self._world.hour, one), welcome)[:, None]
-        intent = fade_intent(intent, self._hours_ahead)[:, None, :]  # (M, 1, T)
+        intent = fade_intent(intent, self._hours_ahead.astype(np.float64), parameters)[:, None, :]  # (M, 1, T)
         reader = ReaderState(
             intent=intent,
             overload=mental.overload(hours, one),
@@ -151,15 +163,20 @@ class Truth:
             attention=mental.attention(hours, one),
             need=mental.need(hours, one),
         )
-        appeal = state.appeal_logits(self._world.hour, one, messages[:, None], numbers[None])[:, :, None]
-        clicks = click_probability(appeal, reader, (welcome > 0.0)[:, None, None].astype(np.float64))
-        orders = np.broadcast_to(conversion_probability(intent, reader.need), clicks.shape)
-        return_order = visit_order_probability(np.maximum(intent, parameters.VIEW_INTENT), reader.need)
-        returned = np.broadcast_to(channels.returning[None, :, None] * return_order, clicks.shape)
+        calendar = self._world.hour + self._hours_ahead
+        when = calendar if state.appeal_changes else np.array([self._world.hour])
+        appeal = state.appeal_logits(when, one, messages[:, None, None], numbers[None, :, None])
+        tired, promotion = tired_logit(reader, parameters), state.order_factor(calendar)
+        lift = channels.per_intent[:, None] * intent * (welcome > 0.0)[:, None, None]
+        clicks = click_probability(appeal, lift, tired, reader.attention)
+        orders = np.broadcast_to(conversion_probability(intent, reader.need, promotion, parameters), clicks.shape)
+        interest = np.maximum(intent, parameters.view_intent)
+        return_order = visit_order_probability(interest, reader.need, promotion, parameters)
+        returned = return_probability(channels.returning[:, None], tired, reader.attention) * return_order
         return np.stack([1.0 - clicks, (1.0 - clicks) * returned, clicks, clicks * orders], axis=1)
 
 
-def _joint_probabilities(integrals: FloatArray) -> FloatArray:
+def _joint_probabilities(integrals: FloatArray, opt_out_after_click: float) -> FloatArray:
     """Return the joint probabilities of click, order and opt-out (0 no, 1 yes), (n, 2, 2, 2).
 
     Parameters
@@ -167,9 +184,11 @@ def _joint_probabilities(integrals: FloatArray) -> FloatArray:
     integrals
         By click; over all shoppers, and over those who order; over all shoppers, and over those who opt out if a
         click does not change the probability of an opt-out, (n, 2, 2, 2).
+    opt_out_after_click
+        The factor by which a click does change this probability.
     """
     joint = integrals.copy()
-    joint[:, 1, :, 1] *= parameters.OPT_OUT_FACTOR_AFTER_CLICK
+    joint[:, 1, :, 1] *= opt_out_after_click
     joint[:, :, 0] -= joint[:, :, 1]
     joint[..., 0] -= joint[..., 1]
     return joint

@@ -1,55 +1,80 @@
-"""Visits that no message caused: the products that shoppers look at, the carts they leave, and their orders."""
+"""Visits that no message caused: the products that shoppers look at, the carts they leave, and their orders.
+
+After each visit a shopper lapses with a small probability: she visits no more by herself, until a visit because of a
+message wins her back. Some of those who lapse uninstall the app. The visits of a shopper who has lapsed are drawn as
+before and do not happen, so a world differs from its twin without sends only in the visits of shoppers who lapsed
+because of a message, or whom a message won back.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import parameters
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
-from simulators.shoppers.response import MEAN_ORDER_VALUE, visit_order_probability
+from simulators.shoppers.response import visit_order_probability
+from simulators.trigger_traits import FAVOURITE_SHARE, PRODUCT_CATEGORIES
+from simulators.world.orders import Orders, order_values
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule
 from simulators.world.world_state import WorldState
 
 _PURPOSES = (
     *(Purpose.next_visit, Purpose.browse, Purpose.cart, Purpose.order, Purpose.value_radius, Purpose.value_angle),
-    *(Purpose.wish, Purpose.product, Purpose.product_event, Purpose.product_lag),
+    *(Purpose.wish, Purpose.product, Purpose.product_event, Purpose.product_lag, Purpose.lapse),
 )
 
 
 class Visits:
     """Visits that no message caused: at most one per shopper and hour."""
 
-    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule) -> None:
+    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: Orders) -> None:
         self._state = state
+        self._parameters = state.scenario.parameters
         self._trigger_schedule = trigger_schedule
+        self._orders = orders
 
     def advance(self, tick: Tick) -> None:
         """Let the shoppers visit whose next visit lies in this hour."""
-        state, hour = self._state, tick.hour
-        visitors = np.flatnonzero(state.next_visit < hour + 1)
-        if not len(visitors):
+        state, parameters, hour = self._state, self._parameters, tick.hour
+        due = np.flatnonzero(state.next_visit < hour + 1)
+        if not len(due):
             return
-        at = state.next_visit[visitors]
-        following, browse, leave, order, radius, angle, wish, product, which, lag = state.streams.uniforms(
-            hour, _PURPOSES, visitors
-        )
-        state.plan_visits(hour, visitors, following)
+        uniforms = state.streams.uniforms(hour, _PURPOSES, due)
+        at = state.next_visit[due]
+        state.plan_visits(hour, due, uniforms[0])
+        active = ~state.mental_state.lapsed[due]
+        visitors, at = due[active], at[active]
+        _, browse, leave, order, radius, angle, wish, product, which, lag, lapse = uniforms[:, active]
         self._trigger_schedule.schedule_win_back(hour, visitors)
         tick.visitors.append(visitors)
-        carts, views = leave < parameters.CART_SHARE, browse < parameters.VIEW_SHARE
-        intent = np.where(carts, parameters.CART_INTENT, np.where(views, parameters.VIEW_INTENT, 0.0))
+        carts, views = leave < parameters.cart_share, browse < parameters.view_share
+        intent = np.where(carts, parameters.cart_intent, np.where(views, parameters.view_intent, 0.0))
         state.mental_state.raise_intent(hour, visitors, intent)
-        orders = self._order(tick, visitors, at, carts, order, to_normals(radius, angle))
+        orders = self._order(tick, visitors, at, carts, order, (radius, angle))
         category = self._draw_category(visitors, product)
         tick.events.append(TickEvents("session", visitors, at))
         self._record(tick, "product_view", "product_viewed", views & ~carts & ~orders, (visitors, at, category))
         self._record(tick, "cart_abandoned", "cart_abandoned", carts, (visitors, at, category))
-        wishes = views & (wish < parameters.WISH_SHARE)
-        self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
-        self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
+        wishes = views & (wish < parameters.wish_share)
+        if wishes.any():
+            self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
+            self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
+        self._lapse(tick, visitors, lapse)
+
+    def _lapse(self, tick: Tick, visitors: Indices, uniform: FloatArray) -> None:
+        """Let visitors lapse, and let some of them uninstall the app."""
+        leaves = np.flatnonzero(uniform < self._parameters.lapse_per_visit)
+        if not len(leaves):
+            return
+        state = self._state
+        state.mental_state.lapsed[visitors[leaves]] = True
+        share = self._parameters.lapse_per_visit * self._parameters.uninstall_per_lapse
+        uninstalls = visitors[leaves[uniform[leaves] < share]]
+        uninstalls = uninstalls[state.consent[uninstalls][:, state.messages.channels.of_app].any(axis=1)]
+        state.uninstall(uninstalls)
+        tick.uninstalled = np.union1d(tick.uninstalled, uninstalls)
 
     def _order(
         self,
@@ -58,29 +83,31 @@ class Visits:
         at: FloatArray,
         carts: BoolArray,
         uniform: FloatArray,
-        normal: FloatArray,
+        value: tuple[FloatArray, FloatArray],
     ) -> BoolArray:
         """Let visitors order, and return who ordered."""
         state, hour = self._state, tick.hour
         if not state.scenario.own_orders:
             return np.zeros(len(visitors), dtype=np.bool_)
         mental = state.mental_state
-        probability = visit_order_probability(mental.intent(hour, visitors), mental.need(hour, visitors))
-        probability = probability * state.order_factor(hour)
+        intent, need = mental.intent(hour, visitors), mental.need(hour, visitors)
+        probability = visit_order_probability(intent, need, state.order_factor(hour), self._parameters)
         probability[carts] = 0.0  # a visitor who leaves a cart does not order
-        expected = probability * (parameters.MARGIN * MEAN_ORDER_VALUE)
+        kept = 1.0 - state.population.refunds[visitors]
+        expected = probability * kept * (self._parameters.margin * self._parameters.mean_order_value)
         state.margins.book_expected_orders(state.week(hour), visitors, expected)
         orders = uniform < probability
         if orders.any():
-            values = order_values(normal[orders])
-            place_orders(tick, state, self._trigger_schedule, visitors[orders], values)
+            radius, angle = value
+            values = order_values(to_normals(radius[orders], angle[orders]), self._parameters)
+            self._orders.place(tick, visitors[orders], values)
             tick.events.append(TickEvents("purchase", visitors[orders], at[orders], values=values))
         return np.asarray(orders)
 
     def _draw_category(self, visitors: Indices, uniform: FloatArray) -> NDArray[np.int8]:
         """Draw the product categories that visitors look at: mostly the favourite, otherwise any."""
-        share = parameters.FAVOURITE_SHARE
-        other = (uniform - share) / (1 - share) * len(parameters.PRODUCT_CATEGORIES)
+        share = FAVOURITE_SHARE
+        other = (uniform - share) / (1 - share) * len(PRODUCT_CATEGORIES)
         favourite = self._state.population.favourite[visitors]
         return np.where(uniform < share, favourite, other.astype(np.int8))
 
@@ -97,19 +124,3 @@ class Visits:
             shoppers, at, category = visits
             tick.events.append(TickEvents(event, shoppers[chosen], at[chosen], category[chosen]))
             tick.triggers.append(TickTriggers(trigger, shoppers[chosen], category[chosen]))
-
-
-def order_values(normal: FloatArray) -> FloatArray:
-    """Return log-normal order values, rounded to cents, of standard normal numbers."""
-    values = np.exp(parameters.VALUE_LOG_MEAN + parameters.VALUE_LOG_SD * normal)
-    return np.asarray(np.round(values, 2), dtype=np.float64)
-
-
-def place_orders(
-    tick: Tick, state: WorldState, trigger_schedule: TriggerSchedule, shoppers: Indices, values: FloatArray
-) -> None:
-    """Book orders, lower the shoppers' need, and schedule the triggers that follow an order."""
-    state.margins.book_orders(state.week(tick.hour), shoppers, parameters.MARGIN * values)
-    state.mental_state.record_orders(tick.hour, shoppers)
-    trigger_schedule.schedule_after_orders(tick.hour, shoppers)
-    tick.triggers.append(TickTriggers("post_purchase", shoppers, state.population.favourite[shoppers]))

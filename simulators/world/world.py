@@ -13,6 +13,7 @@ from simulators.shoppers.population import Population
 from simulators.world.deliveries import Deliveries, Sends
 from simulators.world.margins import Margins
 from simulators.world.messages import STANDARD, Messages
+from simulators.world.orders import Orders
 from simulators.world.reactions import Reactions
 from simulators.world.tick import Tick
 from simulators.world.triggers import SCHEDULED_TRIGGERS, TriggerSchedule
@@ -53,7 +54,7 @@ class World:
     >>> from simulators.scenario import find_scenario
     >>> world = World(find_scenario("stationary"), shoppers=500, seed=1)
     >>> sum(len(visitors) for _ in range(168) for visitors in world.step().visitors)
-    541
+    476
     """
 
     def __init__(self, scenario: Scenario, shoppers: int, seed: int | Seeds, messages: Messages = STANDARD) -> None:
@@ -64,8 +65,9 @@ class World:
         self.hour = 0
         self._trigger_schedule = TriggerSchedule(self.state)
         self._deliveries = Deliveries(self.state)
-        self._visits = Visits(self.state, self._trigger_schedule)
-        self._reactions = Reactions(self.state, self._trigger_schedule)
+        self._orders = Orders(self.state, self._trigger_schedule)
+        self._visits = Visits(self.state, self._trigger_schedule, self._orders)
+        self._reactions = Reactions(self.state, self._trigger_schedule, self._orders)
 
     @property
     def scenario(self) -> Scenario:
@@ -116,6 +118,7 @@ class World:
         seen = self._deliveries.advance(tick)
         self._reactions.advance(tick, seen)
         self._visits.advance(tick)
+        self._orders.advance(tick)
         self.hour += 1
         return tick
 

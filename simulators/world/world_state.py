@@ -54,6 +54,8 @@ class WorldState:
     def draw(cls, scenario: Scenario, count: int, seeds: Seeds, messages: Messages, trigger_kinds: int) -> WorldState:
         """Draw the state before the first hour, with ``count`` shoppers and ``trigger_kinds`` scheduled triggers."""
         streams, shop_streams = seeds.shopper_streams(count), RandomStreams(seeds.shop)
+        parameters = scenario.parameters
+        messages = messages.with_parameters(parameters)
         population = Population.draw(scenario, count, messages.channels, streams)
         boosts = [
             (24 * promo.first_day, 24 * (promo.first_day + promo.days), promo.presence) for promo in scenario.promos
@@ -62,11 +64,11 @@ class WorldState:
             scenario=scenario,
             population=population,
             messages=messages,
-            appeal=Appeal.draw(messages, shop_streams),
+            appeal=Appeal.draw(messages, shop_streams, parameters),
             streams=streams,
             shop_streams=shop_streams,
             presence=Presence(scenario.hours, scenario.first_hour, boosts),
-            mental_state=MentalState(population.tolerance, len(messages.names)),
+            mental_state=MentalState(population.tolerance, population.lapsed, len(messages.names), parameters),
             consent=population.consent & (population.joins == 0)[:, None],
             next_visit=np.full(count, np.inf),
             trigger_hours=np.full((trigger_kinds, count), NEVER, dtype=np.int32),
@@ -91,34 +93,43 @@ class WorldState:
         visit = self.presence.hours_at(self.presence.integral_at(hour + 1.0 - shift) + waits)
         self.next_visit[shoppers] = visit + shift
 
-    def presence_at(self, hours: FloatArray, shoppers: Indices) -> FloatArray:
-        """Return the presence of shoppers at hours of the calendar."""
-        return self.presence.presence_at(hours - self.population.shift_h[shoppers])
-
-    def appeal_logits(self, hour: int, shoppers: Indices, messages: Indices, channels: Indices) -> FloatArray:
+    def appeal_logits(
+        self, hours: int | Indices, shoppers: Indices, messages: Indices, channels: Indices
+    ) -> FloatArray:
         """Return the logits of clicks by shoppers who are not tired and have no intent to buy; the arrays broadcast."""
         people = self.population
         taste = np.einsum("...d,...d->...", people.taste[shoppers], self.appeal.direction[messages])
         flip = self.scenario.taste_flip_week
-        if flip is not None and hour >= flip * 168:
-            taste = -taste
+        if flip is not None:
+            taste = np.where(hours >= np.int64(flip * 168), -taste, taste)
         intercept = self.messages.channels.intercept[channels]
         level = intercept + people.click_logit[shoppers] + people.channel_taste[shoppers, channels]
-        popularity = self.popularity[self.week(hour)][messages]
-        return np.asarray(level + taste + popularity + self._offer_logits(hour, messages))
+        logits = level + taste + self.popularity[np.minimum(hours // 168, self.scenario.weeks - 1), messages]
+        if self.scenario.promos:
+            logits = logits + self._promotions[0, self._day(hours)] * self.messages.is_offer[messages]
+        return np.asarray(logits)
 
-    def _offer_logits(self, hour: int, messages: Indices) -> FloatArray | float:
-        """Return the logits that today's promotion adds to offers; 0 without a promotion."""
-        day = hour // 24
-        for promo in self.scenario.promos:
-            if promo.first_day <= day < promo.first_day + promo.days:
-                return np.asarray(promo.offer_logit * self.messages.is_offer[messages], dtype=np.float64)
-        return 0.0
+    @property
+    def appeal_changes(self) -> bool:
+        """Whether `appeal_logits` depend on the hour."""
+        scenario = self.scenario
+        return bool(scenario.promos or scenario.weekly_shock or scenario.taste_flip_week is not None)
 
-    def order_factor(self, hour: int) -> float:
-        """Return the factor by which today's promotion multiplies the orders in visits; 1 without a promotion."""
-        day = hour // 24
-        return next((promo.orders for promo in self.scenario.promos if 0 <= day - promo.first_day < promo.days), 1.0)
+    def order_factor(self, hours: int | Indices) -> FloatArray | float:
+        """Return the factors by which the day's promotion multiplies the probability of an order; 1 without one."""
+        return self._promotions[1, self._day(hours)] if self.scenario.promos else 1.0
+
+    def _day(self, hours: int | Indices) -> Indices:
+        """Return the numbers of days; all days after the calendar have one number."""
+        return np.asarray(np.minimum(np.asarray(hours) // 24, self.scenario.weeks * 7), dtype=np.int64)
+
+    @cached_property
+    def _promotions(self) -> FloatArray:
+        """The logits that the day's promotion adds to offers, and its factor on orders, by day, (2, days + 1)."""
+        promotions = np.repeat([[0.0], [1.0]], self.scenario.weeks * 7 + 1, axis=1)
+        for promo in reversed(self.scenario.promos):  # of two promotions on a day the first in the list holds
+            promotions[:, promo.first_day : promo.first_day + promo.days] = [[promo.offer_logit], [promo.orders]]
+        return promotions
 
     @cached_property
     def popularity(self) -> FloatArray:
@@ -137,6 +148,11 @@ class WorldState:
     def withdraw_consent(self, shoppers: Indices, channels: Indices) -> None:
         """End consent permanently: the consent of ``shoppers[i]`` on ``channels[i]``."""
         self.consent[shoppers, channels] = False
+
+    def uninstall(self, shoppers: Indices) -> None:
+        """End consent to all channels of the app."""
+        for channel in np.flatnonzero(self.messages.channels.of_app):
+            self.consent[shoppers, channel] = False
 
 
 def epoch_seconds(scenario: Scenario, hours: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.parameters import ChannelTable
+from simulators.channels import ChannelTable
 from simulators.random_streams import RandomStreams, Seeds
 from simulators.scenario import Scenario, find_scenario
 from simulators.shoppers.population import Population

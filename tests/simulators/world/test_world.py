@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from simulators.parameters import ChannelTable, ChannelTraits
+from simulators.channels import CHANNELS, ChannelTable
+from simulators.parameters import PARAMETERS
 from simulators.random_streams import Seeds
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
 from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, Sender, push_daily, run_sender
@@ -35,23 +37,37 @@ def run_and_count(world: World, ticks: int) -> Counter[str]:
     return count_outcomes(world.step() for _ in range(ticks))
 
 
-def test_a_world_and_its_twin_have_the_same_visits_whatever_is_sent() -> None:
-    visits: dict[str, list[tuple[int, ...]]] = {"world": [], "twin": []}
-    for name, sender in (("world", push_daily()), ("twin", NoSends())):
+def run_and_list_visits(world: World, sender: Sender) -> set[tuple[int, int]]:
+    """Run to the end; return hour and shopper of the visits that no message caused."""
+    visits: set[tuple[int, int]] = set()
 
-        def on_tick(tick: Tick, into: list[tuple[int, ...]] = visits[name]) -> None:
-            into += [tuple(events.shoppers.tolist()) for events in tick.events if events.kind == "session"]
+    def on_tick(tick: Tick) -> None:
+        for events in tick.events:
+            if events.kind == "session":
+                visits.update((tick.hour, shopper) for shopper in events.shoppers.tolist())
 
-        run_sender(World(SHORT, 300, 4), sender, on_tick=on_tick)
-    assert visits["world"] == visits["twin"]
+    run_sender(world, sender, on_tick=on_tick)
+    return visits
+
+
+def test_a_world_and_its_twin_have_the_same_visits_unless_a_message_changes_who_has_lapsed() -> None:
+    nobody_changes = {"lapse_per_opt_out": 0.0, "win_back_per_visit": 0.0}
+    fixed = replace(SHORT, parameters=PARAMETERS.with_values(nobody_changes))
+    visits, twin = (run_and_list_visits(World(fixed, 300, 4), sender) for sender in (push_daily(), NoSends()))
+    assert visits == twin
+    changes = {"lapse_per_opt_out": 1.0, "win_back_per_visit": 1.0, "push.opt_out": 0.05, "lapsed_at_start": 0.5}
+    moving = replace(SHORT, parameters=PARAMETERS.with_values(changes))
+    visits, twin = (run_and_list_visits(World(moving, 300, 4), sender) for sender in (push_daily(), NoSends()))
+    assert visits - twin
+    assert twin - visits
 
 
 def test_no_message_is_delivered_after_a_withdrawal_of_consent() -> None:
     world = World(SHORT, 500, 1)
     world.step()
-    reached = send_all(world, 0, delay_h=48.0)
+    reached = send_all(world, 1, delay_h=48.0)  # e-mail, whose consent does not end with the app
     gone = reached[::2]
-    world.state.withdraw_consent(gone, np.zeros(len(gone), dtype=np.int64))
+    world.state.withdraw_consent(gone, np.ones(len(gone), dtype=np.int64))
     delivered: list[int] = []
     for _ in range(80):
         delivered += [n for one in world.step().outcomes if one.kind == "delivered" for n in one.tickets.tolist()]
@@ -163,8 +179,9 @@ def test_the_taste_flips_and_promotions_help_offers() -> None:
         (lambda: World(SHORT, 0, 1), "shoppers must be at least 1"),
         (lambda: World(SHORT, 1, -1), "seed must be at least 0"),
         (lambda: ChannelTable.of(("fax",)), r"channels\.fax: this world knows only"),
-        (lambda: ChannelTraits(1.2, 0.5, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0), "consent must lie between"),
-        (lambda: ChannelTraits(0.2, 0.5, -1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0), "per_hour must be"),
+        (lambda: replace(CHANNELS["push"], consent=1.2), "consent must lie between"),
+        (lambda: replace(CHANNELS["push"], per_hour=-1.0), "per_hour must be"),
+        (lambda: replace(CHANNELS["push"], intercept=float("nan")), "intercept must be"),
         (lambda: Broadcast(8, ("push",)), "per_week must lie"),
         (lambda: RandomSender(0.0), "per_week must lie"),
     ],
