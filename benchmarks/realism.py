@@ -117,7 +117,7 @@ def measure_hours(shoppers: int, seed: int) -> dict[str, float]:
 
 
 def _send_by_hour(channel: int, shoppers: int, seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return clicks per send and opt-outs per read message by hour of arrival, and the hours from arrival to reading."""
+    """Return clicks per send and opt-outs per message read by hour of arrival, and the hours until messages were read."""
     world = World(Scenario("one", weeks=2), shoppers, seed)
     while world.hour < 24:
         world.step()
@@ -138,7 +138,7 @@ def _send_by_hour(channel: int, shoppers: int, seed: int) -> tuple[FloatArray, F
 
 
 def measure_fatigue(shoppers: int, seed: int) -> dict[str, float]:
-    """Send an e-mail every day, and every week; orders per 1,000 e-mails read, returns as a share of those after one."""
+    """Send an e-mail every day, and every week: orders per 1,000 e-mails read; returns as a share of those after 1."""
     daily, weekly = (_broadcast(per_week, shoppers, seed) for per_week in (7, 1))
     returning = STANDARD.channels.returning[EMAIL]
     by_click, by_return = (1_000.0 * orders / daily.reads for orders in (daily.click_orders, daily.return_orders))
@@ -165,7 +165,7 @@ def measure_lapses(shoppers: int, seed: int) -> dict[str, float]:
 
 
 def measure_sweep(shoppers: int) -> list[Measured]:
-    """Measure the value of free e-mails by their number a week, and how much more they are worth than daily ones."""
+    """Measure the value of free e-mails by their number a week, and how much more they earn than daily ones."""
     margins = {
         per_week: np.concatenate([_margin(per_week, shoppers, seed) for seed in SWEEP_SEEDS]) for per_week in SWEEP
     }

@@ -84,9 +84,9 @@ class Parameters:
     win_back_per_visit: float = _number(0.2, "probability that a visit because of a message wins a lapsed shopper back")
     uninstall_per_lapse: float = _number(0.25, "probability that a shopper who lapses uninstalls the app")
     lapse_per_opt_out: float = _number(
-        0.5,
+        0.6,
         "probability that a shopper who opts out lapses",
-        "judgement; at 2 to 5 pushes a week 37 % would disable push, and 22 % would leave the app: Localytics (2017)",
+        "at 2 to 5 pushes a week 37 % would disable push, and 22 % would leave the app: Localytics (2017), a survey",
     )
     lapsed_looks: float = _number(0.5, "messages that a shopper looks at after she has lapsed, as a share of before")
     order_base: float = _number(

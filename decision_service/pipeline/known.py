@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from decision_service import metrics
 from decision_service.errors import Erased, Invalid, ServiceError
 from decision_service.log.base import EventLog, LogCorrupt, LogUnavailable, StoredRow
@@ -28,7 +26,7 @@ def replay(stored: StoredRow | None, item: Item) -> Result:
     """
     try:
         row = None if stored is None else stored.row
-    except msgspec.MsgspecError:
+    except LogCorrupt:
         row = None
     if row is None:
         _logger.error("the row of the decision %s is damaged", item.event_id, extra={"request_id": item.request_id})

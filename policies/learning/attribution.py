@@ -145,8 +145,8 @@ class Attribution:
 
     def _change_sends(self, position: int, row: Row) -> None:
         """Change each send that a row concerns as the table of transitions says: see `policies.sends.transitions`."""
-        found = (self._windows.find(event_id) for event_id in self._concerned_sends(position, row))
-        windows = [window for window in found if window is not None]
+        concerned = map(self._windows.find, self._concerned_sends(position, row))
+        windows = [window for window in concerned if window is not None]
         for window, change in changes_of(windows, row):
             if change.status.is_learned:
                 self._windows.replace(window.activate(row))
