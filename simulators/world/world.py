@@ -143,6 +143,6 @@ class World:
                 raise ValueError(f"{name} must be numbers from 0 to {size - 1}")
         if len(sends) and not (sends.delays_h.min() >= 0.0 and np.isfinite(sends.delays_h).all()):
             raise ValueError("delays_h must be numbers of at least 0")
-        if not self.has_joined[sends.shoppers].all():
+        if len(sends) and self.population.joins[sends.shoppers].max() >= max(self.hour, 1):
             raise ValueError("shoppers must have joined: nobody can be written to before she joins")
         self._deliveries.accept(self.hour, sends)
