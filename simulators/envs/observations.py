@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.envs.actions import CHANNELS
@@ -89,6 +90,12 @@ class ShopMemory:
             ],
             axis=1,
         )
+
+
+def count_recent_sends(observation: NDArray[np.float32]) -> int:
+    """Return the number of sends of the last seven days in an observation."""
+    first = OBSERVATIONS.index(f"sends_{CHANNELS[0]}")
+    return round(7.0 * float(observation[first : first + len(CHANNELS)].sum()))
 
 
 def is_promotion(scenario: Scenario, hour: int) -> bool:

@@ -57,7 +57,8 @@ class EnvSettings:
         if render_mode not in (None, *RENDER_MODES):
             raise ValueError(f"render_mode must be None or one of {', '.join(RENDER_MODES)}, not {render_mode!r}")
         chosen = find_scenario(scenario) if isinstance(scenario, str) else scenario
-        return cls(_fit(chosen, weeks), reward == "expected", mask_in_observation, render_mode)
+        fitting = chosen if weeks is None else chosen.with_weeks(weeks)
+        return cls(fitting, reward == "expected", mask_in_observation, render_mode)
 
     def spec(self, spec: EnvSpec, longest: int | None = None) -> EnvSpec:
         """Return the specification of an environment with the length of its episodes."""
@@ -78,15 +79,6 @@ class EnvSettings:
         """Return the observations of all shoppers."""
         facts = daily.observe()
         return {"observations": facts, "action_mask": daily.mask()} if self.mask_in_observation else facts
-
-
-def _fit(scenario: Scenario, weeks: int | None) -> Scenario:
-    if weeks is None or weeks == scenario.weeks:
-        return scenario
-    try:
-        return scenario.with_weeks(weeks)
-    except ValueError as error:
-        raise ValueError(f"weeks={weeks} does not fit the scenario {scenario.name!r}: {error}") from None
 
 
 def world_option(options: Mapping[str, Any] | None, world: int | None) -> int | None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision_row import HOLD_BY_POLICY, NO_ELIGIBLE_ACTION, TREATMENT
 from policies.records.reasons import Reason
-from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, pack
+from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord, pack
 from policies.rules.rules import RULES
 from simulators.envs.actions import DAILY, HOLD, action_rulebook
 from simulators.envs.daily_decisions import DECISION_HOUR
 from simulators.envs.episodes import Episode
-from simulators.envs.observations import OBSERVATIONS
+from simulators.envs.observations import OBSERVATIONS, count_recent_sends
 from simulators.scenario import MONDAY
 
 _DAY_S, _HOUR_S = 86_400, 3_600
@@ -29,7 +30,8 @@ def decision_rows(episode: Episode, name: str, start: int = MONDAY) -> Iterator[
     """Yield the decisions of an episode with their rewards, day by day.
 
     A reward is that of the day after the decision: the sum over a shopper's rows is the return of her episode. The
-    context of a row is the observation, by the names in `OBSERVATIONS`.
+    context of a row is the observation, by the names in `OBSERVATIONS`, and the number of sends of the last seven days,
+    ``recent_sends``, which sequential estimators read.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def _row(episode: Episode, day: int, shopper: int, name: str, at: float, ruleboo
         shopper_id=f"{name}-{shopper}",
         fingerprint="",
         triggers=(TriggerRecord(DAILY, priority=5, expires_at=at + _DAY_S),),
-        context=dict(zip(OBSERVATIONS, episode.observations[day, shopper].tolist(), strict=True)),
+        context=_context(episode.observations[day, shopper]),
         catalogue_version=rulebook.version,
         rules_version=RULES.version,
         policy=PolicyRecord(name, 0, "frozen"),
@@ -86,3 +88,8 @@ def _row(episode: Episode, day: int, shopper: int, name: str, at: float, ruleboo
         window_ends_at=None if send_at is None else send_at + _DAY_S,
         cost=0.0 if send is None else float(rulebook.costs[drawn]),
     )
+
+
+def _context(observation: NDArray[np.float32]) -> dict[str, Scalar]:
+    facts: dict[str, Scalar] = dict(zip(OBSERVATIONS, observation.tolist(), strict=True))
+    return facts | {"recent_sends": count_recent_sends(observation)}

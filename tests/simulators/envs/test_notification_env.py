@@ -232,7 +232,7 @@ def test_the_identifier_names_a_module_instead_of_an_import() -> None:
     ("changes", "complaint"),
     [
         ({"weeks": 0}, "weeks must lie"),
-        ({"scenario": "drift", "weeks": 4}, "^weeks=4 does not fit the scenario 'drift': taste_flip_week"),
+        ({"scenario": "drift", "weeks": 4}, "^weeks must be at least 6 for the scenario 'drift', not 4"),
         ({"scenario": "sunny"}, "scenario must be one of"),
         ({"reward": "best"}, "reward must be one of"),
         ({"world": -1}, "world must be at least 0"),

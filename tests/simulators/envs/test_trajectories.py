@@ -56,7 +56,8 @@ def test_the_log_is_the_episode(episode: Episode, tmp_path: Path) -> None:
         assert decision.propensity == episode.propensities[day, shopper]
         assert decision.reward == episode.rewards[day, shopper]
         observed = episode.observations[day, shopper].tolist()
-        assert decision.context == dict(zip(OBSERVATIONS, observed, strict=True))
+        sends = int((episode.actions[max(0, day - 7) : day, shopper] != HOLD).sum())
+        assert decision.context == dict(zip(OBSERVATIONS, observed, strict=True)) | {"recent_sends": sends}
         weights.append(1.0 / mask.sum() / decision.propensity)
     errors = np.std(weights, ddof=1) / len(weights) ** 0.5
     assert abs(np.mean(weights) - 1.0) < 4.5 * errors, "the uniform target's mean weight is 1"
