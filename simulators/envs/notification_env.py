@@ -150,8 +150,9 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin an episode with another shopper, in the world of ``options["world"]`` or a new one."""
+        world = world_option(options, self._world)
         super().reset(seed=seed)
-        self._world = world_option(options, self._world)
+        self._world = world
         shopper, drawn_world = self.np_random.integers(1 << 31, size=2).tolist()
         self._number = drawn_world if self._world is None else self._world
         seeds = Seeds(self._number, shopper)

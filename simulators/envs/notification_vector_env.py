@@ -118,12 +118,13 @@ class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[An
         """Begin episodes with other shoppers, in the world of ``options["world"]`` or a new one."""
         if options and "reset_mask" in options:
             self._check_reset_mask(options["reset_mask"])
-        self._world = world_option(options, self._world)
+        world = world_option(options, self._world, ("world", "reset_mask"))
         if isinstance(seed, Sequence | np.ndarray):
             self._seed_rows(seed)
         elif seed is not None:
             super().reset(seed=seed)
             self._generators = []
+        self._world = world
         return self._begin()
 
     def _check_reset_mask(self, mask: BoolArray) -> None:

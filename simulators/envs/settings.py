@@ -81,7 +81,9 @@ class EnvSettings:
         return {"observations": facts, "action_mask": daily.mask()} if self.mask_in_observation else facts
 
 
-def world_option(options: Mapping[str, Any] | None, world: int | None) -> int | None:
+def world_option(
+    options: Mapping[str, Any] | None, world: int | None, known: tuple[str, ...] = ("world",)
+) -> int | None:
     """Return the number of the world that the options of a reset name; without one, the number before.
 
     Raises
@@ -89,8 +91,8 @@ def world_option(options: Mapping[str, Any] | None, world: int | None) -> int | 
     ValueError
         When an option is unknown, or the number of the world is no number of at least 0.
     """
-    if unknown := set(options or ()) - {"world", "reset_mask"}:
-        raise ValueError(f"options must be world or reset_mask, not {', '.join(sorted(unknown))}")
+    if unknown := set(options or ()) - set(known):
+        raise ValueError(f"options must be {' or '.join(known)}, not {', '.join(sorted(unknown))}")
     return check_world(options["world"]) if options and "world" in options else world
 
 

@@ -250,14 +250,19 @@ def test_impossible_environments_are_refused_by_name(changes: dict[str, object],
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"wrld": 7}, "options must be world or reset_mask, not wrld"),
+        ({"wrld": 7}, "options must be world, not wrld"),
+        ({"reset_mask": np.array([True])}, "options must be world, not reset_mask"),
         ({"world": -7}, "world must be at least 0"),
         ({"world": "7"}, "world must be a whole number"),
     ],
 )
 def test_impossible_options_are_refused_by_name(options: dict[str, Any], complaint: str) -> None:
+    env = NotificationEnv()
+    env.reset(seed=1)
+    before = pickle.dumps(env)
     with pytest.raises(ValueError, match=complaint):
-        NotificationEnv().reset(options=options)
+        env.reset(seed=2, options=options)
+    assert pickle.dumps(env) == before
 
 
 def test_a_step_needs_a_reset() -> None:

@@ -113,7 +113,9 @@ def test_without_autoreset_the_end_is_the_end_until_a_reset() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"seed": [1, 2]}, "seed must be a number, or one number per row: 3, not 2"),
+        ({"seed": [1, 2], "options": {"world": 9}}, "seed must be a number, or one number per row: 3, not 2"),
+        ({"seed": 7, "options": {"world": -1}}, "world must be at least 0"),
+        ({"options": {"wrld": 1}}, "options must be world or reset_mask, not wrld"),
         ({"options": {"reset_mask": np.array([True, False, True])}}, "reset_mask must be true for all rows"),
         ({"options": {"reset_mask": [True] * 3}}, "reset_mask must be an array of 3 booleans"),
         ({"options": {"reset_mask": np.ones(3)}}, "reset_mask must be an array of 3 booleans"),
