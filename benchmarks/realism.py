@@ -117,7 +117,7 @@ def measure_hours(shoppers: int, seed: int) -> dict[str, float]:
 
 
 def _send_by_hour(channel: int, shoppers: int, seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return clicks per send and opt-outs per message read by hour of arrival, and the hours until messages were read."""
+    """Return clicks per send and opt-outs per reading by hour of arrival, and the hours until messages are read."""
     world = World(Scenario("one", weeks=2), shoppers, seed)
     while world.hour < 24:
         world.step()

@@ -108,7 +108,7 @@ class Scenario:
     """
 
     name: str
-    version: int = 1
+    version: int = 2
     weeks: int = 12
     start: int = MONDAY
     visits_per_week: float = 1.2

@@ -96,12 +96,13 @@ TESTED_BY: dict[str, str] = {
     "policies.shopper.context": "tests/policies/shopper/test_context_page.py",
     "policies.shopper.fold": "tests/policies/shopper/test_state.py",
     "simulators.arrays": "tests/simulators/world/test_world.py",
+    "simulators.channels": "tests/simulators/test_parameters.py",
     "simulators.envs": "tests/simulators/envs/test_notification_env.py",
     "simulators.experiments": "tests/decision_service/cli/test_simulate.py",
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
-    "simulators.parameters": "tests/simulators/world/test_acceptance.py",
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
     "simulators.shops": "tests/decision_service/cli/test_simulate.py",
+    "simulators.trigger_traits": "tests/simulators/world/test_world.py",
     "simulators.world": "tests/simulators/world/test_world.py",
 }
 """Module or folder → the test that covers its modules without a test of their name; the most exact entry counts."""

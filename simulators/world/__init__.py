@@ -8,7 +8,7 @@ Read `World.step` in ``world.py`` first. Each call is one hour, and calls the me
 2. ``deliveries.py``: sends are delivered, and shoppers see messages (`Deliveries.advance`).
 3. ``reactions.py``: shoppers click, opt out, tire, and order after a click (`Reactions.advance`).
 4. ``visits.py``: shoppers visit without a message, leave carts, order and lapse (`Visits.advance`).
-5. ``orders.py``: shoppers send back orders that they made before (`Orders.advance`).
+5. ``order_book.py``: shoppers send back orders that they made before (`OrderBook.advance`).
 
 All mechanisms change one `WorldState` (``world_state.py``) and write what happened into one `Tick` (``tick.py``).
 ``messages.py`` says which messages exist, ``schedule.py`` is a table of rows with due times, ``margins.py`` sums up

@@ -21,7 +21,7 @@ from simulators.shoppers.response import (
     visit_order_probability,
 )
 from simulators.world.deliveries import SeenMessages
-from simulators.world.orders import Orders, order_values
+from simulators.world.order_book import OrderBook, order_values
 from simulators.world.schedule import Schedule
 from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.triggers import TriggerSchedule
@@ -60,7 +60,7 @@ def compute_chances(state: WorldState, hour: int, seen: SeenMessages) -> Chances
 class Reactions:
     """Lets shoppers react to messages: click, opt out, return, order later, and tire."""
 
-    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: Orders) -> None:
+    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: OrderBook) -> None:
         self._state = state
         self._parameters = state.scenario.parameters
         self._trigger_schedule = trigger_schedule

@@ -15,7 +15,7 @@ from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
 from simulators.shoppers.response import visit_order_probability
 from simulators.trigger_traits import FAVOURITE_SHARE, PRODUCT_CATEGORIES
-from simulators.world.orders import Orders, order_values
+from simulators.world.order_book import OrderBook, order_values
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule
 from simulators.world.world_state import WorldState
@@ -29,7 +29,7 @@ _PURPOSES = (
 class Visits:
     """Visits that no message caused: at most one per shopper and hour."""
 
-    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: Orders) -> None:
+    def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule, orders: OrderBook) -> None:
         self._state = state
         self._parameters = state.scenario.parameters
         self._trigger_schedule = trigger_schedule

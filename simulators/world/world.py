@@ -13,7 +13,7 @@ from simulators.shoppers.population import Population
 from simulators.world.deliveries import Deliveries, Sends
 from simulators.world.margins import Margins
 from simulators.world.messages import STANDARD, Messages
-from simulators.world.orders import Orders
+from simulators.world.order_book import OrderBook
 from simulators.world.reactions import Reactions
 from simulators.world.tick import Tick
 from simulators.world.triggers import SCHEDULED_TRIGGERS, TriggerSchedule
@@ -65,7 +65,7 @@ class World:
         self.hour = 0
         self._trigger_schedule = TriggerSchedule(self.state)
         self._deliveries = Deliveries(self.state)
-        self._orders = Orders(self.state, self._trigger_schedule)
+        self._orders = OrderBook(self.state, self._trigger_schedule)
         self._visits = Visits(self.state, self._trigger_schedule, self._orders)
         self._reactions = Reactions(self.state, self._trigger_schedule, self._orders)
 

@@ -81,7 +81,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert values["simulate.no_send.value"]["value"] == 0.0
     assert values["simulate.push_daily.sends_per_week"]["value"] > values["simulate.3_per_week.sends_per_week"]["value"]
     assert values["simulate.default.value"]["low"] <= values["simulate.default.value"]["value"]
-    assert document["facts"]["scenario"] == "stationary v1"
+    assert document["facts"]["scenario"] == "stationary v2"
     page = (tmp_path / "out.html").read_text()
     assert page.count("<svg") == 16
     assert "Learning curve" in page

@@ -23,7 +23,7 @@ SHARE = st.floats(0.001, 0.999)
 ZERO, ONE = np.zeros(1), np.ones(1)
 
 
-def tired(overload: float, staleness: float) -> np.ndarray:
+def fatigue_of(overload: float, staleness: float) -> np.ndarray:
     return tired_logit(ReaderState(ZERO, np.array([overload]), np.array([staleness]), ONE, ONE), PARAMETERS)
 
 
@@ -35,19 +35,19 @@ def logit(probability: float) -> float:
 def test_a_return_tires_as_a_click_with_the_same_probability_does(
     probability: float, overload: float, staleness: float, attention: float
 ) -> None:
-    fatigue, attentive = tired(overload, staleness), np.array([attention])
+    fatigue, attentive = fatigue_of(overload, staleness), np.array([attention])
     click = click_probability(np.array([logit(probability)]), ZERO, fatigue, attentive)[0]
     back = return_probability(np.array([probability]), fatigue, attentive)[0]
     assert back == pytest.approx(click, rel=1e-6)
     assert back <= probability + 1e-12
-    assert return_probability(np.array([probability]), tired(0.0, 0.0), ONE)[0] == pytest.approx(probability)
+    assert return_probability(np.array([probability]), fatigue_of(0.0, 0.0), ONE)[0] == pytest.approx(probability)
 
 
 @given(st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.floats(0.01, 1.0))
 def test_more_mail_never_makes_a_return_more_likely(overload: float, staleness: float, more: float) -> None:
-    base = return_probability(np.array([0.1]), tired(overload, staleness), ONE)[0]
-    assert return_probability(np.array([0.1]), tired(overload + more, staleness), ONE)[0] < base
-    assert return_probability(np.array([0.1]), tired(overload, staleness + more), ONE)[0] < base
+    base = return_probability(np.array([0.1]), fatigue_of(overload, staleness), ONE)[0]
+    assert return_probability(np.array([0.1]), fatigue_of(overload + more, staleness), ONE)[0] < base
+    assert return_probability(np.array([0.1]), fatigue_of(overload, staleness + more), ONE)[0] < base
 
 
 @given(SHARE, SHARE, st.floats(1.0, 3.0))

@@ -21,7 +21,7 @@ NO_TICKET = -1
 """The ticket of an order that no message caused."""
 
 
-class Orders:
+class OrderBook:
     """Books orders, schedules the triggers that follow them, and lets shoppers send orders back."""
 
     def __init__(self, state: WorldState, trigger_schedule: TriggerSchedule) -> None:
