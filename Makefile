@@ -16,7 +16,8 @@ $(STAMP): requirements.txt pyproject.toml
 		|| (echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 …" >&2; exit 1)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint requirements.txt --editable '.[all,dev]'
 	touch $@
 
 run: install ## Start the service on 127.0.0.1:8000 (RUN_ARGS="--clock request …")

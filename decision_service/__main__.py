@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-import typer.main
+from policies.extras import describe_missing
+
+try:
+    import typer
+    import typer.main
+except ImportError:
+    raise SystemExit(f"decision-service: {describe_missing('the service', 'serve')}") from None
 
 from decision_service.cli.messages import use_utf8
 from decision_service.settings import help_text, option
@@ -110,7 +115,17 @@ def rebuild_state(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="Transactions: CSV, gzipped or not, one line per product or order.")],
-    url: Annotated[str, typer.Option(help="The service; it must run with --clock request on a new data directory.")],
+    url: Annotated[
+        str | None, typer.Option(help="The service; it must run with --clock request on a new data directory.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(help=f"Instead of --url: {describe_policies()}, or your own (my_module:my_policy)."),
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="The catalogue with --policy; default: the example.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="How buyers respond: a named scenario or a file (.yaml); default: stationary.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Replay only so many purchases.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides who the buyers are and how they respond.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
@@ -121,7 +136,7 @@ def replay(
     quantity_column: Annotated[str, _column("the quantity; '' for none")] = "Quantity",
     product_column: Annotated[str, _column("the product's name; '' for none")] = "Description",
 ) -> None:
-    """Replay real purchases through a running service, beside the baselines.
+    """Replay real purchases through a running service, or a policy in this process, beside the baselines.
 
     The purchases and their times are real. How buyers respond to notifications is simulated.
     """
@@ -130,22 +145,30 @@ def replay(
     columns = command.parse_columns(
         order_column, shopper_column, time_column, price_column, quantity_column, product_column
     )
-    raise typer.Exit(command.run(file, url=url, limit=limit, seed=seed, json=json, columns=columns))
+    options = command.ReplayOptions(url, policy, catalog, scenario, limit, seed, json, columns)
+    raise typer.Exit(command.run(file, options))
 
 
 @app.command()
 def simulate(
     scenario: Annotated[
         str,
-        typer.Option(help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers."),
+        typer.Option(
+            help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers, "
+            "or a file (.yaml)."
+        ),
     ] = "stationary",
     shoppers: Annotated[int, typer.Option(help="Number of shoppers.")] = 2_000,
-    weeks: Annotated[int, typer.Option(help="Number of weeks; at most 104.")] = 12,
+    weeks: Annotated[
+        int | None, typer.Option(help="Number of weeks; at most 104.", show_default="the scenario's own, 12")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The first seed; it decides who the shoppers are and what they do.")] = 1,
     seeds: Annotated[
         int | None, typer.Option(help="Number of seeds; two or more give intervals.", show_default="3")
     ] = None,
-    policy: Annotated[str, typer.Option(help=f"{describe_policies()} or oracle, in this process.")] = "default",
+    policy: Annotated[
+        str, typer.Option(help=f"{describe_policies()}, oracle, or your own (my_module:my_policy), in this process.")
+    ] = "default",
     url: Annotated[
         str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
     ] = None,

@@ -94,7 +94,7 @@ class Service:
         from_file = read_catalogue(settings.catalog) if settings.catalog is not None else None
         rulebook = rulebook_at_start(self.log, from_file, clock.now())
         self.shopper_keys = shopper_keys = ShopperKeys(facts.salt)
-        self.store: StateStore = RedisStateStore.connect(settings.redis_url, facts.log_id)
+        self.store: StateStore = RedisStateStore(settings.redis_url, facts.log_id)
         self.projector = Projector(self.store, self.log, shopper_keys)
         self.log_writer = LogWriter(self.log, GroupCommit(self.log), self.projector)
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)

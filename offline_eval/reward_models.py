@@ -20,6 +20,7 @@ from offline_eval.columns import FloatArray, Labels
 from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import HOLD, LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
+from policies.extras import describe_missing
 from policies.models.features import hour_bucket, known_hour, shared_tokens
 from policies.records.rows import Context
 
@@ -59,7 +60,7 @@ def default_model(reward: FloatArray) -> RewardModel:
     try:
         from sklearn.linear_model import LogisticRegression, Ridge
     except ImportError as error:
-        raise NotAvailable("reward models need scikit-learn: install the extra 'models'") from error
+        raise NotAvailable(describe_missing("scikit-learn", "models")) from error
     binary = bool(np.isin(reward, (0.0, 1.0)).all())
     model: RewardModel = LogisticRegression(C=1.0, max_iter=500) if binary else Ridge(alpha=1.0)
     return model

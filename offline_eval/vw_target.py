@@ -9,6 +9,7 @@ from offline_eval.errors import NotAvailable
 from offline_eval.logs.decisions import LoggedDecision, context_of
 from policies.catalogue.action_space import JointAction
 from policies.models.features import channel_token, clean, delay_token, shared_tokens
+from policies.models.vw import VwMissing
 from policies.models.vw_command_line import VwCommand, VwRefused, split
 
 
@@ -23,14 +24,14 @@ class VwTarget:
     Raises
     ------
     NotAvailable
-        When Vowpal Wabbit does not take the command line.
+        When Vowpal Wabbit does not take the command line, or is not installed.
     """
 
     def __init__(self, command: str) -> None:
         try:
             options, file = split(command)
             self._command = VwCommand(options, None if file is None else Path(file).read_bytes())
-        except (VwRefused, OSError) as error:
+        except (VwMissing, VwRefused, OSError) as error:
             raise NotAvailable(str(error)) from error
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:

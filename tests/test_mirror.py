@@ -73,6 +73,7 @@ TESTED_BY: dict[str, str] = {
     "offline_eval.targets": "tests/offline_eval/test_weighing.py",
     "offline_eval.units": "tests/offline_eval/estimators/test_laws.py",
     "offline_eval.vw_target": "tests/decision_service/evaluation/test_logs.py",
+    "policies.extras": "tests/test_distribution.py",
     "policies.arrays": "tests/policies/models/test_policy.py",
     "policies.catalogue.action_space": "tests/policies/catalogue/test_document.py",
     "policies.catalogue.rulebook": "tests/policies/rules/test_rules.py",

@@ -53,7 +53,7 @@ def _mean(results: Sequence[Measured]) -> Measured:
 
 def _replay(file: Path, limit: int, seed: int) -> list[Measured]:
     with run_service("--clock", "request", "--seed", str(seed)) as url, tempfile.NamedTemporaryFile() as results:
-        if replay.run(file, url=url, limit=limit, seed=seed, json=Path(results.name)) != 0:
+        if replay.run(file, replay.ReplayOptions(url, limit=limit, seed=seed, json=Path(results.name))) != 0:
             raise ReplayFailed(f"the replay of {file.name} with seed {seed} failed")
         document = json.loads(Path(results.name).read_text(encoding="utf-8"))
     return [Measured(**result) for result in document["results"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import matplotlib
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simulators.experiments.comparison import MeanEstimate
+from simulators.experiments.mean_estimate import MeanEstimate
 
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: readable, searchable, small
@@ -32,6 +33,8 @@ EstimatesByName = Mapping[str, Sequence[MeanEstimate]]
 """The estimates of one line or of one colour of bars, by its name; all names have equally many estimates."""
 
 _WIDTH = 9.0
+_MOST_WITH_ERRORS = 12
+"""With more groups of bars, the error bars would hide the bars."""
 
 
 def lines(
@@ -41,27 +44,30 @@ def lines(
     ylabel: str,
     xlabel: str = "week",
     height: float = 3.8,
+    shows_band: bool = False,
 ) -> str:
     """Draw one line per name; the x values are 1, 2, 3, … (weeks).
 
-    Only a black line (the policy that the page is about) gets a band for its interval: more bands would overlap.
+    With ``shows_band`` the first line gets a band for its interval, which the axis then fits. More bands would overlap.
     """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        for name, estimates in estimates_by_name.items():
+        for place, (name, estimates) in enumerate(estimates_by_name.items()):
             colour = colours[name]
             is_main = colour == COLOURS[0]
             x = range(1, len(estimates) + 1)
             values = [estimate.value for estimate in estimates]
             axes.plot(x, values, color=colour, linewidth=2.2 if is_main else 1.4, label=name)
-            lows, highs = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
-            if is_main:
+            if shows_band and place == 0:
+                lows, highs = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
                 axes.fill_between(x, lows, highs, color=colour, alpha=0.1, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.set_xlim(1, max(2, *(len(estimates) for estimates in estimates_by_name.values())))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(*_axis_limits(estimates_by_name))
+        axes.set_ylim(*_axis_limits(estimates_by_name, with_first_band=shows_band))
+        if shows_band:
+            axes.axhline(0.0, color="#777777", linewidth=1.0)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
         return _svg(figure)
 
@@ -74,7 +80,7 @@ def bars(
     ylabel: str,
     height: float = 3.2,
 ) -> str:
-    """Draw grouped bars with error bars: one group per label, one bar per name."""
+    """Draw grouped bars: one group per label, one bar per name; with error bars as long as there are few groups."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
@@ -85,19 +91,23 @@ def bars(
             below = [estimate.value - estimate.low for estimate in estimates]
             above = [estimate.high - estimate.value for estimate in estimates]
             axes.bar(x, values, thickness * 0.92, color=colours[name], label=name)
-            axes.errorbar(x, values, yerr=[below, above], fmt="none", ecolor="#777777", elinewidth=1.0)
+            if len(labels) <= _MOST_WITH_ERRORS:
+                axes.errorbar(x, values, yerr=[below, above], fmt="none", ecolor="#777777", elinewidth=1.0)
         _label(axes, labels, ylabel)
         axes.set_ylim(0.0, _axis_limits(estimates_by_name)[1])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
         return _svg(figure)
 
 
-def _axis_limits(estimates_by_name: EstimatesByName) -> tuple[float, float]:
+def _axis_limits(estimates_by_name: EstimatesByName, *, with_first_band: bool = False) -> tuple[float, float]:
     """Return the limits of the y axis.
 
-    The axis fits the values, not the intervals; with few seeds the intervals would make the axis too long.
+    The axis fits the values, and the first band where there is one. Other intervals would make the axis too long.
     """
     values = [estimate.value for estimates in estimates_by_name.values() for estimate in estimates]
+    if with_first_band:
+        first = next(iter(estimates_by_name.values()))
+        values += [bound for estimate in first for bound in (estimate.low, estimate.high) if isfinite(bound)]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.25 * (high - low) or 1.0
     return low - room * (low < 0.0), high + room

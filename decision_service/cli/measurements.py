@@ -38,6 +38,31 @@ def facts(**of_the_run: Any) -> dict[str, Any]:
     }
 
 
+def check_writable(**files: Path | None) -> None:
+    """Refuse files that cannot be written, before hours of work end there. An existing file stays as it is.
+
+    Parameters
+    ----------
+    files
+        The file of each option, None where the option is absent.
+
+    Raises
+    ------
+    ValueError
+        Naming the option.
+    """
+    for option, file in files.items():
+        if file is None:
+            continue
+        exists = file.exists()
+        try:
+            file.open("a").close()
+        except OSError as error:
+            raise ValueError(f"--{option} {file}: cannot be written: {error.strerror}") from None
+        if not exists:
+            file.unlink()
+
+
 def write(path: Path, results: Sequence[Measured], about: Mapping[str, Any]) -> None:
     """Write results as JSON."""
     document = {"facts": dict(about), "results": [asdict(result) for result in results]}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 import typer
@@ -10,44 +13,107 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from decision_service.cli.measurements import Measured, facts, write
+from decision_service.catalogues.file import example, read_catalogue
+from decision_service.cli.measurements import Measured, check_writable, facts, write
+from decision_service.cli.own_policy import find_policy, make_source
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
+from decision_service.cli.scenario_file import load_scenario
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.registry import BASELINES, policy_without_floor
+from policies.models.registry import BASELINES
 from simulators.experiments.comparison import (
-    MeanEstimate,
     ShopRun,
     estimate_difference,
     estimate_realised_difference,
 )
-from simulators.replay.purchases import UCI, Columns, Purchase, PurchasesUnreadable, read_purchases
-from simulators.replay.replay import Replay
+from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.replay.purchases import UCI, Columns, Purchase, read_purchases
+from simulators.replay.replay import Replay, scenario_of
+from simulators.scenario import Scenario
 from simulators.shops.base import Shop
-from simulators.shops.local import FixedPolicy, LocalShop
+from simulators.shops.local import LocalShop
 
 _REQUIRED_TRIGGERS = ("post_purchase", "welcome", "first_order")
 
 
-def run(file: Path, *, url: str, limit: int | None, seed: int, json: Path | None, columns: Columns = UCI) -> int:
+class ReplayRefused(ValueError):
+    """The options make no replay; the text names the option or the file."""
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """The options of the command, as in ``decision-service replay --help``."""
+
+    url: str | None = None
+    policy: str | None = None
+    catalog: Path | None = None
+    scenario: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    json: Path | None = None
+    columns: Columns = UCI
+
+
+def run(file: Path, options: ReplayOptions) -> int:
     """Replay a file of purchases, and return the exit code."""
     errors = Console(stderr=True)
     try:
-        purchases = read_purchases(file, columns)[:limit]
-        if not purchases:
-            raise PurchasesUnreadable(f"{file.name}: holds no purchase")
-        with RemoteShop.connect(url) as shop:
-            catalogue = shop.catalogue()
-            _require_triggers(catalogue)
-            runs = _replay_all(shop, catalogue, purchases, seed, errors)
-    except (PurchasesUnreadable, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        with ExitStack() as stack:
+            plan = _plan(file, options, stack)
+            runs = _replay_all(plan, options.seed, errors)
+    except (ReplayRefused, ShopRefused) as refusal:
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     results = _measure(runs)
     _print(runs, results)
-    if json is not None:
-        write(json, results, facts(seed=seed, purchases=len(purchases), file=file.name))
+    if options.json is not None:
+        write(options.json, results, facts(seed=options.seed, purchases=len(plan.purchases), file=file.name))
     return 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything that is to run: a shop with its name, the catalogue, the purchases and the world's scenario."""
+
+    name: str
+    shop: Shop
+    catalogue: Catalogue
+    purchases: list[Purchase]
+    scenario: Scenario
+
+
+def _plan(file: Path, options: ReplayOptions, stack: ExitStack) -> _Plan:
+    """Build everything that is to run, so that bad options are refused before anything runs."""
+    try:
+        check_writable(json=options.json)
+        base = None if options.scenario is None else load_scenario(options.scenario)
+        purchases = read_purchases(file, options.columns)[: options.limit]
+        if not purchases:
+            raise ValueError(f"{file.name}: holds no purchase")
+        name, shop, catalogue = _open_shop(options, stack)
+        _require_triggers(catalogue)
+        return _Plan(name, shop, catalogue, purchases, scenario_of(purchases, base))
+    except ValueError as error:
+        raise ReplayRefused(str(error)) from error
+
+
+def _open_shop(options: ReplayOptions, stack: ExitStack) -> tuple[str, Shop, Catalogue]:
+    """Return the shop that is compared with the baselines: its name, itself and its catalogue."""
+    if (options.url is None) == (options.policy is None):
+        raise ValueError("replay needs either --url of a service, or --policy in this process")
+    if options.url is not None:
+        if options.catalog is not None:
+            raise ValueError("catalog must not be given with --url: the service has its own")
+        service = stack.enter_context(RemoteShop.connect(options.url))
+        return "service", service, service.catalogue()
+    factory = find_policy(str(options.policy))
+    catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
+    rulebook = Rulebook.of(catalogue, 1)
+    return factory.name, LocalShop(make_source(factory, rulebook), rulebook, _draws(options.seed)), catalogue
+
+
+def _draws(seed: int) -> bytes:
+    return f"replay {seed}".encode()
 
 
 def parse_columns(order: str, shopper: str, time: str, price: str, quantity: str, product: str) -> Columns:
@@ -70,27 +136,25 @@ def _require_triggers(catalogue: Catalogue) -> None:
         raise ShopRefused(f"the service's catalogue has no trigger {', '.join(missing)}, which a replay asks about")
 
 
-def _replay_all(
-    service: RemoteShop, catalogue: Catalogue, purchases: list[Purchase], seed: int, console: Console
-) -> list[ShopRun]:
-    """Replay the same purchases to the service, the rule and uniform choice; the baselines explore nothing."""
-    rulebook, draws = Rulebook.of(catalogue, 1), f"replay {seed}".encode()
-    shops: list[tuple[str, Shop]] = [("service", service)]
+def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ShopRun]:
+    """Replay the same purchases to the shop, the rule and uniform choice; the baselines explore nothing."""
+    rulebook, purchases = Rulebook.of(plan.catalogue, 1), plan.purchases
+    shops = {plan.name: plan.shop}
     for name, factory in BASELINES.items():
-        shops.append((name, LocalShop(FixedPolicy(policy_without_floor(factory, rulebook)), rulebook, draws)))
+        shops.setdefault(name, LocalShop(make_source(factory, rulebook), rulebook, _draws(seed)))
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        tasks = {name: progress.add_task(name, total=len(purchases)) for name, _ in shops}
+        tasks = {name: progress.add_task(name, total=len(purchases)) for name in shops}
         advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
         return [
-            ShopRun.of(name, Replay(shop, rulebook, purchases, seed).run(advance[name]), catalogue)
-            for name, shop in shops
+            ShopRun.of(name, Replay(shop, rulebook, purchases, seed, plan.scenario).run(advance[name]), plan.catalogue)
+            for name, shop in shops.items()
         ]
 
 
 def _measure(runs: list[ShopRun]) -> list[Measured]:
-    service, *others = runs
-    quarter = service.last_quarter()
+    first, *others = runs
+    quarter = first.last_quarter()
     per_decision = [
         Measured(f"replay.{run.name}.{name}", float(values[quarter].mean()), unit="reward")
         for run in runs
@@ -109,7 +173,7 @@ def _measure(runs: list[ShopRun]) -> list[Measured]:
         )
     ]
     differences = [
-        _measure_difference(f"replay.{name}service_minus_{run.name}", estimate(service, run, quarter))
+        _measure_difference(f"replay.{name}{first.name}_minus_{run.name}", estimate(first, run, quarter))
         for run in others
         for name, estimate in (("", estimate_difference), ("realised.", estimate_realised_difference))
     ]
@@ -117,7 +181,8 @@ def _measure(runs: list[ShopRun]) -> list[Measured]:
 
 
 def _measure_difference(name: str, estimate: MeanEstimate) -> Measured:
-    return Measured(name, estimate.value, estimate.low, estimate.high, "reward per decision, last quarter")
+    low, high = (bound if isfinite(bound) else None for bound in (estimate.low, estimate.high))
+    return Measured(name, estimate.value, low, high, "reward per decision, last quarter")
 
 
 def _print(runs: list[ShopRun], results: list[Measured]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,28 +15,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
-from decision_service.cli.measurements import Measured, facts, write
+from decision_service.cli.measurements import Measured, check_writable, facts, write
+from decision_service.cli.own_policy import find_policy, make_source
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
-from decision_service.cli.simulation_page import page
+from decision_service.cli.scenario_file import fit_weeks, load_scenario
 from policies.catalogue.rulebook import Rulebook
+from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
-from policies.models.registry import BASELINES, POLICIES, policy_without_floor
+from policies.models.registry import BASELINES, POLICIES
+from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.study import (
     Contender,
     Result,
     Study,
-    estimate_over_seeds,
+    describe_last_third,
     policy_contender,
     sender_contender,
     shop_contender,
 )
-from simulators.scenario import find_scenario
+from simulators.experiments.study_comparison import StudyComparison
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
-from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import FixedPolicy, PolicySource
 from simulators.shops.oracle import OraclePolicy
 from simulators.world.truth import Truth
-from simulators.world.world import World
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
@@ -50,7 +52,7 @@ class SimulateOptions:
 
     scenario: str
     shoppers: int
-    weeks: int
+    weeks: int | None
     seed: int
     seeds: int
     policy: str
@@ -65,11 +67,13 @@ def run(options: SimulateOptions) -> int:
     """Run the simulations, show and write the results, and return the exit code."""
     errors = Console(stderr=True)
     try:
+        _check_outputs(options)
+        write_report = _report_writer(options.report)
         with _connect(options.url) as shop:
             study, contenders = _plan(options, shop)
             results = _compare(study, contenders, errors)
     except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False)
+        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     measured = measure(results)
     _print(contenders, results)
@@ -82,10 +86,32 @@ def run(options: SimulateOptions) -> int:
     )
     if options.json is not None:
         write(options.json, measured, about)
-    if options.report is not None:
-        names = [contender.name for contender in contenders]
-        options.report.write_text(page(study, names, results, about), encoding="utf-8")
+    write_report(study, [contender.name for contender in contenders], results, about)
     return 0
+
+
+def _check_outputs(options: SimulateOptions) -> None:
+    try:
+        check_writable(json=options.json, report=options.report)
+    except ValueError as error:
+        raise SimulationRefused(str(error)) from None
+
+
+def _report_writer(file: Path | None) -> Callable[[Study, list[str], list[Result], dict[str, Any]], object]:
+    """Return what writes the page, if there is a file for the page.
+
+    Raises
+    ------
+    SimulationRefused
+        When the library that draws the plots is not installed.
+    """
+    if file is None:
+        return lambda *_: None
+    try:
+        from decision_service.cli.simulation_page import page
+    except ImportError as error:
+        raise SimulationRefused(f"report: {describe_missing('matplotlib', 'plots')}") from error
+    return lambda *facts: file.write_text(page(*facts), encoding="utf-8")
 
 
 @contextmanager
@@ -112,25 +138,21 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
-    world = find_scenario(options.scenario)
-    if options.weeks != world.weeks:
-        world = world.with_weeks(options.weeks)
+    world = fit_weeks(load_scenario(options.scenario), options.weeks)
     seeds = range(options.seed, options.seed + options.seeds)
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
 
 def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None) -> list[Contender]:
     rulebook = study.rulebook
-    policies = {
-        name: policy_contender(name, _source(factory, rulebook), rulebook) for name, factory in POLICIES.items()
-    }
+    policies = {name: _contender(factory, rulebook) for name, factory in POLICIES.items()}
     policies["oracle"] = policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook)
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
     elif options.policy in policies:
         first = policies.pop(options.policy)
     else:
-        raise ValueError(f"policy must be one of {', '.join(policies)}, not {options.policy!r}")
+        first = _contender(find_policy(options.policy), rulebook)
     if not options.baselines:
         return [first]
     fixed = [
@@ -142,12 +164,16 @@ def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None)
     return [first, *fixed, *others]
 
 
-def _source(factory: PolicyFactory, rulebook: Rulebook) -> Callable[[World], PolicySource]:
-    """Return what makes the policy of a simulated world: one that learns in this world, or a fixed baseline."""
-    make_version = factory.make_version
-    if make_version is not None:
-        return lambda world: LearningPolicy(rulebook, make_version)
-    return lambda world: FixedPolicy(policy_without_floor(factory, rulebook))
+def _contender(factory: PolicyFactory, rulebook: Rulebook) -> Contender:
+    """Return a policy as a contender.
+
+    Raises
+    ------
+    ValueError
+        When the policy cannot be made.
+    """
+    make_source(factory, rulebook)
+    return policy_contender(factory.name, lambda world: make_source(factory, rulebook), rulebook)
 
 
 def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:
@@ -162,46 +188,97 @@ def _compare(study: Study, contenders: list[Contender], console: Console) -> lis
         return study.compare(contenders, lambda name, hours: progress.advance(tasks[name], hours))
 
 
-_COLUMNS: tuple[tuple[str, str, str, Callable[[Result], float]], ...] = (
-    ("value", "value", "margin per shopper", lambda result: result.value),
-    ("last_third", "last third", "margin per shopper", lambda result: result.value_of_last_third),
-    ("realised", "realised", "margin per shopper", lambda result: result.realised),
-    ("sends_per_week", "sends/week", "per shopper and week", lambda result: result.sends_per_week),
-    ("click_rate", "clicks", "per send", lambda result: result.per_send("click")),
-    ("conversion_rate", "orders", "per send", lambda result: result.per_send("conversion")),
-    ("optouts_per_1k_sends", "opt-outs/1k", "per 1,000 sends", lambda result: result.withdrawals_per_1000),
-    ("reach_left", "consent left", "ratio", lambda result: result.reach),
-    ("revenue_per_send", "revenue/send", "attributed value per send", lambda result: result.revenue_per_send),
+_LAST_THIRD = "last_third"
+
+_COLUMNS: tuple[tuple[str, str, str, Callable[[Result], float], tuple[float, float]], ...] = (
+    ("value", "value", "margin per shopper", lambda result: result.value, (-inf, inf)),
+    (_LAST_THIRD, "", "margin per shopper", lambda result: result.value_of_last_third, (-inf, inf)),
+    ("realised", "realised", "margin per shopper", lambda result: result.realised, (-inf, inf)),
+    ("sends_per_week", "sends/week", "per shopper and week", lambda result: result.sends_per_week, (0.0, inf)),
+    ("click_rate", "clicks", "per send", lambda result: result.per_send("click"), (0.0, 1.0)),
+    ("conversion_rate", "orders", "per send", lambda result: result.per_send("conversion"), (0.0, inf)),
+    ("optouts_per_1k_sends", "opt-outs/1k", "per 1,000 sends", lambda result: result.withdrawals_per_1000, (0.0, inf)),
+    ("reach_left", "consent left", "ratio", lambda result: result.reach, (0.0, 1.0)),
+    (
+        "revenue_per_send",
+        "revenue/send",
+        "attributed value per send",
+        lambda result: result.revenue_per_send,
+        (0.0, inf),
+    ),
 )
+"""Of each number: its name in the results and in the table, its unit, and the range that its interval cannot leave."""
+
+RULE = "rule"
+"""The contender that all others are compared with: what a shop would otherwise use."""
 
 
 def measure(results: list[Result]) -> list[Measured]:
-    """Return every number with its interval over seeds; the names are ``simulate.<contender>.<number>``."""
+    """Return every number with its interval over seeds; the names are ``simulate.<contender>.<number>``.
+
+    With one seed only the paired differences have intervals: over the shoppers of this seed.
+    """
     measured = []
-    for name in dict.fromkeys(result.contender for result in results):
-        of_contender = [result for result in results if result.contender == name]
-        for key, _, unit, number_of in _COLUMNS:
-            mean = estimate_over_seeds([number_of(result) for result in of_contender])
+    for name, of_contender in _by_contender(results).items():
+        prefix = f"simulate.{name.replace(' ', '_')}"
+        for key, _, unit, number_of, (least, most) in _COLUMNS:
+            mean = estimate_over_seeds([number_of(result) for result in of_contender], least, most)
             low, high = (mean.low, mean.high) if len(of_contender) > 1 else (None, None)
-            measured.append(Measured(f"simulate.{name.replace(' ', '_')}.{key}", mean.value, low, high, unit))
+            measured.append(Measured(f"{prefix}.{key}", mean.value, low, high, unit))
+    for name, comparison in _compare_with_rule(results).items():
+        prefix = f"simulate.{name.replace(' ', '_')}"
+        measured.append(_measure(f"{prefix}.value_minus_rule", comparison.whole_run, "margin per shopper"))
+        measured.append(_measure(f"{prefix}.last_third_minus_rule", comparison.in_last_third, "margin per shopper"))
+        if comparison.ratio_in_last_third is not None:
+            measured.append(_measure(f"{prefix}.last_third_ratio_to_rule", comparison.ratio_in_last_third, "ratio"))
     return measured
 
 
+def _measure(name: str, estimate: MeanEstimate, unit: str) -> Measured:
+    low, high = (bound if isfinite(bound) else None for bound in (estimate.low, estimate.high))
+    return Measured(name, estimate.value, low, high, unit)
+
+
+def _by_contender(results: list[Result]) -> dict[str, list[Result]]:
+    names = dict.fromkeys(result.contender for result in results)
+    return {name: [result for result in results if result.contender == name] for name in names}
+
+
+def _compare_with_rule(results: list[Result]) -> dict[str, StudyComparison]:
+    """Return every other contender's comparison with the rule; none where the rule did not run."""
+    by_contender = _by_contender(results)
+    rule = by_contender.pop(RULE, None)
+    return {} if rule is None else {name: StudyComparison.of(others, rule) for name, others in by_contender.items()}
+
+
 def _print(contenders: list[Contender], results: list[Result]) -> None:
+    weeks = describe_last_third(len(results[0].weekly))
     table = Table(
         title="Simulated shoppers",
         caption="value: expected incremental margin per shopper against the same shoppers without any send; "
-        "last third: the value in the last third of the weeks; consent left: the share of consents that remain",
+        "consent left: the share of consents that remain",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),  # narrow, so that a column for each policy fits into 80 characters
     )
     table.add_column("", no_wrap=True)
     for contender in contenders:
         table.add_column(contender.name, justify="right")
-    for _, heading, _, number_of in _COLUMNS:
-        cells = (
-            estimate_over_seeds([number_of(result) for result in results if result.contender == contender.name]).value
+    by_contender = _by_contender(results)
+    for key, heading, _, number_of, _ in _COLUMNS:
+        means = (
+            estimate_over_seeds([number_of(result) for result in by_contender[contender.name]]).value
             for contender in contenders
         )
-        table.add_row(heading, *(f"{cell:.3f}" for cell in cells))
-    Console().print(table)
+        table.add_row(weeks if key == _LAST_THIRD else heading, *(f"{mean:.3f}" for mean in means))
+    console = Console()
+    console.print(table)
+    for name, comparison in _compare_with_rule(results).items():
+        difference = comparison.in_last_third
+        where = {1: "above zero", -1: "below zero", 0: "not apart from zero"}[difference.sign]
+        console.print(
+            f"{name} minus {RULE}, {weeks}: {difference.value:+.4f} "
+            f"[{difference.low:+.4f}, {difference.high:+.4f}], {where}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
 from policies.models.registry import POLICIES
-from simulators.experiments.comparison import MeanEstimate
-from simulators.experiments.study import Result, Study, estimate_over_seeds
+from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
+from simulators.experiments.study import Result, Study, describe_last_third
+from simulators.experiments.study_comparison import StudyComparison
 
 Numbers = NDArray[np.float64]
 Results = Mapping[str, Sequence[Result]]
@@ -29,17 +31,19 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 
-_TABLE: tuple[tuple[str, Callable[[Result], float], str], ...] = (
-    ("value per shopper", lambda result: result.value, ".3f"),
-    ("value per shopper, last third of the weeks", lambda result: result.value_of_last_third, ".3f"),
-    ("sends per week", lambda result: result.sends_per_week, ".2f"),
-    ("clicks per send", lambda result: result.per_send("click"), ".2%"),
-    ("orders per send", lambda result: result.per_send("conversion"), ".3%"),
-    ("opt-outs per 1,000", lambda result: result.withdrawals_per_1000, ".2f"),
-    ("consents that remain", lambda result: result.reach, ".1%"),
-    ("revenue per send", lambda result: result.revenue_per_send, ".3f"),
+_RULE = "rule"
+
+_TABLE: tuple[tuple[str, Callable[[Result], float], str, tuple[float, float]], ...] = (
+    ("value per shopper", lambda result: result.value, ".3f", (-inf, inf)),
+    ("value per shopper, {last_third}", lambda result: result.value_of_last_third, ".3f", (-inf, inf)),
+    ("sends per week", lambda result: result.sends_per_week, ".2f", (0.0, inf)),
+    ("clicks per send", lambda result: result.per_send("click"), ".2%", (0.0, 1.0)),
+    ("orders per send", lambda result: result.per_send("conversion"), ".3%", (0.0, inf)),
+    ("opt-outs per 1,000", lambda result: result.withdrawals_per_1000, ".2f", (0.0, inf)),
+    ("consents that remain", lambda result: result.reach, ".1%", (0.0, 1.0)),
+    ("revenue per send", lambda result: result.revenue_per_send, ".3f", (0.0, inf)),
 )
-"""Heading, number and format of each line of the table."""
+"""Heading, number, format and possible range of each line of the table."""
 
 _ALL_BUT_WEEK = (1, 2, 3)
 """The axes of `Counts` that are summed for a curve by week. The axes: week, channel, message, hour."""
@@ -73,39 +77,67 @@ def page(study: Study, names: Sequence[str], results: Sequence[Result], facts: M
         names=list(by_name),
         table=[
             (
-                heading,
-                [_cell([number(result) for result in results_of_one], form) for results_of_one in by_name.values()],
+                heading.format(last_third=describe_last_third(study.scenario.weeks)),
+                [
+                    _cell([number(result) for result in results_of_one], form, bounds)
+                    for results_of_one in by_name.values()
+                ],
             )
-            for heading, number, form in _TABLE
+            for heading, number, form, bounds in _TABLE
         ],
-        sections=[*_curve_sections(by_name), *_bar_sections(study, pair)],
+        sections=[*_difference_section(by_name), *_curve_sections(by_name), *_bar_sections(study, pair)],
         facts={name: _fact(value) for name, value in facts.items()},
     )
 
 
 def _summarise(policy: str, by_name: Results) -> str:
-    def value_in_last_third(name: str) -> float:
-        return estimate_over_seeds([result.value_of_last_third for result in by_name[name]]).value
-
-    shares = []
-    value = value_in_last_third(policy)
-    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
-        if name in by_name and name != policy and value_in_last_third(name) > 0:
-            shares.append(f"{value / value_in_last_third(name):.0%} of what {description} earns")
-    comparison = f"; that is {', '.join(shares)}" if shares else ""
-    opt_outs = estimate_over_seeds([result.withdrawals_per_1000 for result in by_name[policy]]).value
-    reach = estimate_over_seeds([result.reach for result in by_name[policy]]).value
+    of_policy = by_name[policy]
+    value = estimate_over_seeds([result.value_of_last_third for result in of_policy])
+    opt_outs = estimate_over_seeds([result.withdrawals_per_1000 for result in of_policy]).value
+    reach = estimate_over_seeds([result.reach for result in of_policy]).value
+    weeks = describe_last_third(len(of_policy[0].weekly))
     return (
-        f"In the last third of the weeks, the policy earns a margin of {value:.3f} per shopper more than sending "
-        f"nothing does{comparison}. It causes {opt_outs:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents "
+        f"In {weeks}, the policy earns a margin of {value.value:.3f} per shopper more than sending nothing does. "
+        f"{_compare(policy, by_name)}It causes {opt_outs:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents "
         "remain."
     )
 
 
-def _cell(values: Sequence[float], form: str) -> tuple[str, str]:
-    """Return a mean over seeds, and half of the width of its 95 % interval; the second is empty with one seed."""
-    mean = estimate_over_seeds(values)
-    return f"{mean.value:{form}}", "" if len(values) < 2 else f"{(mean.high - mean.low) / 2:{form}}"
+def _compare(policy: str, by_name: Results) -> str:
+    """Return how the policy compares with the others in the last third of the weeks, each with its interval."""
+    sentences = []
+    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
+        if name not in by_name or name == policy:
+            continue
+        comparison = StudyComparison.of(by_name[policy], by_name[name])
+        difference, ratio = comparison.in_last_third, comparison.ratio_in_last_third
+        if not isfinite(difference.low):
+            continue
+        text = f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}) against {description}"
+        if ratio is not None:
+            text += f", which is {ratio.value:.0%} ({ratio.low:.0%} to {ratio.high:.0%})"
+        sentences.append(text)
+    return f"Paired differences per shopper with their 95 % intervals: {'; '.join(sentences)}. " if sentences else ""
+
+
+def _cell(values: Sequence[float], form: str, bounds: tuple[float, float]) -> tuple[str, str]:
+    """Return a mean over seeds, and its 95 % interval; the second is empty with one seed."""
+    mean = estimate_over_seeds(values, *bounds)
+    return f"{mean.value:{form}}", "" if len(values) < 2 else f"{mean.low:{form}} to {mean.high:{form}}"
+
+
+def _difference_section(by_name: Results) -> list[_Section]:
+    """Return the plot of the differences to the rule; none where the rule did not run, or nothing else ran."""
+    others = [name for name in by_name if name != _RULE and by_name[name][0].sends]
+    if _RULE not in by_name or not others:
+        return []
+    differences = {name: StudyComparison.of(by_name[name], by_name[_RULE]).by_week for name in others}
+    plot = lines(differences, colours_of(list(by_name)), ylabel="margin per shopper and week", shows_band=True)
+    note = (
+        "Expected incremental margin by week minus that of the business rule, which is the line at 0. The shoppers and "
+        f"their random numbers are the same; the band is the 95 % interval of the line of {others[0]}."
+    )
+    return [_Section("Difference to the rule", [plot], note)]
 
 
 def _curve_sections(by_name: Results) -> list[_Section]:
@@ -120,7 +152,7 @@ def _curve_sections(by_name: Results) -> list[_Section]:
         _Section(
             "Learning curve",
             curve(by_name, lambda result: result.weekly, "margin per shopper and week", 3.8),
-            "Expected incremental margin by week; the band is the 95 % interval over seeds.",
+            "Expected incremental margin by week, mean over seeds.",
         ),
         _Section(
             "Clicks per send by week",

@@ -85,12 +85,13 @@ class Batch:
         self._kinds = kinds
         self._last_positions = {shopper: dict(positions) for shopper, positions in last_positions.items()}
         self._by_key: dict[str, Values] = {}
-        self._event_rows: defaultdict[str, list[Values]] = defaultdict(list)
+        self._by_event: defaultdict[str, list[Values]] = defaultdict(list)
         for values in rows:
             _, _, _, _, _, event_id, _, key, _ = values
-            self._event_rows[event_id or ""].append(values)
-            self._by_key[key or ""] = values
-        self._new_by_event: dict[str, list[Values]] = {}
+            if event_id is not None:
+                self._by_event[event_id].append(values)
+            if key is not None:
+                self._by_key[key] = values
         self.rows: list[Values] = []
         """The rows to be written."""
         self.leads_s: list[float] = []
@@ -113,7 +114,7 @@ class Batch:
             return DuplicateKey(_read(known))
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        earlier = self._rows_of(new.event_id) if new.follow_up is not None else ()
+        earlier = [*self._rows_of(new.event_id)] if new.follow_up is not None else []
         position, watermark = self._number(new)
         return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
 
@@ -128,7 +129,7 @@ class Batch:
         """Return why the condition of a row does not hold, None if it does."""
         if condition.incarnation is not None and condition.incarnation != self._incarnation:
             return StaleIncarnation(self._incarnation)
-        matches = self._rows_of_others(new.event_id, condition.event_owner)
+        matches = [] if condition.event_owner is None else self._rows_of_others(new.event_id, condition.event_owner)
         for query in condition.fail_if:
             matches += self._matches(query)
         if matches:
@@ -139,10 +140,8 @@ class Batch:
             return ConditionFailed(self.position)
         return None
 
-    def _rows_of_others(self, event_id: str | None, owner: str | None) -> list[_Match]:
+    def _rows_of_others(self, event_id: str | None, owner: str) -> list[_Match]:
         """Return an event's rows that are about another shopper than its owner: an erasure put them there."""
-        if owner is None or event_id is None:
-            return []
         shoppers = [(position, shopper) for position, _, _, _, _, _, shopper, _, _ in self._rows_of(event_id)]
         return [(position, ErasureRow.kind) for position, shopper in shoppers if shopper not in (None, owner)]
 
@@ -160,10 +159,7 @@ class Batch:
 
     def _rows_of(self, event_id: str | None) -> Sequence[Values]:
         """Return the rows of an event so far, in position order."""
-        if event_id is None:
-            return ()
-        logged, new = self._event_rows.get(event_id, ()), self._new_by_event.get(event_id)
-        return logged if new is None else [*logged, *new]
+        return () if event_id is None else self._by_event.get(event_id, ())
 
     def _number(self, new: NewRow) -> tuple[int, float]:
         """Number a row and let later rows of the batch find it; return its position and its watermark."""
@@ -180,7 +176,7 @@ class Batch:
         if key is not None:
             self._by_key[key] = values
         if event_id is not None:
-            self._new_by_event.setdefault(event_id, []).append(values)
+            self._by_event[event_id].append(values)
         if shopper_id is not None and kind in self._kinds:
             self._last_positions.setdefault(shopper_id, {})[kind] = self.position
         return self.position, watermark

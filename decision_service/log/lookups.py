@@ -47,8 +47,7 @@ class Lookups:
                 lookups.trusted.append(number)
             else:
                 lookups._add(row)
-            for query in row.condition.fail_if:
-                lookups._add_query(query)
+        lookups._add_queries([query for row in rows for query in row.condition.fail_if])
         return lookups
 
     @classmethod
@@ -76,11 +75,11 @@ class Lookups:
         if row.event_id is not None:
             self._add_event(row.event_id)
 
-    def _add_query(self, query: Query) -> None:
-        if query.shoppers:
-            self.queries.append(query)
-        if query.event_id is not None:
-            self._add_event(query.event_id)
+    def _add_queries(self, queries: Sequence[Query]) -> None:
+        self.queries.extend(query for query in queries if query.shoppers)
+        for query in queries:
+            if query.event_id is not None:
+                self._add_event(query.event_id)
 
     def _add_event(self, event_id: str) -> None:
         self.event_ids[event_id] = None

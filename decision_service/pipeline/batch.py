@@ -211,7 +211,7 @@ def service_error(error: Exception, item: Item | None = None) -> ServiceError:
     A batch runs for many requests, so the item says under which request's id the error is logged.
     """
     if isinstance(error, ServiceError):
-        return error
+        return error.with_traceback(None)  # its frames hold the items, and an item holds its error: a cycle
     request_id = REQUEST_ID.get() if item is None else item.request_id
     _logger.error("a decision failed", exc_info=error, extra={"request_id": request_id})
     return ServiceError(INTERNAL)

@@ -13,7 +13,6 @@ from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
-from decision_service.pipeline.request_reader import fingerprint
 from decision_service.schemas.requests import DecideBody
 
 DatedBody = tuple[DecideBody, float]
@@ -22,8 +21,8 @@ DatedBody = tuple[DecideBody, float]
 _OVERLAP_FROM = 32
 """If at least so many items wait, a second batch begins while the log still writes the first one."""
 
-_LINGER_S = 0.001
-"""How long the pipeline waits after a batch of several items, so that the next requests of the same callers join."""
+_LINGER_S = 0.004
+"""How long the next batch waits for the callers who got their answers just now: most of them ask again at once."""
 
 
 class Decider:
@@ -49,7 +48,9 @@ class Decider:
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
         """How many batches have begun whose rows are not in the log yet."""
-        self._lingers = False
+        self._expected = 0
+        """How many items the next batch will have when the callers of the last one have asked again."""
+        self._lingering: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
@@ -64,12 +65,15 @@ class Decider:
         Unavailable
             When the log cannot be written, a critical trigger finds the state store away, or too many requests wait.
         """
-        (result,) = await self.decide_list([(body, now)])
-        if isinstance(result, ServiceError):
+        result = (await self.decide_list([(body, now)])).pop()
+        if isinstance(result, DecisionResponse):
+            return result
+        try:
             raise result
-        return result
+        finally:
+            del result  # a frame that keeps the error that it raises is a cycle
 
-    async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> Sequence[Result]:
+    async def decide_list(self, requests: Sequence[DatedBody | ServiceError]) -> list[Result]:
         """Answer requests as if each came after the answer to the one before. A request that fails does so alone.
 
         An error among the requests is returned in its place among the results.
@@ -95,15 +99,15 @@ class Decider:
             if item is not None:
                 items.append(item)
         self._queue.add(items)
+        if len(self._queue) >= self._expected:
+            self._stop_lingering()
         self._begin_batches()
         await call.done
         return call.results
 
     def _join(self, call: Call, number: int, body: DecideBody, now: float) -> Item | None:
         """Let a call wait for a request; return the new item of the request, None for a repeat of an unanswered one."""
-        item = Item(
-            body, now, "" if body.dry_run else fingerprint(body), seen=self._parts.log_writer.head, on_end=self._end
-        )
+        item = Item(body, now, seen=self._parts.log_writer.head, on_end=self._end)
         if item.event_id is not None:
             last = self._unanswered.get(item.event_id)
             if last is not None and last.fingerprint == item.fingerprint:
@@ -128,7 +132,9 @@ class Decider:
 
     def _begin_batches(self) -> None:
         """Begin a batch if no other batch waits for the log; begin a second one if many items wait."""
-        while not self._lingers and (not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM)):
+        if self._lingering is not None:
+            return
+        while not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM):
             items = self._queue.take(self._begin)
             if not items:
                 return
@@ -158,20 +164,27 @@ class Decider:
             self._begin_batches()
 
     def _linger(self, size: int) -> None:
-        """Begin the next batch: a moment later if the last batch had several items and few items wait, else at once."""
-        if size > 1 and len(self._queue) < _OVERLAP_FROM and not self._lingers:
-            self._lingers = True
-            asyncio.get_running_loop().call_later(_LINGER_S, self._stop_lingering)
+        """Begin the next batch: once the callers of the last one have asked again, or after a moment."""
+        self._stop_lingering()
+        self._expected = min(size + len(self._queue), _OVERLAP_FROM)
+        if len(self._queue) < self._expected > 1:
+            self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._end_lingering)
         else:
             self._begin_batches()
 
-    def _stop_lingering(self) -> None:
-        self._lingers = False
+    def _end_lingering(self) -> None:
+        """Begin the next batch with the items that wait."""
+        self._stop_lingering()
         self._begin_batches()
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     async def close(self) -> None:
         """Refuse new requests, and decide those that wait."""
         self._is_closed = True
         while self._queue or self._batches:
-            self._stop_lingering()
+            self._end_lingering()
             await asyncio.wait(self._batches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -16,8 +16,7 @@ from policies.records.rows import DecisionRow
 from policies.shopper.state import Send
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A decision of which nothing is reserved or logged yet.
 
     Parameters
@@ -70,7 +69,7 @@ def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
     """
     decision = draft.decision
     if draft.is_send and not is_lost and still_allowed(decision, stored.state):
-        return replace(draft, stored=stored)
+        return msgspec.structs.replace(draft, stored=stored)
     row = decision_row(decision, lost_race=draft.send is not None, fingerprint=draft.row.fingerprint)
     return _write(decision, stored, draft.drawn_at, row)
 

@@ -1,6 +1,7 @@
 """The queue: forms the batches of the items that wait.
 
-Singles go before lists, so that a long list does not make a single wait. Lists take turns.
+Singles go before lists, and batches stay short while singles come, so that a long list does not make a single wait.
+Lists take turns.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from decision_service.pipeline.item import Item
 _MOST_IN_BATCH = 64
 """A longer batch blocks the event loop too long, and costs no less per item."""
 
-_SHARE_OF_LISTS = 0.75
-"""The largest share of a batch that lists get where singles wait too: so a single's batch stays short."""
+_SHARE_OF_LISTS = 0.25
+"""The largest share of a batch that lists get while singles come: a single waits for the batch before its own."""
+
+_SINGLES_GONE_AFTER = 4
+"""After so many batches without a single, none is expected, and lists get whole batches: these cost less per item."""
 
 _LISTS_GET_ONE_IN = 8
 """What lists get at least of a batch, however many singles wait: so every list ends."""
@@ -59,6 +63,8 @@ class Queue:
         self._lists: deque[_List] = deque()
         self._list_of: dict[Item, _List] = {}
         self._size = 0
+        self._since_single = _SINGLES_GONE_AFTER
+        """How many batches were taken since the last one with a single."""
 
     def __len__(self) -> int:
         return self._size
@@ -93,7 +99,9 @@ class Queue:
         """
         most = self._most_in_batch
         batch = self._take_singles(begin, most - max(1, most // _LISTS_GET_ONE_IN) if self._lists else most)
-        end = min(most, len(batch) + int(most * _SHARE_OF_LISTS)) if batch else most
+        self._since_single = 0 if batch else self._since_single + 1
+        share = 1.0 if self._since_single > _SINGLES_GONE_AFTER else _SHARE_OF_LISTS
+        end = min(most, len(batch) + max(1, int(most * share)))
         for _ in range(len(self._lists)):
             if len(batch) == end:
                 break

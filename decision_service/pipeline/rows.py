@@ -38,10 +38,11 @@ def new_rows(
     """
     rows, ends = dict[Item, NewRow](), dict[str, bool]()
     for item, draft in drafts.items():
-        shopper_id, send = item.request.shopper_id, draft.send
-        shoppers = (shopper_id, shopper_keys.key(shopper_id))
+        shopper_id, send, reservation = item.request.shopper_id, draft.send, reservations.held.get(item)
+        key = shopper_keys.key(shopper_id) if reservation is None else reservation.shopper
+        shoppers = (shopper_id, key)
         condition = AppendCondition(fail_if=(Query((ErasureRow.kind,), shoppers, after=draft.drawn_at),))
-        if item in reservations.held and send is not None:
+        if reservation is not None and send is not None:
             ends[shopper_id] = ends.get(shopper_id, False) or bool(send.ends_on)
         if shopper_id in ends:
             changed = Query(kinds_that_change(ends=ends[shopper_id]), shoppers, after=draft.stored.position)

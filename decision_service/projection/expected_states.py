@@ -85,7 +85,7 @@ class ExpectedStates:
             self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
         self.states[key] = after = fold(before, row, self._horizon_s)
-        if change := change_in_uses(row, before, after):
+        if change := change_in_uses(before, after):
             self._uses.update(change)
             self._changes_in_uses.append(change)
         self._versions.setdefault(key, []).append(before)

@@ -8,19 +8,12 @@ or a dead replica has left. Catching up after a restart is the same, from an ear
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.state.base import (
-    FoldedState,
-    Pending,
-    PendingReservation,
-    ProjectedStates,
-    ShopperUpdate,
-    StateUpdate,
-)
+from decision_service.state.base import ProjectedStates, ShopperUpdate, StateUpdate
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.records.row_mark import mark_of
 from policies.records.rows import (
@@ -30,11 +23,11 @@ from policies.records.rows import (
     Row,
     ShopperRow,
 )
-from policies.records.withholding import withholds
+from policies.records.withholding import withheld_paths
 from policies.rules.budget import BudgetDay, spending_of
 from policies.rules.uses import Use, change_in_uses
-from policies.shopper.fold import fold
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.fold import changes_nothing, fold
+from policies.shopper.state import ShopperState
 
 PositionedRow = tuple[int, Row]
 
@@ -108,7 +101,8 @@ class Projector:
         if not self._erased_shoppers.knows(row.shopper_id or "" for _, row in of_shoppers):
             await asyncio.to_thread(self._erased_shoppers.look)
         keyed = [(row, self._erased_shoppers.key_of(position, row.shopper_id or "")) for position, row in of_shoppers]
-        batch = _BatchFold(await self._store.read_folded({key for _, key in keyed}), self._store.horizon_s)
+        changed = {key for row, key in keyed if not changes_nothing(row)}
+        batch = _BatchFold(await self._store.read_folded_at(before, changed), self._store.horizon_s)
         for row, key in keyed:
             batch.fold(row, key)
         catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
@@ -120,39 +114,36 @@ class Projector:
 class _BatchFold:
     """Folds a batch of rows into the states that they concern."""
 
-    def __init__(self, stored: Mapping[ShopperKey, FoldedState], horizon_s: float) -> None:
+    def __init__(self, stored: Mapping[ShopperKey, ShopperState], horizon_s: float) -> None:
         self._stored = stored
         self._horizon_s = horizon_s
-        self._states: dict[ShopperKey, ShopperState] = {key: folded.state for key, folded in stored.items()}
-        self._settled: dict[ShopperKey, dict[Pending, None]] = defaultdict(dict)
-        self._spent: Counter[BudgetDay] = Counter()
-        self._uses: Counter[Use] = Counter()
+        self._states = dict(stored)
+        self._decided: dict[ShopperKey, list[str]] = defaultdict(list)
+        self._withheld: dict[ShopperKey, list[str]] = defaultdict(list)
+        self._spent: dict[BudgetDay, int] = defaultdict(int)
+        self._uses: dict[Use, int] = defaultdict(int)
 
     def fold(self, row: ShopperRow, key: ShopperKey) -> None:
+        if isinstance(row, DecisionRow):
+            self._decided[key].append(row.event_id)
+        elif paths := [*withheld_paths(row)]:
+            self._withheld[key] += paths
+        if changes_nothing(row):
+            return
         before = self._states[key]
         self._states[key] = after = fold(before, row, self._horizon_s)
-        self._uses.update(change_in_uses(row, before, after))
-        self._spent.update(spending_of(row, before))
-        self._settled[key].update((pending, None) for pending in self._stored[key].pending if settles(row, pending))
+        for use, count in change_in_uses(before, after).items():
+            self._uses[use] += count
+        for day, cost in spending_of(row, before).items():
+            self._spent[day] += cost
 
     def update(self, before: int, after: int, catalogue: int | None, mark: str) -> StateUpdate:
         """Return what the batch changes."""
+        changed = {key: state for key, state in self._states.items() if state != self._stored[key]}
         shoppers = {
-            key: ShopperUpdate(None if state == NEW_SHOPPER else state, tuple(self._settled[key]))
-            for key, state in self._states.items()
-            if self._settled[key] or state != self._stored[key].state
+            key: ShopperUpdate(changed.get(key), self._decided.get(key, ()), self._withheld.get(key, ()))
+            for key in {**changed, **self._decided, **self._withheld}
         }
         spent = {day: cost for day, cost in self._spent.items() if cost}
         uses = {use: count for use, count in self._uses.items() if count}
         return StateUpdate(before, after, shoppers, spent, catalogue, uses, mark)
-
-
-def settles(row: ShopperRow, pending: Pending) -> bool:
-    """Return whether a row contains a fact that was pending.
-
-    A reservation is settled by the decision of its event. A withdrawal is settled by any row that withholds its path;
-    an erasure withholds consent on every channel.
-    """
-    if isinstance(pending, PendingReservation):
-        return isinstance(row, DecisionRow) and row.event_id == pending.event_id
-    return withholds(row, pending.path)

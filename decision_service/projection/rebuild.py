@@ -58,7 +58,7 @@ class StateRebuild:
             log.close()
             raise NoLog("no service was ever started on this log")
         shopper_keys = ShopperKeys(salt.encode())
-        store = RedisStateStore.connect(settings.redis_url or "", log_id, _TIMEOUT_S)
+        store = RedisStateStore(settings.redis_url or "", log_id, _TIMEOUT_S)
         clock = ServiceClock(log.read_fact("clock"), log)
         projector = Projector(store, log, shopper_keys)
         log_writer = LogWriter(log, GroupCommit(log), projector)

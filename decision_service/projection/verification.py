@@ -104,7 +104,7 @@ class Verification:
     async def _read_states(self, keys: Sequence[ShopperKey]) -> dict[ShopperKey, ShopperState | None]:
         """Return the stored states without pending facts, None where what is stored is no state."""
         try:
-            return {key: folded.state for key, folded in (await self._store.read_folded(keys)).items()}
+            return {**await self._store.read_folded(keys)}
         except UnreadableState:
             if len(keys) == 1:
                 return {keys[0]: None}

@@ -17,9 +17,10 @@ from decision_service.projection.projector import Projector
 from decision_service.state.base import StateUnavailable
 
 _PROVEN_FOR_S = 1.0
-_FORWARD_EVERY_S = 0.02
-"""The state store is brought forward once in this time, unless somebody waits for it: so rows that come close together
-are folded together. The store counts the sends already, by their reservations."""
+_FORWARD_AFTER_S = 0.02
+"""The state store is brought forward so long after a row, unless somebody waits for it: so rows that come close
+together are folded together, after the answer of a lone request. The store counts the sends already, by their
+reservations."""
 _logger = logging.getLogger(__name__)
 
 
@@ -43,7 +44,6 @@ class LogWriter:
         self.head = 0
         """The last position of the log that this process knows of."""
         self._forwarding: asyncio.Task[None] | None = None
-        self._forwarded_at = -inf
         self._closing = asyncio.Event()
         self._probe = asyncio.Lock()
         self._written_at = -inf
@@ -117,12 +117,11 @@ class LogWriter:
             await self._rest()
             reached = self.head
             await self.wait_until_contained()
-            self._forwarded_at = time.monotonic()
 
     async def _rest(self) -> None:
-        """Return when the state store may be brought forward again, or at once when the writer closes."""
+        """Return when some rows have come together, or at once when the writer closes."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._forwarded_at + _FORWARD_EVERY_S - time.monotonic()):
+            async with asyncio.timeout(_FORWARD_AFTER_S):
                 await self._closing.wait()
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from the log again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -145,33 +145,23 @@ class Withdrawal:
 
 
 @dataclass(frozen=True)
-class PendingReservation:
-    """A reservation that the log does not contain yet."""
-
-    attempt: str
-    event_id: str
-
-
-Pending = PendingReservation | Withdrawal
-
-
-@dataclass(frozen=True)
-class FoldedState:
-    """A shopper's state as folded from the log, and the facts that are pending."""
-
-    state: ShopperState
-    pending: tuple[Pending, ...] = ()
-
-
-@dataclass(frozen=True)
 class ShopperUpdate:
-    """A shopper's state after a batch of rows, and the pending facts that the rows settle.
+    """What a batch of rows says of a shopper: the new state, and which pending facts are in the log now.
 
-    Without a state nothing is kept of the shopper.
+    Parameters
+    ----------
+    state
+        The state after the rows, None where they do not change the state. Nothing is kept of `NEW_SHOPPER`.
+    decided
+        The event ids of the decisions among the rows: they settle all reservations of these event ids.
+    withheld
+        What the rows withhold: they settle the withdrawals of these paths. The path ``consent`` settles the
+        withdrawals of consent on every channel.
     """
 
-    state: ShopperState | None
-    settled: tuple[Pending, ...] = ()
+    state: ShopperState | None = None
+    decided: Sequence[str] = ()
+    withheld: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +173,7 @@ class StateUpdate:
     before, after
         The rows follow the one at position ``before``, and the last one is at position ``after``.
     shoppers
-        The shoppers that the rows change.
+        The shoppers whom the rows are about.
     spent
         What is added to the budget days in millionths, negative for what was given back.
     catalogue
@@ -279,8 +269,11 @@ class ProjectedStates(Protocol):
         """Return the log position up to which the store contains every row."""
         ...
 
-    async def read_folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
-        """Return the states that a batch of rows is to be applied to.
+    async def read_folded_at(self, position: int, shoppers: Collection[ShopperKey]) -> dict[ShopperKey, ShopperState]:
+        """Return the states, without pending facts, that the rows after a position are to be applied to.
+
+        If the store is not at this position, the states may be those of another position; then `apply` refuses what
+        was made of them.
 
         Raises
         ------
@@ -290,7 +283,13 @@ class ProjectedStates(Protocol):
         ...
 
     async def apply(self, update: StateUpdate) -> bool:
-        """Write what a batch of rows changes; return False when the store is not at the position before it."""
+        """Write what a batch of rows changes; return False when the store is not at the position before it.
+
+        Raises
+        ------
+        StateUnavailable
+            Also when another version of the fold makes the states.
+        """
         ...
 
 
@@ -380,6 +379,16 @@ class RecoverableStates(Protocol):
 
 class InspectableStates(Protocol):
     """The part for verification. Every call may raise `StateUnavailable`."""
+
+    async def read_folded(self, shoppers: Collection[ShopperKey]) -> dict[ShopperKey, ShopperState]:
+        """Return the stored states without pending facts.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
+        ...
 
     def shoppers(self) -> AsyncIterator[ShopperKey]:
         """Iterate over the stored shoppers.

@@ -6,14 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from decision_service.state.base import (
-    FoldedState,
-    Pending,
-    PendingReservation,
-    StoredState,
-    UnreadableState,
-    Withdrawal,
-)
+from decision_service.state.base import StoredState, UnreadableState
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent
 from policies.shopper.preferences import withhold
@@ -29,11 +22,6 @@ encode_state = msgspec.msgpack.Encoder().encode
 
 _decode_state = msgspec.msgpack.Decoder(ShopperState).decode
 _decode_send = msgspec.msgpack.Decoder(Send).decode
-
-
-def field_of(pending: Pending) -> str:
-    """Return the field of a shopper's hash that holds a pending fact."""
-    return (RESERVED if isinstance(pending, PendingReservation) else WITHDRAWN) + pending.attempt
 
 
 def pending_name(shopper: ShopperKey, field: str) -> str:
@@ -70,27 +58,21 @@ def stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) 
     UnreadableState
         When what is stored is no state.
     """
-    state = folded = _state(fields)
+    state = folded = folded_state(fields)
     for field, value in _pending_fields(fields):
         is_send = field.startswith(RESERVED)
         state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
     return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
 
 
-def folded_state(shopper: ShopperKey, fields: Hash) -> FoldedState:
-    """Return a shopper's state without pending facts, and the pending facts.
+def folded_state(fields: Hash) -> ShopperState:
+    """Return a shopper's state without pending facts.
 
     Raises
     ------
     UnreadableState
         When what is stored is no state.
     """
-    return FoldedState(
-        _state(fields), tuple(_pending_fact(shopper, field, value) for field, value in _pending_fields(fields))
-    )
-
-
-def _state(fields: Hash) -> ShopperState:
     blob = fields.get(b"b")
     try:
         return ShopperState() if blob is None else _decode_state(blob)
@@ -100,11 +82,3 @@ def _state(fields: Hash) -> ShopperState:
 
 def _pending_fields(fields: Hash) -> Iterator[tuple[str, bytes]]:
     return ((name.decode(), value) for name, value in fields.items() if name[1:2] == b":")
-
-
-def _pending_fact(shopper: ShopperKey, field: str, value: bytes) -> Pending:
-    attempt = field[len(RESERVED) :]
-    if field.startswith(RESERVED):
-        # The event id is not read from the send: a send that is damaged or of another version must be settled too.
-        return PendingReservation(attempt, attempt.rpartition("/")[0])
-    return Withdrawal(shopper, value.decode(), attempt)

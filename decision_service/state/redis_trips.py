@@ -1,41 +1,51 @@
-"""The two trips to Redis of a batch of decisions: one script call reads, and one reserves.
+"""The trips to Redis of a batch: one script call reads, one reserves, and one writes what the rows have changed.
 
-One call for a whole batch costs a third of a Redis pipeline with a command for each shopper.
+One call for a whole batch costs a third of a Redis pipeline with a command for each shopper. The driver encodes each
+argument by itself, so everything that grows with the batch is packed into one argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
+
+import msgspec
 
 from decision_service.state.base import (
     NoLongerAllowed,
     Reservation,
     Reserved,
     ReserveResult,
+    ShopperUpdate,
     StateChanged,
+    StateUpdate,
     StoredState,
 )
-from decision_service.state.redis_hashes import RESERVED, day_name, encode_state, pending_name, stored_state
+from decision_service.state.redis_hashes import RESERVED, Hash, day_name, encode_state, folded_state, stored_state
+from decision_service.state.redis_server import ScriptCall
 from decision_service.state.shopper_keys import ShopperKey
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
-
-ScriptCall = tuple[list[str], list[Any]]
-"""The keys and the arguments of a script."""
+from policies.shopper.state import NEW_SHOPPER, ShopperState
 
 _RESULTS: dict[int, ReserveResult] = {1: Reserved(), 0: NoLongerAllowed(), -1: StateChanged()}
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def _as_text(encoded: bytes) -> msgspec.Raw:
+    """Return bytes packed as a text of any bytes: the scripts cannot unpack bytes as such."""
+    return msgspec.Raw(b"\xdb" + len(encoded).to_bytes(4, "big") + encoded)
 
 
 @dataclass(frozen=True)
 class ScriptCalls:
-    """Makes the calls of the scripts ``read`` and ``reserve``: their keys and arguments.
+    """Makes the calls of the scripts ``read``, ``reserve`` and ``apply``: their keys and arguments.
 
     Parameters
     ----------
-    meta, pending, spent, pending_costs
+    meta, pending, spent, pending_costs, uses
         The keys that all shoppers share.
     shoppers
         How the keys of shoppers begin.
@@ -45,33 +55,57 @@ class ScriptCalls:
     pending: str
     spent: str
     pending_costs: str
+    uses: str
     shoppers: str
 
-    def read_call(self, shoppers: Sequence[ShopperKey], budget_days: Sequence[BudgetDay]) -> ScriptCall:
+    def read_call(self, shoppers: Collection[ShopperKey], budget_days: Sequence[BudgetDay]) -> ScriptCall:
         """Return the call that reads shoppers and what was spent on budget days."""
-        prefix = self.shoppers
-        return [self.meta, self.spent, *[prefix + shopper for shopper in shoppers]], [*map(day_name, budget_days)]
+        return [self.meta, self.spent], [self.shoppers, _pack((tuple(shoppers), [*map(day_name, budget_days)]))]
 
     def reserve_call(self, incarnation: int, reservations: Sequence[Reservation]) -> ScriptCall:
         """Return the call that makes reservations in order."""
-        prefix = self.shoppers
-        shoppers = [prefix + reservation.shopper for reservation in reservations]
-        arguments = [part for reservation in reservations for part in _reserve_arguments(reservation)]
-        return [self.meta, self.pending, self.spent, self.pending_costs, *shoppers], [incarnation, *arguments]
+        keys = [self.meta, self.pending, self.spent, self.pending_costs]
+        return keys, [incarnation, self.shoppers, _pack([*map(_reserve_arguments, reservations)])]
+
+    def apply_call(self, update: StateUpdate, fold_version: int) -> ScriptCall:
+        """Return the call that writes what a batch of rows changes."""
+        parts = (
+            update.before,
+            update.after,
+            False if update.catalogue is None else update.catalogue,
+            fold_version,
+            update.mark,
+            [(day_name(day), cost) for day, cost in update.spent.items()],
+            [(day_name(use), count) for use, count in update.uses.items()],
+            [_apply_arguments(shopper, change) for shopper, change in update.shoppers.items()],
+        )
+        keys = [self.meta, self.pending, self.spent, self.pending_costs, self.uses]
+        return keys, [self.shoppers, _pack(parts)]
 
 
-def _reserve_arguments(reservation: Reservation) -> Iterator[Any]:
-    send, field, day = reservation.send, RESERVED + reservation.attempt, utc_day(reservation.send.send_at)
-    yield reservation.version
-    yield field
-    yield encode_state(send)
-    yield pending_name(reservation.shopper, field)
-    yield reservation.catalogue
-    yield day_name((send.channel, day))
-    yield millionths(send.cost)
-    yield "" if reservation.budget is None else reservation.budget
-    yield len(reservation.former_channels)
-    yield from (day_name((channel, day)) for channel in reservation.former_channels)
+def _reserve_arguments(reservation: Reservation) -> tuple[Any, ...]:
+    send, day = reservation.send, utc_day(reservation.send.send_at)
+    return (
+        reservation.shopper,
+        reservation.version,
+        RESERVED + reservation.attempt,
+        _as_text(encode_state(send)),
+        reservation.catalogue,
+        day_name((send.channel, day)),
+        millionths(send.cost),
+        False if reservation.budget is None else reservation.budget,
+        [day_name((channel, day)) for channel in reservation.former_channels],
+    )
+
+
+def _apply_arguments(shopper: ShopperKey, change: ShopperUpdate) -> tuple[Any, ...]:
+    return shopper, _state_argument(change.state), change.decided, change.withheld
+
+
+def _state_argument(state: ShopperState | None) -> msgspec.Raw | str | bool:
+    if state is None:
+        return False
+    return "" if state == NEW_SHOPPER else _as_text(encode_state(state))
 
 
 def reserve_results(answer: Sequence[int]) -> list[ReserveResult]:
@@ -79,23 +113,54 @@ def reserve_results(answer: Sequence[int]) -> list[ReserveResult]:
     return [_RESULTS[code] for code in answer]
 
 
-def read_incarnation(answer: Sequence[Any]) -> int | None:
-    """Return the incarnation of the store that answered, None where the store was emptied."""
-    incarnation = answer[0]
-    return None if incarnation is None else int(incarnation)
+@dataclass(frozen=True)
+class ReadAnswer:
+    """The answer of the script ``read``.
 
-
-def read_states(answer: Sequence[Any], budget_days: Sequence[BudgetDay]) -> list[StoredState]:
-    """Return the states of the shoppers, all with the same spending.
-
-    Raises
-    ------
-    UnreadableState
-        When what is stored of a shopper is no state.
+    Parameters
+    ----------
+    incarnation, fold_version
+        Those of the store that answered, None where the store has none: it was emptied.
+    position
+        The position that the store contains.
     """
-    _, position, costs, *hashes = answer
-    spent = {day: int(cost or 0) for day, cost in zip(budget_days, costs, strict=True)}
-    return [
-        stored_state(dict(zip(islice(fields, 0, None, 2), islice(fields, 1, None, 2), strict=True)), position, spent)
-        for fields in hashes
-    ]
+
+    incarnation: int | None
+    fold_version: int | None
+    position: int
+    _costs: Sequence[bytes | None]
+    _hashes: Sequence[Sequence[bytes]]
+
+    @classmethod
+    def of(cls, answer: Sequence[Any]) -> ReadAnswer:
+        incarnation, position, fold_version, costs, *hashes = answer
+        return cls(_number(incarnation), _number(fold_version), position, costs, hashes)
+
+    def stored_states(self, budget_days: Sequence[BudgetDay]) -> list[StoredState]:
+        """Return the states of the shoppers, all with the same spending.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
+        spent = {day: int(cost or 0) for day, cost in zip(budget_days, self._costs, strict=True)}
+        return [stored_state(fields, self.position, spent) for fields in self._fields()]
+
+    def folded_states(self, shoppers: Collection[ShopperKey]) -> dict[ShopperKey, ShopperState]:
+        """Return the states of the shoppers without pending facts.
+
+        Raises
+        ------
+        UnreadableState
+            When what is stored of a shopper is no state.
+        """
+        return {shopper: folded_state(fields) for shopper, fields in zip(shoppers, self._fields(), strict=True)}
+
+    def _fields(self) -> Iterator[Hash]:
+        for fields in map(iter, self._hashes):
+            yield dict(zip(fields, fields, strict=True))
+
+
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)

@@ -55,13 +55,15 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
     the eligible set have no meaning.
     """
     (count, width), best = scores.shape, best_scores(scores)
+    sends = scores > -np.inf
+    is_best = sends & (scores == best[:, None])
+    if np.count_nonzero(is_best) == np.count_nonzero(sends.any(axis=1)):
+        return _neighbours_of_one(sends, is_best, sizes, groups)
     spread = np.zeros((count, width + 1))
     spread[:, -1] = best == -np.inf
-    places = np.flatnonzero(scores > -np.inf)
-    if not len(places):
-        return spread
+    places = np.flatnonzero(sends)
     requests = places // width
-    is_best = scores.take(places) == best.take(requests)
+    is_best = is_best.take(places)
     pairs = int(groups[-1].max()) + 1
     bins = (requests * pairs)[:, None] + groups.T.take(places - requests * width, axis=0)  # (eligible sends, 3)
 
@@ -78,6 +80,22 @@ def _neighbourhoods(scores: FloatArray, sizes: IntArray, groups: IntArray) -> Fl
     spread.ravel()[places + requests] = mass
     if not neighbours.all():
         _spread_alone(spread, winners[neighbours == 0], shares[neighbours == 0], sizes)
+    return spread
+
+
+def _neighbours_of_one(sends: BoolArray, is_best: BoolArray, sizes: IntArray, groups: IntArray) -> FloatArray:
+    """Return what `_neighbourhoods` says where no sends tie: the same bytes in fewer steps."""
+    winners = is_best.argmax(axis=1)
+    is_near = (groups[:, None, :] == groups[:, winners][:, :, None]).any(axis=0)
+    is_near &= sends & ~is_best
+    neighbours = is_near.sum(axis=1)
+    spread = np.zeros((len(sends), sends.shape[1] + 1))
+    np.divide(is_near, np.maximum(neighbours, 1)[:, None], out=spread[:, :-1])
+    for request in np.flatnonzero(neighbours == 0).tolist():
+        if is_best[request, winners[request]]:
+            spread[request] = 1.0 / sizes[request]
+        else:
+            spread[request, -1] = 1.0
     return spread
 
 

@@ -7,6 +7,8 @@ Each head is a logistic regression. It learns by FTRL-proximal from the chosen j
 weights: with 60 to 250 joint actions the 1/p weights of VW's contextual-bandit reductions saturate and teach almost
 nothing. The start bias enters through the label's ``initial``, so that an unlearned model sends.
 
+Vowpal Wabbit is an extra of the distribution: it is imported when the first workspace is made.
+
 References
 ----------
 McMahan et al. (2013), Ad Click Prediction: a View from the Trenches (FTRL-proximal).
@@ -16,13 +18,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vowpal_wabbit_next import SimpleLabel, TextFormatParser, Workspace
 
+from policies.extras import describe_missing
 from policies.models.features import FEATURES_VERSION, PAIRS, SHARED
+
+if TYPE_CHECKING:
+    from vowpal_wabbit_next import Workspace
 
 BITS = 20
 """Width of the weight table, 2^20: the tokens of a catalogue do not collide at this width."""
@@ -50,6 +56,25 @@ OPTIONS: dict[str, str | int | float] = {
 """Everything on which the meaning of the weights depends."""
 
 
+class VwMissing(ImportError):
+    """Vowpal Wabbit is not installed."""
+
+
+def import_vw() -> ModuleType:
+    """Return the library.
+
+    Raises
+    ------
+    VwMissing
+        When it is not installed; the message names the command that installs it.
+    """
+    try:
+        import vowpal_wabbit_next
+    except ImportError as error:
+        raise VwMissing(describe_missing("Vowpal Wabbit", "vw")) from error
+    return vowpal_wabbit_next
+
+
 @dataclass(frozen=True)
 class HeadWeights:
     """The weights of a head that are not zero: indices (w,) increasing, values (w,)."""
@@ -61,6 +86,11 @@ class HeadWeights:
 class TwoHeads:
     """The learning model: two workspaces that see the same examples.
 
+    Raises
+    ------
+    VwMissing
+        When Vowpal Wabbit is not installed.
+
     Examples
     --------
     >>> heads = TwoHeads()
@@ -71,9 +101,11 @@ class TwoHeads:
     """
 
     def __init__(self, positive: bytes | None = None, out: bytes | None = None) -> None:
-        self._positive = Workspace(list(_POSITIVE), model_data=positive)
-        self._out = Workspace(list(_OUT), model_data=out)
-        self._parser = TextFormatParser(self._positive)
+        vw = import_vw()
+        self._positive: Workspace[Any] = vw.Workspace(list(_POSITIVE), model_data=positive)
+        self._out: Workspace[Any] = vw.Workspace(list(_OUT), model_data=out)
+        self._parser = vw.TextFormatParser(self._positive)
+        self._make_label = vw.SimpleLabel
 
     def learn(self, text: str, *, positive: bool, opted_out: bool) -> None:
         """Take one step on a chosen joint action and its outcome."""
@@ -82,7 +114,7 @@ class TwoHeads:
             (self._out, opted_out, OUT_START),
         ):
             example = self._parser.parse_line(text)
-            example.set_label(SimpleLabel(1.0 if happened else -1.0, 1.0, start))
+            example.set_label(self._make_label(1.0 if happened else -1.0, 1.0, start))
             head.learn_one(example)
 
     def logits(self, text: str) -> tuple[float, float]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from vowpal_wabbit_next import DSJsonFormatParser, PredictionType, TextFormatParser, Workspace
 
 from policies.arrays import FloatArray
+from policies.models.vw import import_vw
+
+if TYPE_CHECKING:
+    from vowpal_wabbit_next import Workspace
 
 
 class VwRefused(ValueError):
@@ -34,6 +37,8 @@ class VwCommand:
     ------
     VwRefused
         When Vowpal Wabbit refuses the command line, or predicts no probabilities with it.
+    VwMissing
+        When Vowpal Wabbit is not installed.
 
     Examples
     --------
@@ -44,14 +49,15 @@ class VwCommand:
 
     def __init__(self, command: str, model: bytes | None = None) -> None:
         self.is_fixed = model is not None
+        vw = import_vw()
         try:
-            self._workspace: Workspace[Any] = Workspace(["--quiet", *shlex.split(command)], model_data=model)
+            self._workspace: Workspace[Any] = vw.Workspace(["--quiet", *shlex.split(command)], model_data=model)
         except (RuntimeError, ValueError) as error:
             raise VwRefused(f"Vowpal Wabbit refuses {command!r}: {error}") from error
-        if self._workspace.prediction_type != PredictionType.ActionProbs:
+        if self._workspace.prediction_type != vw.PredictionType.ActionProbs:
             raise VwRefused(f"{command!r} gives no probabilities: use --cb_explore_adf")
-        self._text = TextFormatParser(self._workspace)
-        self._dsjson = DSJsonFormatParser(self._workspace)
+        self._text = vw.TextFormatParser(self._workspace)
+        self._dsjson = vw.DSJsonFormatParser(self._workspace)
 
     def probabilities(self, lines: Sequence[str]) -> FloatArray:
         """Return the probabilities (K,) of an example in VW's text format, in the order of the lines.

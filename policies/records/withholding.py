@@ -39,16 +39,6 @@ def withheld_paths(row: Row) -> Iterator[str]:
             yield EVERY_CHANNEL
 
 
-def withholds(row: Row, path: str) -> bool:
-    """Return whether a row withholds a path; an erasure withholds consent on each channel.
-
-    >>> withholds(ErasureRow(at=0.0, shopper_id="erased:1", key="k"), "consent.push")
-    True
-    """
-    field, _, _ = path.partition(".")
-    return any(withheld in (path, field) for withheld in withheld_paths(row))
-
-
 def date_of_words(row: OutcomeRow | PreferencesRow | ErasureRow) -> float:
     """Return the date of a shopper's words: what the caller says, but never later than the row."""
     match row:

@@ -9,7 +9,7 @@ from math import inf
 import msgspec
 
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.records.rows import ErasureRow, EventRow, ShopperRow
+from policies.records.rows import DecisionRow, ErasureRow, EventRow, ShopperRow
 from policies.shopper.fold import apply_keeping_old_sends
 from policies.shopper.renames import rename_spending
 from policies.shopper.state import Send, ShopperState
@@ -89,19 +89,20 @@ def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDa
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """
     change: dict[BudgetDay, int] = {}
-    old, new = _costs(before).items(), _costs(after).items()
+    old, new = _other_costs(before, after).items(), _other_costs(after, before).items()
     for sign, costs in ((1, new - old), (-1, old - new)):
         for _, (day, cost) in costs:
             change[day] = change.get(day, 0) + sign * cost
     return change
 
 
-def _costs(state: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
-    """Return the budget day and the cost of each send, by event id."""
+def _other_costs(state: ShopperState, other: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
+    """Return the budget day and the cost of each send that another state does not share, by event id."""
+    shared = {id(send) for send in other.sends}
     return {
         send.event_id: ((send.channel, utc_day(send.paid_at)), millionths(send.cost))
         for send in state.sends
-        if send.cost
+        if send.cost and id(send) not in shared
     }
 
 
@@ -110,8 +111,11 @@ def spending_of(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
 
     A send that the state forgets because it is old stays paid for, and so does a send that left before an erasure.
     """
+    # These rows are many, and most cost nothing.
+    if isinstance(row, DecisionRow) and not row.cost and before.send_of(row.event_id) is None:
+        return {}
     if isinstance(row, EventRow) and not any(row.type in send.ends_on for send in before.sends):
-        return {}  # these rows are many, and few are about a send
+        return {}
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
         return spending_between(before, msgspec.structs.replace(before, sends=left))

@@ -20,6 +20,7 @@ from policies.arrays import BoolArray
 from policies.catalogue.rulebook import Rulebook
 from policies.records.request import Request
 from policies.records.rows import ACTIVATION_GRACE_S, TriggerRecord
+from policies.rules import caps
 from policies.rules.arbitration import arbitrate
 from policies.rules.content import caller_exclusions
 from policies.rules.rule import Rule
@@ -35,6 +36,8 @@ _TICKS_PER_S = 1_000_000
 _DAY_S = 86_400.0
 _FIRST_SPAN_S = _DAY_S
 """The first span of time that is searched; each later one is twice as long as the one before."""
+
+_CAPS = frozenset(rule.denies for rule in caps.RULES)
 
 
 @dataclass(frozen=True)
@@ -108,18 +111,30 @@ class _Search:
         if len(ahead) >= MAX_AHEAD:
             yield _tick_at(ahead[MAX_AHEAD - 1])
 
-    def first_between(self, begin: float, end: float, trigger: TriggerRecord, candidates: BoolArray) -> float:
-        """Return the first time of a span at which a candidate of a trigger is free, ``inf`` where there is none."""
+    def first_between(
+        self, begin: float, end: float, trigger: TriggerRecord, candidates: BoolArray
+    ) -> tuple[float, bool]:
+        """Return the first time of a span at which a candidate of a trigger is free, ``inf`` where there is none.
+
+        Also return whether this time plus the delay is exactly the send time that the rules have allowed.
+        """
         times = self._send_times(begin, end, trigger)
         if not times:
-            return inf
-        free = RULES.allows(self.situation(begin, trigger, times), _is_about_time)
-        send_times, first = np.array(times), inf
-        for number, delay in enumerate(self.delays):
-            at = send_times[(free & candidates[:, :, number, None]).any(axis=(0, 1))] - delay
-            at = at[(at >= begin) & (at < end)]
-            first = min(first, float(at[0])) if len(at) else first
-        return first
+            return inf, False
+        # The caps are asked first: where no send is found, a cap is the reason most often.
+        situation, pairs = self.situation(begin, trigger, times), candidates.any(axis=2, keepdims=True)
+        free = pairs & RULES.allows(situation, _is_cap)
+        if not free.any():
+            return inf, False
+        free &= RULES.allows(situation, _is_no_cap)
+        send_times, delays = np.array(times), np.array(self.delays, dtype=np.float64)[:, None]
+        decided_at = send_times - delays
+        possible = (free[:, :, None] & candidates[..., None]).any(axis=(0, 1))
+        possible &= (decided_at >= begin) & (decided_at < end)
+        if not possible.any():
+            return inf, False
+        first = decided_at[possible].min()
+        return float(first), bool((possible & (decided_at == first) & (first + delays == send_times)).any())
 
     def _send_times(self, begin: float, end: float, trigger: TriggerRecord) -> tuple[float, ...]:
         """Return the send times at which a joint action may become free, where it is decided within a span."""
@@ -147,7 +162,9 @@ def next_possible_at(
     if not candidates:
         return None
     for begin, end in search.spans():
-        first = min(search.first_between(begin, end, trigger, free) for trigger, free in candidates)
+        first, is_exact = min(search.first_between(begin, end, trigger, free) for trigger, free in candidates)
+        if is_exact:
+            return first
         if first < inf:
             # A send time less a delay, plus the delay, may be less than the send time by a rounding error.
             return next((at for at in _ticks_from(first) if search.has_send(at)), None)
@@ -174,5 +191,9 @@ def _lasts(rule: Rule[Any]) -> bool:
     return rule.frees_at is None and rule.denies is not caller_exclusions
 
 
-def _is_about_time(rule: Rule[Any]) -> bool:
-    return rule.denies is not caller_exclusions
+def _is_cap(rule: Rule[Any]) -> bool:
+    return rule.denies in _CAPS
+
+
+def _is_no_cap(rule: Rule[Any]) -> bool:
+    return rule.denies is not caller_exclusions and rule.denies not in _CAPS

@@ -6,10 +6,8 @@ over all shoppers, kept beside what sends cost (`policies.rules.budget`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from policies.records.rows import EventRow, ShopperRow
 from policies.rules.budget import utc_day
 from policies.shopper.state import Send, ShopperState
 
@@ -22,30 +20,38 @@ IN_PREFERENCES = -1
 """Stands for the day where preferences use a name: they do so until they change."""
 
 
-def change_in_uses(row: ShopperRow, before: ShopperState, after: ShopperState) -> dict[Use, int]:
-    """Return the change in uses that a row makes.
+def change_in_uses(before: ShopperState, after: ShopperState) -> dict[Use, int]:
+    """Return the change in uses from one state to the next one.
 
-    >>> from policies.records.rows import PreferencesRow
-    >>> row = PreferencesRow(at=0.0, shopper_id="s", consent={"push": False})
-    >>> change_in_uses(row, ShopperState(), ShopperState(consent={"push": False}))
+    >>> change_in_uses(ShopperState(), ShopperState(consent={"push": False}))
     {('channels.push', -1): 1}
     """
-    if isinstance(row, EventRow) and before.sends is after.sends:
-        return {}  # these rows are many, and few take a send back
-    change: Counter[Use] = Counter()
+    change: dict[Use, int] = {}
     for sign, one, other in ((1, after, before), (-1, before, after)):
-        for send in _missing(one.sends, other.sends):
-            change.update(dict.fromkeys(_uses_of_send(send), sign))
-        change.update(dict.fromkeys(_uses_of_preferences(one) - _uses_of_preferences(other), sign))
+        for use in (*_uses_of_other_sends(one, other), *_uses_of_other_preferences(one, other)):
+            change[use] = change.get(use, 0) + sign
     return {use: count for use, count in change.items() if count}
 
 
-def _missing(sends: tuple[Send, ...], others: tuple[Send, ...]) -> list[Send]:
-    """Return the sends of decisions that have none among the others."""
-    if sends is others:
-        return []
-    known = {send.event_id for send in others}
-    return [send for send in sends if send.event_id not in known]
+def _uses_of_other_sends(state: ShopperState, other: ShopperState) -> Iterator[Use]:
+    """Yield the uses of the sends whose decisions have no send in another state."""
+    if state.sends is other.sends:
+        return
+    known = {send.event_id for send in other.sends}
+    for send in state.sends:
+        if send.event_id not in known:
+            yield from _uses_of_send(send)
+
+
+def _uses_of_other_preferences(state: ShopperState, other: ShopperState) -> set[Use]:
+    """Return the uses of preferences that another state lacks."""
+    if _preferences(state) == _preferences(other):
+        return set()  # few rows are about preferences
+    return _uses_of_preferences(state) - _uses_of_preferences(other)
+
+
+def _preferences(state: ShopperState) -> tuple[Mapping[str, bool], Mapping[str, bool], tuple[str, ...]]:
+    return state.consent, state.reachable, state.muted_categories
 
 
 def _uses_of_send(send: Send) -> Iterator[Use]:

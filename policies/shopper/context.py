@@ -27,6 +27,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from math import inf
 
 from policies.catalogue.document import Catalogue
@@ -42,6 +43,7 @@ LAPSED_S = 90 * 86_400.0
 LOAD_HALF_LIFE_S = 84 * 3_600.0
 """Half-life of fatigue, 3.5 days (chosen by hand; the simulator's shoppers recover at this pace)."""
 
+_NAMES_KEPT = 1_024
 _DAY_S, _HOUR_S = 86_400.0, 3_600.0
 _RECENCY_DAYS = (14, 30, 60, 120)
 _FREQUENCY = (2, 3, 5, 10)
@@ -91,6 +93,12 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
     return {**facts, **_fatigue(state, now, left), **_responses(state, left), **request.context}
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
+def _name(fact: str, of: str) -> str:
+    """Return the name of a fact about a channel or a category: always the same object, which is faster to look up."""
+    return f"{fact}_{of}"
+
+
 def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str, Scalar]:
     """Return how many sends were sent lately, and how many of them the shopper ignored.
 
@@ -109,19 +117,22 @@ def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str,
         "hours_since_contact": (now - left[-1].send_at) / _HOUR_S,
         "ignored_streak": ignored,
         "load": sum(loads.values()),
-        **{f"load_{channel}": load for channel, load in loads.items()},
+        **{_name("load", channel): load for channel, load in loads.items()},
     }
 
 
 def _responses(state: ShopperState, left: Sequence[Send]) -> dict[str, Scalar]:
     """Return the shopper's click rates, by channel and by category."""
-    by_channel = count_responses(state.by_channel, [(send.channel, send.clicked) for send in left])
-    by_category = count_responses(state.by_category, [(send.category, send.clicked) for send in left])
+    clicked = [send for send in left if send.clicked]
+    by_channel = count_responses(state.by_channel, [send.channel for send in left], [send.channel for send in clicked])
+    by_category = count_responses(
+        state.by_category, [send.category for send in left], [send.category for send in clicked]
+    )
     sends, clicks = 0.0, 0.0
     for responses in by_channel.values():
         sends += responses.sends
         clicks += responses.clicks
-    rates = {f"click_rate_{name}": responses.rate() for name, responses in (by_category | by_channel).items()}
+    rates = {_name("click_rate", name): responses.rate() for name, responses in (by_category | by_channel).items()}
     return {"click_rate": Responses(sends, clicks).rate(), **rates}
 
 

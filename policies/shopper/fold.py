@@ -75,11 +75,16 @@ def fold(state: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S) -> 
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
+    if changes_nothing(row):
+        return state
     after = apply_keeping_old_sends(state, row)
-    if after is state and isinstance(row, DecisionRow):
-        return state  # nothing was sent: nothing about the shopper changed
     after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
     return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at, horizon_s)
+
+
+def changes_nothing(row: ShopperRow) -> bool:
+    """Return whether a row changes no state: a decision that sends nothing says nothing about the shopper."""
+    return isinstance(row, DecisionRow) and send_from_decision(row) is None
 
 
 def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
@@ -193,9 +198,14 @@ def _count_and_drop_old_sends(state: ShopperState, at: float, horizon_s: float) 
         return state
     kept = {send.event_id for send in sends}
     old = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
+    clicked = [send for send in old if send.clicked]
     return msgspec.structs.replace(
         state,
         sends=sends,
-        by_channel=count_responses(state.by_channel, ((send.channel, send.clicked) for send in old)),
-        by_category=count_responses(state.by_category, ((send.category, send.clicked) for send in old)),
+        by_channel=count_responses(
+            state.by_channel, [send.channel for send in old], [send.channel for send in clicked]
+        ),
+        by_category=count_responses(
+            state.by_category, [send.category for send in old], [send.category for send in clicked]
+        ),
     )

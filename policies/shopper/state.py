@@ -8,6 +8,7 @@ and the replay keep it in memory. The state is bounded: sends that no rule needs
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 import msgspec
 
@@ -22,7 +23,7 @@ HORIZON_S = 31 * 86_400.0
 """How far back the rules of most catalogues look at most; a state keeps its sends at least as long."""
 
 
-class Send(msgspec.Struct, frozen=True, array_like=True):
+class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A send that takes a place under the rules.
 
     Parameters
@@ -79,7 +80,10 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
         return self.deferred and status_at(self, now) is EXPIRED
 
 
-class Purchases(msgspec.Struct, frozen=True, array_like=True):
+_IN_ORDER = attrgetter("send_at", "event_id")
+
+
+class Purchases(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Recency, frequency and value of the shopper's orders."""
 
     count: int = 0
@@ -87,7 +91,7 @@ class Purchases(msgspec.Struct, frozen=True, array_like=True):
     last_at: float | None = None
 
 
-class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
+class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is known of one shopper.
 
     Parameters
@@ -168,8 +172,7 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True):
         return self if send in self.sends else self._with_sends(*self.sends, send)
 
     def _with_sends(self, *sends: Send) -> ShopperState:
-        ordered = sorted(sends, key=lambda send: (send.send_at, send.event_id))
-        return msgspec.structs.replace(self, sends=tuple(ordered))
+        return msgspec.structs.replace(self, sends=tuple(sorted(sends, key=_IN_ORDER)))
 
     def without_send(self, event_id: str) -> ShopperState:
         """Return the state with the place of a decision's send released."""

@@ -7,7 +7,7 @@ nothing grows without bound. This needs no clock, and every fold of the same row
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -100,23 +100,26 @@ class Responses(msgspec.Struct, frozen=True, array_like=True):
         return (self.clicks + _PRIOR_SENDS * PRIOR_CLICK_RATE) / (self.sends + _PRIOR_SENDS)
 
 
-def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, bool]]) -> dict[str, Responses]:
-    """Return the counts after more sends, given as pairs of a name and whether the send was clicked.
+def count_responses(
+    before: Mapping[str, Responses], sends: Sequence[str], clicks: Iterable[str]
+) -> dict[str, Responses]:
+    """Return the counts after more sends; ``sends`` has the name of each send, ``clicks`` that of each clicked one.
 
     New names are counted only while there are fewer than `_MOST_RESPONSES`.
 
-    >>> count_responses({}, [("push", True), ("push", False)])
+    >>> count_responses({}, ["push", "push"], ["push"])
     {'push': Responses(sends=2.0, clicks=1.0)}
     """
-    counts = {name: [responses.sends, responses.clicks] for name, responses in before.items()}
-    for name, clicked in sends:
-        count = counts.get(name)
-        if count is not None:
-            count[0] += 1.0
-            count[1] += clicked
-        elif len(counts) < _MOST_RESPONSES:
-            counts[name] = [1.0, float(clicked)]
-    return {name: Responses(*count) for name, count in counts.items()}
+    sent = {name: responses.sends for name, responses in before.items()}
+    for name in sends:
+        if name in sent:
+            sent[name] += 1.0
+        elif len(sent) < _MOST_RESPONSES:
+            sent[name] = 1.0
+    clicked = {name: responses.clicks for name, responses in before.items()}
+    for name in clicks:
+        clicked[name] = clicked.get(name, 0.0) + 1.0
+    return {name: Responses(count, clicked.get(name, 0.0)) for name, count in sent.items()}
 
 
 _MOST_RESPONSES = 64

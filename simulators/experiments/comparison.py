@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,9 @@ from numpy.typing import NDArray
 from policies.catalogue.document import Catalogue
 from simulators.arrays import BoolArray, FloatArray
 from simulators.experiments.decision_log import DecisionOutcomes
+from simulators.experiments.mean_estimate import MeanEstimate, t_quantile
 
 WEEK_S = 7 * 86_400.0
-_NORMAL_95 = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class MeanEstimate:
-    """An estimated mean with the bounds of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,9 @@ def estimate_realised_difference(run: ShopRun, other: ShopRun, part: slice) -> M
 
 
 def estimate_clustered_mean(values: FloatArray, clusters: NDArray[np.str_]) -> MeanEstimate:
-    """Estimate a mean with a normal 95 % interval from a clustered variance.
+    """Estimate a mean with a 95 % interval from a clustered variance, by Student's t with a degree less than clusters.
+
+    With one cluster nothing tells the bounds: they are infinite.
 
     >>> estimate_clustered_mean(np.array([1.0, 1.0, 3.0, 3.0]), np.array(["a", "b", "c", "d"])).value
     2.0
@@ -111,6 +105,9 @@ def estimate_clustered_mean(values: FloatArray, clusters: NDArray[np.str_]) -> M
     mean = float(values.mean())
     _, cluster = np.unique(clusters, return_inverse=True)
     sums = np.bincount(cluster, weights=values - mean)
-    standard_error = float(np.sqrt(np.sum(sums**2))) / len(values)
-    half_width = _NORMAL_95 * standard_error
+    count = len(sums)
+    if count < 2:
+        return MeanEstimate(mean, -inf, inf)
+    standard_error = sqrt(float(sums @ sums) * count / (count - 1)) / len(values)
+    half_width = t_quantile(count - 1) * standard_error
     return MeanEstimate(mean, mean - half_width, mean + half_width)

@@ -10,7 +10,6 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.experiments.comparison import MeanEstimate
 from simulators.experiments.counts import Counts
 from simulators.experiments.incremental_value import IncrementalValue
 from simulators.experiments.simulation import Simulation
@@ -31,11 +30,6 @@ Play = Callable[[World, int, ReportHours], Counts]
 The arguments are the world, its seed, and a function that the run calls with the hours that have passed.
 """
 
-# 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom. Above 10 degrees we use the normal quantile. It is up
-# to 11 % too small: at 11 degrees the quantile of t is 2.201.
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-_NORMAL = 1.959963984540054
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -51,8 +45,9 @@ class Result:
 
     Attributes
     ----------
-    weekly
-        Expected incremental value per shopper by week, (weeks,).
+    by_shopper
+        Expected incremental value of each shopper in each week, (weeks, N). The shoppers of a seed are the same for
+        all contenders.
     realised
         Realised incremental value per shopper over the run.
     reach
@@ -61,11 +56,20 @@ class Result:
 
     contender: str
     seed: int
-    shoppers: int
-    weekly: FloatArray
+    by_shopper: FloatArray
     realised: float
     reach: float
     counts: Counts
+
+    @property
+    def shoppers(self) -> int:
+        """The number of shoppers."""
+        return len(self.by_shopper[0])
+
+    @property
+    def weekly(self) -> FloatArray:
+        """Expected incremental value per shopper by week, (weeks,)."""
+        return np.asarray(self.by_shopper.mean(axis=1))
 
     @property
     def value(self) -> float:
@@ -74,8 +78,12 @@ class Result:
 
     @property
     def value_of_last_third(self) -> float:
-        """Expected incremental value per shopper over the last third of the weeks: four of twelve."""
-        return float(self.weekly[-max(1, len(self.weekly) // 3) :].sum())
+        """Expected incremental value per shopper over the last third of the weeks: see `last_third`."""
+        return float(self.weekly[last_third(len(self.weekly)) :].sum())
+
+    def values(self, first_week: int = 0) -> FloatArray:
+        """Return the expected incremental value of each shopper from a week on, (N,); weeks count from 0."""
+        return np.asarray(self.by_shopper[first_week:].sum(axis=0))
 
     @property
     def sends(self) -> int:
@@ -166,39 +174,62 @@ class Study:
         results: list[Result] = []
         for seed in self.seeds:
             twin = self.world(seed)  # the same world without any send, to subtract
-            run_sender(twin, NoSends())
+            without = _Weeks(twin, lambda _: None)
+            run_sender(twin, NoSends(), on_tick=without.pass_tick)
             for contender in contenders:
                 world = self.world(seed)
-                counts = contender.play(world, seed, partial(on_hours, contender.name))
-                results.append(_result(contender.name, seed, world, twin, counts))
+                weeks = _Weeks(world, partial(on_hours, contender.name))
+                counts = contender.play(world, seed, weeks.pass_hours)
+                value = IncrementalValue.of(world, twin)
+                results.append(
+                    Result(
+                        contender=contender.name,
+                        seed=seed,
+                        by_shopper=weeks.by_shopper() - without.by_shopper(),
+                        realised=float(value.realised.mean()),
+                        reach=float(world.consent.sum() / max(1, world.population.consent.sum())),
+                        counts=counts,
+                    )
+                )
         return results
 
 
-def _result(name: str, seed: int, world: World, twin: World, counts: Counts) -> Result:
-    value = IncrementalValue.of(world, twin)
-    initial = world.population.consent
-    return Result(
-        contender=name,
-        seed=seed,
-        shoppers=len(world.population),
-        weekly=value.weekly,
-        realised=float(value.realised.mean()),
-        reach=float(world.consent.sum() / max(1, initial.sum())),
-        counts=counts,
-    )
+class _Weeks:
+    """The expected margins of a world's shoppers at the end of each week."""
+
+    def __init__(self, world: World, report_hours: ReportHours) -> None:
+        self._world = world
+        self._report_hours = report_hours
+        self._margins = [world.margins.expected.copy()]
+
+    def pass_hours(self, hours: int) -> None:
+        """Note the margins if a week has ended."""
+        if self._world.hour % 168 == 0:
+            self._margins.append(self._world.margins.expected.copy())
+        self._report_hours(hours)
+
+    def pass_tick(self, tick: Tick) -> None:
+        self.pass_hours(1)
+
+    def by_shopper(self) -> FloatArray:
+        """Return the expected margin of each shopper in each week, (weeks, N)."""
+        return np.asarray(np.diff(np.stack(self._margins), axis=0))
 
 
-def estimate_over_seeds(values: Sequence[float]) -> MeanEstimate:
-    """Estimate a mean over seeds with a 95 % interval by Student's t; with one seed, low and high are the mean.
+def last_third(weeks: int) -> int:
+    """Return the first week of the last third of a run, counted from 0: the last third has at least one week.
 
-    >>> estimate = estimate_over_seeds([1.0, 2.0, 3.0])
-    >>> estimate.value, round(estimate.low, 2), round(estimate.high, 2)
-    (2.0, -0.48, 4.48)
+    >>> last_third(12), last_third(4), last_third(1)
+    (8, 3, 0)
     """
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return MeanEstimate(mean, mean, mean)
-    degrees = len(values) - 1
-    quantile = _T[degrees - 1] if degrees <= len(_T) else _NORMAL
-    half_width = quantile * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return MeanEstimate(mean, mean - half_width, mean + half_width)
+    return weeks - max(1, weeks // 3)
+
+
+def describe_last_third(weeks: int) -> str:
+    """Return the weeks of the last third in words, counted from 1.
+
+    >>> describe_last_third(12), describe_last_third(4)
+    ('weeks 9 to 12', 'week 4')
+    """
+    first = last_third(weeks) + 1
+    return f"week {weeks}" if first == weeks else f"weeks {first} to {weeks}"

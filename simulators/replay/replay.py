@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from policies.catalogue.rulebook import Rulebook
@@ -164,8 +165,11 @@ class Replay:
         return Arrival(f"replay-{self._seed}-{self._arrivals_so_far}", shopper, (trigger,), now, context)
 
 
-def scenario_of(purchases: Sequence[Purchase]) -> Scenario:
-    """Return the scenario of a replay: it spans the purchases, and shoppers order nothing without a message."""
+def scenario_of(purchases: Sequence[Purchase], base: Scenario | None = None) -> Scenario:
+    """Return the scenario of a replay: it spans the purchases, and shoppers order nothing without a message.
+
+    Everything else is as in ``base``, by default the world without changes.
+    """
     start = int(purchases[0].at // DAY_S * DAY_S)
     days = (purchases[-1].at - start) / DAY_S + _SETTLES_DAYS + 1
-    return Scenario("replay", weeks=math.ceil(days / 7), start=start, own_orders=False)
+    return replace(base or Scenario("replay"), weeks=math.ceil(days / 7), start=start, own_orders=False)

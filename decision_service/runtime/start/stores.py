@@ -212,7 +212,7 @@ def _describe_loss(missing: int, end: int) -> str:
 
 def _connect(settings: Settings, facts: Facts) -> RedisStateStore:
     try:
-        return RedisStateStore.connect(settings.redis_url or "", facts.log_id, _ANSWERS_WITHIN_S)
+        return RedisStateStore(settings.redis_url or "", facts.log_id, _ANSWERS_WITHIN_S)
     except ValueError as error:  # an option that the URL has behind its question mark
         raise StartRefused(f"--redis-url: an option of the URL cannot be used: {_one_line(error)}") from error
 

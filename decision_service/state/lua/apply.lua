@@ -1,41 +1,56 @@
--- Writes what a batch of rows changes, if it follows the last batch. Returns 1 when it does, 0 when it does not.
+-- Writes what a batch of rows changes, if it follows the last batch. Returns 1 when it does, 0 when it does not, -1 when
+-- another version of the fold makes the states.
 -- A store without a position becomes one of this version of the fold: a beginning that comes later must not forget the
 -- states, for another batch may rest on them already.
--- After the keys of the store come the shoppers' (KEYS[6] on). After the first five arguments come the number of
--- budget days, and for each its name and what is added to it; the same for the uses of names; then, per shopper, the
--- encoded state (empty: none), the shopper's key, the number of pending facts that are settled, and their fields.
+-- The arguments are how the keys of shoppers begin, and the packed update: the positions before and after, the version
+-- of the catalogue (or false), the version of the fold, the mark, budget days with what is added to each, the same for
+-- the uses of names, and the shoppers. Each shopper has a key, the encoded state (false: it stays; empty: none is kept),
+-- the event ids of decisions, and the paths that are withheld.
 local meta, pending, spent, pending_costs, uses = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local before, after, catalogue, fold, mark = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local next_argument = 6
-local function take()
-  next_argument = next_argument + 1
-  return ARGV[next_argument - 1]
+local before, after, catalogue, fold, mark, costs, counts, shoppers = unpack(cmsgpack.unpack(ARGV[2]))
+
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return set
 end
 
-local position = redis.call('HGET', meta, 'position')
-if (position or '0') ~= before then return 0 end
-if not position then redis.call('HSET', meta, 'fold', fold) end
-if catalogue ~= '' then redis.call('HSET', meta, 'catalogue', catalogue) end
-for _, sums in ipairs({spent, uses}) do
-  for _ = 1, tonumber(take()) do
-    local name = take()
-    redis.call('HINCRBY', sums, name, take())
+-- Drops the pending facts of a shopper that are in the log now. Returns whether there were any.
+local function settle(shopper, shopper_key, decided, withheld)
+  local any = false
+  for _, field in ipairs(redis.call('HKEYS', shopper)) do
+    local event_id = string.match(field, '^p:(.*)/')
+    local path = string.sub(field, 1, 2) == 'w:' and redis.call('HGET', shopper, field)
+    if (event_id and decided[event_id]) or (path and (withheld[path] or withheld[string.match(path, '^[^.]*')])) then
+      local name = shopper_key .. ' ' .. field
+      redis.call('HDEL', shopper, field)
+      refund(pending_costs, spent, name)
+      redis.call('ZREM', pending, name)
+      any = true
+    end
   end
+  return any
 end
-for number = 6, #KEYS do
-  local shopper = KEYS[number]
-  local state = take()
-  local shopper_key = take()
-  local settled = tonumber(take())
-  if state == '' then redis.call('HDEL', shopper, 'b') else redis.call('HSET', shopper, 'b', state) end
-  redis.call('HINCRBY', shopper, 'v', 1)
-  for _ = 1, settled do
-    local field = take()
-    local name = shopper_key .. ' ' .. field
-    if redis.call('HDEL', shopper, field) == 1 then refund(pending_costs, spent, name) end
-    redis.call('ZREM', pending, name)
+
+local function update(shopper_key, state, decided, withheld)
+  local shopper = ARGV[1] .. shopper_key
+  local any = settle(shopper, shopper_key, set_of(decided), set_of(withheld))
+  if state then
+    if state == '' then redis.call('HDEL', shopper, 'b') else redis.call('HSET', shopper, 'b', state) end
+  elseif not any then
+    return
   end
+  redis.call('HINCRBY', shopper, 'v', 1)
   if redis.call('HEXISTS', shopper, 'b') == 0 and redis.call('HLEN', shopper) == 1 then redis.call('DEL', shopper) end
 end
+
+local known = redis.call('HMGET', meta, 'position', 'fold')
+if known[2] and tonumber(known[2]) ~= fold then return -1 end
+if tonumber(known[1] or 0) ~= before then return 0 end
+if not known[1] then redis.call('HSET', meta, 'fold', fold) end
+if catalogue then redis.call('HSET', meta, 'catalogue', catalogue) end
+for _, cost in ipairs(costs) do redis.call('HINCRBY', spent, cost[1], cost[2]) end
+for _, count in ipairs(counts) do redis.call('HINCRBY', uses, count[1], count[2]) end
+for _, shopper in ipairs(shoppers) do update(unpack(shopper)) end
 redis.call('HSET', meta, 'position', after, 'mark', mark)
 return 1

@@ -37,11 +37,13 @@ class BatchRanks:
 
     def by_limits(self) -> None:
         """Deny what the limits deny."""
-        limits = self.batch.limits
+        limits, groups = self.batch.limits, self.batch.groups
+        largest = np.bincount(groups.group).max(initial=0)
         for calendar, of_calendar in limits.periods.items():
-            self._deny_periods(calendar, of_calendar)
-        if len(limits.windows.rank):
-            sends, numbers = limits.windows.pair(self.batch.groups.name)
+            if of_calendar.most.min() <= largest:
+                self._deny_periods(calendar, of_calendar)
+        if len(limits.windows.rank) and largest:
+            sends, numbers = limits.windows.pair(groups.name)
             self.by_windows(limits.windows, sends, numbers, limits.windows.most.take(numbers))
 
     def by_windows(self, limits: LimitColumns, first: IntArray, numbers: IntArray, most: IntArray) -> None:

@@ -49,6 +49,10 @@ def test_help_names_every_option_its_default_and_its_variable() -> None:
         (["serve", "--policy", "best"], "--policy"),
         (["serve", "--catalog", "nowhere.yaml"], "nowhere.yaml"),
         (["replay", "nowhere.csv", "--url", "http://127.0.0.1:1"], "nowhere.csv: cannot be read"),
+        (
+            ["simulate", "--seeds", "2", "--report", "no/such/dir/r.html"],
+            "--report no/such/dir/r.html: cannot be written",
+        ),
     ],
 )
 def test_a_bad_option_is_refused_by_name(arguments: list[str], complaint: str) -> None:
@@ -96,7 +100,7 @@ async def test_a_replay_runs_against_a_fresh_service_and_refuses_a_used_one(
     async with run_replica(tmp_path, redis, "request") as url:
 
         def run(seed: int) -> int:
-            return replay.run(file, url=url, limit=50, seed=seed, json=results)
+            return replay.run(file, replay.ReplayOptions(url, limit=50, seed=seed, json=results))
 
         assert await anyio.to_thread.run_sync(run, 1) == 0
         document = json.loads(results.read_text())
@@ -109,6 +113,26 @@ async def test_a_replay_runs_against_a_fresh_service_and_refuses_a_used_one(
         assert "the log of" in capsys.readouterr().err
 
 
+def test_a_replay_of_a_policy_in_this_process_needs_no_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, scenario = transactions(tmp_path), tmp_path / "mine.yaml"
+    scenario.write_text("tolerance: 0.4\n")
+    results = tmp_path / "results.json"
+    assert replay.run(file, replay.ReplayOptions(policy="default", scenario=str(scenario), json=results)) == 0
+    names = {result["name"] for result in json.loads(results.read_text())["results"]}
+    assert {"replay.default_minus_rule", "replay.default_minus_uniform"} <= names
+    for options, complaint in (
+        (replay.ReplayOptions(), "either --url of a service, or --policy"),
+        (replay.ReplayOptions("http://127.0.0.1:1", policy="rule"), "either --url of a service, or --policy"),
+        (replay.ReplayOptions(policy="best"), "policy must be one of"),
+        (replay.ReplayOptions(policy="rule", json=tmp_path / "no" / "r.json"), "cannot be written"),
+        (replay.ReplayOptions("http://127.0.0.1:1", catalog=file), "catalog must not be given with --url"),
+    ):
+        assert replay.run(file, options) == 1
+        assert complaint in capsys.readouterr().err
+
+
 @pytest.mark.anyio
 async def test_a_replay_refuses_the_wall_clock(
     tmp_path: Path, redis: RealRedis, capsys: pytest.CaptureFixture[str]
@@ -117,7 +141,7 @@ async def test_a_replay_refuses_the_wall_clock(
     async with run_replica(tmp_path, redis, "wall") as url:
 
         def run() -> int:
-            return replay.run(file, url=url, limit=None, seed=1, json=None)
+            return replay.run(file, replay.ReplayOptions(url, seed=1))
 
         assert await anyio.to_thread.run_sync(run) == 1
     assert "serve --clock request" in capsys.readouterr().err.replace("\n", " ")

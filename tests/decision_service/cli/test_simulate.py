@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from decision_service.cli import simulate
+from decision_service.cli.measurements import check_writable
 from decision_service.cli.remote_shop import RemoteShop
 from policies.catalogue.rulebook import Rulebook
 from policies.models.learned import learned_policy
@@ -80,13 +81,26 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert {name.split(".")[1] for name in values} == set(contenders)
     assert values["simulate.no_send.value"]["value"] == 0.0
     assert values["simulate.push_daily.sends_per_week"]["value"] > values["simulate.3_per_week.sends_per_week"]["value"]
+    for contender in contenders:
+        reach = values[f"simulate.{contender}.reach_left"]
+        assert 0.0 <= reach["low"] <= reach["value"] <= reach["high"] <= 1.0
+        difference = values.get(f"simulate.{contender}.value_minus_rule")
+        assert (difference is None) == (contender == "rule")
+        if difference is not None:
+            of_means = values[f"simulate.{contender}.value"]["value"] - values["simulate.rule.value"]["value"]
+            assert difference["value"] == pytest.approx(of_means)
+            assert difference["low"] < difference["value"] < difference["high"]
     assert values["simulate.default.value"]["low"] <= values["simulate.default.value"]["value"]
     assert document["facts"]["scenario"] == "stationary v2"
     page = (tmp_path / "out.html").read_text()
-    assert page.count("<svg") == 16
+    assert page.count("<svg") == 17
+    assert "Difference to the rule" in page
     assert "Learning curve" in page
+    assert "value per shopper, week 2" in page, "the page must say which weeks the last third has"
     assert not re.findall(r"(?:src|href|url\()=?.?https?:", page), "the page must need nothing else"
-    assert "oracle" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "oracle" in shown
+    assert "default minus rule, week 2: " in shown
 
 
 @pytest.mark.anyio
@@ -110,6 +124,10 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
         ({"shoppers": 0}, "shoppers must be at least 1"),
         ({"weeks": 105}, "weeks must lie between 1 and 104"),
         ({"policy": "best"}, "policy must be one of"),
+        ({"scenario": "seasonal_promo", "weeks": 4}, "--weeks 4 is not possible with the scenario seasonal_promo"),
+        ({"report": Path("no/such/dir/r.html")}, "--report no/such/dir/r.html: cannot be written: No such file"),
+        ({"json": Path("no/such/dir/r.json")}, "--json no/such/dir/r.json: cannot be written: No such file"),
+        ({"report": Path("/")}, "--report /: cannot be written: Is a directory"),
         ({"url": "http://127.0.0.1:1", "seeds": 1}, "does not answer"),
     ],
 )
@@ -118,3 +136,32 @@ def test_a_bad_option_is_refused_by_name(
 ) -> None:
     assert simulate.run(options(tmp_path, **changes)) == 1
     assert complaint in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_your_own_policy_and_scenario_are_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("base: fatigue\nweeks: 1\n")
+    (tmp_path / "my_module_of_policies.py").write_text(
+        "from policies.models.policy import Policy\ndef even(rulebook): return Policy('even')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    mine = options(
+        tmp_path,
+        scenario=str(tmp_path / "mine.yaml"),
+        policy="my_module_of_policies:even",
+        weeks=None,
+        seeds=1,
+        shoppers=15,
+        baselines=False,
+        report=None,
+    )
+    assert simulate.run(mine) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["facts"]["scenario"], document["facts"]["weeks"]) == ("mine v1", 1)
+    assert "simulate.even.value" in {result["name"] for result in document["results"]}
+
+
+def test_a_file_that_can_be_written_is_left_as_it_is_by_the_check(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text("old")
+    check_writable(json=tmp_path / "old.json", report=tmp_path / "new.html")
+    assert [file.name for file in tmp_path.iterdir()] == ["old.json"]
+    assert (tmp_path / "old.json").read_text() == "old"

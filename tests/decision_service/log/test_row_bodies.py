@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -38,6 +39,12 @@ def test_a_body_that_was_stored_once_is_read_for_ever() -> None:
     assert decode_body(STORED) == encode(decision(1.0, "e1"))
 
 
+def test_a_compressed_body_names_its_dictionary() -> None:
+    """A later version with a second dictionary must know which one reads a body."""
+    frame = zstandard.get_frame_parameters(encode_body(decision(1.0, "e1")))
+    assert (frame.dict_id, frame.has_checksum) == (1, True)
+
+
 def test_the_dictionary_never_changes() -> None:
     """Bodies in the logs of shops need it: better words are a second dictionary with the next id."""
     file = Path(decision_service.log.row_bodies.__file__).with_name("decision_bodies_1.dictionary")
@@ -45,8 +52,8 @@ def test_the_dictionary_never_changes() -> None:
     assert digest == "1624961f4ac973f6737d55504c079ce84954b55192f498dcff0382f9810f630a"
 
 
-@pytest.mark.parametrize("damaged", [STORED[:-1], STORED[:20], STORED[:30] + b"??" + STORED[32:]])
-def test_a_damaged_body_is_not_read_as_another_one(damaged: bytes) -> None:
+@pytest.mark.parametrize("damaged", [STORED[:-1], STORED[:20], STORED[:30] + b"??" + STORED[32:], "text", None])
+def test_a_damaged_body_is_not_read_as_another_one(damaged: object) -> None:
     with pytest.raises(DamagedBody, match="the body of a row is damaged"):
         decode_body(damaged)
 

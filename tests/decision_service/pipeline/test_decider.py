@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -272,3 +273,21 @@ async def test_what_a_batch_decides_after_a_change_of_the_catalogue_is_decided_w
         rows = [(row.event_id, row.catalogue_version, row.hold_reason) for row in decisions(service)]
         assert rows[:2] == [("e-0", 1, "lost_race"), ("e-1", 1, "lost_race")], "drawn before the change"
         assert rows[2:] == [("e-2", 2, None), ("e-3", 2, None)]
+
+
+@pytest.mark.parametrize("trigger", ["cart_abandoned", "nope"])
+async def test_a_request_leaves_no_cycle_for_the_garbage_collector(replica: Start, trigger: str) -> None:
+    """A replica collects cycles rarely."""
+    async with replica(small_document(), policy="rule") as service:
+        decider, requests = (
+            service.service.decider,
+            [(body(f"e-{n}", triggers=[{"type": trigger}]), NOW) for n in range(60)],
+        )
+        await asyncio.gather(*(decider.decide(*request) for request in requests[:20]), return_exceptions=True)
+        gc.collect()
+        gc.disable()
+        try:
+            await asyncio.gather(*(decider.decide(*request) for request in requests[20:]), return_exceptions=True)
+            assert gc.collect() < 400
+        finally:
+            gc.enable()

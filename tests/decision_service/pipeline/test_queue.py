@@ -16,7 +16,7 @@ from decision_service.schemas.requests import DecideBody, TriggerBody
 
 def item(name: str) -> Item:
     body = DecideBody(event_id=name, shopper_id="s", triggers=[TriggerBody(type="wishlist")])
-    return Item(body, 0.0, "", 0, on_end=lambda _: None)
+    return Item(body, 0.0, 0, on_end=lambda _: None)
 
 
 def items(name: str, size: int) -> list[Item]:
@@ -71,15 +71,23 @@ def test_a_list_ends_however_many_singles_wait() -> None:
     assert taken == names(items("list", 5))
 
 
-def test_singles_go_first_and_lists_fill_three_quarters_at_most_beside_them() -> None:
+def test_singles_go_first_and_lists_fill_a_quarter_at_most_beside_them() -> None:
     queue = Queue(most_in_batch=8)
     queue.add(items("list", 100))
     queue.add(items("single", 1))
     batch = queue.take(begin)
-    assert names(batch) == ["single-0", *(f"list-{number}" for number in range(6))]
+    assert names(batch) == ["single-0", "list-0", "list-1"]
     for _ in range(20):
         queue.add(items("later", 1))
     assert names(queue.take(begin)) == ["later-0"] * 8
+
+
+def test_lists_get_short_batches_until_no_single_has_come_for_some_batches() -> None:
+    queue = Queue(most_in_batch=8)
+    queue.add(items("list", 100))
+    queue.add(items("single", 1))
+    sizes = [len(batch) for batch in take_all(queue)]
+    assert sizes[:6] == [3, 2, 2, 2, 2, 8]
 
 
 def test_a_single_does_not_wait_for_a_list_under_way() -> None:

@@ -121,7 +121,7 @@ async def test_rows_wait_to_be_folded_together_unless_somebody_waits_for_them(
     await parts.writer._forwarding
     first = parts.log.head().position
     assert await parts.store.position() == first
-    monkeypatch.setattr(writer_module, "_FORWARD_EVERY_S", 3_600.0)
+    monkeypatch.setattr(writer_module, "_FORWARD_AFTER_S", 3_600.0)
     for _ in range(2):
         await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="de")))
         await asyncio.sleep(0)
@@ -141,9 +141,9 @@ async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open
         NewRow(OutcomeRow(at=NOW, event_id="e", type="opt_out", occurred_at=NOW, shopper_id="s-1", channel="push"))
     )
     await parts.writer.wait_until_contained()
-    folded = (await parts.store.read_folded([key]))[key]
-    assert folded.state.consent == {"push": False}
-    assert [pending.path for pending in folded.pending if isinstance(pending, Withdrawal)] == ["consent.sms"]
+    stored = await parts.store.read(key)
+    assert stored.folded.consent == {"push": False}
+    assert stored.state.consent == {"push": False, "sms": False}
 
 
 async def test_a_state_that_the_log_does_not_fold_to_is_named(open_parts: Open) -> None:

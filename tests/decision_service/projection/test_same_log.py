@@ -67,7 +67,7 @@ class Projected:
 
     def __init__(self, log: SqlLog, url: str) -> None:
         self.log = log
-        self.store = RedisStateStore.connect(url, "log")
+        self.store = RedisStateStore(url, "log")
         self._projector = Projector(self.store, log, KEYS)
         self.writer = LogWriter(log, GroupCommit(log), self._projector)
         self.recovery = StateRecovery(self.store, self.writer, self._projector, lambda: 0.0)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ulid import ULID
 
 from decision_service.state.base import (
     ContainedLog,
-    FoldedState,
     NoLongerAllowed,
-    PendingReservation,
     Reservation,
     Reserved,
     ReserveResult,
+    ShopperUpdate,
     StateChanged,
     StateUnavailable,
     StateUpdate,
@@ -29,7 +28,7 @@ from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION, version_for
 from policies.shopper.preferences import withhold
-from policies.shopper.state import HORIZON_S, Send, ShopperState
+from policies.shopper.state import HORIZON_S, NEW_SHOPPER, Send, ShopperState
 
 
 @dataclass
@@ -67,6 +66,13 @@ class Memory:
 
 def _day(send: Send) -> BudgetDay:
     return send.channel, utc_day(send.send_at)
+
+
+def _is_settled(pending: Reservation | Withdrawal, change: ShopperUpdate) -> bool:
+    if isinstance(pending, Reservation):
+        return pending.attempt.rpartition("/")[0] in change.decided
+    field, _, _ = pending.path.partition(".")
+    return pending.path in change.withheld or field in change.withheld
 
 
 class MemoryStateStore:
@@ -146,22 +152,20 @@ class MemoryStateStore:
     async def position(self) -> int:
         return self._memory.position or 0
 
-    async def read_folded(self, shoppers: Iterable[ShopperKey]) -> dict[ShopperKey, FoldedState]:
-        return {
-            shopper: FoldedState(
-                self._memory.states.get(shopper, ShopperState()),
-                tuple(
-                    PendingReservation(pending.attempt, pending.send.event_id)
-                    if isinstance(pending, Reservation)
-                    else pending
-                    for pending in self._memory.of(shopper)
-                ),
-            )
-            for shopper in shoppers
-        }
+    async def read_folded_at(self, position: int, shoppers: Collection[ShopperKey]) -> dict[ShopperKey, ShopperState]:
+        return await self.read_folded(shoppers)
+
+    async def read_folded(self, shoppers: Collection[ShopperKey]) -> dict[ShopperKey, ShopperState]:
+        self._check_fold()
+        return {shopper: self._memory.states.get(shopper, NEW_SHOPPER) for shopper in shoppers}
+
+    def _check_fold(self) -> None:
+        if self._memory.fold_version not in (None, self._fold_version):
+            raise StateUnavailable("another version of the fold makes the states")
 
     async def apply(self, update: StateUpdate) -> bool:
         memory = self._memory
+        self._check_fold()
         if update.before != (memory.position or 0):
             return False
         if memory.position is None:
@@ -171,12 +175,14 @@ class MemoryStateStore:
         memory.spent.update(update.spent)
         memory.uses.update(update.uses)
         for shopper, change in update.shoppers.items():
-            memory.versions[shopper] += 1
-            memory.states.pop(shopper, None)
+            for pending in memory.of(shopper):
+                if _is_settled(pending, change):
+                    memory.drop(shopper, pending.attempt)
             if change.state is not None:
+                memory.versions[shopper] += 1
                 memory.states[shopper] = change.state
-            for pending in change.settled:
-                memory.drop(shopper, pending.attempt)
+            if memory.states.get(shopper) == NEW_SHOPPER:
+                del memory.states[shopper]
         return True
 
     async def stored_fold_version(self) -> int | None:

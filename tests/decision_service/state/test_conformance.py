@@ -14,7 +14,6 @@ import pytest
 
 from decision_service.state.base import (
     NoLongerAllowed,
-    PendingReservation,
     Reservation,
     Reserved,
     ShopperUpdate,
@@ -57,7 +56,7 @@ async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
         if redis is None:
             opened.append(MemoryStateStore(memories[log], fold_version))
         else:
-            opened.append(RedisStateStore.connect(redis.url, log, fold_version=fold_version))
+            opened.append(RedisStateStore(redis.url, log, fold_version=fold_version))
         return await make_ready(opened[-1], trusted=trusted)
 
     yield open_one
@@ -174,26 +173,50 @@ async def test_everything_that_preferences_can_withhold_can_be_withdrawn_ahead_o
     await store.withdraw([withdrawal])
     stored = await store.read(S)
     assert (stored.state, stored.folded) == (state, said)
-    assert (await store.read_folded([S]))[S].pending == (withdrawal,)
-    assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(said, (withdrawal,))}))
+    assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(withheld=["other"])}))
+    assert (await store.read(S)).state == state
+    version = (await store.read(S)).version
+    assert await store.apply(StateUpdate(2, 3, {S: ShopperUpdate(withheld=[path])}))
     assert (await store.read(S)).state == said
+    assert (await store.read(S)).version > version
 
 
 async def test_rows_are_applied_in_order_each_once_and_settle_what_was_pending(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
     await reserve(one, reservation(0))
-    pending = (await one.read_folded([S]))[S].pending
-    assert pending == (PendingReservation("e/1", "e"),)
+    await reserve(one, reservation(1, "e/1"))
     state = ShopperState().with_send(Send(event_id="e", send_at=NOW, message="m", channel="push", category="c"))
-    shoppers = {S: ShopperUpdate(state, pending)}
+    shoppers = {S: ShopperUpdate(state, ["e"])}
     assert not await one.apply(StateUpdate(3, 5, shoppers))
     update = StateUpdate(0, 5, shoppers)
     assert sorted(await asyncio.gather(one.apply(update), two.apply(update))) == [False, True]
     assert await two.position() == 5
-    assert (await one.read_folded([S]))[S].pending == ()
-    assert (await two.read(S)).state == state
+    assert [send.event_id for send in (await two.read(S)).state.sends] == ["e", "e/1"]
     await one.drop_pending(0)
     assert (await two.read(S)).state == state
+
+
+async def test_rows_that_change_nothing_leave_the_version(open_store: Open) -> None:
+    store = await open_store()
+    assert await apply_one(store, 0)
+    version = (await store.read(S)).version
+    shoppers = {S: ShopperUpdate(decided=["e"]), ShopperKey("nobody"): ShopperUpdate(decided=["e-2"])}
+    assert await store.apply(StateUpdate(1, 3, shoppers))
+    assert ((await store.read(S)).version, (await store.read(S)).state.locale) == (version, "es")
+    assert [key async for key in store.shoppers()] == [S]
+
+
+async def test_the_states_at_a_position_are_those_that_were_applied_by_anybody(open_store: Open) -> None:
+    one, two = await open_store(), await open_store()
+    for store, other, position in ((one, two, 0), (one, two, 1), (two, one, 2), (one, two, 3)):
+        (before,) = (await store.read_folded_at(position, [S])).values()
+        after = ShopperState(max_per_week=(before.max_per_week or 0) + 1)
+        await other.read(S)
+        assert await store.apply(StateUpdate(position, position + 1, {S: ShopperUpdate(after)}))
+        await store.read(S)
+    assert (await one.read_folded_at(4, [S])) == (await two.read_folded([S])) == {S: ShopperState(max_per_week=4)}
+    await begin(two, anew=True)
+    assert await one.read_folded_at(0, [S]) == {S: ShopperState()}
 
 
 async def test_a_budget_is_never_overdrawn_by_many_at_once(open_store: Open) -> None:
@@ -218,8 +241,7 @@ async def test_a_released_reservation_is_refunded_once(open_store: Open) -> None
 async def test_a_settled_reservation_costs_what_its_row_says_and_no_more(open_store: Open) -> None:
     store, reserved = await open_store(), paid_reservation(1)
     await reserve(store, reserved)
-    pending = (await store.read_folded([reserved.shopper]))[reserved.shopper].pending
-    change = ShopperUpdate(ShopperState().with_send(reserved.send), pending)
+    change = ShopperUpdate(ShopperState().with_send(reserved.send), ["e-1"])
     assert await store.apply(StateUpdate(0, 1, {reserved.shopper: change}, {DAY: 30_000}))
     assert (await store.read(S, [DAY])).spent == {DAY: 30_000}
     await store.drop_pending(0)
@@ -263,8 +285,9 @@ async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Ope
     assert await store.apply(StateUpdate(0, 7, {S: ShopperUpdate(ShopperState(locale="es"))}))
     stored = await store.read(S)
     assert (stored.position, stored.state.locale) == (7, "es")
-    assert await store.apply(StateUpdate(7, 8, {S: ShopperUpdate(None)}))
+    assert await store.apply(StateUpdate(7, 8, {S: ShopperUpdate(ShopperState())}))
     assert (await store.read(S)).state == ShopperState()
+    assert [key async for key in store.shoppers()] == []
 
 
 async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> None:
@@ -301,7 +324,7 @@ async def test_beginning_anew_forgets_once_whoever_else_begins(open_store: Open)
     assert await one.position() == 0
     assert await apply_one(one, 0)
     await begin(two)
-    assert (await two.position(), (await two.read_folded([S]))[S].state.locale) == (1, "es")
+    assert (await two.position(), (await two.read_folded([S]))[S].locale) == (1, "es")
 
 
 async def test_rows_that_reach_an_empty_store_before_it_begins_stay(open_store: Open) -> None:
@@ -318,6 +341,9 @@ async def test_states_of_another_version_of_the_fold_are_forgotten(open_store: O
     new = await open_store(trusted=False, fold_version=2)
     assert await new.stored_fold_version() == 1
     assert not await new.is_current(1)
+    for call in (new.read_folded([S]), apply_one(new, 1)):
+        with pytest.raises(StateUnavailable, match="another version"):
+            await call
     assert await new.complete(await begin(new), 2)
     assert (await new.position(), (await new.read(S)).state) == (0, ShopperState())
     assert await new.stored_fold_version() == 2

@@ -8,13 +8,15 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from decision_service.state.base import (
-    PendingReservation,
+    ShopperUpdate,
     StateStore,
     StateUnavailable,
+    StateUpdate,
     UnreadableState,
 )
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from policies.shopper.state import ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation, reserve
 
@@ -27,7 +29,7 @@ async def open_store(redis: RealRedis) -> AsyncIterator[Open]:
     opened: list[StateStore] = []
 
     async def open_one(log: str = "log", *, trusted: bool = True) -> StateStore:
-        store = RedisStateStore.connect(redis.url, log)
+        store = RedisStateStore(redis.url, log)
         opened.append(store)
         return await make_ready(store, trusted=trusted)
 
@@ -128,12 +130,12 @@ async def test_what_is_no_state_differs_from_an_empty_one(open_store: Open, redi
 
 
 @pytest.mark.anyio
-async def test_a_reservation_that_cannot_be_decoded_is_still_known_by_its_event(
+async def test_a_reservation_that_cannot_be_decoded_is_settled_by_its_decision(
     open_store: Open, redis: RealRedis
 ) -> None:
     """Otherwise one damaged reservation would keep all later rows of the shopper out of the store."""
     store = await open_store()
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hset("ds:log:s:s", mapping={"v": "1", "p:e-1/x": b"damaged"})
-    (folded,) = (await store.read_folded([S])).values()
-    assert folded.pending == (PendingReservation("e-1/x", "e-1"),)
+    assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(decided=["e-1"])}))
+    assert (await store.read(S)).state == ShopperState()

@@ -11,8 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decision_service.state.base import (
-    FoldedState,
-    Pending,
     Reservation,
     ShopperUpdate,
     StateStore,
@@ -68,14 +66,13 @@ class Caller:
         if self.withdrawals:
             await self.store.retract([self.withdrawals[number % len(self.withdrawals)]])
 
-    async def apply(self, shopper: ShopperKey, locale: str | None, settled: int, cost: int, gap: int) -> bool:
-        pending = sorted((await self.store.read_folded([shopper]))[shopper].pending, key=_by_attempt)
-        state = None if locale is None else ShopperState(locale=locale)
+    async def apply(
+        self, shopper: ShopperKey, change: ShopperUpdate, catalogue: int | None, cost: int, gap: int
+    ) -> bool:
         before = await self.store.position() + gap
-        shoppers = {shopper: ShopperUpdate(state, tuple(pending[:settled]))}
-        catalogue = 2 if locale == "en" else None
+        uses = {("channels.sms", -1): len(change.decided)}
         return await self.store.apply(
-            StateUpdate(before, before + 2, shoppers, {DAYS[0]: cost}, catalogue, {("channels.sms", -1): settled})
+            StateUpdate(before, before + 2, {shopper: change}, {DAYS[0]: cost}, catalogue, uses)
         )
 
     async def drop_pending(self, older_than_s: int) -> None:
@@ -89,23 +86,20 @@ class Caller:
         """Return everything that the store holds; versions are its own affair."""
         reads = [replace(await self.store.read(shopper, DAYS), version=0) for shopper in SHOPPERS]
         folded = await self.store.read_folded(SHOPPERS)
-        pending = [sorted(folded[shopper].pending, key=_by_attempt) for shopper in SHOPPERS]
-        states = [folded[shopper].state for shopper in SHOPPERS]
         listed = {shopper async for shopper in self.store.shoppers()}
-        kept = {shopper for shopper in SHOPPERS if folded[shopper] != FoldedState(ShopperState())}
+        kept = {shopper for shopper, read in zip(SHOPPERS, reads, strict=True) if read.state != ShopperState()}
         assert kept <= listed
         sums = await self.store.spending(), await self.store.uses()
-        return reads, states, pending, sums, await self.store.position()
+        return reads, folded, sums, await self.store.position()
 
 
-def _by_attempt(pending: Pending) -> str:
-    return pending.attempt
+PATHS = ["consent.sms", "consent", "subscribed", "reachable.sms", "muted_categories.cart"]
 
 
 shoppers = st.sampled_from(SHOPPERS)
 sends = st.builds(
     Send,
-    event_id=st.sampled_from(["e1", "e2"]),
+    event_id=st.sampled_from(["e1", "e2", "e1/0"]),
     send_at=st.sampled_from([NOW, NOW + 86_400]),
     message=st.just("m"),
     channel=st.sampled_from(["sms", "text"]),
@@ -120,20 +114,26 @@ wishes = st.tuples(
     st.sampled_from([(), ("text",)]),
     st.booleans(),
 )
+changes = st.builds(
+    ShopperUpdate,
+    st.sampled_from([None, ShopperState(), ShopperState(locale="es"), ShopperState(locale="en")]),
+    decided=st.lists(st.sampled_from(["e1", "e2", "e1/0"]), max_size=2),
+    withheld=st.lists(st.sampled_from(PATHS), max_size=2),
+)
 calls = st.one_of(
     st.tuples(st.just(Caller.reserve), st.lists(wishes, max_size=4)),
     st.tuples(st.just(Caller.release), st.integers(0, 3)),
     st.tuples(
         st.just(Caller.withdraw),
         shoppers,
-        st.sampled_from(["consent.sms", "consent", "subscribed", "reachable.sms", "muted_categories.cart"]),
+        st.sampled_from(PATHS),
     ),
     st.tuples(st.just(Caller.retract), st.integers(0, 3)),
     st.tuples(
         st.just(Caller.apply),
         shoppers,
-        st.sampled_from([None, "es", "en"]),
-        st.integers(0, 3),
+        changes,
+        st.sampled_from([None, None, 2]),
         st.sampled_from([0, 30_000, -30_000]),
         st.sampled_from([0, 0, 1]),
     ),
@@ -148,7 +148,7 @@ def test_after_any_calls_redis_holds_what_the_specification_holds(
     redis: RealRedis, sequence: list[tuple[Callable[..., object], object]]
 ) -> None:
     async def scenario() -> None:
-        in_redis = RedisStateStore.connect(redis.url, f"log-{next(namespaces)}")
+        in_redis = RedisStateStore(redis.url, f"log-{next(namespaces)}")
         callers = [Caller(await make_ready(store)) for store in (in_redis, MemoryStateStore(Memory()))]
         try:
             for call, *arguments in sequence:

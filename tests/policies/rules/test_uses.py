@@ -58,12 +58,12 @@ def test_the_changes_of_all_rows_add_up_to_the_uses_in_the_state(history: Sequen
                 continue  # the log has one decision of an id
             decided.add(row.event_id)
         before, state = state, fold(state, row)
-        uses.update(change_in_uses(row, before, state))
+        uses.update(change_in_uses(before, state))
     assert {use: count for use, count in uses.items() if count} == uses_of(state)
 
 
 def test_a_send_uses_its_names_until_its_window_has_ended() -> None:
     state = fold(NEW_SHOPPER, send_row())
-    uses = change_in_uses(send_row(), NEW_SHOPPER, state)
+    uses = change_in_uses(NEW_SHOPPER, state)
     day = utc_day(state.sends[0].window_ends_at or 0.0)
     assert [count_uses(uses, "messages.hint", day + later) for later in (0, 1)] == [(0, 1), (0, 0)]

@@ -51,12 +51,12 @@ async def prove(log: EventLog, redis_url: str) -> Proof:
     rows, shopper_keys = _read_log(log), ShopperKeys((log.read_fact("salt") or "").encode())
     auditor = audit(rows, concurrent=True, key_of=shopper_keys.key)
     now = log.head().watermark
-    store = RedisStateStore.connect(redis_url, log.read_fact("log_id") or "")
+    store = RedisStateStore(redis_url, log.read_fact("log_id") or "")
     try:
         horizon_s = horizon_of(await store.stored_fold_version()) or HORIZON_S
         store.keep_sends_for(horizon_s)
         folded = _fold_states([row for _, row in rows], shopper_keys, horizon_s)
-        stored = {key: folded_state.state for key, folded_state in (await store.read_folded(folded)).items()}
+        stored = await store.read_folded(folded)
         reached = await store.position()
         budgets = await _budgets_that_differ(store, auditor, log, now)
     finally:

@@ -1,0 +1,54 @@
+"""The scenario of a command: one of the named scenarios, or a file in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from decision_service.catalogues.yaml_text import NotYaml, YamlText
+from simulators.scenario import SCENARIOS, Scenario
+from simulators.scenario_document import ScenarioMistake, scenario_of_document
+
+_ENDINGS = (".yaml", ".yml")
+
+
+def load_scenario(name: str) -> Scenario:
+    """Return the scenario of a name, or of a file whose name ends in ``.yaml`` or ``.yml``.
+
+    Raises
+    ------
+    ValueError
+        When there is no such scenario, or the file holds none; the text names line and field.
+    """
+    if not name.endswith(_ENDINGS):
+        if name in SCENARIOS:
+            return SCENARIOS[name]
+        raise ValueError(f"scenario must be one of {', '.join(SCENARIOS)}, or a file (.yaml), not {name!r}")
+    path = Path(name)
+    try:
+        text = YamlText.read(path.read_text(encoding="utf-8-sig"))
+    except NotYaml as error:
+        raise ValueError(f"{name}:{error.line or 1}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"scenario: {name} cannot be read: {error}") from None
+    for mistake in text.mistakes:
+        raise ValueError(f"{name}:{text.find_line(mistake.path)}: {mistake.path}: {mistake.message}")
+    try:
+        return scenario_of_document(text.document, path.stem)
+    except ScenarioMistake as error:
+        raise ValueError(f"{name}:{text.find_line(error.path)}: {error}") from None
+
+
+def fit_weeks(scenario: Scenario, weeks: int | None) -> Scenario:
+    """Return the scenario with another length; without a number, with its own.
+
+    Raises
+    ------
+    ValueError
+        When the scenario does not fit into so many weeks; the text names the option.
+    """
+    if weeks is None or weeks == scenario.weeks:
+        return scenario
+    try:
+        return scenario.with_weeks(weeks)
+    except ValueError as error:
+        raise ValueError(f"--weeks {weeks} is not possible with the scenario {scenario.name}: {error}") from None

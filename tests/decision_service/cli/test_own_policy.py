@@ -1,0 +1,64 @@
+"""Own policies of a command: a factory or a function in a module, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decision_service.cli.own_policy import find_policy, make_source
+from policies.catalogue.rulebook import Rulebook
+from policies.models.registry import POLICIES
+from simulators.shops.learning import LearningPolicy
+from simulators.shops.local import FixedPolicy
+
+MODULE = """
+from policies.models.policy import Policy
+from policies.models.registry import POLICIES
+
+factory = POLICIES["default"]
+nothing = 7
+
+def uniform(rulebook):
+    return Policy("mine")
+
+def wrong(rulebook):
+    return 7
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "my_policies.py").write_text(MODULE)
+    (tmp_path / "broken_policies.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "my_policies"
+
+
+def test_a_module_of_the_working_directory_brings_a_factory_or_a_function(
+    module: str, example_rulebook: Rulebook
+) -> None:
+    assert find_policy("rule") is POLICIES["rule"]
+    assert isinstance(make_source(find_policy(f"{module}:factory"), example_rulebook), LearningPolicy)
+    even = find_policy(f"{module}:uniform")
+    assert even.name == "uniform"
+    assert isinstance(make_source(even, example_rulebook), FixedPolicy)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("best", "policy must be one of default, rule, uniform, or my_module:my_policy, not 'best'"),
+        (":uniform", "or my_module:my_policy"),
+        ("no_such_module:policy", "cannot be loaded: ModuleNotFoundError"),
+        ("my_policies:none", "cannot be loaded: AttributeError"),
+        ("broken_policies:policy", "cannot be loaded: ZeroDivisionError"),
+        ("my_policies:nothing", "is neither a PolicyFactory nor a function"),
+        ("my_policies:wrong", "must return a Policy, not int"),
+    ],
+)
+def test_what_is_no_policy_is_refused(module: str, example_rulebook: Rulebook, name: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match="policy") as error:
+        make_source(find_policy(name), example_rulebook)
+    assert complaint in str(error.value)
