@@ -15,9 +15,11 @@ Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3 (why counters)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum, auto
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,11 @@ _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _G64, _M1_64, _M2_64 = np.uint64(_GAMMA), np.uint64(_M1), np.uint64(_M2)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _UNIT = 2.0**-53
+_ROW = np.int64((1 << 32) - 1)
+"""The bits of a position that hold the number of the shopper: see `Deliveries`."""
+
+DrawColumn = Callable[[np.random.Generator, int], NDArray[Any]]
+"""Draws a value, or a row of values, for each of some shoppers: takes a generator and the number of shoppers."""
 
 
 class Purpose(IntEnum):
@@ -117,9 +124,57 @@ class RandomStreams:
         counter += np.uint64(_mix((self._root + (hour + 1) * _GAMMA) & _WORD))
         return _mix_array(counter)
 
-    def generator(self, purpose: Purpose) -> np.random.Generator:
-        """Return a generator for values that are drawn once, before the first hour."""
-        return np.random.Generator(np.random.Philox(key=[self._root, int(purpose)]))
+    def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
+        """Draw a trait of the shoppers, once, before the first hour.
+
+        Every column has a generator of its own. A shopper's traits therefore depend neither on the number of shoppers
+        nor on the other columns.
+        """
+        counter = [0, 0, 0, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")]
+        philox = np.random.Philox(key=[self._root, int(Purpose.latent)], counter=counter)
+        return draw(np.random.Generator(philox), shoppers)
+
+
+class RowStreams(RandomStreams):
+    """The random numbers of a world in which every shopper has a seed of her own.
+
+    Shopper i gets the numbers that shopper 0 of ``RandomStreams(seeds[i])`` gets.
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        super().__init__(seeds[0])
+        self._rows = [RandomStreams(seed) for seed in seeds]
+        self._roots = np.array([row._root for row in self._rows], dtype=np.uint64)
+        self._of_rows = self._roots
+
+    def uniforms(self, hour: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
+        if hour != self._tick:
+            self._tick = hour
+            self._of_rows = _mix_array(self._roots + np.uint64((hour + 1) * _GAMMA & _WORD))
+        rows = positions & _ROW
+        counters = (np.asarray(purposes, dtype=np.uint64) + np.uint64(1)) * _G64
+        keys = _mix_array(counters[:, None] + self._of_rows[rows])
+        keys += ((positions - rows).astype(np.uint64) + np.uint64(1)) * _G64
+        return np.asarray((_mix_array(keys) >> _S11) * _UNIT)
+
+    def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
+        return np.concatenate([row.draw_column(name, 1, draw) for row in self._rows])
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of a world: one for what belongs to the shop, and one for all its shoppers or one for each of them."""
+
+    shop: int
+    shoppers: int | tuple[int, ...]
+
+    def shopper_streams(self, shoppers: int) -> RandomStreams:
+        """Return the random numbers of so many shoppers."""
+        if isinstance(self.shoppers, int):
+            return RandomStreams(self.shoppers)
+        if len(self.shoppers) != shoppers:
+            raise ValueError(f"seed must have a number for each of {shoppers} shoppers, not {len(self.shoppers)}")
+        return RowStreams(self.shoppers)
 
 
 @cache

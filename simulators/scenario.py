@@ -157,6 +157,13 @@ class Scenario:
         """Hour of the week at which the calendar starts; 0 is Monday 00:00."""
         return (self.start - MONDAY) // 3_600 % 168
 
+    @property
+    def least_weeks(self) -> int:
+        """The shortest calendar that holds all promotions, outages and the flip of tastes."""
+        periods: tuple[Promo | Outage, ...] = (*self.promos, *self.outages)
+        ends = (period.first_day + period.days for period in periods)
+        return max(1, self.taste_flip_week or 0, *(-(-end // 7) for end in ends))
+
     def with_weeks(self, weeks: int) -> Scenario:
         """Return the same scenario with another length.
 
@@ -165,6 +172,8 @@ class Scenario:
         ValueError
             When a promotion, an outage or the flip of tastes does not fit into the new length.
         """
+        if weeks in range(1, self.least_weeks):
+            raise ValueError(f"weeks must be at least {self.least_weeks} for the scenario {self.name!r}, not {weeks}")
         return replace(self, weeks=weeks)
 
 

@@ -12,40 +12,24 @@ Huang and Ontañón (2022), A closer look at invalid action masking in policy gr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray
-from simulators.envs.daily_decisions import CHANNELS, DELAYS_H, HOLD, OBSERVED, SENDS, Slots
-from simulators.envs.notification_env import ENV_ID
+from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS
+from simulators.envs.episodes import Agent, play
+from simulators.envs.notification_vector_env import NotificationVectorEnv
+from simulators.envs.observations import OBSERVED
 from simulators.world.messages import STANDARD
 
 _WIDTHS = (len(STANDARD.names), len(CHANNELS), len(DELAYS_H), 1)
 _FACTORS = np.zeros((SENDS + 1, sum(_WIDTHS)))
 """Which weights are summed for the logit of an action, (actions, slot values)."""
-_SLOTS = Slots.of(np.arange(SENDS))
-_FACTORS[np.arange(SENDS), _SLOTS.messages] = 1.0
-_FACTORS[np.arange(SENDS), _WIDTHS[0] + _SLOTS.channels] = 1.0
-_FACTORS[np.arange(SENDS), _WIDTHS[0] + _WIDTHS[1] + _SLOTS.delays] = 1.0
+_FACTORS[np.arange(SENDS), ALL_SENDS.messages] = 1.0
+_FACTORS[np.arange(SENDS), _WIDTHS[0] + ALL_SENDS.channels] = 1.0
+_FACTORS[np.arange(SENDS), _WIDTHS[0] + _WIDTHS[1] + ALL_SENDS.delays] = 1.0
 _FACTORS[HOLD, -1] = 1.0
-
-
-class Agent(Protocol):
-    """Chooses actions for N shoppers."""
-
-    def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
-        """Return the distributions over the actions, (N, 201)."""
-        ...
-
-
-class UniformAgent:
-    """Draws every legal action with the same probability."""
-
-    def probabilities(self, observations: NDArray[np.float32], mask: NDArray[np.int8]) -> FloatArray:
-        return np.asarray(mask / mask.sum(axis=1, keepdims=True))
 
 
 @dataclass
@@ -68,35 +52,6 @@ class SoftmaxAgent:
         return np.asarray(_add_bias(observations).T @ (gain[:, None] * surprise))
 
 
-@dataclass(frozen=True)
-class Episode:
-    """An episode of all shoppers: observations (T, N, O), distributions (T, N, A), actions and rewards (T, N)."""
-
-    observations: list[NDArray[np.float32]]
-    probabilities: list[FloatArray]
-    actions: list[NDArray[np.int64]]
-    rewards: FloatArray
-
-
-def play(env: gymnasium.vector.VectorEnv, agent: Agent, seed: int) -> Episode:
-    """Play one episode with every shopper of the environment."""
-    random = np.random.default_rng(seed)
-    observation, info = env.reset(seed=seed)
-    observations, distributions, actions, rewards = [], [], [], []
-    ended = False
-    while not ended:
-        p = agent.probabilities(observation, info["action_mask"])
-        chosen = (p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1)
-        chosen = np.minimum(chosen, HOLD)
-        observations.append(observation)
-        distributions.append(p)
-        actions.append(chosen)
-        observation, reward, _, truncated, info = env.step(chosen)
-        rewards.append(reward)
-        ended = bool(truncated.any())
-    return Episode(observations, distributions, actions, np.stack(rewards))
-
-
 def train(
     *, shoppers: int = 256, weeks: int = 3, episodes: int = 30, rate: float = 0.05, seed: int = 0
 ) -> SoftmaxAgent:
@@ -107,16 +62,14 @@ def train(
     rate
         Step size of Adam (Kingma and Ba, 2015).
     """
-    env = gymnasium.make_vec(
-        ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", weeks=weeks, reward="expected"
-    )
+    env = NotificationVectorEnv(shoppers, weeks=weeks, reward="expected")
     agent = SoftmaxAgent()
     first, second = np.zeros_like(agent.weights), np.zeros_like(agent.weights)
     for episode in range(1, episodes + 1):
         steps = play(env, agent, seed * 1_000_003 + episode)
         gains = _discounted_returns(steps.rewards)
         gains = (gains - gains.mean(axis=1, keepdims=True)) / (gains.std() + 1e-9)
-        columns = zip(steps.observations, steps.probabilities, steps.actions, gains, strict=True)
+        columns = zip(steps.observations[:-1], steps.probabilities, steps.actions, gains, strict=True)
         gradient = sum((agent.gradient(*column) for column in columns), np.zeros_like(agent.weights)) / gains.size
         first = 0.9 * first + 0.1 * gradient
         second = 0.99 * second + 0.01 * gradient**2
@@ -138,9 +91,7 @@ def _discounted_returns(rewards: FloatArray, discount: float = 0.8) -> FloatArra
 
 def evaluate(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
     """Return the sum of the true expected rewards by shopper, (N,), over an episode with shoppers of another seed."""
-    env = gymnasium.make_vec(
-        ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", weeks=weeks, reward="expected"
-    )
+    env = NotificationVectorEnv(shoppers, weeks=weeks, reward="expected")
     total = play(env, agent, seed).rewards.sum(axis=0)
     env.close()
     return np.asarray(total)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from simulators.arrays import BoolArray, FloatArray
 from simulators.channels import ChannelTable
 from simulators.parameters import Parameters
-from simulators.random_streams import Purpose, RandomStreams
+from simulators.random_streams import DrawColumn, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
 from simulators.trigger_traits import PRODUCT_CATEGORIES, REPLENISH_SCALE_H, REPLENISH_SHAPE
@@ -68,32 +70,40 @@ class Population:
 
     @classmethod
     def draw(cls, scenario: Scenario, shoppers: int, channels: ChannelTable, streams: RandomStreams) -> Population:
-        parameters = scenario.parameters
-        random, count = streams.generator(Purpose.latent), len(channels.names)
-        mobile = random.random(shoppers) < parameters.mobile_share
+        parameters, count = scenario.parameters, len(channels.names)
+
+        def column(name: str, draw: DrawColumn) -> NDArray[Any]:
+            return streams.draw_column(name, shoppers, draw)
+
+        def normals(name: str, deviation: float, *shape: int) -> Float32Array:
+            return column(name, lambda random, size: _draw_normals(random, deviation, size, *shape))
+
+        def log_normals(name: str, mean: float, deviation: float) -> Float32Array:
+            return np.asarray(np.exp(normals(name, deviation) + np.float32(mean)))
+
+        mobile = column("mobile", lambda random, size: random.random(size) < parameters.mobile_share)
         signs = np.array([_DEVICE_SIGN[name] for name in channels.names], dtype=np.float32)
-        taste = _draw_normals(random, parameters.channel_taste_sd, shoppers, count)
-        taste += parameters.device_taste * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
-        shift = np.clip(random.normal(0.0, parameters.shift_sd_h, shoppers), -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
+        channel_taste = normals("channel taste", parameters.channel_taste_sd, count)
+        channel_taste += parameters.device_taste * signs * np.where(mobile, 1.0, -1.0).astype(np.float32)[:, None]
+        shift = column("shift", lambda random, size: random.normal(0.0, parameters.shift_sd_h, size))
         tolerance = parameters.tolerance_log_mean + np.log(scenario.tolerance)
-        joins = _draw_joins(random, scenario, shoppers)
-        rates = random.standard_gamma(parameters.visits_shape, shoppers) / parameters.visits_shape
+        rates = column("visits", lambda random, size: random.standard_gamma(parameters.visits_shape, size))
+        joins = column("joins", partial(_draw_joins, scenario))
+        lapsed = column("lapsed", lambda random, size: random.random(size) < parameters.lapsed_at_start)
         return cls(
-            visits_per_hour=(rates * scenario.visits_per_week / 168.0).astype(np.float32),
-            shift_h=shift,
-            click_logit=_draw_normals(random, parameters.click_logit_sd, shoppers),
-            irritability=_draw_log_normals(
-                random, np.log(scenario.irritability), parameters.irritability_log_sd, shoppers
-            ),
-            tolerance=_draw_log_normals(random, tolerance, parameters.tolerance_log_sd, shoppers),
-            channel_taste=taste,
-            taste=_draw_normals(random, parameters.taste_sd, shoppers, TASTE_DIMENSIONS),
-            consent=random.random((shoppers, count), dtype=np.float32) < channels.consent,
+            visits_per_hour=(rates / parameters.visits_shape * scenario.visits_per_week / 168.0).astype(np.float32),
+            shift_h=np.clip(shift, -LARGEST_SHIFT_H, LARGEST_SHIFT_H),
+            click_logit=normals("click logit", parameters.click_logit_sd),
+            irritability=log_normals("irritability", np.log(scenario.irritability), parameters.irritability_log_sd),
+            tolerance=log_normals("tolerance", tolerance, parameters.tolerance_log_sd),
+            channel_taste=channel_taste,
+            taste=normals("taste", parameters.taste_sd, TASTE_DIMENSIONS),
+            consent=column("consent", lambda random, size: random.random((size, count)) < channels.consent),
             mobile=mobile,
-            favourite=random.integers(len(PRODUCT_CATEGORIES), size=shoppers, dtype=np.int8),
-            replenish_h=_draw_replenish_h(random, shoppers),
-            refunds=_draw_refunds(random, parameters, shoppers),
-            lapsed=(random.random(shoppers) < parameters.lapsed_at_start) & (joins == 0),
+            favourite=column("favourite", _draw_favourites),
+            replenish_h=column("replenish", _draw_replenish_h),
+            refunds=column("refunds", partial(_draw_refunds, parameters)),
+            lapsed=lapsed & (joins == 0),
             joins=joins,
         )
 
@@ -105,8 +115,8 @@ def _draw_normals(random: np.random.Generator, deviation: float, *shape: int) ->
     return np.asarray(random.standard_normal(shape, dtype=np.float32) * np.float32(deviation))
 
 
-def _draw_log_normals(random: np.random.Generator, mean: float, deviation: float, count: int) -> Float32Array:
-    return np.asarray(np.exp(_draw_normals(random, deviation, count) + np.float32(mean)))
+def _draw_favourites(random: np.random.Generator, count: int) -> NDArray[np.int8]:
+    return random.integers(len(PRODUCT_CATEGORIES), size=count, dtype=np.int8)
 
 
 def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
@@ -114,15 +124,16 @@ def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
     return hours.astype(np.float32)
 
 
-def _draw_refunds(random: np.random.Generator, parameters: Parameters, count: int) -> Float32Array:
+def _draw_refunds(parameters: Parameters, random: np.random.Generator, count: int) -> Float32Array:
     """Draw the share of orders that shoppers send back: a quarter of the shoppers 5 to 15 %, the others none."""
-    shares = random.uniform(parameters.least_refunds, parameters.most_refunds, count)
-    return np.where(random.random(count) < parameters.refunding_share, shares, 0.0).astype(np.float32)
+    refunds, share = random.random((count, 2)).T
+    shares = parameters.least_refunds + (parameters.most_refunds - parameters.least_refunds) * share
+    return np.where(refunds < parameters.refunding_share, shares, 0.0).astype(np.float32)
 
 
-def _draw_joins(random: np.random.Generator, scenario: Scenario, shoppers: int) -> NDArray[np.int32]:
-    """Draw the hours in which the last shoppers join, uniformly over the simulated period; 0 for all others."""
+def _draw_joins(scenario: Scenario, random: np.random.Generator, count: int) -> NDArray[np.int32]:
+    """Draw who joins later, and in which hours, uniformly over the simulated period; 0 for all others."""
     growth = scenario.new_shoppers_per_week * scenario.weeks
-    later = shoppers - round(shoppers / (1.0 + growth))
-    hours = random.integers(1, scenario.hours, size=later, dtype=np.int32)
-    return np.concatenate([np.zeros(shoppers - later, dtype=np.int32), np.sort(hours)])
+    chance, when = random.random((count, 2)).T
+    hours = 1 + (when * (scenario.hours - 1)).astype(np.int32)
+    return np.where(chance < growth / (1.0 + growth), hours, 0).astype(np.int32)

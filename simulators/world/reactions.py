@@ -92,9 +92,9 @@ class Reactions:
         self._tire(hour, seen, clicked)
         opened = seen.channel == self._email
         if opened.any():
-            self._report(tick, "open", seen.ticket[opened], seen.at[opened])
+            self._report(tick, "open", seen.ticket[opened], seen.shopper[opened], seen.at[opened])
         if clicked.any():
-            self._report(tick, "click", seen.ticket[clicked], seen.at[clicked])
+            self._report(tick, "click", seen.ticket[clicked], seen.shopper[clicked], seen.at[clicked])
             self._visit(tick, seen.shopper[clicked])
         self._opt_out(tick, seen, uniforms, out)
         self._uninstall(tick, seen, uniforms, out)
@@ -171,7 +171,7 @@ class Reactions:
         orders = np.flatnonzero(value > 0.0)
         if len(orders):
             self._orders.place(tick, shopper[orders], value[orders], ticket[orders])
-            self._report(tick, "conversion", ticket[orders], due[orders], value[orders])
+            self._report(tick, "conversion", ticket[orders], shopper[orders], due[orders], value[orders])
 
     def _visit(self, tick: Tick, shoppers: Indices) -> None:
         """Let shoppers visit because of a message: it wins back some of those who have lapsed."""
@@ -185,14 +185,20 @@ class Reactions:
         tick.visitors.append(shoppers)
 
     def _report(
-        self, tick: Tick, kind: OutcomeType, tickets: Indices, at: FloatArray, values: FloatArray | None = None
+        self,
+        tick: Tick,
+        kind: OutcomeType,
+        tickets: Indices,
+        shoppers: Indices,
+        at: FloatArray,
+        values: FloatArray | None = None,
     ) -> None:
         """Report outcomes, now or after the scenario's delay."""
         mean = self._state.scenario.report_lag_h
         if mean == 0.0:
             tick.outcomes.append(TickOutcomes(kind, tickets, at, values))
             return
-        (uniform,) = self._state.streams.uniforms(tick.hour, [Purpose.report_lag], tickets)
+        (uniform,) = self._state.streams.uniforms(tick.hour, [Purpose.report_lag], shoppers)
         self._reports.add(
             tick.hour - np.log1p(-uniform) * mean,
             kind=np.full(len(tickets), _REPORTED.index(kind), dtype=np.int8),

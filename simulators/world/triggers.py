@@ -79,6 +79,7 @@ class TriggerSchedule:
         if hour == 0:  # the last visit of a shopper who was there before lies up to `WIN_BACK_AFTER_H` back
             self._due[_WIN_BACK, joined] = 1 + (last * WIN_BACK_AFTER_H).astype(np.int32)
         else:
+            self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulators.arrays import BoolArray, Indices
+from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
 from simulators.shoppers.population import Population
 from simulators.world.deliveries import Deliveries, Sends
@@ -38,7 +39,8 @@ class World:
         The number of shoppers, including those who join later.
     seed
         Another seed gives other shoppers and other events. Two worlds with the same seed use the same random
-        numbers whatever is sent, so the difference between the two is the effect of the sends.
+        numbers whatever is sent, so the difference between the two is the effect of the sends. `Seeds` tells the seed
+        of the shop from those of the shoppers.
     messages
         The messages that can be sent.
 
@@ -52,13 +54,14 @@ class World:
     >>> from simulators.scenario import find_scenario
     >>> world = World(find_scenario("stationary"), shoppers=500, seed=1)
     >>> sum(len(visitors) for _ in range(168) for visitors in world.step().visitors)
-    497
+    476
     """
 
-    def __init__(self, scenario: Scenario, shoppers: int, seed: int, messages: Messages = STANDARD) -> None:
+    def __init__(self, scenario: Scenario, shoppers: int, seed: int | Seeds, messages: Messages = STANDARD) -> None:
         if not 1 <= shoppers < 1 << 32:
             raise ValueError(f"shoppers must be at least 1, not {shoppers}")
-        self.state = WorldState.draw(scenario, shoppers, seed, messages, len(SCHEDULED_TRIGGERS))
+        seeds = Seeds(seed, seed) if isinstance(seed, int) else seed
+        self.state = WorldState.draw(scenario, shoppers, seeds, messages, len(SCHEDULED_TRIGGERS))
         self.hour = 0
         self._trigger_schedule = TriggerSchedule(self.state)
         self._deliveries = Deliveries(self.state)
@@ -92,8 +95,13 @@ class World:
         """Epoch seconds of the beginning of the next hour."""
         return epoch_seconds(self.scenario, self.hour)
 
+    @property
+    def has_joined(self) -> BoolArray:
+        """Whether each shopper has joined, (N,)."""
+        return self.population.joins < max(self.hour, 1)
+
     def joined_shoppers(self) -> Indices:
-        return np.flatnonzero(self.population.joins < max(self.hour, 1))
+        return np.flatnonzero(self.has_joined)
 
     def step(self) -> Tick:
         """Let one hour pass, and return what happened in it.
@@ -124,7 +132,7 @@ class World:
         Raises
         ------
         ValueError
-            When a number is outside its range.
+            When a number is outside its range, or a shopper has not joined yet.
         """
         for name, values, size in (
             ("shoppers", sends.shoppers, self.state.size),
@@ -135,4 +143,6 @@ class World:
                 raise ValueError(f"{name} must be numbers from 0 to {size - 1}")
         if len(sends) and not (sends.delays_h.min() >= 0.0 and np.isfinite(sends.delays_h).all()):
             raise ValueError("delays_h must be numbers of at least 0")
+        if len(sends) and self.population.joins[sends.shoppers].max() >= max(self.hour, 1):
+            raise ValueError("shoppers must have joined: nobody can be written to before she joins")
         self._deliveries.accept(self.hour, sends)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.random_streams import Purpose, RandomStreams, to_normals
+from simulators.random_streams import Purpose, RandomStreams, Seeds, to_normals
 from simulators.scenario import Scenario
 from simulators.shoppers.mental_state import MentalState
 from simulators.shoppers.population import Population
@@ -26,8 +26,10 @@ class WorldState:
 
     Attributes
     ----------
+    streams, shop_streams
+        Random numbers of what the shoppers do, and of what belongs to the shop: how messages appeal, weekly changes.
     consent
-        Present consent by channel, (N, C).
+        Present consent by channel, (N, C); nobody consents before she joins.
     next_visit
         Time of the next visit that no message caused, in hours of the calendar, (N,); inf for none.
     trigger_hours
@@ -40,6 +42,7 @@ class WorldState:
     messages: Messages
     appeal: Appeal
     streams: RandomStreams
+    shop_streams: RandomStreams
     presence: Presence
     mental_state: MentalState
     consent: BoolArray
@@ -48,9 +51,10 @@ class WorldState:
     margins: Margins
 
     @classmethod
-    def draw(cls, scenario: Scenario, count: int, seed: int, messages: Messages, trigger_kinds: int) -> WorldState:
+    def draw(cls, scenario: Scenario, count: int, seeds: Seeds, messages: Messages, trigger_kinds: int) -> WorldState:
         """Draw the state before the first hour, with ``count`` shoppers and ``trigger_kinds`` scheduled triggers."""
-        streams, parameters = RandomStreams(seed), scenario.parameters
+        streams, shop_streams = seeds.shopper_streams(count), RandomStreams(seeds.shop)
+        parameters = scenario.parameters
         messages = messages.with_parameters(parameters)
         population = Population.draw(scenario, count, messages.channels, streams)
         boosts = [
@@ -60,11 +64,12 @@ class WorldState:
             scenario=scenario,
             population=population,
             messages=messages,
-            appeal=Appeal.draw(messages, streams, parameters),
+            appeal=Appeal.draw(messages, shop_streams, parameters),
             streams=streams,
+            shop_streams=shop_streams,
             presence=Presence(scenario.hours, scenario.first_hour, boosts),
             mental_state=MentalState(population.tolerance, population.lapsed, len(messages.names), parameters),
-            consent=population.consent.copy(),
+            consent=population.consent & (population.joins == 0)[:, None],
             next_visit=np.full(count, np.inf),
             trigger_hours=np.full((trigger_kinds, count), NEVER, dtype=np.int32),
             margins=Margins(count, scenario.weeks),
@@ -136,7 +141,7 @@ class WorldState:
         for week in range(self.scenario.weeks):
             # Box and Muller: two uniform numbers, a radius and an angle, make one normal number for each category.
             positions = np.arange(2 * len(names))
-            radius, angle = self.streams.uniforms(week * 168, [Purpose.weekly_shock], positions)[0].reshape(2, -1)
+            radius, angle = self.shop_streams.uniforms(week * 168, [Purpose.weekly_shock], positions)[0].reshape(2, -1)
             popularity[week] += self.scenario.weekly_shock * to_normals(radius, angle)[category_of]
         return popularity
 

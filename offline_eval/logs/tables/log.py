@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from offline_eval.errors import BadData, NoData
 from offline_eval.logs.decisions import LoggedDecision, PolicyInputs
-from offline_eval.logs.service_rows import add_labels, joint_actions
+from offline_eval.logs.service_rows import add_labels, decode_decision, joint_actions
 from offline_eval.logs.tables.plain import Unreadable, check_columns, is_parquet, translate_errors
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
@@ -96,6 +96,17 @@ def write_log(path: Path, entries: Iterable[LogEntry], catalogues: Callable[[], 
         documents = {str(version): catalogue.to_document() for version, catalogue in catalogues().items()}
         writer.add_key_value_metadata({"format": FORMAT, "catalogues": json.dumps(documents)})
     return count
+
+
+def write_rewarded_rows(path: Path, rows: Iterable[tuple[DecisionRow, float]], rulebook: Rulebook) -> int:
+    """Write rows with their rewards, as a simulation yields them; return their number.
+
+    All rows must be of the version of the rulebook, and be evaluated.
+    """
+    entries = (
+        LogEntry(row, "evaluated", row.is_delivered, decode_decision(row, rulebook, reward)) for row, reward in rows
+    )
+    return write_log(path, entries, lambda: {rulebook.version: rulebook.catalogue})
 
 
 def _record(entry: LogEntry) -> dict[str, Any]:

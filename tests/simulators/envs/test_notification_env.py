@@ -1,55 +1,60 @@
-"""The environments: Gymnasium's own checker, the mask, determinism, and an agent that learns."""
+"""The environment for one shopper: Gymnasium's own checker, its docstring, what a reset draws, masks and branches."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from simulators.envs.daily_decisions import HOLD, OBSERVED, TRIGGERS
-from simulators.envs.notification_env import ENV_ID, NotificationEnv, NotificationVectorEnv
-from simulators.envs.reinforce import UniformAgent, evaluate, train
+from simulators.envs.actions import HOLD
+from simulators.envs.notification_env import NotificationEnv
+from simulators.envs.notification_vector_env import NotificationVectorEnv
+from simulators.envs.observations import OBSERVATIONS, OBSERVED, TRIGGERS
+from simulators.envs.registration import ENV_ID
+from simulators.scenario import SCENARIOS, Outage, Promo, Scenario
 
-
-def vector(shoppers: int, **changes: Any) -> gymnasium.vector.VectorEnv:
-    return gymnasium.make_vec(ENV_ID, num_envs=shoppers, vectorization_mode="vector_entry_point", **changes)
+JOINED, PROMOTION = OBSERVATIONS.index("joined"), OBSERVATIONS.index("promotion")
 
 
 @pytest.mark.parametrize("reward", ["realised", "expected"])
-def test_the_single_environment_passes_gymnasiums_checker(reward: str) -> None:
-    check_env(gymnasium.make(ENV_ID, weeks=1, reward=reward).unwrapped)
+@pytest.mark.parametrize("mask_in_observation", [False, True])
+def test_the_environment_passes_gymnasiums_checker(reward: str, mask_in_observation: bool) -> None:
+    env = gymnasium.make(ENV_ID, weeks=1, reward=reward, mask_in_observation=mask_in_observation, render_mode="ansi")
+    check_env(env.unwrapped)
 
 
 def test_the_docstring_is_the_environment() -> None:
     text, env = NotificationEnv.__doc__ or "", NotificationEnv()
     assert f"Discrete({env.action_space.n})" in text  # type: ignore[attr-defined]
     assert f"Box({OBSERVED})" in text
-    assert all(trigger in text for trigger in TRIGGERS)
+    assert f"| {OBSERVED - 1} | device |" in text
+    assert ", ".join(TRIGGERS) in text
     assert "Version history" in text
 
 
-def test_the_same_seed_gives_the_same_episode_and_the_vector_one_resets_by_itself() -> None:
-    episodes = []
-    for _ in range(2):
-        env = vector(5, weeks=1)
-        _, info = env.reset(seed=3)
-        env.action_space.seed(4)
-        steps = []
-        for _ in range(9):
-            observed, rewards, terminated, truncated, info = env.step(env.action_space.sample())
-            assert env.observation_space.contains(observed)
-            assert info["action_mask"].shape == (5, HOLD + 1)
-            steps.append((observed.tolist(), rewards.tolist(), truncated.tolist()))
-            assert not terminated.any()
-        episodes.append(steps)
-        env.close()
-    assert episodes[0] == episodes[1]
-    ends = [all(truncated) for _, _, truncated in episodes[0]]
-    assert ends == [False] * 5 + [True] + [False] * 3
-    assert episodes[0][6][1] == [0.0] * 5, "the step after the end starts a new episode"
+@given(
+    st.sampled_from(sorted(SCENARIOS)), st.integers(0, 2**31), st.lists(st.integers(0, HOLD), min_size=9, max_size=9)
+)
+@settings(max_examples=15)
+def test_every_step_lies_in_the_spaces(scenario: str, seed: int, actions: list[int]) -> None:
+    env = NotificationEnv(scenario, mask_in_observation=True)
+    observed, info = env.reset(seed=seed)
+    for action in actions:
+        assert env.observation_space.contains(observed)
+        assert (observed["action_mask"] == info["action_mask"]).all()
+        assert (env.action_masks() == info["action_mask"]).all()
+        assert env.action_masks().dtype == np.bool_
+        observed, reward, terminated, truncated, info = env.step(np.int64(action))
+        assert type(reward) is float
+        assert not terminated
+        assert not truncated
 
 
 def test_the_mask_is_consent_and_an_illegal_action_sends_nothing() -> None:
@@ -69,39 +74,170 @@ def test_the_mask_is_consent_and_an_illegal_action_sends_nothing() -> None:
     assert observed[8:13].sum() > 0
 
 
-def week_of_sends(reward: str, seed: int) -> float:
-    """Mean reward of a week of random sends and two of waiting, in which the last orders come."""
-    env, random = vector(1_500, weeks=4, reward=reward), np.random.default_rng(seed)
-    _, info = env.reset(seed=seed)
-    total = 0.0
-    for day in range(22):
-        mask = info["action_mask"]
-        legal = (random.random(mask.shape) * mask).argmax(axis=1)
-        _, rewards, _, _, info = env.step(legal if day < 7 else np.full(1_500, HOLD))
-        total += float(rewards.mean())
-    env.close()
-    return total
+@pytest.mark.parametrize("action", [3.0, 3.7, np.float32(2.0), True, "3", None, [3], -1, HOLD + 1, float("nan")])
+def test_an_action_that_is_no_number_of_an_action_is_refused(action: Any) -> None:
+    env = NotificationEnv(weeks=1)
+    env.reset(seed=1)
+    before = pickle.dumps(env)
+    with pytest.raises(ValueError, match="actions must be"):
+        env.step(action)
+    assert pickle.dumps(env) == before
 
 
-def test_expected_rewards_have_the_mean_of_realised_ones() -> None:
-    """8 seeds of 1,500 shoppers: |t| < 6 with 7 degrees of freedom, false-alarm rate 5e-4."""
-    gaps = [week_of_sends("realised", seed) - week_of_sends("expected", seed) for seed in range(8)]
-    assert abs(np.mean(gaps)) < 6.0 * np.std(gaps, ddof=1) / 8**0.5
+@pytest.mark.parametrize("action", [np.int8(3), np.uint64(3), np.array(3), 3])
+def test_whole_numbers_of_every_type_are_the_same_action(action: Any) -> None:
+    rewards = []
+    for choice in (np.int64(3), action):
+        env = NotificationEnv(weeks=1, reward="expected")
+        env.reset(seed=1)
+        rewards.append([env.step(choice)[1] for _ in range(6)])
+    assert rewards[0] == rewards[1]
 
 
-def test_masked_reinforce_beats_random() -> None:
-    """The same 600 shoppers, not trained on, paired: the lower 99.99 % bound of the difference is above zero."""
-    agent = train(shoppers=128, weeks=2, episodes=15, seed=1)
-    paired = evaluate(agent, shoppers=600, weeks=3, seed=99) - evaluate(UniformAgent(), shoppers=600, weeks=3, seed=99)
-    assert paired.mean() - 3.7 * paired.std(ddof=1) / 600**0.5 > 0.0
+def test_a_reset_draws_shopper_and_world_apart() -> None:
+    env = NotificationEnv("seasonal_promo")
+
+    def draw(**arguments: Any) -> tuple[Any, Any]:
+        _, info = env.reset(**arguments)
+        state = env._running().world.state
+        assert info["world"] == env._number
+        return state.population.taste.tobytes(), (state.appeal.direction.tobytes(), state.popularity.tobytes())
+
+    shopper, world = draw(seed=3)
+    assert draw(seed=3) == (shopper, world)
+    next_shopper, next_world = draw()
+    assert next_shopper != shopper
+    assert next_world != world
+    same_shopper, kept_world = draw(seed=3, options={"world": 7})
+    assert same_shopper == shopper
+    assert kept_world != world
+    assert draw() == (next_shopper, kept_world), "later episodes keep the world"
+    assert draw(seed=5)[1] == kept_world
+    assert draw(seed=3, options={"world": None}) == (shopper, world), "None draws a world again"
+    fixed = NotificationEnv("seasonal_promo", world=7)
+    fixed.reset(seed=9)
+    assert fixed._running().world.state.appeal.direction.tobytes() == kept_world[0]
+
+
+def test_a_single_shopper_may_join_later_and_can_only_be_held_before() -> None:
+    """300 episodes of 12 weeks: the share of late joiners within 4.5 standard deviations of that of a large world."""
+    env = NotificationEnv("new_shoppers")
+    env.reset(seed=1)
+    late = 0
+    for _ in range(300):
+        observed, info = env.reset()
+        assert info["action_mask"].sum() > 1 or not observed[JOINED] or not observed[3:8].any()
+        late += not observed[JOINED]
+    share = 0.24 / 1.24
+    assert abs(late / 300 - share) < 4.5 * (share * (1 - share) / 300) ** 0.5
+
+
+def test_nothing_falls_on_a_shopper_before_she_joins() -> None:
+    """A year of sends in every legal and illegal way: until the shopper joins there is no reward and no consent."""
+    env = NotificationEnv("new_shoppers", weeks=52)
+    observed, info = env.reset(seed=1)
+    while env._running().world.population.joins[0] < 150 * 24:
+        observed, info = env.reset()
+    random, days = np.random.default_rng(2), 0
+    while not observed[JOINED]:
+        assert info["action_mask"].tolist() == [0] * HOLD + [1]
+        observed, reward, _, _, info = env.step(random.integers(HOLD + 1))
+        assert reward == 0.0
+        assert not observed[8:13].any()
+        days += 1
+    assert days > 149
+    assert info["action_mask"].sum() > 1
+
+
+def test_a_scenario_keeps_its_length_and_the_specification_says_it() -> None:
+    for arguments, weeks in (({}, 12), ({"weeks": 2}, 2), ({"scenario": Scenario("mine", weeks=3)}, 3)):
+        env = gymnasium.make(ENV_ID, **arguments)
+        env.reset(seed=1)
+        steps, truncated = 0, False
+        while not truncated:
+            _, _, _, truncated, _ = env.step(HOLD)
+            steps += 1
+        assert env.spec is not None
+        assert steps == weeks * 7 - 1 == env.spec.max_episode_steps
+        assert gymnasium.make(env.spec).spec.max_episode_steps == steps  # type: ignore[union-attr]
+        with pytest.raises(gymnasium.error.ResetNeeded, match="has ended"):
+            env.step(HOLD)
+    longer = gymnasium.make(ENV_ID, weeks=20)
+    assert longer.spec is not None
+    assert longer.spec.max_episode_steps == 139, "no limit of the registration cuts a longer episode"
+
+
+def test_the_observation_names_promotions_and_every_trigger_that_occurs() -> None:
+    scenario = Scenario("lively", weeks=12, promos=(Promo(10, 2),), outages=(Outage("push", 3, 1),))
+    env = NotificationVectorEnv(400, scenario)
+    observed, _ = env.reset(seed=1)
+    occurred = np.zeros(len(TRIGGERS), dtype=np.bool_)
+    promotions, truncated = [], np.zeros(1, dtype=np.bool_)
+    while not truncated.any():
+        promotions.append(observed[:, PROMOTION].tolist())
+        occurred |= observed[:, 16:28].any(axis=0)
+        observed, _, _, truncated, _ = env.step(np.full(400, HOLD))
+    assert [day for day, promotion in enumerate(promotions) if all(promotion)] == [10, 11]
+    assert sum(map(sum, promotions)) == 800
+    assert dict(zip(TRIGGERS, occurred.tolist(), strict=True)) == dict.fromkeys(TRIGGERS, True) | {"welcome": False}
+
+
+@given(st.integers(0, 2**20), st.integers(0, 12), st.booleans())
+@settings(max_examples=15)
+def test_a_copy_is_a_branch_that_continues_as_the_original(seed: int, before: int, by_pickle: bool) -> None:
+    env = NotificationEnv("seasonal_promo")
+    env.reset(seed=seed)
+    for _ in range(before):
+        env.step(np.int64(seed % HOLD))
+    branch = pickle.loads(pickle.dumps(env)) if by_pickle else copy.deepcopy(env)
+    other = copy.deepcopy(env)
+    for _ in range(5):
+        other.step(np.int64(HOLD))
+    for action in (0, 7, HOLD, 3, 199):
+        steps = [one.step(np.int64(action)) for one in (env, branch)]
+        assert steps[0][0].tolist() == steps[1][0].tolist()
+        assert steps[0][1] == steps[1][1]
+    assert env.reset()[1]["world"] == branch.reset()[1]["world"]
+
+
+def test_an_environment_does_not_grow_over_a_long_episode() -> None:
+    env = NotificationVectorEnv(8, weeks=40, reward="expected")
+    env.reset(seed=1)
+    sizes = []
+    for day in range(270):
+        env.step(np.full(8, day % HOLD))
+        if day in (40, 269):
+            sizes.append(len(pickle.dumps(env)))
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+def test_the_text_of_a_shopper() -> None:
+    env = NotificationEnv("seasonal_promo", render_mode="ansi")
+    env.reset(seed=2)
+    assert (env.render() or "").startswith("week 1, Monday, 8 h\nconsents: ")
+    for _ in range(28):
+        env.step(np.int64(HOLD))
+    text = env.render() or ""
+    assert text.startswith("week 5, Monday, 8 h, promotion\n")
+    assert "seasonal" in text
+    assert text.endswith("last action: hold; reward 0.000")
+    assert NotificationEnv().render() is None
+
+
+def test_the_identifier_names_a_module_instead_of_an_import() -> None:
+    assert gymnasium.make("simulators.envs:NotificationEnv-v0", weeks=1).spec is not None
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"weeks": 0}, "weeks must lie"),
+        ({"scenario": "drift", "weeks": 4}, "^weeks must be at least 6 for the scenario 'drift', not 4"),
         ({"scenario": "sunny"}, "scenario must be one of"),
         ({"reward": "best"}, "reward must be one of"),
+        ({"world": -1}, "world must be at least 0"),
+        ({"world": 1.5}, "world must be a whole number"),
+        ({"render_mode": "human"}, "render_mode must be"),
     ],
 )
 def test_impossible_environments_are_refused_by_name(changes: dict[str, object], complaint: str) -> None:
@@ -109,12 +245,29 @@ def test_impossible_environments_are_refused_by_name(changes: dict[str, object],
         NotificationEnv(**changes)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=complaint):
         NotificationVectorEnv(**changes)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="num_envs must be"):
-        NotificationVectorEnv(num_envs=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"wrld": 7}, "options must be world, not wrld"),
+        ({"reset_mask": np.array([True])}, "options must be world, not reset_mask"),
+        ({"world": -7}, "world must be at least 0"),
+        ({"world": "7"}, "world must be a whole number"),
+    ],
+)
+def test_impossible_options_are_refused_by_name(options: dict[str, Any], complaint: str) -> None:
+    env = NotificationEnv()
+    env.reset(seed=1)
+    before = pickle.dumps(env)
+    with pytest.raises(ValueError, match=complaint):
+        env.reset(seed=2, options=options)
+    assert pickle.dumps(env) == before
 
 
 def test_a_step_needs_a_reset() -> None:
+    for act in ("action_masks", "action_values"):
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            getattr(NotificationEnv(), act)()
     with pytest.raises(gymnasium.error.ResetNeeded):
         NotificationEnv().step(np.int64(0))
-    with pytest.raises(gymnasium.error.ResetNeeded):
-        NotificationVectorEnv().step(np.zeros(1, dtype=np.int64))

@@ -78,7 +78,7 @@ def test_an_in_app_message_annoys_a_little() -> None:
 def test_a_promotion_lifts_what_a_click_converts() -> None:
     orders = []
     for promos in ((), (Promo(0, 7, presence=1.0, orders=1.6, offer_logit=0.0),)):
-        world, chances_of_orders = World(Scenario("one", weeks=1, promos=promos), 2_000, 1), []
+        world, chances_of_orders = World(Scenario("one", weeks=1, promos=promos, own_orders=False), 2_000, 1), []
         world.step()
         world.state.consent[:] = True
         send_to(world, np.arange(2_000), PUSH, warmth=0.5)

@@ -11,6 +11,7 @@ import pytest
 
 from simulators.channels import CHANNELS, ChannelTable
 from simulators.parameters import PARAMETERS
+from simulators.random_streams import Seeds
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
 from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, Sender, push_daily, run_sender
 from simulators.world.deliveries import Sends
@@ -64,9 +65,9 @@ def test_a_world_and_its_twin_have_the_same_visits_unless_a_message_changes_who_
 def test_no_message_is_delivered_after_a_withdrawal_of_consent() -> None:
     world = World(SHORT, 500, 1)
     world.step()
-    reached = send_all(world, 0, delay_h=48.0)
+    reached = send_all(world, 1, delay_h=48.0)  # e-mail, whose consent does not end with the app
     gone = reached[::2]
-    world.state.withdraw_consent(gone, np.zeros(len(gone), dtype=np.int64))
+    world.state.withdraw_consent(gone, np.ones(len(gone), dtype=np.int64))
     delivered: list[int] = []
     for _ in range(80):
         delivered += [n for one in world.step().outcomes if one.kind == "delivered" for n in one.tickets.tolist()]
@@ -108,7 +109,48 @@ def test_new_shoppers_join_and_are_welcomed_once() -> None:
     late = np.flatnonzero(world.population.joins > 0)
     assert sorted(welcomed) == late.tolist()
     assert set(welcomed.values()) == {1}
-    assert len(late) == pytest.approx(1_000 * 0.24 / 1.24, abs=1)
+    assert len(late) == pytest.approx(1_000 * 0.24 / 1.24, abs=56), "4.5 standard deviations of a binomial count"
+
+
+@pytest.mark.parametrize("sender", [push_daily(), RandomSender(7.0)], ids=["broadcast", "random"])
+def test_nobody_is_written_to_before_she_joins(sender: Sender) -> None:
+    world = World(SCENARIOS["new_shoppers"].with_weeks(4), 400, 1)
+    shopper_of: list[int] = []
+
+    def on_sends(hour: int, sends: Sends) -> None:
+        shopper_of.extend(sends.shoppers.tolist())
+        assert (world.population.joins[sends.shoppers] < hour).all()
+
+    def on_tick(tick: Tick) -> None:
+        early = world.population.joins > tick.hour
+        assert not world.consent[early].any()
+        for outcomes in tick.outcomes:
+            assert not early[[shopper_of[ticket] for ticket in outcomes.tickets]].any()
+        active = [events.shoppers for events in tick.events] + [triggers.shoppers for triggers in tick.triggers]
+        assert not any(early[shoppers].any() for shoppers in active)
+
+    run_sender(world, sender, on_tick=on_tick, on_sends=on_sends)
+    late = np.flatnonzero(world.population.joins > 0)
+    assert len(late) > 10
+    assert world.consent[late].any(), "who has joined can be written to"
+    fresh, one, zero = World(world.scenario, 400, 1), late[:1], np.zeros(1)
+    with pytest.raises(ValueError, match=r"^shoppers must have joined"):
+        fresh.send(Sends(one, one, one * 0, one * 0, zero, zero))
+
+
+def test_shop_and_shoppers_have_seeds_of_their_own() -> None:
+    scenario = SCENARIOS["seasonal_promo"]
+    world = World(scenario, 5, Seeds(shop=3, shoppers=8))
+    other_shop, other_shoppers = World(scenario, 5, Seeds(4, 8)), World(scenario, 5, Seeds(3, 9))
+    assert (world.state.popularity == other_shoppers.state.popularity).all()
+    assert (world.state.popularity != other_shop.state.popularity).all()
+    assert (world.state.appeal.direction == other_shoppers.state.appeal.direction).all()
+    assert (world.population.taste == other_shop.population.taste).all()
+    assert (world.population.taste != other_shoppers.population.taste).all()
+    same = World(scenario, 5, 3)
+    assert (same.state.popularity == world.state.popularity).all()
+    with pytest.raises(ValueError, match=r"^seed must have a number for each of 5 shoppers"):
+        World(scenario, 5, Seeds(3, (8, 9)))
 
 
 def test_the_taste_flips_and_promotions_help_offers() -> None:

@@ -1,0 +1,77 @@
+"""The rewards of the environments, realised and expected, by the default reward weights of the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulators.arrays import FloatArray, Indices
+from simulators.envs.actions import ALL_SENDS, HOLD, REWARD, SENDS, action_rulebook
+from simulators.shoppers.response import Chances
+from simulators.trigger_traits import trigger_warmth
+from simulators.world.expected_reward import mean_limited_value
+from simulators.world.messages import STANDARD
+from simulators.world.truth import Truth
+from simulators.world.world import World
+
+
+def message_warmth(triggers: tuple[str, ...]) -> FloatArray:
+    """Return how welcome each trigger makes each message, (messages, triggers); 0 for one it does not answer."""
+    return np.array(
+        [[trigger_warmth(kind) * (kind in answered) for kind in triggers] for answered in STANDARD.triggers]
+    )
+
+
+def realised_reward(kind: str, values: FloatArray | None) -> FloatArray | float:
+    """Return the reward of outcomes of one type: one for each value of an order, or the same for all."""
+    if kind in ("conversion", "refund") and values is not None:
+        gains = np.minimum(REWARD.margin * values, REWARD.max)
+        return gains if kind == "conversion" else -gains
+    rewards = {
+        "click": REWARD.click,
+        "opt_out": -REWARD.consent_value,
+        "complaint": -REWARD.consent_value - REWARD.complaint,
+    }
+    return rewards.get(kind, 0.0)
+
+
+@dataclass(frozen=True)
+class ExpectedRewards:
+    """The means of the rewards in one world.
+
+    Attributes
+    ----------
+    order
+        Mean reward of an order that is kept.
+    losses
+        Mean loss by an opt-out, of which some are complaints, by channel, (C,).
+    """
+
+    order: float
+    losses: FloatArray
+
+    @classmethod
+    def of(cls, world: World) -> ExpectedRewards:
+        order = REWARD.margin * mean_limited_value(REWARD.max / REWARD.margin, world.scenario.parameters)
+        return cls(order, REWARD.consent_value + REWARD.complaint * world.messages.channels.complaints)
+
+    def of_reactions(self, p: Chances, channels: Indices) -> FloatArray:
+        """Return the expected rewards of seen messages, (n,), without the costs of their sends."""
+        return np.asarray(REWARD.click * p.click + self.order * p.kept_orders - self.losses[channels] * p.withdrawals)
+
+    def of_actions(self, world: World, warmth: FloatArray) -> FloatArray:
+        """Return the true expected reward of every action if nothing else is sent, (N, actions); 0 for HOLD.
+
+        Parameters
+        ----------
+        warmth
+            How welcome each message is to each shopper now, (N, messages).
+        """
+        truth, values = Truth(world, action_rulebook()), np.zeros((len(warmth), SENDS + 1))
+        kept = 1.0 - world.population.refunds
+        for shopper, warm in enumerate(warmth.tolist()):
+            prospects = truth.prospects(shopper, dict(enumerate(warm)))
+            gains = REWARD.click * prospects.click + self.order * kept[shopper] * prospects.order
+            values[shopper, :HOLD] = gains - self.losses[ALL_SENDS.channels] * prospects.out - ALL_SENDS.costs
+        return values
