@@ -148,7 +148,7 @@ class Appended(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """Nothing was written: this row has the key already. None stands for a row whose body is damaged."""
+    """Nothing was written: this row has the key already. None stands for a row of the event whose body is damaged."""
 
     row: StoredRow | None
 

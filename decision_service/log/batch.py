@@ -14,6 +14,7 @@ from decision_service.log.base import (
     ConditionFailed,
     DuplicateKey,
     Head,
+    LogCorrupt,
     NewRow,
     StaleIncarnation,
     StoredRow,
@@ -21,7 +22,7 @@ from decision_service.log.base import (
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
 from decision_service.log.row_bodies import DamagedBody, decode_body, encode_body
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
+from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow, Row
 from policies.records.watermark import watermark_after
 
 Values = tuple[int, str, float, float, int, str | None, str | None, str | None, bytes]
@@ -114,15 +115,20 @@ class Batch:
             return DuplicateKey(_read(known))
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        earlier = [*self._rows_of(new.event_id)] if new.follow_up is not None else []
+        try:
+            earlier = self._earlier_rows(new)
+        except (DamagedBody, LogCorrupt):
+            return DuplicateKey(None)
         position, watermark = self._number(new)
         return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
 
-    def _add_follow_ups(self, new: NewRow, earlier: Sequence[Values]) -> int:
+    def _earlier_rows(self, new: NewRow) -> list[Row]:
+        """Return the rows of the event so far, if the new row may bring others behind it."""
+        return [] if new.follow_up is None else [to_stored_row(values).row for values in self._rows_of(new.event_id)]
+
+    def _add_follow_ups(self, new: NewRow, earlier: Sequence[Row]) -> int:
         """Number the rows that follow a row directly; return how many."""
-        if new.follow_up is None:
-            return 0
-        rows = new.follow_up([to_stored_row(values).row for values in earlier], self._watermark)
+        rows = () if new.follow_up is None else new.follow_up(earlier, self._watermark)
         return sum(isinstance(self._add(row), Appended) for row in rows)
 
     def _check(self, new: NewRow, condition: AppendCondition) -> StaleIncarnation | ConditionFailed | None:

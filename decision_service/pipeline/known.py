@@ -14,7 +14,7 @@ from decision_service.pipeline.item import DecisionResponse, Item, Result
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.records.rows import DecisionRow, OutcomeRow
 
-DAMAGED = "the log has a decision with this event_id, but its row is damaged"
+DAMAGED = "the log has a row with this event_id, but the row is damaged"
 
 _logger = logging.getLogger(__name__)
 
@@ -22,14 +22,14 @@ _logger = logging.getLogger(__name__)
 def replay(stored: StoredRow | None, item: Item) -> Result:
     """Return the response of a decision that is in the log, or an error if the item is no repeat of it.
 
-    None stands for a decision whose row is damaged.
+    None stands for a row of the event that is damaged.
     """
     try:
         row = None if stored is None else stored.row
     except LogCorrupt:
         row = None
     if row is None:
-        _logger.error("the row of the decision %s is damaged", item.event_id, extra={"request_id": item.request_id})
+        _logger.error("a row of the event %s is damaged", item.event_id, extra={"request_id": item.request_id})
         return ServiceError(DAMAGED)
     if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")

@@ -7,7 +7,7 @@ has grown beyond the store's position since.
 
 from __future__ import annotations
 
-from decision_service.log.base import EventLog
+from decision_service.log.base import EventLog, LogCorrupt
 from decision_service.log.keys import fence_key
 from decision_service.state.base import ContainedLog
 from policies.records.row_mark import mark_of
@@ -27,11 +27,13 @@ def find_contradiction(contained: ContainedLog, log: EventLog) -> str | None:
     """
     if contained.position == 0:
         return None
-    rows = log.read(contained.position - 1, 1)
-    if not rows:
-        return f"a row at position {contained.position}, beyond the end of the log"
-    if contained.mark is not None and mark_of(rows[0].row) != contained.mark:
-        return f"another row at position {contained.position}"
+    try:
+        if not (rows := log.read(contained.position - 1, 1)):
+            return f"a row at position {contained.position}, beyond the end of the log"
+        if contained.mark is not None and mark_of(rows[0].row) != contained.mark:
+            return f"another row at position {contained.position}"
+    except LogCorrupt:
+        pass  # a damaged row cannot be compared: who needs the row says so
     if contained.beginning is not None and not log.find_by_key([fence_key(contained.beginning)]):
         return "an incarnation that the log never had"
     return None

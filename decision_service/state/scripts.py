@@ -12,10 +12,10 @@ def _load(*names: str) -> str:
 
 
 READ = _load("read")
-RESERVE = _load("reserve")
+RESERVE = _load("digits", "reserve")
 WITHDRAW = _load("withdraw")
 DROP = _load("refund", "drop")
-APPLY = _load("refund", "apply")
+APPLY = _load("digits", "refund", "apply")
 BEGIN = _load("refund", "begin")
 COMPLETE = _load("complete")
 

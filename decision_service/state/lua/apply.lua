@@ -47,10 +47,10 @@ end
 local known = redis.call('HMGET', meta, 'position', 'fold')
 if known[2] and tonumber(known[2]) ~= fold then return -1 end
 if tonumber(known[1] or 0) ~= before then return 0 end
-if not known[1] then redis.call('HSET', meta, 'fold', fold) end
-if catalogue then redis.call('HSET', meta, 'catalogue', catalogue) end
-for _, cost in ipairs(costs) do redis.call('HINCRBY', spent, cost[1], cost[2]) end
-for _, count in ipairs(counts) do redis.call('HINCRBY', uses, count[1], count[2]) end
+if not known[1] then redis.call('HSET', meta, 'fold', digits(fold)) end
+if catalogue then redis.call('HSET', meta, 'catalogue', digits(catalogue)) end
+for _, cost in ipairs(costs) do redis.call('HINCRBY', spent, cost[1], digits(cost[2])) end
+for _, count in ipairs(counts) do redis.call('HINCRBY', uses, count[1], digits(count[2])) end
 for _, shopper in ipairs(shoppers) do update(unpack(shopper)) end
-redis.call('HSET', meta, 'position', after, 'mark', mark)
+redis.call('HSET', meta, 'position', digits(after), 'mark', mark)
 return 1

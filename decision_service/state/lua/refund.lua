@@ -3,7 +3,7 @@ local function refund(pending_costs, spent, name)
   local entry = redis.call('HGET', pending_costs, name)
   if entry then
     local cost, day = string.match(entry, '^(%d+) (.*)$')
-    redis.call('HINCRBY', spent, day, -tonumber(cost))
+    redis.call('HINCRBY', spent, day, '-' .. cost)
     redis.call('HDEL', pending_costs, name)
   end
 end

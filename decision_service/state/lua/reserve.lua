@@ -20,8 +20,8 @@ local function reserve(shopper_key, version, field, send, catalogue, day, cost, 
     local before = tonumber(redis.call('HGET', spent, day) or 0)
     for _, former in ipairs(former_days) do before = before + tonumber(redis.call('HGET', spent, former) or 0) end
     if budget and before + cost > budget then return 0 end
-    redis.call('HINCRBY', spent, day, cost)
-    redis.call('HSET', pending_costs, name, cost .. ' ' .. day)
+    redis.call('HINCRBY', spent, day, digits(cost))
+    redis.call('HSET', pending_costs, name, digits(cost) .. ' ' .. day)
   end
   redis.call('HSET', shopper, field, send)
   redis.call('HINCRBY', shopper, 'v', 1)

@@ -340,6 +340,16 @@ def test_a_damaged_row_stops_learning_loudly_until_it_is_repaired(
     assert save(tmp_path) == whole.to_bytes()
 
 
+def test_a_damaged_row_at_the_checkpoint_does_not_stop_the_start(tmp_path: Path) -> None:
+    small = busy_log(tmp_path)
+    head = small.log.head().position
+    learner = reopen(tmp_path)
+    learner.catch_up(head)
+    learner.stop()
+    write_body(tmp_path, head, b"not JSON")
+    assert reopen(tmp_path).progress.position == head
+
+
 def other_log(directory: Path, first: int, rows: int) -> SmallLog:
     """Write a log that learns from so many decisions, with other rows than a log with another first decision."""
     directory.mkdir()

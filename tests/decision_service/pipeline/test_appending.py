@@ -20,6 +20,7 @@ from decision_service.pipeline.known import DAMAGED
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from policies.records.rows import DecisionRow
+from policies.shopper.state import NEW_SHOPPER
 from tests.decision_service.conftest import Replica, Start, decide_body
 from tests.factories import NOW, decision_row, small_document
 
@@ -39,12 +40,11 @@ def decisions(service: Replica) -> dict[str, DecisionRow]:
     return {row.event_id: row for row in rows if isinstance(row, DecisionRow)}
 
 
-def damage(database: Path, event_id: str, body: bytes) -> bytes:
-    """Put another body in the place of a decision's; return the one that stood there."""
+def damage(database: Path, position: int, body: bytes) -> bytes:
+    """Put another body in the place of a row's; return the one that stood there."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        key = decision_key(event_id)
-        ((before,),) = connection.execute("SELECT body FROM log WHERE key = ?", (key,)).fetchall()
-        connection.execute("UPDATE log SET body = ? WHERE key = ?", (body, key))
+        ((before,),) = connection.execute("SELECT body FROM log WHERE position = ?", (position,)).fetchall()
+        connection.execute("UPDATE log SET body = ? WHERE position = ?", (body, position))
     return bytes(before)
 
 
@@ -96,6 +96,23 @@ async def test_a_send_behind_one_that_brings_an_early_opt_out_is_drawn_anew(repl
         assert second.channel not in (None, first.channel)
 
 
+async def test_a_decision_behind_a_damaged_outcome_fails_alone(replica: Start, tmp_path: Path) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        outcome = {"event_id": "e-0", "type": "click", "now": "2026-11-21T17:00:00Z"}
+        assert (await service.post("/v1/feedback", outcome)).status_code == 202
+        await service.service.log_writer.wait_until_contained()
+        outcomes = service.service.log.find_by_event(["e-0"])
+        before = damage(tmp_path / "decisions.sqlite", outcomes[0].position, b"{")
+        requests = [(body("e-0", "s-0"), NOW), (body("e-1", "s-1"), NOW)]
+        damaged, whole = await service.service.decider.decide_list(requests)
+        damage(tmp_path / "decisions.sqlite", outcomes[0].position, before)
+        assert isinstance(damaged, ServiceError)
+        assert damaged.detail == DAMAGED
+        assert isinstance(whole, DecisionResponse)
+        state = await service.service.store.read(service.service.shopper_keys.key("s-0"))
+        assert state.state == NEW_SHOPPER
+
+
 @pytest.mark.parametrize("damaged", [b"{", encode_body(decision_row())[:-1]])
 async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logged_sends_stay(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bytes
@@ -104,7 +121,8 @@ async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logge
         decider = service.service.decider
         assert (await service.decide(event_id="e-0", shopper_id="s-0", exclude=NO_CHANNEL))["decision"] == "hold"
         repeated = await decider.decide(body("e-2", "s-2"), NOW)
-        whole = damage(tmp_path / "decisions.sqlite", "e-0", damaged)
+        (hold,) = service.service.log.find_by_key([decision_key("e-0")])
+        whole = damage(tmp_path / "decisions.sqlite", hold.position, damaged)
         released: list[str] = []
         release = service.service.store.release
 
@@ -115,7 +133,7 @@ async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logge
         monkeypatch.setattr(service.service.store, "release", remember)
         asked = [body("e-0", "s-0"), body("e-1", "s-1"), body("e-2", "s-2")]
         results = await decider.decide_list([(one, NOW) for one in asked])
-        damage(tmp_path / "decisions.sqlite", "e-0", whole)
+        damage(tmp_path / "decisions.sqlite", hold.position, whole)
         assert isinstance(results[0], ServiceError)
         assert results[0].detail == DAMAGED
         assert isinstance(results[1], DecisionResponse)

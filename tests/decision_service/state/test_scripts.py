@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -18,6 +19,7 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.redis import RedisStateStore
+from decision_service.state.scripts import SCRIPTS
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import Send, ShopperState
@@ -160,3 +162,12 @@ def test_after_any_calls_redis_holds_what_the_specification_holds(
             await in_redis.close()
 
     asyncio.run(scenario())
+
+
+_ADDED = re.compile(r"'HINCRBY', [^,]+, [^,]+, (.+?)\)(?: end)?$", re.MULTILINE)
+
+
+def test_no_number_is_added_but_as_text() -> None:
+    """Redis 7.2.4 writes the Lua number 100000000 as 1e+08, which it then refuses (redis issue 13113)."""
+    added = {amount for script in SCRIPTS for amount in _ADDED.findall(script)}
+    assert added == {"1", "'-' .. cost", "digits(cost)", "digits(cost[2])", "digits(count[2])"}
