@@ -67,6 +67,11 @@ ROWS = (
     ),
     Row("Which stage takes how long?", "`decide_many` {stages.decide_many.64.us} µs in groups of 64", "stages"),
     Row("How fast does the learner fold the log?", "{learn.fold_per_s} rows per second of one core", "learn"),
+    Row(
+        "How much later is a start ready with a million rows than on an empty directory?",
+        "{restart.snapshot.later_s} s; without the snapshot it takes {restart.rebuild.ready_s} s",
+        "restart",
+    ),
     Row("How soon is feedback live?", "{learn.feedback_to_live_s} s", "learn"),
     Row("Does a long log make appends dearer?", "{growth.200000.append_us} µs per row with 200,000 rows –", "growth"),
 )
