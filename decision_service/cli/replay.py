@@ -107,6 +107,8 @@ def _open_shop(options: ReplayOptions, stack: ExitStack) -> tuple[str, Shop, Cat
         service = stack.enter_context(RemoteShop.connect(options.url))
         return "service", service, service.catalogue()
     factory = find_policy(str(options.policy))
+    if BASELINES.get(factory.name, factory) is not factory:
+        raise ValueError(f"policy: {options.policy} has the name of a baseline, {factory.name}: give it another name")
     catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
     rulebook = Rulebook.of(catalogue, 1)
     return factory.name, LocalShop(make_source(factory, rulebook), rulebook, _draws(options.seed)), catalogue
@@ -133,7 +135,7 @@ def parse_columns(order: str, shopper: str, time: str, price: str, quantity: str
 def _require_triggers(catalogue: Catalogue) -> None:
     missing = [trigger for trigger in _REQUIRED_TRIGGERS if trigger not in catalogue.triggers]
     if missing:
-        raise ShopRefused(f"the service's catalogue has no trigger {', '.join(missing)}, which a replay asks about")
+        raise ShopRefused(f"the catalogue has no trigger {', '.join(missing)}, which a replay asks about")
 
 
 def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ShopRun]:

@@ -161,6 +161,8 @@ def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None)
         sender_contender("3 per week", three_a_week),
     ]
     others = [policies[name] for name in (*BASELINES, "oracle") if name in policies]
+    if first.name in {contender.name for contender in (*fixed, *others)}:
+        raise ValueError(f"policy: {options.policy} has the name of a baseline, {first.name}: give it another name")
     return [first, *fixed, *others]
 
 

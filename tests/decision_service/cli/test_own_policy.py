@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from decision_service.cli import replay, simulate
 from decision_service.cli.own_policy import find_policy, make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import POLICIES
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy
+from tests.decision_service.cli.test_command_line import transactions
 
 MODULE = """
 from policies.models.policy import Policy
@@ -62,3 +64,17 @@ def test_what_is_no_policy_is_refused(module: str, example_rulebook: Rulebook, n
     with pytest.raises(ValueError, match="policy") as error:
         make_source(find_policy(name), example_rulebook)
     assert complaint in str(error.value)
+
+
+def test_a_policy_with_the_name_of_a_baseline_is_refused(
+    module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its results would stand under the name of the baseline."""
+    name = f"{module}:uniform"
+    options = simulate.SimulateOptions(
+        "stationary", 2, 1, 1, 1, name, None, None, baselines=True, json=None, report=None
+    )
+    assert simulate.run(options) == 1
+    assert replay.run(transactions(tmp_path), replay.ReplayOptions(policy=name)) == 1
+    errors = " ".join(capsys.readouterr().err.split())
+    assert errors.count(f"policy: {name} has the name of a baseline, uniform") == 2
