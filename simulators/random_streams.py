@@ -33,7 +33,7 @@ _G64, _M1_64, _M2_64 = np.uint64(_GAMMA), np.uint64(_M1), np.uint64(_M2)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _UNIT = 2.0**-53
 _ROW = np.int64((1 << 32) - 1)
-"""The bits of a position that hold the number of the shopper: see `Deliveries`."""
+"""The bits of a position that hold the number of the shopper: see `SeenMessages.positions`."""
 
 DrawColumn = Callable[[np.random.Generator, int], NDArray[Any]]
 """Draws a value, or a row of values, for each of some shoppers: takes a generator and the number of shoppers."""
@@ -163,13 +163,21 @@ class RowStreams(RandomStreams):
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of a world: one for what belongs to the shop, and one for all its shoppers or one for each of them."""
+    """The seeds of a world.
+
+    Attributes
+    ----------
+    shop
+        Decides what belongs to the shop: how messages appeal, and their weekly changes.
+    shoppers
+        Decides the shoppers and what they do: one seed for all shoppers, or a tuple with one seed per shopper.
+    """
 
     shop: int
     shoppers: int | tuple[int, ...]
 
     def shopper_streams(self, shoppers: int) -> RandomStreams:
-        """Return the random numbers of so many shoppers."""
+        """Return the random streams of a world with this number of shoppers."""
         if isinstance(self.shoppers, int):
             return RandomStreams(self.shoppers)
         if len(self.shoppers) != shoppers:

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from simulators.arrays import FloatArray
 from simulators.envs.actions import CHANNELS, SENDS, describe_action
 from simulators.envs.daily_decisions import DECISION_HOUR, DailyDecisions, episode_steps
-from simulators.envs.observations import OBSERVED, TRIGGERS, is_promotion
+from simulators.envs.observations import OBSERVATIONS, OBSERVED, TRIGGERS, is_promotion
 from simulators.scenario import Scenario, find_scenario
 
 Observation = Any
@@ -84,7 +84,7 @@ class EnvSettings:
 def world_option(
     options: Mapping[str, Any] | None, world: int | None, known: tuple[str, ...] = ("world",)
 ) -> int | None:
-    """Return the number of the world that the options of a reset name; without one, the number before.
+    """Return the number of the world in the options of a reset; ``world`` if the options name none.
 
     Raises
     ------
@@ -124,9 +124,11 @@ def render_row(daily: DailyDecisions, row: int, action: int | None, rewards: Flo
     """Return a shopper's state in words: the day, the consents, the triggers, the last action and its reward."""
     world = daily.world
     day, state = world.hour // 24, daily.observe()[row]
-    first = OBSERVED - 3 - len(TRIGGERS)
+    first = OBSERVATIONS.index(f"trigger_{TRIGGERS[0]}")
     consents = [name for name, has_consent in zip(CHANNELS, world.consent[row], strict=True) if has_consent]
-    triggers = [name for name, is_recent in zip(TRIGGERS, state[first:], strict=False) if is_recent]
+    triggers = [
+        name for name, is_recent in zip(TRIGGERS, state[first : first + len(TRIGGERS)], strict=True) if is_recent
+    ]
     weekday = _WEEKDAYS[(world.scenario.first_hour // 24 + day) % 7]
     lines = [
         f"week {day // 7 + 1}, {weekday}, {DECISION_HOUR} h"

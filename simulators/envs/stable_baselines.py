@@ -96,7 +96,7 @@ class VecEnvMethods:
 
     def set_attr(self, attr_name: str, value: Any, indices: Rows = None) -> None:
         """Refuse to set an attribute of a row: the rows share one environment."""
-        raise NotImplementedError(f"{attr_name} cannot be set by row: set it on .env, which all rows share")
+        raise AttributeError(f"{attr_name} cannot be set by row: set it on .env, which all rows share")
 
     def env_method(self, method_name: str, *arguments: Any, indices: Rows = None, **named: Any) -> list[Any]:
         """Call a method of the environment once, and return the part of each row."""

@@ -3,8 +3,8 @@
 A shopper can also lapse: then she visits no more by herself, until a visit because of a message wins her back.
 
 Load, staleness and inattention fade exponentially. They are stored *inflated*: the stored value y is the value x
-divided by its fading since the start of the simulated period, so that x(hour) = y * exp(-decay * hour). A send only
-adds to y, and an hour in which nothing happens to a shopper costs no work for this shopper.
+divided by its fading since the start of the simulated period, so that x(hour) = y * exp(-decay * hour). A seen
+message only adds to y, and an hour in which nothing happens to a shopper costs no work for this shopper.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ class ReaderState:
 
     Attributes
     ----------
-    intent
-        Intent to buy at the decision, faded until the message is seen, in [0, 1].
     overload
         Weighted sends per week above the tolerated number, as a multiple of the tolerance.
     staleness
@@ -39,7 +37,6 @@ class ReaderState:
         Need that is left after the last order, in [0, 1].
     """
 
-    intent: FloatArray
     overload: FloatArray
     staleness: FloatArray
     attention: FloatArray
@@ -104,10 +101,9 @@ class MentalState:
             self._staleness[shoppers, messages].astype(np.float64) * np.exp(-self._staleness_decay * hour)
         )
 
-    def reader_state(self, hour: int, shoppers: Indices, messages: Indices, intent: FloatArray) -> ReaderState:
-        """Return the state with which shoppers read messages; ``intent`` is the intent that the messages carry."""
+    def reader_state(self, hour: int, shoppers: Indices, messages: Indices) -> ReaderState:
+        """Return the state with which shoppers read messages."""
         return ReaderState(
-            intent,
             self.overload(hour, shoppers),
             self.staleness(hour, shoppers, messages),
             self.attention(hour, shoppers),

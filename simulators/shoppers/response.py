@@ -7,7 +7,7 @@ A click and a return without a click tire in the same way: with A the attention,
 
     P(click)  = A · sigmoid(appeal + per_intent · intent · [triggered] + f)
     P(return) = A · sigmoid(logit(returning) + f)
-    f         = -.35 min(overload, 4) - .5 staleness
+    f         = -1.0 min(overload, 4) - .3 staleness
 
 One randomised e-mail test is the calibration of ``returning`` (Hillstrom, 2008), so f = 0 and A = 1 in that test. That
 returns tire like clicks is judgement; a shop that sends 10 e-mails instead of the 7 that are best earns 16 % less

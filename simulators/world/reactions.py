@@ -38,7 +38,7 @@ def compute_chances(state: WorldState, hour: int, seen: SeenMessages) -> Chances
     """Return the true probabilities of the reactions to messages that are seen in an hour."""
     parameters, channels = state.scenario.parameters, state.messages.channels
     intent = fade_intent(seen.intent, hour - seen.decided, parameters)
-    reader = state.mental_state.reader_state(hour, seen.shopper, seen.message, intent)
+    reader = state.mental_state.reader_state(hour, seen.shopper, seen.message)
     appeal = state.appeal_logits(hour, seen.shopper, seen.message, seen.channel)
     tired, promotion = tired_logit(reader, parameters), state.order_factor(hour)
     base = channels.opt_out[seen.channel] * state.population.irritability[seen.shopper]

@@ -157,7 +157,6 @@ class Truth:
         intent = np.maximum(mental.intent(self._world.hour, one), welcome)[:, None]
         intent = fade_intent(intent, self._hours_ahead.astype(np.float64), parameters)[:, None, :]  # (M, 1, T)
         reader = ReaderState(
-            intent=intent,
             overload=mental.overload(hours, one),
             staleness=mental.staleness(hours[:, None], one, messages[None]).T[:, None, :],
             attention=mental.attention(hours, one),

@@ -100,7 +100,7 @@ def test_a_row_of_a_vec_env_is_a_single_environment(mask_in_observation: bool) -
     assert adapter._options == [{}] * 3
     assert adapter.get_attr("num_envs") == [3, 3, 3]
     assert adapter.env_is_wrapped(gymnasium.Wrapper, [0]) == [False]
-    with pytest.raises(NotImplementedError, match="scenario cannot be set by row"):
+    with pytest.raises(AttributeError, match="scenario cannot be set by row"):
         adapter.set_attr("scenario", "drift")
     adapter.close()
 

@@ -24,7 +24,7 @@ ZERO, ONE = np.zeros(1), np.ones(1)
 
 
 def fatigue_of(overload: float, staleness: float) -> np.ndarray:
-    return tired_logit(ReaderState(ZERO, np.array([overload]), np.array([staleness]), ONE, ONE), PARAMETERS)
+    return tired_logit(ReaderState(np.array([overload]), np.array([staleness]), ONE, ONE), PARAMETERS)
 
 
 def logit(probability: float) -> float:
