@@ -19,7 +19,7 @@ from decision_service.state.base import (
     Withdrawal,
 )
 from decision_service.state.redis import RedisStateStore
-from decision_service.state.scripts import SCRIPTS
+from decision_service.state.scripts import APPLY, SCRIPTS
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import Send, ShopperState
@@ -167,7 +167,8 @@ def test_after_any_calls_redis_holds_what_the_specification_holds(
 _ADDED = re.compile(r"'HINCRBY', [^,]+, [^,]+, (.+?)\)(?: end)?$", re.MULTILINE)
 
 
-def test_no_number_is_added_but_as_text() -> None:
+def test_numbers_are_written_as_text() -> None:
     """Redis 7.2.4 writes the Lua number 100000000 as 1e+08, which it then refuses (redis issue 13113)."""
     added = {amount for script in SCRIPTS for amount in _ADDED.findall(script)}
+    assert "'position', digits(after)" in APPLY
     assert added == {"1", "'-' .. cost", "digits(cost)", "digits(cost[2])", "digits(count[2])"}
