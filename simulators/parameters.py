@@ -57,6 +57,7 @@ class Parameters:
     taste_sd: float = number(0.45**0.5, "spread of the taste in each of its dimensions", _NOTE)
     category_sd: float = number(0.5, "spread of the message categories in each dimension of taste", _NOTE)
     message_sd: float = number(0.15, "spread of the messages' logits of a click", _NOTE)
+    offer_logit: float = number(0.0, "logits of a click that its discount adds to an offer", least=-math.inf)
     device_taste: float = number(0.35, "logits of a device's channels: push, in-app mobile; web push, e-mail desktop")
     irritability_log_sd: float = number(0.5, "spread of the logarithm of the factor on opting out", _NOTE)
     tolerance_log_mean: float = number(
