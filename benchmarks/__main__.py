@@ -10,6 +10,7 @@ import typer
 
 from benchmarks.publishing import Json, Page, Seed, publish
 from benchmarks.speed import commands
+from benchmarks.worlds import commands as worlds_commands
 
 app = typer.Typer(
     help="Measure the service. Every command writes its results with the facts of the machine.",
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 
 app.add_typer(commands.app)
+app.add_typer(worlds_commands.app)
 
 
 @app.callback()
