@@ -17,6 +17,7 @@ def measure_worlds(
     worlds: Annotated[str, typer.Option(help="From:to, half open.")] = "0:60",
     shoppers: Annotated[int, typer.Option(min=2, help="Of the policies, in each world.")] = 1_000,
     broadcast_shoppers: Annotated[int, typer.Option(min=2, help="Of the broadcasts.")] = 3_000,
+    weeks: Annotated[int, typer.Option(min=1, max=104)] = 12,
     seed: Seed = 1,
     keep: Annotated[
         Path,
@@ -33,7 +34,7 @@ def measure_worlds(
     from simulators.family.draw import draw_world
     from simulators.scenario import SCENARIOS
 
-    plan, archive = measuring.Plan(shoppers, broadcast_shoppers, seed), measuring.Archive(keep)
+    plan, archive = measuring.Plan(weeks, shoppers, broadcast_shoppers, seed), measuring.Archive(keep)
     first, _, end = worlds.partition(":")
     figures = []
     for number in range(int(first), int(end)):
@@ -42,7 +43,7 @@ def measure_worlds(
     stationary = archive.read_or_measure(SCENARIOS["stationary"], plan)
     command = (
         f"python -m benchmarks worlds --worlds {worlds} --shoppers {shoppers} "
-        f"--broadcast-shoppers {broadcast_shoppers} --seed {seed}"
+        f"--broadcast-shoppers {broadcast_shoppers} --weeks {weeks} --seed {seed}"
     )
     publish(
         "How wide the family of worlds is",

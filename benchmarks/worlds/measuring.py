@@ -18,11 +18,12 @@ from simulators.scenario import Scenario
 
 @dataclass(frozen=True)
 class Plan:
-    """How each world is measured: shoppers of the policies and of the broadcasts, and the seed of both."""
+    """How each world is measured: its length, the shoppers of the policies and of the broadcasts, the seed of both."""
 
-    shoppers: int = 1_000
-    broadcast_shoppers: int = 3_000
-    seed: int = 1
+    weeks: int
+    shoppers: int
+    broadcast_shoppers: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Archive:
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["plan"] == asdict(plan):
                 return _read(document["figures"])
+        scenario = scenario.with_weeks(plan.weeks)
         earnings = measure_earnings(scenario, plan.shoppers, plan.seed)
         broadcasts = measure_broadcasts(scenario, plan.broadcast_shoppers, plan.seed)
         figures = WorldFigures.of(scenario.name, earnings, broadcasts)

@@ -13,8 +13,8 @@ _INTRODUCTION = """\
 
 Nobody knows how strong taste, the hour, fatigue, intent and price are in a real shop, how well a shop knows its
 shoppers, or how wrong its reports are. `draw_world(17)` ([simulators/family](../simulators/family/draw.py)) and the
-option `--world 17` of `decision-service simulate` and `replay` draw a scenario, `world-17`, from the ranges below. Worlds
-0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests.
+option `--world 17` of `decision-service simulate` and `replay` draw a scenario, `world-17`, from the ranges below.
+Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests.
 
 A row is the place of a number in a scenario ([simulators/scenario.py](../simulators/scenario.py)): `parameters.` are
 those of [simulators/parameters.py](../simulators/parameters.py), `reports.` those of

@@ -69,17 +69,17 @@ class Simulation:
     def step(self) -> None:
         """Let one hour pass: report to the shop what happened, and let the shop decide."""
         tick, now = self._world.step(), self._world.now
-        told = self.reporting.tell(tick)
+        reported = self.reporting.report(tick)
         if changes := self._consent_changes(tick):
             self._shop.change_consent(changes, now)
-        if outcomes := self._decision_log.collect_outcomes(tick, told):
+        if outcomes := self._decision_log.collect_outcomes(tick, reported):
             self._shop.record_outcomes(outcomes, now)
         self.counts.record_tick(tick)
-        if events := self._events(told):
+        if events := self._events(reported):
             self._shop.record_events(events, now)
         if self._world.hour % 24 == 0:
             self._shop.advance_clock(now)
-        if triggers := self._triggers_by_shopper(told):
+        if triggers := self._triggers_by_shopper(reported):
             self._decide(triggers, now)
 
     def _decide(self, triggers: Mapping[int, list[SimulatedTrigger]], now: float) -> None:
