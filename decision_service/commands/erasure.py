@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from decision_service.errors import Unavailable
 from decision_service.log.base import LogUnavailable, NewRow, Replacement, StoredRow
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.records.erasure import anonymous, erasure
 from policies.records.rows import SHOPPER_ROWS, EventRow

@@ -16,7 +16,8 @@ from decision_service.log.keys import decision_key, outcome_key, possible_outcom
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
-from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook

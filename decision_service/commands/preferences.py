@@ -22,7 +22,9 @@ from decision_service.log.condition import CONSENT_KINDS, UNCONDITIONAL, AppendC
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
 from decision_service.schemas.preferences_change import PreferencesBody
-from decision_service.state.base import StateStore, StateUnavailable, StoredState, Withdrawal
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.contents import StoredState
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.shopper.renames import rename_path, rename_state

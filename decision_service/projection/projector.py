@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.state.base import ProjectedStates, ShopperUpdate, StateUpdate
+from decision_service.state.base import ProjectedStates
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.records.row_mark import mark_of
 from policies.records.rows import (
     SHOPPER_ROWS,

@@ -9,7 +9,7 @@ import pytest
 
 from decision_service.commands.feedback import Feedback
 from decision_service.log.base import NewRow
-from decision_service.state.base import Withdrawal
+from decision_service.state.pending import Withdrawal
 from policies.records.rows import PreferencesRow
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start

@@ -17,7 +17,7 @@ from decision_service.log.base import NewRow, StoredRow
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
 from decision_service.projection.verification import Verification
-from decision_service.state.base import Reservation, Withdrawal
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import ErasureRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow

@@ -18,7 +18,8 @@ from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import StateUnavailable, Withdrawal
+from decision_service.state.base import StateUnavailable
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import EventRow, OutcomeRow, PreferencesRow
 from policies.shopper.state import ShopperState

@@ -26,7 +26,8 @@ from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.runtime.embedded_redis import EmbeddedRedis
-from decision_service.state.base import ContainedLog, Reservation, Withdrawal
+from decision_service.state.contents import ContainedLog
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.erasure import anonymous

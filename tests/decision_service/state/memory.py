@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 
 from ulid import ULID
 
-from decision_service.state.base import (
-    ContainedLog,
+from decision_service.state.base import StateUnavailable
+from decision_service.state.contents import ContainedLog, StoredState
+from decision_service.state.pending import (
     NoLongerAllowed,
     Reservation,
     Reserved,
     ReserveResult,
-    ShopperUpdate,
     StateChanged,
-    StateUnavailable,
-    StateUpdate,
-    StoredState,
     Withdrawal,
 )
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.uses import Use

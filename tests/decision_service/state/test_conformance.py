@@ -12,19 +12,11 @@ from dataclasses import replace
 
 import pytest
 
-from decision_service.state.base import (
-    NoLongerAllowed,
-    Reservation,
-    Reserved,
-    ShopperUpdate,
-    StateChanged,
-    StateStore,
-    StateUnavailable,
-    StateUpdate,
-    Withdrawal,
-)
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import NoLongerAllowed, Reservation, Reserved, StateChanged, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis

@@ -11,16 +11,12 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decision_service.state.base import (
-    Reservation,
-    ShopperUpdate,
-    StateStore,
-    StateUpdate,
-    Withdrawal,
-)
+from decision_service.state.base import StateStore
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.scripts import APPLY, SCRIPTS
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
