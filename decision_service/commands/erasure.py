@@ -46,8 +46,9 @@ class Erasure:
             When the log is away: nothing was erased.
         """
         key = self._shopper_keys.key(shopper_id)
+        head = await self._log_writer.find_head()
         with suppress(StateUnavailable):  # the erasure row alone stops a decision that is under way
-            await self._store.withdraw([Withdrawal.of(key, EVERY_CHANNEL)])
+            await self._store.withdraw([Withdrawal.of(key, EVERY_CHANNEL, head)])
         try:
             row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
         except LogUnavailable as error:

@@ -1,7 +1,7 @@
 """The state store port: the projection of the log that decisions are made on.
 
-The store keeps of each shopper the fold of the log (`policies.shopper.state`), and the pending facts, which the log will
-contain in a moment: see `pending`.
+The store keeps of each shopper the fold of the log (`policies.shopper.state`), and the pending facts, which the log
+will contain in a moment: see `pending`.
 
 The port has a part for each use: deciding, following the log, recovery, verification. A store implements all of them,
 and `tests/decision_service/state/test_conformance.py` holds its laws.

@@ -81,6 +81,9 @@ class Withdrawal:
     ----------
     path
         What is withheld, for example ``consent.push``: see `policies.records.withholding`.
+    attempt
+        The log's last position at that time, a slash, and a token of this try: the row will be behind this position, so
+        an older row that withholds the same never settles the withdrawal. An earlier version named no position.
     """
 
     shopper: ShopperKey
@@ -88,10 +91,10 @@ class Withdrawal:
     attempt: str
 
     @classmethod
-    def of(cls, shopper: ShopperKey, path: str) -> Withdrawal:
-        return cls(shopper, path, str(ULID()))
+    def of(cls, shopper: ShopperKey, path: str, head: int) -> Withdrawal:
+        return cls(shopper, path, f"{head}/{ULID()}")
 
     @classmethod
-    def all_of(cls, shopper: ShopperKey, row: Row) -> list[Withdrawal]:
-        """Return a withdrawal for each path that a row withholds."""
-        return [cls.of(shopper, path) for path in withheld_paths(row)]
+    def all_of(cls, shopper: ShopperKey, row: Row, head: int) -> list[Withdrawal]:
+        """Return a withdrawal for each path that a row withholds, which will be behind the log's last position."""
+        return [cls.of(shopper, path, head) for path in withheld_paths(row)]

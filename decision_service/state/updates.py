@@ -22,13 +22,14 @@ class ShopperUpdate:
     decided
         The event ids of the decisions among the rows: they settle all reservations of these event ids.
     withheld
-        What the rows withhold: they settle the withdrawals of these paths. The path ``consent`` settles the
+        The paths that the rows withhold, each with the position of the last row that does so. Such a row settles the
+        withdrawals of this path that were made while the log ended before the row. The path ``consent`` settles the
         withdrawals of consent on every channel.
     """
 
     state: ShopperState | None = None
     decided: Sequence[str] = ()
-    withheld: Sequence[str] = ()
+    withheld: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

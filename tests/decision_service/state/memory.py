@@ -70,7 +70,8 @@ def _is_settled(pending: Reservation | Withdrawal, change: ShopperUpdate) -> boo
     if isinstance(pending, Reservation):
         return pending.attempt.rpartition("/")[0] in change.decided
     field, _, _ = pending.path.partition(".")
-    return pending.path in change.withheld or field in change.withheld
+    head, names_head, _ = pending.attempt.partition("/")
+    return max(change.withheld.get(path, 0) for path in (pending.path, field)) > (int(head) if names_head else 0)
 
 
 class MemoryStateStore:

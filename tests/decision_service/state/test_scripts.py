@@ -56,8 +56,8 @@ class Caller:
         if self.reservations:
             await self.store.release([self.reservations[number % len(self.reservations)]])
 
-    async def withdraw(self, shopper: ShopperKey, path: str) -> None:
-        self.withdrawals.append(Withdrawal(shopper, path, str(len(self.withdrawals))))
+    async def withdraw(self, shopper: ShopperKey, path: str, head: str) -> None:
+        self.withdrawals.append(Withdrawal(shopper, path, f"{head}{len(self.withdrawals)}"))
         await self.store.withdraw(self.withdrawals[-1:])
 
     async def retract(self, number: int) -> None:
@@ -116,7 +116,7 @@ changes = st.builds(
     ShopperUpdate,
     st.sampled_from([None, ShopperState(), ShopperState(locale="es"), ShopperState(locale="en")]),
     decided=st.lists(st.sampled_from(["e1", "e2", "e1/0"]), max_size=2),
-    withheld=st.lists(st.sampled_from(PATHS), max_size=2),
+    withheld=st.dictionaries(st.sampled_from(PATHS), st.integers(1, 4), max_size=2),
 )
 calls = st.one_of(
     st.tuples(st.just(Caller.reserve), st.lists(wishes, max_size=4)),
@@ -125,6 +125,7 @@ calls = st.one_of(
         st.just(Caller.withdraw),
         shoppers,
         st.sampled_from(PATHS),
+        st.sampled_from(["", "0/", "2/", "3/"]),
     ),
     st.tuples(st.just(Caller.retract), st.integers(0, 3)),
     st.tuples(
