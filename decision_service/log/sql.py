@@ -45,7 +45,7 @@ from decision_service.log.batch import Batch, to_stored_row
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
-from decision_service.log.row_bodies import DamagedBody, encode_body
+from decision_service.log.row_bodies import encode_body
 from decision_service.log.schema import facts, log
 from decision_service.log.sqlite import (
     find_fact,
@@ -317,7 +317,7 @@ def _log_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except (SchemaMismatch, DamagedBody) as error:
+    except SchemaMismatch as error:
         raise LogCorrupt(str(error)) from error
     except DatabaseUnavailable as error:
         raise _translate(error) from error
