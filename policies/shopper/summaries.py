@@ -42,8 +42,9 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
         """Return the activity after one more event; ``at`` is in epoch seconds."""
         hours = list(self.by_hour)
         hours[int(at // 3600) % HOURS] += 1.0
-        scale = 0.5 if sum(hours) > _ACTIVITY_MEMORY else 1.0
-        return Activity(tuple(hour * scale for hour in hours))
+        if sum(hours) > _ACTIVITY_MEMORY:
+            hours = [hour / 2 for hour in hours]
+        return Activity(tuple(hours))
 
     def share(self, hour: int, utc_offset_h: float = 0.0) -> float:
         """Return the share of activity in a local hour, shrunk towards the population's share; the mean is 1/24.
