@@ -28,7 +28,7 @@ _POPULATION_WEIGHT = 12.0
 """Weight of the population's hours, in events: a shopper's own hours show after a dozen events (chosen by hand)."""
 
 
-class Activity(msgspec.Struct, frozen=True, array_like=True):
+class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A shopper's events counted by UTC hour of the day.
 
     References
@@ -86,7 +86,7 @@ def favourite(affinities: Mapping[str, float]) -> str | None:
     return min(name for name, strength in affinities.items() if strength == strongest)
 
 
-class Responses(msgspec.Struct, frozen=True, array_like=True):
+class Responses(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The number of sends that were sent, and the number that were clicked."""
 
     sends: float = 0.0

@@ -22,7 +22,7 @@ from simulators.world.world import World
 from simulators.world.world_state import epoch_seconds
 
 
-@dataclass
+@dataclass(slots=True)
 class DecisionOutcomes:
     """One decision and its outcomes.
 
