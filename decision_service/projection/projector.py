@@ -25,9 +25,9 @@ from policies.records.rows import (
     ShopperRow,
 )
 from policies.records.withholding import withheld_paths
-from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.budget import BudgetDay, fold_with_spending
 from policies.rules.uses import Use, change_in_uses
-from policies.shopper.fold import changes_nothing, fold
+from policies.shopper.fold import changes_nothing
 from policies.shopper.state import ShopperState
 
 PositionedRow = tuple[int, Row]
@@ -128,15 +128,16 @@ class _BatchFold:
     def fold(self, position: int, row: ShopperRow, key: ShopperKey) -> None:
         if isinstance(row, DecisionRow):
             self._decided[key].append(row.event_id)
-        elif paths := [*withheld_paths(row)]:
+        elif paths := withheld_paths(row):
             self._withheld[key].update(dict.fromkeys(paths, position))
         if changes_nothing(row):
             return
         before = self._states[key]
-        self._states[key] = after = fold(before, row, self._horizon_s)
+        after, spending = fold_with_spending(before, row, self._horizon_s)
+        self._states[key] = after
         for use, count in change_in_uses(before, after).items():
             self._uses[use] += count
-        for day, cost in spending_of(row, before).items():
+        for day, cost in spending.items():
             self._spent[day] += cost
 
     def update(self, before: int, after: int, catalogue: int | None, mark: str) -> StateUpdate:
