@@ -251,8 +251,8 @@ def test_a_damaged_body_harms_no_other_row_of_a_batch(log: SqlLog, path: Path) -
         database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
     rows = [NewRow(decision(2.0, name), decision_key(name)) for name in ("e1", "e2")]
     assert log.append(rows) == [DamagedRow(1), Appended(2, 2.0)]
-    found = log.find_by_event(["e1", "e2"])
-    assert [row.is_whole for row in found] == [False, True], "neighbours are found all the same"
+    stored = log.find_by_event(["e1", "e2"])
+    assert [row.is_whole for row in stored] == [False, True], "neighbours are found all the same"
 
 
 def test_a_body_that_is_no_row_makes_the_log_corrupt_and_is_named_by_its_position(log: SqlLog, path: Path) -> None:
