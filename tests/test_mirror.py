@@ -104,6 +104,7 @@ TESTED_BY: dict[str, str] = {
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
     "simulators.shops": "tests/decision_service/cli/test_simulate.py",
     "simulators.trigger_traits": "tests/simulators/world/test_world.py",
+    "simulators.truth": "tests/simulators/truth/test_truth.py",
     "simulators.world": "tests/simulators/world/test_world.py",
 }
 """Module or folder → the test that covers its modules without a test of their name; the most exact entry counts."""
