@@ -14,7 +14,8 @@ from simulators.shoppers.sight import look_probability, share_unseen
 from simulators.world.world_state import WorldState
 
 POWERS = 3
-"""`Sight.weights` hold the powers 0, 1 and 2 of the probability of an opt-out."""
+"""`Sight.weights` hold the powers 0, 1 and 2 of the probability of an opt-out. The square is needed by channels of the
+app alone: from them two ways lead out, an opt-out and an uninstall."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Sight:
         The row of each shopper and channel, (S, C); -1 without a row.
     weights
         The probability that a message is seen in an hour, times a power of the probability that a shopper who does not
-        click then opts out, (J, `POWERS`, delays, hours).
+        click then opts out, (J, powers, delays, hours): `POWERS`, or one less where no channel is of the app.
     delivered
         Whether a message would be delivered, (J, delays).
     """
@@ -56,6 +57,7 @@ class SightAhead:
     def __init__(self, state: WorldState, channels: Indices, delays_h: FloatArray) -> None:
         self._state, self._channels, self._delays_h = state, channels, delays_h
         self._stays_h = float(state.messages.channels.stays_h[channels[0]])
+        self._powers = POWERS if state.messages.channels.of_app[channels].any() else POWERS - 1
         self.hours_ahead = np.arange(math.ceil(delays_h.max() + self._stays_h))
 
     def look(self, hour: int, shoppers: Indices, overload: FloatArray) -> Sight:
@@ -74,20 +76,22 @@ class SightAhead:
         row_of[rows, numbers] = np.arange(len(rows))
         due = hour + self._delays_h
         delivered = self._find_delivered(due)[numbers]
-        seen = delivered[:, :, None] * self._compute_seen(hour, shoppers, rows, numbers)
+        seen = self._compute_seen(hour, shoppers, rows, numbers) * delivered[:, :, None]
         at_night = is_night(due - state.population.shift_h[shoppers[rows], None])
         base = channels.opt_out[numbers] * state.population.irritability[shoppers[rows]]
         overload = overload[rows, None, : len(self.hours_ahead)]
         out = opt_out_probability(base[:, None, None], overload, at_night[:, :, None], state.scenario.parameters)
-        weights = np.empty((len(rows), POWERS, *seen.shape[1:]))
+        weights = np.empty((len(rows), self._powers, *seen.shape[1:]))
         weights[:, 0] = seen
-        np.multiply(seen, out, out=weights[:, 1])
-        np.multiply(weights[:, 1], out, out=weights[:, 2])
+        for power in range(1, self._powers):
+            np.multiply(weights[:, power - 1], out, out=weights[:, power])
         return Sight(row_of, weights, delivered)
 
     def _find_delivered(self, due: FloatArray) -> BoolArray:
         """Return whether each channel delivers messages that are due then, (C, delays)."""
         delivered = np.ones((len(self._state.messages.channels.names), len(due)), dtype=np.bool_)
+        if not self._state.scenario.outages:
+            return delivered
         for delay, hour in enumerate(due.astype(np.int64).tolist()):
             delivered[self._state.channels_in_outage(hour), delay] = False
         return delivered

@@ -9,7 +9,7 @@ import numpy as np
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.truth.prospects import COLUMNS
-from simulators.truth.sight_ahead import POWERS, Sight
+from simulators.truth.sight_ahead import Sight
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.world_state import WorldState
 
@@ -75,11 +75,12 @@ class SlotEffects:
         shopper, weights, number = shoppers[slots.rows], sight.weights, slots.channels
         powers = _integrate(by_hour, weights, slots.sights, parameters.opt_out_factor_after_click)
         click, order = powers[:, 1, 0, 0], powers[:, 0, 1, 0] + powers[:, 1, 1, 0]
-        out, out_twice = powers[:, 0, 0, 1] + powers[:, 1, 0, 1], powers[:, 0, 0, 2] + powers[:, 1, 0, 2]
+        outs = powers[:, 0, 0] + powers[:, 1, 0]  # by power
+        seen, out, out_and_uninstall = outs[:, 0], outs[:, 1], outs[:, -1]
         uninstall_share = np.where(channels.of_app[number], parameters.uninstall_share, 0.0)[:, None]
         kept = (1.0 - state.population.refunds[shopper].astype(np.float64))[:, None]
         lapse = np.where(state.mental_state.lapsed[shopper], 0.0, parameters.lapse_per_opt_out)[:, None]
-        seen, delivered = powers[:, 0, 0, 0] + click, sight.delivered[slots.sights]
+        delivered = sight.delivered[slots.sights]
         costs = np.where(delivered, state.messages.costs[slots.messages, number, None], 0.0)
         columns = {
             "seen": seen,
@@ -87,7 +88,7 @@ class SlotEffects:
             "order": order,
             "kept_orders": kept * order,
             "out": out,
-            "own_lost": out + uninstall_share * (out - out_twice),  # an opt-out or, by itself, an uninstall
+            "own_lost": out + uninstall_share * (out - out_and_uninstall),  # an opt-out or, by itself, an uninstall
             "uninstall": uninstall_share * out,
             "lapse": lapse * out,
             "margin": kept * order * (parameters.margin * parameters.mean_order_value) - costs,
@@ -108,7 +109,7 @@ class SlotEffects:
 
 
 def _integrate(by_hour: FloatArray, weights: FloatArray, sights: Indices, after_click: float) -> FloatArray:
-    """Return the sums over the hours, (Q, 2, 2, POWERS, delays): by click, by order (0 all, 1 who orders), by power.
+    """Return the sums over the hours, (Q, 2, 2, powers, delays): by click, by order (0 all, 1 who orders), by power.
 
     A sum with power k is the mean of the k-th power of the probability of an opt-out.
     """
@@ -119,5 +120,5 @@ def _integrate(by_hour: FloatArray, weights: FloatArray, sights: Indices, after_
     powers[:, 0, 1] = other_order
     powers[:, 1, 0] = click
     powers[:, 1, 1] = click_order
-    powers[:, 1] *= (after_click ** np.arange(POWERS))[:, None]
+    powers[:, 1] *= (after_click ** np.arange(powers.shape[3]))[:, None]
     return powers
