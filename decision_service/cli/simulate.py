@@ -37,7 +37,7 @@ from simulators.experiments.study_comparison import StudyComparison
 from simulators.scenario import SCENARIOS
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.oracle import OraclePolicy
-from simulators.world.truth import Truth
+from simulators.truth.truth import Truth
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
