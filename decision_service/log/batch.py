@@ -115,16 +115,14 @@ class Batch:
             return DuplicateKey(_read(known))
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
+        if new.follow_up is None or not (stored := self._rows_of(new.event_id)):
+            return Appended(*self._number(new))
         try:
-            earlier = self._earlier_rows(new)
+            earlier = [to_stored_row(values).row for values in stored]
         except (DamagedBody, LogCorrupt):
             return DuplicateKey(None)
         position, watermark = self._number(new)
-        return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
-
-    def _earlier_rows(self, new: NewRow) -> list[Row]:
-        """Return the rows of the event so far, if the new row may bring others behind it."""
-        return [] if new.follow_up is None else [to_stored_row(values).row for values in self._rows_of(new.event_id)]
+        return Appended(position, watermark, self._add_follow_ups(new, earlier))
 
     def _add_follow_ups(self, new: NewRow, earlier: Sequence[Row]) -> int:
         """Number the rows that follow a row directly; return how many."""
@@ -137,7 +135,8 @@ class Batch:
             return StaleIncarnation(self._incarnation)
         matches = [] if condition.event_owner is None else self._rows_of_others(new.event_id, condition.event_owner)
         for query in condition.fail_if:
-            matches += self._matches(query)
+            if self._last_positions or query.event_id is not None:
+                matches += self._matches(query)
         if matches:
             return ConditionFailed(max(matches)[0], any(kind == ErasureRow.kind for _, kind in matches))
         if max(self._watermark, new.at) >= condition.watermark_below or self._watermark < condition.watermark_from:
@@ -154,10 +153,9 @@ class Batch:
     def _matches(self, query: Query) -> list[_Match]:
         """Return the rows that match a query: of each shopper and kind the last one."""
         matches: list[_Match] = []
-        if self._last_positions:
-            for shopper in query.shoppers:
-                positions = self._last_positions.get(shopper, {})
-                matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
+        for shopper in query.shoppers:
+            positions = self._last_positions.get(shopper, {})
+            matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
         if query.event_id is not None:
             rows = self._rows_of(query.event_id)
             matches += [(position, kind) for position, kind, *_ in rows if kind in query.kinds]
