@@ -184,8 +184,8 @@ def test_a_name_is_found_by_all_its_characters(opener: Opener, first: int) -> No
     rows = [NewRow(outcome(1.0, name), key=f"k{name}") for name in names[first::2]]
     with new_log(opener) as log:
         log.append(rows)
-        for found in (log.find_by_event(names), log.find_by_key([f"k{name}" for name in names])):
-            assert [row.event_id for row in found] == names[first::2]
+        for result in (log.find_by_event(names), log.find_by_key([f"k{name}" for name in names])):
+            assert [row.event_id for row in result] == names[first::2]
         assert log.find_by_event(names[1 - first :: 2]) == []
         assert all(isinstance(result, DuplicateKey) for result in log.append(rows))
 
