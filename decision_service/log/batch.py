@@ -113,15 +113,13 @@ class Batch:
             return DuplicateKey(stored) if stored.is_whole else DamagedRow(stored.position)
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        earlier = self._earlier_rows(new)
+        if new.follow_up is None or not (found := self._rows_of(new.event_id)):
+            return Appended(*self._number(new))
+        earlier = [to_stored_row(values) for values in found]
         if damaged := [stored.position for stored in earlier if not stored.is_whole]:
             return DamagedRow(damaged[-1])
         position, watermark = self._number(new)
-        return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
-
-    def _earlier_rows(self, new: NewRow) -> list[StoredRow]:
-        """Return the rows of the event so far, if the new row may bring others behind it."""
-        return [] if new.follow_up is None else [to_stored_row(values) for values in self._rows_of(new.event_id)]
+        return Appended(position, watermark, self._add_follow_ups(new, earlier))
 
     def _add_follow_ups(self, new: NewRow, earlier: Sequence[StoredRow]) -> int:
         """Number the rows that follow a row directly; return how many."""
@@ -134,7 +132,8 @@ class Batch:
             return StaleIncarnation(self._incarnation)
         matches = [] if condition.event_owner is None else self._rows_of_others(new.event_id, condition.event_owner)
         for query in condition.fail_if:
-            matches += self._matches(query)
+            if self._last_positions or query.event_id is not None:
+                matches += self._matches(query)
         if matches:
             return ConditionFailed(max(matches)[0], any(kind == ErasureRow.kind for _, kind in matches))
         if max(self._watermark, new.at) >= condition.watermark_below or self._watermark < condition.watermark_from:
@@ -151,10 +150,9 @@ class Batch:
     def _matches(self, query: Query) -> list[_Match]:
         """Return the rows that match a query: of each shopper and kind the last one."""
         matches: list[_Match] = []
-        if self._last_positions:
-            for shopper in query.shoppers:
-                positions = self._last_positions.get(shopper, {})
-                matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
+        for shopper in query.shoppers:
+            positions = self._last_positions.get(shopper, {})
+            matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
         if query.event_id is not None:
             rows = self._rows_of(query.event_id)
             matches += [(position, kind) for position, kind, *_ in rows if kind in query.kinds]

@@ -265,14 +265,14 @@ class SqlLog:
 
     def _begin(self, cursor: Cursor, lookups: Lookups) -> Batch:
         """Begin a batch with what its rows and their conditions need of the log, read under the write lock."""
-        head = find_head(cursor)
+        head, kinds = find_head(cursor), kinds_of(lookups.queries)
         return Batch(
             head,
             now=self._clock(),
             most_lead_s=MOST_LEAD_S if self._is_wall(cursor) else inf,
             rows=find_rows(cursor, lookups.event_ids, lookups.keys),
-            kinds=kinds_of(lookups.queries),
-            last_positions=find_last_positions(cursor, lookups.queries, head.position),
+            kinds=kinds,
+            last_positions=find_last_positions(cursor, lookups.queries, kinds, head.position),
         )
 
     def _is_wall(self, cursor: Cursor) -> bool:
