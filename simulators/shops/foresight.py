@@ -9,7 +9,6 @@ import numpy as np
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
 from simulators.shops.base import Arrival, shopper_number
-from simulators.trigger_traits import trigger_warmth
 from simulators.truth.prospects import Prospects
 from simulators.truth.truth import Truth
 
@@ -31,7 +30,8 @@ class Foresight:
     def _warmth_of(self, kinds: tuple[str, ...]) -> FloatArray:
         """Return how welcome triggers make each message, (messages,); NaN for a message that answers none of them."""
         if kinds not in self._warmth:
+            warmth = self._truth.traits.warmth
             self._warmth[kinds] = np.array(
-                [max(map(trigger_warmth, answered.intersection(kinds)), default=np.nan) for answered in self._answered]
+                [max(map(warmth, answered.intersection(kinds)), default=np.nan) for answered in self._answered]
             )
         return self._warmth[kinds]
