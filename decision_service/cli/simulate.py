@@ -16,16 +16,18 @@ from rich.table import Table
 
 from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
 from decision_service.cli.measurements import Measured, check_writable, facts, write
-from decision_service.cli.own_policy import find_policy, make_source
+from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
-from decision_service.cli.scenario_file import fit_weeks, load_scenario
+from decision_service.cli.scenario_file import choose_scenario, fit_weeks
 from policies.catalogue.rulebook import Rulebook
 from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES, POLICIES
+from simulators.experiments.counts import Counts
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.study import (
     Contender,
+    ReportHours,
     Result,
     Study,
     describe_last_third,
@@ -34,9 +36,11 @@ from simulators.experiments.study import (
     shop_contender,
 )
 from simulators.experiments.study_comparison import StudyComparison
+from simulators.scenario import SCENARIOS
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.oracle import OraclePolicy
-from simulators.world.truth import Truth
+from simulators.truth.truth import Truth
+from simulators.world.world import World
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
 """What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
@@ -50,7 +54,7 @@ class SimulationRefused(ValueError):
 class SimulateOptions:
     """The options of the command, as in ``decision-service simulate --help``."""
 
-    scenario: str
+    scenario: str | None
     shoppers: int
     weeks: int | None
     seed: int
@@ -61,6 +65,7 @@ class SimulateOptions:
     baselines: bool
     json: Path | None
     report: Path | None
+    world: int | None = None
 
 
 def run(options: SimulateOptions) -> int:
@@ -72,8 +77,9 @@ def run(options: SimulateOptions) -> int:
         with _connect(options.url) as shop:
             study, contenders = _plan(options, shop)
             results = _compare(study, contenders, errors)
-    except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+    except (SimulationRefused, CatalogueFileError, ShopRefused, PolicyFailed) as refusal:
+        text = f"{trace_failure(refusal)}decision-service: {refusal}"
+        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     measured = measure(results)
     _print(contenders, results)
@@ -138,7 +144,7 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
-    world = fit_weeks(load_scenario(options.scenario), options.weeks)
+    world = fit_weeks(choose_scenario(options.scenario, options.world) or SCENARIOS["stationary"], options.weeks)
     seeds = range(options.seed, options.seed + options.seeds)
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
@@ -175,7 +181,13 @@ def _contender(factory: PolicyFactory, rulebook: Rulebook) -> Contender:
         When the policy cannot be made.
     """
     make_source(factory, rulebook)
-    return policy_contender(factory.name, lambda world: make_source(factory, rulebook), rulebook)
+    contender = policy_contender(factory.name, lambda world: make_source(factory, rulebook), rulebook)
+
+    def play(world: World, seed: int, report_hours: ReportHours) -> Counts:
+        with name_failures(factory.name):
+            return contender.play(world, seed, report_hours)
+
+    return Contender(factory.name, play)
 
 
 def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:
