@@ -52,7 +52,8 @@ class ArrivalKeeper(LocalShop):
         self.arrivals: dict[str, tuple[Arrival, Policy]] = {}
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        self.arrivals |= {arrival.event_id: (arrival, self._source.policy_for(arrival)) for arrival in arrivals}
+        policy = self._source.policy_for(arrivals)
+        self.arrivals |= {arrival.event_id: (arrival, policy) for arrival in arrivals}
         return super().decide(arrivals)
 
 
