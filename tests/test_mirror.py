@@ -103,6 +103,8 @@ TESTED_BY: dict[str, str] = {
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
     "simulators.shops": "tests/decision_service/cli/test_simulate.py",
+    "simulators.family": "tests/simulators/family/test_draw.py",
+    "simulators.number_fields": "tests/simulators/test_parameters.py",
     "simulators.trigger_traits": "tests/simulators/world/test_world.py",
     "simulators.world": "tests/simulators/world/test_world.py",
 }

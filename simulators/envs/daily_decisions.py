@@ -18,7 +18,6 @@ from simulators.world.tick import Tick
 from simulators.world.world import World
 
 DECISION_HOUR = 8
-_WARMTH = message_warmth(TRIGGERS)
 
 
 def episode_steps(scenario: Scenario) -> int:
@@ -43,6 +42,7 @@ class DailyDecisions:
     def __init__(self, scenario: Scenario, shoppers: int, seeds: Seeds, *, expected: bool) -> None:
         self.world = World(scenario, shoppers, seeds)
         self.illegal = np.zeros(shoppers, dtype=np.bool_)
+        self._warmth = message_warmth(TRIGGERS, scenario.parameters.triggers)
         self._means = ExpectedRewards.of(self.world)
         self._expected = expected
         self._rewards = np.zeros(shoppers)
@@ -67,7 +67,7 @@ class DailyDecisions:
     def action_values(self) -> FloatArray:
         """Return the true expected reward of every action for each shopper, (N, SENDS + 1); NaN where illegal."""
         recent = self._memory.recent_triggers(self.world.hour)
-        values = self._means.of_actions(self.world, (_WARMTH * recent[:, None]).max(axis=2))
+        values = self._means.of_actions(self.world, (self._warmth * recent[:, None]).max(axis=2))
         return np.where(self.mask(), values, np.nan)
 
     def step(self, actions: NDArray[np.integer]) -> FloatArray:
@@ -101,7 +101,7 @@ class DailyDecisions:
         hour = self.world.hour
         recent = self._memory.recent_triggers(hour)[shoppers]
         self._memory.record_sends(hour, shoppers, slots.channels)
-        warm = (_WARMTH[slots.messages] * recent).max(axis=1)
+        warm = (self._warmth[slots.messages] * recent).max(axis=1)
         delays = np.asarray(DELAYS_H)[slots.delays]
         # A ticket says the shopper and the channel, so that no list of sends grows over the episode.
         tickets = shoppers * len(CHANNELS) + slots.channels

@@ -9,18 +9,16 @@ import numpy as np
 from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import ALL_SENDS, HOLD, REWARD, SENDS, action_rulebook
 from simulators.shoppers.response import Chances
-from simulators.trigger_traits import trigger_warmth
+from simulators.trigger_traits import TriggerTraits
 from simulators.world.expected_reward import mean_limited_value
 from simulators.world.messages import STANDARD
 from simulators.world.truth import Truth
 from simulators.world.world import World
 
 
-def message_warmth(triggers: tuple[str, ...]) -> FloatArray:
+def message_warmth(triggers: tuple[str, ...], traits: TriggerTraits) -> FloatArray:
     """Return how welcome each trigger makes each message, (messages, triggers); 0 for one it does not answer."""
-    return np.array(
-        [[trigger_warmth(kind) * (kind in answered) for kind in triggers] for answered in STANDARD.triggers]
-    )
+    return np.array([[traits.warmth(kind) * (kind in answered) for kind in triggers] for answered in STANDARD.triggers])
 
 
 def realised_reward(kind: str, values: FloatArray | None) -> FloatArray | float:

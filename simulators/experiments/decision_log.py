@@ -15,7 +15,6 @@ from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
 from simulators.arrays import Indices
 from simulators.shops.base import Arrival, Outcome
-from simulators.trigger_traits import trigger_warmth
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.tick import Tick, TickOutcomes
@@ -74,6 +73,7 @@ class DecisionLog:
         self._channels = {name: number for number, name in enumerate(rulebook.space.channels)}
         self._numbers: dict[JointAction | None, int] = {rulebook.space[n]: n for n in range(len(rulebook.space))}
         self._expected_reward = ExpectedReward.of(rulebook, world.scenario.parameters)
+        self._traits = world.scenario.parameters.triggers
         self._triggers_of = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
         self.records: list[DecisionOutcomes] = []
 
@@ -103,7 +103,7 @@ class DecisionLog:
     def _warmth(self, arrival: Arrival, action: JointAction) -> float:
         """Return the largest warmth of the arrival's triggers that the message answers."""
         answered = self._triggers_of[action.message]
-        warmths = (trigger_warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
+        warmths = (self._traits.warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
         return max(warmths, default=0.0)
 
     def collect_outcomes(self, tick: Tick) -> list[Outcome]:

@@ -9,7 +9,6 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Assessment, Policy
 from policies.records.rows import Context, Row
 from simulators.shops.base import Arrival, shopper_number
-from simulators.trigger_traits import trigger_warmth
 from simulators.world.truth import Prospects, Truth
 
 
@@ -53,7 +52,7 @@ class OraclePolicy:
         """Return a policy that knows how this arrival's shopper would react."""
         kinds = {trigger.type for trigger in arrival.triggers}
         warmth = {
-            number: max(map(trigger_warmth, kinds & answered))
+            number: max(map(self._truth.traits.warmth, kinds & answered))
             for number, answered in enumerate(self._triggers_of)
             if kinds & answered
         }

@@ -72,6 +72,7 @@ class Truth:
         hours_ahead = math.ceil(self._delays_h.max() + world.messages.channels.stays_h.max()) + 1
         self._hours_ahead = np.arange(hours_ahead)
         self._parameters = world.scenario.parameters
+        self.traits = self._parameters.triggers
         self._expected_reward = ExpectedReward.of(rulebook, self._parameters)
 
     def prospects(self, shopper: int, warmth: Mapping[int, float]) -> Prospects:

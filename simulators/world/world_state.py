@@ -136,8 +136,9 @@ class WorldState:
 
     @cached_property
     def popularity(self) -> FloatArray:
-        """Logits of the messages by week, (weeks, M): the message's level plus its category's random change."""
-        popularity = np.tile(self.appeal.level, (self.scenario.weeks, 1))
+        """Logits of the messages by week, (weeks, M): level, discount, and the category's random change."""
+        level = self.appeal.level + self.scenario.parameters.offer_logit * self.messages.is_offer
+        popularity = np.tile(level, (self.scenario.weeks, 1))
         if self.scenario.weekly_shock == 0.0:
             return popularity
         names, category_of = np.unique(self.messages.categories, return_inverse=True)

@@ -121,6 +121,7 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
     ("changes", "complaint"),
     [
         ({"scenario": "sunny"}, "scenario must be one of"),
+        ({"world": 61}, "--world 61 must not be given with --scenario stationary"),
         ({"shoppers": 0}, "shoppers must be at least 1"),
         ({"weeks": 105}, "weeks must lie between 1 and 104"),
         ({"policy": "best"}, "policy must be one of"),
@@ -165,3 +166,9 @@ def test_a_file_that_can_be_written_is_left_as_it_is_by_the_check(tmp_path: Path
     check_writable(json=tmp_path / "old.json", report=tmp_path / "new.html")
     assert [file.name for file in tmp_path.iterdir()] == ["old.json"]
     assert (tmp_path / "old.json").read_text() == "old"
+
+
+def test_simulate_runs_a_world_of_the_family(tmp_path: Path) -> None:
+    chosen = options(tmp_path, scenario=None, world=61, shoppers=5, seeds=1, weeks=1, baselines=False, report=None)
+    assert simulate.run(chosen) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["facts"]["scenario"] == "world-61 v2"
