@@ -47,11 +47,10 @@ from policies.models.rule import rule_policy
 from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import find_scenario
+from simulators.shops.arrival_truth import TruthOfArrivals
 from simulators.shops.base import Arrival, ConsentChange, Outcome, Shop, ShopperEvent
 from simulators.shops.local import LocalShop, PolicySource
-from simulators.shops.oracle import OraclePolicy
 from simulators.world.messages import Messages
-from simulators.world.truth import Truth
 from simulators.world.world import World
 
 Array = NDArray[np.float64]
@@ -70,17 +69,17 @@ SHOPPERS = 12_000
 class WatchedPolicySource:
     """Passes everything on to another policy source, and keeps the true expected rewards of each decision."""
 
-    def __init__(self, inner: PolicySource, oracle: OraclePolicy, rulebook: Rulebook) -> None:
-        self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
+    def __init__(self, inner: PolicySource, world: World, rulebook: Rulebook) -> None:
+        self._inner, self._truth = inner, TruthOfArrivals(world, rulebook)
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
         self.choices = 0
         """The number of decisions with more than one eligible joint action."""
 
     def policy_for(self, arrival: Arrival) -> Policy:
-        model = self._oracle.policy_for(arrival).model
-        if model is not None:
-            self.expected[arrival.event_id] = np.append(model.assess([{}], self._rulebook).scores, 0.0)
+        prospects = self._truth.prospects(arrival)
+        if prospects is not None:
+            self.expected[arrival.event_id] = np.append(prospects.reward, 0.0)
         return self._inner.policy_for(arrival)
 
     def fold(self, row: Row) -> None:
@@ -169,8 +168,7 @@ def simulate(log: SimulatedLog) -> tuple[list[LoggedDecision], dict[str, Array]]
     """Simulate a log; return its decisions with a choice, and the expected rewards of each by event id."""
     rulebook = Rulebook.of(example(), 1)
     world = World(find_scenario("stationary").with_weeks(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
-    oracle = OraclePolicy(Truth(world, rulebook), rulebook)
-    watched = WatchedPolicySource(make_learner(rulebook, log.epsilon), oracle, rulebook)
+    watched = WatchedPolicySource(make_learner(rulebook, log.epsilon), world, rulebook)
     policy_source = LoggedPolicySource(watched, rulebook)
     shop = StopAfterEnough(LocalShop(policy_source, rulebook, f"triangle {log.seed}".encode()), watched)
     Simulation(shop, world, rulebook, f"t{log.seed}").run()

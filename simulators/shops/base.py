@@ -21,13 +21,17 @@ class SimulatedTrigger:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A request for a decision; ``at`` in epoch seconds."""
+    """A request for a decision; ``at`` in epoch seconds.
+
+    In a campaign the shop asks by itself: nothing happened, so that its triggers make no message more welcome.
+    """
 
     event_id: str
     shopper_id: str
     triggers: tuple[SimulatedTrigger, ...]
     at: float
     context: Mapping[str, Scalar] = field(default_factory=dict)
+    campaign: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ expected margins are. Over all draws, the expected loss therefore has the same m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.channels import ChannelTable
@@ -27,7 +30,7 @@ class ConsentLosses:
     def __init__(self, count: int, channels: ChannelTable) -> None:
         self.expected = np.zeros((count, len(channels.names)))
 
-    def book(self, shoppers: Indices, lost: FloatArray) -> None:
+    def book(self, shoppers: Indices, lost: NDArray[np.floating[Any]]) -> None:
         """Add losses (n, C) of shoppers (n,); a shopper may occur more than once."""
         channels = lost.shape[1]
         cells = (shoppers * channels)[:, None] + np.arange(channels)
