@@ -8,24 +8,13 @@ message is worth its price now, with a trigger that this message answers. The gu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.arrays import FloatArray, Indices
-from simulators.shoppers.mental_state import ReaderState
-from simulators.shoppers.presence import is_night
-from simulators.shoppers.response import (
-    click_probability,
-    conversion_probability,
-    opt_out_probability,
-    return_probability,
-    tired_logit,
-    visit_order_probability,
-)
-from simulators.shoppers.sight import look_probability
+from simulators.arrays import FloatArray
 from simulators.shops.later_costs import LaterCosts
+from simulators.truth.truth import Truth
 from simulators.world.world import World
 
 CAMPAIGN_HOUR = 19
@@ -34,36 +23,21 @@ CAMPAIGN_HOUR = 19
 _DAY_H = 24
 
 
-@dataclass(frozen=True)
-class NowEffects:
-    """The effects (S, n) of messages that are sent at once and seen soon: see `Effects`."""
-
-    seen: FloatArray
-    click: FloatArray
-    order: FloatArray
-    out: FloatArray
-    load: FloatArray
-
-
 class Campaigns:
-    """Chooses the shoppers of a campaign, and scores the messages for them."""
+    """Chooses the shoppers of a campaign, and scores the sends to them."""
 
-    def __init__(self, world: World, rulebook: Rulebook, costs: LaterCosts) -> None:
+    def __init__(self, world: World, rulebook: Rulebook, truth: Truth, costs: LaterCosts) -> None:
         self._world = world
+        self._truth = truth
         self._costs = costs
-        per_week, space = int(costs.prices.campaigns), rulebook.space
+        per_week, known = int(costs.prices.campaigns), rulebook.catalogue.triggers
         self._days = {number * 7 // per_week for number in range(per_week)}
-        known = rulebook.catalogue.triggers
+        self._message_of = rulebook.space.message_of
         self._trigger_of = [
             next((kind for kind in message.triggers if kind in known), None)
             for message in rulebook.catalogue.messages.values()
         ]
-        pairs = np.stack([space.message_of, space.channel_of], axis=1)
-        first, self._pair_of = np.unique(pairs, axis=0, return_index=True, return_inverse=True)[1:]
-        self._messages, self._channels = pairs[first].T
-        self._pair_costs = rulebook.costs[first]
-        self._waits = 1e-9 * np.asarray(space.delays_s, dtype=np.float64)[space.delay_of]
-        self._effects: dict[int, FloatArray] = {}
+        self._assessed: dict[int, tuple[FloatArray, FloatArray]] = {}
 
     def address(self) -> Mapping[int, str]:
         """Return the shoppers about whom the shop asks by itself now, each with a type of trigger."""
@@ -71,52 +45,17 @@ class Campaigns:
         if hour != CAMPAIGN_HOUR or day % 7 not in self._days:
             return {}
         shoppers = self._world.joined_shoppers()
-        effects = self._expect(shoppers)
-        scores = self._costs.score(shoppers, self._channels, self._pair_costs, effects)
-        scores[~self._world.consent[shoppers][:, self._channels]] = -np.inf
+        prospects = self._truth.prospects(shoppers, np.zeros((len(shoppers), len(self._trigger_of))))
+        scores = self._costs.score(shoppers, prospects)
         best = scores.argmax(axis=1)
-        chosen = np.flatnonzero(scores[np.arange(len(shoppers)), best] > 0.0)
-        self._effects = {int(shoppers[row]): np.stack([scores[row], effects.out[row]]) for row in chosen.tolist()}
-        kinds = {int(shoppers[row]): self._trigger_of[self._messages[best[row]]] for row in chosen.tolist()}
-        return {shopper: kind for shopper, kind in kinds.items() if kind is not None}
+        addressed: dict[int, str] = {}
+        for row in np.flatnonzero(scores.max(axis=1) > 0.0).tolist():
+            kind = self._trigger_of[self._message_of[best[row]]]
+            if kind is not None:
+                addressed[int(shoppers[row])] = kind
+                self._assessed[int(shoppers[row])] = scores[row], prospects.out[row]
+        return addressed
 
-    def scores(self, shopper: int) -> FloatArray:
-        """Return scores and opt-out probabilities of all joint actions, (2, n), for a shopper of this campaign."""
-        scores = self._effects[shopper][:, self._pair_of]
-        scores[0] -= self._waits
-        return scores
-
-    def _expect(self, shoppers: Indices) -> NowEffects:
-        """Return the effects of every message on every channel on shoppers who did nothing."""
-        state, parameters, hour = self._world.state, self._world.scenario.parameters, self._world.hour
-        channels, mental, people = state.messages.channels, state.mental_state, state.population
-        rows, chosen = shoppers[:, None], self._channels
-        reader = ReaderState(
-            overload=mental.overload(hour, shoppers)[:, None],
-            staleness=mental.staleness(hour, rows, self._messages),
-            attention=mental.attention(hour, shoppers)[:, None],
-            need=mental.need(hour, shoppers)[:, None],
-        )
-        tired, promotion = tired_logit(reader, parameters), state.order_factor(hour)
-        intent = mental.intent(hour, shoppers)[:, None]
-        appeal = state.appeal_logits(hour, rows, self._messages, chosen)
-        seen = self._see(shoppers)[:, chosen]
-        click = seen * click_probability(appeal, np.zeros(1), tired, reader.attention)
-        returns = (seen - click) * return_probability(channels.returning[chosen], tired, reader.attention)
-        interest = np.maximum(intent, parameters.view_intent)
-        order = click * conversion_probability(intent, reader.need, promotion, parameters)
-        order = order + returns * visit_order_probability(interest, reader.need, promotion, parameters)
-        base = channels.opt_out[chosen] * people.irritability[rows]
-        at_night = is_night(hour - people.shift_h[shoppers])[:, None]
-        out = seen * opt_out_probability(base, reader.overload, at_night, parameters)
-        return NowEffects(seen, click, order, out, seen * channels.weight[chosen])
-
-    def _see(self, shoppers: Indices) -> FloatArray:
-        """Return the probabilities that shoppers ever look at a message of now, by channel, (S, C)."""
-        state, hour = self._world.state, self._world.hour
-        channels, lapsed = state.messages.channels, state.mental_state.lapsed[shoppers][:, None]
-        presence = state.presence.presence_at(hour - state.population.shift_h[shoppers])[:, None]
-        looked = look_probability(channels.looked, channels.hour_effect, presence)
-        looked = looked * np.where(lapsed, state.scenario.parameters.lapsed_looks, 1.0)
-        visits = np.where(lapsed, 0.0, state.population.visits_per_hour[shoppers][:, None])
-        return np.where(channels.in_app, -np.expm1(-visits * channels.stays_h), looked)
+    def assess(self, shopper: int) -> tuple[FloatArray, FloatArray]:
+        """Return scores and opt-out probabilities of all joint actions (n,) for a shopper of this campaign."""
+        return self._assessed.pop(shopper)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
 
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray, Indices
-from simulators.world.consents import losses_per_opt_out
+from simulators.truth.prospects import Prospects
 from simulators.world.world import World
 
 AFTER_WEEKS = 26
@@ -63,21 +62,6 @@ class Prices:
             raise ValueError(f"campaigns must be a whole number from 0 to 7, not {self.campaigns}")
 
 
-class Effects(Protocol):
-    """Expected effects of sends on shoppers, as arrays (shoppers, sends): see `Prospects`."""
-
-    @property
-    def seen(self) -> FloatArray: ...
-    @property
-    def click(self) -> FloatArray: ...
-    @property
-    def order(self) -> FloatArray: ...
-    @property
-    def out(self) -> FloatArray: ...
-    @property
-    def load(self) -> FloatArray: ...
-
-
 class LaterCosts:
     """Scores sends by their margin now and their costs later."""
 
@@ -86,29 +70,23 @@ class LaterCosts:
         self._world = world
         self._parameters = world.scenario.parameters
         self._worth = np.array([worth.get(name, 0.0) for name in rulebook.space.channels])
-        self._lost_per_opt_out = losses_per_opt_out(world.messages.channels, self._parameters)
 
-    def score(self, shoppers: Indices, channels: Indices, costs: FloatArray, effects: Effects) -> FloatArray:
-        """Return the scores (S, n) of sends for shoppers (S,).
-
-        Parameters
-        ----------
-        channels, costs
-            Channels and costs of the sends, (n,).
-        """
-        state, parameters, prices = self._world.state, self._parameters, self.prices
-        lapsed = state.mental_state.lapsed[shoppers][:, None]
-        per_order = parameters.margin * parameters.mean_order_value * (1.0 - state.population.refunds[shoppers])
+    def score(self, shoppers: Indices, prospects: Prospects) -> FloatArray:
+        """Return the scores (S, n) of all joint actions for shoppers (S,)."""
+        prices, state = self.prices, self._world.state
         consents, visits = self._worth_of_consents(shoppers), self._worth_of_visits(shoppers)
-        lost = consents @ self._lost_per_opt_out.T + parameters.lapse_per_opt_out * visits[:, None]
-        per_out = np.where(lapsed, consents, lost)[:, channels]
-        per_return = state.messages.channels.returning[channels]
-        visit = effects.click + np.maximum(effects.seen - effects.click, 0.0) * per_return
-        won_back = visit * parameters.win_back_per_visit * (visits + consents.sum(axis=1))[:, None]
+        stay = (consents.sum(axis=1) + visits)[:, None]
+        lost = prospects.losses(consents) + prospects.lapse * stay
         overload = state.mental_state.overload(self._world.hour, shoppers)[:, None]
-        load = prices.load * (1.0 + prices.overload * overload) * effects.load
-        margin = per_order[:, None] * effects.order - costs + np.where(lapsed, won_back, 0.0)
-        return np.asarray(margin - effects.out * per_out - load - prices.place)
+        load = prices.load * (1.0 + prices.overload * overload) * prospects.load
+        lapsed = state.mental_state.lapsed[shoppers][:, None]
+        won_back = np.where(lapsed, self._visit(prospects) * self._parameters.win_back_per_visit * stay, 0.0)
+        return np.asarray(prospects.margin + won_back - lost - load - prices.place)
+
+    def _visit(self, prospects: Prospects) -> FloatArray:
+        """Return the probability of a visit because of the message: a shopper who clicks or returns visits."""
+        returning = prospects.channels.returning[prospects.space.channel_of]
+        return np.asarray(prospects.click + (prospects.seen - prospects.click) * returning)
 
     def _worth_of_consents(self, shoppers: Indices) -> FloatArray:
         """Return what the shoppers' consents earn in the weeks left and after the run, (S, C)."""

@@ -46,7 +46,7 @@ class LearningPolicy:
     def _rows_of_events(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return {event_id: self._rows[event_id] for event_id in event_ids if event_id in self._rows}
 
-    def policy_for(self, arrival: Arrival) -> Policy:
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
         return self._policy
 
     def fold(self, row: Row) -> None:

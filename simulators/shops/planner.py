@@ -1,12 +1,8 @@
 """The planner: the best policy known. It knows the true probabilities, and pays prices for what a send costs later.
 
-The score of a send is
-
-    margin now - P(opt-out) · (what the opt-out costs later) + P(win-back) · (what the shopper earns later)
-               - load price · load - place
-
-See `LaterCosts` for what happens later. HOLD scores 0. The prices come from a search on a twin population
-(`simulators.experiments.price_search`), never on the shoppers that the planner is judged on.
+The score of a send is its expected margin now minus what it costs later: see `LaterCosts`. HOLD scores 0. The prices
+come from a search on a twin population (`simulators.experiments.price_search`), never on the shoppers that the planner
+is judged on.
 
 The planner does not foresee the future, so it is no bound: another policy may earn more.
 """
@@ -14,24 +10,22 @@ The planner does not foresee the future, so it is no bound: another policy may e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
-from policies.models.policy import Assessment, Policy
-from policies.records.rows import Context, Row
-from simulators.arrays import FloatArray
-from simulators.shops.arrival_truth import TruthOfArrivals
+from policies.models.policy import Assessment, AssessmentTable, Policy
+from policies.records.rows import Row
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent, shopper_number
 from simulators.shops.campaigns import Campaigns
+from simulators.shops.foresight import Foresight
 from simulators.shops.later_costs import ConsentWorth, LaterCosts, Prices
 from simulators.shops.local import LocalShop
+from simulators.truth.truth import Truth
 from simulators.world.world import World
 
 PLANNER = "planner"
-_EVENT = "event_id"
 
 
 class Planner:
@@ -53,10 +47,9 @@ class Planner:
     def __init__(
         self, world: World, rulebook: Rulebook, worth: ConsentWorth, prices: Prices, seed: bytes = PLANNER.encode()
     ) -> None:
-        costs = LaterCosts(world, rulebook, worth, prices)
-        self._campaigns = Campaigns(world, rulebook, costs)
-        self._scores = _Scores(world, rulebook, costs, self._campaigns)
-        self._shop = LocalShop(self._scores, rulebook, seed)
+        truth, costs = Truth(world, rulebook), LaterCosts(world, rulebook, worth, prices)
+        self._campaigns = Campaigns(world, rulebook, truth, costs)
+        self._shop = LocalShop(_Plan(Foresight(truth, rulebook), costs, self._campaigns), rulebook, seed)
 
     def campaign(self) -> Mapping[int, str]:
         """Return the shoppers about whom the planner asks by itself now, each with a type of trigger."""
@@ -72,44 +65,30 @@ class Planner:
         self._shop.record_events(events, now)
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        self._scores.clear()
-        named = [replace(one, context={**one.context, _EVENT: one.event_id}) for one in arrivals]
-        return self._shop.decide(named)
+        return self._shop.decide(arrivals)
 
     def advance_clock(self, now: float) -> None:
         self._shop.advance_clock(now)
 
 
-class _Scores:
-    """The policy source of the planner, and its model: the scores of the arrivals of one tick."""
+class _Plan:
+    """The policy source of the planner: scores what it foresees."""
 
-    def __init__(self, world: World, rulebook: Rulebook, costs: LaterCosts, campaigns: Campaigns) -> None:
-        self._truth = TruthOfArrivals(world, rulebook)
+    def __init__(self, foresight: Foresight, costs: LaterCosts, campaigns: Campaigns) -> None:
+        self._foresight = foresight
         self._costs = costs
-        self._channels, self._send_costs = rulebook.space.channel_of, rulebook.costs
         self._campaigns = campaigns
-        self._policy = Policy(PLANNER, self, epsilon=0.0)
-        self._nothing = np.zeros((2, len(rulebook.space)))
-        self._by_event: dict[str, FloatArray] = {}
 
-    def clear(self) -> None:
-        """Forget the scores of the last tick."""
-        self._by_event.clear()
-
-    def policy_for(self, arrival: Arrival) -> Policy:
-        """Return the policy, which knows from now on how this arrival's shopper would react."""
-        shopper = shopper_number(arrival.shopper_id)
-        if arrival.campaign:
-            self._by_event[arrival.event_id] = self._campaigns.scores(shopper)
-        elif (prospects := self._truth.prospects(arrival)) is not None:
-            (scores,) = self._costs.score(np.array([shopper]), self._channels, self._send_costs, prospects)
-            self._by_event[arrival.event_id] = np.stack([scores, prospects.out])
-        return self._policy
-
-    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-        rows = [self._by_event.get(str(context[_EVENT]), self._nothing) for context in contexts]
-        scores, out = np.stack(rows, axis=1)
-        return Assessment(scores, out)
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
+        """Return a policy that knows how the shoppers of these arrivals would react."""
+        prospects = self._foresight.prospects(arrivals)
+        shoppers = np.array([shopper_number(arrival.shopper_id) for arrival in arrivals])
+        scores, out = self._costs.score(shoppers, prospects), prospects.out.copy()
+        for row, arrival in enumerate(arrivals):
+            if arrival.campaign:
+                scores[row], out[row] = self._campaigns.assess(int(shoppers[row]))
+        rows = {arrival.event_id: row for row, arrival in enumerate(arrivals)}
+        return Policy(PLANNER, AssessmentTable(rows, Assessment(scores, out)), epsilon=0.0)
 
     def fold(self, row: Row) -> None:
         """Learn nothing."""

@@ -87,6 +87,15 @@ class WorldState:
         """Return the number of the week; hours after the calendar belong to its last week."""
         return min(hour // 168, self.scenario.weeks - 1)
 
+    def channels_in_outage(self, hour: int) -> list[int]:
+        """Return the numbers of the channels that deliver nothing on the day of an hour."""
+        day, names = hour // 24, self.messages.channels.names
+        return [
+            names.index(outage.channel)
+            for outage in self.scenario.outages
+            if outage.channel in names and 0 <= day - outage.first_day < outage.days
+        ]
+
     def plan_visits(self, hour: int, shoppers: Indices, uniforms: FloatArray) -> None:
         """Draw the next visits that no message caused, after the end of this hour."""
         shift = self.population.shift_h[shoppers]
