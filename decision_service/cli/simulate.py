@@ -41,8 +41,8 @@ from simulators.scenario import SCENARIOS
 from simulators.shops.broadcast import NoSends
 from simulators.shops.planner import PLANNER
 
-TRIALS = 12
-"""Runs of the search of the planner's prices where no plan is stored."""
+ROUNDS = 1
+"""Rounds of the search of the planner's prices where no plan is stored."""
 
 
 class SimulationRefused(ValueError):
@@ -152,7 +152,7 @@ class _Plans:
                 f"No plan is stored for {scenario.name} with this catalogue: simulating {shoppers} other shoppers to "
                 f"find what a consent is worth, and the planner's prices; this may take minutes."
             )
-            plan = make_plan(scenario, rulebook, shoppers, TRIALS)
+            plan = make_plan(scenario, rulebook, shoppers, ROUNDS)
         return plan
 
 

@@ -26,8 +26,8 @@ from simulators.shops.planner import PLANNER, Planner
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
-TWIN = Seeds(1_000_003, 1_000_004)
-"""The seeds of twin populations: nobody is judged on them."""
+TWIN_SHOP, FIRST_TWIN = 1_000_003, 1_000_000_000
+"""The seeds of the shop and of the first shopper of twin populations: nobody is judged on them."""
 
 _WORLD = "world-"
 
@@ -78,7 +78,7 @@ def planner_contender(make: Callable[[], Plan], rulebook: Rulebook) -> Contender
 
     def play(world: World, seed: int, report_hours: ReportHours) -> Counts:
         plan = make()
-        planner = Planner(world, rulebook, plan.worth, plan.prices, str(seed).encode())
+        planner = Planner(world, rulebook, plan.worth, [plan.prices], str(seed).encode())
         simulation = Simulation(planner, world, rulebook, f"{world.scenario.name}-{seed}", planner.campaign)
         simulation.run(report_hours)
         return simulation.counts
@@ -86,9 +86,13 @@ def planner_contender(make: Callable[[], Plan], rulebook: Rulebook) -> Contender
     return Contender(PLANNER, play)
 
 
-def twin_world(scenario: Scenario, rulebook: Rulebook, shoppers: int) -> World:
-    """Return the twin population of a scenario."""
-    return World(scenario, shoppers, TWIN, Messages.of(rulebook))
+def twin_world(scenario: Scenario, rulebook: Rulebook, shoppers: int, copies: int = 1) -> World:
+    """Return the twin population of a scenario: equal copies of the same shoppers, one after the other.
+
+    What is done to one copy changes no other, so that one run compares as many ways of deciding as there are copies.
+    """
+    seeds = tuple(range(FIRST_TWIN, FIRST_TWIN + shoppers))
+    return World(scenario, shoppers * copies, Seeds(TWIN_SHOP, seeds * copies), Messages.of(rulebook))
 
 
 def _named(name: str) -> Scenario | None:

@@ -21,6 +21,7 @@ CAMPAIGN_HOUR = 19
 """Hour of the day: many shoppers are active, and no quiet hours of the example catalogue have begun."""
 
 _DAY_H = 24
+_NOBODY = np.empty(0, dtype=np.int64)
 
 
 class Campaigns:
@@ -30,8 +31,7 @@ class Campaigns:
         self._world = world
         self._truth = truth
         self._costs = costs
-        per_week, known = int(costs.prices.campaigns), rulebook.catalogue.triggers
-        self._days = {number * 7 // per_week for number in range(per_week)}
+        known = rulebook.catalogue.triggers
         self._message_of = rulebook.space.message_of
         self._trigger_of = [
             next((kind for kind in message.triggers if kind in known), None)
@@ -42,9 +42,12 @@ class Campaigns:
     def address(self) -> Mapping[int, str]:
         """Return the shoppers about whom the shop asks by itself now, each with a type of trigger."""
         day, hour = divmod(self._world.hour, _DAY_H)
-        if hour != CAMPAIGN_HOUR or day % 7 not in self._days:
+        per_week = self._costs.campaigns
+        # Of 7 days, those with another whole number of campaigns so far are the days of a campaign.
+        is_day = (day % 7 + 1) * per_week // 7 > day % 7 * per_week // 7
+        shoppers = np.flatnonzero(self._world.has_joined & is_day) if hour == CAMPAIGN_HOUR else _NOBODY
+        if not len(shoppers):
             return {}
-        shoppers = self._world.joined_shoppers()
         prospects = self._truth.prospects(shoppers, np.zeros((len(shoppers), len(self._trigger_of))))
         scores = self._costs.score(shoppers, prospects)
         best = scores.argmax(axis=1)

@@ -7,7 +7,7 @@ the weeks left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -63,25 +63,35 @@ class Prices:
 
 
 class LaterCosts:
-    """Scores sends by their margin now and their costs later."""
+    """Scores sends by their margin now and their costs later.
 
-    def __init__(self, world: World, rulebook: Rulebook, worth: ConsentWorth, prices: Prices) -> None:
-        self.prices = prices
+    Parameters
+    ----------
+    prices
+        The prices of each copy of the population, which has as many equal copies one after the other as there are
+        prices; a search compares prices so in one run.
+    """
+
+    def __init__(self, world: World, rulebook: Rulebook, worth: ConsentWorth, prices: Sequence[Prices]) -> None:
+        copies = np.arange(len(world.population)) * len(prices) // len(world.population)
+        self._prices = {
+            one.name: np.array([getattr(of_copy, one.name) for of_copy in prices])[copies] for one in fields(Prices)
+        }
         self._world = world
         self._parameters = world.scenario.parameters
         self._worth = np.array([worth.get(name, 0.0) for name in rulebook.space.channels])
 
     def score(self, shoppers: Indices, prospects: Prospects) -> FloatArray:
         """Return the scores (S, n) of all joint actions for shoppers (S,)."""
-        prices, state = self.prices, self._world.state
+        state, prices = self._world.state, {name: column[shoppers] for name, column in self._prices.items()}
         consents, visits = self._worth_of_consents(shoppers), self._worth_of_visits(shoppers)
         stay = (consents.sum(axis=1) + visits)[:, None]
         lost = prospects.losses(consents) + prospects.lapse * stay
         overload = state.mental_state.overload(self._world.hour, shoppers)[:, None]
-        load = prices.load * (1.0 + prices.overload * overload) * prospects.load
+        load = (prices["load"][:, None] * (1.0 + prices["overload"][:, None] * overload)) * prospects.load
         lapsed = state.mental_state.lapsed[shoppers][:, None]
         won_back = np.where(lapsed, self._visit(prospects) * self._parameters.win_back_per_visit * stay, 0.0)
-        return np.asarray(prospects.margin + won_back - lost - load - prices.place)
+        return np.asarray(prospects.margin + won_back - lost - load - prices["place"][:, None])
 
     def _visit(self, prospects: Prospects) -> FloatArray:
         """Return the probability of a visit because of the message: a shopper who clicks or returns visits."""
@@ -90,15 +100,20 @@ class LaterCosts:
 
     def _worth_of_consents(self, shoppers: Indices) -> FloatArray:
         """Return what the shoppers' consents earn in the weeks left and after the run, (S, C)."""
-        earned = 1.0 + self.prices.consent * self._weeks_left / AFTER_WEEKS
-        return np.asarray(earned * self._worth * self._world.consent[shoppers])
+        earned = 1.0 + self._prices["consent"][shoppers] * self._weeks_left / AFTER_WEEKS
+        return np.asarray(earned[:, None] * self._worth * self._world.consent[shoppers])
 
     def _worth_of_visits(self, shoppers: Indices) -> FloatArray:
         """Return what the shoppers' own visits earn in the weeks left, (S,)."""
         if not self._world.scenario.own_orders:
             return np.zeros(len(shoppers))
         visits = self._world.population.visits_per_hour[shoppers] * (_WEEK_H * self._weeks_left)
-        return np.asarray(self.prices.visit * visits)
+        return np.asarray(self._prices["visit"][shoppers] * visits)
+
+    @property
+    def campaigns(self) -> FloatArray:
+        """Days a week on which the planner also asks by itself, by shopper, (N,)."""
+        return self._prices["campaigns"]
 
     @property
     def _weeks_left(self) -> float:

@@ -40,12 +40,19 @@ class Planner:
         A world with the messages ``Messages.of(rulebook)``.
     worth
         What a consent is worth after the run.
+    prices
+        The prices, one for each copy of the population: see `LaterCosts`.
     seed
         The application seed of the draws.
     """
 
     def __init__(
-        self, world: World, rulebook: Rulebook, worth: ConsentWorth, prices: Prices, seed: bytes = PLANNER.encode()
+        self,
+        world: World,
+        rulebook: Rulebook,
+        worth: ConsentWorth,
+        prices: Sequence[Prices],
+        seed: bytes = PLANNER.encode(),
     ) -> None:
         truth, costs = Truth(world, rulebook), LaterCosts(world, rulebook, worth, prices)
         self._campaigns = Campaigns(world, rulebook, truth, costs)
