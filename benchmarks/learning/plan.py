@@ -8,16 +8,44 @@ from pathlib import Path
 
 from decision_service.catalogues.file import example
 from policies.catalogue.rulebook import Rulebook
-from simulators.experiments import plan as stored
-from simulators.experiments.plan import plan_key, read_plans
+from simulators.experiments import price_search
+from simulators.experiments.plan import Plan, plan_key, read_plans, stored_plan
 from simulators.experiments.price_search import make_plan
-from simulators.scenario import Scenario
+from simulators.family.draw import draw_world
+from simulators.scenario import SCENARIOS, Scenario, find_scenario
 
-FILE = Path(stored.__file__).with_name("plans.json")
+FILE = Path(price_search.__file__).with_name("plans.json")
+
+
+def choose_scenarios(names: str, worlds: str) -> list[Scenario]:
+    """Return named scenarios (``stationary,drift``, or ``all``) and worlds of the family (``20:60``).
+
+    Raises
+    ------
+    ValueError
+        When there is no such scenario.
+    """
+    chosen = [*SCENARIOS] if names == "all" else [name for name in names.split(",") if name]
+    first, _, end = worlds.partition(":")
+    return [*map(find_scenario, chosen), *map(draw_world, range(int(first or 0), int(end or 0)))]
+
+
+def require_plan(scenario: Scenario) -> Plan:
+    """Return the stored plan of a scenario with the example catalogue.
+
+    Raises
+    ------
+    ValueError
+        When none is stored.
+    """
+    plan = stored_plan(scenario, Rulebook.of(example(), 1))
+    if plan is None:
+        raise ValueError(f"no plan is stored for {scenario.name}: make one by `python -m benchmarks plan`")
+    return plan
 
 
 def make_plans(
-    scenarios: Sequence[Scenario], shoppers: int, rounds: int, again: bool, progress: Callable[[str], None]
+    scenarios: Sequence[Scenario], shoppers: int, rounds: int, *, again: bool, progress: Callable[[str], None]
 ) -> None:
     """Make the plans that are not stored yet, or all ``again``; each is stored at once."""
     rulebook = Rulebook.of(example(), 1)

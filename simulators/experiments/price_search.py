@@ -51,7 +51,7 @@ _FACTORS: tuple[tuple[str, float], ...] = (
 def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
     money = scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER
-    start = Prices(visit=1.4 * money, load=0.02 * money)
+    start = Prices(visit=1.4 * money, load=0.02 * money, place=0.001 * money)
     guess = Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), start)
     worth = measure_worth(scenario, rulebook, guess, shoppers)
     twin = _Twin(scenario, rulebook, worth, shoppers)

@@ -41,7 +41,7 @@ class Prices:
     overload
         By which factor the price of load rises with each tolerated load that the shopper has above her tolerance.
     place
-        For a place under the caps: what a send must earn at least.
+        For a place under the caps: what a send must earn at least. Above 0, so that nothing is sent without effect.
     campaigns
         Days a week on which the planner also asks by itself, 0 to 7.
     """
@@ -50,7 +50,7 @@ class Prices:
     visit: float = 1.4
     load: float = 0.02
     overload: float = 1.0
-    place: float = 0.0
+    place: float = 0.001
     campaigns: float = 0.0
 
     def __post_init__(self) -> None:
