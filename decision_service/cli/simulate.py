@@ -17,18 +17,20 @@ from rich.table import Table
 
 from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
 from decision_service.cli.measurements import Measured, check_writable, facts, write
-from decision_service.cli.own_policy import find_policy, make_source
+from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.scenario_file import choose_scenario, fit_weeks
 from policies.catalogue.rulebook import Rulebook
 from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES, POLICIES
+from simulators.experiments.counts import Counts
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.plan import Plan, planner_contender, stored_plan
 from simulators.experiments.price_search import SHOPPERS, broadcasts, make_plan
 from simulators.experiments.study import (
     Contender,
+    ReportHours,
     Result,
     Study,
     describe_last_third,
@@ -40,6 +42,7 @@ from simulators.experiments.study_comparison import StudyComparison
 from simulators.scenario import SCENARIOS
 from simulators.shops.broadcast import NoSends
 from simulators.shops.planner import PLANNER
+from simulators.world.world import World
 
 ROUNDS = 1
 """Rounds of the search of the planner's prices where no plan is stored."""
@@ -76,8 +79,9 @@ def run(options: SimulateOptions) -> int:
         with _connect(options.url) as shop:
             study, contenders = _prepare(options, shop, errors)
             results = _compare(study, contenders, errors)
-    except (SimulationRefused, CatalogueFileError, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+    except (SimulationRefused, CatalogueFileError, ShopRefused, PolicyFailed) as refusal:
+        text = f"{trace_failure(refusal)}decision-service: {refusal}"
+        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     measured = measure(results)
     _print(contenders, results)
@@ -198,7 +202,13 @@ def _contender(factory: PolicyFactory, rulebook: Rulebook) -> Contender:
         When the policy cannot be made.
     """
     make_source(factory, rulebook)
-    return policy_contender(factory.name, lambda world: make_source(factory, rulebook), rulebook)
+    contender = policy_contender(factory.name, lambda world: make_source(factory, rulebook), rulebook)
+
+    def play(world: World, seed: int, report_hours: ReportHours) -> Counts:
+        with name_failures(factory.name):
+            return contender.play(world, seed, report_hours)
+
+    return Contender(factory.name, play)
 
 
 def _compare(study: Study, contenders: list[Contender], console: Console) -> list[Result]:

@@ -88,10 +88,13 @@ class DailyDecisions:
             When an action is not the number of a send or of HOLD.
         """
         numbers = self._check(np.asarray(actions))
-        self.illegal = self.mask()[np.arange(len(numbers)), numbers] == 0
+        senders = np.flatnonzero(numbers != HOLD)
+        is_legal = self.world.consent[senders, Slots.of(numbers[senders]).channels]
+        self.illegal = np.zeros(len(numbers), dtype=np.bool_)
+        self.illegal[senders] = ~is_legal
         self._rewards = np.zeros(len(numbers))
         self._memory.begin_day()
-        chosen = np.flatnonzero((numbers != HOLD) & ~self.illegal)
+        chosen = senders[is_legal]
         if len(chosen):
             self._send(chosen, Slots.of(numbers[chosen]))
         self._advance(24)

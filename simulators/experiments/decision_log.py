@@ -22,7 +22,7 @@ from simulators.world.world import World
 from simulators.world.world_state import epoch_seconds
 
 
-@dataclass
+@dataclass(slots=True)
 class DecisionOutcomes:
     """One decision and its outcomes.
 
@@ -108,29 +108,45 @@ class DecisionLog:
         warmths = (self._traits.warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
         return max(warmths, default=0.0)
 
-    def collect_outcomes(self, tick: Tick) -> list[Outcome]:
-        """Record what became known in an hour, and return its outcomes; in the order of time within each type."""
+    def collect_outcomes(self, tick: Tick, told: Tick) -> list[Outcome]:
+        """Record what became known in an hour, and return what the shop is told of it.
+
+        Both are in the order of time within each type.
+
+        Parameters
+        ----------
+        told
+            The hour as the shop is told of it: see `Reporting.tell`.
+        """
         outcomes = [outcome for of_type in tick.outcomes for outcome in self._record(of_type)]
         for tickets, chances in tick.chances:
             numbers = self._action_numbers(tickets)
             rewards = (chances.joint() * self._expected_reward.seen[numbers]).sum(axis=(1, 2, 3))
             for ticket, reward in zip(tickets.tolist(), rewards.tolist(), strict=True):
                 self.records[ticket].expected = reward
-        return outcomes
+        if told is tick:
+            return outcomes
+        return [outcome for of_type in told.outcomes for outcome in self._outcomes(of_type)]
 
     def _action_numbers(self, tickets: Indices) -> Indices:
         """Return the joint action numbers of sends."""
         return np.array([self._numbers[self.records[ticket].action] for ticket in tickets.tolist()])
 
     def _record(self, of_type: TickOutcomes) -> list[Outcome]:
-        values = np.zeros(len(of_type.tickets)) if of_type.values is None else of_type.values
-        outcomes = []
-        for ticket, at, value in zip(of_type.tickets.tolist(), of_type.at.tolist(), values.tolist(), strict=True):
+        outcomes = self._outcomes(of_type)
+        for ticket, outcome in zip(of_type.tickets.tolist(), outcomes, strict=True):
             record = self.records[ticket]
-            outcome = Outcome(record.event_id, of_type.kind, epoch_seconds(self._world.scenario, at), value)
             record.outcomes.append(outcome)
             if of_type.kind in ARRIVALS:
                 record.delivered = True
                 record.expected = float(self._expected_reward.unseen[self._numbers[record.action]])
-            outcomes.append(outcome)
         return outcomes
+
+    def _outcomes(self, of_type: TickOutcomes) -> list[Outcome]:
+        values = np.zeros(len(of_type.tickets)) if of_type.values is None else of_type.values
+        columns = zip(of_type.tickets.tolist(), of_type.at.tolist(), values.tolist(), strict=True)
+        scenario, kind = self._world.scenario, of_type.kind
+        return [
+            Outcome(self.records[ticket].event_id, kind, epoch_seconds(scenario, at), value)
+            for ticket, at, value in columns
+        ]

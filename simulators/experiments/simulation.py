@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
 from simulators.experiments.counts import Counts
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
+from simulators.reports.reporting import Reporting
 from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger, shopper_id
 from simulators.trigger_traits import PRODUCT_CATEGORIES
 from simulators.world.tick import Tick
@@ -61,6 +63,7 @@ class Simulation:
         self._name = name
         self._campaign = campaign
         self._decision_log = DecisionLog(world, rulebook)
+        self.reporting = Reporting(world)
         self.counts = Counts(world.scenario.weeks, world.messages)
 
     @property
@@ -78,16 +81,17 @@ class Simulation:
     def step(self) -> None:
         """Let one hour pass: report to the shop what happened, and let the shop decide."""
         tick, now = self._world.step(), self._world.now
+        told = self.reporting.tell(tick)
         if changes := self._consent_changes(tick):
             self._shop.change_consent(changes, now)
-        if outcomes := self._decision_log.collect_outcomes(tick):
+        if outcomes := self._decision_log.collect_outcomes(tick, told):
             self._shop.record_outcomes(outcomes, now)
         self.counts.record_tick(tick)
-        if events := self._events(tick):
+        if events := self._events(told):
             self._shop.record_events(events, now)
         if self._world.hour % 24 == 0:
             self._shop.advance_clock(now)
-        triggers = self._triggers_by_shopper(tick)
+        triggers = self._triggers_by_shopper(told)
         addressed = {shopper: kind for shopper, kind in self._campaign().items() if shopper not in triggers}
         arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in sorted(triggers)]
         arrivals += [self._campaign_arrival(shopper, addressed[shopper], now) for shopper in sorted(addressed)]
@@ -97,6 +101,7 @@ class Simulation:
     def _decide(self, arrivals: list[Arrival], shoppers: list[int]) -> None:
         sends = self._decision_log.send(arrivals, self._shop.decide(arrivals), shoppers)
         if sends is not None:
+            self.reporting.record_sends(sends)
             self.counts.record_sends(self._world.hour, sends)
 
     def _consent_changes(self, tick: Tick) -> list[ConsentChange]:

@@ -13,6 +13,7 @@ _UNTESTED = "judgement: no randomised test is public"
 _SURVEY = "around Localytics (2017): 10 % tolerate 1 a week, half 5"
 _NBD = "NBD fits: .026 (CDNOW) to .083 (Online Retail) orders a week, an order in one of 5 to 50 visits"
 _PER_SEND = "judgement: half to twice the fitted clicks per send"
+_SWEEP = "10 e-mails a month instead of the best 7 lose 16 %: Zhang, Kumar and Cosguner (2017)"
 _KLAVIYO = "Klaviyo's defaults: last touch, from 12 hours (SMS) to 5 days (e-mail); other tools up to weeks"
 
 RANGES: tuple[Range | Choice, ...] = (
@@ -42,17 +43,17 @@ RANGES: tuple[Range | Choice, ...] = (
     Range("parameters.shift_sd_h", 0.3, 2.5, "uniform", "1.14 between customers: Online Retail"),
     Range("parameters.opt_out_factor_at_night", 1.0, 4.0),
     # Fatigue.
-    Range("tolerance", 0.4, 1.5, "log-uniform", _SURVEY),
-    Range("parameters.tolerance_log_sd", 0.6, 1.6, "uniform", _SURVEY),
-    Range("parameters.click_logit_per_overload", 0.6, 1.6),
-    Range("parameters.click_logit_per_staleness", 0.15, 0.6),
+    Range("tolerance", 0.35, 1.0, "log-uniform", _SURVEY),
+    Range("parameters.tolerance_log_sd", 0.8, 1.4, "uniform", _SURVEY),
+    Range("parameters.click_logit_per_overload", 0.9, 2.0, "uniform", _SWEEP),
+    Range("parameters.click_logit_per_staleness", 0.25, 0.8, "uniform", _SWEEP),
     Range("parameters.load_half_life_h", 48.0, 168.0, "log-uniform"),
     Range("parameters.staleness_half_life_h", 168.0, 720.0, "log-uniform", "15 days: Yancey and Settles (2020)"),
-    Range("parameters.attention_ignore", 0.03, 0.09),
-    Range("parameters.attention_recovery_per_h", 0.0024, 0.0096, "log-uniform"),
-    Range("parameters.least_attention", 0.15, 0.5),
+    Range("parameters.attention_ignore", 0.045, 0.12, "uniform", _SWEEP),
+    Range("parameters.attention_recovery_per_h", 0.0018, 0.0052, "log-uniform", _SWEEP),
+    Range("parameters.least_attention", 0.15, 0.35),
     Range("parameters.push.weight", 1.0, 2.7),
-    Range("parameters.email.weight", 1.5, 3.4, "uniform", "around First Insight's survey of e-mails a week"),
+    Range("parameters.email.weight", 2.0, 3.6, "uniform", "around First Insight's survey of e-mails a week"),
     Range("parameters.sms.weight", 1.0, 3.0),
     Range("parameters.webpush.weight", 0.7, 2.4),
     Range("parameters.inapp.weight", 0.1, 1.0),
@@ -117,7 +118,7 @@ RANGES: tuple[Range | Choice, ...] = (
     # What an opt-out costs later, and who opts out.
     Range("irritability", 0.6, 2.0, "log-uniform"),
     Range("parameters.irritability_log_sd", 0.2, 1.0),
-    Range("parameters.opt_out_per_overload", 0.5, 1.7),
+    Range("parameters.opt_out_per_overload", 0.9, 1.8),
     Range("parameters.lapse_per_opt_out", 0.1, 0.95, "uniform", ".6: Localytics (2017), stated intents"),
     Range("parameters.win_back_per_visit", 0.05, 0.5),
     Range("parameters.lapsed_looks", 0.2, 0.9),

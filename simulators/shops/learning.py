@@ -13,6 +13,8 @@ from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from simulators.shops.base import Arrival
 
+_ROWS_OF_EVENTS = (DecisionRow, OutcomeRow)
+
 MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
 """Makes the policy of a model version: arguments are the model, the catalogue and the version."""
 
@@ -52,7 +54,7 @@ class LearningPolicy:
     def fold(self, row: Row) -> None:
         position = self._learning.position + 1
         # `Learning` looks up rows by event id. No other kind of row that a simulation makes has an event id.
-        if isinstance(row, DecisionRow | OutcomeRow):
+        if isinstance(row, _ROWS_OF_EVENTS):
             self._rows[row.event_id].append((position, row))
         self._learned_since_version += len(self._learning.fold(position, row))
 

@@ -22,9 +22,8 @@ from policies.records.rows import (
     ShopperRow,
     TriggerRecord,
 )
-from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.budget import BudgetDay, fold_with_spending
 from policies.rules.rules import RULES
-from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
@@ -92,8 +91,9 @@ class LocalShop:
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
-            self._states[row.shopper_id] = fold(before, row, self._horizon_s)
-            self._spent.update(spending_of(row, before))
+            self._states[row.shopper_id], spending = fold_with_spending(before, row, self._horizon_s)
+            for day, cost in spending.items():
+                self._spent[day] += cost
         self._policy_source.fold(row)
 
     def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:

@@ -43,7 +43,7 @@ class Truth:
 
     def __init__(self, world: World, rulebook: Rulebook) -> None:
         self._world, self._state, self._space = world, world.state, rulebook.space
-        self.traits = world.scenario.parameters.triggers
+        self.triggers = world.scenario.parameters.triggers
         delays_h = np.asarray(self._space.delays_s, dtype=np.float64) / 3_600.0
         stays_h = world.messages.channels.stays_h
         self._sights = [

@@ -17,6 +17,7 @@ from policies.models.learned import learned_policy
 from policies.models.registry import BASELINES
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
+from simulators.report_rules import ReportRules
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.learning import LearningPolicy
@@ -27,7 +28,18 @@ from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
 
 SEED = 1
-BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
+WRONG = ReportRules(
+    attribution="any_touch",
+    window_h=48.0,
+    machine_opens=0.3,
+    machine_clicks=0.2,
+    missing=0.1,
+    late=0.2,
+    repeated=0.2,
+    wrong_zones=0.5,
+    zone_error_h=-3.0,
+)
+BUSY = Scenario("busy", weeks=2, visits_per_week=8.0, reports=WRONG)
 
 
 def run_busy_world(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
