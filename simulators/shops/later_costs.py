@@ -91,7 +91,8 @@ class LaterCosts:
         load = (prices["load"][:, None] * (1.0 + prices["overload"][:, None] * overload)) * prospects.load
         lapsed = state.mental_state.lapsed[shoppers][:, None]
         won_back = np.where(lapsed, self._visit(prospects) * self._parameters.win_back_per_visit * stay, 0.0)
-        return np.asarray(prospects.margin + won_back - lost - load - prices["place"][:, None])
+        first = 1e-9 * np.arange(len(prospects.space))  # of equal sends the first one: no draw decides
+        return np.asarray(prospects.margin + won_back - lost - load - prices["place"][:, None] - first)
 
     def _visit(self, prospects: Prospects) -> FloatArray:
         """Return the probability of a visit because of the message: a shopper who clicks or returns visits."""
