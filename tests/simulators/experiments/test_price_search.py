@@ -1,4 +1,4 @@
-"""The twin population: equal copies do not touch each other, and a search is deterministic."""
+"""The twin population: equal copies do not touch each other."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def test_each_copy_is_what_it_would_be_alone(example_rulebook: Rulebook) -> None
     assert not np.array_equal(*both)
 
 
-def test_a_plan_is_deterministic_and_can_be_stored(example_rulebook: Rulebook) -> None:
-    plan, again = (make_plan(BUSY, example_rulebook, shoppers=10, rounds=1) for _ in range(2))
-    assert plan == again
+def test_a_plan_can_be_stored(example_rulebook: Rulebook) -> None:
+    plan = make_plan(BUSY, example_rulebook, shoppers=4, rounds=1)
     assert plan.worth.keys() == set(example_rulebook.space.channels)
     assert min(plan.worth.values()) >= 0.0
     assert Plan.of_document(plan.to_document()) == plan
