@@ -48,7 +48,7 @@ def returns_without_overload() -> np.ndarray:
         # A send costs `attention_ignore`, so a read e-mail costs that divided by `looked`.
         inattention = (inattention + PARAMETERS.attention_ignore) * exp(-24 * PARAMETERS.attention_recovery_per_h)
         staleness = (staleness + traits.looked / 8) * 2 ** (-24 / PARAMETERS.staleness_half_life_h)
-    return returns.reshape(12, 7).mean(axis=1)
+    return np.asarray(returns.reshape(12, 7).mean(axis=1))
 
 
 def test_returns_after_daily_email_fall_as_clicks_do() -> None:
