@@ -83,6 +83,9 @@ def _column(content: str) -> Any:
     return typer.Option(metavar="HEADER", help=f"Column of {content}.", rich_help_panel="Columns of the file")
 
 
+_WORLD = typer.Option(min=0, help="Instead of --scenario: a world of the family, by its number (docs/worlds.md).")
+
+
 @app.command()
 def rebuild_state(
     data_dir: Annotated[str | None, _setting("data_dir", "PATH")] = None,
@@ -126,6 +129,7 @@ def replay(
     scenario: Annotated[
         str | None, typer.Option(help="How buyers respond: a named scenario or a file (.yaml); default: stationary.")
     ] = None,
+    world: Annotated[int | None, _WORLD] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Replay only so many purchases.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides who the buyers are and how they respond.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
@@ -145,19 +149,21 @@ def replay(
     columns = command.parse_columns(
         order_column, shopper_column, time_column, price_column, quantity_column, product_column
     )
-    options = command.ReplayOptions(url, policy, catalog, scenario, limit, seed, json, columns)
+    options = command.ReplayOptions(url, policy, catalog, scenario, limit, seed, json, columns, world)
     raise typer.Exit(command.run(file, options))
 
 
 @app.command()
 def simulate(
     scenario: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="stationary, fatigue, drift, seasonal_promo, channel_outage, slow_feedback, new_shoppers, "
-            "or a file (.yaml)."
+            "or a file (.yaml).",
+            show_default="stationary",
         ),
-    ] = "stationary",
+    ] = None,
+    world: Annotated[int | None, _WORLD] = None,
     shoppers: Annotated[int, typer.Option(help="Number of shoppers.")] = 2_000,
     weeks: Annotated[
         int | None, typer.Option(help="Number of weeks; at most 104.", show_default="the scenario's own, 12")
@@ -192,6 +198,7 @@ def simulate(
         baselines=baselines,
         json=json,
         report=report,
+        world=world,
     )
     raise typer.Exit(command.run(options))
 

@@ -8,19 +8,16 @@ world with other numbers is therefore another scenario: ``replace(scenario, para
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 from simulators.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS, ChannelTable, ChannelTraits
+from simulators.number_fields import check_numbers, number, number_names, probability
+from simulators.trigger_traits import TRIGGER_TRAITS, TriggerTraits
 
 _HOURS_PER_WEEK = 168.0
-
-
-def _number(default: float, meaning: str, source: str = "judgement") -> Any:
-    return field(default=default, metadata={"meaning": meaning, "source": source})
-
 
 _NOTE = "judgement (note, section 6)"
 _SWEEP = (
@@ -52,108 +49,119 @@ class Parameters:
     sms: ChannelTraits = CHANNELS["sms"]
     webpush: ChannelTraits = CHANNELS["webpush"]
     inapp: ChannelTraits = CHANNELS["inapp"]
+    triggers: TriggerTraits = TRIGGER_TRAITS
 
     # Shoppers.
-    click_logit_sd: float = _number(0.6, "spread of the shoppers' logits of a click", _NOTE)
-    channel_taste_sd: float = _number(0.5, "spread of the shoppers' logits for a channel", _NOTE)
-    taste_sd: float = _number(0.45**0.5, "spread of the taste in each of its dimensions", _NOTE)
-    category_sd: float = _number(0.5, "spread of the message categories in each dimension of taste", _NOTE)
-    message_sd: float = _number(0.15, "spread of the messages' logits of a click", _NOTE)
-    device_taste: float = _number(0.35, "logits of a device's channels: push, in-app mobile; web push, e-mail desktop")
-    irritability_log_sd: float = _number(0.5, "spread of the logarithm of the factor on opting out", _NOTE)
-    tolerance_log_mean: float = _number(
+    click_logit_sd: float = number(0.6, "spread of the shoppers' logits of a click", _NOTE)
+    channel_taste_sd: float = number(0.5, "spread of the shoppers' logits for a channel", _NOTE)
+    taste_sd: float = number(0.45**0.5, "spread of the taste in each of its dimensions", _NOTE)
+    category_sd: float = number(0.5, "spread of the message categories in each dimension of taste", _NOTE)
+    message_sd: float = number(0.15, "spread of the messages' logits of a click", _NOTE)
+    offer_logit: float = number(0.0, "logits of a click that its discount adds to an offer", least=-math.inf)
+    device_taste: float = number(0.35, "logits of a device's channels: push, in-app mobile; web push, e-mail desktop")
+    irritability_log_sd: float = number(0.5, "spread of the logarithm of the factor on opting out", _NOTE)
+    tolerance_log_mean: float = number(
         math.log(5.0),
         "mean logarithm of the tolerated weighted sends per week",
         "10 % at 1, half at 5: Localytics (2017)",
+        least=-math.inf,
     )
-    tolerance_log_sd: float = _number(1.2, "its spread", "10 % at 1, half at 5: Localytics (2017)")
-    shift_sd_h: float = _number(1.1, "spread of the hours that shoppers live later than the average", "Online Retail")
-    visits_shape: float = _number(0.7, "gamma shape of the rates of visits", "NBD .36 to .83: CDNOW, Online Retail")
-    mobile_share: float = _number(0.7, "share of shoppers with a mobile device")
+    tolerance_log_sd: float = number(1.2, "its spread", "10 % at 1, half at 5: Localytics (2017)")
+    shift_sd_h: float = number(1.1, "spread of the hours that shoppers live later than the average", "Online Retail")
+    visits_shape: float = number(
+        0.7, "gamma shape of the rates of visits", "NBD .36 to .83: CDNOW, Online Retail", above_zero=True
+    )
+    mobile_share: float = probability(0.7, "share of shoppers with a mobile device")
 
     # Visits, lapsing and orders.
-    cart_share: float = _number(0.08, "share of visits that leave a cart", "judgement; 70 % of carts: Baymard")
-    view_share: float = _number(0.5, "share of visits with a product view")
-    wish_share: float = _number(0.15, "share of product views that put the product on the wish list")
-    lapse_per_visit: float = _number(
+    cart_share: float = probability(0.08, "share of visits that leave a cart", "judgement; 70 % of carts: Baymard")
+    view_share: float = probability(0.5, "share of visits with a product view")
+    wish_share: float = probability(0.15, "share of product views that put the product on the wish list")
+    lapse_per_visit: float = probability(
         0.01,
         "probability that a shopper lapses after a visit",
         ".25 per order, BG/NBD of CDNOW (Fader, Hardie and Lee, 2005), and an order in one of 25 visits",
     )
-    lapsed_at_start: float = _number(0.1, "share of shoppers who have lapsed before the calendar starts")
-    win_back_per_visit: float = _number(0.2, "probability that a visit because of a message wins a lapsed shopper back")
-    uninstall_per_lapse: float = _number(0.25, "probability that a shopper who lapses uninstalls the app")
-    lapse_per_opt_out: float = _number(
+    lapsed_at_start: float = probability(0.1, "share of shoppers who have lapsed before the calendar starts")
+    win_back_per_visit: float = probability(
+        0.2, "probability that a visit because of a message wins a lapsed shopper back"
+    )
+    uninstall_per_lapse: float = probability(0.25, "probability that a shopper who lapses uninstalls the app")
+    lapse_per_opt_out: float = probability(
         0.6,
         "probability that a shopper who opts out lapses",
         "at 2 to 5 pushes a week 37 % would disable push, and 22 % would leave the app: Localytics (2017), a survey",
     )
-    lapsed_looks: float = _number(0.5, "messages that a shopper looks at after she has lapsed, as a share of before")
-    order_base: float = _number(
+    lapsed_looks: float = probability(
+        0.5, "messages that a shopper looks at after she has lapsed, as a share of before"
+    )
+    order_base: float = probability(
         0.022, "probability of an order in a visit without intent", "orders in 5.4 % of visits: Hillstrom's control"
     )
-    order_per_intent: float = _number(0.10, "what full intent adds to it", "the same orders: Hillstrom")
-    conversion_base: float = _number(0.05, "probability of an order after a click without intent", "1 in 20: Omnisend")
-    conversion_per_intent: float = _number(0.30, "what full intent adds to it", "1 in 3: Omnisend (2023)")
-    cart_intent: float = _number(1.0, "intent after a cart")
-    view_intent: float = _number(0.4, "intent after a product view")
-    after_order: float = _number(0.1, "share of the intent that an order leaves")
-    intent_half_life_h: float = _number(
+    order_per_intent: float = probability(0.10, "what full intent adds to it", "the same orders: Hillstrom")
+    conversion_base: float = probability(
+        0.05, "probability of an order after a click without intent", "1 in 20: Omnisend"
+    )
+    conversion_per_intent: float = probability(0.30, "what full intent adds to it", "1 in 3: Omnisend (2023)")
+    cart_intent: float = probability(1.0, "intent after a cart")
+    view_intent: float = probability(0.4, "intent after a product view")
+    after_order: float = probability(0.1, "share of the intent that an order leaves")
+    intent_half_life_h: float = number(
         48.0,
         "hours until half of the intent is gone",
         "cart e-mails a day later convert .35 to .6 as often: SaleCycle, Barilliance, Omnisend",
+        above_zero=True,
     )
-    need_half_life_h: float = _number(168.0, "hours after an order until half of the need is back")
-    value_log_mean: float = _number(4.40, "mean logarithm of order values in dollars", "Hillstrom's buyers")
-    value_log_sd: float = _number(0.84, "its spread", "Hillstrom's buyers")
-    margin: float = _number(0.30, "margin of an order, as a share of its value")
-    return_lag_h: float = _number(48.0, "mean hours from a message to the visit that it causes without a click")
-    later_orders: float = _number(
+    need_half_life_h: float = number(168.0, "hours after an order until half of the need is back", above_zero=True)
+    value_log_mean: float = number(
+        4.40, "mean logarithm of order values in dollars", "Hillstrom's buyers", least=-math.inf
+    )
+    value_log_sd: float = number(0.84, "its spread", "Hillstrom's buyers")
+    margin: float = probability(0.30, "margin of an order, as a share of its value")
+    return_lag_h: float = number(48.0, "mean hours from a message to the visit that it causes without a click")
+    later_orders: float = probability(
         0.4,
         "share of conversions that do not directly follow the click",
         "judgement; Starbucks' log: half after two days",
     )
-    order_lag_h: float = _number(36.0, "mean hours from the click to such a conversion")
-    order_horizon_h: float = _number(168.0, "longest lag of an order")
-    refunding_share: float = _number(0.25, "share of shoppers who send orders back", "one in four: retailers' surveys")
-    least_refunds: float = _number(0.05, "smallest share of orders that such a shopper sends back", "5 to 15 %")
-    most_refunds: float = _number(0.15, "largest share of orders that such a shopper sends back", "5 to 15 %")
-    refund_after_h: float = _number(48.0, "hours from the order until the goods arrive")
-    refund_within_h: float = _number(336.0, "hours in which goods can be sent back", "14 days: Directive 2011/83/EU")
+    order_lag_h: float = number(36.0, "mean hours from the click to such a conversion")
+    order_horizon_h: float = number(168.0, "longest lag of an order")
+    refunding_share: float = probability(
+        0.25, "share of shoppers who send orders back", "one in four: retailers' surveys"
+    )
+    least_refunds: float = probability(0.05, "smallest share of orders that such a shopper sends back", "5 to 15 %")
+    most_refunds: float = probability(0.15, "largest share of orders that such a shopper sends back", "5 to 15 %")
+    refund_after_h: float = number(48.0, "hours from the order until the goods arrive")
+    refund_within_h: float = number(336.0, "hours in which goods can be sent back", "14 days: Directive 2011/83/EU")
 
     # Fatigue.
-    click_logit_per_overload: float = _number(1.0, "logits of a click that a unit of overload costs", _SWEEP)
-    most_overload: float = _number(4.0, "overload above which clicks fall no further", _NOTE)
-    click_logit_per_staleness: float = _number(0.3, "logits of a click that a unit of staleness costs", _SWEEP)
-    load_half_life_h: float = _number(84.0, "hours until half of the load is gone", _NOTE)
-    tolerated: float = _number(0.5, "share of the tolerated load above which shoppers tire", _NOTE)
-    staleness_half_life_h: float = _number(
-        360.0, "hours until half of the staleness is gone", "Yancey and Settles (2020)"
+    click_logit_per_overload: float = number(1.0, "logits of a click that a unit of overload costs", _SWEEP)
+    most_overload: float = number(4.0, "overload above which clicks fall no further", _NOTE)
+    click_logit_per_staleness: float = number(0.3, "logits of a click that a unit of staleness costs", _SWEEP)
+    load_half_life_h: float = number(84.0, "hours until half of the load is gone", _NOTE, above_zero=True)
+    tolerated: float = number(0.5, "share of the tolerated load above which shoppers tire", _NOTE)
+    staleness_half_life_h: float = number(
+        360.0,
+        "hours until half of the staleness is gone",
+        "Yancey and Settles (2020)",
+        above_zero=True,
     )
-    attention_click: float = _number(0.05, "attention that a click adds", _NOTE)
-    attention_ignore: float = _number(0.05, "attention that a send without a click costs", _SWEEP)
-    least_attention: float = _number(0.3, "least attention", _NOTE)
-    attention_recovery_per_h: float = _number(0.0048, "share of the inattention that is gone after an hour", _SWEEP)
-    opt_out_per_overload: float = _number(1.1, "logarithm of the factor on opting out per unit of overload", _NOTE)
-    most_opt_out_overload: float = _number(3.0, "overload above which opt-outs rise no further", _NOTE)
-    opt_out_factor_at_night: float = _number(2.0, "factor on opting out for a message that arrives at night", _NOTE)
-    opt_out_factor_after_click: float = _number(0.3, "factor on opting out after a click", _NOTE)
-    uninstall_share: float = _number(
+    attention_click: float = number(0.05, "attention that a click adds", _NOTE)
+    attention_ignore: float = number(0.05, "attention that a send without a click costs", _SWEEP)
+    least_attention: float = probability(0.3, "least attention", _NOTE)
+    attention_recovery_per_h: float = number(
+        0.0048, "share of the inattention that is gone after an hour", _SWEEP, above_zero=True
+    )
+    opt_out_per_overload: float = number(1.1, "logarithm of the factor on opting out per unit of overload", _NOTE)
+    most_opt_out_overload: float = number(3.0, "overload above which opt-outs rise no further", _NOTE)
+    opt_out_factor_at_night: float = number(2.0, "factor on opting out for a message that arrives at night", _NOTE)
+    opt_out_factor_after_click: float = probability(0.3, "factor on opting out after a click", _NOTE)
+    uninstall_share: float = probability(
         0.1, "probability of uninstalling the app, as a share of that of opting out", _NOTE
     )
 
     def __post_init__(self) -> None:
-        for name in _NUMBERS:
-            value = getattr(self, name)
-            least = -math.inf if name in _ANY_SIGN else 0.0
-            most = 1.0 if name in _PROBABILITIES else math.inf
-            if not least <= value <= most:
-                raise ValueError(f"{name} must lie between {least:g} and {most:g}, not {value}")
-            if not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, not {value}")
-        for name in _ABOVE_ZERO:
-            if getattr(self, name) == 0.0:
-                raise ValueError(f"{name} must be above 0")
+        check_numbers(self)
 
     def channel(self, name: str) -> ChannelTraits:
         """Return the traits of a channel."""
@@ -174,9 +182,9 @@ class Parameters:
         """
         changes: dict[str, Any] = {}
         for name, value in values.items():
-            channel, _, trait = name.rpartition(".")
-            if channel in CHANNELS and trait in TRAITS:
-                changes[channel] = replace(changes.get(channel, self.channel(channel)), **{trait: value})
+            part, _, number_of_part = name.rpartition(".")
+            if number_of_part in _PARTS.get(part, ()):
+                changes[part] = replace(changes.get(part, getattr(self, part)), **{number_of_part: value})
             elif name in _NUMBERS:
                 changes[name] = value
             else:
@@ -194,20 +202,9 @@ class Parameters:
         return self.load_half_life_h / math.log(2.0) / _HOURS_PER_WEEK
 
 
-_NUMBERS = tuple(one.name for one in fields(Parameters) if one.name not in CHANNELS)
-_ANY_SIGN = {"tolerance_log_mean", "value_log_mean"}
-_ABOVE_ZERO = {
-    *("visits_shape", "intent_half_life_h", "need_half_life_h", "load_half_life_h", "staleness_half_life_h"),
-    "attention_recovery_per_h",
-}
-_PROBABILITIES = {
-    *("mobile_share", "cart_share", "view_share", "wish_share", "lapse_per_visit", "lapsed_at_start", "lapsed_looks"),
-    "win_back_per_visit",
-    "lapse_per_opt_out",
-    *("uninstall_per_lapse", "order_base", "order_per_intent", "conversion_base", "conversion_per_intent"),
-    *("cart_intent", "view_intent", "after_order", "margin", "later_orders", "refunding_share", "least_refunds"),
-    *("most_refunds", "least_attention", "opt_out_factor_after_click", "uninstall_share"),
-}
+_NUMBERS = number_names(Parameters)
+_PARTS: Mapping[str, tuple[str, ...]] = {**dict.fromkeys(CHANNELS, TRAITS), "triggers": number_names(TriggerTraits)}
+"""Parts of the table → the names of their numbers."""
 
 
 PARAMETERS = Parameters()
@@ -235,9 +232,12 @@ def describe_parameters(parameters: Parameters) -> list[ParameterRow]:
         for channel in CHANNELS
         for trait, source in SOURCES_OF_TRAITS.items()
     ]
-    numbers = [
-        ParameterRow(one.name, getattr(parameters, one.name), one.metadata["meaning"], one.metadata["source"])
-        for one in fields(Parameters)
-        if one.name in _NUMBERS
-    ]
-    return [*traits, *numbers]
+    triggers = _describe_numbers(parameters.triggers, "triggers.")
+    return [*traits, *triggers, *_describe_numbers(parameters)]
+
+
+def _describe_numbers(part: Any, prefix: str = "") -> Iterator[ParameterRow]:
+    for one in fields(part):
+        if "meaning" in one.metadata:
+            meaning, source = one.metadata["meaning"], one.metadata["source"]
+            yield ParameterRow(f"{prefix}{one.name}", getattr(part, one.name), meaning, source)

@@ -80,6 +80,11 @@ class Purpose(IntEnum):
     refund_lag = auto()
     lapse_after_opt_out = auto()
     win_back = auto()
+    report_fate = auto()
+    report_delay = auto()
+    report_copy = auto()
+    report_copy_delay = auto()
+    recognised = auto()
 
 
 class RandomStreams:

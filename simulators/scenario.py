@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from simulators.channels import CHANNELS
 from simulators.parameters import PARAMETERS, Parameters
+from simulators.report_rules import TRUE_REPORTS, ReportRules
 
 CALENDAR_WEEKS = 104
 """Longest run, in weeks: two years."""
@@ -94,6 +95,8 @@ class Scenario:
         Whether shoppers also order without a message. A replay brings real orders instead.
     parameters
         The numbers of the world.
+    reports
+        What the shop is told of what happened.
 
     Raises
     ------
@@ -123,6 +126,7 @@ class Scenario:
     order_lag_factor: float = 1.0
     own_orders: bool = True
     parameters: Parameters = PARAMETERS
+    reports: ReportRules = TRUE_REPORTS
     about: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

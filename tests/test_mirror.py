@@ -103,7 +103,10 @@ TESTED_BY: dict[str, str] = {
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
     "simulators.shops": "tests/decision_service/cli/test_simulate.py",
+    "simulators.family": "tests/simulators/family/test_draw.py",
+    "simulators.number_fields": "tests/simulators/test_parameters.py",
     "simulators.trigger_traits": "tests/simulators/world/test_world.py",
+    "simulators.truth": "tests/simulators/truth/test_truth.py",
     "simulators.world": "tests/simulators/world/test_world.py",
 }
 """Module or folder → the test that covers its modules without a test of their name; the most exact entry counts."""

@@ -70,12 +70,12 @@ class RemoteShop:
             items = [
                 {
                     "event_id": outcome.event_id,
-                    "feedback_id": f"{outcome.type}-{outcome.at:.0f}",
+                    "feedback_id": f"{outcome.type}-{outcome.at:.0f}-{now:.0f}-{number}",
                     "type": outcome.type,
                     "at": iso(outcome.at),
                     **({"value": outcome.value} if outcome.value else {}),
                 }
-                for outcome in chunk
+                for number, outcome in enumerate(chunk)
             ]
             answer = self._call("POST", "/v1/feedback", {"events": items, "now": iso(now)})
             _require(answer["results"], {"accepted", "late"})

@@ -17,7 +17,7 @@ from decision_service.catalogues.file import example, read_catalogue
 from decision_service.cli.measurements import Measured, check_writable, facts, write
 from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
-from decision_service.cli.scenario_file import load_scenario
+from decision_service.cli.scenario_file import choose_scenario
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES
@@ -52,6 +52,7 @@ class ReplayOptions:
     seed: int = 0
     json: Path | None = None
     columns: Columns = UCI
+    world: int | None = None
 
 
 def run(file: Path, options: ReplayOptions) -> int:
@@ -87,7 +88,7 @@ def _plan(file: Path, options: ReplayOptions, stack: ExitStack) -> _Plan:
     """Build everything that is to run, so that bad options are refused before anything runs."""
     try:
         check_writable(json=options.json)
-        base = None if options.scenario is None else load_scenario(options.scenario)
+        base = choose_scenario(options.scenario, options.world)
         purchases = read_purchases(file, options.columns)[: options.limit]
         if not purchases:
             raise ValueError(f"{file.name}: holds no purchase")

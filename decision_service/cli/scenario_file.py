@@ -1,14 +1,30 @@
-"""The scenario of a command: one of the named scenarios, or a file in YAML."""
+"""The scenario of a command: one of the named scenarios, a file in YAML, or a world of the family."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from decision_service.catalogues.yaml_text import NotYaml, YamlText
+from simulators.family.draw import draw_world
 from simulators.scenario import SCENARIOS, Scenario
 from simulators.scenario_document import ScenarioMistake, scenario_of_document
 
 _ENDINGS = (".yaml", ".yml")
+
+
+def choose_scenario(name: str | None, world: int | None) -> Scenario | None:
+    """Return the scenario of the options ``--scenario`` and ``--world``, of which one may be given; None for neither.
+
+    Raises
+    ------
+    ValueError
+        When both are given, or there is no such scenario or world; the text names the option.
+    """
+    if name is not None and world is not None:
+        raise ValueError(f"--world {world} must not be given with --scenario {name}: a world is a scenario of its own")
+    if world is not None:
+        return draw_world(world)
+    return None if name is None else load_scenario(name)
 
 
 def load_scenario(name: str) -> Scenario:

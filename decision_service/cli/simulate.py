@@ -18,7 +18,7 @@ from decision_service.catalogues.file import CatalogueFileError, example, read_c
 from decision_service.cli.measurements import Measured, check_writable, facts, write
 from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
-from decision_service.cli.scenario_file import fit_weeks, load_scenario
+from decision_service.cli.scenario_file import choose_scenario, fit_weeks
 from policies.catalogue.rulebook import Rulebook
 from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
@@ -36,9 +36,10 @@ from simulators.experiments.study import (
     shop_contender,
 )
 from simulators.experiments.study_comparison import StudyComparison
+from simulators.scenario import SCENARIOS
 from simulators.shops.broadcast import NoSends, push_daily, three_a_week
 from simulators.shops.oracle import OraclePolicy
-from simulators.world.truth import Truth
+from simulators.truth.truth import Truth
 from simulators.world.world import World
 
 ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
@@ -53,7 +54,7 @@ class SimulationRefused(ValueError):
 class SimulateOptions:
     """The options of the command, as in ``decision-service simulate --help``."""
 
-    scenario: str
+    scenario: str | None
     shoppers: int
     weeks: int | None
     seed: int
@@ -64,6 +65,7 @@ class SimulateOptions:
     baselines: bool
     json: Path | None
     report: Path | None
+    world: int | None = None
 
 
 def run(options: SimulateOptions) -> int:
@@ -142,7 +144,7 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
-    world = fit_weeks(load_scenario(options.scenario), options.weeks)
+    world = fit_weeks(choose_scenario(options.scenario, options.world) or SCENARIOS["stationary"], options.weeks)
     seeds = range(options.seed, options.seed + options.seeds)
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 

@@ -13,7 +13,8 @@ from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import RowTime, late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.queries.decision_history import DecisionHistory, add_shopper_rows, read_history
-from decision_service.state.base import StateStore, StateUnavailable, StoredState
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.contents import StoredState
 from decision_service.state.reach import check_reach
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook

@@ -16,12 +16,13 @@ from decision_service.log.keys import decision_key, outcome_key, possible_outcom
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
-from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
-from decision_service.state.shopper_keys import ShopperKeys
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import Withdrawal
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
-from policies.records.rows import DecisionRow, OutcomeRow
+from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.records.withholding import withheld_paths
 from policies.sends.concerns import is_late, is_withdrawal
 
@@ -84,9 +85,7 @@ class Feedback:
         }
         return statuses | await self._log(rows, decisions)
 
-    async def log_withdrawing(
-        self, rows: Sequence[NewRow], withdrawals: Mapping[int, Sequence[Withdrawal]]
-    ) -> list[AppendResult]:
+    async def log_withdrawing(self, rows: Sequence[NewRow], shoppers: Mapping[int, ShopperKey]) -> list[AppendResult]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
         With the state store away the rows alone withdraw consent: the condition of a decision that was made without
@@ -96,16 +95,25 @@ class Feedback:
         ----------
         rows
             The rows to be logged.
-        withdrawals
-            The withdrawals by the number of their row.
+        shoppers
+            The shoppers whose rows may withhold something, by the number of the row.
         """
-        with suppress(StateUnavailable):
-            await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
+        withdrawals = await self._withdraw({number: (key, rows[number].row) for number, key in shoppers.items()})
         results = await self._log_writer.append_all(rows)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
         await self._retract([withdrawal for number in repeated for withdrawal in withdrawals[number]])
         await self._log_writer.wait_until_contained()
         return results
+
+    async def _withdraw(self, rows: Mapping[int, tuple[ShopperKey, Row]]) -> dict[int, list[Withdrawal]]:
+        """Withdraw in the state what rows of shoppers withhold, and return the withdrawals of each row."""
+        if not rows:
+            return {}
+        head = await self._log_writer.find_head()
+        withdrawals = {number: Withdrawal.all_of(key, row, head) for number, (key, row) in rows.items()}
+        with suppress(StateUnavailable):
+            await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
+        return withdrawals
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Undo withdrawals that were not logged: consent may have been given again since the row that they repeat."""
@@ -155,12 +163,12 @@ class Feedback:
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         watermark = await self._watermark(rows.values())
         new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
-        withdrawals = {
-            number: Withdrawal.all_of(self._shopper_keys.key(row.shopper_id), row)
+        withdrawing = {
+            number: self._shopper_keys.key(row.shopper_id)
             for number, row in enumerate(rows.values())
             if is_withdrawal(row) and row.shopper_id is not None
         }
-        results = await self.log_withdrawing(new_rows, withdrawals)
+        results = await self.log_withdrawing(new_rows, withdrawing)
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)

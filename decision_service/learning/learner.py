@@ -26,7 +26,7 @@ from decision_service.log.keys import activation_key
 from decision_service.log.reading import read_batches
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.projection.same_log import find_contradiction
-from decision_service.state.base import ContainedLog
+from decision_service.state.contents import ContainedLog
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.learning.fold import Learning

@@ -14,7 +14,8 @@ from decision_service.projection.catalogue_reach import CatalogueReach
 from decision_service.projection.projector import Projector
 from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import RESERVED_FOR_S, RecoverableStates, StateUnavailable
+from decision_service.state.base import RecoverableStates, StateUnavailable
+from decision_service.state.pending import RESERVED_FOR_S
 from policies.records.rows import FenceRow
 from policies.rules.budget import utc_day
 from policies.shopper.fold import horizon_of

@@ -53,6 +53,12 @@ class LogWriter:
         """Know that the log has a row at a position."""
         self.head = max(self.head, position)
 
+    async def find_head(self) -> int:
+        """Return the last position of the log; if the log cannot be read, the last one that this process knows of."""
+        with suppress(LogUnavailable):
+            self.know((await asyncio.to_thread(self.log.head)).position)
+        return self.head
+
     async def append(self, row: NewRow) -> AppendResult:
         """Append one row and return once it is durable; the state store follows by itself."""
         (result,) = await self.append_all([row])

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from decision_service.state.base import StoredState, UnreadableState
+from decision_service.state.base import UnreadableState
+from decision_service.state.contents import StoredState
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent
 from policies.shopper.preferences import withhold

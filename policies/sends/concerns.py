@@ -33,7 +33,7 @@ def is_withdrawal(row: Row) -> bool:
 
 def concerns_all_sends(row: Row) -> bool:
     """Return whether a row may take back every send of its shopper, and not only the one it names."""
-    return is_withdrawal(row) or may_end_triggers(row)
+    return may_end_triggers(row) or is_withdrawal(row)
 
 
 def named_sends(row: Row) -> tuple[str, ...]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray, Indices
-from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots
+from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots, action_rulebook
 from simulators.envs.observations import TRIGGERS, ShopMemory
 from simulators.envs.rewards import ExpectedRewards, message_warmth, realised_reward
 from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
+from simulators.truth.truth import Truth
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick
 from simulators.world.world import World
 
 DECISION_HOUR = 8
-_WARMTH = message_warmth(TRIGGERS)
 
 
 def episode_steps(scenario: Scenario) -> int:
@@ -43,6 +44,7 @@ class DailyDecisions:
     def __init__(self, scenario: Scenario, shoppers: int, seeds: Seeds, *, expected: bool) -> None:
         self.world = World(scenario, shoppers, seeds)
         self.illegal = np.zeros(shoppers, dtype=np.bool_)
+        self._warmth = message_warmth(TRIGGERS, scenario.parameters.triggers)
         self._means = ExpectedRewards.of(self.world)
         self._expected = expected
         self._rewards = np.zeros(shoppers)
@@ -67,8 +69,13 @@ class DailyDecisions:
     def action_values(self) -> FloatArray:
         """Return the true expected reward of every action for each shopper, (N, SENDS + 1); NaN where illegal."""
         recent = self._memory.recent_triggers(self.world.hour)
-        values = self._means.of_actions(self.world, (_WARMTH * recent[:, None]).max(axis=2))
+        prospects = self._truth.prospects(np.arange(len(recent)), (self._warmth * recent[:, None]).max(axis=2))
+        values = self._means.of_actions(prospects)
         return np.where(self.mask(), values, np.nan)
+
+    @cached_property
+    def _truth(self) -> Truth:
+        return Truth(self.world, action_rulebook())
 
     def step(self, actions: NDArray[np.integer]) -> FloatArray:
         """Send, let a day pass, and return the rewards of the day, (N,).
@@ -104,7 +111,7 @@ class DailyDecisions:
         hour = self.world.hour
         recent = self._memory.recent_triggers(hour)[shoppers]
         self._memory.record_sends(hour, shoppers, slots.channels)
-        warm = (_WARMTH[slots.messages] * recent).max(axis=1)
+        warm = (self._warmth[slots.messages] * recent).max(axis=1)
         delays = np.asarray(DELAYS_H)[slots.delays]
         # A ticket says the shopper and the channel, so that no list of sends grows over the episode.
         tickets = shoppers * len(CHANNELS) + slots.channels

@@ -15,7 +15,6 @@ from policies.records.outcomes import ARRIVALS
 from policies.records.rows import OutcomeRow
 from simulators.arrays import Indices
 from simulators.shops.base import Arrival, Outcome
-from simulators.trigger_traits import trigger_warmth
 from simulators.world.deliveries import Sends
 from simulators.world.expected_reward import ExpectedReward
 from simulators.world.tick import Tick, TickOutcomes
@@ -23,7 +22,7 @@ from simulators.world.world import World
 from simulators.world.world_state import epoch_seconds
 
 
-@dataclass
+@dataclass(slots=True)
 class DecisionOutcomes:
     """One decision and its outcomes.
 
@@ -74,6 +73,7 @@ class DecisionLog:
         self._channels = {name: number for number, name in enumerate(rulebook.space.channels)}
         self._numbers: dict[JointAction | None, int] = {rulebook.space[n]: n for n in range(len(rulebook.space))}
         self._expected_reward = ExpectedReward.of(rulebook, world.scenario.parameters)
+        self._traits = world.scenario.parameters.triggers
         self._triggers_of = {name: frozenset(message.triggers) for name, message in rulebook.catalogue.messages.items()}
         self.records: list[DecisionOutcomes] = []
 
@@ -103,32 +103,48 @@ class DecisionLog:
     def _warmth(self, arrival: Arrival, action: JointAction) -> float:
         """Return the largest warmth of the arrival's triggers that the message answers."""
         answered = self._triggers_of[action.message]
-        warmths = (trigger_warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
+        warmths = (self._traits.warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
         return max(warmths, default=0.0)
 
-    def collect_outcomes(self, tick: Tick) -> list[Outcome]:
-        """Record what became known in an hour, and return its outcomes; in the order of time within each type."""
+    def collect_outcomes(self, tick: Tick, told: Tick) -> list[Outcome]:
+        """Record what became known in an hour, and return what the shop is told of it.
+
+        Both are in the order of time within each type.
+
+        Parameters
+        ----------
+        told
+            The hour as the shop is told of it: see `Reporting.tell`.
+        """
         outcomes = [outcome for of_type in tick.outcomes for outcome in self._record(of_type)]
         for tickets, chances in tick.chances:
             numbers = self._action_numbers(tickets)
             rewards = (chances.joint() * self._expected_reward.seen[numbers]).sum(axis=(1, 2, 3))
             for ticket, reward in zip(tickets.tolist(), rewards.tolist(), strict=True):
                 self.records[ticket].expected = reward
-        return outcomes
+        if told is tick:
+            return outcomes
+        return [outcome for of_type in told.outcomes for outcome in self._outcomes(of_type)]
 
     def _action_numbers(self, tickets: Indices) -> Indices:
         """Return the joint action numbers of sends."""
         return np.array([self._numbers[self.records[ticket].action] for ticket in tickets.tolist()])
 
     def _record(self, of_type: TickOutcomes) -> list[Outcome]:
-        values = np.zeros(len(of_type.tickets)) if of_type.values is None else of_type.values
-        outcomes = []
-        for ticket, at, value in zip(of_type.tickets.tolist(), of_type.at.tolist(), values.tolist(), strict=True):
+        outcomes = self._outcomes(of_type)
+        for ticket, outcome in zip(of_type.tickets.tolist(), outcomes, strict=True):
             record = self.records[ticket]
-            outcome = Outcome(record.event_id, of_type.kind, epoch_seconds(self._world.scenario, at), value)
             record.outcomes.append(outcome)
             if of_type.kind in ARRIVALS:
                 record.delivered = True
                 record.expected = float(self._expected_reward.unseen[self._numbers[record.action]])
-            outcomes.append(outcome)
         return outcomes
+
+    def _outcomes(self, of_type: TickOutcomes) -> list[Outcome]:
+        values = np.zeros(len(of_type.tickets)) if of_type.values is None else of_type.values
+        columns = zip(of_type.tickets.tolist(), of_type.at.tolist(), values.tolist(), strict=True)
+        scenario, kind = self._world.scenario, of_type.kind
+        return [
+            Outcome(self.records[ticket].event_id, kind, epoch_seconds(scenario, at), value)
+            for ticket, at, value in columns
+        ]

@@ -14,6 +14,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
 from simulators.experiments.counts import Counts
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
+from simulators.reports.reporting import Reporting
 from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger, shopper_id
 from simulators.trigger_traits import PRODUCT_CATEGORIES
 from simulators.world.tick import Tick
@@ -50,6 +51,7 @@ class Simulation:
         self._known_triggers = frozenset(rulebook.catalogue.triggers)
         self._name = name
         self._decision_log = DecisionLog(world, rulebook)
+        self.reporting = Reporting(world)
         self.counts = Counts(world.scenario.weeks, world.messages)
 
     @property
@@ -67,16 +69,17 @@ class Simulation:
     def step(self) -> None:
         """Let one hour pass: report to the shop what happened, and let the shop decide."""
         tick, now = self._world.step(), self._world.now
+        told = self.reporting.tell(tick)
         if changes := self._consent_changes(tick):
             self._shop.change_consent(changes, now)
-        if outcomes := self._decision_log.collect_outcomes(tick):
+        if outcomes := self._decision_log.collect_outcomes(tick, told):
             self._shop.record_outcomes(outcomes, now)
         self.counts.record_tick(tick)
-        if events := self._events(tick):
+        if events := self._events(told):
             self._shop.record_events(events, now)
         if self._world.hour % 24 == 0:
             self._shop.advance_clock(now)
-        if triggers := self._triggers_by_shopper(tick):
+        if triggers := self._triggers_by_shopper(told):
             self._decide(triggers, now)
 
     def _decide(self, triggers: Mapping[int, list[SimulatedTrigger]], now: float) -> None:
@@ -84,6 +87,7 @@ class Simulation:
         arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in shoppers]
         sends = self._decision_log.send(arrivals, self._shop.decide(arrivals), shoppers)
         if sends is not None:
+            self.reporting.record_sends(sends)
             self.counts.record_sends(self._world.hour, sends)
 
     def _consent_changes(self, tick: Tick) -> list[ConsentChange]:

@@ -12,14 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
+
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.replay.pace import DAY_S, Pace
 from simulators.replay.purchases import Purchase
+from simulators.reports.reporting import Reporting
 from simulators.scenario import Scenario
 from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger
 from simulators.world.messages import Messages
+from simulators.world.tick import TickEvents
 from simulators.world.world import World
 
 HOUR_S = 3_600.0
@@ -67,6 +71,7 @@ class Replay:
         self._numbers = {name: number for number, name in enumerate(names)}
         self._world = World(scenario or scenario_of(purchases), len(names), seed, Messages.of(rulebook))
         self._decision_log = DecisionLog(self._world, rulebook)
+        self._reporting = Reporting(self._world)
         self._pace = Pace()
         self._known_shoppers: set[str] = set()
         self._arrivals_so_far = 0
@@ -97,7 +102,8 @@ class Replay:
         tick, now = self._world.step(), self._world.now
         if changes := [*self._first_consents(purchases), *self._withdrawals(tick.uninstalled.tolist())]:
             self._shop.change_consent(changes, now)
-        if outcomes := self._decision_log.collect_outcomes(tick):
+        told = self._reporting.tell(tick, self._orders(purchases))
+        if outcomes := self._decision_log.collect_outcomes(tick, told):
             self._shop.record_outcomes(outcomes, now)
         if purchases:
             self._record_purchases(purchases, now)
@@ -106,7 +112,18 @@ class Replay:
         arrivals = self._arrivals(purchases, now) if decides else []
         if arrivals:
             numbers = [self._numbers[arrival.shopper_id] for arrival in arrivals]
-            self._decision_log.send(arrivals, self._shop.decide(arrivals), numbers)
+            sends = self._decision_log.send(arrivals, self._shop.decide(arrivals), numbers)
+            if sends is not None:
+                self._reporting.record_sends(sends)
+
+    def _orders(self, purchases: Sequence[Purchase]) -> TickEvents:
+        """Return the orders of an hour, which a rule of attribution may credit to sends."""
+        return TickEvents(
+            "purchase",
+            np.array([self._numbers[purchase.shopper] for purchase in purchases], dtype=np.int64),
+            np.array([(purchase.at - self._world.scenario.start) / HOUR_S for purchase in purchases]),
+            values=np.array([max(purchase.value, 0.0) for purchase in purchases]),
+        )
 
     def _first_consents(self, purchases: Sequence[Purchase]) -> list[ConsentChange]:
         """Return the consent of the shoppers who buy for the first time."""

@@ -15,7 +15,7 @@ from simulators.parameters import Parameters
 from simulators.random_streams import DrawColumn, RandomStreams
 from simulators.scenario import Scenario
 from simulators.shoppers.presence import LARGEST_SHIFT_H
-from simulators.trigger_traits import PRODUCT_CATEGORIES, REPLENISH_SCALE_H, REPLENISH_SHAPE
+from simulators.trigger_traits import PRODUCT_CATEGORIES, TriggerTraits
 
 Float32Array = NDArray[np.float32]
 
@@ -101,7 +101,7 @@ class Population:
             consent=column("consent", lambda random, size: random.random((size, count)) < channels.consent),
             mobile=mobile,
             favourite=column("favourite", _draw_favourites),
-            replenish_h=column("replenish", _draw_replenish_h),
+            replenish_h=column("replenish", partial(_draw_replenish_h, parameters.triggers)),
             refunds=column("refunds", partial(_draw_refunds, parameters)),
             lapsed=lapsed & (joins == 0),
             joins=joins,
@@ -119,8 +119,8 @@ def _draw_favourites(random: np.random.Generator, count: int) -> NDArray[np.int8
     return random.integers(len(PRODUCT_CATEGORIES), size=count, dtype=np.int8)
 
 
-def _draw_replenish_h(random: np.random.Generator, count: int) -> Float32Array:
-    hours = REPLENISH_SCALE_H * random.weibull(REPLENISH_SHAPE, count)
+def _draw_replenish_h(traits: TriggerTraits, random: np.random.Generator, count: int) -> Float32Array:
+    hours = traits.replenish_scale_h * random.weibull(traits.replenish_shape, count)
     return hours.astype(np.float32)
 
 

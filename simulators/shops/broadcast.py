@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from simulators.arrays import Indices
 from simulators.random_streams import Purpose
-from simulators.trigger_traits import trigger_warmth
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick
 from simulators.world.world import World
@@ -116,7 +115,7 @@ class CartReminder:
             messages=np.full(count, world.messages.names.index(self._message)),
             channels=np.full(count, channel),
             delays_h=np.full(count, self._delay_h),
-            warmth=np.full(count, trigger_warmth("cart_abandoned")),
+            warmth=np.full(count, world.scenario.parameters.triggers.warmth("cart_abandoned")),
         )
 
 

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray, Indices
 from simulators.random_streams import Purpose
-from simulators.trigger_traits import PRODUCT_EVENTS, REVIEW_AFTER_H, WIN_BACK_AFTER_H
+from simulators.trigger_traits import PRODUCT_EVENTS
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.world_state import NEVER, WorldState
 
 SCHEDULED_TRIGGERS = (
-    *(kind for kind, _, _ in PRODUCT_EVENTS),
+    *PRODUCT_EVENTS,
     *("review_request", "replenishment", "win_back", "welcome"),
 )
 """Types of the scheduled triggers. A shopper has at most one trigger of each type ahead."""
@@ -20,8 +20,6 @@ SCHEDULED_TRIGGERS = (
 _REVIEW, _REPLENISHMENT, _WIN_BACK, _WELCOME = (
     SCHEDULED_TRIGGERS.index(name) for name in ("review_request", "replenishment", "win_back", "welcome")
 )
-_PRODUCT_EVENT_ENDS = np.cumsum([probability for _, probability, _ in PRODUCT_EVENTS])
-_PRODUCT_EVENT_HOURS = np.array([mean_h for _, _, mean_h in PRODUCT_EVENTS])
 SEASONAL = "seasonal"
 
 
@@ -30,6 +28,10 @@ class TriggerSchedule:
 
     def __init__(self, state: WorldState) -> None:
         self._state = state
+        traits = state.scenario.parameters.triggers
+        self._win_back_after_h, self._review_after_h = int(traits.win_back_after_h), int(traits.review_after_h)
+        shares, self._product_event_hours = np.array(traits.product_events).T
+        self._product_event_ends = np.cumsum(shares)
         self._joins = state.population.joins
         self._due = state.trigger_hours
         self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
@@ -76,15 +78,15 @@ class TriggerSchedule:
         first, last = self._state.streams.uniforms(hour, [Purpose.next_visit, Purpose.last_visit], joined)
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
-        if hour == 0:  # the last visit of a shopper who was there before lies up to `WIN_BACK_AFTER_H` back
-            self._due[_WIN_BACK, joined] = 1 + (last * WIN_BACK_AFTER_H).astype(np.int32)
+        if hour == 0:  # the last visit of a shopper who was there before lies up to `win_back_after_h` back
+            self._due[_WIN_BACK, joined] = 1 + (last * self._win_back_after_h).astype(np.int32)
         else:
             self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
         """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
-        self._due[_WIN_BACK, shoppers] = hour + WIN_BACK_AFTER_H
+        self._due[_WIN_BACK, shoppers] = hour + self._win_back_after_h
 
     def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
         """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.
@@ -94,14 +96,14 @@ class TriggerSchedule:
         which, lag
             Uniform numbers that decide the trigger, and the time until it.
         """
-        kinds = np.searchsorted(_PRODUCT_EVENT_ENDS, which, side="right")
+        kinds = np.searchsorted(self._product_event_ends, which, side="right")
         happens = kinds < len(PRODUCT_EVENTS)
         kinds = kinds[happens]
-        waits_h = _PRODUCT_EVENT_HOURS[kinds] * -np.log1p(-lag[happens])
+        waits_h = self._product_event_hours[kinds] * -np.log1p(-lag[happens])
         self._schedule(kinds, shoppers[happens], hour + 1 + waits_h.astype(np.int32))
 
     def schedule_after_orders(self, hour: int, shoppers: Indices) -> None:
         """Schedule the review request and the replenishment of shoppers who ordered."""
-        self._due[_REVIEW, shoppers] = hour + REVIEW_AFTER_H
+        self._due[_REVIEW, shoppers] = hour + self._review_after_h
         lasts = self._state.population.replenish_h[shoppers]
         self._schedule(_REPLENISHMENT, shoppers, hour + 1 + lasts.astype(np.int32))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
 from simulators.shoppers.response import visit_order_probability
-from simulators.trigger_traits import FAVOURITE_SHARE, PRODUCT_CATEGORIES
+from simulators.trigger_traits import PRODUCT_CATEGORIES
 from simulators.world.order_book import OrderBook, order_values
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule
@@ -106,7 +106,7 @@ class Visits:
 
     def _draw_category(self, visitors: Indices, uniform: FloatArray) -> NDArray[np.int8]:
         """Draw the product categories that visitors look at: mostly the favourite, otherwise any."""
-        share = FAVOURITE_SHARE
+        share = self._parameters.triggers.favourite_share
         other = (uniform - share) / (1 - share) * len(PRODUCT_CATEGORIES)
         favourite = self._state.population.favourite[visitors]
         return np.where(uniform < share, favourite, other.astype(np.int8))

@@ -84,6 +84,15 @@ class WorldState:
         """Return the number of the week; hours after the calendar belong to its last week."""
         return min(hour // 168, self.scenario.weeks - 1)
 
+    def channels_in_outage(self, hour: int) -> list[int]:
+        """Return the numbers of the channels that deliver nothing on the day of an hour."""
+        day, names = hour // 24, self.messages.channels.names
+        return [
+            names.index(outage.channel)
+            for outage in self.scenario.outages
+            if outage.channel in names and 0 <= day - outage.first_day < outage.days
+        ]
+
     def plan_visits(self, hour: int, shoppers: Indices, uniforms: FloatArray) -> None:
         """Draw the next visits that no message caused, after the end of this hour."""
         shift = self.population.shift_h[shoppers]
@@ -133,8 +142,9 @@ class WorldState:
 
     @cached_property
     def popularity(self) -> FloatArray:
-        """Logits of the messages by week, (weeks, M): the message's level plus its category's random change."""
-        popularity = np.tile(self.appeal.level, (self.scenario.weeks, 1))
+        """Logits of the messages by week, (weeks, M): level, discount, and the category's random change."""
+        level = self.appeal.level + self.scenario.parameters.offer_logit * self.messages.is_offer
+        popularity = np.tile(level, (self.scenario.weeks, 1))
         if self.scenario.weekly_shock == 0.0:
             return popularity
         names, category_of = np.unique(self.messages.categories, return_inverse=True)

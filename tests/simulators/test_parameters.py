@@ -39,6 +39,9 @@ def test_every_number_can_be_drawn_by_its_name(row: ParameterRow, factor: float)
         ({"taste_sd": -1.0}, "taste_sd must lie between 0 and inf"),
         ({"value_log_mean": float("inf")}, "value_log_mean must be a finite number"),
         ({"load_half_life_h": 0.0}, "load_half_life_h must be above 0"),
+        ({"triggers.warmth_birthday": 0.3}, "no parameter has the name 'triggers.warmth_birthday'"),
+        ({"triggers.replenish_shape": 0.0}, "replenish_shape must be above 0"),
+        ({"triggers.price_drop_share": 0.8}, "must not sum to more than 1"),
         ({"click_logit_sd": float("nan")}, "click_logit_sd must lie between"),
     ],
 )

@@ -125,6 +125,7 @@ def test_a_replay_of_a_policy_in_this_process_needs_no_service(
     for options, complaint in (
         (replay.ReplayOptions(), "either --url of a service, or --policy"),
         (replay.ReplayOptions("http://127.0.0.1:1", policy="rule"), "either --url of a service, or --policy"),
+        (replay.ReplayOptions(policy="rule", scenario="drift", world=61), "--world 61 must not be given with"),
         (replay.ReplayOptions(policy="best"), "policy must be one of"),
         (replay.ReplayOptions(policy="rule", json=tmp_path / "no" / "r.json"), "cannot be written"),
         (replay.ReplayOptions("http://127.0.0.1:1", catalog=file), "catalog must not be given with --url"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from decision_service.cli.scenario_file import fit_weeks, load_scenario
+from decision_service.cli.scenario_file import choose_scenario, fit_weeks, load_scenario
+from simulators.family.draw import draw_world
 from simulators.scenario import SCENARIOS
 
 
@@ -49,3 +50,13 @@ def test_four_weeks_are_possible_or_the_message_names_the_option(name: str) -> N
         with pytest.raises(ValueError, match=f"--weeks 4 is not possible with the scenario {name}: "):
             fit_weeks(SCENARIOS[name], 4)
     assert fit_weeks(SCENARIOS[name], None) is SCENARIOS[name]
+
+
+def test_a_command_has_a_scenario_or_a_world_and_not_both() -> None:
+    assert choose_scenario(None, None) is None
+    assert choose_scenario("drift", None) is SCENARIOS["drift"]
+    assert choose_scenario(None, 61) == draw_world(61)
+    with pytest.raises(ValueError, match="--world 61 must not be given with --scenario drift"):
+        choose_scenario("drift", 61)
+    with pytest.raises(ValueError, match="world must be at least 0, not -1"):
+        choose_scenario(None, -1)

@@ -17,6 +17,7 @@ from policies.models.learned import learned_policy
 from policies.models.registry import BASELINES
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
+from simulators.report_rules import ReportRules
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.learning import LearningPolicy
@@ -27,7 +28,18 @@ from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
 
 SEED = 1
-BUSY = Scenario("busy", weeks=2, visits_per_week=8.0)
+WRONG = ReportRules(
+    attribution="any_touch",
+    window_h=48.0,
+    machine_opens=0.3,
+    machine_clicks=0.2,
+    missing=0.1,
+    late=0.2,
+    repeated=0.2,
+    wrong_zones=0.5,
+    zone_error_h=-3.0,
+)
+BUSY = Scenario("busy", weeks=2, visits_per_week=8.0, reports=WRONG)
 
 
 def run_busy_world(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
@@ -121,6 +133,7 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
     ("changes", "complaint"),
     [
         ({"scenario": "sunny"}, "scenario must be one of"),
+        ({"world": 61}, "--world 61 must not be given with --scenario stationary"),
         ({"shoppers": 0}, "shoppers must be at least 1"),
         ({"weeks": 105}, "weeks must lie between 1 and 104"),
         ({"policy": "best"}, "policy must be one of"),
@@ -165,3 +178,9 @@ def test_a_file_that_can_be_written_is_left_as_it_is_by_the_check(tmp_path: Path
     check_writable(json=tmp_path / "old.json", report=tmp_path / "new.html")
     assert [file.name for file in tmp_path.iterdir()] == ["old.json"]
     assert (tmp_path / "old.json").read_text() == "old"
+
+
+def test_simulate_runs_a_world_of_the_family(tmp_path: Path) -> None:
+    chosen = options(tmp_path, scenario=None, world=61, shoppers=5, seeds=1, weeks=1, baselines=False, report=None)
+    assert simulate.run(chosen) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["facts"]["scenario"] == "world-61 v2"

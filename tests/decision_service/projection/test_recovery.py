@@ -18,7 +18,8 @@ from decision_service.projection.projector import Projector
 from decision_service.projection.recovery import StateRecovery
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import StateUnavailable, Withdrawal
+from decision_service.state.base import StateUnavailable
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import EventRow, OutcomeRow, PreferencesRow
 from policies.shopper.state import ShopperState
@@ -136,7 +137,8 @@ async def test_rows_wait_to_be_folded_together_unless_somebody_waits_for_them(
 async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open) -> None:
     parts, key = open_parts(), KEYS.key("s-1")
     await parts.recovery.restore()
-    await parts.store.withdraw([Withdrawal.of(key, "consent.push"), Withdrawal.of(key, "consent.sms")])
+    head = await parts.writer.find_head()
+    await parts.store.withdraw([Withdrawal.of(key, path, head) for path in ("consent.push", "consent.sms")])
     await parts.writer.append(
         NewRow(OutcomeRow(at=NOW, event_id="e", type="opt_out", occurred_at=NOW, shopper_id="s-1", channel="push"))
     )

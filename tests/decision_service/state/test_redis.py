@@ -7,15 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio as redis_asyncio
 
-from decision_service.state.base import (
-    ShopperUpdate,
-    StateStore,
-    StateUnavailable,
-    StateUpdate,
-    UnreadableState,
-)
+from decision_service.state.base import StateStore, StateUnavailable, UnreadableState
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.shopper.state import ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation, reserve

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, ShopperRow
-from policies.rules.budget import Budgets, overdraws, spending_of, utc_day
+from policies.rules.budget import Budgets, fold_with_spending, overdraws, utc_day
 from policies.shopper.fold import fold
 from policies.shopper.retention import STRAY
 from policies.shopper.state import NEW_SHOPPER, Send
@@ -52,9 +52,8 @@ def test_what_was_spent_is_always_the_cost_of_the_sends_in_the_state(rows: list[
         if isinstance(row, DecisionRow) and row.event_id in decided:
             continue  # an event has one decision
         decided.add(getattr(row, "event_id", None) if isinstance(row, DecisionRow) else None)
-        after = fold(state, row)
-        spent.update(spending_of(row, state))
-        state = after
+        state, spending = fold_with_spending(state, row)
+        spent.update(spending)
     taken = Counter({(send.channel, utc_day(send.send_at)): 0 for send in state.sends})
     for send in state.sends:
         taken[send.channel, utc_day(send.send_at)] += 15_000
@@ -76,7 +75,7 @@ def test_sends_that_the_state_lets_go_stay_paid_for() -> None:
         old = fold(old, decision(number, (68 + number) * 24))
     newest = decision(STRAY + 2, 100 * 24)
     assert [send.event_id for send in fold(old, newest).sends] == [f"e-{number}" for number in range(2, STRAY + 3)]
-    assert spending_of(newest, old) == {("sms", utc_day(NOW + 100 * 86_400)): 15_000}
+    assert fold_with_spending(old, newest) == (fold(old, newest), {("sms", utc_day(NOW + 100 * 86_400)): 15_000})
 
 
 def test_a_day_is_tight_while_it_pays_for_some_sends_only() -> None:
