@@ -68,7 +68,8 @@ class Case:
     @classmethod
     def make(cls) -> Case:
         promo = Promo(HOUR // 24, 1, orders=1.6, offer_logit=0.8)
-        case = cls(World(Scenario("case", promos=(promo,)), 5, 3))
+        parameters = PARAMETERS.with_values({"offer_logit": 0.3})
+        case = cls(World(Scenario("case", promos=(promo,), parameters=parameters), 5, 3))
         while case.world.hour < HOUR:
             case.world.step()
         case.world.population.refunds[:] = 0.1
@@ -149,7 +150,7 @@ def givens(case: Case) -> dict[str, Any]:
         "refunds": float(people.refunds[0]),
         "match": float(people.taste[0] @ appeal.direction[OFFER]),
         "message_logit": float(appeal.level[OFFER]),
-        "offer_logit": state.scenario.promos[0].offer_logit,
+        "promotion_logit": state.scenario.promos[0].offer_logit,
         "promotion": state.scenario.promos[0].orders,
         "night": parameters.opt_out_factor_at_night,
         "triggered": 1.0,
