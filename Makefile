@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 RUN_ARGS ?=
 
-.PHONY: help install run test search check openapi clients fuzz parity coverage chaos faults bench format clean
+.PHONY: help install run test search check openapi clients fuzz parity agents coverage chaos faults bench format clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,13 @@ parity: ## Compare offline evaluation with other libraries, in build/parity
 	build/parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python obp==0.5.7
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/parity/bin/python -m benchmarks.evaluation.parity $(PARITY_ARGS)
 
+agents: ## Train an agent of sb3-contrib in the environment, in build/agents (20 minutes; AGENTS_ARGS="--steps 50000")
+	test -x build/agents/bin/python || $(PYTHON) -m venv build/agents
+	build/agents/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt \
+		--requirement benchmarks/agents/requirements.txt --editable '.[plots]'
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 build/agents/bin/python -m benchmarks.agents --json docs/results/agents.json \
+		--markdown docs/results/agents.md --plot docs/results/agents.svg $(AGENTS_ARGS)
+
 coverage: install ## Measure how often intervals contain the truth (minutes; COVERAGE_ARGS="--repetitions 400")
 	$(BIN)/python -m benchmarks coverage $(COVERAGE_ARGS)
 
@@ -79,6 +86,7 @@ bench: install ## Measure the path of a decision (half an hour, 4 GB; FULL=1 for
 	$(BIN)/python -m benchmarks learn --json docs/results/learn.json --markdown docs/results/learn.md
 	$(BIN)/python -m benchmarks growth $(BENCH_FULL) --json docs/results/growth.json --markdown docs/results/growth.md
 	$(if $(FULL),$(BIN)/python -m benchmarks restart --json docs/results/restart.json --markdown docs/results/restart.md)
+	$(if $(FULL),$(BIN)/python -m benchmarks memory --json docs/results/memory.json --markdown docs/results/memory.md)
 	$(BIN)/python -m benchmarks figures
 
 format: install ## Let ruff correct the style

@@ -62,6 +62,9 @@ DOORS: dict[str, set[str]] = {
     "sklearn": {"offline_eval.reward_models"},
     "gymnasium": {"simulators.envs"},
     "matplotlib": {"decision_service.cli.charts"},
+    "torch": {"benchmarks.agents.masked_ppo"},
+    "sb3_contrib": {"benchmarks.agents.masked_ppo"},
+    "stable_baselines3": {"simulators.envs.stable_baselines", "benchmarks.agents.masked_ppo"},
 }
 """Library → the modules (or packages) that may import it."""
 

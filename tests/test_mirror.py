@@ -107,6 +107,7 @@ TESTED_BY: dict[str, str] = {
     "simulators.family": "tests/simulators/family/test_draw.py",
     "simulators.number_fields": "tests/simulators/test_parameters.py",
     "simulators.trigger_traits": "tests/simulators/world/test_world.py",
+    "simulators.truth": "tests/simulators/truth/test_truth.py",
     "simulators.world": "tests/simulators/world/test_world.py",
 }
 """Module or folder → the test that covers its modules without a test of their name; the most exact entry counts."""

@@ -58,8 +58,8 @@ class LoggedPolicySource:
         self.log = LogInMemory()
         self.log.add(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
-    def policy_for(self, arrival: Arrival) -> Policy:
-        return self._inner.policy_for(arrival)
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
+        return self._inner.policy_for(arrivals)
 
     def fold(self, row: Row) -> None:
         self.log.add(row)

@@ -48,10 +48,10 @@ from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import find_scenario
 from simulators.shops.base import Arrival, ConsentChange, Outcome, Shop, ShopperEvent
+from simulators.shops.foresight import Foresight
 from simulators.shops.local import LocalShop, PolicySource
-from simulators.shops.oracle import OraclePolicy
+from simulators.truth.truth import Truth
 from simulators.world.messages import Messages
-from simulators.world.truth import Truth
 from simulators.world.world import World
 
 Array = NDArray[np.float64]
@@ -70,18 +70,18 @@ SHOPPERS = 12_000
 class WatchedPolicySource:
     """Passes everything on to another policy source, and keeps the true expected rewards of each decision."""
 
-    def __init__(self, inner: PolicySource, oracle: OraclePolicy, rulebook: Rulebook) -> None:
-        self._inner, self._oracle, self._rulebook = inner, oracle, rulebook
+    def __init__(self, inner: PolicySource, foresight: Foresight) -> None:
+        self._inner, self._foresight = inner, foresight
         self.expected: dict[str, Array] = {}
         """Event id → expected reward of every joint action (n,), HOLD's 0 last."""
         self.choices = 0
         """The number of decisions with more than one eligible joint action."""
 
-    def policy_for(self, arrival: Arrival) -> Policy:
-        model = self._oracle.policy_for(arrival).model
-        if model is not None:
-            self.expected[arrival.event_id] = np.append(model.assess([{}], self._rulebook).scores, 0.0)
-        return self._inner.policy_for(arrival)
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
+        rewards = self._foresight.prospects(arrivals).reward
+        for arrival, of_sends in zip(arrivals, rewards, strict=True):
+            self.expected[arrival.event_id] = np.append(of_sends, 0.0)
+        return self._inner.policy_for(arrivals)
 
     def fold(self, row: Row) -> None:
         self.choices += isinstance(row, DecisionRow) and len(unpack(row.probabilities, np.float64)) > 1
@@ -169,8 +169,7 @@ def simulate(log: SimulatedLog) -> tuple[list[LoggedDecision], dict[str, Array]]
     """Simulate a log; return its decisions with a choice, and the expected rewards of each by event id."""
     rulebook = Rulebook.of(example(), 1)
     world = World(find_scenario("stationary").with_weeks(log.weeks), log.shoppers, log.seed, Messages.of(rulebook))
-    oracle = OraclePolicy(Truth(world, rulebook), rulebook)
-    watched = WatchedPolicySource(make_learner(rulebook, log.epsilon), oracle, rulebook)
+    watched = WatchedPolicySource(make_learner(rulebook, log.epsilon), Foresight(Truth(world, rulebook), rulebook))
     policy_source = LoggedPolicySource(watched, rulebook)
     shop = StopAfterEnough(LocalShop(policy_source, rulebook, f"triangle {log.seed}".encode()), watched)
     Simulation(shop, world, rulebook, f"t{log.seed}").run()

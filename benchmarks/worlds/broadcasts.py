@@ -1,12 +1,11 @@
-"""Broadcasts in a world: the value of each channel alone, and of e-mails by their number a week.
+"""The value of each channel alone: messages without discounts to everybody with consent, at the same hours.
 
-Messages are random and without discounts. All broadcasts of a world meet the same shoppers and the same random numbers.
+The broadcasts of a world meet the same shoppers and the same random numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario
@@ -15,38 +14,14 @@ from simulators.world.messages import STANDARD
 from simulators.world.world import World
 
 CHANNELS = STANDARD.channels.names
-A_WEEK = 2
-"""Messages a week by each channel alone."""
-
-SWEEP = (0, 1, 2, 3, 5, 7)
-"""E-mails a week."""
-
-HOUR = 10
-"""Hour of the day at which all are sent."""
+A_WEEK, HOUR = 2, 10
+"""Messages a week, and the hour of the day at which they are sent."""
 
 WITHOUT_DISCOUNTS = replace(STANDARD, costs=STANDARD.costs - STANDARD.costs[:, :1])
 
 
-@dataclass(frozen=True)
-class Broadcasts:
-    """Values by shopper, (N,): the expected margin of a run minus that of the same shoppers without sends."""
-
-    by_channel: Mapping[str, FloatArray]
-    by_number: Mapping[int, FloatArray]
-
-    @property
-    def best_channel(self) -> str:
-        """The channel with the largest value of `A_WEEK` messages a week."""
-        return max(self.by_channel, key=lambda channel: float(self.by_channel[channel].mean()))
-
-    @property
-    def best_number(self) -> int:
-        """The number of e-mails a week with the largest value."""
-        return max(self.by_number, key=lambda number: float(self.by_number[number].mean()))
-
-
-def measure_broadcasts(scenario: Scenario, shoppers: int, seed: int) -> Broadcasts:
-    """Measure every broadcast in one world."""
+def measure_channels(scenario: Scenario, shoppers: int, seed: int) -> dict[str, float]:
+    """Return the expected incremental margin per shopper of each channel alone."""
 
     def margins(sender: Sender) -> FloatArray:
         world = World(scenario, shoppers, seed, WITHOUT_DISCOUNTS)
@@ -54,10 +29,4 @@ def measure_broadcasts(scenario: Scenario, shoppers: int, seed: int) -> Broadcas
         return world.margins.expected
 
     without = margins(NoSends())
-    by_number = {0: without - without}
-    by_number |= {number: margins(Broadcast(number, ("email",), HOUR)) - without for number in SWEEP[1:]}
-    by_channel = {
-        channel: by_number[A_WEEK] if channel == "email" else margins(Broadcast(A_WEEK, (channel,), HOUR)) - without
-        for channel in CHANNELS
-    }
-    return Broadcasts(by_channel, by_number)
+    return {channel: float((margins(Broadcast(A_WEEK, (channel,), HOUR)) - without).mean()) for channel in CHANNELS}

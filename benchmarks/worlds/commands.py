@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.publishing import Json, Page, Seed, publish, say
+from benchmarks.publishing import Json, Page, publish, say
 
 app = typer.Typer()
 
@@ -15,44 +15,34 @@ app = typer.Typer()
 @app.command("worlds")
 def measure_worlds(
     worlds: Annotated[str, typer.Option(help="From:to, half open.")] = "0:60",
-    shoppers: Annotated[int, typer.Option(min=2, help="Of the policies, in each world.")] = 1_000,
-    broadcast_shoppers: Annotated[int, typer.Option(min=2, help="Of the broadcasts.")] = 3_000,
-    weeks: Annotated[int, typer.Option(min=1, max=104)] = 12,
-    seed: Seed = 1,
+    shoppers: Annotated[int, typer.Option(min=10, help="Of each run.")] = 500,
+    seeds: Annotated[str, typer.Option(help="From:to, half open.")] = "1:4",
     keep: Annotated[
         Path,
-        typer.Option(help="Keep the figures of each world here, and continue. Delete them when code changes."),
+        typer.Option(help="Keep the runs here, and read those that are there. Delete them when code changes."),
     ] = Path("build/worlds"),
     json: Json = None,
     page: Page = None,
 ) -> None:
     """Measure how wide the family of worlds is: policies, channels, e-mails a week, and credited orders.
 
-    Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests.
+    Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests. The planner
+    needs a stored plan of each world: `python -m benchmarks plan`. The runs are those of the verb `planner`.
     """
+    from benchmarks.learning.plan import choose_scenarios
     from benchmarks.worlds import measuring, width
-    from simulators.family.draw import draw_world
-    from simulators.scenario import SCENARIOS
 
-    plan, archive = measuring.Plan(weeks, shoppers, broadcast_shoppers, seed), measuring.Archive(keep)
-    first, _, end = worlds.partition(":")
-    figures = []
-    for number in range(int(first), int(end)):
-        figures.append(archive.read_or_measure(draw_world(number), plan))
-        say(width.to_table(figures[-1:]).splitlines()[-1])
-    stationary = archive.read_or_measure(SCENARIOS["stationary"], plan)
-    command = (
-        f"python -m benchmarks worlds --worlds {worlds} --shoppers {shoppers} "
-        f"--broadcast-shoppers {broadcast_shoppers} --weeks {weeks} --seed {seed}"
-    )
+    (first, _, end), chosen = seeds.partition(":"), choose_scenarios("stationary", worlds)
+    size = measuring.Size(shoppers, range(int(first), int(end)))
+    stationary, *figures = (measuring.read_or_measure(scenario, size, keep, say) for scenario in chosen)
     publish(
         "How wide the family of worlds is",
-        command,
+        f"python -m benchmarks worlds --worlds {worlds} --shoppers {shoppers} --seeds {seeds}",
         width.to_measurements(figures, stationary),
         json,
         page,
         table=width.to_table([stationary, *figures]),
-        seed=seed,
+        seed=seeds,
         worlds=worlds,
         shoppers=shoppers,
     )

@@ -3,73 +3,70 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from benchmarks.worlds.broadcasts import SWEEP, Broadcasts, measure_broadcasts
-from benchmarks.worlds.contenders import PLANNER, Earnings, measure_earnings
-from simulators.arrays import FloatArray
-from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
+from benchmarks.learning.plan import require_plan
+from benchmarks.learning.planner import NO_SEND, Runs, Sweep, Values, estimate
+from benchmarks.worlds.broadcasts import measure_channels
+from decision_service.catalogues.file import example
+from decision_service.cli.own_policy import make_source
+from policies.catalogue.rulebook import Rulebook
+from policies.models.registry import BASELINES
+from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
+from simulators.shops.local import LocalShop
+from simulators.shops.planner import PLANNER
+from simulators.world.messages import Messages
+from simulators.world.world import World
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How each world is measured: its length, the shoppers of the policies and of the broadcasts, the seed of both."""
-
-    weeks: int
-    shoppers: int
-    broadcast_shoppers: int
-    seed: int
+RULE, UNIFORM = "rule", "uniform"
+BROADCAST_FACTOR = 2
+"""Shoppers of a broadcast by one channel, as a multiple of those of a policy."""
 
 
 @dataclass(frozen=True)
 class WorldFigures:
-    """The figures of one world. Values are expected incremental margins per shopper over the run.
+    """The figures of one world.
 
     Attributes
     ----------
-    planner, rule, uniform
-        Values of the three policies.
-    planner_minus_rule, rule_minus_uniform, best_minus_daily
-        Paired differences over the shoppers; the last: the best number of e-mails a week against one a day.
-    channels, sweep
-        Values of each channel alone, and of e-mails by their number a week.
+    values
+        Value of each shopper for each contender: see `benchmarks.learning.planner`.
+    channels
+        Expected incremental margin per shopper of each channel alone.
     credited, credited_anyway
-        Orders credited to the rule's sends, and those of them that no message caused.
+        Orders credited to the sends of the rule, and those of them that no message caused.
     """
 
     name: str
-    planner: float
-    rule: float
-    uniform: float
-    planner_minus_rule: MeanEstimate
-    rule_minus_uniform: MeanEstimate
+    values: Values
     channels: Mapping[str, float]
-    sweep: Mapping[str, float]
-    best_minus_daily: MeanEstimate
     credited: int
     credited_anyway: int
 
-    @classmethod
-    def of(cls, name: str, earnings: Earnings, broadcasts: Broadcasts) -> WorldFigures:
-        earned, daily = earnings.by_contender, broadcasts.by_number[SWEEP[-1]]
-        return cls(
-            name=name,
-            planner=_mean(earned[PLANNER]),
-            rule=_mean(earned["rule"]),
-            uniform=_mean(earned["uniform"]),
-            planner_minus_rule=estimate_paired_mean([earned[PLANNER] - earned["rule"]]),
-            rule_minus_uniform=estimate_paired_mean([earned["rule"] - earned["uniform"]]),
-            channels={channel: _mean(values) for channel, values in broadcasts.by_channel.items()},
-            sweep={str(number): _mean(values) for number, values in broadcasts.by_number.items()},
-            best_minus_daily=estimate_paired_mean([broadcasts.by_number[broadcasts.best_number] - daily]),
-            credited=earnings.credited,
-            credited_anyway=earnings.credited_anyway,
-        )
+    def value(self, contender: str) -> float:
+        """Return the value per shopper of a contender."""
+        return float(self.values[contender].mean())
+
+    @property
+    def planner_to_rule(self) -> float | None:
+        """Planner ÷ rule; None where the rule earns no more than no send."""
+        rule = self.value(RULE)
+        return self.value(PLANNER) / rule if rule > self.value(NO_SEND) else None
+
+    @property
+    def planner_minus_rule(self) -> MeanEstimate:
+        return estimate(self.values[PLANNER] - self.values[RULE])
+
+    @property
+    def rule_is_below(self) -> bool:
+        """Whether the rule earns less than uniform choice or than no send."""
+        return self.value(RULE) < max(self.value(UNIFORM), self.value(NO_SEND))
 
     @property
     def best_channel(self) -> str:
@@ -77,64 +74,50 @@ class WorldFigures:
         return max(self.channels, key=lambda channel: self.channels[channel])
 
     @property
-    def best_number(self) -> int:
-        """The number of e-mails a week that earns most."""
-        return int(max(self.sweep, key=lambda number: self.sweep[number]))
-
-    @property
-    def planner_to_rule(self) -> float | None:
-        """Planner ÷ rule; None where the rule earns no more than no send."""
-        return self.planner / self.rule if self.rule > 0 else None
-
-    @property
     def anyway(self) -> float | None:
         """The share of credited orders that would have come anyway; None without a credited order."""
         return self.credited_anyway / self.credited if self.credited else None
 
     @property
-    def rule_is_below(self) -> bool:
-        """Whether the rule earns less than uniform choice or than no send."""
-        return self.rule < max(self.uniform, 0.0)
-
-    @property
-    def tires(self) -> bool:
-        """Whether the best number of e-mails is neither 0 nor daily, and beats daily e-mails by its interval."""
-        return self.best_number not in (0, SWEEP[-1]) and self.best_minus_daily.low > 0
-
-
-def _mean(values: FloatArray) -> float:
-    return float(np.mean(values))
+    def sweep(self) -> Sweep:
+        """The best number of e-mails a week."""
+        return Sweep.of(self.values)
 
 
 @dataclass(frozen=True)
-class Archive:
-    """A directory with one file for each world. Delete the files when policies or simulators change."""
+class Size:
+    """How much is simulated of each world: shoppers and seeds."""
 
-    directory: Path
+    shoppers: int
+    seeds: Sequence[int]
 
-    def read_or_measure(self, scenario: Scenario, plan: Plan) -> WorldFigures:
-        """Return the figures of a world; measure the world if no file has figures of the same plan."""
-        path = self.directory / f"{scenario.name}.json"
-        if path.exists():
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if document["plan"] == asdict(plan):
-                return _read(document["figures"])
-        scenario = scenario.with_weeks(plan.weeks)
-        earnings = measure_earnings(scenario, plan.shoppers, plan.seed)
-        broadcasts = measure_broadcasts(scenario, plan.broadcast_shoppers, plan.seed)
-        figures = WorldFigures.of(scenario.name, earnings, broadcasts)
-        self._write(path, {"plan": asdict(plan), "figures": asdict(figures)})
-        return figures
 
-    def _write(self, path: Path, document: Mapping[str, object]) -> None:
-        """Write a file completely or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+def read_or_measure(scenario: Scenario, size: Size, keep: Path, progress: Callable[[str], None]) -> WorldFigures:
+    """Return the figures of a world; measure what the directory ``keep`` does not have, and keep it there.
+
+    The runs of the policies are those of the verb ``planner``.
+    """
+    runs = Runs(scenario, size.shoppers, size.seeds, partial(require_plan, scenario))
+    values = runs.values(keep, progress)
+    path = keep / f"{scenario.name}-{size.shoppers}-{size.seeds[0]}.json"
+    if not path.exists():
+        document = {
+            "channels": measure_channels(scenario, BROADCAST_FACTOR * size.shoppers * len(size.seeds), size.seeds[0]),
+            **_measure_credits(scenario, size.shoppers, size.seeds[0]),
+        }
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        part.write_text(json.dumps(document), encoding="utf-8")
         part.rename(path)
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return WorldFigures(scenario.name, values, **figures)
 
 
-def _read(fields: dict[str, object]) -> WorldFigures:
-    differences = ("planner_minus_rule", "rule_minus_uniform", "best_minus_daily")
-    estimates = {name: MeanEstimate(**fields[name]) for name in differences}  # type: ignore[arg-type]
-    return WorldFigures(**(fields | estimates))  # type: ignore[arg-type]
+def _measure_credits(scenario: Scenario, shoppers: int, seed: int) -> dict[str, int]:
+    """Run the rule, and count the orders that the rules of reports credit to its sends."""
+    rulebook = Rulebook.of(example(), 1)
+    shop = LocalShop(make_source(BASELINES[RULE], rulebook), rulebook, str(seed).encode())
+    world = World(scenario, shoppers, seed, Messages.of(rulebook))
+    simulation = Simulation(shop, world, rulebook, f"{scenario.name}-{seed}")
+    simulation.run()
+    reporting = simulation.reporting
+    return {"credited": reporting.credited, "credited_anyway": reporting.credited_anyway}

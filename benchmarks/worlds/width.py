@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from math import ceil, floor, sqrt
 
 from benchmarks.page import number
-from benchmarks.worlds.measuring import WorldFigures
+from benchmarks.worlds.measuring import RULE, UNIFORM, WorldFigures
 from decision_service.cli.measurements import Measured
+from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.shops.planner import PLANNER
 
 _SHARES = (0.1, 0.5, 0.9)
 """Of worlds, for the quantiles."""
@@ -20,13 +22,13 @@ def to_measurements(worlds: Sequence[WorldFigures], stationary: WorldFigures) ->
     other = f"another channel than {stationary.best_channel}, the best in stationary"
     return [
         *(_quantile("worlds.planner_to_rule", share, ratios, "ratio, where the rule earns") for share in _SHARES),
-        _count("worlds.rule_below_no_send", worlds, lambda world: world.rule <= 0, ""),
+        _count("worlds.rule_below_no_send", worlds, lambda world: world.planner_to_rule is None, ""),
         _count("worlds.rule_below_uniform_or_no_send", worlds, lambda world: world.rule_is_below, ""),
         _count("worlds.other_best_channel", worlds, lambda world: world.best_channel != stationary.best_channel, other),
         *(_quantile("worlds.credited_anyway", share, shares, "of credited orders") for share in _SHARES),
         Measured("worlds.credited_anyway.least", min(shares), unit="of credited orders"),
         Measured("worlds.credited_anyway.most", max(shares), unit="of credited orders"),
-        _count("worlds.daily_email_tires", worlds, lambda world: world.tires, "the best of 1 to 5 a week beats 7"),
+        _count("worlds.daily_email_tires", worlds, lambda world: world.sweep.is_inside, "the best beats 7 a week"),
     ]
 
 
@@ -53,8 +55,9 @@ def to_table(worlds: Sequence[WorldFigures]) -> str:
     """Return Markdown: the figures of every world."""
     return "\n".join(
         [
-            "Values are expected incremental margins per shopper over the run; in brackets 95 % intervals of paired",
-            "differences over the shoppers. *Anyway*: credited orders that no message caused.",
+            "Value per shopper: expected incremental margin minus the worth of lost consents. In brackets: 95 %",
+            "intervals of paired differences over the shoppers of all runs. *Anyway*: credited orders that no message",
+            "caused.",
             "",
             "| world | planner | rule | uniform | planner minus rule | best channel alone | best e-mails a week "
             "| best minus daily | anyway |",
@@ -66,14 +69,17 @@ def to_table(worlds: Sequence[WorldFigures]) -> str:
 
 
 def _row(world: WorldFigures) -> str:
-    gain, tired = world.planner_minus_rule, world.best_minus_daily
     cells = (
         world.name,
-        *(number(value) for value in (world.planner, world.rule, world.uniform)),
-        f"{number(gain.value)} ({number(gain.low)} to {number(gain.high)})",
+        *(number(world.value(contender)) for contender in (PLANNER, RULE, UNIFORM)),
+        _with_interval(world.planner_minus_rule),
         world.best_channel,
-        str(world.best_number),
-        f"{number(tired.value)} ({number(tired.low)} to {number(tired.high)})",
+        str(world.sweep.best),
+        _with_interval(world.sweep.more_than_daily),
         "–" if world.anyway is None else number(world.anyway),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _with_interval(one: MeanEstimate) -> str:
+    return f"{number(one.value)} ({number(one.low)} to {number(one.high)})"

@@ -43,27 +43,28 @@ def lines(
     *,
     ylabel: str,
     xlabel: str = "week",
+    x: Sequence[float] | None = None,
     height: float = 3.8,
     shows_band: bool = False,
 ) -> str:
-    """Draw one line per name; the x values are 1, 2, 3, … (weeks).
+    """Draw one line per name; without ``x`` the x values are 1, 2, 3, … (weeks).
 
     With ``shows_band`` the first line gets a band for its interval, which the axis then fits. More bands would overlap.
     """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots()
+        x = range(1, 1 + max(map(len, estimates_by_name.values()))) if x is None else x
         for place, (name, estimates) in enumerate(estimates_by_name.items()):
             colour = colours[name]
             is_main = colour == COLOURS[0]
-            x = range(1, len(estimates) + 1)
             values = [estimate.value for estimate in estimates]
             axes.plot(x, values, color=colour, linewidth=2.2 if is_main else 1.4, label=name)
             if shows_band and place == 0:
                 lows, highs = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
                 axes.fill_between(x, lows, highs, color=colour, alpha=0.1, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.set_xlim(1, max(2, *(len(estimates) for estimates in estimates_by_name.values())))
+        axes.set_xlim(x[0], max(x[0] + 1, x[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(*_axis_limits(estimates_by_name, with_first_band=shows_band))
         if shows_band:

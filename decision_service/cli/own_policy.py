@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 from policies.catalogue.rulebook import Rulebook
@@ -12,6 +15,33 @@ from policies.models.policy import Policy, PolicyFactory
 from policies.models.registry import POLICIES, policy_without_floor
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy, PolicySource
+
+
+class PolicyFailed(ValueError):
+    """A policy raised an error: the text names both, and the cause is the error."""
+
+
+@contextmanager
+def name_failures(policy: str, but: tuple[type[Exception], ...] = (PolicyFailed,)) -> Iterator[None]:
+    """Raise `PolicyFailed` for an error within; the errors ``but`` stay as they are.
+
+    The code of a stranger may fail with anything, hours after a simulation has begun.
+    """
+    try:
+        yield
+    except but:
+        raise
+    except Exception as error:
+        raise PolicyFailed(f"policy: {policy} failed with {type(error).__name__}: {error}") from error
+
+
+def trace_failure(error: BaseException | None) -> str:
+    """Return the traceback of what a policy raised, if that is a cause of an error; empty otherwise."""
+    while error is not None:
+        if isinstance(error, PolicyFailed):
+            return "".join(format_exception(error.__cause__))
+        error = error.__cause__
+    return ""
 
 
 def find_policy(name: str) -> PolicyFactory:
@@ -36,7 +66,8 @@ def find_policy(name: str) -> PolicyFactory:
         raise ValueError(f"policy: {name} is neither a PolicyFactory nor a function that makes a Policy")
 
     def make(rulebook: Rulebook) -> Policy:
-        policy = definition(rulebook)
+        with name_failures(name):
+            policy = definition(rulebook)
         if not isinstance(policy, Policy):
             raise ValueError(f"policy: {name} must return a Policy, not {type(policy).__name__}")
         return policy
@@ -55,7 +86,14 @@ def _load(module: str, attribute: str) -> Any:
 
 
 def make_source(factory: PolicyFactory, rulebook: Rulebook) -> PolicySource:
-    """Return the policy of one run: a policy that learns in this run, or a fixed one without a floor."""
-    if factory.make_version is not None:
-        return LearningPolicy(rulebook, factory.make_version)
-    return FixedPolicy(policy_without_floor(factory, rulebook))
+    """Return the policy of one run: a policy that learns in this run, or a fixed one without a floor.
+
+    Raises
+    ------
+    ValueError
+        When the policy cannot be made.
+    """
+    with name_failures(factory.name, but=(ValueError,)):  # a policy refuses by a ValueError
+        if factory.make_version is not None:
+            return LearningPolicy(rulebook, factory.make_version)
+        return FixedPolicy(policy_without_floor(factory, rulebook))

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from decision_service.catalogues.file import example, read_catalogue
 from decision_service.cli.measurements import Measured, check_writable, facts, write
-from decision_service.cli.own_policy import find_policy, make_source
+from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.scenario_file import choose_scenario
 from policies.catalogue.document import Catalogue
@@ -62,8 +62,9 @@ def run(file: Path, options: ReplayOptions) -> int:
         with ExitStack() as stack:
             plan = _plan(file, options, stack)
             runs = _replay_all(plan, options.seed, errors)
-    except (ReplayRefused, ShopRefused) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+    except (ReplayRefused, ShopRefused, PolicyFailed) as refusal:
+        text = f"{trace_failure(refusal)}decision-service: {refusal}"
+        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     results = _measure(runs)
     _print(runs, results)
@@ -149,10 +150,12 @@ def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ShopRun]:
     with Progress(*columns, console=console) as progress:
         tasks = {name: progress.add_task(name, total=len(purchases)) for name in shops}
         advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
-        return [
-            ShopRun.of(name, Replay(shop, rulebook, purchases, seed, plan.scenario).run(advance[name]), plan.catalogue)
-            for name, shop in shops.items()
-        ]
+        runs = []
+        for name, shop in shops.items():
+            with name_failures(name, but=(PolicyFailed,) if isinstance(shop, LocalShop) else (Exception,)):
+                records = Replay(shop, rulebook, purchases, seed, plan.scenario).run(advance[name])
+            runs.append(ShopRun.of(name, records, plan.catalogue))
+        return runs
 
 
 def _measure(runs: list[ShopRun]) -> list[Measured]:

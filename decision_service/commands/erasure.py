@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from decision_service.errors import Unavailable
 from decision_service.log.base import LogUnavailable, NewRow, Replacement, StoredRow
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import Withdrawal
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, pseudonym
 from policies.records.erasure import anonymous, erasure
 from policies.records.rows import SHOPPER_ROWS, EventRow
@@ -45,8 +46,9 @@ class Erasure:
             When the log is away: nothing was erased.
         """
         key = self._shopper_keys.key(shopper_id)
+        head = await self._log_writer.find_head()
         with suppress(StateUnavailable):  # the erasure row alone stops a decision that is under way
-            await self._store.withdraw([Withdrawal.of(key, EVERY_CHANNEL)])
+            await self._store.withdraw([Withdrawal.of(key, EVERY_CHANNEL, head)])
         try:
             row = await asyncio.to_thread(self._log_writer.log.rewrite, shopper_id, AnonymousRows(key, now))
         except LogUnavailable as error:

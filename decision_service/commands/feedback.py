@@ -10,20 +10,32 @@ from math import inf
 import msgspec
 
 from decision_service.commands.item_status import ACCEPTED, DUPLICATE, LATE, UNKNOWN, Status, invalid, is_ahead
-from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
+from decision_service.errors import DAMAGED
+from decision_service.log.base import (
+    Appended,
+    AppendResult,
+    ConditionFailed,
+    DamagedRow,
+    DuplicateKey,
+    NewRow,
+    StoredRow,
+)
 from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.keys import decision_key, outcome_key, possible_outcome_keys
 from decision_service.log.row_times import late_row_time
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import OutcomeBody
-from decision_service.state.base import StateStore, StateUnavailable, Withdrawal
-from decision_service.state.shopper_keys import ShopperKeys
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import Withdrawal
+from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
 from policies.catalogue.former_names import FormerNames
 from policies.catalogue.rulebook import Rulebook
 from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
-from policies.records.rows import DecisionRow, OutcomeRow
+from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.records.withholding import withheld_paths
 from policies.sends.concerns import is_late, is_withdrawal
+
+_DAMAGED = invalid("event_id", DAMAGED)
 
 
 class Feedback:
@@ -69,9 +81,12 @@ class Feedback:
         An outcome is not logged if meanwhile its decision was logged, its shopper was erased or its window closed.
         """
         outcomes = {number: self._outcome(body, now) for number, body in bodies.items()}
-        decisions = await self._decisions({row.event_id for row in outcomes.values()})
+        stored = await self._find_decisions({row.event_id for row in outcomes.values()})
+        damaged = {row.event_id for row in stored if not row.is_whole}
+        decisions = {row.row.event_id: row.row for row in stored if row.is_whole and isinstance(row.row, DecisionRow)}
         earlier = await self._earlier(outcomes.values())
-        statuses = {
+        statuses = {number: _DAMAGED for number, row in outcomes.items() if row.event_id in damaged}
+        statuses |= {
             number: status
             for number, row in outcomes.items()
             if (status := _status_without_logging(row, earlier, decisions.get(row.event_id))) is not None
@@ -84,9 +99,7 @@ class Feedback:
         }
         return statuses | await self._log(rows, decisions)
 
-    async def log_withdrawing(
-        self, rows: Sequence[NewRow], withdrawals: Mapping[int, Sequence[Withdrawal]]
-    ) -> list[AppendResult]:
+    async def log_withdrawing(self, rows: Sequence[NewRow], shoppers: Mapping[int, ShopperKey]) -> list[AppendResult]:
         """Withdraw consent in the state, then log why, and return when the state contains it.
 
         With the state store away the rows alone withdraw consent: the condition of a decision that was made without
@@ -96,16 +109,25 @@ class Feedback:
         ----------
         rows
             The rows to be logged.
-        withdrawals
-            The withdrawals by the number of their row.
+        shoppers
+            The shoppers whose rows may withhold something, by the number of the row.
         """
-        with suppress(StateUnavailable):
-            await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
+        withdrawals = await self._withdraw({number: (key, rows[number].row) for number, key in shoppers.items()})
         results = await self._log_writer.append_all(rows)
         repeated = [number for number in withdrawals if not isinstance(results[number], Appended)]
         await self._retract([withdrawal for number in repeated for withdrawal in withdrawals[number]])
         await self._log_writer.wait_until_contained()
         return results
+
+    async def _withdraw(self, rows: Mapping[int, tuple[ShopperKey, Row]]) -> dict[int, list[Withdrawal]]:
+        """Withdraw in the state what rows of shoppers withhold, and return the withdrawals of each row."""
+        if not rows:
+            return {}
+        head = await self._log_writer.find_head()
+        withdrawals = {number: Withdrawal.all_of(key, row, head) for number, (key, row) in rows.items()}
+        with suppress(StateUnavailable):
+            await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
+        return withdrawals
 
     async def _retract(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Undo withdrawals that were not logged: consent may have been given again since the row that they repeat."""
@@ -141,26 +163,25 @@ class Feedback:
             dated=body.at is not None if body.type in VALUED else None,
         )
 
-    async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
+    async def _find_decisions(self, event_ids: set[str]) -> list[StoredRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
-        stored = await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
-        return {row.row.event_id: row.row for row in stored if isinstance(row.row, DecisionRow)}
+        return await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
 
     async def _earlier(self, rows: Iterable[OutcomeRow]) -> dict[str, OutcomeRow]:
         """Return the equal outcomes that are logged already, also by an earlier version, by today's keys."""
         keys = {key for row in rows for key in possible_outcome_keys(row)}
         stored = await asyncio.to_thread(self._log_writer.log.find_by_key, sorted(keys))
-        return {outcome_key(row.row): row.row for row in stored if isinstance(row.row, OutcomeRow)}
+        return {outcome_key(row.row): row.row for row in stored if row.is_whole and isinstance(row.row, OutcomeRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         watermark = await self._watermark(rows.values())
         new_rows = [_new_row(row, decisions.get(row.event_id), watermark) for row in rows.values()]
-        withdrawals = {
-            number: Withdrawal.all_of(self._shopper_keys.key(row.shopper_id), row)
+        withdrawing = {
+            number: self._shopper_keys.key(row.shopper_id)
             for number, row in enumerate(rows.values())
             if is_withdrawal(row) and row.shopper_id is not None
         }
-        results = await self.log_withdrawing(new_rows, withdrawals)
+        results = await self.log_withdrawing(new_rows, withdrawing)
         return {
             number: _status(row, result, decisions.get(row.event_id))
             for (number, row), result in zip(rows.items(), results, strict=True)
@@ -228,8 +249,10 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
 
 
 def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
+    if isinstance(result, DamagedRow):
+        return DUPLICATE
     if isinstance(result, DuplicateKey):
-        stored = None if result.row is None else result.row.row
+        stored = result.row.row
         return _status_of_repeat(row, stored) if isinstance(stored, OutcomeRow) else DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN

@@ -22,7 +22,8 @@ from decision_service.log.condition import CONSENT_KINDS, UNCONDITIONAL, AppendC
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.preferences import PreferencesAnswer, preferences_of
 from decision_service.schemas.preferences_change import PreferencesBody
-from decision_service.state.base import StateStore, StateUnavailable, StoredState, Withdrawal
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.contents import StoredState
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.catalogue.rulebook import Rulebook
 from policies.shopper.renames import rename_path, rename_state
@@ -143,9 +144,7 @@ class Preferences:
             condition = AppendCondition(fail_if=(Query(CONSENT_KINDS, (shopper_id, key), after=rests_on.position),))
         stated_at = now if body.at is None else min(now, body.at.timestamp())
         row = words.row(shopper_id, now, stated_at, self._rulebook().former_names)
-        (result,) = await self._feedback.log_withdrawing(
-            [NewRow(row, condition=condition)], {0: Withdrawal.all_of(key, row)}
-        )
+        (result,) = await self._feedback.log_withdrawing([NewRow(row, condition=condition)], {0: key})
         if not isinstance(result, ConditionFailed):
             return True
         await self._log_writer.wait_until_contained(result.position)

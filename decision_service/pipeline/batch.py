@@ -20,7 +20,8 @@ from decision_service.pipeline.known import find_known, find_reported
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.reservations import Reservations
 from decision_service.service_log import REQUEST_ID
-from decision_service.state.base import StateUnavailable, StoredState
+from decision_service.state.base import StateUnavailable
+from decision_service.state.contents import StoredState
 from decision_service.state.reach import check_reach
 
 States = Mapping[str, StoredState]

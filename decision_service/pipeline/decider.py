@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decision_service.errors import ServiceError, Unavailable
 from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
+from decision_service.pipeline.linger import LONGEST_S, Linger, Moment
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.requests import DecideBody
@@ -20,9 +21,6 @@ DatedBody = tuple[DecideBody, float]
 
 _OVERLAP_FROM = 32
 """If at least so many items wait, a second batch begins while the log still writes the first one."""
-
-_LINGER_S = 0.004
-"""How long the next batch waits for the callers who got their answers just now: most of them ask again at once."""
 
 
 class Decider:
@@ -48,9 +46,13 @@ class Decider:
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
         """How many batches have begun whose rows are not in the log yet."""
+        self._arrived = 0
+        """How many items have ever arrived."""
         self._expected = 0
         """How many items the next batch will have when the callers of the last one have asked again."""
-        self._lingering: asyncio.TimerHandle | None = None
+        self._linger = Linger()
+        self._lingering: tuple[Moment, asyncio.TimerHandle] | None = None
+        """When the linger under way began, and what will end it."""
         self._is_closed = False
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
@@ -99,6 +101,7 @@ class Decider:
             if item is not None:
                 items.append(item)
         self._queue.add(items)
+        self._arrived += len(items)
         if len(self._queue) >= self._expected:
             self._stop_lingering()
         self._begin_batches()
@@ -144,14 +147,15 @@ class Decider:
             batch.add_done_callback(self._batches.discard)
 
     async def _decide_batch(self, items: Sequence[Item]) -> None:
-        is_logged = False
+        began, is_logged = self._moment(), False
 
         def on_logged() -> None:
             nonlocal is_logged
             if not is_logged:
                 is_logged = True
                 self._unlogged -= 1
-                self._linger(len(items))
+                self._linger.note_batch(began, self._moment())
+                self._go_on(len(items))
 
         try:
             await RequestBatch(items, self._parts, on_logged).decide()
@@ -163,12 +167,13 @@ class Decider:
             on_logged()
             self._begin_batches()
 
-    def _linger(self, size: int) -> None:
-        """Begin the next batch: once the callers of the last one have asked again, or after a moment."""
+    def _go_on(self, size: int) -> None:
+        """Begin the next batch behind one of a size: at once, or after a linger that ends when as many wait again."""
         self._stop_lingering()
         self._expected = min(size + len(self._queue), _OVERLAP_FROM)
-        if len(self._queue) < self._expected > 1:
-            self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._end_lingering)
+        if len(self._queue) < self._expected > 1 and self._linger.is_worth():
+            end = asyncio.get_running_loop().call_later(LONGEST_S, self._end_lingering)
+            self._lingering = self._moment(), end
         else:
             self._begin_batches()
 
@@ -179,8 +184,13 @@ class Decider:
 
     def _stop_lingering(self) -> None:
         if self._lingering is not None:
-            self._lingering.cancel()
+            began, end = self._lingering
+            end.cancel()
             self._lingering = None
+            self._linger.note_linger(began, self._moment())
+
+    def _moment(self) -> Moment:
+        return Moment(asyncio.get_running_loop().time(), self._arrived)
 
     async def close(self) -> None:
         """Refuse new requests, and decide those that wait."""

@@ -8,7 +8,7 @@ import msgspec
 
 from decision_service.pipeline.budget_days import budget_days_ahead
 from decision_service.schemas.decision_answer import Answer, answer
-from decision_service.state.base import StoredState
+from decision_service.state.contents import StoredState
 from policies.decide import next_possible_send, still_allowed
 from policies.decision import Decision
 from policies.decision_row import LOST_RACE, NO_ELIGIBLE_ACTION, decision_row

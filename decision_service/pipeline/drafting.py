@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decision_service.learning.serving import ServedPolicy
 from decision_service.pipeline.draft import Draft, write_draft
 from decision_service.pipeline.item import Item
-from decision_service.state.base import StoredState
+from decision_service.state.contents import StoredState
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import Case, decide_in_order, decide_many
 from policies.decision import Decision

@@ -10,7 +10,8 @@ from ulid import ULID
 from decision_service.pipeline.draft import Draft
 from decision_service.pipeline.item import Item
 from decision_service.pipeline.parts import Parts
-from decision_service.state.base import RESERVED_FOR_S, NoLongerAllowed, Reservation, Reserved, StateUnavailable
+from decision_service.state.base import StateUnavailable
+from decision_service.state.pending import RESERVED_FOR_S, NoLongerAllowed, Reservation, Reserved
 from policies.catalogue.rulebook import millionths
 from policies.shopper.state import Send
 

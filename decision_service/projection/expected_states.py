@@ -13,9 +13,8 @@ from decision_service.log.reading import read_rows
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys, is_pseudonym
 from policies.records.rows import SHOPPER_ROWS, ErasureRow, ShopperRow
-from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.budget import BudgetDay, fold_with_spending
 from policies.rules.uses import Use, change_in_uses
-from policies.shopper.fold import fold
 from policies.shopper.state import HORIZON_S, NEW_SHOPPER, ShopperState
 
 Spending = dict[BudgetDay, int]
@@ -84,12 +83,12 @@ class ExpectedStates:
         elif not is_pseudonym(shopper_id):
             self._names[key] = shopper_id
         before = self.states.get(key, NEW_SHOPPER)
-        self.states[key] = after = fold(before, row, self._horizon_s)
+        after, cost = fold_with_spending(before, row, self._horizon_s)
+        self.states[key] = after
         if change := change_in_uses(before, after):
             self._uses.update(change)
             self._changes_in_uses.append(change)
         self._versions.setdefault(key, []).append(before)
-        cost = spending_of(row, before)
         if any(cost.values()):
             self._spent.update(cost)
             self.spendings.append(self._spending())

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from decision_service.log.base import EventLog
 from decision_service.projection.erased_shoppers import ErasedShoppers
-from decision_service.state.base import ProjectedStates, ShopperUpdate, StateUpdate
+from decision_service.state.base import ProjectedStates
 from decision_service.state.shopper_keys import ShopperKey, ShopperKeys
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.records.row_mark import mark_of
 from policies.records.rows import (
     SHOPPER_ROWS,
@@ -24,9 +25,9 @@ from policies.records.rows import (
     ShopperRow,
 )
 from policies.records.withholding import withheld_paths
-from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.budget import BudgetDay, fold_with_spending
 from policies.rules.uses import Use, change_in_uses
-from policies.shopper.fold import changes_nothing, fold
+from policies.shopper.fold import changes_nothing
 from policies.shopper.state import ShopperState
 
 PositionedRow = tuple[int, Row]
@@ -100,11 +101,12 @@ class Projector:
         of_shoppers = [(position, row) for position, row in rows if isinstance(row, SHOPPER_ROWS) and row.shopper_id]
         if not self._erased_shoppers.knows(row.shopper_id or "" for _, row in of_shoppers):
             await asyncio.to_thread(self._erased_shoppers.look)
-        keyed = [(row, self._erased_shoppers.key_of(position, row.shopper_id or "")) for position, row in of_shoppers]
-        changed = {key for row, key in keyed if not changes_nothing(row)}
+        key_of = self._erased_shoppers.key_of
+        keyed = [(position, row, key_of(position, row.shopper_id or "")) for position, row in of_shoppers]
+        changed = {key for _, row, key in keyed if not changes_nothing(row)}
         batch = _BatchFold(await self._store.read_folded_at(before, changed), self._store.horizon_s)
-        for row, key in keyed:
-            batch.fold(row, key)
+        for position, row, key in keyed:
+            batch.fold(position, row, key)
         catalogues = [row.version for _, row in rows if isinstance(row, CatalogueRow)]
         catalogue = catalogues[-1] if catalogues else None
         after, last = rows[-1]
@@ -119,29 +121,30 @@ class _BatchFold:
         self._horizon_s = horizon_s
         self._states = dict(stored)
         self._decided: dict[ShopperKey, list[str]] = defaultdict(list)
-        self._withheld: dict[ShopperKey, list[str]] = defaultdict(list)
+        self._withheld: dict[ShopperKey, dict[str, int]] = defaultdict(dict)
         self._spent: dict[BudgetDay, int] = defaultdict(int)
         self._uses: dict[Use, int] = defaultdict(int)
 
-    def fold(self, row: ShopperRow, key: ShopperKey) -> None:
+    def fold(self, position: int, row: ShopperRow, key: ShopperKey) -> None:
         if isinstance(row, DecisionRow):
             self._decided[key].append(row.event_id)
-        elif paths := [*withheld_paths(row)]:
-            self._withheld[key] += paths
+        elif paths := withheld_paths(row):
+            self._withheld[key].update(dict.fromkeys(paths, position))
         if changes_nothing(row):
             return
         before = self._states[key]
-        self._states[key] = after = fold(before, row, self._horizon_s)
+        after, spending = fold_with_spending(before, row, self._horizon_s)
+        self._states[key] = after
         for use, count in change_in_uses(before, after).items():
             self._uses[use] += count
-        for day, cost in spending_of(row, before).items():
+        for day, cost in spending.items():
             self._spent[day] += cost
 
     def update(self, before: int, after: int, catalogue: int | None, mark: str) -> StateUpdate:
         """Return what the batch changes."""
         changed = {key: state for key, state in self._states.items() if state != self._stored[key]}
         shoppers = {
-            key: ShopperUpdate(changed.get(key), self._decided.get(key, ()), self._withheld.get(key, ()))
+            key: ShopperUpdate(changed.get(key), self._decided.get(key, ()), self._withheld.get(key, {}))
             for key in {**changed, **self._decided, **self._withheld}
         }
         spent = {day: cost for day, cost in self._spent.items() if cost}

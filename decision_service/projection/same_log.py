@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decision_service.log.base import EventLog, LogCorrupt
 from decision_service.log.keys import fence_key
-from decision_service.state.base import ContainedLog
+from decision_service.state.contents import ContainedLog
 from policies.records.row_mark import mark_of
 
 

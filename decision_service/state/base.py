@@ -1,8 +1,7 @@
 """The state store port: the projection of the log that decisions are made on.
 
-The store keeps of each shopper the fold of the log (`policies.shopper.state`), and facts that are *pending*: the log
-will contain them in a moment. A reservation is pending until its decision row is written, a withdrawal until its
-outcome, preferences or erasure row is.
+The store keeps of each shopper the fold of the log (`policies.shopper.state`), and the pending facts, which the log
+will contain in a moment: see `pending`.
 
 The port has a part for each use: deciding, following the log, recovery, verification. A store implements all of them,
 and `tests/decision_service/state/test_conformance.py` holds its laws.
@@ -16,26 +15,16 @@ from the log again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Protocol
 
-from ulid import ULID
-
+from decision_service.state.contents import ContainedLog, StoredState
+from decision_service.state.pending import Reservation, ReserveResult, Withdrawal
 from decision_service.state.shopper_keys import ShopperKey
-from policies.records.rows import Row
-from policies.records.withholding import withheld_paths
-from policies.rules.budget import BudgetDay, Spent
-from policies.rules.uses import Use, Uses
-from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
-
-RESERVED_FOR_S = 30
-"""How long a reservation holds: its row is written by then, or never.
-
-A pending fact may be dropped after twice as long. Both the store and the log use wall time, so a machine that was
-suspended cannot commit a row after its reservation was dropped. Not covered: a commit that takes longer than 30 s more,
-or a difference between the clocks of two machines that is larger.
-"""
+from decision_service.state.updates import StateUpdate
+from policies.rules.budget import BudgetDay
+from policies.rules.uses import Use
+from policies.shopper.state import ShopperState
 
 
 class StateUnavailable(Exception):
@@ -44,172 +33,6 @@ class StateUnavailable(Exception):
 
 class UnreadableState(Exception):
     """What is stored of a shopper is no state."""
-
-
-@dataclass(frozen=True)
-class StoredState:
-    """A shopper's state, and the version that a reservation must name.
-
-    Parameters
-    ----------
-    state
-        The state with all pending facts: reservations are among its sends, and what is withdrawn is withheld.
-    version
-        Changes with every change of the shopper's state.
-    position
-        The state contains the log at least up to this position.
-    spent
-        What was spent on the budget days that were asked for.
-    folded
-        The state without pending facts: their rows may never be written.
-    """
-
-    state: ShopperState
-    version: int
-    position: int = 0
-    spent: Spent = field(default_factory=dict)
-    folded: ShopperState = NEW_SHOPPER
-
-
-@dataclass(frozen=True)
-class Reservation:
-    """A send to be reserved: it counts under the caps from then on.
-
-    Parameters
-    ----------
-    shopper
-        Who gets the send.
-    version
-        The version of the state that the send was decided on.
-    attempt
-        The event id, a slash, and a token of this try: a retry never releases the reservation of another try.
-    send
-        The send.
-    catalogue
-        The version of the catalogue that the send was decided with.
-    budget
-        What its channel may spend on its UTC day in millionths, None without a limit.
-    former_channels
-        Former names of the channel: what was spent under these names counts too.
-    """
-
-    shopper: ShopperKey
-    version: int
-    attempt: str
-    send: Send
-    catalogue: int
-    budget: int | None = None
-    former_channels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """The send is reserved."""
-
-
-@dataclass(frozen=True)
-class StateChanged:
-    """Nothing was reserved: the shopper's state has changed since it was read."""
-
-
-@dataclass(frozen=True)
-class NoLongerAllowed:
-    """Nothing was reserved: the day's budget does not pay for the send, or another catalogue is in force."""
-
-
-ReserveResult = Reserved | StateChanged | NoLongerAllowed
-
-
-@dataclass(frozen=True)
-class Withdrawal:
-    """A shopper withholds something, ahead of the row that says so.
-
-    Parameters
-    ----------
-    path
-        What is withheld, for example ``consent.push``: see `policies.records.withholding`.
-    """
-
-    shopper: ShopperKey
-    path: str
-    attempt: str
-
-    @classmethod
-    def of(cls, shopper: ShopperKey, path: str) -> Withdrawal:
-        return cls(shopper, path, str(ULID()))
-
-    @classmethod
-    def all_of(cls, shopper: ShopperKey, row: Row) -> list[Withdrawal]:
-        """Return a withdrawal for each path that a row withholds."""
-        return [cls.of(shopper, path) for path in withheld_paths(row)]
-
-
-@dataclass(frozen=True)
-class ShopperUpdate:
-    """What a batch of rows says of a shopper: the new state, and which pending facts are in the log now.
-
-    Parameters
-    ----------
-    state
-        The state after the rows, None where they do not change the state. Nothing is kept of `NEW_SHOPPER`.
-    decided
-        The event ids of the decisions among the rows: they settle all reservations of these event ids.
-    withheld
-        What the rows withhold: they settle the withdrawals of these paths. The path ``consent`` settles the
-        withdrawals of consent on every channel.
-    """
-
-    state: ShopperState | None = None
-    decided: Sequence[str] = ()
-    withheld: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class StateUpdate:
-    """What a batch of rows changes in the store.
-
-    Parameters
-    ----------
-    before, after
-        The rows follow the one at position ``before``, and the last one is at position ``after``.
-    shoppers
-        The shoppers whom the rows are about.
-    spent
-        What is added to the budget days in millionths, negative for what was given back.
-    catalogue
-        The version of the catalogue that came into force, if one did.
-    uses
-        What is added to the uses of names, negative for uses that ended.
-    mark
-        The mark of the row at position ``after``: see `projection.same_log`.
-    """
-
-    before: int
-    after: int
-    shoppers: Mapping[ShopperKey, ShopperUpdate]
-    spent: Mapping[BudgetDay, int] = field(default_factory=dict)
-    catalogue: int | None = None
-    uses: Uses = field(default_factory=dict)
-    mark: str = ""
-
-
-@dataclass(frozen=True)
-class ContainedLog:
-    """Which log a store says that it contains, and how much of it.
-
-    Parameters
-    ----------
-    position
-        The store contains every row up to this position.
-    mark
-        The mark of the row at this position; None where an earlier version wrote the position.
-    beginning
-        The name of the beginning of the last complete incarnation; None where there was none yet.
-    """
-
-    position: int = 0
-    mark: str | None = None
-    beginning: str | None = None
 
 
 class DecisionStates(Protocol):

@@ -27,21 +27,16 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from ulid import ULID
 
 from decision_service.state import scripts
-from decision_service.state.base import (
-    ContainedLog,
-    Reservation,
-    ReserveResult,
-    StateUnavailable,
-    StateUpdate,
-    StoredState,
-    Withdrawal,
-)
+from decision_service.state.base import StateUnavailable
+from decision_service.state.contents import ContainedLog, StoredState
+from decision_service.state.pending import Reservation, ReserveResult, Withdrawal
 from decision_service.state.recent_states import RecentStates
 from decision_service.state.redis_faults import EMPTIED, REPLICA
 from decision_service.state.redis_hashes import RESERVED, WITHDRAWN, day_of, pending_name, split_pending_name
 from decision_service.state.redis_server import RedisServer, ScriptCall
 from decision_service.state.redis_trips import ReadAnswer, ScriptCalls, reserve_results
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import StateUpdate
 from policies.rules.budget import BudgetDay
 from policies.rules.uses import Use
 from policies.shopper.fold import FOLD_VERSION, version_for

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from decision_service.state.base import StoredState, UnreadableState
+from decision_service.state.base import UnreadableState
+from decision_service.state.contents import StoredState
 from decision_service.state.shopper_keys import ShopperKey
 from policies.rules.budget import NOTHING_SPENT, BudgetDay, Spent
 from policies.shopper.preferences import withhold
@@ -59,9 +60,12 @@ def stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) 
         When what is stored is no state.
     """
     state = folded = folded_state(fields)
-    for field, value in _pending_fields(fields):
-        is_send = field.startswith(RESERVED)
-        state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
+    try:
+        for field, value in _pending_fields(fields):
+            is_send = field.startswith(RESERVED)
+            state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableState(str(error)) from error
     return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
 
 

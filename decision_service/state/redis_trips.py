@@ -12,19 +12,12 @@ from typing import Any
 
 import msgspec
 
-from decision_service.state.base import (
-    NoLongerAllowed,
-    Reservation,
-    Reserved,
-    ReserveResult,
-    ShopperUpdate,
-    StateChanged,
-    StateUpdate,
-    StoredState,
-)
+from decision_service.state.contents import StoredState
+from decision_service.state.pending import NoLongerAllowed, Reservation, Reserved, ReserveResult, StateChanged
 from decision_service.state.redis_hashes import RESERVED, Hash, day_name, encode_state, folded_state, stored_state
 from decision_service.state.redis_server import ScriptCall
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import NEW_SHOPPER, ShopperState

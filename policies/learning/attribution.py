@@ -145,8 +145,7 @@ class Attribution:
 
     def _change_sends(self, position: int, row: Row) -> None:
         """Change each send that a row concerns as the table of transitions says: see `policies.sends.transitions`."""
-        concerned = map(self._windows.find, self._concerned_sends(position, row))
-        windows = [window for window in concerned if window is not None]
+        windows = self._concerned_windows(position, row)
         for window, change in changes_of(windows, row):
             if change.status.is_learned:
                 self._windows.replace(window.activate(row))
@@ -158,11 +157,12 @@ class Attribution:
             for window in left:
                 self._windows.replace(msgspec.structs.replace(window, shopper_id=row.shopper_id))
 
-    def _concerned_sends(self, position: int, row: Row) -> list[str]:
+    def _concerned_windows(self, position: int, row: Row) -> list[OpenWindow]:
+        names: Iterable[str] = named_sends(row)
         shopper_id = getattr(row, "shopper_id", None)
-        if isinstance(row, ErasureRow) or shopper_id is None or not concerns_all_sends(row):
-            return list(named_sends(row))
-        return sorted({*named_sends(row), *self._windows.event_ids_of(self._owner(position, shopper_id))})
+        if shopper_id is not None and not isinstance(row, ErasureRow) and concerns_all_sends(row):
+            names = sorted({*names, *self._windows.event_ids_of(self._owner(position, shopper_id))})
+        return [window for name in names if (window := self._windows.find(name)) is not None]
 
     # -- corrections ----------------------------------------------------------------------------------
 

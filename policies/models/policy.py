@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,6 +48,30 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
+class AssessmentTable:
+    """Stands in place of a model where the assessments of requests were computed before: a row for each request.
+
+    A simulation that knows more of the shoppers than their contexts decides so.
+
+    Attributes
+    ----------
+    rows
+        Event id of a request → its row.
+    assessment
+        By row.
+    """
+
+    rows: Mapping[str, int]
+    assessment: Assessment
+
+    def assess(self, event_ids: Sequence[str]) -> Assessment:
+        """Return the rows of requests, in their order."""
+        rows = [self.rows[event_id] for event_id in event_ids]
+        scores, p_out = self.assessment.scores, self.assessment.p_out
+        return Assessment(scores[rows], None if p_out is None else p_out[rows])
+
+
+@dataclass(frozen=True)
 class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
@@ -74,7 +98,7 @@ class Policy:
     """
 
     name: str
-    model: Model | None = None
+    model: Model | AssessmentTable | None = None
     exploration: Exploration = field(default_factory=Greedy)
     epsilon: float = DEFAULT_EPSILON
     version: int = 0
@@ -110,8 +134,10 @@ class Policy:
         return Distributions(probabilities, p_out)
 
 
-def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
+def _assess(model: Model | AssessmentTable, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
     """Assess all sends for some requests, each send in the context of the trigger that it answers."""
+    if isinstance(model, AssessmentTable):
+        return model.assess([eligibles.situations[request][0].request.event_id for request in requests.tolist()])
     contexts = [eligibles.contexts[request] for request in requests.tolist()]
     assessment = model.assess([context for of_request in contexts for context in of_request], rulebook)
     if eligibles.trigger_of is None:

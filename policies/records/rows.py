@@ -31,7 +31,7 @@ ACTIVATION_GRACE_S = 3_600.0
 expired and no longer counts."""
 
 
-class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class TriggerRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What happened to the shopper, with the catalogue's defaults filled in.
 
     Parameters
@@ -64,7 +64,7 @@ class TriggerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return decided_at if self.occurred_at is None else self.occurred_at
 
 
-class PolicyRecord(msgspec.Struct, frozen=True):
+class PolicyRecord(msgspec.Struct, frozen=True, gc=False):
     """The policy that answered: its name, model version and mode."""
 
     name: str
@@ -72,7 +72,7 @@ class PolicyRecord(msgspec.Struct, frozen=True):
     mode: str
 
 
-class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision", tag_field="row"):
+class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="decision", tag_field="row"):
     """One answered request: the whole snapshot that it was decided on.
 
     ``verdicts`` packs one byte per joint action of the catalogue version (see `policies.records.reasons.Reason`).
@@ -134,7 +134,7 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="decision
         return self.triggers[self.drawn_trigger or 0].time(self.at) if self.ends_on else None
 
 
-class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activation", tag_field="row"):
+class ActivationRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="activation", tag_field="row"):
     """The caller was about to send and asked again: the send may leave (``deliver``), or may not for a reason.
 
     ``left_at`` is when the send left. Rows of earlier versions lack it: their sends leave at the send time, or at the
@@ -151,7 +151,7 @@ class ActivationRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="activa
     kind: ClassVar[str] = "activation"
 
 
-class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field="row"):
+class CancellationRow(msgspec.Struct, frozen=True, gc=False, tag="cancellation", tag_field="row"):
     """The caller will not send: the send no longer counts."""
 
     at: float
@@ -161,7 +161,7 @@ class CancellationRow(msgspec.Struct, frozen=True, tag="cancellation", tag_field
     kind: ClassVar[str] = "cancellation"
 
 
-class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome", tag_field="row"):
+class OutcomeRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="outcome", tag_field="row"):
     """A later fact about a decision. Shopper and channel are empty while the decision is unknown.
 
     Parameters
@@ -203,7 +203,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="outcome",
         return self.occurred_at != self.at if self.dated is None else self.dated
 
 
-class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="row"):
+class EventRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="event", tag_field="row"):
     """Something a shopper did. ``id`` is the caller's, unique per shopper and type."""
 
     at: float
@@ -216,7 +216,7 @@ class EventRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag
     kind: ClassVar[str] = "event"
 
 
-class PreferencesRow(msgspec.Struct, frozen=True, omit_defaults=True, tag="preferences", tag_field="row"):
+class PreferencesRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="preferences", tag_field="row"):
     """A change of a shopper's preferences.
 
     Absent fields (`UNSET`) and channels keep their value; null goes back to the catalogue's default. A channel or

@@ -6,8 +6,6 @@ A *path* names one thing that can be withheld, as preferences spell it: ``consen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from policies.records.outcomes import OUTCOME_TYPES
 from policies.records.rows import ErasureRow, OutcomeRow, PreferencesRow, Row
 
@@ -18,25 +16,33 @@ SUBSCRIBED = "subscribed"
 """The path of the subscription."""
 
 
-def withheld_paths(row: Row) -> Iterator[str]:
-    """Yield the paths that a row withholds.
+def withheld_paths(row: Row) -> list[str]:
+    """Return the paths that a row withholds.
 
-    >>> list(withheld_paths(PreferencesRow(at=0.0, shopper_id="s", consent={"push": False}, subscribed=False)))
+    >>> withheld_paths(PreferencesRow(at=0.0, shopper_id="s", consent={"push": False}, subscribed=False))
     ['consent.push', 'subscribed']
     """
     match row:
-        case OutcomeRow() if row.channel is not None and OUTCOME_TYPES[row.type].withdraws_consent:
-            yield from (f"consent.{channel}" for channel in (row.channel, *row.aliases))
-        case OutcomeRow() if row.channel is not None and row.permanent:
-            yield from (f"reachable.{channel}" for channel in (row.channel, *row.aliases))
+        case OutcomeRow():
+            return _paths_of_outcome(row)
         case PreferencesRow():
-            yield from (f"consent.{channel}" for channel, value in row.consent.items() if value is False)
-            yield from (f"reachable.{channel}" for channel, value in row.reachable.items() if value is False)
-            yield from (f"muted_categories.{category}" for category in row.muted_categories or ())
-            if row.subscribed is False:
-                yield SUBSCRIBED
+            return [
+                *(f"consent.{channel}" for channel, value in row.consent.items() if value is False),
+                *(f"reachable.{channel}" for channel, value in row.reachable.items() if value is False),
+                *(f"muted_categories.{category}" for category in row.muted_categories or ()),
+                *([SUBSCRIBED] if row.subscribed is False else ()),
+            ]
         case ErasureRow():
-            yield EVERY_CHANNEL
+            return [EVERY_CHANNEL]
+    return []
+
+
+def _paths_of_outcome(row: OutcomeRow) -> list[str]:
+    withdraws_consent = OUTCOME_TYPES[row.type].withdraws_consent
+    if row.channel is None or not (withdraws_consent or row.permanent):
+        return []
+    field = "consent" if withdraws_consent else "reachable"
+    return [f"{field}.{channel}" for channel in (row.channel, *row.aliases)]
 
 
 def date_of_words(row: OutcomeRow | PreferencesRow | ErasureRow) -> float:

@@ -66,12 +66,15 @@ class Eligibles:
         For each request, one context per trigger of the request.
     trigger_of
         (r, n), `Eligibility.trigger_of` of each request; None where every request has a single trigger.
+    situations
+        For each request, what its triggers were judged on; empty where the requests are not known.
     """
 
     verdicts: ByteArray
     hold: BoolArray
     contexts: Sequence[Sequence[Context]] = ()
     trigger_of: IntArray | None = None
+    situations: Sequence[Sequence[Situation]] = ()
 
     @classmethod
     def of(cls, eligibilities: Sequence[Eligibility], contexts: Sequence[Sequence[Context]]) -> Eligibles:
@@ -122,7 +125,7 @@ def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence
     verdicts = RULES.judge_many([situation for of_request in situations for situation in of_request])
     counts = list(map(len, situations))
     if len(verdicts) == len(counts):
-        return Eligibles(verdicts, _holds(verdicts, situations), contexts)
+        return Eligibles(verdicts, _holds(verdicts, situations), contexts, None, situations)
     ends = list(accumulate(counts))
     first = verdicts[[end - count for end, count in zip(ends, counts, strict=True)]]
     hold, trigger_of = _holds(first, situations), np.where(first == _ELIGIBLE, 0, NO_TRIGGER)
@@ -130,7 +133,7 @@ def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence
         if count > 1:
             triggers = [situation.trigger for situation in situations[row]]
             first[row], trigger_of[row], hold[row] = _outrank(triggers, verdicts[end - count : end])
-    return Eligibles(first, hold, contexts, trigger_of)
+    return Eligibles(first, hold, contexts, trigger_of, situations)
 
 
 def _holds(verdicts: ByteArray, situations: Sequence[Sequence[Situation]]) -> BoolArray:

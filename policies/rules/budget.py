@@ -9,10 +9,10 @@ from math import inf
 import msgspec
 
 from policies.catalogue.rulebook import Rulebook, millionths
-from policies.records.rows import DecisionRow, ErasureRow, EventRow, ShopperRow
-from policies.shopper.fold import apply_keeping_old_sends
+from policies.records.rows import ErasureRow, ShopperRow
+from policies.shopper.fold import apply, forget_old_sends
 from policies.shopper.renames import rename_spending
-from policies.shopper.state import Send, ShopperState
+from policies.shopper.state import HORIZON_S, Send, ShopperState
 
 BudgetDay = tuple[str, int]
 """A channel and a UTC day."""
@@ -89,34 +89,31 @@ def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDa
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """
     change: dict[BudgetDay, int] = {}
-    old, new = _other_costs(before, after).items(), _other_costs(after, before).items()
-    for sign, costs in ((1, new - old), (-1, old - new)):
-        for _, (day, cost) in costs:
-            change[day] = change.get(day, 0) + sign * cost
-    return change
+    for sign, sends in ((1, _other_sends(after, before)), (-1, _other_sends(before, after))):
+        for send in sends:
+            day = send.channel, utc_day(send.paid_at)
+            change[day] = change.get(day, 0) + sign * millionths(send.cost)
+    return {day: cost for day, cost in change.items() if cost}
 
 
-def _other_costs(state: ShopperState, other: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
-    """Return the budget day and the cost of each send that another state does not share, by event id."""
-    shared = {id(send) for send in other.sends}
-    return {
-        send.event_id: ((send.channel, utc_day(send.paid_at)), millionths(send.cost))
-        for send in state.sends
-        if send.cost and id(send) not in shared
-    }
+def _other_sends(state: ShopperState, other: ShopperState) -> list[Send]:
+    """Return the sends that another state does not share."""
+    shared = set(map(id, other.sends))
+    return [send for send in state.sends if id(send) not in shared]
 
 
-def spending_of(row: ShopperRow, before: ShopperState) -> dict[BudgetDay, int]:
-    """Return the change in spending that a row makes.
+def fold_with_spending(
+    before: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S
+) -> tuple[ShopperState, Mapping[BudgetDay, int]]:
+    """Return the state after one more row, as `fold` does, and the change in spending that the row makes.
 
     A send that the state forgets because it is old stays paid for, and so does a send that left before an erasure.
     """
-    # These rows are many, and most cost nothing.
-    if isinstance(row, DecisionRow) and not row.cost and before.send_of(row.event_id) is None:
-        return {}
-    if isinstance(row, EventRow) and not any(row.type in send.ends_on for send in before.sends):
-        return {}
+    after = apply(before, row)
+    if after.sends is before.sends:  # as after most rows
+        return after, NOTHING_SPENT
+    paid = after
     if isinstance(row, ErasureRow):
         left = tuple(send for send in before.sends if send.send_at <= row.at)
-        return spending_between(before, msgspec.structs.replace(before, sends=left))
-    return spending_between(before, apply_keeping_old_sends(before, row))
+        paid = msgspec.structs.replace(before, sends=left)
+    return forget_old_sends(after, row.at, horizon_s), spending_between(before, paid)

@@ -28,12 +28,13 @@ def withdraws(row: Row, channel: str | None) -> bool:
 
 def is_withdrawal(row: Row) -> bool:
     """Return whether a row withdraws consent."""
-    return any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in withheld_paths(row))
+    paths = withheld_paths(row)
+    return bool(paths) and any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in paths)
 
 
 def concerns_all_sends(row: Row) -> bool:
     """Return whether a row may take back every send of its shopper, and not only the one it names."""
-    return is_withdrawal(row) or may_end_triggers(row)
+    return may_end_triggers(row) or is_withdrawal(row)
 
 
 def named_sends(row: Row) -> tuple[str, ...]:

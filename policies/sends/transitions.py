@@ -11,7 +11,7 @@ its way, but the caller who asks once more must not send it again. So each line 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from policies.records.outcomes import OUTCOME_TYPES
 from policies.records.reasons import Reason
 from policies.records.rows import (
     ACTIVATION_GRACE_S,
+    SHOPPER_ROWS,
     ActivationRow,
     CancellationRow,
     ErasureRow,
@@ -49,28 +50,25 @@ AnySend = TypeVar("AnySend", bound=SendFacts)
 # -- what rows say by themselves ---------------------------------------------------------------------
 
 
-def _is_gate_answer(row: Row) -> bool:
-    return isinstance(row, ActivationRow)
+def _takes_send_back(row: OutcomeRow) -> bool:
+    return OUTCOME_TYPES[row.type].takes_send_back
 
 
-def _is_cancellation(row: Row) -> bool:
-    return isinstance(row, CancellationRow)
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of some types; of these rows, only those that say something."""
+
+    types: tuple[type[Row], ...]
+    say_so: Callable[[Any], bool] = lambda _: True
 
 
-def _is_bounce(row: Row) -> bool:
-    return isinstance(row, OutcomeRow) and OUTCOME_TYPES[row.type].takes_send_back
-
-
-def _is_answer_no(row: Row) -> bool:
-    return isinstance(row, OutcomeRow) and is_withdrawal(row)
-
-
-def _is_withdrawal(row: Row) -> bool:
-    return isinstance(row, OutcomeRow | PreferencesRow) and is_withdrawal(row)
-
-
-def _is_erasure(row: Row) -> bool:
-    return isinstance(row, ErasureRow)
+_GATE_ANSWERS = _Rows((ActivationRow,))
+_CANCELLATIONS = _Rows((CancellationRow,))
+_BOUNCES = _Rows((OutcomeRow,), _takes_send_back)
+_ANSWERS_NO = _Rows((OutcomeRow,), is_withdrawal)
+_WITHDRAWALS = _Rows((OutcomeRow, PreferencesRow), is_withdrawal)
+_ERASURES = _Rows((ErasureRow,))
+_DEEDS = _Rows((EventRow, OutcomeRow), may_end_triggers)
 
 
 # -- what rows say of a send -------------------------------------------------------------------------
@@ -127,12 +125,12 @@ def _ends(send: SendFacts, row: EventRow | OutcomeRow) -> bool:
 class Line:
     """A line of the table: which rows of the log change a send, and its next status by stage; None changes nothing.
 
-    ``is_for`` asks the row alone, because most rows change no send; ``applies`` asks what the row says of a send.
+    ``rows`` asks the row alone, because most rows change no send; ``applies`` asks what the row says of a send.
     ``gate_reason`` is what the activation gate says of the send from then on, in every stage. It is None for the rows
     of the gate itself.
     """
 
-    is_for: Callable[[Row], bool]
+    rows: _Rows
     applies: Callable[[Any, Any], bool]
     waiting: SendStatus | None
     due: SendStatus | None
@@ -152,33 +150,36 @@ _NO_CONSENT = Reason.no_consent.name
 # fmt: off
 TRANSITIONS: tuple[Line, ...] = (
     #    a row that                          waiting     due        scheduled   left       closed     the gate
-    Line(_is_gate_answer,  _delivers,        SCHEDULED,  SCHEDULED, SCHEDULED,  SCHEDULED, SCHEDULED, None),
-    Line(_is_gate_answer,  _finds_expired,   EXPIRED,    EXPIRED,   EXPIRED,    EXPIRED,   None,      None),
-    Line(_is_gate_answer,  _refuses,         REFUSED,    REFUSED,   REFUSED,    REFUSED,   None,      None),
-    Line(_is_cancellation, _cancels,         CANCELLED,  CANCELLED, CANCELLED,  CANCELLED, None,      "cancelled"),
-    Line(_is_bounce,       _bounces_in_time, BOUNCED,    BOUNCED,   BOUNCED,    BOUNCED,   None,      "bounced"),
-    Line(_is_bounce,       _bounces,         None,       None,      None,       None,      None,      "bounced"),
-    Line(_is_answer_no,    _answers_no,      None,       None,      None,       None,      None,      _NO_CONSENT),
-    Line(_is_withdrawal,   _withdraws,       WITHDRAWN,  None,      WITHDRAWN,  None,      None,      _NO_CONSENT),
-    Line(_is_erasure,      _erases,          ERASED,     None,      ERASED,     None,      None,      "erased"),
-    Line(may_end_triggers, _ends,            SUPERSEDED, None,      SUPERSEDED, None,      None,      "superseded"),
+    Line(_GATE_ANSWERS,    _delivers,        SCHEDULED,  SCHEDULED, SCHEDULED,  SCHEDULED, SCHEDULED, None),
+    Line(_GATE_ANSWERS,    _finds_expired,   EXPIRED,    EXPIRED,   EXPIRED,    EXPIRED,   None,      None),
+    Line(_GATE_ANSWERS,    _refuses,         REFUSED,    REFUSED,   REFUSED,    REFUSED,   None,      None),
+    Line(_CANCELLATIONS,   _cancels,         CANCELLED,  CANCELLED, CANCELLED,  CANCELLED, None,      "cancelled"),
+    Line(_BOUNCES,         _bounces_in_time, BOUNCED,    BOUNCED,   BOUNCED,    BOUNCED,   None,      "bounced"),
+    Line(_BOUNCES,         _bounces,         None,       None,      None,       None,      None,      "bounced"),
+    Line(_ANSWERS_NO,      _answers_no,      None,       None,      None,       None,      None,      _NO_CONSENT),
+    Line(_WITHDRAWALS,     _withdraws,       WITHDRAWN,  None,      WITHDRAWN,  None,      None,      _NO_CONSENT),
+    Line(_ERASURES,        _erases,          ERASED,     None,      ERASED,     None,      None,      "erased"),
+    Line(_DEEDS,           _ends,            SUPERSEDED, None,      SUPERSEDED, None,      None,      "superseded"),
 )
 # fmt: on
 """Of the lines for a row, the first that applies has the say. A send that was taken back stays taken back."""
 
+_LINES: Mapping[type[Row], tuple[Line, ...]] = {
+    row_type: tuple(line for line in TRANSITIONS if row_type in line.rows.types) for row_type in SHOPPER_ROWS
+}
+"""The lines of the table by the type of the row."""
 
-def lines_for(row: Row) -> tuple[Line, ...]:
+
+def lines_for(row: Row) -> list[Line]:
     """Return the lines of the table by which a row may change a send, none for most rows."""
-    return tuple(line for line in TRANSITIONS if line.is_for(row))
+    return [line for line in _LINES.get(type(row), ()) if line.rows.say_so(row)]
 
 
-def changes_of(sends: Iterable[AnySend], row: Row) -> Iterator[tuple[AnySend, StatusChange]]:
-    """Yield the sends that a row changes, each with what the row makes of the send: see `change_of`."""
-    lines = lines_for(row)
-    if lines:
-        for send in sends:
-            if (change := _change(send, row, lines)) is not None:
-                yield send, change
+def changes_of(sends: Collection[AnySend], row: Row) -> list[tuple[AnySend, StatusChange]]:
+    """Return the sends that a row changes, each with what the row makes of the send: see `change_of`."""
+    if not sends or not (lines := lines_for(row)):
+        return []
+    return [(send, change) for send in sends if (change := _change(send, row, lines)) is not None]
 
 
 def change_of(send: SendFacts, row: Row) -> StatusChange | None:
@@ -196,13 +197,13 @@ def change_of(send: SendFacts, row: Row) -> StatusChange | None:
     return _change(send, row, lines_for(row))
 
 
-def _change(send: SendFacts, row: Row, lines: tuple[Line, ...]) -> StatusChange | None:
+def _change(send: SendFacts, row: Row, lines: Sequence[Line]) -> StatusChange | None:
     line = _first(send, row, lines)
     status = None if line is None else line.status(stage_at(send, row.at))
     return None if status is None else StatusChange(status, row.at, _reason(row))
 
 
-def _first(send: SendFacts, row: Row, lines: tuple[Line, ...]) -> Line | None:
+def _first(send: SendFacts, row: Row, lines: Sequence[Line]) -> Line | None:
     for line in lines:
         if line.applies(send, row):
             return line

@@ -27,6 +27,9 @@ from policies.shopper.summaries import Affinities, add_affinity, count_responses
 
 _DAY_S = 86_400.0
 
+LaterRow = ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
+"""A row about a shopper that is no decision."""
+
 FOLD_VERSION = 2
 """The version of this fold: raise it when the same rows fold to another state. A store of states that were folded by
 another version is rebuilt from the log."""
@@ -75,11 +78,8 @@ def fold(state: ShopperState, row: ShopperRow, horizon_s: float = HORIZON_S) -> 
     >>> state.purchases.count, state.purchases.value, state.categories
     (1, 20.0, {'shoes': 6.0})
     """
-    if changes_nothing(row):
-        return state
-    after = apply_keeping_old_sends(state, row)
-    after = msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
-    return after if after.sends is state.sends else _count_and_drop_old_sends(after, row.at, horizon_s)
+    after = apply(state, row)
+    return after if after.sends is state.sends else forget_old_sends(after, row.at, horizon_s)
 
 
 def changes_nothing(row: ShopperRow) -> bool:
@@ -87,12 +87,21 @@ def changes_nothing(row: ShopperRow) -> bool:
     return isinstance(row, DecisionRow) and send_from_decision(row) is None
 
 
-def apply_keeping_old_sends(state: ShopperState, row: ShopperRow) -> ShopperState:
-    """Return the state after a row; unlike `fold`, keep the sends that no rule needs any more, and set no `seen_at`."""
+def apply(state: ShopperState, row: ShopperRow) -> ShopperState:
+    """Return the state after a row; unlike `fold`, keep the sends that no rule needs any more."""
+    if isinstance(row, DecisionRow):
+        send = send_from_decision(row)
+        if send is None:
+            return state
+        after = state.with_send(send)
+    else:
+        after = _apply_later_row(state, row)
+    return msgspec.structs.replace(after, seen_at=max(row.at, after.seen_at or row.at))
+
+
+def _apply_later_row(state: ShopperState, row: LaterRow) -> ShopperState:
+    """Return the state after a row that makes no send, with the same `seen_at`."""
     match row:
-        case DecisionRow():
-            send = send_from_decision(row)
-            return state if send is None else state.with_send(send)
         case EventRow():
             return _apply_event(_change_sends(state, row), row)
         case OutcomeRow():
@@ -191,7 +200,7 @@ def _value(row: EventRow) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _count_and_drop_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
+def forget_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
     """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted."""
     sends = keep_relevant(state.sends, horizon_s)
     if len(sends) == len(state.sends):

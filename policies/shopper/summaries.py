@@ -28,7 +28,7 @@ _POPULATION_WEIGHT = 12.0
 """Weight of the population's hours, in events: a shopper's own hours show after a dozen events (chosen by hand)."""
 
 
-class Activity(msgspec.Struct, frozen=True, array_like=True):
+class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A shopper's events counted by UTC hour of the day.
 
     References
@@ -42,8 +42,9 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
         """Return the activity after one more event; ``at`` is in epoch seconds."""
         hours = list(self.by_hour)
         hours[int(at // 3600) % HOURS] += 1.0
-        scale = 0.5 if sum(hours) > _ACTIVITY_MEMORY else 1.0
-        return Activity(tuple(hour * scale for hour in hours))
+        if sum(hours) > _ACTIVITY_MEMORY:
+            hours = [hour / 2 for hour in hours]
+        return Activity(tuple(hours))
 
     def share(self, hour: int, utc_offset_h: float = 0.0) -> float:
         """Return the share of activity in a local hour, shrunk towards the population's share; the mean is 1/24.
@@ -85,7 +86,7 @@ def favourite(affinities: Mapping[str, float]) -> str | None:
     return min(name for name, strength in affinities.items() if strength == strongest)
 
 
-class Responses(msgspec.Struct, frozen=True, array_like=True):
+class Responses(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The number of sends that were sent, and the number that were clicked."""
 
     sends: float = 0.0

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray, Indices
-from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots
+from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots, action_rulebook
 from simulators.envs.observations import TRIGGERS, ShopMemory
 from simulators.envs.rewards import ExpectedRewards, message_warmth, realised_reward
 from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
+from simulators.truth.truth import Truth
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick
 from simulators.world.world import World
@@ -67,8 +69,13 @@ class DailyDecisions:
     def action_values(self) -> FloatArray:
         """Return the true expected reward of every action for each shopper, (N, SENDS + 1); NaN where illegal."""
         recent = self._memory.recent_triggers(self.world.hour)
-        values = self._means.of_actions(self.world, (self._warmth * recent[:, None]).max(axis=2))
+        prospects = self._truth.prospects(np.arange(len(recent)), (self._warmth * recent[:, None]).max(axis=2))
+        values = self._means.of_actions(prospects)
         return np.where(self.mask(), values, np.nan)
+
+    @cached_property
+    def _truth(self) -> Truth:
+        return Truth(self.world, action_rulebook())
 
     def step(self, actions: NDArray[np.integer]) -> FloatArray:
         """Send, let a day pass, and return the rewards of the day, (N,).
@@ -81,10 +88,13 @@ class DailyDecisions:
             When an action is not the number of a send or of HOLD.
         """
         numbers = self._check(np.asarray(actions))
-        self.illegal = self.mask()[np.arange(len(numbers)), numbers] == 0
+        senders = np.flatnonzero(numbers != HOLD)
+        is_legal = self.world.consent[senders, Slots.of(numbers[senders]).channels]
+        self.illegal = np.zeros(len(numbers), dtype=np.bool_)
+        self.illegal[senders] = ~is_legal
         self._rewards = np.zeros(len(numbers))
         self._memory.begin_day()
-        chosen = np.flatnonzero((numbers != HOLD) & ~self.illegal)
+        chosen = senders[is_legal]
         if len(chosen):
             self._send(chosen, Slots.of(numbers[chosen]))
         self._advance(24)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.arrays import FloatArray
+from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import HOLD
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 
@@ -62,28 +63,44 @@ def play(env: NotificationVectorEnv, agent: Agent, seed: int, world: int | None 
     seed
         Decides the shoppers and the draws of the actions.
     world
-        The number of the world; None for a world that the seed decides.
+        The number of the world, which the environment keeps; None for the world that the environment keeps already, or
+        else for one that the seed decides.
     """
-    if env.settings.mask_in_observation:
-        raise ValueError("mask_in_observation must be False: an episode keeps the masks apart")
-    random = np.random.default_rng([seed, 1])  # other numbers than those of the environment
-    observation, info = env.reset(seed=seed, options={"world": world})
-    observations, masks, distributions, actions, rewards = [observation], [], [], [], []
-    truncated = np.zeros(env.num_envs, dtype=np.bool_)
-    while not truncated.any():
-        p = agent.probabilities(observations[-1], info["action_mask"])
-        chosen = np.minimum((p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1), HOLD)
-        masks.append(info["action_mask"])
-        distributions.append(p)
-        actions.append(chosen)
-        observation, reward, _, truncated, info = env.step(chosen)
-        observations.append(info.get("final_obs", observation))
-        rewards.append(reward)
-    last = np.stack(list(observations[-1]))
+    steps = list(_steps(env, agent, seed, {} if world is None else {"world": world}))
+    observations, masks, probabilities, actions, rewards, after = zip(*steps, strict=True)
     return Episode(
-        np.stack([*observations[:-1], last]),
+        np.stack([*observations, after[-1]]),
         np.stack(masks),
-        np.stack(distributions),
+        np.stack(probabilities),
         np.stack(actions),
         np.stack(rewards),
     )
+
+
+def play_returns(env: NotificationVectorEnv, agent: Agent, seed: int) -> FloatArray:
+    """Play one episode as `play` does, and return only the sum of the rewards by shopper, (N,)."""
+    total = np.zeros(env.num_envs)
+    for *_, rewards, _ in _steps(env, agent, seed, {}):
+        total += rewards
+    return total
+
+
+_Step = tuple[NDArray[np.float32], NDArray[np.int8], FloatArray, Indices, FloatArray, NDArray[np.float32]]
+"""Observations, masks, distributions, actions, rewards, and the observations after the step."""
+
+
+def _steps(env: NotificationVectorEnv, agent: Agent, seed: int, options: dict[str, int]) -> Iterator[_Step]:
+    if env.settings.mask_in_observation:
+        raise ValueError("mask_in_observation must be False: an episode keeps the masks apart")
+    random = np.random.default_rng([seed, 1])  # other numbers than those of the environment
+    observation, info = env.reset(seed=seed, options=options)
+    truncated = np.zeros(env.num_envs, dtype=np.bool_)
+    while not truncated.any():
+        mask = info["action_mask"]
+        p = agent.probabilities(observation, mask)
+        actions = np.minimum((p.cumsum(axis=1) < random.random((len(p), 1))).sum(axis=1), HOLD)
+        after, rewards, _, truncated, info = env.step(actions)
+        if "final_obs" in info:  # of the autoreset SAME_STEP, one array per row
+            after = np.stack(list(info["final_obs"]))
+        yield observation, mask, p, actions, rewards, after
+        observation = after

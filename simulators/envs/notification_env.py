@@ -7,7 +7,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray
@@ -17,6 +16,7 @@ from simulators.envs.settings import (
     RENDER_MODES,
     EnvSettings,
     Info,
+    LimitedSpec,
     Observation,
     check_world,
     render_row,
@@ -27,7 +27,7 @@ from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
 
 
-class NotificationEnv(gymnasium.Env[Observation, np.int64]):
+class NotificationEnv(LimitedSpec, gymnasium.Env[Observation, np.int64]):
     """Decide once a day which notification one shopper gets, on which channel and when, or none.
 
     ## Description
@@ -136,17 +136,6 @@ class NotificationEnv(gymnasium.Env[Observation, np.int64]):
         self._action: int | None = None
         self._rewards = np.zeros(1)
         self._number = 0
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """The specification from which the environment was made, with the length of its episodes."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = None if spec is None else self.settings.spec(spec)
-
-    _spec: EnvSpec | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin an episode with another shopper, in the world of ``options["world"]`` or a new one."""

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -22,6 +21,7 @@ from simulators.envs.settings import (
     RENDER_MODES,
     EnvSettings,
     Info,
+    LimitedSpec,
     Observation,
     check_world,
     render_row,
@@ -34,7 +34,7 @@ from simulators.scenario import Scenario
 Step = tuple[Observation, FloatArray, BoolArray, BoolArray, Info]
 
 
-class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+class NotificationVectorEnv(LimitedSpec, VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
     """Many shoppers of one world at once; each row is like a `NotificationEnv`.
 
     The rows share the world of the shop, which `NotificationEnv` describes, and its calendar: all episodes begin and
@@ -100,17 +100,6 @@ class NotificationVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[An
         self._actions: Indices | None = None
         self._rewards = np.zeros(num_envs)
         self._steps = self._number = 0
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """The specification from which the environment was made, with the length of its episodes."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = None if spec is None else self.settings.spec(spec, self._longest)
-
-    _spec: EnvSpec | None = None
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

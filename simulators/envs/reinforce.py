@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray
 from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS
-from simulators.envs.episodes import Agent, play
+from simulators.envs.episodes import Agent, play, play_returns
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.observations import OBSERVED
 from simulators.world.messages import STANDARD
@@ -92,9 +92,9 @@ def _discounted_returns(rewards: FloatArray, discount: float = 0.8) -> FloatArra
 def evaluate(agent: Agent, *, shoppers: int, weeks: int, seed: int) -> FloatArray:
     """Return the sum of the true expected rewards by shopper, (N,), over an episode with shoppers of another seed."""
     env = NotificationVectorEnv(shoppers, weeks=weeks, reward="expected")
-    total = play(env, agent, seed).rewards.sum(axis=0)
+    returns = play_returns(env, agent, seed)
     env.close()
-    return np.asarray(total)
+    return returns
 
 
 def _add_bias(observations: NDArray[np.float32]) -> FloatArray:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.arrays import FloatArray, Indices
-from simulators.envs.actions import ALL_SENDS, HOLD, REWARD, SENDS, action_rulebook
+from simulators.envs.actions import ALL_SENDS, HOLD, REWARD, SENDS
 from simulators.shoppers.response import Chances
 from simulators.trigger_traits import TriggerTraits
+from simulators.truth.prospects import Prospects
 from simulators.world.expected_reward import mean_limited_value
 from simulators.world.messages import STANDARD
-from simulators.world.truth import Truth
 from simulators.world.world import World
 
 
@@ -58,18 +58,9 @@ class ExpectedRewards:
         """Return the expected rewards of seen messages, (n,), without the costs of their sends."""
         return np.asarray(REWARD.click * p.click + self.order * p.kept_orders - self.losses[channels] * p.withdrawals)
 
-    def of_actions(self, world: World, warmth: FloatArray) -> FloatArray:
-        """Return the true expected reward of every action if nothing else is sent, (N, actions); 0 for HOLD.
-
-        Parameters
-        ----------
-        warmth
-            How welcome each message is to each shopper now, (N, messages).
-        """
-        truth, values = Truth(world, action_rulebook()), np.zeros((len(warmth), SENDS + 1))
-        kept = 1.0 - world.population.refunds
-        for shopper, warm in enumerate(warmth.tolist()):
-            prospects = truth.prospects(shopper, dict(enumerate(warm)))
-            gains = REWARD.click * prospects.click + self.order * kept[shopper] * prospects.order
-            values[shopper, :HOLD] = gains - self.losses[ALL_SENDS.channels] * prospects.out - ALL_SENDS.costs
+    def of_actions(self, prospects: Prospects) -> FloatArray:
+        """Return the true expected reward of every action if nothing else is sent, (N, actions); 0 for HOLD."""
+        values = np.zeros((len(prospects.seen), SENDS + 1))
+        gains = REWARD.click * prospects.click + self.order * prospects.kept_orders
+        values[:, :HOLD] = gains - self.losses[ALL_SENDS.channels] * prospects.out - ALL_SENDS.costs
         return values

@@ -81,6 +81,23 @@ class EnvSettings:
         return {"observations": facts, "action_mask": daily.mask()} if self.mask_in_observation else facts
 
 
+class LimitedSpec:
+    """The specification of an environment, in which the length of its episodes stands: the environments share it."""
+
+    settings: EnvSettings
+    _spec: EnvSpec | None = None
+    _longest: int | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """The specification from which the environment was made, with the length of its episodes."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = None if spec is None else self.settings.spec(spec, self._longest)
+
+
 def world_option(
     options: Mapping[str, Any] | None, world: int | None, known: tuple[str, ...] = ("world",)
 ) -> int | None:

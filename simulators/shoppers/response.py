@@ -1,7 +1,7 @@
 """Responses: the true probabilities of a shopper's reactions to a message that the shopper sees.
 
 Nothing is drawn here. `simulators.world.reactions` draws the reactions with these probabilities, and
-`simulators.world.truth` computes expected values from them.
+`simulators.truth` computes expected values from them.
 
 A click and a return without a click tire in the same way: with A the attention,
 

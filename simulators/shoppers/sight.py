@@ -27,6 +27,8 @@ def share_unseen(presence: FloatArray, per_hour: FloatArray, tail: FloatArray) -
     >>> share_unseen(np.array([3.0]), np.array([1 / 3]), np.array([1.0]))
     array([0.5])
     """
+    if not tail.any():
+        return np.asarray(np.exp(-per_hour * presence))
     spread = np.where(tail > 0.0, tail, 1.0)
     with_tail = np.log1p(spread * per_hour * presence) / spread
     return np.asarray(np.exp(-np.where(tail > 0.0, with_tail, per_hour * presence)))

@@ -1,37 +1,42 @@
-"""The port between a simulation and a shop: a policy in this process, or the service over HTTP."""
+"""The port between a simulation and a shop: a policy in this process, or the service over HTTP.
+
+What passes the port are structs of msgspec, because a simulation makes very many of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from policies.catalogue.action_space import JointAction
 from policies.records.outcomes import OutcomeType
 from policies.records.rows import Scalar
 
 
-@dataclass(frozen=True)
-class SimulatedTrigger:
+class SimulatedTrigger(msgspec.Struct, frozen=True, gc=False):
     """A trigger of a simulated shopper, with the attributes that templates need."""
 
     type: str
-    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    attributes: Mapping[str, Scalar] = {}
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A request for a decision; ``at`` in epoch seconds."""
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A request for a decision; ``at`` in epoch seconds.
+
+    In a campaign the shop asks by itself: nothing happened, so that its triggers make no message more welcome.
+    """
 
     event_id: str
     shopper_id: str
     triggers: tuple[SimulatedTrigger, ...]
     at: float
-    context: Mapping[str, Scalar] = field(default_factory=dict)
+    context: Mapping[str, Scalar] = {}
+    campaign: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """An outcome of a send; ``at`` in epoch seconds."""
 
     event_id: str
@@ -40,18 +45,16 @@ class Outcome:
     value: float = 0.0
 
 
-@dataclass(frozen=True)
-class ShopperEvent:
+class ShopperEvent(msgspec.Struct, frozen=True, gc=False):
     """Something that a shopper did in the shop; ``at`` in epoch seconds."""
 
     shopper_id: str
     type: str
     at: float
-    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    attributes: Mapping[str, Scalar] = {}
 
 
-@dataclass(frozen=True)
-class ConsentChange:
+class ConsentChange(msgspec.Struct, frozen=True, gc=False):
     """Consent by channel that a shopper gives (true) or withdraws (false)."""
 
     shopper_id: str

@@ -13,6 +13,8 @@ from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from simulators.shops.base import Arrival
 
+_ROWS_OF_EVENTS = (DecisionRow, OutcomeRow)
+
 MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
 """Makes the policy of a model version: arguments are the model, the catalogue and the version."""
 
@@ -46,13 +48,13 @@ class LearningPolicy:
     def _rows_of_events(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return {event_id: self._rows[event_id] for event_id in event_ids if event_id in self._rows}
 
-    def policy_for(self, arrival: Arrival) -> Policy:
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
         return self._policy
 
     def fold(self, row: Row) -> None:
         position = self._learning.position + 1
         # `Learning` looks up rows by event id. No other kind of row that a simulation makes has an event id.
-        if isinstance(row, DecisionRow | OutcomeRow):
+        if isinstance(row, _ROWS_OF_EVENTS):
             self._rows[row.event_id].append((position, row))
         self._learned_since_version += len(self._learning.fold(position, row))
 

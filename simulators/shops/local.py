@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from policies.catalogue.action_space import JointAction
@@ -22,9 +22,8 @@ from policies.records.rows import (
     ShopperRow,
     TriggerRecord,
 )
-from policies.rules.budget import BudgetDay, spending_of
+from policies.rules.budget import BudgetDay, fold_with_spending
 from policies.rules.rules import RULES
-from policies.shopper.fold import fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent
 
@@ -33,10 +32,10 @@ _AT_ONCE = 256
 
 
 class PolicySource(Protocol):
-    """The source of a shop's policies: it folds the rows of the shop's log, and returns a policy for each decision."""
+    """The source of a shop's policies: it folds the rows of the shop's log, and returns policies for decisions."""
 
-    def policy_for(self, arrival: Arrival) -> Policy:
-        """Return the policy that decides for an arrival; the answer changes only when the clock advances."""
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
+        """Return the policy that decides for the arrivals of one time."""
         ...
 
     def fold(self, row: Row) -> None:
@@ -54,7 +53,7 @@ class FixedPolicy:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def policy_for(self, arrival: Arrival) -> Policy:
+    def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
         return self._policy
 
     def fold(self, row: Row) -> None:
@@ -73,7 +72,7 @@ class LocalShop:
     Parameters
     ----------
     policy_source
-        Returns the policy of each decision.
+        Returns the policy of the decisions.
     rulebook
         The catalogue.
     seed
@@ -92,8 +91,9 @@ class LocalShop:
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:
             before = self._states.get(row.shopper_id, NEW_SHOPPER)
-            self._states[row.shopper_id] = fold(before, row, self._horizon_s)
-            self._spent.update(spending_of(row, before))
+            self._states[row.shopper_id], spending = fold_with_spending(before, row, self._horizon_s)
+            for day, cost in spending.items():
+                self._spent[day] += cost
         self._policy_source.fold(row)
 
     def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
@@ -128,14 +128,13 @@ class LocalShop:
             )
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        actions: list[JointAction | None] = []
-        for policy, group in _by_policy(arrivals, self._policy_source):
-            requests = [request_of(arrival, self._rulebook) for arrival in group]
-            while requests:
-                decisions = self._decide_first(requests[:_AT_ONCE], policy)
-                self._record(decisions)
-                actions += [decision.action for decision in decisions]
-                requests = requests[len(decisions) :]
+        policy, actions = self._policy_source.policy_for(arrivals), list[JointAction | None]()
+        requests = [request_of(arrival, self._rulebook) for arrival in arrivals]
+        while requests:
+            decisions = self._decide_first(requests[:_AT_ONCE], policy)
+            self._record(decisions)
+            actions += [decision.action for decision in decisions]
+            requests = requests[len(decisions) :]
         return actions
 
     def _decide_first(self, requests: Sequence[Request], policy: Policy) -> list[Decision]:
@@ -151,21 +150,6 @@ class LocalShop:
 
     def advance_clock(self, now: float) -> None:
         self._policy_source.advance_clock(now)
-
-
-def _by_policy(arrivals: Sequence[Arrival], source: PolicySource) -> Iterator[tuple[Policy, list[Arrival]]]:
-    """Yield the arrivals in order, in groups: the arrivals of a group follow each other and have the same policy."""
-    group: list[Arrival] = []
-    current: Policy | None = None
-    for arrival in arrivals:
-        policy = source.policy_for(arrival)
-        if current is not None and policy is not current:
-            yield current, group
-            group = []
-        current = policy
-        group.append(arrival)
-    if current is not None:
-        yield current, group
 
 
 def request_of(arrival: Arrival, rulebook: Rulebook) -> Request:

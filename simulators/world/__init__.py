@@ -12,6 +12,7 @@ Read `World.step` in ``world.py`` first. Each call is one hour, and calls the me
 
 All mechanisms change one `WorldState` (``world_state.py``) and write what happened into one `Tick` (``tick.py``).
 ``messages.py`` says which messages exist, ``schedule.py`` is a table of rows with due times, ``margins.py`` sums up
-money. ``truth.py`` and ``expected_reward.py`` compute the expected reward of every joint action from the same
-probabilities. Who the shoppers are, what they feel and how they respond: `simulators.shoppers`.
+money. ``expected_reward.py`` is the reward of reactions as a mean over order values; `simulators.truth` computes the
+expected effect of every joint action from the same probabilities. Who the shoppers are, what they feel and how they
+respond: `simulators.shoppers`.
 """

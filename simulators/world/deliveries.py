@@ -123,7 +123,7 @@ class Deliveries:
         state = self._state
         shopper, channel = sends["shopper"], sends["channel"]
         deliverable = state.consent[shopper, channel]
-        for failing in self._channels_in_outage(tick.hour):
+        for failing in state.channels_in_outage(tick.hour):
             lost = deliverable & (channel == failing)
             tick.outcomes.append(TickOutcomes("bounce", sends["ticket"][lost], due[lost]))
             deliverable &= ~lost
@@ -138,15 +138,6 @@ class Deliveries:
         sends = {name: column[seen] for name, column in sends.items()}
         at_night = is_night(due[seen] - state.population.shift_h[shopper[seen]])
         self._delivered.add(seen_at[seen], **sends, at_night=at_night)
-
-    def _channels_in_outage(self, hour: int) -> list[int]:
-        """Return the numbers of the channels that deliver nothing on this day."""
-        day, names = hour // 24, self._state.messages.channels.names
-        return [
-            names.index(outage.channel)
-            for outage in self._state.scenario.outages
-            if outage.channel in names and 0 <= day - outage.first_day < outage.days
-        ]
 
     def _draw_seen_at(self, hour: int, due: FloatArray, sends: dict[str, NDArray[Any]]) -> FloatArray:
         """Draw when shoppers see messages, in hours of the calendar; inf for never.

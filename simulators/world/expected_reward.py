@@ -32,34 +32,26 @@ class ExpectedReward:
     @classmethod
     def of(cls, rulebook: Rulebook, parameters: Parameters) -> ExpectedReward:
         weights, space = rulebook.catalogue.reward, rulebook.space
-        channels, complaints = space.channels, parameters.channel_table(space.channels).complaints
-        seen = np.zeros((len(space), 2, 2, 2))
-        for number, (channel, cost) in enumerate(zip(space.channel_of, rulebook.costs, strict=True)):
-            opened = weights.open if channels[channel] == "email" else 0.0
-            for clicked in (0, 1):
-                gain = weights.click * clicked + opened - cost
-                for left in (0, 1):
-                    share = complaints[channel] if left else 0.0
-                    losses = [(1.0 - share, weights.consent_value * left)]
-                    losses += [(share, weights.consent_value + weights.complaint)] if share else []
-                    for ordered in (0, 1):
-                        seen[number, clicked, ordered, left] = sum(
-                            probability * _mean_reward(gain - loss, weights, parameters, ordered=bool(ordered))
-                            for probability, loss in losses
-                        )
-        return cls(seen, np.clip(-rulebook.costs, -weights.max, weights.max))
+        sends, number_of = np.unique(np.stack([space.channel_of, rulebook.costs]), axis=1, return_inverse=True)
+        seen = [_reactions_on(space.channels[int(channel)], cost, weights, parameters) for channel, cost in sends.T]
+        return cls(np.stack(seen)[number_of], np.clip(-rulebook.costs, -weights.max, weights.max))
 
-    def average(self, probabilities: FloatArray, seen: FloatArray) -> FloatArray:
-        """Return expected rewards (n,).
 
-        Parameters
-        ----------
-        probabilities
-            Joint probabilities of being seen with each reaction, (n, 2, 2, 2).
-        seen
-            Probability of being seen, (n,).
-        """
-        return np.asarray((probabilities * self.seen).sum(axis=(1, 2, 3)) + (1.0 - seen) * self.unseen)
+def _reactions_on(channel: str, cost: float, weights: Reward, parameters: Parameters) -> FloatArray:
+    """Return the mean rewards of the reactions to a seen message of a channel, (2, 2, 2): see `ExpectedReward.seen`."""
+    complaints = parameters.channel(channel).complaints
+    opened = weights.open if channel == "email" else 0.0
+    seen = np.zeros((2, 2, 2))
+    for clicked, ordered, left in np.ndindex(seen.shape):
+        gain = weights.click * clicked + opened - cost
+        share = complaints if left else 0.0
+        losses = [(1.0 - share, weights.consent_value * left)]
+        losses += [(share, weights.consent_value + weights.complaint)] if share else []
+        seen[clicked, ordered, left] = sum(
+            probability * _mean_reward(gain - loss, weights, parameters, ordered=bool(ordered))
+            for probability, loss in losses
+        )
+    return seen
 
 
 def _mean_reward(base: float, weights: Reward, parameters: Parameters, *, ordered: bool) -> float:

@@ -14,6 +14,7 @@ from simulators.scenario import Scenario
 from simulators.shoppers.mental_state import MentalState
 from simulators.shoppers.population import Population
 from simulators.shoppers.presence import Presence
+from simulators.world.consents import ConsentLosses
 from simulators.world.margins import Margins
 from simulators.world.messages import Appeal, Messages
 
@@ -49,6 +50,7 @@ class WorldState:
     next_visit: FloatArray
     trigger_hours: NDArray[np.int32]
     margins: Margins
+    consent_losses: ConsentLosses
 
     @classmethod
     def draw(cls, scenario: Scenario, count: int, seeds: Seeds, messages: Messages, trigger_kinds: int) -> WorldState:
@@ -73,6 +75,7 @@ class WorldState:
             next_visit=np.full(count, np.inf),
             trigger_hours=np.full((trigger_kinds, count), NEVER, dtype=np.int32),
             margins=Margins(count, scenario.weeks),
+            consent_losses=ConsentLosses(count, messages.channels),
         )
 
     @property
@@ -83,6 +86,15 @@ class WorldState:
     def week(self, hour: int) -> int:
         """Return the number of the week; hours after the calendar belong to its last week."""
         return min(hour // 168, self.scenario.weeks - 1)
+
+    def channels_in_outage(self, hour: int) -> list[int]:
+        """Return the numbers of the channels that deliver nothing on the day of an hour."""
+        day, names = hour // 24, self.messages.channels.names
+        return [
+            names.index(outage.channel)
+            for outage in self.scenario.outages
+            if outage.channel in names and 0 <= day - outage.first_day < outage.days
+        ]
 
     def plan_visits(self, hour: int, shoppers: Indices, uniforms: FloatArray) -> None:
         """Draw the next visits that no message caused, after the end of this hour."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from policies.decide import Case, decide, decide_in_order, decide_many
 from policies.decision import Decision
 from policies.decision_row import decision_row
 from policies.models.learned import DEFAULT
-from policies.models.policy import Policy
+from policies.models.policy import Assessment, AssessmentTable, Policy
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from policies.records.request import Request
@@ -32,10 +33,21 @@ from tests.reference.test_rules import CONTEXTS, exclusions, triggers
 from tests.strategies import CHANNELS, QUARTER_S, catalogues, moments, rule_sets, states
 
 SEED = b"application seed"
+MOST_REQUESTS = 6
+
+
+def table_policy(rulebook: Rulebook) -> Policy:
+    """Return a policy with other scores for each request of a day."""
+    scores, p_out = np.random.default_rng(1).normal(size=(2, MOST_REQUESTS, len(rulebook.space)))
+    rows = {f"e-{number}": MOST_REQUESTS - 1 - number for number in range(MOST_REQUESTS)}
+    return Policy("table", AssessmentTable(rows, Assessment(scores, p_out)), epsilon=0.1)
+
+
 POLICIES: dict[str, Callable[[Rulebook], Policy]] = {
     "uniform": lambda rulebook: uniform_policy(),
     "rule": lambda rulebook: rule_policy(epsilon=0.3),
     "learned": DEFAULT.make,
+    "table": table_policy,
 }
 makers = st.sampled_from(sorted(POLICIES)).map(POLICIES.__getitem__)
 
@@ -69,7 +81,7 @@ def days(draw: st.DrawFn, most_shoppers: int = 5, on: st.SearchStrategy[frozense
     arms = {"holdout": draw(st.sampled_from((0.0, 0.0, 0.5)))}
     rulebook = Rulebook.of(Catalogue.from_document(draw(catalogues(rules)) | {"arms": arms}), 1)
     shoppers = [f"s-{number}" for number in range(draw(st.integers(1, most_shoppers)))]
-    quarters = draw(st.lists(st.integers(0, 40), min_size=2, max_size=6))
+    quarters = draw(st.lists(st.integers(0, 40), min_size=2, max_size=MOST_REQUESTS))
     most_triggers = draw(st.sampled_from((1, 3)))
     requests = [
         draw(requests_at(f"e-{number}", draw(st.sampled_from(shoppers)), begin + later * QUARTER_S, most_triggers))

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from decision_service.log.base import AppendResult, LogUnavailable, NewRow
-from decision_service.state.base import Reservation, Reserved
+from decision_service.state.pending import Reservation, Reserved
 from policies.records.rows import DecisionRow, OutcomeRow, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Start, decide_body

@@ -5,7 +5,7 @@
 -- The arguments are how the keys of shoppers begin, and the packed update: the positions before and after, the version
 -- of the catalogue (or false), the version of the fold, the mark, budget days with what is added to each, the same for
 -- the uses of names, and the shoppers. Each shopper has a key, the encoded state (false: it stays; empty: none is kept),
--- the event ids of decisions, and the paths that are withheld.
+-- the event ids of decisions, and the paths that are withheld, each with the position of the last row that withholds it.
 local meta, pending, spent, pending_costs, uses = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local before, after, catalogue, fold, mark, costs, counts, shoppers = unpack(cmsgpack.unpack(ARGV[2]))
 
@@ -15,13 +15,20 @@ local function set_of(names)
   return set
 end
 
+-- Returns whether a row that withholds the path is behind the position that the field of a withdrawal names. The fields
+-- of an earlier version name none.
+local function is_logged(field, path, withheld)
+  local head = tonumber(string.match(field, '^w:(%d+)/') or 0)
+  return math.max(withheld[path] or 0, withheld[string.match(path, '^[^.]*')] or 0) > head
+end
+
 -- Drops the pending facts of a shopper that are in the log now. Returns whether there were any.
 local function settle(shopper, shopper_key, decided, withheld)
   local any = false
   for _, field in ipairs(redis.call('HKEYS', shopper)) do
     local event_id = string.match(field, '^p:(.*)/')
     local path = string.sub(field, 1, 2) == 'w:' and redis.call('HGET', shopper, field)
-    if (event_id and decided[event_id]) or (path and (withheld[path] or withheld[string.match(path, '^[^.]*')])) then
+    if (event_id and decided[event_id]) or (path and is_logged(field, path, withheld)) then
       local name = shopper_key .. ' ' .. field
       redis.call('HDEL', shopper, field)
       refund(pending_costs, spent, name)
@@ -34,7 +41,7 @@ end
 
 local function update(shopper_key, state, decided, withheld)
   local shopper = ARGV[1] .. shopper_key
-  local any = settle(shopper, shopper_key, set_of(decided), set_of(withheld))
+  local any = settle(shopper, shopper_key, set_of(decided), withheld)
   if state then
     if state == '' then redis.call('HDEL', shopper, 'b') else redis.call('HSET', shopper, 'b', state) end
   elseif not any then

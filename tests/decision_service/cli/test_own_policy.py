@@ -26,6 +26,16 @@ def uniform(rulebook):
 
 def wrong(rulebook):
     return 7
+
+def unmakeable(rulebook):
+    return {}["no such key"]
+
+class Divider:
+    def assess(self, contexts, rulebook):
+        return 1 / 0
+
+def breaks(rulebook):
+    return Policy("mine", model=Divider())
 """
 
 
@@ -58,6 +68,7 @@ def test_a_module_of_the_working_directory_brings_a_factory_or_a_function(
         ("broken_policies:policy", "cannot be loaded: ZeroDivisionError"),
         ("my_policies:nothing", "is neither a PolicyFactory nor a function"),
         ("my_policies:wrong", "must return a Policy, not int"),
+        ("my_policies:unmakeable", "my_policies:unmakeable failed with KeyError: 'no such key'"),
     ],
 )
 def test_what_is_no_policy_is_refused(module: str, example_rulebook: Rulebook, name: str, complaint: str) -> None:
@@ -78,3 +89,25 @@ def test_a_policy_with_the_name_of_a_baseline_is_refused(
     assert replay.run(transactions(tmp_path), replay.ReplayOptions(policy=name)) == 1
     errors = " ".join(capsys.readouterr().err.split())
     assert errors.count(f"policy: {name} has the name of a baseline, uniform") == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [("unmakeable", "KeyError: 'no such key'"), ("breaks", "ZeroDivisionError: division by zero")],
+)
+def test_the_error_of_a_policy_is_named_below_its_traceback(
+    module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: str, error: str
+) -> None:
+    name = f"{module}:{policy}"
+    options = simulate.SimulateOptions(
+        "stationary", 20, 1, 1, 1, name, None, None, baselines=False, json=None, report=None
+    )
+    assert simulate.run(options) == 1
+    assert replay.run(transactions(tmp_path), replay.ReplayOptions(policy=name)) == 1
+    errors = capsys.readouterr().err
+    *_, of_simulate, of_replay = (line for line in errors.splitlines() if line.startswith("decision-service: "))
+    for line in (of_simulate, of_replay):
+        assert line.startswith("decision-service: policy: ")
+        assert f"{policy} failed with {error}" in line
+    assert errors.count('my_policies.py", line') >= 2
+    assert errors.count(f"\n{error}\n") == 2

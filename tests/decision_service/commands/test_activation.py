@@ -13,7 +13,7 @@ import pytest
 from decision_service.log.base import NewRow
 from decision_service.log.keys import activation_key
 from decision_service.projection.verification import Verification
-from decision_service.state.base import RESERVED_FOR_S
+from decision_service.state.pending import RESERVED_FOR_S
 from policies.records.rows import ActivationRow, ClockRow, decode
 from policies.rules.budget import utc_day
 from tests.decision_service.conftest import Replica, Start, decide_body

@@ -14,7 +14,7 @@ import pytest
 from decision_service.app import open_learner
 from decision_service.log.base import NewRow
 from decision_service.projection.verification import Verification
-from decision_service.state.base import Reservation
+from decision_service.state.pending import Reservation
 from policies.records.rows import DecisionRow, ErasureRow, EventRow, OutcomeRow, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start, decide_body

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from decision_service.commands.feedback import Feedback
-from decision_service.log.base import NewRow
-from decision_service.state.base import Withdrawal
+from decision_service.log.base import LogUnavailable, NewRow
+from decision_service.state.pending import Withdrawal
 from policies.records.rows import PreferencesRow
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start
@@ -334,8 +334,8 @@ async def test_a_withdrawal_that_only_the_state_has_is_logged_when_it_is_put_aga
 ) -> None:
     """A replica that died, or whose log failed, has withheld in the state what the log lacks."""
     async with replica(small_document()) as service:
-        key = service.service.shopper_keys.key("s-1")
-        await service.service.store.withdraw([Withdrawal.of(key, path)])
+        key, head = service.service.shopper_keys.key("s-1"), service.rows()
+        await service.service.store.withdraw([Withdrawal.of(key, path, head)])
         rows = service.rows()
         document = await get(service)
         await put(service, 1, **words, stated=[path])
@@ -346,14 +346,32 @@ async def test_a_withdrawal_that_only_the_state_has_is_logged_when_it_is_put_aga
 
 async def test_a_refused_change_logs_a_withdrawal_that_only_the_state_has(replica: Start) -> None:
     async with replica(small_document()) as service:
-        key = service.service.shopper_keys.key("s-1")
-        await service.service.store.withdraw([Withdrawal.of(key, path) for path, _ in WITHHELD])
+        key, head = service.service.shopper_keys.key("s-1"), service.rows()
+        await service.service.store.withdraw([Withdrawal.of(key, path, head) for path, _ in WITHHELD])
         document = await get(service)
         refused = await service.client.put(PATH, json=document | {"now": AT.format(1), "max_per_week": -1})
         assert sorted(refused.json()["applied"]) == sorted(path for path, _ in WITHHELD)
         row = service.service.log.find_by_shopper("s-1", 1)[0].row
         assert isinstance(row, PreferencesRow)
         assert (row.consent, row.reachable, row.muted_categories) == ({"push": False}, {"push": False}, ("cart",))
+
+
+async def test_older_rows_that_withhold_the_same_do_not_end_a_withdrawal_whose_row_is_uncertain(
+    replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(rows: Any) -> Any:
+        raise LogUnavailable("the disk is away")
+
+    async with replica(small_document()) as service:
+        log = service.service.log
+        for second, word in ((1, False), (2, True)):  # by a replica that died before the state had the rows
+            log.append([NewRow(preferences_row(at=NOW + second, shopper_id="s-1", consent={"push": word}))])
+        with monkeypatch.context() as patch:
+            patch.setattr(log, "append", fail)
+            answer = await service.client.put(PATH, json={"now": AT.format(3), "consent": {"push": False}})
+        assert answer.status_code == 503
+        await service.service.log_writer.wait_until_contained(service.rows())
+        assert (await get(service))["consent"]["push"] is False
 
 
 async def test_a_withdrawal_is_compared_with_the_whole_log_not_with_a_state_that_lags(replica: Start) -> None:

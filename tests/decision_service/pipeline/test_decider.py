@@ -20,7 +20,7 @@ from decision_service.pipeline.item import DecisionResponse
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
-from decision_service.state.base import ReserveResult
+from decision_service.state.pending import ReserveResult
 from policies.records.rows import DecisionRow
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica, Start, decide_body

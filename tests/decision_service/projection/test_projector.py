@@ -17,7 +17,7 @@ from decision_service.log.base import NewRow, StoredRow
 from decision_service.log.sql import SqlLog
 from decision_service.projection.projector import Projector
 from decision_service.projection.verification import Verification
-from decision_service.state.base import Reservation, Withdrawal
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import ErasureRow, EventRow, OutcomeRow, PreferencesRow, Row, ShopperRow
@@ -56,7 +56,9 @@ def outcome(kind: str, channel: str) -> OutcomeRow:
 
 
 RESERVATION = reservation(0, "e-1", shopper=KEYS.key("s"))
-WITHDRAWAL = Withdrawal(KEYS.key("s"), "consent.push", "1")
+WITHDRAWAL = Withdrawal(KEYS.key("s"), "consent.push", "0/1")
+NEWER = Withdrawal(KEYS.key("s"), "consent.push", "1/2")
+"""A withdrawal that was made when the log had the row already: another row will say it."""
 
 
 @pytest.mark.anyio
@@ -81,11 +83,11 @@ async def test_a_row_settles_what_it_says(
     memory = Memory()
     store = await make_ready(MemoryStateStore(memory))
     await store.reserve_many([RESERVATION])
-    await store.withdraw([WITHDRAWAL])
+    await store.withdraw([WITHDRAWAL, NEWER])
     log.append([NewRow(row)])
     await Projector(store, log, KEYS).advance(1)
     assert [pending for pending, _ in memory.pending.values()] == [
-        pending for pending in (RESERVATION, WITHDRAWAL) if pending != settled
+        pending for pending in (RESERVATION, WITHDRAWAL, NEWER) if pending != settled
     ]
 
 

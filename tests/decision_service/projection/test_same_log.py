@@ -26,7 +26,8 @@ from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.runtime.embedded_redis import EmbeddedRedis
-from decision_service.state.base import ContainedLog, Reservation, Withdrawal
+from decision_service.state.contents import ContainedLog
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.erasure import anonymous
@@ -89,7 +90,9 @@ class Projected:
             version = (await self.store.read(key)).version
             send = Send(event_id, 22 * HOURS, message="hint", channel="push", category="browse", cost=0.5)
             await self.store.reserve_many([Reservation(key, version, f"{event_id}/1", send, catalogue=1)])
-        await self.store.withdraw([Withdrawal.of(KEYS.key(name), "consent.email") for name in NAMED])
+        await self.store.withdraw(
+            [Withdrawal.of(KEYS.key(name), "consent.email", self.log.head().position) for name in NAMED]
+        )
 
     async def verify(self) -> tuple[str, ...]:
         return (await Verification(self.log, self.store, KEYS).run(patience_s=0.0)).differences

@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 
 from ulid import ULID
 
-from decision_service.state.base import (
-    ContainedLog,
+from decision_service.state.base import StateUnavailable
+from decision_service.state.contents import ContainedLog, StoredState
+from decision_service.state.pending import (
     NoLongerAllowed,
     Reservation,
     Reserved,
     ReserveResult,
-    ShopperUpdate,
     StateChanged,
-    StateUnavailable,
-    StateUpdate,
-    StoredState,
     Withdrawal,
 )
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.catalogue.rulebook import millionths
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.uses import Use
@@ -72,7 +70,8 @@ def _is_settled(pending: Reservation | Withdrawal, change: ShopperUpdate) -> boo
     if isinstance(pending, Reservation):
         return pending.attempt.rpartition("/")[0] in change.decided
     field, _, _ = pending.path.partition(".")
-    return pending.path in change.withheld or field in change.withheld
+    head, names_head, _ = pending.attempt.partition("/")
+    return max(change.withheld.get(path, 0) for path in (pending.path, field)) > (int(head) if names_head else 0)
 
 
 class MemoryStateStore:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from decision_service.state.base import Reservation, ReserveResult, ShopperUpdate, StateStore, StateUpdate
+from decision_service.state.base import StateStore
+from decision_service.state.pending import Reservation, ReserveResult
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.rules.budget import utc_day
 from policies.shopper.state import Send, ShopperState
 from tests.factories import NOW

@@ -12,19 +12,11 @@ from dataclasses import replace
 
 import pytest
 
-from decision_service.state.base import (
-    NoLongerAllowed,
-    Reservation,
-    Reserved,
-    ShopperUpdate,
-    StateChanged,
-    StateStore,
-    StateUnavailable,
-    StateUpdate,
-    Withdrawal,
-)
+from decision_service.state.base import StateStore, StateUnavailable
+from decision_service.state.pending import NoLongerAllowed, Reservation, Reserved, StateChanged, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.shopper.fold import FOLD_VERSION
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
@@ -146,7 +138,7 @@ async def test_a_released_reservation_is_gone_and_changes_the_version(open_store
 async def test_a_withdrawal_is_seen_at_once_by_who_reads_and_by_who_reserves(open_store: Open) -> None:
     one, two = await open_store(), await open_store()
     before = await one.read(S)
-    withdrawal = Withdrawal.of(S, "consent.push")
+    withdrawal = Withdrawal.of(S, "consent.push", 0)
     await two.withdraw([withdrawal])
     assert (await one.read(S)).state.consent == {"push": False}
     assert isinstance(await reserve(one, reservation(before.version)), StateChanged)
@@ -169,14 +161,16 @@ async def test_everything_that_preferences_can_withhold_can_be_withdrawn_ahead_o
 ) -> None:
     store, said = await open_store(), ShopperState(consent={"sms": True})
     assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(said)}))
-    withdrawal = Withdrawal.of(S, path)
+    withdrawal = Withdrawal.of(S, path, 2)
     await store.withdraw([withdrawal])
     stored = await store.read(S)
     assert (stored.state, stored.folded) == (state, said)
-    assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(withheld=["other"])}))
+    assert await store.apply(StateUpdate(1, 2, {S: ShopperUpdate(withheld={path: 2})})), "a row before the withdrawal"
+    assert (await store.read(S)).state == state
+    assert await store.apply(StateUpdate(2, 3, {S: ShopperUpdate(withheld={"other": 3})}))
     assert (await store.read(S)).state == state
     version = (await store.read(S)).version
-    assert await store.apply(StateUpdate(2, 3, {S: ShopperUpdate(withheld=[path])}))
+    assert await store.apply(StateUpdate(3, 4, {S: ShopperUpdate(withheld={path: 4})}))
     assert (await store.read(S)).state == said
     assert (await store.read(S)).version > version
 
@@ -293,7 +287,7 @@ async def test_what_is_read_says_up_to_where_it_contains_the_log(open_store: Ope
 async def test_what_stays_pending_for_too_long_is_dropped(open_store: Open) -> None:
     store = await open_store()
     await reserve(store, reservation(0, "id with / in it"))
-    await store.withdraw([Withdrawal.of(S, "consent.sms")])
+    await store.withdraw([Withdrawal.of(S, "consent.sms", 0)])
     await store.drop_pending(3_600)
     assert len((await store.read(S)).state.sends) == 1
     await store.drop_pending(0)
@@ -311,7 +305,7 @@ async def test_the_states_of_two_logs_do_not_mix(open_store: Open) -> None:
 
 async def test_an_untrusted_store_answers_nothing(open_store: Open) -> None:
     store = await open_store(trusted=False)
-    for call in (store.read(S), reserve(store, reservation(0)), store.withdraw([Withdrawal.of(S, "consent.push")])):
+    for call in (store.read(S), reserve(store, reservation(0)), store.withdraw([Withdrawal.of(S, "consent.push", 0)])):
         with pytest.raises(StateUnavailable, match="not caught up"):
             await call
 

@@ -7,15 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio as redis_asyncio
 
-from decision_service.state.base import (
-    ShopperUpdate,
-    StateStore,
-    StateUnavailable,
-    StateUpdate,
-    UnreadableState,
-)
+from decision_service.state.base import StateStore, StateUnavailable, UnreadableState
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.shopper.state import ShopperState
 from tests.conftest import RealRedis
 from tests.decision_service.state.stores import Open, S, apply_one, begin, make_ready, reservation, reserve
@@ -137,5 +132,7 @@ async def test_a_reservation_that_cannot_be_decoded_is_settled_by_its_decision(
     store = await open_store()
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hset("ds:log:s:s", mapping={"v": "1", "p:e-1/x": b"damaged"})
+    with pytest.raises(UnreadableState):
+        await store.read(S)
     assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(decided=["e-1"])}))
     assert (await store.read(S)).state == ShopperState()

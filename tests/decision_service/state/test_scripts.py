@@ -11,16 +11,12 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decision_service.state.base import (
-    Reservation,
-    ShopperUpdate,
-    StateStore,
-    StateUpdate,
-    Withdrawal,
-)
+from decision_service.state.base import StateStore
+from decision_service.state.pending import Reservation, Withdrawal
 from decision_service.state.redis import RedisStateStore
 from decision_service.state.scripts import APPLY, SCRIPTS
 from decision_service.state.shopper_keys import ShopperKey
+from decision_service.state.updates import ShopperUpdate, StateUpdate
 from policies.rules.budget import BudgetDay, utc_day
 from policies.shopper.state import Send, ShopperState
 from tests.conftest import RealRedis
@@ -60,8 +56,8 @@ class Caller:
         if self.reservations:
             await self.store.release([self.reservations[number % len(self.reservations)]])
 
-    async def withdraw(self, shopper: ShopperKey, path: str) -> None:
-        self.withdrawals.append(Withdrawal(shopper, path, str(len(self.withdrawals))))
+    async def withdraw(self, shopper: ShopperKey, path: str, head: str) -> None:
+        self.withdrawals.append(Withdrawal(shopper, path, f"{head}{len(self.withdrawals)}"))
         await self.store.withdraw(self.withdrawals[-1:])
 
     async def retract(self, number: int) -> None:
@@ -120,7 +116,7 @@ changes = st.builds(
     ShopperUpdate,
     st.sampled_from([None, ShopperState(), ShopperState(locale="es"), ShopperState(locale="en")]),
     decided=st.lists(st.sampled_from(["e1", "e2", "e1/0"]), max_size=2),
-    withheld=st.lists(st.sampled_from(PATHS), max_size=2),
+    withheld=st.dictionaries(st.sampled_from(PATHS), st.integers(1, 4), max_size=2),
 )
 calls = st.one_of(
     st.tuples(st.just(Caller.reserve), st.lists(wishes, max_size=4)),
@@ -129,6 +125,7 @@ calls = st.one_of(
         st.just(Caller.withdraw),
         shoppers,
         st.sampled_from(PATHS),
+        st.sampled_from(["", "0/", "2/", "3/"]),
     ),
     st.tuples(st.just(Caller.retract), st.integers(0, 3)),
     st.tuples(

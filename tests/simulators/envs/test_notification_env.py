@@ -201,6 +201,7 @@ def test_a_copy_is_a_branch_that_continues_as_the_original(seed: int, before: in
 
 
 def test_an_environment_does_not_grow_over_a_long_episode() -> None:
+    """Day 40 has as many waiting sends and triggers as day 269; a byte kept for each decision in between would show."""
     env = NotificationVectorEnv(8, weeks=40, reward="expected")
     env.reset(seed=1)
     sizes = []
@@ -208,7 +209,7 @@ def test_an_environment_does_not_grow_over_a_long_episode() -> None:
         env.step(np.full(8, day % HOLD))
         if day in (40, 269):
             sizes.append(len(pickle.dumps(env)))
-    assert sizes[1] < 1.1 * sizes[0]
+    assert sizes[1] - sizes[0] < 8 * (269 - 40)
 
 
 def test_the_text_of_a_shopper() -> None:

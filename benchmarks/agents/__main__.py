@@ -1,0 +1,145 @@
+"""``make agents``: train MaskablePPO on `NotificationEnv-v0`, and compare it with policies that do not learn.
+
+All contenders meet the same shoppers in the same world. The learner trains on other shoppers of this world.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.agents import contenders, masked_ppo
+from benchmarks.agents.learning_curve import LEARNER, RULE, UNIT, LearningCurve
+from benchmarks.page import markdown
+from decision_service.cli.charts import colours_of, lines
+from decision_service.cli.measurements import check_writable, facts, write
+from simulators.arrays import FloatArray
+from simulators.envs.episodes import Agent, UniformAgent, play_returns
+from simulators.envs.notification_vector_env import NotificationVectorEnv
+
+_SEARCH_SEED, _EVALUATION_SEED = 1_000, 2_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained and measured: the settings of the command."""
+
+    scenario: str
+    world: int
+    steps: int
+    checkpoints: int
+    seeds: int
+    shoppers: int
+
+    def make_env(self, shoppers: int) -> NotificationVectorEnv:
+        return NotificationVectorEnv(
+            shoppers, self.scenario, reward="expected", world=self.world, autoreset_mode="SameStep"
+        )
+
+    def evaluate(self, make_agent: Callable[[NotificationVectorEnv], Agent], run: int) -> FloatArray:
+        """Return the returns of the shoppers of a training run, (N,)."""
+        env = self.make_env(self.shoppers)
+        return play_returns(env, make_agent(env), _EVALUATION_SEED + run)
+
+    def command(self) -> str:
+        return (
+            f"python -m benchmarks.agents --scenario {self.scenario} --world {self.world} --steps {self.steps} "
+            f"--checkpoints {self.checkpoints} --seeds {self.seeds} --shoppers {self.shoppers}"
+        )
+
+
+def measure(plan: Plan) -> tuple[LearningCurve, str]:
+    """Train and evaluate; return the curve, and what the contenders with numbers of their own found, in words."""
+    constant = contenders.find_constant(plan.make_env, _SEARCH_SEED)
+    price = contenders.find_load_price(plan.make_env, _SEARCH_SEED)
+    found_words = (
+        f"The best constant policy is {constant.describe()}. The {contenders.PLANNER} pays {price:g} for the load of a "
+        "push. Both were found on shoppers whom nobody is judged on."
+    )
+    _say(found_words)
+    makers: dict[str, Callable[[NotificationVectorEnv], Agent]] = {
+        "random": lambda env: UniformAgent(),
+        "constant": lambda env: constant,
+        RULE: lambda env: contenders.RuleAgent(),
+        contenders.PLANNER: lambda env: contenders.PlannerAgent(env, price),
+    }
+    runs = range(1, plan.seeds + 1)
+    others = {name: [plan.evaluate(make, run) for run in runs] for name, make in makers.items()}
+    _say(", ".join(f"{name} {np.mean(returns):.3f}" for name, returns in others.items()))
+    trained = [_train(plan, run) for run in runs]
+    between = trained[0][0]
+    steps = [between * number for number in range(plan.checkpoints + 1)]
+    learner = list(zip(*(returns for _, returns in trained), strict=True))
+    return LearningCurve(steps, learner, others), found_words
+
+
+def _train(plan: Plan, run: int) -> tuple[int, list[FloatArray]]:
+    """Train one model; return the steps between two checkpoints, and the returns at every checkpoint."""
+    returns: list[FloatArray] = []
+
+    def evaluate(agent: masked_ppo.MaskedPpoAgent) -> None:
+        returns.append(plan.evaluate(lambda env: agent, run))
+        _say(f"{LEARNER} run {run}, checkpoint {len(returns) - 1}: {returns[-1].mean():.3f}")
+
+    env = plan.make_env(masked_ppo.SHOPPERS)
+    return masked_ppo.train(env, run, plan.steps, plan.checkpoints, evaluate), returns
+
+
+def draw(curve: LearningCurve) -> str:
+    """Return the curve as a plot: differences to the rule, with the band of the learner."""
+    differences = curve.minus_rule()
+    colours = colours_of(list(differences))
+    label = f"{UNIT}, minus the rule's"
+    return lines(differences, colours, x=curve.steps, xlabel="steps learned from", ylabel=label, shows_band=True)
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.agents", description=__doc__)
+    parser.add_argument("--scenario", default="stationary")
+    parser.add_argument("--world", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=600_000, help="decisions that each training run learns from")
+    parser.add_argument("--checkpoints", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=4, help="training runs")
+    parser.add_argument("--shoppers", type=int, default=400, help="shoppers of each run's evaluation")
+    for option in ("json", "markdown", "plot"):
+        parser.add_argument(f"--{option}", type=Path, help="also write the results to this file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, evaluate, show the results and write them."""
+    arguments = _read_arguments()
+    check_writable(json=arguments.json, markdown=arguments.markdown, plot=arguments.plot)
+    plan = Plan(
+        arguments.scenario,
+        arguments.world,
+        arguments.steps,
+        arguments.checkpoints,
+        arguments.seeds,
+        arguments.shoppers,
+    )
+    curve, found_words = measure(plan)
+    about = facts(seed=f"1:{plan.seeds + 1}", world=plan.world, agents=masked_ppo.VERSIONS)
+    plot = f"\n![learning curve]({arguments.plot.name})\n" if arguments.plot else ""
+    page = markdown("A library's agent in the environment", plan.command(), curve.to_measurements(), about)
+    page += f"\n{curve.describe()} {found_words}\n{plot}\n{curve.to_table()}"
+    print(page)  # noqa: T201 - the command's output
+    if arguments.json:
+        write(arguments.json, [*curve.to_measurements(), *curve.curve_measurements()], about)
+    if arguments.markdown:
+        arguments.markdown.write_text(page, encoding="utf-8")
+    if arguments.plot:
+        arguments.plot.write_text(draw(curve), encoding="utf-8")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
+
+
+if __name__ == "__main__":
+    main()

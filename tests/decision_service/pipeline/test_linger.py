@@ -1,0 +1,160 @@
+"""The linger: it keeps callers together who ask again at once, and delays no requests that come at random times.
+
+The decider runs here on a clock of its own, which moves on when everybody waits. A batch takes a fixed time then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+from collections.abc import Awaitable, Callable, Sequence
+from statistics import fmean
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decision_service.pipeline import decider as decider_module
+from decision_service.pipeline.decider import Decider
+from decision_service.pipeline.item import DecisionResponse, Item
+from decision_service.pipeline.linger import LONGEST_S, Linger, Moment
+from decision_service.pipeline.parts import Parts
+from decision_service.schemas.parsing import parse
+from decision_service.schemas.requests import DecideBody
+from tests.decision_service.conftest import decide_body
+
+_BATCH_S = 0.003
+_ROUND_TRIP_S = 0.001
+_SECONDS = 4.0
+
+
+class _Selector(selectors.DefaultSelector):
+    """Waits for nothing: the time to wait passes at once."""
+
+    time = 0.0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        self.time += timeout or 0.0
+        return []
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.time
+
+
+class _Writer:
+    head = 0
+
+
+class _Parts:
+    log_writer = _Writer()
+
+
+class Pipeline:
+    """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[int] = []
+        self.waits: list[float] = []
+        monkeypatch.setattr(decider_module, "RequestBatch", self._batch)
+        self._decider = Decider(cast(Parts, _Parts()))
+        self._body = parse(DecideBody, msgspec.json.encode(decide_body(event_id=None, now=None)))
+
+    def _batch(self, items: Sequence[Item], parts: Parts, on_logged: Callable[[], None]) -> _Batch:
+        self.batches.append(len(items))
+        return _Batch(items, on_logged)
+
+    async def ask(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(_ROUND_TRIP_S * random.random())
+        began = loop.time()
+        await self._decider.decide(self._body, 0.0)
+        self.waits.append(loop.time() - began)
+
+    async def ask_again_and_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        while loop.time() < _SECONDS:
+            await self.ask()
+
+
+class _Batch:
+    def __init__(self, items: Sequence[Item], on_logged: Callable[[], None]) -> None:
+        self._items, self._on_logged = items, on_logged
+
+    async def decide(self) -> None:
+        await asyncio.sleep(_BATCH_S)
+        for item in self._items:
+            item.settle(DecisionResponse(b""))
+        self._on_logged()
+
+
+def run(scene: Callable[[], Awaitable[object]]) -> None:
+    random.seed(1)
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        runner.run(cast(Any, scene()))
+
+
+def test_callers_who_ask_again_at_once_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(monkeypatch)
+
+    async def scene() -> None:
+        await asyncio.gather(*(pipeline.ask_again_and_again() for _ in range(16)))
+
+    run(scene)
+    late = pipeline.batches[len(pipeline.batches) // 2 :]
+    assert fmean(late) > 15
+
+
+def test_a_lone_caller_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(monkeypatch)
+    run(pipeline.ask_again_and_again)
+    assert max(pipeline.waits) == pytest.approx(_BATCH_S)
+
+
+@pytest.mark.parametrize("per_s", [100, 350, 700])
+def test_requests_that_come_at_random_times_are_not_delayed(monkeypatch: pytest.MonkeyPatch, per_s: int) -> None:
+    """A request waits for the rest of the batch under way and for its own batch; few wait for a trial of a linger."""
+    pipeline = Pipeline(monkeypatch)
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            while asyncio.get_running_loop().time() < _SECONDS:
+                await asyncio.sleep(random.expovariate(per_s))
+                group.create_task(pipeline.ask())
+
+    run(scene)
+    prompt = [wait for wait in pipeline.waits if wait <= 2 * _BATCH_S + 1e-6]
+    assert len(prompt) > 0.9 * len(pipeline.waits)
+    assert max(pipeline.waits) <= 2 * _BATCH_S + LONGEST_S + 1e-6
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.floats(0.0001, LONGEST_S)), min_size=1, max_size=50),
+    st.floats(1.5, 10.0),
+)
+def test_a_linger_is_worth_its_time_where_requests_follow_answers(
+    lingers: list[tuple[int, float]], faster: float
+) -> None:
+    """The rates of the batches are those of the lingers: then nothing follows; or they are smaller."""
+    steady, followed = Linger(), Linger()
+    for requests, seconds in lingers:
+        for linger, factor in ((steady, 1.0), (followed, 1.1 * faster)):
+            linger.note_linger(Moment(5.0, 7), Moment(5.0 + seconds, 7 + requests))
+            linger.note_batch(Moment(6.0, 7), Moment(6.0 + factor * seconds, 7 + requests))
+    assert sum(steady.is_worth() for _ in range(310)) == 10
+    if any(requests for requests, _ in lingers):
+        assert all(followed.is_worth() for _ in range(310))
+
+
+def test_the_first_linger_is_a_trial() -> None:
+    linger = Linger()
+    assert linger.is_worth()
+    assert not linger.is_worth()
