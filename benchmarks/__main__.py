@@ -226,6 +226,14 @@ def baselines(
 
 
 @app.command()
+def parameters() -> None:
+    """Write the tables of parameters into docs/simulator.md."""
+    from benchmarks import parameter_tables
+
+    parameter_tables.write()
+
+
+@app.command()
 def calibrate(
     shoppers: Annotated[int, typer.Option(min=1_000)] = 30_000,
     seed: Annotated[int, typer.Option(min=0)] = 1,

@@ -102,9 +102,9 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agents", description=__doc__)
     parser.add_argument("--scenario", default="stationary")
     parser.add_argument("--world", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=750_000, help="decisions that each training run learns from")
+    parser.add_argument("--steps", type=int, default=600_000, help="decisions that each training run learns from")
     parser.add_argument("--checkpoints", type=int, default=12)
-    parser.add_argument("--seeds", type=int, default=3, help="training runs")
+    parser.add_argument("--seeds", type=int, default=4, help="training runs")
     parser.add_argument("--shoppers", type=int, default=400, help="shoppers of each run's evaluation")
     for option in ("json", "markdown", "plot"):
         parser.add_argument(f"--{option}", type=Path, help="also write the results to this file")

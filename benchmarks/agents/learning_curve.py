@@ -92,14 +92,12 @@ class LearningCurve:
         """Return in words how the learner compares with each contender at the end of the curve."""
         end = len(self.steps) - 1
         clauses = [_describe(self.difference(end, name), name.replace("_", " ")) for name in self.others]
-        return f"After {self.steps[end]:,} steps MaskablePPO earns {'; '.join(clauses)}."
+        return f"After {self.steps[end]:,} steps MaskablePPO earns {'; '.join(clauses)} (differences per shopper)."
 
 
 def _describe(difference: MeanEstimate, name: str) -> str:
-    words = {1: f"more than {name}", -1: f"less than {name}", 0: f"not clearly more or less than {name}"}
-    return (
-        f"{words[difference.sign]}: {number(difference.value)} ({number(difference.low)} to {number(difference.high)})"
-    )
+    words = {1: "more than", -1: "less than", 0: "neither clearly more nor less than"}[difference.sign]
+    return f"{words} {name}: {number(difference.value)} ({number(difference.low)} to {number(difference.high)})"
 
 
 def _measure(name: str, estimate: MeanEstimate) -> Measured:

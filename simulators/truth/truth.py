@@ -37,7 +37,7 @@ class Truth:
 
     Attributes
     ----------
-    traits
+    triggers
         How welcome triggers make messages in this world.
     """
 

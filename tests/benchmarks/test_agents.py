@@ -93,7 +93,7 @@ def test_the_curve_pairs_the_contenders_shopper_by_shopper() -> None:
 def test_the_words_say_who_earns_more_and_where_nothing_is_decided() -> None:
     words = CURVE.describe()
     assert words.startswith("After 1,000 steps MaskablePPO earns more than rule: 2.05 (")
-    assert "less than planner" in words or "not clearly more or less than planner" in words
+    assert "less than planner" in words or "neither clearly more nor less than planner" in words
     start, end = CURVE.to_table().splitlines()[2:]
     assert start.startswith("| 0 | 0.5 | -1 (")
     assert end.startswith("| 1,000 | 3.55 | 2.05 (")
