@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from benchmarks.publishing import Json, Page, Seed, publish, say
 from benchmarks.speed import commands
+from benchmarks.worlds import commands as worlds_commands
 
 app = typer.Typer(
     help="Measure the service. Every command writes its results with the facts of the machine.",
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 
 app.add_typer(commands.app)
+app.add_typer(worlds_commands.app)
 
 
 @app.callback()
@@ -188,9 +191,9 @@ def planner(
 
     first, _, end = seeds.partition(":")
     values = {
-        scenario.name: benchmark.Runs(scenario, shoppers, range(int(first), int(end)), require_plan(scenario)).values(
-            keep, say
-        )
+        scenario.name: benchmark.Runs(
+            scenario, shoppers, range(int(first), int(end)), partial(require_plan, scenario)
+        ).values(keep, say)
         for scenario in choose_scenarios(scenarios, worlds, weeks)
     }
     given = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
