@@ -86,6 +86,7 @@ bench: install ## Measure the path of a decision (half an hour, 4 GB; FULL=1 for
 	$(BIN)/python -m benchmarks learn --json docs/results/learn.json --markdown docs/results/learn.md
 	$(BIN)/python -m benchmarks growth $(BENCH_FULL) --json docs/results/growth.json --markdown docs/results/growth.md
 	$(if $(FULL),$(BIN)/python -m benchmarks restart --json docs/results/restart.json --markdown docs/results/restart.md)
+	$(if $(FULL),$(BIN)/python -m benchmarks memory --json docs/results/memory.json --markdown docs/results/memory.md)
 	$(BIN)/python -m benchmarks figures
 
 format: install ## Let ruff correct the style

@@ -150,6 +150,57 @@ def reinforce(
     publish("What a masked REINFORCE learns", command, results, json, page, seed=seed, episodes=episodes)
 
 
+_Scenarios = Annotated[str, typer.Option(help="Named scenarios, with commas; or: all.")]
+_Worlds = Annotated[str, typer.Option(help="Worlds of the family, from:to, half open.")]
+
+
+@app.command()
+def plan(
+    scenarios: _Scenarios = "",
+    worlds: _Worlds = "",
+    shoppers: Annotated[int, typer.Option(min=10, help="Of the twin population.")] = 500,
+    rounds: Annotated[int, typer.Option(min=0, max=6, help="Of the search; each runs nine prices.")] = 3,
+    again: Annotated[bool, typer.Option(help="Also make the plans that are stored already.")] = False,
+) -> None:
+    """Find what consents are worth, and the planner's prices, and store them with the simulator."""
+    from benchmarks.learning import plan as benchmark
+
+    chosen = benchmark.choose_scenarios(scenarios, worlds)
+    benchmark.make_plans(chosen, shoppers, rounds, again=again, progress=say)
+
+
+@app.command()
+def planner(
+    scenarios: _Scenarios = "",
+    worlds: _Worlds = "",
+    shoppers: Annotated[int, typer.Option(min=10, help="Of each run.")] = 500,
+    seeds: Annotated[str, typer.Option(help="From:to, half open.")] = "1:4",
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the runs in this directory, and read those that are there.")
+    ] = None,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Compare every baseline with the planner, and sweep the number of e-mails a week."""
+    from benchmarks.learning import planner as benchmark
+    from benchmarks.learning.plan import choose_scenarios, require_plan
+
+    first, _, end = seeds.partition(":")
+    values = {
+        scenario.name: benchmark.Runs(scenario, shoppers, range(int(first), int(end)), require_plan(scenario)).values(
+            keep, say
+        )
+        for scenario in choose_scenarios(scenarios, worlds)
+    }
+    options = [f"--{name} {value}" for name, value in (("scenarios", scenarios), ("worlds", worlds)) if value]
+    command = " ".join(["python -m benchmarks planner", *options, f"--shoppers {shoppers} --seeds {seeds}"])
+    results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
+    shown = [one for one in results if "_minus_" not in one.name]
+    more = [one for one in results if "_minus_" in one.name]
+    about = {"seed": seeds, "shoppers": shoppers}
+    publish("Is any baseline above the planner?", command, shown, json, page, table=table, more=more, **about)
+
+
 @app.command()
 def baselines(
     scenarios: Annotated[list[str] | None, typer.Argument(help="Names of scenarios; all without one.")] = None,

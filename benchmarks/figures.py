@@ -73,6 +73,12 @@ ROWS = (
         "restart",
     ),
     Row("How soon is feedback live?", "{learn.feedback_to_live_s} s", "learn"),
+    Row(
+        "Does a replica keep something of what it has decided?",
+        "{memory.replica.200000_mb} MiB resident after 200,000 decisions; "
+        "the second half added {memory.replica.growth} MiB per 100,000 –",
+        "memory",
+    ),
     Row("Does a long log make appends dearer?", "{growth.200000.append_us} µs per row with 200,000 rows –", "growth"),
 )
 

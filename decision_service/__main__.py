@@ -173,17 +173,17 @@ def simulate(
         int | None, typer.Option(help="Number of seeds; two or more give intervals.", show_default="3")
     ] = None,
     policy: Annotated[
-        str, typer.Option(help=f"{describe_policies()}, oracle, or your own (my_module:my_policy), in this process.")
+        str, typer.Option(help=f"{describe_policies()}, planner, or your own (my_module:my_policy), in this process.")
     ] = "default",
     url: Annotated[
         str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
     ] = None,
     catalog: Annotated[Path | None, typer.Option(help="The catalogue in this process; default: the example.")] = None,
-    baselines: Annotated[bool, typer.Option(help="Also run the baselines and the oracle.")] = True,
+    baselines: Annotated[bool, typer.Option(help="Also run the baselines and the planner.")] = True,
     json: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")] = None,
 ) -> None:
-    """Run a policy on simulated shoppers, whose true responses are known, beside baselines and an oracle."""
+    """Run a policy on simulated shoppers, whose true responses are known, beside baselines and a planner."""
     from decision_service.cli import simulate as command
 
     options = command.SimulateOptions(

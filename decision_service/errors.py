@@ -21,6 +21,9 @@ from dataclasses import dataclass
 INTERNAL = "an error of the service itself; its log says more"
 """The detail of an error that nobody foresaw."""
 
+DAMAGED = "the log has a row with this event_id, but the row is damaged"
+"""The detail of an error that a person must mend in the log."""
+
 
 @dataclass(frozen=True)
 class FieldError:

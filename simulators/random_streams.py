@@ -175,7 +175,8 @@ class Seeds:
     shop
         Decides what belongs to the shop: how messages appeal, and their weekly changes.
     shoppers
-        Decides the shoppers and what they do: one seed for all shoppers, or a tuple with one seed per shopper.
+        Decides the shoppers and what they do: one seed for all shoppers, or a tuple with one seed per shopper. Shoppers
+        with one seed are copies: they live the same life until they get different sends.
     """
 
     shop: int

@@ -198,6 +198,22 @@ def growth(
 
 
 @app.command()
+def memory(
+    decisions: Annotated[int, typer.Option(min=2_000, help="Decisions in lists of 100.")] = 200_000,
+    shoppers: Annotated[int, typer.Option(min=1, help="Shoppers that they are about.")] = 10_000,
+    seed: Seed = 1,
+    json: Json = None,
+    page: Page = None,
+) -> None:
+    """Measure the resident memory of a replica, the learner and Redis over many decisions."""
+    from benchmarks.speed import memory as benchmark
+
+    results = benchmark.measure(decisions, shoppers, seed, say)
+    command = f"python -m benchmarks memory --decisions {decisions} --shoppers {shoppers} --seed {seed}"
+    publish("Memory over many decisions", command, results, json, page, seed=seed, decisions=decisions)
+
+
+@app.command()
 def restart(
     rows: Annotated[int, typer.Option(min=1_000, help="Rows of the log.")] = 1_000_000,
     rounds: Annotated[int, typer.Option(min=1, help="Pairs of starts, in turns.")] = 3,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from decision_service.catalogues.collisions import find_collisions
 from decision_service.catalogues.file import example
 from decision_service.errors import FieldError, Invalid
-from decision_service.log.base import DuplicateKey, EventLog, NewRow
+from decision_service.log.base import Appended, EventLog, NewRow
 from decision_service.log.keys import catalogue_key
 from decision_service.log.reading import read_rows
 from policies.catalogue.document import Catalogue
@@ -54,7 +54,7 @@ def append_catalogue(log: EventLog, catalogue: Catalogue, at: float, source: Lit
             at=at, version=(latest.version if latest else 0) + 1, document=catalogue.to_document(), source=source
         )
         (result,) = log.append([NewRow(row, catalogue_key(row.version))])
-        if not isinstance(result, DuplicateKey):
+        if isinstance(result, Appended):
             return row.version
         # Another replica has taken this version number meanwhile: try again with the next number.
 

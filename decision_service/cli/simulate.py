@@ -1,10 +1,11 @@
-"""``decision-service simulate``: run a policy on simulated shoppers, beside baselines and the oracle."""
+"""``decision-service simulate``: run a policy on simulated shoppers, beside baselines and the planner."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES, POLICIES
 from simulators.experiments.counts import Counts
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
+from simulators.experiments.plan import Plan, planner_contender, stored_plan
+from simulators.experiments.price_search import SHOPPERS, broadcasts, make_plan
 from simulators.experiments.study import (
     Contender,
     ReportHours,
@@ -37,13 +40,12 @@ from simulators.experiments.study import (
 )
 from simulators.experiments.study_comparison import StudyComparison
 from simulators.scenario import SCENARIOS
-from simulators.shops.broadcast import NoSends, push_daily, three_a_week
-from simulators.shops.oracle import OraclePolicy
-from simulators.truth.truth import Truth
+from simulators.shops.broadcast import NoSends
+from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
-ORACLE_PRICE, ORACLE_LOAD_PRICE = 15.0, 0.03
-"""What the oracle subtracts for an opt-out and for load; chosen by hand, close to the best of a few values."""
+ROUNDS = 1
+"""Rounds of the search of the planner's prices where no plan is stored."""
 
 
 class SimulationRefused(ValueError):
@@ -75,7 +77,7 @@ def run(options: SimulateOptions) -> int:
         _check_outputs(options)
         write_report = _report_writer(options.report)
         with _connect(options.url) as shop:
-            study, contenders = _plan(options, shop)
+            study, contenders = _prepare(options, shop, errors)
             results = _compare(study, contenders, errors)
     except (SimulationRefused, CatalogueFileError, ShopRefused, PolicyFailed) as refusal:
         text = f"{trace_failure(refusal)}decision-service: {refusal}"
@@ -126,13 +128,36 @@ def _connect(url: str | None) -> Iterator[RemoteShop | None]:
         yield shop
 
 
-def _plan(options: SimulateOptions, shop: RemoteShop | None) -> tuple[Study, list[Contender]]:
+def _prepare(options: SimulateOptions, shop: RemoteShop | None, console: Console) -> tuple[Study, list[Contender]]:
     """Build everything that is to run, so that bad options are refused before anything runs."""
     try:
         study = _study(options, shop)
-        return study, _contenders(options, study, shop)
+        plans = _Plans(study, console)
+        contenders = _contenders(options, study, shop, plans)
     except ValueError as error:
         raise SimulationRefused(str(error)) from error
+    return replace(study, worth=plans.plan.worth), contenders
+
+
+class _Plans:
+    """The planner's plan of a study: a stored one, or one that is made when it is first needed."""
+
+    def __init__(self, study: Study, console: Console) -> None:
+        self._study = study
+        self._console = console
+
+    @cached_property
+    def plan(self) -> Plan:
+        scenario, rulebook = self._study.scenario, self._study.rulebook
+        plan = stored_plan(scenario, rulebook)
+        if plan is None:
+            shoppers = min(SHOPPERS, self._study.shoppers)
+            self._console.print(
+                f"No plan is stored for {scenario.name} with this catalogue: simulating {shoppers} other shoppers to "
+                f"find what a consent is worth, and the planner's prices; this may take minutes."
+            )
+            plan = make_plan(scenario, rulebook, shoppers, ROUNDS)
+        return plan
 
 
 def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
@@ -149,10 +174,10 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
 
-def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None) -> list[Contender]:
+def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None, plans: _Plans) -> list[Contender]:
     rulebook = study.rulebook
     policies = {name: _contender(factory, rulebook) for name, factory in POLICIES.items()}
-    policies["oracle"] = policy_contender("oracle", lambda world: _oracle(Truth(world, rulebook), rulebook), rulebook)
+    policies[PLANNER] = planner_contender(lambda: plans.plan, rulebook)
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
     elif options.policy in policies:
@@ -161,12 +186,8 @@ def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None)
         first = _contender(find_policy(options.policy), rulebook)
     if not options.baselines:
         return [first]
-    fixed = [
-        sender_contender("no send", NoSends),
-        sender_contender("push daily", push_daily),
-        sender_contender("3 per week", three_a_week),
-    ]
-    others = [policies[name] for name in (*BASELINES, "oracle") if name in policies]
+    fixed = [sender_contender("no send", NoSends), *broadcasts()]
+    others = [policies[name] for name in (*BASELINES, PLANNER) if name in policies]
     if first.name in {contender.name for contender in (*fixed, *others)}:
         raise ValueError(f"policy: {options.policy} has the name of a baseline, {first.name}: give it another name")
     return [first, *fixed, *others]
@@ -188,10 +209,6 @@ def _contender(factory: PolicyFactory, rulebook: Rulebook) -> Contender:
             return contender.play(world, seed, report_hours)
 
     return Contender(factory.name, play)
-
-
-def _oracle(truth: Truth, rulebook: Rulebook) -> OraclePolicy:
-    return OraclePolicy(truth, rulebook, ORACLE_PRICE, ORACLE_LOAD_PRICE)
 
 
 def _compare(study: Study, contenders: list[Contender], console: Console) -> list[Result]:
@@ -239,12 +256,16 @@ def measure(results: list[Result]) -> list[Measured]:
             mean = estimate_over_seeds([number_of(result) for result in of_contender], least, most)
             low, high = (mean.low, mean.high) if len(of_contender) > 1 else (None, None)
             measured.append(Measured(f"{prefix}.{key}", mean.value, low, high, unit))
-    for name, comparison in _compare_with_rule(results).items():
+    for name, comparison in _compare_with(RULE, results).items():
         prefix = f"simulate.{name.replace(' ', '_')}"
         measured.append(_measure(f"{prefix}.value_minus_rule", comparison.whole_run, "margin per shopper"))
         measured.append(_measure(f"{prefix}.last_third_minus_rule", comparison.in_last_third, "margin per shopper"))
         if comparison.ratio_in_last_third is not None:
             measured.append(_measure(f"{prefix}.last_third_ratio_to_rule", comparison.ratio_in_last_third, "ratio"))
+    for name, comparison in _compare_with(PLANNER, results).items():
+        if (share := comparison.ratio_in_last_third) is not None:
+            key = f"simulate.{name.replace(' ', '_')}.last_third_share_of_planner"
+            measured.append(_measure(key, share, "ratio"))
     return measured
 
 
@@ -258,35 +279,33 @@ def _by_contender(results: list[Result]) -> dict[str, list[Result]]:
     return {name: [result for result in results if result.contender == name] for name in names}
 
 
-def _compare_with_rule(results: list[Result]) -> dict[str, StudyComparison]:
-    """Return every other contender's comparison with the rule; none where the rule did not run."""
+def _compare_with(name: str, results: list[Result]) -> dict[str, StudyComparison]:
+    """Return every other contender's comparison with a contender; none where that one did not run."""
     by_contender = _by_contender(results)
-    rule = by_contender.pop(RULE, None)
-    return {} if rule is None else {name: StudyComparison.of(others, rule) for name, others in by_contender.items()}
+    one = by_contender.pop(name, None)
+    return {} if one is None else {other: StudyComparison.of(its, one) for other, its in by_contender.items()}
 
 
 def _print(contenders: list[Contender], results: list[Result]) -> None:
     weeks = describe_last_third(len(results[0].weekly))
     table = Table(
         title="Simulated shoppers",
-        caption="value: expected incremental margin per shopper against the same shoppers without any send; "
-        "consent left: the share of consents that remain",
+        caption="value: expected incremental margin per shopper against the same shoppers without any send, minus what "
+        "the lost consents would earn later; consent left: the share of consents that remain",
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),  # narrow, so that a column for each policy fits into 80 characters
+        padding=(0, 1, 0, 0),  # narrow, so that a column for each number fits into 80 characters
     )
     table.add_column("", no_wrap=True)
-    for contender in contenders:
-        table.add_column(contender.name, justify="right")
+    for key, heading, _, _, _ in _COLUMNS:
+        table.add_column(weeks if key == _LAST_THIRD else heading, justify="right")
     by_contender = _by_contender(results)
-    for key, heading, _, number_of, _ in _COLUMNS:
-        means = (
-            estimate_over_seeds([number_of(result) for result in by_contender[contender.name]]).value
-            for contender in contenders
-        )
-        table.add_row(weeks if key == _LAST_THIRD else heading, *(f"{mean:.3f}" for mean in means))
+    for contender in contenders:
+        of_contender = by_contender[contender.name]
+        means = (estimate_over_seeds([number_of(one) for one in of_contender]).value for *_, number_of, _ in _COLUMNS)
+        table.add_row(contender.name, *(f"{mean:.3f}" for mean in means))
     console = Console()
     console.print(table)
-    for name, comparison in _compare_with_rule(results).items():
+    for name, comparison in _compare_with(RULE, results).items():
         difference = comparison.in_last_third
         where = {1: "above zero", -1: "below zero", 0: "not apart from zero"}[difference.sign]
         console.print(

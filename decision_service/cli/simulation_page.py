@@ -16,12 +16,13 @@ from policies.models.registry import POLICIES
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.study import Result, Study, describe_last_third
 from simulators.experiments.study_comparison import StudyComparison
+from simulators.shops.planner import PLANNER
 
 Numbers = NDArray[np.float64]
 Results = Mapping[str, Sequence[Result]]
 """The results of each contender, one per seed, by its name."""
 
-_ORACLE = ("oracle", "the oracle")
+_PLANNER = (PLANNER, "the planner, the best policy known")
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("decision_service", "cli"),
@@ -97,7 +98,8 @@ def _summarise(policy: str, by_name: Results) -> str:
     reach = estimate_over_seeds([result.reach for result in of_policy]).value
     weeks = describe_last_third(len(of_policy[0].weekly))
     return (
-        f"In {weeks}, the policy earns a margin of {value.value:.3f} per shopper more than sending nothing does. "
+        f"In {weeks}, the policy earns {value.value:.3f} per shopper more than sending nothing does (margin, minus "
+        "what the lost consents would earn later). "
         f"{_compare(policy, by_name)}It causes {opt_outs:.1f} opt-outs per 1,000 sends; {reach:.1%} of all consents "
         "remain."
     )
@@ -106,7 +108,7 @@ def _summarise(policy: str, by_name: Results) -> str:
 def _compare(policy: str, by_name: Results) -> str:
     """Return how the policy compares with the others in the last third of the weeks, each with its interval."""
     sentences = []
-    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _ORACLE):
+    for name, description in (*((factory.name, factory.description) for factory in POLICIES.values()), _PLANNER):
         if name not in by_name or name == policy:
             continue
         comparison = StudyComparison.of(by_name[policy], by_name[name])
@@ -134,7 +136,7 @@ def _difference_section(by_name: Results) -> list[_Section]:
     differences = {name: StudyComparison.of(by_name[name], by_name[_RULE]).by_week for name in others}
     plot = lines(differences, colours_of(list(by_name)), ylabel="margin per shopper and week", shows_band=True)
     note = (
-        "Expected incremental margin by week minus that of the business rule, which is the line at 0. The shoppers and "
+        "The value by week minus that of the business rule, which is the line at 0. The shoppers and "
         f"their random numbers are the same; the band is the 95 % interval of the line of {others[0]}."
     )
     return [_Section("Difference to the rule", [plot], note)]
@@ -152,7 +154,7 @@ def _curve_sections(by_name: Results) -> list[_Section]:
         _Section(
             "Learning curve",
             curve(by_name, lambda result: result.weekly, "margin per shopper and week", 3.8),
-            "Expected incremental margin by week, mean over seeds.",
+            "Expected incremental margin minus the worth of lost consents, by week, mean over seeds.",
         ),
         _Section(
             "Clicks per send by week",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from decision_service.errors import DecisionConflict, NotFound, Unavailable
-from decision_service.log.base import AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
+from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
 from decision_service.log.condition import AppendCondition, Query, kinds_that_change
 from decision_service.log.keys import activation_key, cancellation_key
 from decision_service.log.row_times import RowTime, late_row_time
@@ -137,7 +137,7 @@ class Activations:
         if isinstance(result, StaleIncarnation):
             raise Unavailable("the state store began anew meanwhile")
         await self._log_writer.wait_until_contained(result.position if isinstance(result, ConditionFailed) else 0)
-        return not isinstance(result, ConditionFailed | DuplicateKey)
+        return isinstance(result, Appended)
 
     async def cancel(self, event_id: str, now: float) -> None:
         """Take back a send that will not leave.
@@ -152,7 +152,9 @@ class Activations:
             When the log is away.
         """
         result: AppendResult | None = None
-        while result is None or (isinstance(result, ConditionFailed) and result.shopper_erased):
+        while not isinstance(result, Appended | DuplicateKey):
+            if isinstance(result, ConditionFailed) and not result.shopper_erased:
+                raise DecisionConflict("an outcome is known already, or the attribution window is over")
             history = await self._read_history(event_id)
             if history.cancellation is not None:
                 return
@@ -165,8 +167,6 @@ class Activations:
                 watermark_below=ends_at,
             )
             result = await self._log_writer.append(NewRow(row, cancellation_key(event_id), condition))
-        if isinstance(result, ConditionFailed):
-            raise DecisionConflict("an outcome is known already, or the attribution window is over")
         await self._log_writer.wait_until_contained()
 
     async def _read_history(self, event_id: str) -> DecisionHistory:

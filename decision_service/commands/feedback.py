@@ -10,7 +10,16 @@ from math import inf
 import msgspec
 
 from decision_service.commands.item_status import ACCEPTED, DUPLICATE, LATE, UNKNOWN, Status, invalid, is_ahead
-from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow
+from decision_service.errors import DAMAGED
+from decision_service.log.base import (
+    Appended,
+    AppendResult,
+    ConditionFailed,
+    DamagedRow,
+    DuplicateKey,
+    NewRow,
+    StoredRow,
+)
 from decision_service.log.condition import AppendCondition, Query
 from decision_service.log.keys import decision_key, outcome_key, possible_outcome_keys
 from decision_service.log.row_times import late_row_time
@@ -25,6 +34,8 @@ from policies.records.outcomes import TAKING_BACK, VALUED, WITHDRAWALS
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from policies.records.withholding import withheld_paths
 from policies.sends.concerns import is_late, is_withdrawal
+
+_DAMAGED = invalid("event_id", DAMAGED)
 
 
 class Feedback:
@@ -70,9 +81,12 @@ class Feedback:
         An outcome is not logged if meanwhile its decision was logged, its shopper was erased or its window closed.
         """
         outcomes = {number: self._outcome(body, now) for number, body in bodies.items()}
-        decisions = await self._decisions({row.event_id for row in outcomes.values()})
+        stored = await self._find_decisions({row.event_id for row in outcomes.values()})
+        damaged = {row.event_id for row in stored if not row.is_whole}
+        decisions = {row.row.event_id: row.row for row in stored if row.is_whole and isinstance(row.row, DecisionRow)}
         earlier = await self._earlier(outcomes.values())
-        statuses = {
+        statuses = {number: _DAMAGED for number, row in outcomes.items() if row.event_id in damaged}
+        statuses |= {
             number: status
             for number, row in outcomes.items()
             if (status := _status_without_logging(row, earlier, decisions.get(row.event_id))) is not None
@@ -149,16 +163,15 @@ class Feedback:
             dated=body.at is not None if body.type in VALUED else None,
         )
 
-    async def _decisions(self, event_ids: set[str]) -> dict[str, DecisionRow]:
+    async def _find_decisions(self, event_ids: set[str]) -> list[StoredRow]:
         keys = [decision_key(event_id) for event_id in sorted(event_ids)]
-        stored = await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
-        return {row.row.event_id: row.row for row in stored if isinstance(row.row, DecisionRow)}
+        return await asyncio.to_thread(self._log_writer.log.find_by_key, keys)
 
     async def _earlier(self, rows: Iterable[OutcomeRow]) -> dict[str, OutcomeRow]:
         """Return the equal outcomes that are logged already, also by an earlier version, by today's keys."""
         keys = {key for row in rows for key in possible_outcome_keys(row)}
         stored = await asyncio.to_thread(self._log_writer.log.find_by_key, sorted(keys))
-        return {outcome_key(row.row): row.row for row in stored if isinstance(row.row, OutcomeRow)}
+        return {outcome_key(row.row): row.row for row in stored if row.is_whole and isinstance(row.row, OutcomeRow)}
 
     async def _log(self, rows: dict[int, OutcomeRow], decisions: dict[str, DecisionRow]) -> dict[int, Status]:
         watermark = await self._watermark(rows.values())
@@ -236,8 +249,10 @@ def _new_row(row: OutcomeRow, decision: DecisionRow | None, watermark: float) ->
 
 
 def _status(row: OutcomeRow, result: AppendResult, decision: DecisionRow | None) -> Status:
+    if isinstance(result, DamagedRow):
+        return DUPLICATE
     if isinstance(result, DuplicateKey):
-        stored = None if result.row is None else result.row.row
+        stored = result.row.row
         return _status_of_repeat(row, stored) if isinstance(stored, OutcomeRow) else DUPLICATE
     if decision is None or not isinstance(result, Appended):
         return UNKNOWN

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from decision_service.commands.item_status import ACCEPTED, DUPLICATE, Status, invalid, is_ahead
-from decision_service.log.base import AppendResult, DuplicateKey, NewRow
+from decision_service.log.base import AppendResult, DamagedRow, DuplicateKey, NewRow
 from decision_service.log.keys import event_key, former_event_keys, same_attributes
 from decision_service.projection.writer import LogWriter
 from decision_service.schemas.requests import ShopperEventBody
@@ -67,7 +67,8 @@ class ShopperEvents:
         if not former:
             return set()
         stored = await asyncio.to_thread(self._log_writer.log.find_by_key, sorted(former))
-        return {event_key(row.row, has_date=True) for row in stored if isinstance(row.row, EventRow)}
+        rows = [row.row for row in stored if row.is_whole]
+        return {event_key(row, has_date=True) for row in rows if isinstance(row, EventRow)}
 
     async def _log(self, rows: Mapping[int, EventRow], keys: Mapping[int, str | None]) -> dict[int, Status]:
         new_rows = [NewRow(row, keys[number]) for number, row in rows.items()]
@@ -88,9 +89,11 @@ def _row(body: ShopperEventBody, now: float) -> EventRow:
 
 
 def _status(row: EventRow, result: AppendResult) -> Status:
+    if isinstance(result, DamagedRow):
+        return DUPLICATE
     if not isinstance(result, DuplicateKey):
         return ACCEPTED
-    stored = None if result.row is None else result.row.row
+    stored = result.row.row
     if isinstance(stored, EventRow) and not same_attributes(row.attributes, stored.attributes):
         return invalid("attributes", f"the id was used for a {row.type} with other attributes")
     return DUPLICATE

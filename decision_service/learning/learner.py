@@ -148,15 +148,19 @@ class Learner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Fold the rest of the log, save the state, and close log and registry."""
+        """Fold the rest of the log and save the state, unless log or registry are away; then close both."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        with self._turn():
-            self._fold()
-            self._save(publish=self._clock is not None)
-        self._log.close()
-        self._registry.close()
+        try:
+            with self._turn():
+                self._fold()
+                self._save(publish=self._clock is not None)
+        except (LogUnavailable, RegistryUnavailable) as error:
+            _logger.warning("learning ends before the end of the log: %s", error)
+        finally:
+            self._log.close()
+            self._registry.close()
 
     def catch_up(self, position: int) -> int:
         """Fold at least up to a position, publish what was learned, and return the latest version."""

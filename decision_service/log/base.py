@@ -22,7 +22,7 @@ from typing import Protocol
 import msgspec
 
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition
-from decision_service.log.row_bodies import encode_body
+from decision_service.log.row_bodies import DamagedBody, decode_body, encode_body
 from policies.records.rows import ErasureRow, Row, ShopperRow, decode
 
 MOST_LEAD_S = 300.0
@@ -102,7 +102,7 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
     """A row as it stands in the log.
 
     ``watermark`` is the maximum of the times since the last clock correction up to this position, ``incarnation`` the
-    number of fences. ``body`` is JSON, however it is stored.
+    number of fences. The stored body is read only where somebody needs it, so that a damaged one harms nobody else.
     """
 
     position: int
@@ -112,7 +112,22 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
     incarnation: int
     event_id: str | None
     shopper_id: str | None
-    body: bytes
+    stored_body: object
+    """The body as the log stores it: see `decision_service.log.row_bodies`."""
+
+    @property
+    def body(self) -> bytes:
+        """The body as JSON.
+
+        Raises
+        ------
+        LogCorrupt
+            When the body cannot be read.
+        """
+        try:
+            return decode_body(self.stored_body)
+        except DamagedBody as error:
+            raise self._damage(error) from error
 
     @cached_property
     def row(self) -> Row:
@@ -126,7 +141,19 @@ class StoredRow(msgspec.Struct, frozen=True, dict=True):
         try:
             return decode(self.body)
         except msgspec.MsgspecError as error:
-            raise LogCorrupt(f"the row at position {self.position} is damaged: {error}") from error
+            raise self._damage(error) from error
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body is a row."""
+        try:
+            _ = self.row
+        except LogCorrupt:
+            return False
+        return True
+
+    def _damage(self, error: Exception) -> LogCorrupt:
+        return LogCorrupt(f"the row at position {self.position} is damaged: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +175,16 @@ class Appended(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """Nothing was written: this row has the key already. None stands for a row of the event whose body is damaged."""
+    """Nothing was written: this row, whose body is whole, has the key already."""
 
-    row: StoredRow | None
+    row: StoredRow
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """Nothing was written: the row at this position has the key or is about the same event, and its body is damaged."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +207,7 @@ class ConditionFailed:
     shopper_erased: bool = False
 
 
-AppendResult = Appended | DuplicateKey | StaleIncarnation | ConditionFailed
+AppendResult = Appended | DuplicateKey | DamagedRow | StaleIncarnation | ConditionFailed
 
 
 @dataclass(frozen=True, slots=True)

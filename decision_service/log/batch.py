@@ -12,24 +12,21 @@ from decision_service.log.base import (
     Appended,
     AppendResult,
     ConditionFailed,
+    DamagedRow,
     DuplicateKey,
     Head,
-    LogCorrupt,
     NewRow,
     StaleIncarnation,
     StoredRow,
 )
 from decision_service.log.condition import UNCONDITIONAL, AppendCondition, Query
-from decision_service.log.row_bodies import DamagedBody, decode_body, encode_body
+from decision_service.log.row_bodies import encode_body
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow, Row
+from policies.records.rows import ClockCorrectionRow, ErasureRow, FenceRow
 from policies.records.watermark import watermark_after
 
 Values = tuple[int, str, float, float, int, str | None, str | None, str | None, bytes]
-"""The values of a row in the order of the table's columns: those of `StoredRow`, with the key before the body.
-
-The body is as the log stores it, and is decoded only where somebody needs it: a damaged one harms nobody else.
-"""
+"""The values of a row in the order of the table's columns: those of `StoredRow`, with the key before the body."""
 
 LastPositions = Mapping[str, Mapping[str, int]]
 """The position of the last row of each kind, by shopper."""
@@ -112,23 +109,21 @@ class Batch:
 
     def _add(self, new: NewRow) -> AppendResult:
         if new.key is not None and (known := self._by_key.get(new.key)) is not None:
-            return DuplicateKey(_read(known))
+            stored = to_stored_row(known)
+            return DuplicateKey(stored) if stored.is_whole else DamagedRow(stored.position)
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        try:
-            earlier = self._earlier_rows(new)
-        except (DamagedBody, LogCorrupt):
-            return DuplicateKey(None)
+        if new.follow_up is None or not (found := self._rows_of(new.event_id)):
+            return Appended(*self._number(new))
+        earlier = [to_stored_row(values) for values in found]
+        if damaged := [stored.position for stored in earlier if not stored.is_whole]:
+            return DamagedRow(damaged[-1])
         position, watermark = self._number(new)
-        return Appended(position, watermark, self._add_follow_ups(new, earlier) if earlier else 0)
+        return Appended(position, watermark, self._add_follow_ups(new, earlier))
 
-    def _earlier_rows(self, new: NewRow) -> list[Row]:
-        """Return the rows of the event so far, if the new row may bring others behind it."""
-        return [] if new.follow_up is None else [to_stored_row(values).row for values in self._rows_of(new.event_id)]
-
-    def _add_follow_ups(self, new: NewRow, earlier: Sequence[Row]) -> int:
+    def _add_follow_ups(self, new: NewRow, earlier: Sequence[StoredRow]) -> int:
         """Number the rows that follow a row directly; return how many."""
-        rows = () if new.follow_up is None else new.follow_up(earlier, self._watermark)
+        rows = () if new.follow_up is None else new.follow_up([stored.row for stored in earlier], self._watermark)
         return sum(isinstance(self._add(row), Appended) for row in rows)
 
     def _check(self, new: NewRow, condition: AppendCondition) -> StaleIncarnation | ConditionFailed | None:
@@ -137,7 +132,8 @@ class Batch:
             return StaleIncarnation(self._incarnation)
         matches = [] if condition.event_owner is None else self._rows_of_others(new.event_id, condition.event_owner)
         for query in condition.fail_if:
-            matches += self._matches(query)
+            if self._last_positions or query.event_id is not None:
+                matches += self._matches(query)
         if matches:
             return ConditionFailed(max(matches)[0], any(kind == ErasureRow.kind for _, kind in matches))
         if max(self._watermark, new.at) >= condition.watermark_below or self._watermark < condition.watermark_from:
@@ -154,10 +150,9 @@ class Batch:
     def _matches(self, query: Query) -> list[_Match]:
         """Return the rows that match a query: of each shopper and kind the last one."""
         matches: list[_Match] = []
-        if self._last_positions:
-            for shopper in query.shoppers:
-                positions = self._last_positions.get(shopper, {})
-                matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
+        for shopper in query.shoppers:
+            positions = self._last_positions.get(shopper, {})
+            matches += [(position, kind) for kind, position in positions.items() if kind in query.kinds]
         if query.event_id is not None:
             rows = self._rows_of(query.event_id)
             matches += [(position, kind) for position, kind, *_ in rows if kind in query.kinds]
@@ -189,19 +184,6 @@ class Batch:
 
 
 def to_stored_row(values: Sequence[Any]) -> StoredRow:
-    """Return the row that has these `Values`.
-
-    Raises
-    ------
-    DamagedBody
-        When the body is compressed and cannot be read.
-    """
+    """Return the row that has these `Values`."""
     position, kind, at, watermark, incarnation, event_id, shopper_id, _, body = values
-    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, decode_body(body))
-
-
-def _read(values: Values) -> StoredRow | None:
-    try:
-        return to_stored_row(values)
-    except DamagedBody:
-        return None
+    return StoredRow(position, kind, at, watermark, incarnation, event_id, shopper_id, body)

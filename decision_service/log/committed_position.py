@@ -10,8 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 _DIGITS = 20
@@ -39,14 +38,11 @@ class CommittedPosition:
 
     def advance(self, position: int) -> None:
         """Write a number, unless a higher one is there."""
-        with suppress(OSError), self._lock() as fd:
-            if position > _parse(os.pread(fd, _DIGITS, 0)):
-                os.pwrite(fd, b"%0*d" % (_DIGITS, position), 0)
+        self._write(position, may_sink=False)
 
     def reset(self, position: int) -> None:
         """Write a number, also where a higher one is there."""
-        with suppress(OSError), self._lock() as fd:
-            os.pwrite(fd, b"%0*d" % (_DIGITS, position), 0)
+        self._write(position, may_sink=True)
 
     def close(self) -> None:
         """Close the file."""
@@ -55,14 +51,14 @@ class CommittedPosition:
                 os.close(self._fd)
                 self._fd = None
 
-    @contextmanager
-    def _lock(self) -> Iterator[int]:
-        with self._turn:
+    def _write(self, position: int, *, may_sink: bool) -> None:
+        with suppress(OSError), self._turn:
             if self._fd is None:
                 self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             try:
-                yield self._fd
+                if may_sink or position > _parse(os.pread(self._fd, _DIGITS, 0)):
+                    os.pwrite(self._fd, b"%0*d" % (_DIGITS, position), 0)
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
 

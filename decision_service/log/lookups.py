@@ -47,7 +47,11 @@ class Lookups:
                 lookups.trusted.append(number)
             else:
                 lookups._add(row)
-        lookups._add_queries([query for row in rows for query in row.condition.fail_if])
+            for query in row.condition.fail_if:
+                if query.shoppers:
+                    lookups.queries.append(query)
+                if query.event_id is not None:
+                    lookups._add_event(query.event_id)
         return lookups
 
     @classmethod
@@ -74,12 +78,6 @@ class Lookups:
             self.keys[row.key] = None
         if row.event_id is not None:
             self._add_event(row.event_id)
-
-    def _add_queries(self, queries: Sequence[Query]) -> None:
-        self.queries.extend(query for query in queries if query.shoppers)
-        for query in queries:
-            if query.event_id is not None:
-                self._add_event(query.event_id)
 
     def _add_event(self, event_id: str) -> None:
         self.event_ids[event_id] = None

@@ -45,7 +45,7 @@ from decision_service.log.batch import Batch, to_stored_row
 from decision_service.log.clock import CLOCK_FACT, WALL
 from decision_service.log.committed_position import CommittedPosition
 from decision_service.log.lookups import Lookups, UntrustedKey, kinds_of
-from decision_service.log.row_bodies import DamagedBody, encode_body
+from decision_service.log.row_bodies import encode_body
 from decision_service.log.schema import facts, log
 from decision_service.log.sqlite import (
     find_fact,
@@ -265,14 +265,14 @@ class SqlLog:
 
     def _begin(self, cursor: Cursor, lookups: Lookups) -> Batch:
         """Begin a batch with what its rows and their conditions need of the log, read under the write lock."""
-        head = find_head(cursor)
+        head, kinds = find_head(cursor), kinds_of(lookups.queries)
         return Batch(
             head,
             now=self._clock(),
             most_lead_s=MOST_LEAD_S if self._is_wall(cursor) else inf,
             rows=find_rows(cursor, lookups.event_ids, lookups.keys),
-            kinds=kinds_of(lookups.queries),
-            last_positions=find_last_positions(cursor, lookups.queries, head.position),
+            kinds=kinds,
+            last_positions=find_last_positions(cursor, lookups.queries, kinds, head.position),
         )
 
     def _is_wall(self, cursor: Cursor) -> bool:
@@ -317,7 +317,7 @@ def _log_errors() -> Iterator[None]:
     try:
         with errors():
             yield
-    except (SchemaMismatch, DamagedBody) as error:
+    except SchemaMismatch as error:
         raise LogCorrupt(str(error)) from error
     except DatabaseUnavailable as error:
         raise _translate(error) from error

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,11 +17,11 @@ from decision_service.database.engine import Cursor
 from decision_service.log.base import Head
 from decision_service.log.batch import LastPositions, Values
 from decision_service.log.condition import Query
-from decision_service.log.lookups import UntrustedKey, kinds_of
+from decision_service.log.lookups import UntrustedKey
 from decision_service.log.schema import OTHER_KEY
 
-_NAMES_AT_ONCE = 512
-"""How many names one statement has at most."""
+_NUL = "\\u0000"
+"""The character NUL as JSON writes it."""
 
 _NEAR = 1_000
 """If a query looks back at most so many rows, these rows are searched by kind, for all shoppers at once."""
@@ -30,14 +29,21 @@ _NEAR = 1_000
 _ROW = "position, kind, at, watermark, incarnation, event_id, shopper_id, key, body"
 _HEAD = "SELECT position, watermark, incarnation FROM log ORDER BY position DESC LIMIT 1"
 _FACT = "SELECT value FROM facts WHERE name = ?"
-_OF_EVENTS = f"SELECT {_ROW} FROM log WHERE event_id IN (:names) AND {OTHER_KEY}"
-_OF_KEYS = f"SELECT {_ROW} FROM log WHERE key IN (:names)"
+_NAMES = "(SELECT value AS name FROM json_each(?))"
+"""A table of names, given as one text: a list in JSON. SQLite reads it four times faster than a parameter per name.
+
+`CROSS JOIN` makes SQLite look for each name, and not for each row among the names.
+"""
+
+_NAME = "(SELECT ? AS name)"
+_OF_EVENTS = f"SELECT {_ROW} FROM {_NAMES} CROSS JOIN log ON event_id = name AND {OTHER_KEY}"
+_OF_KEYS = f"SELECT {_ROW} FROM {_NAMES} CROSS JOIN log ON key = name"
 _LAST_OF_KINDS = """
     SELECT log.shopper_id, log.kind, log.position FROM json_each(?) AS kinds
     JOIN log ON log.kind = kinds.value AND log.position > ?
 """
-_LAST_OF_SHOPPERS = """
-    SELECT shopper_id, kind, max(position) FROM log WHERE shopper_id IN (:names) AND position > ?
+_LAST_OF_SHOPPERS = f"""
+    SELECT shopper_id, kind, max(position) FROM {_NAMES} CROSS JOIN log ON shopper_id = name AND position > ?
     GROUP BY shopper_id, kind
 """
 _INSERT = """
@@ -68,29 +74,31 @@ def find_rows(cursor: Cursor, event_ids: Collection[str], keys: Collection[str])
     return [rows[position] for position in sorted(rows)]
 
 
-def find_last_positions(cursor: Cursor, queries: Sequence[Query], head: int) -> LastPositions:
+def find_last_positions(cursor: Cursor, queries: Sequence[Query], kinds: Collection[str], head: int) -> LastPositions:
     """Return the positions of the last rows that queries about shoppers may match, by shopper and kind.
 
-    Positions of other shoppers and kinds may be among them.
+    Positions of other shoppers may be among them, and of other kinds than the ``kinds`` that the queries name.
     """
-    after = min((query.after for query in queries), default=head)
+    after = min([query.after for query in queries], default=head)
     if after >= head:
         return {}
     positions: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for shopper, kind, position in _find_positions(cursor, queries, after, head):
+    for shopper, kind, position in _find_positions(cursor, queries, kinds, after, head):
         if shopper is not None and position > positions[shopper].get(kind, 0):
             positions[shopper][kind] = position
     return positions
 
 
-def _find_positions(cursor: Cursor, queries: Sequence[Query], after: int, head: int) -> Iterable[Any]:
+def _find_positions(
+    cursor: Cursor, queries: Sequence[Query], kinds: Collection[str], after: int, head: int
+) -> Iterable[Any]:
     """Return the shoppers, kinds and positions of the rows after a position that queries may match.
 
     A condition looks back to the position that a shopper's state contained, a moment ago. Few rows were written since,
     and still fewer have the kinds that matter: so one short search in the index of kinds serves any number of shoppers.
     """
     if head - after <= _NEAR:
-        return cursor.execute(_LAST_OF_KINDS, (msgspec.json.encode([*kinds_of(queries)]).decode(), after))
+        return cursor.execute(_LAST_OF_KINDS, (_as_json(kinds), after))
     shoppers = {shopper for query in queries for shopper in query.shoppers}
     return _select(cursor, _LAST_OF_SHOPPERS, shoppers, (after,))
 
@@ -111,16 +119,16 @@ def insert_rows(cursor: Cursor, rows: Iterable[Values]) -> None:
         raise UntrustedKey from error
 
 
-def _select(cursor: Cursor, statement: str, names: Collection[str], values: tuple[object, ...] = ()) -> Iterator[Any]:
-    """Run a statement for all names, some hundreds at a time."""
-    distinct = list(names)
-    for first in range(0, len(distinct), _NAMES_AT_ONCE):
-        some = distinct[first : first + _NAMES_AT_ONCE]
-        size = 1 << (len(some) - 1).bit_length()  # few sizes: the driver keeps the statements that it has prepared
-        some += some[:1] * (size - len(some))
-        yield from cursor.execute(_for_names(statement, size), (*some, *values)).fetchall()
+def _select(cursor: Cursor, statement: str, names: Collection[str], values: tuple[object, ...] = ()) -> list[Any]:
+    """Run a statement for all names."""
+    if not names:
+        return []
+    text = _as_json(names)
+    if _NUL not in text:
+        return cursor.execute(statement, (text, *values)).fetchall()
+    of_one = statement.replace(_NAMES, _NAME)  # SQLite ends a text in JSON at the character NUL
+    return [row for name in names for row in cursor.execute(of_one, (name, *values)).fetchall()]
 
 
-@cache
-def _for_names(statement: str, size: int) -> str:
-    return statement.replace(":names", ", ".join("?" * size))
+def _as_json(names: Collection[str]) -> str:
+    return msgspec.json.encode([*names]).decode()

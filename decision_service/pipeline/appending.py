@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 
 from decision_service import metrics
 from decision_service.errors import ServiceError, Unavailable, Uncertain
-from decision_service.log.base import Appended, AppendResult, ConditionFailed, DuplicateKey, NewRow, StaleIncarnation
+from decision_service.log.base import (
+    Appended,
+    AppendResult,
+    ConditionFailed,
+    DamagedRow,
+    DuplicateKey,
+    NewRow,
+    StaleIncarnation,
+)
 from decision_service.pipeline.degraded import DegradedHold
 from decision_service.pipeline.draft import Draft
 from decision_service.pipeline.item import DecisionResponse, Item
-from decision_service.pipeline.known import replay
+from decision_service.pipeline.known import damage_error, replay
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.reservations import Reservations
 from decision_service.pipeline.rows import new_rows
@@ -120,10 +128,12 @@ async def _answer_followed(written: Written, items: Sequence[Item], parts: Parts
 
 
 def _answer_repeats(results: Results) -> None:
-    """Answer the items whose decisions the log had already."""
+    """Answer the items whose decisions the log had already; an item fails if a row of its event is damaged."""
     for item, result in results.items():
         if isinstance(result, DuplicateKey):
             item.settle(replay(result.row, item))
+        elif isinstance(result, DamagedRow):
+            item.settle(damage_error(item))
 
 
 def _settle(written: Written, items: Iterable[Item]) -> None:

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from decision_service import metrics
-from decision_service.errors import Erased, Invalid, ServiceError
-from decision_service.log.base import EventLog, LogCorrupt, LogUnavailable, StoredRow
+from decision_service.errors import DAMAGED, Erased, Invalid, ServiceError
+from decision_service.log.base import EventLog, LogUnavailable, StoredRow
 from decision_service.log.keys import decision_key
 from decision_service.pipeline.item import DecisionResponse, Item, Result
 from decision_service.state.shopper_keys import is_pseudonym
 from policies.records.rows import DecisionRow, OutcomeRow
 
-DAMAGED = "the log has a row with this event_id, but the row is damaged"
-
 _logger = logging.getLogger(__name__)
 
 
-def replay(stored: StoredRow | None, item: Item) -> Result:
-    """Return the response of a decision that is in the log, or an error if the item is no repeat of it.
+def damage_error(item: Item) -> ServiceError:
+    """Return the error of an item because a row of its event is damaged, and report the damage."""
+    _logger.error("a row of the event %s is damaged", item.event_id, extra={"request_id": item.request_id})
+    return ServiceError(DAMAGED)
 
-    None stands for a row of the event that is damaged.
-    """
-    try:
-        row = None if stored is None else stored.row
-    except LogCorrupt:
-        row = None
-    if row is None:
-        _logger.error("a row of the event %s is damaged", item.event_id, extra={"request_id": item.request_id})
-        return ServiceError(DAMAGED)
+
+def replay(stored: StoredRow, item: Item) -> Result:
+    """Return the response of a decision that is in the log, or an error if the item is no repeat of it."""
+    if not stored.is_whole:
+        return damage_error(item)
+    row = stored.row
     if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")
     if not isinstance(row, DecisionRow) or row.fingerprint != item.fingerprint:
@@ -44,18 +41,11 @@ async def find_known(log: EventLog, items: Iterable[Item]) -> dict[Item, Result]
     by_event = {item.event_id: item for item in items if item.event_id}
     if not by_event:
         return {}
-    rows = await asyncio.to_thread(_find_readable, log, [decision_key(event_id) for event_id in by_event])
-    return {(item := by_event[row.event_id]): replay(row, item) for row in rows if row.event_id}
-
-
-def _find_readable(log: EventLog, keys: Sequence[str]) -> list[StoredRow]:
-    """Return the rows that have one of these keys, without the damaged ones."""
     try:
-        return log.find_by_key(keys)
-    except LogCorrupt:
-        return [row for key in keys for row in _find_readable(log, [key])] if len(keys) > 1 else []
+        rows = await asyncio.to_thread(log.find_by_key, [decision_key(event_id) for event_id in by_event])
     except LogUnavailable:
-        return []
+        return {}
+    return {(item := by_event[row.event_id]): replay(row, item) for row in rows if row.event_id}
 
 
 async def find_reported(log: EventLog, items: Iterable[Item]) -> set[Item]:

@@ -160,6 +160,8 @@ def _context_errors(body: DecideBody) -> Iterator[FieldError]:
 
 def _exclusion_errors(body: DecideBody, rulebook: Rulebook) -> Iterator[FieldError]:
     """Name what a pattern says that would forbid nothing, and a pattern that would forbid everything."""
+    if not body.exclude:
+        return
     known = _known_values(rulebook)
     for number, pattern in enumerate(body.exclude):
         values = {name: value for name, value in asdict(pattern).items() if value is not None}

@@ -14,7 +14,7 @@ from decision_service.projection.catalogue_reach import CatalogueReach
 from decision_service.projection.projector import Projector
 from decision_service.projection.same_log import find_contradiction
 from decision_service.projection.writer import LogWriter
-from decision_service.state.base import RecoverableStates, StateUnavailable
+from decision_service.state.base import RecoverableStates, StateUnavailable, UnreadableState
 from decision_service.state.pending import RESERVED_FOR_S
 from policies.records.rows import FenceRow
 from policies.rules.budget import utc_day
@@ -41,7 +41,7 @@ class StateRecovery:
     again. Two replicas that do this at the same time help each other.
 
     A store that was loaded from a snapshot lacks the rows after it, and what was pending in it is dropped. One that
-    contains rows of another log is emptied first.
+    contains rows of another log, or a state that cannot be read, is emptied first.
     """
 
     def __init__(
@@ -94,7 +94,8 @@ class StateRecovery:
         contradiction = await asyncio.to_thread(find_contradiction, contained, log)
         head = await self._find_head()
         if head.incarnation and not contradiction and await store.is_current(head.incarnation):
-            await self._projector.advance(head.position)
+            if not await self._advance(head.position):
+                return False
             await store.trust(head.incarnation)
             self._log_writer.incarnation = head.incarnation
             return True
@@ -105,7 +106,8 @@ class StateRecovery:
             return False
         await self._log_writer.append(NewRow(FenceRow(at=self._clock()), fence_key(begun)))
         (fence,) = await asyncio.to_thread(log.find_by_key, [fence_key(begun)])
-        await self._projector.advance(max(fence.position, head.position))
+        if not await self._advance(max(fence.position, head.position)):
+            return False
         if not await store.complete(begun, fence.incarnation):
             return False
         self._log_writer.incarnation = fence.incarnation
@@ -114,6 +116,17 @@ class StateRecovery:
             0 if contradiction else contained.position,
             fence.position,
         )
+        return True
+
+    async def _advance(self, position: int) -> bool:
+        """Bring the store to a position; if a state there cannot be read, forget all states and return False."""
+        try:
+            await self._projector.advance(position)
+        except UnreadableState as error:
+            _logger.warning("a state in the store cannot be read, so all are made anew from the log: %s", error)
+            self._store.distrust()
+            await self._store.begin(await self._store.stored_incarnation(), anew=True)
+            return False
         return True
 
     async def _find_head(self) -> Head:
@@ -162,7 +175,8 @@ class StateRecovery:
         if head.incarnation != self._store.incarnation:
             self._store.distrust()
             return
-        await self._projector.advance(head.position)
+        if not await self._advance(head.position):
+            return
         if self._checks % _TIDY_EVERY == 0:
             await self._store.drop_pending(_PENDING_TOO_LONG_S)
             await self._store.drop_budget_days(utc_day(max(head.watermark, 0.0)) - _BUDGET_DAYS)

@@ -14,7 +14,7 @@ from decision_service.log.base import Appended, AppendResult, ConditionFailed, E
 from decision_service.log.group_commit import GroupCommit
 from decision_service.log.row_times import at_watermark
 from decision_service.projection.projector import Projector
-from decision_service.state.base import StateUnavailable
+from decision_service.state.base import StateUnavailable, UnreadableState
 
 _PROVEN_FOR_S = 1.0
 _FORWARD_AFTER_S = 0.02
@@ -122,7 +122,11 @@ class LogWriter:
         while reached < self.head:
             await self._rest()
             reached = self.head
-            await self.wait_until_contained()
+            try:
+                await self.wait_until_contained()
+            except (LogUnavailable, UnreadableState) as error:
+                _logger.warning("the state store does not follow the log: %s", error)
+                return
 
     async def _rest(self) -> None:
         """Return when some rows have come together, or at once when the writer closes."""

@@ -60,9 +60,12 @@ def stored_state(fields: Hash, position: int = 0, spent: Spent = NOTHING_SPENT) 
         When what is stored is no state.
     """
     state = folded = folded_state(fields)
-    for field, value in _pending_fields(fields):
-        is_send = field.startswith(RESERVED)
-        state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
+    try:
+        for field, value in _pending_fields(fields):
+            is_send = field.startswith(RESERVED)
+            state = state.with_claim(_decode_send(value)) if is_send else withhold(state, value.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableState(str(error)) from error
     return StoredState(state, int(fields.get(b"v", 0)), position, spent, folded)
 
 

@@ -23,10 +23,8 @@ def withheld_paths(row: Row) -> list[str]:
     ['consent.push', 'subscribed']
     """
     match row:
-        case OutcomeRow() if row.channel is not None and OUTCOME_TYPES[row.type].withdraws_consent:
-            return [f"consent.{channel}" for channel in (row.channel, *row.aliases)]
-        case OutcomeRow() if row.channel is not None and row.permanent:
-            return [f"reachable.{channel}" for channel in (row.channel, *row.aliases)]
+        case OutcomeRow():
+            return _paths_of_outcome(row)
         case PreferencesRow():
             return [
                 *(f"consent.{channel}" for channel, value in row.consent.items() if value is False),
@@ -37,6 +35,14 @@ def withheld_paths(row: Row) -> list[str]:
         case ErasureRow():
             return [EVERY_CHANNEL]
     return []
+
+
+def _paths_of_outcome(row: OutcomeRow) -> list[str]:
+    withdraws_consent = OUTCOME_TYPES[row.type].withdraws_consent
+    if row.channel is None or not (withdraws_consent or row.permanent):
+        return []
+    field = "consent" if withdraws_consent else "reachable"
+    return [f"{field}.{channel}" for channel in (row.channel, *row.aliases)]
 
 
 def date_of_words(row: OutcomeRow | PreferencesRow | ErasureRow) -> float:

@@ -89,21 +89,17 @@ def spending_between(before: ShopperState, after: ShopperState) -> dict[BudgetDa
     ({('sms', 1): 15000}, {('sms', 1): -15000})
     """
     change: dict[BudgetDay, int] = {}
-    old, new = _other_costs(before, after).items(), _other_costs(after, before).items()
-    for sign, costs in ((1, new - old), (-1, old - new)):
-        for _, (day, cost) in costs:
-            change[day] = change.get(day, 0) + sign * cost
-    return change
+    for sign, sends in ((1, _other_sends(after, before)), (-1, _other_sends(before, after))):
+        for send in sends:
+            day = send.channel, utc_day(send.paid_at)
+            change[day] = change.get(day, 0) + sign * millionths(send.cost)
+    return {day: cost for day, cost in change.items() if cost}
 
 
-def _other_costs(state: ShopperState, other: ShopperState) -> dict[str, tuple[BudgetDay, int]]:
-    """Return the budget day and the cost of each send that another state does not share, by event id."""
-    shared = {id(send) for send in other.sends}
-    return {
-        send.event_id: ((send.channel, utc_day(send.paid_at)), millionths(send.cost))
-        for send in state.sends
-        if send.cost and id(send) not in shared
-    }
+def _other_sends(state: ShopperState, other: ShopperState) -> list[Send]:
+    """Return the sends that another state does not share."""
+    shared = set(map(id, other.sends))
+    return [send for send in state.sends if id(send) not in shared]
 
 
 def fold_with_spending(

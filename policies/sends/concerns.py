@@ -28,7 +28,8 @@ def withdraws(row: Row, channel: str | None) -> bool:
 
 def is_withdrawal(row: Row) -> bool:
     """Return whether a row withdraws consent."""
-    return any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in withheld_paths(row))
+    paths = withheld_paths(row)
+    return bool(paths) and any(path == SUBSCRIBED or path.startswith(EVERY_CHANNEL) for path in paths)
 
 
 def concerns_all_sends(row: Row) -> bool:

@@ -8,6 +8,7 @@ the same path: a late or repeated grant never undoes a later withdrawal. With eq
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 import msgspec
 from msgspec import UNSET
@@ -27,18 +28,20 @@ def withhold(state: ShopperState, path: str, date: float | None = None) -> Shopp
     >>> state.consent, state.withheld
     ({'push': False}, {'consent.push': 5.0})
     """
-    if date is not None:
-        dates = {**state.withheld, path: max(date, state.withheld.get(path, date))}
-        state = msgspec.structs.replace(state, withheld=dates)
+    changes: dict[str, object]
     field, _, name = path.partition(".")
     if path == EVERY_CHANNEL:
-        return msgspec.structs.replace(state, erased=True, consent={})
-    if path == SUBSCRIBED:
-        return msgspec.structs.replace(state, subscribed=False)
-    if field == "muted_categories":
+        changes = {"erased": True, "consent": {}}
+    elif path == SUBSCRIBED:
+        changes = {"subscribed": False}
+    elif field == "muted_categories":
         others = tuple(category for category in state.muted_categories if category != name)
-        return msgspec.structs.replace(state, muted_categories=(*others, name))
-    return msgspec.structs.replace(state, **{field: {**getattr(state, field), name: False}})
+        changes = {field: (*others, name)}
+    else:
+        changes = {field: {**getattr(state, field), name: False}}
+    if date is not None:
+        changes["withheld"] = {**state.withheld, path: max(date, state.withheld.get(path, date))}
+    return msgspec.structs.replace(state, **changes)
 
 
 def erase(state: ShopperState, row: ErasureRow) -> ShopperState:
@@ -71,13 +74,16 @@ def apply_preferences(state: ShopperState, row: PreferencesRow) -> ShopperState:
 def _may_grant(state: ShopperState, path: str, date: float) -> bool:
     """Return whether a grant of this date is later than all words that withhold the path."""
     field, _, _ = path.partition(".")
-    return all(date > state.withheld[name] for name in {path, field} if name in state.withheld)
+    withheld = state.withheld
+    return date > withheld.get(path, -inf) and date > withheld.get(field, -inf)
 
 
 def _grant(
-    state: ShopperState, field: str, words: Mapping[str, bool], changes: Mapping[str, bool | None], date: float
+    state: ShopperState, field: str, words: dict[str, bool], changes: Mapping[str, bool | None], date: float
 ) -> dict[str, bool]:
     """Return the words of a field after the grants among some changes; null takes a word back."""
+    if not changes:
+        return words
     granted = {
         name: value
         for name, value in changes.items()

@@ -7,7 +7,7 @@ and the replay keep it in memory. The state is bounded: sends that no rule needs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 import msgspec
@@ -161,7 +161,7 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def with_send(self, send: Send) -> ShopperState:
         """Return the state with a send; the send replaces another one of the same decision."""
-        return self._with_sends(*(other for other in self.sends if other.event_id != send.event_id), send)
+        return self._with_sends([other for other in self.sends if other.event_id != send.event_id], send)
 
     def with_claim(self, send: Send) -> ShopperState:
         """Return the state with a place that is reserved ahead of the log.
@@ -169,10 +169,10 @@ class ShopperState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         The place stands beside other places of the same decision: a repeat of the request may have drawn another send
         than the one in the log, and must not take that one's place away.
         """
-        return self if send in self.sends else self._with_sends(*self.sends, send)
+        return self if send in self.sends else self._with_sends(self.sends, send)
 
-    def _with_sends(self, *sends: Send) -> ShopperState:
-        return msgspec.structs.replace(self, sends=tuple(sorted(sends, key=_IN_ORDER)))
+    def _with_sends(self, sends: Iterable[Send], send: Send) -> ShopperState:
+        return msgspec.structs.replace(self, sends=tuple(sorted([*sends, send], key=_IN_ORDER)))
 
     def without_send(self, event_id: str) -> ShopperState:
         """Return the state with the place of a decision's send released."""

@@ -101,7 +101,9 @@ class DecisionLog:
         return sends
 
     def _warmth(self, arrival: Arrival, action: JointAction) -> float:
-        """Return the largest warmth of the arrival's triggers that the message answers."""
+        """Return the largest warmth of the arrival's triggers that the message answers; 0 in a campaign."""
+        if arrival.campaign:
+            return 0.0
         answered = self._triggers_of[action.message]
         warmths = (self._traits.warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
         return max(warmths, default=0.0)

@@ -68,5 +68,5 @@ def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -
 
 
 def regret(value: IncrementalValue, best: IncrementalValue) -> float:
-    """Return the loss of a policy per shopper against another policy, usually the oracle, on the same seed."""
+    """Return the loss of a policy per shopper against another policy, usually the planner, on the same seed."""
     return best.expected_per_shopper - value.expected_per_shopper

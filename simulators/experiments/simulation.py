@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
 from simulators.experiments.counts import Counts
@@ -43,13 +45,23 @@ class Simulation:
         The shop's catalogue. Triggers that the catalogue does not have make no arrivals.
     name
         Begins every event id, so that the draws differ between runs of different names.
+    campaign
+        Returns the shoppers about whom the shop asks by itself now, each with a type of trigger; nobody by default.
     """
 
-    def __init__(self, shop: Shop, world: World, rulebook: Rulebook, name: str) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        world: World,
+        rulebook: Rulebook,
+        name: str,
+        campaign: Callable[[], Mapping[int, str]] = dict,
+    ) -> None:
         self._shop = shop
         self._world = world
         self._known_triggers = frozenset(rulebook.catalogue.triggers)
         self._name = name
+        self._campaign = campaign
         self._decision_log = DecisionLog(world, rulebook)
         self.reporting = Reporting(world)
         self.counts = Counts(world.scenario.weeks, world.messages)
@@ -79,12 +91,14 @@ class Simulation:
             self._shop.record_events(events, now)
         if self._world.hour % 24 == 0:
             self._shop.advance_clock(now)
-        if triggers := self._triggers_by_shopper(told):
-            self._decide(triggers, now)
+        triggers = self._triggers_by_shopper(told)
+        addressed = {shopper: kind for shopper, kind in self._campaign().items() if shopper not in triggers}
+        arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in sorted(triggers)]
+        arrivals += [self._campaign_arrival(shopper, addressed[shopper], now) for shopper in sorted(addressed)]
+        if arrivals:
+            self._decide(arrivals, [*sorted(triggers), *sorted(addressed)])
 
-    def _decide(self, triggers: Mapping[int, list[SimulatedTrigger]], now: float) -> None:
-        shoppers = sorted(triggers)
-        arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in shoppers]
+    def _decide(self, arrivals: list[Arrival], shoppers: list[int]) -> None:
         sends = self._decision_log.send(arrivals, self._shop.decide(arrivals), shoppers)
         if sends is not None:
             self.reporting.record_sends(sends)
@@ -137,6 +151,10 @@ class Simulation:
             at=now,
             context={"device": device},
         )
+
+    def _campaign_arrival(self, shopper: int, kind: str, now: float) -> Arrival:
+        trigger = SimulatedTrigger(kind, _attributes(kind, int(self._world.population.favourite[shopper])))
+        return replace(self._arrival(shopper, [trigger], now), campaign=True)
 
 
 def _attributes(kind: str, category: int | None) -> dict[str, Scalar]:

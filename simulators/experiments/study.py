@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.broadcast import NoSends, Sender, run_sender
+from simulators.shops.later_costs import ConsentWorth
 from simulators.shops.local import LocalShop, PolicySource
 from simulators.world.messages import Messages
 from simulators.world.tick import Tick
@@ -46,10 +47,10 @@ class Result:
     Attributes
     ----------
     by_shopper
-        Expected incremental value of each shopper in each week, (weeks, N). The shoppers of a seed are the same for
-        all contenders.
+        Value of each shopper in each week, (weeks, N): the expected incremental margin, minus the worth of the live
+        consents that are lost in expectation. The shoppers of a seed are the same for all contenders.
     realised
-        Realised incremental value per shopper over the run.
+        Realised incremental margin per shopper over the run.
     reach
         Share of the consents that shoppers gave at the start (or when they joined) and that are still given at the end.
     """
@@ -68,21 +69,21 @@ class Result:
 
     @property
     def weekly(self) -> FloatArray:
-        """Expected incremental value per shopper by week, (weeks,)."""
+        """Value per shopper by week, (weeks,)."""
         return np.asarray(self.by_shopper.mean(axis=1))
 
     @property
     def value(self) -> float:
-        """Expected incremental value per shopper over the run."""
+        """Value per shopper over the run."""
         return float(self.weekly.sum())
 
     @property
     def value_of_last_third(self) -> float:
-        """Expected incremental value per shopper over the last third of the weeks: see `last_third`."""
+        """Value per shopper over the last third of the weeks: see `last_third`."""
         return float(self.weekly[last_third(len(self.weekly)) :].sum())
 
     def values(self, first_week: int = 0) -> FloatArray:
-        """Return the expected incremental value of each shopper from a week on, (N,); weeks count from 0."""
+        """Return the value of each shopper from a week on, (N,); weeks count from 0."""
         return np.asarray(self.by_shopper[first_week:].sum(axis=0))
 
     @property
@@ -147,6 +148,11 @@ def policy_contender(name: str, make: Callable[[World], PolicySource], rulebook:
 class Study:
     """The worlds in which all contenders run, one per seed. `compare` runs the contenders in them.
 
+    Attributes
+    ----------
+    worth
+        What a live consent is worth after the run, by channel; nothing by default.
+
     Raises
     ------
     ValueError
@@ -157,6 +163,7 @@ class Study:
     shoppers: int
     seeds: Sequence[int]
     rulebook: Rulebook
+    worth: ConsentWorth = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shoppers < 1:
@@ -174,11 +181,11 @@ class Study:
         results: list[Result] = []
         for seed in self.seeds:
             twin = self.world(seed)  # the same world without any send, to subtract
-            without = _Weeks(twin, lambda _: None)
+            without = _Weeks(twin, self.worth, lambda _: None)
             run_sender(twin, NoSends(), on_tick=without.pass_tick)
             for contender in contenders:
                 world = self.world(seed)
-                weeks = _Weeks(world, partial(on_hours, contender.name))
+                weeks = _Weeks(world, self.worth, partial(on_hours, contender.name))
                 counts = contender.play(world, seed, weeks.pass_hours)
                 value = IncrementalValue.of(world, twin)
                 results.append(
@@ -194,26 +201,33 @@ class Study:
         return results
 
 
-class _Weeks:
-    """The expected margins of a world's shoppers at the end of each week."""
+def values_of(world: World, worth: ConsentWorth) -> FloatArray:
+    """Return the expected margin of each shopper minus the worth of her lost consents so far, (N,)."""
+    worths = np.array([worth.get(name, 0.0) for name in world.messages.channels.names])
+    return np.asarray(world.margins.expected - world.consent_losses.expected @ worths)
 
-    def __init__(self, world: World, report_hours: ReportHours) -> None:
+
+class _Weeks:
+    """The values of a world's shoppers at the end of each week."""
+
+    def __init__(self, world: World, worth: ConsentWorth, report_hours: ReportHours) -> None:
         self._world = world
+        self._worth = worth
         self._report_hours = report_hours
-        self._margins = [world.margins.expected.copy()]
+        self._values = [values_of(world, worth)]
 
     def pass_hours(self, hours: int) -> None:
-        """Note the margins if a week has ended."""
+        """Note the values if a week has ended."""
         if self._world.hour % 168 == 0:
-            self._margins.append(self._world.margins.expected.copy())
+            self._values.append(values_of(self._world, self._worth))
         self._report_hours(hours)
 
     def pass_tick(self, tick: Tick) -> None:
         self.pass_hours(1)
 
     def by_shopper(self) -> FloatArray:
-        """Return the expected margin of each shopper in each week, (weeks, N)."""
-        return np.asarray(np.diff(np.stack(self._margins), axis=0))
+        """Return the value of each shopper in each week, (weeks, N)."""
+        return np.asarray(np.diff(np.stack(self._values), axis=0))
 
 
 def last_third(weeks: int) -> int:

@@ -1,1 +1,1 @@
-"""Shops that decide for simulated shoppers: learned policy, rule, oracle, broadcasts."""
+"""Shops that decide for simulated shoppers: learned policy, rule, planner, broadcasts."""

@@ -23,13 +23,17 @@ class SimulatedTrigger(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A request for a decision; ``at`` in epoch seconds."""
+    """A request for a decision; ``at`` in epoch seconds.
+
+    In a campaign the shop asks by itself: nothing happened, so that its triggers make no message more welcome.
+    """
 
     event_id: str
     shopper_id: str
     triggers: tuple[SimulatedTrigger, ...]
     at: float
     context: Mapping[str, Scalar] = {}
+    campaign: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

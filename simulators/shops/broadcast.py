@@ -48,11 +48,14 @@ class Broadcast:
         By preference: a shopper gets the message on the first channel with consent.
     hour
         Hour of the day.
+    offers
+        Whether it also sends offers: each costs its discount.
     """
 
     per_week: int
     channels: tuple[str, ...]
     hour: int = 21
+    offers: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.per_week <= 7:
@@ -70,17 +73,24 @@ class Broadcast:
         consent = world.consent[shoppers][:, preferred]
         reachable = consent.any(axis=1)
         channels = preferred[consent.argmax(axis=1)][reachable]
-        return _draw_sends(world, shoppers[reachable], channels)
+        is_offer = world.messages.is_offer
+        choice = np.flatnonzero(~is_offer) if not (self.offers or is_offer.all()) else None
+        return _draw_sends(world, shoppers[reachable], channels, choice=choice)
 
 
 def push_daily() -> Broadcast:
     """Return a broadcast of one push per day at 20 h."""
-    return Broadcast(7, ("push",), 20)
+    return Broadcast(7, ("push",), 20, offers=False)
 
 
 def three_a_week() -> Broadcast:
     """Return a broadcast of three messages per week at 20 h: push before e-mail before SMS."""
-    return Broadcast(3, ("push", "email", "sms"), 20)
+    return Broadcast(3, ("push", "email", "sms"), 20, offers=False)
+
+
+def emails(per_week: int) -> Broadcast:
+    """Return a broadcast of e-mails at 10 h."""
+    return Broadcast(per_week, ("email",), 10, offers=False)
 
 
 class CartReminder:
@@ -156,14 +166,21 @@ class RandomSender:
         return np.asarray((world.hour + 1 + waits).astype(np.int32))
 
 
-def _draw_sends(world: World, shoppers: Indices, channels: Indices, delays: tuple[float, ...] = (0.0,)) -> Sends:
-    """Draw a message and a delay for each shopper."""
+def _draw_sends(
+    world: World,
+    shoppers: Indices,
+    channels: Indices,
+    delays: tuple[float, ...] = (0.0,),
+    choice: Indices | None = None,
+) -> Sends:
+    """Draw a message, out of all or of a choice, and a delay for each shopper."""
+    numbers = np.arange(len(world.messages.names)) if choice is None else choice
     message, delay = world.state.streams.uniforms(world.hour, [Purpose.sender_message, Purpose.sender_delay], shoppers)
     count = len(shoppers)
     return Sends(
         tickets=np.arange(count),
         shoppers=shoppers,
-        messages=(message * len(world.messages.names)).astype(np.int64),
+        messages=numbers[(message * len(numbers)).astype(np.int64)],
         channels=channels,
         delays_h=np.asarray(delays)[(delay * len(delays)).astype(np.int64)],
         warmth=np.zeros(count),

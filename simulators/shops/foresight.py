@@ -30,11 +30,8 @@ class Foresight:
     def _warmth_of(self, kinds: tuple[str, ...]) -> FloatArray:
         """Return how welcome triggers make each message, (messages,); NaN for a message that answers none of them."""
         if kinds not in self._warmth:
-            welcome = {kind: self._truth.triggers.warmth(kind) for kind in kinds}
+            warmth = self._truth.triggers.warmth
             self._warmth[kinds] = np.array(
-                [
-                    max(map(welcome.__getitem__, answered.intersection(kinds)), default=np.nan)
-                    for answered in self._answered
-                ]
+                [max(map(warmth, answered.intersection(kinds)), default=np.nan) for answered in self._answered]
             )
         return self._warmth[kinds]

@@ -34,6 +34,11 @@ class Truth:
     ----------
     world
         A world with the messages ``Messages.of(rulebook)``.
+
+    Attributes
+    ----------
+    triggers
+        How welcome triggers make messages in this world.
     """
 
     def __init__(self, world: World, rulebook: Rulebook) -> None:

@@ -20,6 +20,7 @@ from simulators.shoppers.response import (
     tired_logit,
     visit_order_probability,
 )
+from simulators.world.consents import losses_per_opt_out
 from simulators.world.deliveries import SeenMessages
 from simulators.world.order_book import OrderBook, order_values
 from simulators.world.schedule import Schedule
@@ -68,6 +69,7 @@ class Reactions:
         names = state.messages.channels.names
         self._email = names.index("email") if "email" in names else -1
         self._per_send = 1.0 / state.messages.channels.looked
+        self._lost_per_opt_out = losses_per_opt_out(state.messages.channels, self._parameters)
         self._visits = Schedule({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
         self._reports = Schedule({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
 
@@ -89,6 +91,7 @@ class Reactions:
         out = np.where(clicked, chances.opt_out_after_click, chances.opt_out)
         tick.chances.append((seen.ticket, chances))
         self._book_expected_orders(hour, seen, chances)
+        self._book_lost_consents(seen, chances)
         self._tire(hour, seen, clicked)
         opened = seen.channel == self._email
         if opened.any():
@@ -103,6 +106,12 @@ class Reactions:
     def _book_expected_orders(self, hour: int, seen: SeenMessages, p: Chances) -> None:
         margins = p.kept_orders * (self._parameters.margin * self._parameters.mean_order_value)
         self._state.margins.book_expected_orders(self._state.week(hour), seen.shopper, margins)
+
+    def _book_lost_consents(self, seen: SeenMessages, p: Chances) -> None:
+        state = self._state
+        live = state.consent[seen.shopper] & ~state.mental_state.lapsed[seen.shopper, None]
+        lost = p.withdrawals[:, None] * self._lost_per_opt_out[seen.channel] * live
+        state.consent_losses.book(seen.shopper, lost)
 
     def _tire(self, hour: int, seen: SeenMessages, clicked: BoolArray) -> None:
         """Add load and staleness, and change the attention."""
@@ -179,8 +188,10 @@ class Reactions:
         mental.raise_intent(tick.hour, shoppers, self._parameters.view_intent)
         lapsed = shoppers[mental.lapsed[shoppers]]
         if len(lapsed):
+            won_back = self._parameters.win_back_per_visit
+            self._state.consent_losses.book(lapsed, -won_back * self._state.consent[lapsed])
             (uniform,) = self._state.streams.uniforms(tick.hour, [Purpose.win_back], lapsed)
-            mental.lapsed[lapsed[uniform < self._parameters.win_back_per_visit]] = False
+            mental.lapsed[lapsed[uniform < won_back]] = False
         self._trigger_schedule.schedule_win_back(tick.hour, shoppers)
         tick.visitors.append(shoppers)
 

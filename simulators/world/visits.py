@@ -65,6 +65,7 @@ class Visits:
 
     def _lapse(self, tick: Tick, visitors: Indices, uniform: FloatArray) -> None:
         """Let visitors lapse, and let some of them uninstall the app."""
+        self._state.consent_losses.book(visitors, self._parameters.lapse_per_visit * self._state.consent[visitors])
         leaves = np.flatnonzero(uniform < self._parameters.lapse_per_visit)
         if not len(leaves):
             return

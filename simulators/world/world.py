@@ -10,6 +10,7 @@ from simulators.arrays import BoolArray, Indices
 from simulators.random_streams import Seeds
 from simulators.scenario import Scenario
 from simulators.shoppers.population import Population
+from simulators.world.consents import ConsentLosses
 from simulators.world.deliveries import Deliveries, Sends
 from simulators.world.margins import Margins
 from simulators.world.messages import STANDARD, Messages
@@ -84,6 +85,10 @@ class World:
     @property
     def margins(self) -> Margins:
         return self.state.margins
+
+    @property
+    def consent_losses(self) -> ConsentLosses:
+        return self.state.consent_losses
 
     @property
     def consent(self) -> BoolArray:

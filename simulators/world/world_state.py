@@ -14,6 +14,7 @@ from simulators.scenario import Scenario
 from simulators.shoppers.mental_state import MentalState
 from simulators.shoppers.population import Population
 from simulators.shoppers.presence import Presence
+from simulators.world.consents import ConsentLosses
 from simulators.world.margins import Margins
 from simulators.world.messages import Appeal, Messages
 
@@ -49,6 +50,7 @@ class WorldState:
     next_visit: FloatArray
     trigger_hours: NDArray[np.int32]
     margins: Margins
+    consent_losses: ConsentLosses
 
     @classmethod
     def draw(cls, scenario: Scenario, count: int, seeds: Seeds, messages: Messages, trigger_kinds: int) -> WorldState:
@@ -73,6 +75,7 @@ class WorldState:
             next_visit=np.full(count, np.inf),
             trigger_hours=np.full((trigger_kinds, count), NEVER, dtype=np.int32),
             margins=Margins(count, scenario.weeks),
+            consent_losses=ConsentLosses(count, messages.channels),
         )
 
     @property

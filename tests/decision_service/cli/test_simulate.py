@@ -88,7 +88,8 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert simulate.run(options(tmp_path)) == 0
     document = json.loads((tmp_path / "out.json").read_text())
     values = {result["name"]: result for result in document["results"]}
-    contenders = ("default", "no_send", "push_daily", "3_per_week", *BASELINES, "oracle")
+    mails = (f"{count}_e-mails" for count in (1, 2, 3, 5, 7))
+    contenders = ("default", "no_send", "push_daily", "3_per_week", *mails, *BASELINES, "planner")
     assert set(BASELINES) >= {"rule", "uniform"}
     assert {name.split(".")[1] for name in values} == set(contenders)
     assert values["simulate.no_send.value"]["value"] == 0.0
@@ -111,7 +112,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert "value per shopper, week 2" in page, "the page must say which weeks the last third has"
     assert not re.findall(r"(?:src|href|url\()=?.?https?:", page), "the page must need nothing else"
     shown = capsys.readouterr().out
-    assert "oracle" in shown
+    assert "planner" in shown
     assert "default minus rule, week 2: " in shown
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from policies.records.outcomes import OUTCOME_TYPES, TAKING_BACK, VALUED, WITHDRAWALS
 from policies.records.rows import OutcomeRow
 from tests.decision_service.conftest import Replica, Start
+from tests.decision_service.log.rows import write_body
 from tests.factories import small_document
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +36,22 @@ async def consents(service: Replica, channel: str) -> bool:
 def outcome(kind: str, feedback_id: str | None = "m-1", **fields: Any) -> dict[str, Any]:
     identity = {} if feedback_id is None else {"feedback_id": feedback_id}
     return {"event_id": "e-1", "type": kind, **identity, **fields}
+
+
+async def test_a_damaged_decision_or_outcome_harms_no_other_outcome(replica: Start, tmp_path: Path) -> None:
+    async with replica(small_document(), policy="rule") as service:
+        for number in (1, 2):
+            await service.decide(event_id=f"e-{number}", shopper_id=f"s-{number}")
+        log, click = service.service.log, outcome("click") | {"event_id": "e-2"}
+        assert await statuses(service, click) == ["accepted"]
+        await service.service.log_writer.wait_until_contained()
+        (decided,) = log.find_by_event(["e-1"])
+        damaged = [decided.position, log.head().position]
+        before = [write_body(tmp_path / "decisions.sqlite", position, b"{") for position in damaged]
+        other = outcome("open") | {"event_id": "e-2"}
+        assert await statuses(service, outcome("click"), click, other) == ["invalid", "duplicate", "accepted"]
+        for position, body in zip(damaged, before, strict=True):
+            write_body(tmp_path / "decisions.sqlite", position, body)
 
 
 # -- repeats --------------------------------------------------------------------------------------

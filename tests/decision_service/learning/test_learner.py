@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from policies.models.rule import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode
 from tests.decision_service.conftest import Replica, Start
 from tests.decision_service.evaluation.small_log import SmallLog
+from tests.decision_service.log.rows import write_body
 from tests.factories import DAY_S, NOW, small_document
 
 pytestmark = pytest.mark.anyio
@@ -311,20 +311,12 @@ def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_pat
     assert registry.load(2).payload == fold_at_once(small.log).snapshot().to_bytes()
 
 
-def write_body(directory: Path, position: int, body: bytes) -> bytes:
-    """Write other bytes in the place of a row's body, and return the bytes that were there."""
-    with closing(sqlite3.connect(directory / "decisions.sqlite")) as database, database:
-        before = database.execute("SELECT body FROM log WHERE position = ?", (position,)).fetchone()[0]
-        database.execute("UPDATE log SET body = ? WHERE position = ?", (body, position))
-    return bytes(before)
-
-
 def test_a_damaged_row_stops_learning_loudly_until_it_is_repaired(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     small = busy_log(tmp_path)
     head, whole = small.log.head().position, fold_at_once(small.log)
-    body = write_body(tmp_path, 5, b"not JSON")
+    body = write_body(tmp_path / "decisions.sqlite", 5, b"not JSON")
     learner = reopen(tmp_path)
     with pytest.raises(LogCorrupt, match="position 5 is damaged"):
         learner.catch_up(head)
@@ -335,8 +327,26 @@ def test_a_damaged_row_stops_learning_loudly_until_it_is_repaired(
         time.sleep(0.02)
     assert learner.is_alive
     assert learner.progress.position < 5
-    write_body(tmp_path, 5, body)
+    write_body(tmp_path / "decisions.sqlite", 5, body)
     learner.stop()
+    assert save(tmp_path) == whole.to_bytes()
+
+
+def test_a_learner_that_is_stopped_at_a_damaged_row_closes_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = busy_log(tmp_path)
+    head, whole = small.log.head().position, fold_at_once(small.log)
+    learner = reopen(tmp_path)
+    body = write_body(tmp_path / "decisions.sqlite", head, b"not JSON")
+    closed: list[object] = []
+    with monkeypatch.context() as patch:
+        for store in (SqlLog, SqlRegistry):
+            patch.setattr(store, "close", lambda self: closed.append(self))
+        learner.stop()
+    assert [type(store) for store in closed] == [SqlLog, SqlRegistry]
+    write_body(tmp_path / "decisions.sqlite", head, body)
+    reopen(tmp_path).catch_up(head)
     assert save(tmp_path) == whole.to_bytes()
 
 
@@ -346,7 +356,7 @@ def test_a_damaged_row_at_the_checkpoint_does_not_stop_the_start(tmp_path: Path)
     learner = reopen(tmp_path)
     learner.catch_up(head)
     learner.stop()
-    write_body(tmp_path, head, b"not JSON")
+    write_body(tmp_path / "decisions.sqlite", head, b"not JSON")
     assert reopen(tmp_path).progress.position == head
 
 

@@ -14,8 +14,9 @@ from decision_service.log.base import (
     StoredRow,
 )
 from decision_service.log.condition import AppendCondition, Query
+from decision_service.log.row_bodies import encode_body
 from decision_service.log.row_times import at_watermark
-from policies.records.rows import ClockCorrectionRow, encode
+from policies.records.rows import ClockCorrectionRow
 from tests.decision_service.log.rows import TIME
 
 
@@ -69,7 +70,7 @@ class ListLog:
             incarnation=incarnation + (new.kind == "fence"),
             event_id=new.event_id,
             shopper_id=new.shopper_id,
-            body=encode(logged),
+            stored_body=encode_body(logged),
         )
         self.rows.append(row)
         self.keys.append(new.key)

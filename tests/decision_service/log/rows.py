@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -118,3 +121,11 @@ _with_key_of_event = st.builds(
 new_rows = _with_any_key | _with_key_of_event
 
 batches = st.lists(st.lists(new_rows, max_size=6), max_size=6)
+
+
+def write_body(database: Path, position: int, body: bytes) -> bytes:
+    """Write other bytes in the place of a row's body, and return the bytes that were there."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        ((before,),) = connection.execute("SELECT body FROM log WHERE position = ?", (position,)).fetchall()
+        connection.execute("UPDATE log SET body = ? WHERE position = ?", (body, position))
+    return bytes(before)

@@ -178,6 +178,19 @@ def test_more_names_than_one_statement_takes_are_found(opener: Opener) -> None:
 
 
 @every_log
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_name_is_found_by_all_its_characters(opener: Opener, first: int) -> None:
+    names = ["a", "a\x00", "a\\u0000b", "a\x00b", 'a"b', "a\x1fb", "ä\U0001f600", "A", "a "]
+    rows = [NewRow(outcome(1.0, name), key=f"k{name}") for name in names[first::2]]
+    with new_log(opener) as log:
+        log.append(rows)
+        for result in (log.find_by_event(names), log.find_by_key([f"k{name}" for name in names])):
+            assert [row.event_id for row in result] == names[first::2]
+        assert log.find_by_event(names[1 - first :: 2]) == []
+        assert all(isinstance(result, DuplicateKey) for result in log.append(rows))
+
+
+@every_log
 def test_a_query_about_more_shoppers_than_one_statement_takes_finds_them(opener: Opener) -> None:
     names = tuple(f"s{number}" for number in range(1_201))
     with new_log(opener) as log:

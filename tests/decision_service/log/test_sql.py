@@ -24,6 +24,7 @@ from sqlalchemy import Engine, create_engine, event
 from decision_service.log.base import (
     Appended,
     ConditionFailed,
+    DamagedRow,
     DuplicateKey,
     EventLog,
     Head,
@@ -238,8 +239,10 @@ def test_a_damaged_body_makes_the_log_corrupt(log: SqlLog, path: Path) -> None:
     log.append([NewRow(decision(1.0, "e1"))])
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
-    with pytest.raises(LogCorrupt, match="the body of a row is damaged"):
-        log.read(0, 1)
+    (stored,) = log.read(0, 1)
+    assert not stored.is_whole
+    with pytest.raises(LogCorrupt, match="the row at position 1 is damaged: the body of a row is damaged"):
+        _ = stored.row
 
 
 def test_a_damaged_body_harms_no_other_row_of_a_batch(log: SqlLog, path: Path) -> None:
@@ -247,7 +250,9 @@ def test_a_damaged_body_harms_no_other_row_of_a_batch(log: SqlLog, path: Path) -
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE log SET body = substr(body, 1, length(body) - 1)")
     rows = [NewRow(decision(2.0, name), decision_key(name)) for name in ("e1", "e2")]
-    assert log.append(rows) == [DuplicateKey(None), Appended(2, 2.0)]
+    assert log.append(rows) == [DamagedRow(1), Appended(2, 2.0)]
+    stored = log.find_by_event(["e1", "e2"])
+    assert [row.is_whole for row in stored] == [False, True], "neighbours are found all the same"
 
 
 def test_a_body_that_is_no_row_makes_the_log_corrupt_and_is_named_by_its_position(log: SqlLog, path: Path) -> None:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from decision_service.errors import ServiceError
+from decision_service.errors import DAMAGED, ServiceError
 from decision_service.log.keys import decision_key
 from decision_service.log.row_bodies import encode_body
 from decision_service.pipeline.item import DecisionResponse
-from decision_service.pipeline.known import DAMAGED
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
 from policies.records.rows import DecisionRow
 from policies.shopper.state import NEW_SHOPPER
 from tests.decision_service.conftest import Replica, Start, decide_body
+from tests.decision_service.log.rows import write_body
 from tests.factories import NOW, decision_row, small_document
 
 pytestmark = pytest.mark.anyio
@@ -38,14 +36,6 @@ def body(event_id: str, shopper_id: str = "s-1", **changes: Any) -> DecideBody:
 def decisions(service: Replica) -> dict[str, DecisionRow]:
     rows = [stored.row for stored in service.service.log.read(0, 10_000)]
     return {row.event_id: row for row in rows if isinstance(row, DecisionRow)}
-
-
-def damage(database: Path, position: int, body: bytes) -> bytes:
-    """Put another body in the place of a row's; return the one that stood there."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        ((before,),) = connection.execute("SELECT body FROM log WHERE position = ?", (position,)).fetchall()
-        connection.execute("UPDATE log SET body = ? WHERE position = ?", (body, position))
-    return bytes(before)
 
 
 async def decide_while_the_shopper_moves(
@@ -102,10 +92,10 @@ async def test_a_decision_behind_a_damaged_outcome_fails_alone(replica: Start, t
         assert (await service.post("/v1/feedback", outcome)).status_code == 202
         await service.service.log_writer.wait_until_contained()
         outcomes = service.service.log.find_by_event(["e-0"])
-        before = damage(tmp_path / "decisions.sqlite", outcomes[0].position, b"{")
+        before = write_body(tmp_path / "decisions.sqlite", outcomes[0].position, b"{")
         requests = [(body("e-0", "s-0"), NOW), (body("e-1", "s-1"), NOW)]
         damaged, whole = await service.service.decider.decide_list(requests)
-        damage(tmp_path / "decisions.sqlite", outcomes[0].position, before)
+        write_body(tmp_path / "decisions.sqlite", outcomes[0].position, before)
         assert isinstance(damaged, ServiceError)
         assert damaged.detail == DAMAGED
         assert isinstance(whole, DecisionResponse)
@@ -122,7 +112,7 @@ async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logge
         assert (await service.decide(event_id="e-0", shopper_id="s-0", exclude=NO_CHANNEL))["decision"] == "hold"
         repeated = await decider.decide(body("e-2", "s-2"), NOW)
         (hold,) = service.service.log.find_by_key([decision_key("e-0")])
-        whole = damage(tmp_path / "decisions.sqlite", hold.position, damaged)
+        whole = write_body(tmp_path / "decisions.sqlite", hold.position, damaged)
         released: list[str] = []
         release = service.service.store.release
 
@@ -133,7 +123,7 @@ async def test_a_repeat_whose_row_is_damaged_fails_alone_and_the_places_of_logge
         monkeypatch.setattr(service.service.store, "release", remember)
         asked = [body("e-0", "s-0"), body("e-1", "s-1"), body("e-2", "s-2")]
         results = await decider.decide_list([(one, NOW) for one in asked])
-        damage(tmp_path / "decisions.sqlite", hold.position, whole)
+        write_body(tmp_path / "decisions.sqlite", hold.position, whole)
         assert isinstance(results[0], ServiceError)
         assert results[0].detail == DAMAGED
         assert isinstance(results[1], DecisionResponse)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import redis.asyncio as redis_asyncio
 
 from decision_service.log.base import NewRow
 from decision_service.log.group_commit import GroupCommit
@@ -20,9 +21,12 @@ from decision_service.projection.verification import Verification
 from decision_service.projection.writer import LogWriter
 from decision_service.state.base import StateUnavailable
 from decision_service.state.pending import Withdrawal
+from decision_service.state.redis import RedisStateStore
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.records.rows import EventRow, OutcomeRow, PreferencesRow
 from policies.shopper.state import ShopperState
+from tests.conftest import RealRedis
+from tests.decision_service.log.rows import write_body
 from tests.decision_service.state.memory import Memory, MemoryStateStore
 from tests.factories import NOW
 
@@ -146,6 +150,47 @@ async def test_a_withdrawal_is_pending_until_its_row_is_applied(open_parts: Open
     stored = await parts.store.read(key)
     assert stored.folded.consent == {"push": False}
     assert stored.state.consent == {"push": False, "sms": False}
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_a_state_that_cannot_be_read_is_made_anew_with_all_others(
+    redis: RealRedis, tmp_path: Path, is_running: bool
+) -> None:
+    log, store = SqlLog.open(f"sqlite:///{tmp_path}/log.sqlite"), RedisStateStore(redis.url, "log")
+    projector = Projector(store, log, KEYS)
+    writer = LogWriter(log, GroupCommit(log), projector)
+    recovery = StateRecovery(store, writer, projector, lambda: NOW)
+    await recovery.restore()
+    await writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="es")))
+    await writer.wait_until_contained()
+    async with redis_asyncio.Redis.from_url(redis.url) as client:
+        await client.hset(f"ds:log:s:{KEYS.key('s-1')}", "b", b"no state")
+    store.distrust()  # the store forgets the states that it knows
+    await store.trust(1)
+    log.append([NewRow(PreferencesRow(NOW, "s-1", max_per_week=2)), NewRow(PreferencesRow(NOW, "s-2", locale="de"))])
+    if is_running:
+        await recovery.check()
+        await recovery.check()
+    else:
+        await recovery.restore()
+    assert (await store.read(KEYS.key("s-1"))).state == ShopperState(locale="es", max_per_week=2, seen_at=NOW)
+    assert (await Verification(log, store, KEYS).run(patience_s=0.0)).differences == ()
+    await writer.close()
+    await store.close()
+    log.close()
+
+
+async def test_a_writer_closes_although_a_row_of_another_replica_is_damaged(open_parts: Open, tmp_path: Path) -> None:
+    parts = open_parts()
+    await parts.recovery.restore()
+    parts.log.append([NewRow(PreferencesRow(NOW, "s-1", locale="es"))])
+    position = parts.log.head().position
+    body = write_body(tmp_path / "log.sqlite", position, b"{")
+    await parts.writer.append(NewRow(PreferencesRow(NOW, "s-1", locale="de")))
+    await parts.writer.close()
+    write_body(tmp_path / "log.sqlite", position, body)
+    await parts.recovery.restore()
+    assert await parts.locale("s-1") == "de"
 
 
 async def test_a_state_that_the_log_does_not_fold_to_is_named(open_parts: Open) -> None:

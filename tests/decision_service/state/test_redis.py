@@ -132,5 +132,7 @@ async def test_a_reservation_that_cannot_be_decoded_is_settled_by_its_decision(
     store = await open_store()
     async with redis_asyncio.Redis.from_url(redis.url) as client:
         await client.hset("ds:log:s:s", mapping={"v": "1", "p:e-1/x": b"damaged"})
+    with pytest.raises(UnreadableState):
+        await store.read(S)
     assert await store.apply(StateUpdate(0, 1, {S: ShopperUpdate(decided=["e-1"])}))
     assert (await store.read(S)).state == ShopperState()

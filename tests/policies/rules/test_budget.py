@@ -8,12 +8,27 @@ from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, OutcomeRow, ShopperRow
-from policies.rules.budget import Budgets, fold_with_spending, overdraws, utc_day
-from policies.shopper.fold import fold
+from policies.records.outcomes import OUTCOME_TYPES
+from policies.records.rows import ActivationRow, CancellationRow, DecisionRow, ErasureRow, OutcomeRow, ShopperRow
+from policies.rules.budget import Budgets, fold_with_spending, overdraws, spending_between, utc_day
+from policies.shopper.fold import apply, fold
 from policies.shopper.retention import STRAY
 from policies.shopper.state import NEW_SHOPPER, Send
-from tests.factories import DAY_S, NOW, decision_row, small_document
+from tests.factories import (
+    DAY_S,
+    NOW,
+    activation_row,
+    cancellation_row,
+    decision_row,
+    erasure_row,
+    event_row,
+    hold_row,
+    outcome_row,
+    preferences_row,
+    send_row,
+    small_document,
+    trigger,
+)
 
 
 def decision(number: int, hours: int) -> DecisionRow:
@@ -58,6 +73,41 @@ def test_what_was_spent_is_always_the_cost_of_the_sends_in_the_state(rows: list[
     for send in state.sends:
         taken[send.channel, utc_day(send.send_at)] += 15_000
     assert {day: cost for day, cost in spent.items() if cost} == {day: cost for day, cost in taken.items() if cost}
+
+
+ids = st.sampled_from(("e-1", "e-2", "e-3"))
+ahead = st.integers(0, 3).map(lambda hours: NOW + hours * 3_600)
+carts = st.builds(trigger, occurred_at=st.just(NOW - 60), ends_on=st.sampled_from(((), ("purchase",)))).map(
+    lambda one: (one,)
+)
+histories = st.lists(
+    st.one_of(
+        st.builds(
+            send_row, ids, cost=st.sampled_from((0.0, 0.015)), send_at=ahead, deferred=st.booleans(), triggers=carts
+        ),
+        st.builds(hold_row, ids),
+        st.builds(activation_row, ids, left_at=st.none() | ahead, deliver=st.booleans()),
+        st.builds(cancellation_row, ids),
+        st.builds(outcome_row, st.sampled_from(sorted(OUTCOME_TYPES)), ids, at=ahead),
+        st.builds(event_row, st.sampled_from(("session", "purchase")), at=ahead),
+        st.builds(preferences_row, at=ahead, consent=st.fixed_dictionaries({"push": st.booleans()})),
+        st.builds(erasure_row, ids, at=ahead),
+    ),
+    max_size=12,
+)
+
+
+@given(histories)
+def test_a_row_is_applied_once_and_says_what_two_states_say(rows: list[ShopperRow]) -> None:
+    state = NEW_SHOPPER
+    for row in rows:
+        after, spending = fold_with_spending(state, row)
+        assert after == fold(state, row)
+        paid = apply(state, row)
+        if isinstance(row, ErasureRow):
+            paid = msgspec.structs.replace(paid, sends=tuple(send for send in state.sends if send.send_at <= row.at))
+        assert spending == spending_between(state, paid)
+        state = after
 
 
 @given(st.lists(st.sampled_from([0.015, 0.1, 0.3333333]), max_size=50), st.sampled_from([0.0, 0.9, 1.0]))

@@ -153,6 +153,17 @@ def test_shop_and_shoppers_have_seeds_of_their_own() -> None:
         World(scenario, 5, Seeds(3, (8, 9)))
 
 
+def test_copies_of_a_shopper_live_one_life() -> None:
+    """So a search can try many prices on the same shoppers in one world."""
+    world = World(find_scenario("seasonal_promo"), 60, Seeds(1, tuple(range(20)) * 3))
+    run_sender(world, RandomSender(5.0), 400)
+    first, *others = world.margins.realised.reshape(3, 20)
+    assert first.any()
+    assert all(other.tobytes() == first.tobytes() for other in others)
+    first_consent, *others_consent = world.consent.reshape(3, 20, -1)
+    assert all((other == first_consent).all() for other in others_consent)
+
+
 def test_the_taste_flips_and_promotions_help_offers() -> None:
     drift = World(SCENARIOS["drift"], 200, 1)
     one, messages, channels = np.arange(200), np.zeros(200, dtype=np.int64), np.zeros(200, dtype=np.int64)

@@ -1,0 +1,188 @@
+"""Compare the baselines with the planner, in scenarios and worlds: none may be significantly above it.
+
+The differences are paired over the shoppers of all runs. Holm's procedure keeps the probability of any false finding in
+the whole table below 5 %. The same runs give the sweep of e-mails a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from decision_service.catalogues.file import example
+from decision_service.cli.measurements import Measured
+from decision_service.cli.own_policy import make_source
+from policies.catalogue.rulebook import Rulebook
+from policies.models.policy import PolicyFactory
+from policies.models.registry import BASELINES
+from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.experiments.plan import Plan, planner_contender
+from simulators.experiments.price_search import SENDS_A_WEEK, broadcasts
+from simulators.experiments.study import Contender, Study, policy_contender, sender_contender
+from simulators.scenario import Scenario
+from simulators.shops.broadcast import NoSends
+from simulators.shops.local import PolicySource
+from simulators.shops.planner import PLANNER
+from simulators.world.world import World
+
+NO_SEND = "no send"
+LEVEL = 0.05
+Values = Mapping[str, NDArray[np.float64]]
+"""Contender → value of each shopper of all runs in one scenario."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one scenario: so many shoppers, one run per seed, and the plan of the planner."""
+
+    scenario: Scenario
+    shoppers: int
+    seeds: Sequence[int]
+    plan: Plan
+
+    def values(self, keep: Path | None, progress: Callable[[str], None]) -> Values:
+        """Return the values of all contenders; read the runs that ``keep`` has, and keep the others there."""
+        by_seed = [self._run(seed, keep, progress) for seed in self.seeds]
+        return {name: np.concatenate([values[name] for values in by_seed]) for name in by_seed[0]}
+
+    def _run(self, seed: int, keep: Path | None, progress: Callable[[str], None]) -> Values:
+        path = None if keep is None else keep / f"{self.scenario.name}-{self.shoppers}-{seed}.npz"
+        if path is not None and path.exists():
+            with np.load(path) as file:
+                return dict(zip(file["names"].tolist(), file["values"], strict=True))
+        rulebook = Rulebook.of(example(), 1)
+        study = Study(self.scenario, self.shoppers, [seed], rulebook, self.plan.worth)
+        results = study.compare(self._contenders(rulebook), lambda name, hours: None)
+        values = {result.contender: result.values() for result in results}
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                np.savez(file, names=np.array([*values]), values=np.stack([*values.values()]))
+            part.rename(path)
+        progress(f"{self.scenario.name}, seed {seed}")
+        return values
+
+    def _contenders(self, rulebook: Rulebook) -> list[Contender]:
+        fixed = [
+            policy_contender(name, partial(_make_source, factory, rulebook), rulebook)
+            for name, factory in BASELINES.items()
+        ]
+        planner = planner_contender(lambda: self.plan, rulebook)
+        return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
+
+
+def _make_source(factory: PolicyFactory, rulebook: Rulebook, world: World) -> PolicySource:
+    return make_source(factory, rulebook)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A baseline minus the planner in one scenario; ``p`` is the probability of such a difference by chance."""
+
+    scenario: str
+    baseline: str
+    difference: MeanEstimate
+    p: float
+
+
+def compare(scenario: str, values: Values) -> list[Comparison]:
+    """Compare every baseline with the planner."""
+    return [
+        Comparison(scenario, name, estimate(of_one - values[PLANNER]), _chance(of_one - values[PLANNER]))
+        for name, of_one in values.items()
+        if name != PLANNER
+    ]
+
+
+def estimate(differences: NDArray[np.float64]) -> MeanEstimate:
+    """Estimate a mean over shoppers with its 95 % interval.
+
+    >>> estimate(np.array([1.0, 2.0, 3.0])).value
+    2.0
+    """
+    mean, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+    reach = float(stdtrit(len(differences) - 1, 0.975)) * error
+    return MeanEstimate(mean, mean - reach, mean + reach)
+
+
+def _chance(differences: NDArray[np.float64]) -> float:
+    """Return the one-sided p-value of a mean above 0."""
+    error = float(differences.std(ddof=1)) / len(differences) ** 0.5
+    if error == 0.0:
+        return float(differences.mean() <= 0.0)
+    return float(stdtr(len(differences) - 1, -float(differences.mean()) / error))
+
+
+def find_above(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the baselines that are significantly above the planner, by Holm's procedure over all comparisons."""
+    above = list[Comparison]()
+    for number, one in enumerate(sorted(comparisons, key=lambda one: one.p)):
+        if one.p > LEVEL / (len(comparisons) - number):
+            break
+        above.append(one)
+    return above
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The best number of e-mails a week in one scenario, and how much more it earns than seven do."""
+
+    best: int
+    more_than_daily: MeanEstimate
+
+    @classmethod
+    def of(cls, values: Values) -> Sweep:
+        by_count = {0: values[NO_SEND], **{count: values[f"{count} e-mails"] for count in SENDS_A_WEEK}}
+        best = max(by_count, key=lambda count: float(by_count[count].mean()))
+        return cls(best, estimate(by_count[best] - by_count[7]))
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the best is neither none nor seven, and significantly above seven."""
+        return self.best not in (0, 7) and self.more_than_daily.low > 0.0
+
+
+def to_measurements(values_of: Mapping[str, Values]) -> Iterator[Measured]:
+    """Yield the counts over the table, and every difference; the names are ``planner.<scenario>.<number>``."""
+    comparisons = [one for scenario, values in values_of.items() for one in compare(scenario, values)]
+    above, sweeps = find_above(comparisons), {scenario: Sweep.of(values) for scenario, values in values_of.items()}
+    yield Measured("planner.baselines_above", float(len(above)), unit=f"of {len(comparisons)}, Holm at 5 %")
+    inside = sum(sweep.is_inside for sweep in sweeps.values())
+    yield Measured("planner.sweeps_inside", float(inside), unit=f"of {len(sweeps)}: the best neither 0 nor 7 a week")
+    for scenario, values in values_of.items():
+        mean = estimate(values[PLANNER])
+        yield Measured(f"planner.{scenario}.value", mean.value, mean.low, mean.high, "per shopper")
+    for one in comparisons:
+        name, difference = one.baseline.replace(" ", "_"), one.difference
+        key = f"planner.{one.scenario}.{name}_minus_planner"
+        yield Measured(key, difference.value, difference.low, difference.high, "per shopper")
+
+
+def to_table(values_of: Mapping[str, Values]) -> str:
+    """Return Markdown: for each scenario the planner, the best baseline, and the sweep of e-mails a week."""
+    rows = [
+        "Value per shopper: expected incremental margin minus the worth of lost consents, with 95 % intervals.",
+        "",
+        "| scenario | planner | rule | best baseline | minus planner | best e-mails a week | more than 7 a week |",
+        "|---|--:|--:|---|---|--:|---|",
+    ]
+    for scenario, values in values_of.items():
+        best = max(compare(scenario, values), key=lambda one: one.difference.value)
+        sweep = Sweep.of(values)
+        cells = (
+            *(scenario, f"{values[PLANNER].mean():.3f}", f"{values['rule'].mean():.3f}", best.baseline),
+            *(_interval(best.difference), str(sweep.best), _interval(sweep.more_than_daily)),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*rows, ""])
+
+
+def _interval(one: MeanEstimate) -> str:
+    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"

@@ -1,0 +1,106 @@
+"""The search of the planner's prices, on a twin population: the same world with other shoppers.
+
+A round compares the best prices so far with several changes of them, each on an equal copy of the twin population in
+one run, so that all meet the same random numbers. The change that earns the most becomes the best, if it earns more
+than chance explains: by more than one standard error of the paired differences of the shoppers. The search is
+deterministic.
+
+Where shoppers come rarely, a broadcast by the calendar may earn nearly as much as a policy that waits for triggers.
+There, and only there, the planner also asks by itself on some days of the week (see `simulators.shops.campaigns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from policies.catalogue.rulebook import Rulebook
+from simulators.arrays import FloatArray
+from simulators.experiments.consent_worth import measure_worth
+from simulators.experiments.plan import Plan, twin_world
+from simulators.experiments.simulation import Simulation
+from simulators.experiments.study import Contender, sender_contender, values_of
+from simulators.scenario import Scenario
+from simulators.shops.broadcast import NoSends, emails, push_daily, three_a_week
+from simulators.shops.later_costs import ConsentWorth, Prices
+from simulators.shops.planner import Planner
+
+SHOPPERS, ROUNDS = 500, 3
+"""Size of the twin population, and the rounds of a search: 33 runs of the planner at most."""
+
+SENDS_A_WEEK = (1, 2, 3, 5, 7)
+CAMPAIGNS = (1, 2, 3, 5)
+"""Numbers of e-mails and of campaigns a week that are tried."""
+
+NEAR = 0.75
+"""A broadcast that earns this share of the planner on the twin population makes campaigns worth a trial."""
+
+_MARGIN_OF_AN_ORDER = 34.8
+"""In the base world: the first prices of other worlds are in proportion to theirs."""
+
+_FACTORS: tuple[tuple[str, float], ...] = (
+    *(("visit", 2.0), ("visit", 0.5), ("load", 3.0), ("load", 0.3)),
+    *(("consent", 2.0), ("consent", 0.5), ("overload", 3.0)),
+)
+"""Prices and the factors that a round tries."""
+
+
+def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
+    """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
+    money = scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER
+    start = Prices(visit=1.4 * money, load=0.02 * money, place=0.001 * money)
+    guess = Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), start)
+    worth = measure_worth(scenario, rulebook, guess, shoppers)
+    twin = _Twin(scenario, rulebook, worth, shoppers)
+    return Plan(worth, _search(twin, start, 0.01 * money, rounds))
+
+
+def broadcasts() -> list[Contender]:
+    """Return the broadcasts that stand among the baselines."""
+    mails = [sender_contender(f"{count} e-mails", partial(emails, count)) for count in SENDS_A_WEEK]
+    return [sender_contender("push daily", push_daily), sender_contender("3 per week", three_a_week), *mails]
+
+
+def _search(twin: _Twin, best: Prices, place: float, rounds: int) -> Prices:
+    """Return the best prices found; ``place`` is what a round adds to the price of a place."""
+    for _ in range(rounds):
+        changed = [replace(best, **{price: factor * getattr(best, price)}) for price, factor in _FACTORS]
+        best = _choose(twin.compare([best, *changed, replace(best, place=best.place + place)]))
+    ((_, values),) = twin.compare([best])
+    if max(float(twin.play(one).mean()) for one in broadcasts()) > NEAR * float(values.mean()):
+        best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
+    return best
+
+
+def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
+    """Return the prices that earn the most; the first ones if no others earn more by more than a standard error."""
+    best, values = compared[0]
+    prices, most = max(compared, key=lambda one: float(one[1].mean()))
+    differences = most - values
+    return prices if differences.mean() > differences.std() / len(differences) ** 0.5 else best
+
+
+class _Twin:
+    """The twin population of a scenario; it tells the value of each shopper under a contender, (N,)."""
+
+    def __init__(self, scenario: Scenario, rulebook: Rulebook, worth: ConsentWorth, shoppers: int) -> None:
+        self._scenario, self._rulebook, self._shoppers, self._worth = scenario, rulebook, shoppers, worth
+        self._without = np.zeros(shoppers)
+        self._without = self.play(sender_contender("no send", NoSends))
+
+    def compare(self, prices: Sequence[Prices]) -> list[tuple[Prices, FloatArray]]:
+        """Return the values under the planner with each of the prices."""
+        world = twin_world(self._scenario, self._rulebook, self._shoppers, len(prices))
+        planner = Planner(world, self._rulebook, self._worth, prices)
+        Simulation(planner, world, self._rulebook, "search", planner.campaign).run()
+        values = values_of(world, self._worth).reshape(len(prices), -1) - self._without
+        return list(zip(prices, values, strict=True))
+
+    def play(self, contender: Contender) -> FloatArray:
+        """Return the values under a contender."""
+        world = twin_world(self._scenario, self._rulebook, self._shoppers)
+        contender.play(world, 0, lambda hours: None)
+        return values_of(world, self._worth) - self._without
