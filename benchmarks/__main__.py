@@ -229,11 +229,15 @@ def baselines(
 
 
 @app.command()
-def parameters() -> None:
+def parameters(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they differ.")] = False,
+) -> None:
     """Write the tables of parameters into docs/simulator.md."""
     from benchmarks import parameter_tables
 
-    parameter_tables.write()
+    if not parameter_tables.write(only_check=check) and check:
+        typer.echo("docs/simulator.md has other parameters: run python -m benchmarks parameters", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
