@@ -178,6 +178,7 @@ def planner(
     worlds: _Worlds = "",
     shoppers: Annotated[int, typer.Option(min=10, help="Of each run.")] = 500,
     seeds: Annotated[str, typer.Option(help="From:to, half open.")] = "1:4",
+    weeks: Annotated[int | None, typer.Option(min=1, help="Of each run; default: the scenario's own.")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Keep the runs in this directory, and read those that are there.")
     ] = None,
@@ -193,15 +194,14 @@ def planner(
         scenario.name: benchmark.Runs(
             scenario, shoppers, range(int(first), int(end)), partial(require_plan, scenario)
         ).values(keep, say)
-        for scenario in choose_scenarios(scenarios, worlds)
+        for scenario in choose_scenarios(scenarios, worlds, weeks)
     }
-    options = [f"--{name} {value}" for name, value in (("scenarios", scenarios), ("worlds", worlds)) if value]
-    command = " ".join(["python -m benchmarks planner", *options, f"--shoppers {shoppers} --seeds {seeds}"])
+    limits = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
+    options = (f"--{name} {value}" for name, value in limits.items() if value)
+    command = " ".join(["python -m benchmarks planner", *options])
     results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
-    shown = [one for one in results if "_minus_" not in one.name]
-    more = [one for one in results if "_minus_" in one.name]
-    about = {"seed": seeds, "shoppers": shoppers}
-    publish("Is any baseline above the planner?", command, shown, json, page, table=table, more=more, **about)
+    title = "Is any baseline above the planner?"
+    publish(title, command, results, json, page, table=table, seed=seeds, shoppers=shoppers)
 
 
 @app.command()
@@ -229,11 +229,15 @@ def baselines(
 
 
 @app.command()
-def parameters() -> None:
+def parameters(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they differ.")] = False,
+) -> None:
     """Write the tables of parameters into docs/simulator.md."""
     from benchmarks import parameter_tables
 
-    parameter_tables.write()
+    if not parameter_tables.write(only_check=check) and check:
+        typer.echo("docs/simulator.md has other parameters: run python -m benchmarks parameters", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -52,7 +52,7 @@ class Runs:
         return {name: np.concatenate([values[name] for values in by_seed]) for name in by_seed[0]}
 
     def _run(self, seed: int, keep: Path | None, progress: Callable[[str], None]) -> Values:
-        path = None if keep is None else keep / f"{self.scenario.name}-{self.shoppers}-{seed}.npz"
+        path = None if keep is None else keep / f"{self.scenario.name}-{self.scenario.weeks}-{self.shoppers}-{seed}.npz"
         if path is not None and path.exists():
             with np.load(path) as file:
                 return dict(zip(file["names"].tolist(), file["values"], strict=True))

@@ -381,15 +381,15 @@ async def test_an_outcome_is_joined_to_a_decision_that_is_logged_while_it_is_han
 ) -> None:
     async with replica(small_document(delays_s=[0]), policy="rule") as service:
         feedback = service.service.feedback
-        find_decisions = feedback._decisions
+        find_decisions = feedback._find_decisions
 
         async def find_decisions_too_early(event_ids: set[str]) -> Any:
             decisions = await find_decisions(event_ids)
-            monkeypatch.setattr(feedback, "_decisions", find_decisions)
+            monkeypatch.setattr(feedback, "_find_decisions", find_decisions)
             await service.decide()
             return decisions
 
-        monkeypatch.setattr(feedback, "_decisions", find_decisions_too_early)
+        monkeypatch.setattr(feedback, "_find_decisions", find_decisions_too_early)
         outcome = {"event_id": "e-1", "type": kind, "now": "2026-11-21T17:00:00Z"}
         assert (await service.post("/v1/feedback", outcome)).json()["results"] == [{"status": "accepted"}]
         assert (await service.client.get("/v1/decisions/e-1")).json()["status"] == status
