@@ -34,9 +34,9 @@ def keep(
     by_contender = {**VALUES, **values}
     noise = np.linspace(-0.01, 0.01, 10)
     columns = [value + noise * (number + 1) for number, value in enumerate(by_contender.values())]
-    np.savez(directory / f"{name}-10-1.npz", names=np.array([*by_contender]), values=np.stack(columns))
+    np.savez(directory / f"{name}-12-10-1.npz", names=np.array([*by_contender]), values=np.stack(columns))
     figures = {"channels": channels, "credited": credited[0], "credited_anyway": credited[1]}
-    (directory / f"{name}-10-1.json").write_text(json.dumps(figures))
+    (directory / f"{name}-12-10-1.json").write_text(json.dumps(figures))
 
 
 def test_the_page_of_the_ranges_is_the_table() -> None:
