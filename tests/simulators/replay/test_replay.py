@@ -17,7 +17,9 @@ from simulators.experiments.comparison import ShopRun
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay, scenario_of
-from simulators.shops.base import Arrival
+from simulators.report_rules import ReportRules
+from simulators.scenario import Scenario
+from simulators.shops.base import Arrival, Outcome
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from tests.factories import NOW
 
@@ -30,15 +32,20 @@ PURCHASES = [
 
 
 class RecordingShop(LocalShop):
-    """A shop that keeps its arrivals."""
+    """A shop that keeps its arrivals and the outcomes that it hears of."""
 
     def __init__(self, policy_source: PolicySource, rulebook: Rulebook, seed: bytes) -> None:
         super().__init__(policy_source, rulebook, seed)
         self.arrivals: list[Arrival] = []
+        self.outcomes: list[Outcome] = []
 
     def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
         self.arrivals += arrivals
         return super().decide(arrivals)
+
+    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
+        self.outcomes += outcomes
+        super().record_outcomes(outcomes, now)
 
 
 def replay(rulebook: Rulebook, policy: Policy, seed: int = 1) -> tuple[list[DecisionOutcomes], RecordingShop]:
@@ -104,3 +111,17 @@ def test_expected_rewards_have_the_mean_of_the_realised_ones(example_rulebook: R
         run = ShopRun.of("u", replay(example_rulebook, uniform_policy(), seed)[0], example_rulebook.catalogue)
         gaps.append(float((run.rewards - run.expected).mean()))
     assert abs(np.mean(gaps)) < 5.5 * np.std(gaps, ddof=1) / len(gaps) ** 0.5
+
+
+def test_a_rule_of_attribution_credits_real_purchases_and_changes_nothing_that_happens(
+    example_rulebook: Rulebook, of_rule: tuple[list[DecisionOutcomes], RecordingShop]
+) -> None:
+    records, shop = of_rule
+    scenario = scenario_of(PURCHASES, Scenario("credits", reports=ReportRules(attribution="last_touch", window_h=48.0)))
+    crediting = RecordingShop(FixedPolicy(rule_policy(epsilon=0.0)), example_rulebook, b"draws")
+    assert Replay(crediting, example_rulebook, PURCHASES, 1, scenario).run() == records
+    shopper_of = {record.event_id: record.shopper for record in records}
+    purchases = {(purchase.shopper, purchase.at, purchase.value) for purchase in PURCHASES}
+    orders = {(shopper_of[one.event_id], one.at, one.value) for one in crediting.outcomes if one.type == "conversion"}
+    assert orders & purchases
+    assert not {(one.at, one.value) for one in shop.outcomes} & {(at, value) for _, at, value in purchases}
