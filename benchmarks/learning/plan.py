@@ -17,17 +17,20 @@ from simulators.scenario import SCENARIOS, Scenario, find_scenario
 FILE = Path(price_search.__file__).with_name("plans.json")
 
 
-def choose_scenarios(names: str, worlds: str) -> list[Scenario]:
+def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[Scenario]:
     """Return named scenarios (``stationary,drift``, or ``all``) and worlds of the family (``20:60``).
+
+    ``weeks`` gives all of them another length.
 
     Raises
     ------
     ValueError
-        When there is no such scenario.
+        When there is no such scenario, or one does not fit into the length.
     """
     chosen = [*SCENARIOS] if names == "all" else [name for name in names.split(",") if name]
     first, _, end = worlds.partition(":")
-    return [*map(find_scenario, chosen), *map(draw_world, range(int(first or 0), int(end or 0)))]
+    scenarios = [*map(find_scenario, chosen), *map(draw_world, range(int(first or 0), int(end or 0)))]
+    return scenarios if weeks is None else [scenario.with_weeks(weeks) for scenario in scenarios]
 
 
 def require_plan(scenario: Scenario) -> Plan:

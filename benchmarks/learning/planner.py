@@ -39,12 +39,12 @@ Values = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of one scenario: so many shoppers, one run per seed, and the plan of the planner."""
+    """The runs of one scenario: so many shoppers, one run per seed; ``plan`` returns the planner's."""
 
     scenario: Scenario
     shoppers: int
     seeds: Sequence[int]
-    plan: Plan
+    plan: Callable[[], Plan]
 
     def values(self, keep: Path | None, progress: Callable[[str], None]) -> Values:
         """Return the values of all contenders; read the runs that ``keep`` has, and keep the others there."""
@@ -52,13 +52,13 @@ class Runs:
         return {name: np.concatenate([values[name] for values in by_seed]) for name in by_seed[0]}
 
     def _run(self, seed: int, keep: Path | None, progress: Callable[[str], None]) -> Values:
-        path = None if keep is None else keep / f"{self.scenario.name}-{self.shoppers}-{seed}.npz"
+        path = None if keep is None else keep / f"{self.scenario.name}-{self.scenario.weeks}-{self.shoppers}-{seed}.npz"
         if path is not None and path.exists():
             with np.load(path) as file:
                 return dict(zip(file["names"].tolist(), file["values"], strict=True))
-        rulebook = Rulebook.of(example(), 1)
-        study = Study(self.scenario, self.shoppers, [seed], rulebook, self.plan.worth)
-        results = study.compare(self._contenders(rulebook), lambda name, hours: None)
+        rulebook, plan = Rulebook.of(example(), 1), self.plan()
+        study = Study(self.scenario, self.shoppers, [seed], rulebook, plan.worth)
+        results = study.compare(_contenders(rulebook, plan), lambda name, hours: None)
         values = {result.contender: result.values() for result in results}
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,13 +69,14 @@ class Runs:
         progress(f"{self.scenario.name}, seed {seed}")
         return values
 
-    def _contenders(self, rulebook: Rulebook) -> list[Contender]:
-        fixed = [
-            policy_contender(name, partial(_make_source, factory, rulebook), rulebook)
-            for name, factory in BASELINES.items()
-        ]
-        planner = planner_contender(lambda: self.plan, rulebook)
-        return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
+
+def _contenders(rulebook: Rulebook, plan: Plan) -> list[Contender]:
+    fixed = [
+        policy_contender(name, partial(_make_source, factory, rulebook), rulebook)
+        for name, factory in BASELINES.items()
+    ]
+    planner = planner_contender(lambda: plan, rulebook)
+    return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
 
 
 def _make_source(factory: PolicyFactory, rulebook: Rulebook, world: World) -> PolicySource:

@@ -50,12 +50,22 @@ _FACTORS: tuple[tuple[str, float], ...] = (
 
 def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
-    money = scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER
+    money = _round(scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER)
     start = Prices(visit=1.4 * money, load=0.02 * money, place=0.001 * money)
     guess = Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), start)
-    worth = measure_worth(scenario, rulebook, guess, shoppers)
+    measured = measure_worth(scenario, rulebook, guess, shoppers)
+    worth = {channel: _round(one) for channel, one in measured.items()}
     twin = _Twin(scenario, rulebook, worth, shoppers)
     return Plan(worth, _search(twin, start, 0.01 * money, rounds))
+
+
+def _round(value: float) -> float:
+    """Return three significant digits of a number: more would only be noise.
+
+    >>> _round(1.9928)
+    1.99
+    """
+    return float(f"{value:.3g}")
 
 
 def broadcasts() -> list[Contender]:

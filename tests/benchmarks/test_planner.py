@@ -13,7 +13,18 @@ from tests.benchmarks.conftest import RunBenchmark
 
 
 def test_no_baseline_is_above_the_planner(run_benchmark: RunBenchmark, tmp_path: Path) -> None:
-    options = ("--scenarios", "stationary,fatigue", "--shoppers", "60", "--seeds", "1:2", "--keep", str(tmp_path))
+    options = (
+        "--scenarios",
+        "stationary,fatigue",
+        "--shoppers",
+        "60",
+        "--weeks",
+        "3",
+        "--seeds",
+        "1:2",
+        "--keep",
+        str(tmp_path),
+    )
     results = run_benchmark("planner", *options)
     assert results["planner.baselines_above"].value == 0
     assert results["planner.stationary.value"].value > 0.0
