@@ -193,12 +193,12 @@ def planner(
         )
         for scenario in choose_scenarios(scenarios, worlds, weeks)
     }
-    given = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
-    options = (f"--{name} {value}" for name, value in given.items() if value)
-    command = " ".join(["python -m benchmarks planner", *options])
+    options = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
+    words = (f"--{name} {value}" for name, value in options.items() if value)
+    command = " ".join(["python -m benchmarks planner", *words])
     results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
-    about = {"seed": seeds, "shoppers": shoppers}
-    publish("Is any baseline above the planner?", command, results, json, page, table=table, **about)
+    title = "Is any baseline above the planner?"
+    publish(title, command, results, json, page, table=table, seed=seeds, shoppers=shoppers)
 
 
 @app.command()
