@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from benchmarks.publishing import Json, Page, Seed, publish, say
 from benchmarks.speed import commands
+from benchmarks.worlds import commands as worlds_commands
 
 app = typer.Typer(
     help="Measure the service. Every command writes its results with the facts of the machine.",
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 
 app.add_typer(commands.app)
+app.add_typer(worlds_commands.app)
 
 
 @app.callback()
@@ -188,14 +191,14 @@ def planner(
 
     first, _, end = seeds.partition(":")
     values = {
-        scenario.name: benchmark.Runs(scenario, shoppers, range(int(first), int(end)), require_plan(scenario)).values(
-            keep, say
-        )
+        scenario.name: benchmark.Runs(
+            scenario, shoppers, range(int(first), int(end)), partial(require_plan, scenario)
+        ).values(keep, say)
         for scenario in choose_scenarios(scenarios, worlds, weeks)
     }
-    options = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
-    words = (f"--{name} {value}" for name, value in options.items() if value)
-    command = " ".join(["python -m benchmarks planner", *words])
+    limits = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
+    options = (f"--{name} {value}" for name, value in limits.items() if value)
+    command = " ".join(["python -m benchmarks planner", *options])
     results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
     title = "Is any baseline above the planner?"
     publish(title, command, results, json, page, table=table, seed=seeds, shoppers=shoppers)
@@ -226,11 +229,15 @@ def baselines(
 
 
 @app.command()
-def parameters() -> None:
+def parameters(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they differ.")] = False,
+) -> None:
     """Write the tables of parameters into docs/simulator.md."""
     from benchmarks import parameter_tables
 
-    parameter_tables.write()
+    if not parameter_tables.write(only_check=check) and check:
+        typer.echo("docs/simulator.md has other parameters: run python -m benchmarks parameters", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -43,6 +43,9 @@ def fill(page: str) -> str:
     return f"{before}{_BEGIN}{to_tables(describe_parameters(PARAMETERS))}{_END}{after}"
 
 
-def write() -> None:
-    """Write the tables into the page."""
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def write(*, only_check: bool) -> bool:
+    """Write the tables into the page, or only compare; return whether the page had them before."""
+    page = PAGE.read_text(encoding="utf-8")
+    if not only_check:
+        PAGE.write_text(fill(page), encoding="utf-8")
+    return fill(page) == page

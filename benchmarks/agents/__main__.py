@@ -13,14 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.agents import contenders, masked_ppo
-from benchmarks.agents.learning_curve import LEARNER, RULE, UNIT, LearningCurve
+from benchmarks.agents import curve_page, masked_ppo
 from benchmarks.page import markdown
-from decision_service.cli.charts import colours_of, lines
 from decision_service.cli.measurements import check_writable, facts, write
 from simulators.arrays import FloatArray
+from simulators.envs.agents.constant import find_constant
+from simulators.envs.agents.planner import PlannerAgent, find_load_price
+from simulators.envs.agents.rule import RuleAgent
 from simulators.envs.episodes import Agent, UniformAgent, play_returns
 from simulators.envs.notification_vector_env import NotificationVectorEnv
+from simulators.experiments.learning_curve import LEARNER, RULE, LearningCurve
+
+PLANNER = "planner"
+"""The name of the contender that knows the true probabilities."""
 
 _SEARCH_SEED, _EVALUATION_SEED = 1_000, 2_000
 
@@ -55,18 +60,18 @@ class Plan:
 
 def measure(plan: Plan) -> tuple[LearningCurve, str]:
     """Train and evaluate; return the curve, and what the contenders with numbers of their own found, in words."""
-    constant = contenders.find_constant(plan.make_env, _SEARCH_SEED)
-    price = contenders.find_load_price(plan.make_env, _SEARCH_SEED)
+    constant = find_constant(plan.make_env, _SEARCH_SEED)
+    price = find_load_price(plan.make_env, _SEARCH_SEED)
     found_words = (
-        f"The best constant policy is {constant.describe()}. The {contenders.PLANNER} pays {price:g} for the load of a "
+        f"The best constant policy is {constant.describe()}. The {PLANNER} pays {price:g} for the load of a "
         "push. Both were found on shoppers whom nobody is judged on."
     )
     _say(found_words)
     makers: dict[str, Callable[[NotificationVectorEnv], Agent]] = {
         "random": lambda env: UniformAgent(),
         "constant": lambda env: constant,
-        RULE: lambda env: contenders.RuleAgent(),
-        contenders.PLANNER: lambda env: contenders.PlannerAgent(env, price),
+        RULE: lambda env: RuleAgent(),
+        PLANNER: lambda env: PlannerAgent(env, price),
     }
     runs = range(1, plan.seeds + 1)
     others = {name: [plan.evaluate(make, run) for run in runs] for name, make in makers.items()}
@@ -88,14 +93,6 @@ def _train(plan: Plan, run: int) -> tuple[int, list[FloatArray]]:
 
     env = plan.make_env(masked_ppo.SHOPPERS)
     return masked_ppo.train(env, run, plan.steps, plan.checkpoints, evaluate), returns
-
-
-def draw(curve: LearningCurve) -> str:
-    """Return the curve as a plot: differences to the rule, with the band of the learner."""
-    differences = curve.minus_rule()
-    colours = colours_of(list(differences))
-    label = f"{UNIT}, minus the rule's"
-    return lines(differences, colours, x=curve.steps, xlabel="steps learned from", ylabel=label, shows_band=True)
 
 
 def _read_arguments() -> argparse.Namespace:
@@ -126,15 +123,15 @@ def main() -> None:
     curve, found_words = measure(plan)
     about = facts(seed=f"1:{plan.seeds + 1}", world=plan.world, agents=masked_ppo.VERSIONS)
     plot = f"\n![learning curve]({arguments.plot.name})\n" if arguments.plot else ""
-    page = markdown("A library's agent in the environment", plan.command(), curve.to_measurements(), about)
-    page += f"\n{curve.describe()} {found_words}\n{plot}\n{curve.to_table()}"
+    page = markdown("A library's agent in the environment", plan.command(), curve_page.to_measurements(curve), about)
+    page += f"\n{curve_page.describe(curve)} {found_words}\n{plot}\n{curve_page.to_table(curve)}"
     print(page)  # noqa: T201 - the command's output
     if arguments.json:
-        write(arguments.json, [*curve.to_measurements(), *curve.curve_measurements()], about)
+        write(arguments.json, [*curve_page.to_measurements(curve), *curve_page.to_curve_measurements(curve)], about)
     if arguments.markdown:
         arguments.markdown.write_text(page, encoding="utf-8")
     if arguments.plot:
-        arguments.plot.write_text(draw(curve), encoding="utf-8")
+        arguments.plot.write_text(curve_page.draw(curve), encoding="utf-8")
 
 
 def _say(line: str) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from benchmarks.agents.contenders import choose_surely
 from simulators.arrays import FloatArray
+from simulators.envs.actions import choose_surely
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.stable_baselines import to_vec_env
 

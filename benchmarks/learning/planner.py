@@ -38,12 +38,12 @@ Values = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of one scenario: so many shoppers, one run per seed, and the plan of the planner."""
+    """The runs of one scenario: so many shoppers, one run per seed; ``plan`` returns the planner's."""
 
     scenario: Scenario
     shoppers: int
     seeds: Sequence[int]
-    plan: Plan
+    plan: Callable[[], Plan]
 
     def values(self, keep: Path | None, progress: Callable[[str], None]) -> Values:
         """Return the values of all contenders; read the runs that ``keep`` has, and keep the others there."""
@@ -55,9 +55,9 @@ class Runs:
         if path is not None and path.exists():
             with np.load(path) as file:
                 return dict(zip(file["names"].tolist(), file["values"], strict=True))
-        rulebook = Rulebook.of(example(), 1)
-        study = Study(self.scenario, self.shoppers, [seed], rulebook, self.plan.worth)
-        results = study.compare(self._contenders(rulebook), lambda name, hours: None)
+        rulebook, plan = Rulebook.of(example(), 1), self.plan()
+        study = Study(self.scenario, self.shoppers, [seed], rulebook, plan.worth)
+        results = study.compare(_contenders(rulebook, plan), lambda name, hours: None)
         values = {result.contender: result.values() for result in results}
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,13 +68,14 @@ class Runs:
         progress(f"{self.scenario.name}, seed {seed}")
         return values
 
-    def _contenders(self, rulebook: Rulebook) -> list[Contender]:
-        fixed = [
-            policy_contender(name, partial(_make_source, factory, rulebook), rulebook)
-            for name, factory in BASELINES.items()
-        ]
-        planner = planner_contender(lambda: self.plan, rulebook)
-        return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
+
+def _contenders(rulebook: Rulebook, plan: Plan) -> list[Contender]:
+    fixed = [
+        policy_contender(name, partial(_make_source, factory, rulebook), rulebook)
+        for name, factory in BASELINES.items()
+    ]
+    planner = planner_contender(lambda: plan, rulebook)
+    return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
 
 
 def _make_source(factory: PolicyFactory, rulebook: Rulebook, world: World) -> PolicySource:

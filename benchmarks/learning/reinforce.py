@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decision_service.cli.measurements import Measured
+from simulators.envs.agents.reinforce import evaluate, train
 from simulators.envs.episodes import UniformAgent
-from simulators.envs.reinforce import evaluate, train
 
 _SHOPPERS, _WEEKS = 2_000, 4
 _NORMAL = 1.959963984540054

@@ -113,9 +113,9 @@ class Batch:
             return DuplicateKey(stored) if stored.is_whole else DamagedRow(stored.position)
         if new.condition is not UNCONDITIONAL and (failure := self._check(new, new.condition)) is not None:
             return failure
-        if new.follow_up is None or not (found := self._rows_of(new.event_id)):
+        if new.follow_up is None or not (rows := self._rows_of(new.event_id)):
             return Appended(*self._number(new))
-        earlier = [to_stored_row(values) for values in found]
+        earlier = [to_stored_row(values) for values in rows]
         if damaged := [stored.position for stored in earlier if not stored.is_whole]:
             return DamagedRow(damaged[-1])
         position, watermark = self._number(new)

@@ -87,3 +87,17 @@ def action_rulebook() -> Rulebook:
         },
     }
     return Rulebook.of(Catalogue.from_document(document), version=1)
+
+
+def choose_surely(actions: Indices, mask: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return distributions that choose these actions, and HOLD where an action is illegal, (N, 201).
+
+    >>> choose_surely(np.array([0, 1]), np.array([[1, 1, 1], [1, 0, 1]], dtype=np.int8))
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    rows = np.arange(len(actions))
+    legal = np.where(mask[rows, actions] > 0, actions, mask.shape[1] - 1)
+    p = np.zeros(mask.shape)
+    p[rows, legal] = 1.0
+    return p

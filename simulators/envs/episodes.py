@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import HOLD
 from simulators.envs.notification_vector_env import NotificationVectorEnv
+
+MakeEnv = Callable[[int], NotificationVectorEnv]
+"""Makes an environment for a number of shoppers."""
 
 
 class Agent(Protocol):

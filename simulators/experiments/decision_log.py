@@ -108,15 +108,15 @@ class DecisionLog:
         warmths = (self._traits.warmth(trigger.type) for trigger in arrival.triggers if trigger.type in answered)
         return max(warmths, default=0.0)
 
-    def collect_outcomes(self, tick: Tick, told: Tick) -> list[Outcome]:
+    def collect_outcomes(self, tick: Tick, reported: Tick) -> list[Outcome]:
         """Record what became known in an hour, and return what the shop is told of it.
 
         Both are in the order of time within each type.
 
         Parameters
         ----------
-        told
-            The hour as the shop is told of it: see `Reporting.tell`.
+        reported
+            The hour as the shop is told of it: see `Reporting.report`.
         """
         outcomes = [outcome for of_type in tick.outcomes for outcome in self._record(of_type)]
         for tickets, chances in tick.chances:
@@ -124,9 +124,9 @@ class DecisionLog:
             rewards = (chances.joint() * self._expected_reward.seen[numbers]).sum(axis=(1, 2, 3))
             for ticket, reward in zip(tickets.tolist(), rewards.tolist(), strict=True):
                 self.records[ticket].expected = reward
-        if told is tick:
+        if reported is tick:
             return outcomes
-        return [outcome for of_type in told.outcomes for outcome in self._outcomes(of_type)]
+        return [outcome for of_type in reported.outcomes for outcome in self._outcomes(of_type)]
 
     def _action_numbers(self, tickets: Indices) -> Indices:
         """Return the joint action numbers of sends."""

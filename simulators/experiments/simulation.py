@@ -81,17 +81,17 @@ class Simulation:
     def step(self) -> None:
         """Let one hour pass: report to the shop what happened, and let the shop decide."""
         tick, now = self._world.step(), self._world.now
-        told = self.reporting.tell(tick)
+        reported = self.reporting.report(tick)
         if changes := self._consent_changes(tick):
             self._shop.change_consent(changes, now)
-        if outcomes := self._decision_log.collect_outcomes(tick, told):
+        if outcomes := self._decision_log.collect_outcomes(tick, reported):
             self._shop.record_outcomes(outcomes, now)
         self.counts.record_tick(tick)
-        if events := self._events(told):
+        if events := self._events(reported):
             self._shop.record_events(events, now)
         if self._world.hour % 24 == 0:
             self._shop.advance_clock(now)
-        triggers = self._triggers_by_shopper(told)
+        triggers = self._triggers_by_shopper(reported)
         addressed = {shopper: kind for shopper, kind in self._campaign().items() if shopper not in triggers}
         arrivals = [self._arrival(shopper, triggers[shopper], now) for shopper in sorted(triggers)]
         arrivals += [self._campaign_arrival(shopper, addressed[shopper], now) for shopper in sorted(addressed)]

@@ -102,8 +102,8 @@ class Replay:
         tick, now = self._world.step(), self._world.now
         if changes := [*self._first_consents(purchases), *self._withdrawals(tick.uninstalled.tolist())]:
             self._shop.change_consent(changes, now)
-        told = self._reporting.tell(tick, self._orders(purchases))
-        if outcomes := self._decision_log.collect_outcomes(tick, told):
+        reported = self._reporting.report(tick, self._orders(purchases))
+        if outcomes := self._decision_log.collect_outcomes(tick, reported):
             self._shop.record_outcomes(outcomes, now)
         if purchases:
             self._record_purchases(purchases, now)

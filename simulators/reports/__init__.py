@@ -1,1 +1,1 @@
-"""Reports: what a shop is told of what happened. Begin to read at `Reporting.tell`."""
+"""Reports: what a shop is told of what happened. Begin to read at `Reporting.report`."""

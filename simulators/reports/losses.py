@@ -32,8 +32,8 @@ class Losses:
 
         The first position of a shopper is her number; see `simulators.random_streams`.
         """
-        told = [self._lose(hour, outcomes, positions) for outcomes, positions in reports]
-        return [*told, *self._release(hour)]
+        now = [self._lose(hour, outcomes, positions) for outcomes, positions in reports]
+        return [*now, *self._release(hour)]
 
     def _lose(self, hour: int, outcomes: TickOutcomes, positions: Indices) -> TickOutcomes:
         rules, kind = self._rules, KINDS.index(outcomes.kind)

@@ -46,7 +46,7 @@ class _Order:
 
 
 class Reporting:
-    """Tells the shop of a world what happened, by the rules of the world's scenario.
+    """Reports to the shop of a world, by the rules of the world's scenario.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Reporting:
         for ticket, shopper, position, channel in zip(*(column.tolist() for column in columns), strict=True):
             self._sends[ticket] = (shopper, position, self._channels[channel])
 
-    def tell(self, tick: Tick, outside: TickEvents | None = None) -> Tick:
+    def report(self, tick: Tick, outside: TickEvents | None = None) -> Tick:
         """Return an hour as the shop is told of it.
 
         Parameters
@@ -177,24 +177,24 @@ class Reporting:
         return replace(outcomes, at=np.where(wrong, at, outcomes.at))
 
     def _events(self, tick: Tick) -> list[TickEvents]:
-        told = []
+        known_events = []
         for events in tick.events:
             if events.kind in _OF_VISITS:
                 known = self._recognises(tick.hour, events.shoppers)
                 category = None if events.category is None else events.category[known]
                 events = replace(events, shoppers=events.shoppers[known], at=events.at[known], category=category)
-            told.append(events)
-        return told
+            known_events.append(events)
+        return known_events
 
     def _triggers(self, tick: Tick) -> list[TickTriggers]:
-        told = []
+        known_triggers = []
         for triggers in tick.triggers:
             if triggers.kind in _OF_VISITS:
                 known = self._recognises(tick.hour, triggers.shoppers)
                 category = None if triggers.category is None else triggers.category[known]
                 triggers = TickTriggers(triggers.kind, triggers.shoppers[known], category)
-            told.append(triggers)
-        return told
+            known_triggers.append(triggers)
+        return known_triggers
 
     def _recognises(self, hour: int, shoppers: Indices) -> BoolArray:
         """Return in which of the visits of an hour the shop recognises the shopper."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simulators.envs.agents.reinforce import evaluate, train
 from simulators.envs.episodes import UniformAgent
-from simulators.envs.reinforce import evaluate, train
 
 
 def test_masked_reinforce_beats_random() -> None:

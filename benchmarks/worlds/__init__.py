@@ -1,0 +1,1 @@
+"""How wide the family of worlds is."""

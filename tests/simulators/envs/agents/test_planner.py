@@ -1,0 +1,23 @@
+"""The planner of the environment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulators.envs.actions import HOLD
+from simulators.envs.agents.planner import LOAD_PRICES, PlannerAgent, find_load_price
+from tests.simulators.envs.agents.small import make_env
+
+
+def test_the_planner_takes_the_best_action_and_a_price_makes_it_send_less() -> None:
+    env = make_env(8)
+    observations, info = env.reset(seed=4)
+    best = np.nanargmax(env.action_values(), axis=1)
+    chosen = PlannerAgent(env, 0.0).probabilities(observations, info["action_mask"]).argmax(axis=1)
+    assert (chosen == best).all()
+    dear = PlannerAgent(env, 1e6).probabilities(observations, info["action_mask"]).argmax(axis=1)
+    assert (dear == HOLD).all()
+
+
+def test_the_search_returns_one_of_its_prices() -> None:
+    assert find_load_price(make_env, seed=1, shoppers=2) in LOAD_PRICES
