@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
@@ -21,7 +20,8 @@ from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES
-from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
+from simulators.experiments.multiple_tests import chance_of_mean_above_0, find_significant
 from simulators.experiments.plan import Plan, planner_contender
 from simulators.experiments.price_search import SENDS_A_WEEK, broadcasts
 from simulators.experiments.study import Contender, Study, policy_contender, sender_contender
@@ -32,7 +32,6 @@ from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
 NO_SEND = "no send"
-LEVEL = 0.05
 Values = Mapping[str, NDArray[np.float64]]
 """Contender → value of each shopper of all runs in one scenario."""
 
@@ -96,7 +95,7 @@ class Comparison:
 def compare(scenario: str, values: Values) -> list[Comparison]:
     """Compare every baseline with the planner."""
     return [
-        Comparison(scenario, name, estimate(of_one - values[PLANNER]), _chance(of_one - values[PLANNER]))
+        Comparison(scenario, name, estimate(of_one - values[PLANNER]), chance_of_mean_above_0(of_one - values[PLANNER]))
         for name, of_one in values.items()
         if name != PLANNER
     ]
@@ -108,27 +107,12 @@ def estimate(differences: NDArray[np.float64]) -> MeanEstimate:
     >>> estimate(np.array([1.0, 2.0, 3.0])).value
     2.0
     """
-    mean, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
-    reach = float(stdtrit(len(differences) - 1, 0.975)) * error
-    return MeanEstimate(mean, mean - reach, mean + reach)
-
-
-def _chance(differences: NDArray[np.float64]) -> float:
-    """Return the one-sided p-value of a mean above 0."""
-    error = float(differences.std(ddof=1)) / len(differences) ** 0.5
-    if error == 0.0:
-        return float(differences.mean() <= 0.0)
-    return float(stdtr(len(differences) - 1, -float(differences.mean()) / error))
+    return estimate_paired_mean([differences])
 
 
 def find_above(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the baselines that are significantly above the planner, by Holm's procedure over all comparisons."""
-    above = list[Comparison]()
-    for number, one in enumerate(sorted(comparisons, key=lambda one: one.p)):
-        if one.p > LEVEL / (len(comparisons) - number):
-            break
-        above.append(one)
-    return above
+    return [comparisons[number] for number in find_significant([one.p for one in comparisons])]
 
 
 @dataclass(frozen=True)

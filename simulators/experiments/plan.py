@@ -51,7 +51,7 @@ class Plan:
 
 def stored_plan(scenario: Scenario, rulebook: Rulebook) -> Plan | None:
     """Return the stored plan of a scenario with any length, None without one for this scenario and catalogue."""
-    known = _named(scenario.name)
+    known = _find_scenario(scenario.name)
     if known is None or _without_weeks(known) != _without_weeks(scenario):
         return None
     document = read_plans().get(plan_key(scenario, rulebook))
@@ -95,7 +95,7 @@ def twin_world(scenario: Scenario, rulebook: Rulebook, shoppers: int, copies: in
     return World(scenario, shoppers * copies, Seeds(TWIN_SHOP, seeds * copies), Messages.of(rulebook))
 
 
-def _named(name: str) -> Scenario | None:
+def _find_scenario(name: str) -> Scenario | None:
     number = name.removeprefix(_WORLD)
     if name.startswith(_WORLD) and number.isdecimal():
         return draw_world(int(number))
