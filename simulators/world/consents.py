@@ -17,24 +17,34 @@ from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.channels import ChannelTable
 from simulators.parameters import Parameters
 
+_TOGETHER = 64
+"""So many bookings are added at once: each alone has few shoppers."""
+
 
 class ConsentLosses:
-    """The expected losses of live consents in one world.
-
-    Attributes
-    ----------
-    expected
-        Live consents lost, minus those won back, by shopper and channel, (N, C).
-    """
+    """The expected losses of live consents in one world."""
 
     def __init__(self, count: int, channels: ChannelTable) -> None:
-        self.expected = np.zeros((count, len(channels.names)))
+        self._expected = np.zeros((count, len(channels.names)))
+        self._pending: list[tuple[Indices, NDArray[np.floating[Any]]]] = []
+
+    @property
+    def expected(self) -> FloatArray:
+        """Live consents lost, minus those won back, by shopper and channel, (N, C)."""
+        self._add_pending()
+        return self._expected
 
     def book(self, shoppers: Indices, lost: NDArray[np.floating[Any]]) -> None:
         """Add losses (n, C) of shoppers (n,); a shopper may occur more than once."""
-        channels = lost.shape[1]
-        cells = (shoppers * channels)[:, None] + np.arange(channels)
-        np.add.at(self.expected.reshape(-1), cells.reshape(-1), lost.reshape(-1))
+        self._pending.append((shoppers, lost))
+        if len(self._pending) == _TOGETHER:
+            self._add_pending()
+
+    def _add_pending(self) -> None:
+        if self._pending:
+            shoppers, lost = (np.concatenate(arrays) for arrays in zip(*self._pending, strict=True))
+            self._pending.clear()
+            np.add.at(self._expected, shoppers, lost)
 
 
 def losses_per_opt_out(channels: ChannelTable, parameters: Parameters) -> FloatArray:
