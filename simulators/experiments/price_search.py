@@ -51,7 +51,7 @@ _FACTORS: tuple[tuple[str, float], ...] = (
 def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
     money = _round(scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER)
-    start = Prices(visit=1.4 * money, load=0.02 * money, place=0.001 * money)
+    start = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
     guess = Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), start)
     measured = measure_worth(scenario, rulebook, guess, shoppers)
     worth = {channel: _round(one) for channel, one in measured.items()}
@@ -77,8 +77,8 @@ def broadcasts() -> list[Contender]:
 def _search(twin: _Twin, best: Prices, place: float, rounds: int) -> Prices:
     """Return the best prices found; ``place`` is what a round adds to the price of a place."""
     for _ in range(rounds):
-        changed = [replace(best, **{price: factor * getattr(best, price)}) for price, factor in _FACTORS]
-        best = _choose(twin.compare([best, *changed, replace(best, place=best.place + place)]))
+        changed = [replace(best, **{price: _round(factor * getattr(best, price))}) for price, factor in _FACTORS]
+        best = _choose(twin.compare([best, *changed, replace(best, place=_round(best.place + place))]))
     ((_, values),) = twin.compare([best])
     if max(float(twin.play(one).mean()) for one in broadcasts()) > NEAR * float(values.mean()):
         best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
