@@ -66,7 +66,7 @@ class RemoteShop:
             self._call("PUT", path, {"consent": dict(change.consent), "now": iso(now)})
 
     def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
-        for chunk in _chunks(outcomes):
+        for chunk in _chunks([*enumerate(outcomes)]):
             items = [
                 {
                     "event_id": outcome.event_id,
@@ -75,7 +75,7 @@ class RemoteShop:
                     "at": iso(outcome.at),
                     **({"value": outcome.value} if outcome.value else {}),
                 }
-                for number, outcome in enumerate(chunk)
+                for number, outcome in chunk
             ]
             answer = self._call("POST", "/v1/feedback", {"events": items, "now": iso(now)})
             _require(answer["results"], {"accepted", "late"})
