@@ -120,11 +120,12 @@ class Feedback:
         return results
 
     async def _withdraw(self, rows: Mapping[int, tuple[ShopperKey, Row]]) -> dict[int, list[Withdrawal]]:
-        """Withdraw in the state what rows of shoppers withhold, and return the withdrawals of each row."""
-        if not rows:
+        """Withdraw in the state what rows of shoppers withhold, and return the withdrawals of each such row."""
+        withholding = {number: (key, row) for number, (key, row) in rows.items() if withheld_paths(row)}
+        if not withholding:
             return {}
         head = await self._log_writer.find_head()
-        withdrawals = {number: Withdrawal.all_of(key, row, head) for number, (key, row) in rows.items()}
+        withdrawals = {number: Withdrawal.all_of(key, row, head) for number, (key, row) in withholding.items()}
         with suppress(StateUnavailable):
             await self._store.withdraw([withdrawal for of_row in withdrawals.values() for withdrawal in of_row])
         return withdrawals
@@ -227,7 +228,7 @@ def _about(decision: DecisionRow | None, row: OutcomeRow) -> OutcomeRow:
 
 def with_aliases(row: OutcomeRow, names: FormerNames) -> OutcomeRow:
     """Return an outcome with the other names that its channel has or had, if it withdraws consent or reach."""
-    if row.channel is None or not any(withheld_paths(row)):
+    if row.channel is None or not withheld_paths(row):
         return row
     aliases = tuple(name for name in names.names_of_channel(row.channel) if name != row.channel)
     return msgspec.structs.replace(row, aliases=aliases) if aliases else row
