@@ -133,7 +133,7 @@ def _answer_repeats(results: Results) -> None:
         if isinstance(result, DuplicateKey):
             item.settle(replay(result.row, item))
         elif isinstance(result, DamagedRow):
-            item.settle(damage_error(item))
+            item.settle(damage_error(item, result.position))
 
 
 def _settle(written: Written, items: Iterable[Item]) -> None:

@@ -17,16 +17,17 @@ from policies.records.rows import DecisionRow, OutcomeRow
 _logger = logging.getLogger(__name__)
 
 
-def damage_error(item: Item) -> ServiceError:
-    """Return the error of an item because a row of its event is damaged, and report the damage."""
-    _logger.error("a row of the event %s is damaged", item.event_id, extra={"request_id": item.request_id})
+def damage_error(item: Item, position: int) -> ServiceError:
+    """Return the error of an item because the row of its event at a position is damaged, and report the damage."""
+    event_id, request = item.event_id, {"request_id": item.request_id}
+    _logger.error("the row at position %d is damaged; the event is %s", position, event_id, extra=request)
     return ServiceError(DAMAGED)
 
 
 def replay(stored: StoredRow, item: Item) -> Result:
     """Return the response of a decision that is in the log, or an error if the item is no repeat of it."""
     if not stored.is_whole:
-        return damage_error(item)
+        return damage_error(item, stored.position)
     row = stored.row
     if isinstance(row, DecisionRow) and is_pseudonym(row.shopper_id):
         return Erased("this decision's shopper was erased")
