@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, partial
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -132,32 +132,24 @@ def _prepare(options: SimulateOptions, shop: RemoteShop | None, console: Console
     """Build everything that is to run, so that bad options are refused before anything runs."""
     try:
         study = _study(options, shop)
-        plans = _Plans(study, console)
-        contenders = _contenders(options, study, shop, plans)
+        find_plan = cache(partial(_find_plan, study, console))
+        contenders = _contenders(options, study, shop, find_plan)
     except ValueError as error:
         raise SimulationRefused(str(error)) from error
-    return replace(study, worth=plans.plan.worth), contenders
+    return replace(study, worth=find_plan().worth), contenders
 
 
-class _Plans:
-    """The planner's plan of a study: a stored one, or one that is made when it is first needed."""
-
-    def __init__(self, study: Study, console: Console) -> None:
-        self._study = study
-        self._console = console
-
-    @cached_property
-    def plan(self) -> Plan:
-        scenario, rulebook = self._study.scenario, self._study.rulebook
-        plan = stored_plan(scenario, rulebook)
-        if plan is None:
-            shoppers = min(SHOPPERS, self._study.shoppers)
-            self._console.print(
-                f"No plan is stored for {scenario.name} with this catalogue: simulating {shoppers} other shoppers to "
-                f"find what a consent is worth, and the planner's prices; this may take minutes."
-            )
-            plan = make_plan(scenario, rulebook, shoppers, ROUNDS)
-        return plan
+def _find_plan(study: Study, console: Console) -> Plan:
+    """Return the planner's plan of a study: the stored one, or one that is made now."""
+    plan = stored_plan(study.scenario, study.rulebook)
+    if plan is None:
+        shoppers = min(SHOPPERS, study.shoppers)
+        console.print(
+            f"No plan is stored for {study.scenario.name} with this catalogue: simulating {shoppers} other shoppers to "
+            f"find what a consent is worth, and the planner's prices; this may take minutes."
+        )
+        plan = make_plan(study.scenario, study.rulebook, shoppers, ROUNDS)
+    return plan
 
 
 def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
@@ -174,10 +166,12 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
     return Study(world, options.shoppers, seeds, Rulebook.of(catalogue, 1))
 
 
-def _contenders(options: SimulateOptions, study: Study, shop: RemoteShop | None, plans: _Plans) -> list[Contender]:
+def _contenders(
+    options: SimulateOptions, study: Study, shop: RemoteShop | None, find_plan: Callable[[], Plan]
+) -> list[Contender]:
     rulebook = study.rulebook
     policies = {name: _contender(factory, rulebook) for name, factory in POLICIES.items()}
-    policies[PLANNER] = planner_contender(lambda: plans.plan, rulebook)
+    policies[PLANNER] = planner_contender(find_plan, rulebook)
     if shop is not None:
         first = shop_contender("service", lambda world, seed: shop, rulebook)
     elif options.policy in policies:
