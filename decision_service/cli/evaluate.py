@@ -21,6 +21,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from decision_service.cli.measurements import Measured, facts
+from decision_service.cli.messages import print_refusal
 from decision_service.evaluation.options import EvaluateOptions, find_options
 from decision_service.evaluation.sources import Source, open_source
 from offline_eval.batch import cut_blocks
@@ -115,7 +116,7 @@ def run(options: EvaluateOptions) -> int:
         sequential = _evaluate_sequential(source, options) if options.sequential else None
         report = _evaluate_source(source, question, sequential, errors)
     except EvaluationError as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_refusal(errors, refusal)
         return _REFUSED
     about = facts(
         seed=options.seed,

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from decision_service.cli.messages import print_refusal
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
 from decision_service.evaluation.logs import log_url, open_existing_log
 from decision_service.projection.erased_shoppers import ErasedShoppers
@@ -28,7 +29,7 @@ def run(source: str, file: Path) -> int:
             decisions = LogDecisions(log, ErasedShoppers.stored(log).key_of)
             count = _write(file, decisions, errors)
     except (EvaluationError, OSError) as refusal:
-        errors.print(f"decision-service: {refusal}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_refusal(errors, refusal)
         return 1
     young = decisions.counts[YOUNG]
     Console().print(

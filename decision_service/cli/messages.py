@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_line(line: str, *, err: bool = False) -> None:
@@ -25,6 +29,12 @@ def print_error(text: str) -> None:
     """Print the lines of a text to standard error, each after the name of the program."""
     for line in text.splitlines():
         print_line(f"decision-service: {line}", err=True)
+
+
+def print_refusal(errors: Console, refusal: Exception, trace: str = "") -> None:
+    """Print why a command ends, in red, below a traceback if there is one."""
+    text = f"{trace}decision-service: {refusal}"
+    errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def use_utf8() -> None:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from decision_service.catalogues.file import CatalogueFileError, example, read_catalogue
 from decision_service.cli.measurements import Measured, check_writable, facts, write
+from decision_service.cli.messages import print_refusal
 from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
 from decision_service.cli.scenario_file import choose_scenario, fit_weeks
@@ -80,8 +81,7 @@ def run(options: SimulateOptions) -> int:
             study, contenders = _prepare(options, shop, errors)
             results = _compare(study, contenders, errors)
     except (SimulationRefused, CatalogueFileError, ShopRefused, PolicyFailed) as refusal:
-        text = f"{trace_failure(refusal)}decision-service: {refusal}"
-        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+        print_refusal(errors, refusal, trace_failure(refusal))
         return 1
     measured = measure(results)
     _print(contenders, results)
