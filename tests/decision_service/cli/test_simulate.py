@@ -19,13 +19,14 @@ from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
 from simulators.report_rules import ReportRules
 from simulators.scenario import Scenario
-from simulators.shops.base import Shop
+from simulators.shops.base import Arrival, Outcome, Shop, SimulatedTrigger
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
 from simulators.world.world import World
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
+from tests.factories import NOW
 
 SEED = 1
 WRONG = ReportRules(
@@ -128,6 +129,19 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
         assert await anyio.to_thread.run_sync(simulate.run, chosen) == 1
     errors = capsys.readouterr().err.replace("\n", " ")
     assert "the log of" in errors
+
+
+@pytest.mark.anyio
+async def test_equal_outcomes_of_a_long_list_are_all_taken(tmp_path: Path, redis: RealRedis) -> None:
+    """The list goes to the service in several calls."""
+    async with run_replica(tmp_path, redis, "request") as url:
+
+        def report() -> None:
+            with RemoteShop.connect(url) as shop:
+                shop.decide([Arrival("e-1", "s-1", (SimulatedTrigger("cart_abandoned"),), NOW)])
+                shop.record_outcomes([Outcome("e-1", "open", NOW)] * 1_001, NOW)
+
+        await anyio.to_thread.run_sync(report)
 
 
 @pytest.mark.parametrize(
