@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Assessment, AssessmentTable, Policy
 from policies.records.rows import Row
-from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent, shopper_number
+from simulators.shops.base import Arrival, shopper_number
 from simulators.shops.campaigns import Campaigns
 from simulators.shops.foresight import Foresight
 from simulators.shops.later_costs import ConsentWorth, LaterCosts, Prices
@@ -28,7 +27,7 @@ from simulators.world.world import World
 PLANNER = "planner"
 
 
-class Planner:
+class Planner(LocalShop):
     """A shop of this process whose policy plans with the truth.
 
     It decides within the guardrails of the catalogue, on the triggers that all policies get. Where its prices say so,
@@ -56,26 +55,11 @@ class Planner:
     ) -> None:
         truth, costs = Truth(world, rulebook), LaterCosts(world, rulebook, worth, prices)
         self._campaigns = Campaigns(world, rulebook, truth, costs)
-        self._shop = LocalShop(_Plan(Foresight(truth, rulebook), costs, self._campaigns), rulebook, seed)
+        super().__init__(_Plan(Foresight(truth, rulebook), costs, self._campaigns), rulebook, seed)
 
     def campaign(self) -> Mapping[int, str]:
         """Return the shoppers about whom the planner asks by itself now, each with a type of trigger."""
         return self._campaigns.address()
-
-    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
-        self._shop.change_consent(changes, now)
-
-    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
-        self._shop.record_outcomes(outcomes, now)
-
-    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
-        self._shop.record_events(events, now)
-
-    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        return self._shop.decide(arrivals)
-
-    def advance_clock(self, now: float) -> None:
-        self._shop.advance_clock(now)
 
 
 class _Plan:
