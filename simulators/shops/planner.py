@@ -72,13 +72,14 @@ class _Plan:
 
     def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
         """Return a policy that knows how the shoppers of these arrivals would react."""
-        prospects = self._foresight.prospects(arrivals)
-        shoppers = np.array([shopper_number(arrival.shopper_id) for arrival in arrivals])
-        scores, out = self._costs.score(shoppers, prospects), prospects.out.copy()
-        for row, arrival in enumerate(arrivals):
-            if arrival.campaign:
-                scores[row], out[row] = self._campaigns.assess(int(shoppers[row]))
-        rows = {arrival.event_id: row for row, arrival in enumerate(arrivals)}
+        answers = [arrival for arrival in arrivals if not arrival.campaign]
+        questions = [arrival for arrival in arrivals if arrival.campaign]
+        prospects = self._foresight.prospects(answers)
+        shoppers = np.array([shopper_number(arrival.shopper_id) for arrival in answers], dtype=np.int64)
+        assessments = [*zip(self._costs.score(shoppers, prospects), prospects.out, strict=True)]
+        assessments += [self._campaigns.assess(shopper_number(question.shopper_id)) for question in questions]
+        scores, out = (np.array([one[column] for one in assessments]) for column in (0, 1))
+        rows = {arrival.event_id: row for row, arrival in enumerate([*answers, *questions])}
         return Policy(PLANNER, AssessmentTable(rows, Assessment(scores, out)), epsilon=0.0)
 
     def fold(self, row: Row) -> None:
