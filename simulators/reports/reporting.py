@@ -1,8 +1,8 @@
-"""Reporting: between what happened in a world and what its shop is told.
+"""Reporting: turns the events of a world into the reports that its shop gets.
 
 The shop's tools see deliveries, opens and clicks, those of machines among them, and credit orders to sends by a rule.
-Then reports are lost, delayed or repeated on their way to the shop. Nothing of this changes what happened: the random
-numbers have purposes of their own, and value, margins and truth are those of the world.
+Then reports are lost, delayed or repeated on their way to the shop. Reports change no event of the
+world: they use separate random numbers, and values and margins are those of the events.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Reporting:
 
     @property
     def are_true(self) -> bool:
-        """Whether the shop is told what happened."""
+        """Whether every report is true."""
         return self._rules == TRUE_REPORTS
 
     def record_sends(self, sends: Sends) -> None:
@@ -87,7 +87,7 @@ class Reporting:
             self._sends[ticket] = (shopper, position, self._channels[channel])
 
     def report(self, tick: Tick, outside: TickEvents | None = None) -> Tick:
-        """Return an hour as the shop is told of it.
+        """Return the report of an hour.
 
         Parameters
         ----------

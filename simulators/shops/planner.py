@@ -1,6 +1,6 @@
 """The planner: the best policy known. It knows the true probabilities, and pays prices for what a send costs later.
 
-The score of a send is its expected margin now minus what it costs later: see `LaterCosts`. HOLD scores 0. The prices
+The score of a send is its expected margin now minus its later costs: see `LaterCosts`. HOLD scores 0. The prices
 come from a search on a twin population (`simulators.experiments.price_search`), never on the shoppers that the planner
 is judged on.
 
@@ -63,7 +63,7 @@ class Planner(LocalShop):
 
 
 class _Plan:
-    """The policy source of the planner: scores what it foresees."""
+    """The policy source of the planner: scores the prospects of arrivals."""
 
     def __init__(self, foresight: Foresight, costs: LaterCosts, campaigns: Campaigns) -> None:
         self._foresight = foresight
