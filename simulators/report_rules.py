@@ -1,4 +1,4 @@
-"""The rules of a shop's reports: what the shop is told of what happened.
+"""The rules of a shop's reports: how the reports differ from the events of the world.
 
 A real shop does not learn which message caused an order. Its tools credit orders to messages by a rule, open messages
 by machine, and lose, delay or repeat what they report. `simulators.reports` applies these rules.
@@ -20,7 +20,7 @@ TOUCHES: tuple[Touch, ...] = ("delivery", "open", "click")
 
 @dataclass(frozen=True)
 class ReportRules:
-    """What a shop is told; the default is what happened.
+    """Rules for the reports that a shop gets; by default the reports are true.
 
     Attributes
     ----------
@@ -71,4 +71,4 @@ class ReportRules:
 
 
 TRUE_REPORTS = ReportRules()
-"""The shop is told what happened."""
+"""The reports are true: the shop knows every event and the cause of every order."""

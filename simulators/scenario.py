@@ -96,7 +96,7 @@ class Scenario:
     parameters
         The numbers of the world.
     reports
-        What the shop is told of what happened.
+        Rules for the reports that the shop gets.
 
     Raises
     ------

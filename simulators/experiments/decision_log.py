@@ -109,14 +109,14 @@ class DecisionLog:
         return max(warmths, default=0.0)
 
     def collect_outcomes(self, tick: Tick, reported: Tick) -> list[Outcome]:
-        """Record what became known in an hour, and return what the shop is told of it.
+        """Record the outcomes of an hour, and return the outcomes that are reported to the shop.
 
         Both are in the order of time within each type.
 
         Parameters
         ----------
         reported
-            The hour as the shop is told of it: see `Reporting.report`.
+            The report of the hour: see `Reporting.report`.
         """
         outcomes = [outcome for of_type in tick.outcomes for outcome in self._record(of_type)]
         for tickets, chances in tick.chances:

@@ -54,19 +54,9 @@ class IncrementalValue:
             weekly=(margins.weekly_expected - without.weekly_expected) / len(world.population),
         )
 
-    @property
-    def expected_per_shopper(self) -> float:
-        """The expected value per shopper over the run."""
-        return float(self.expected.mean())
-
 
 def run_twin(scenario: Scenario, shoppers: int, seed: int, messages: Messages) -> World:
     """Return a world that ran to the end of its simulated period without sends."""
     world = World(scenario, shoppers, seed, messages)
     run_sender(world, NoSends())
     return world
-
-
-def regret(value: IncrementalValue, best: IncrementalValue) -> float:
-    """Return the loss of a policy per shopper against another policy, usually the planner, on the same seed."""
-    return best.expected_per_shopper - value.expected_per_shopper

@@ -14,7 +14,7 @@ RULE = "rule"
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Returns of shoppers whom no agent was trained on. Each training run has shoppers of its own.
+    """Returns of shoppers whom no agent was trained on. The shoppers differ between training runs.
 
     Attributes
     ----------

@@ -94,7 +94,7 @@ def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
 
 
 class _Twin:
-    """The twin population of a scenario; it tells the value of each shopper under a contender, (N,)."""
+    """The twin population of a scenario; its methods return the value of each shopper under a contender, (N,)."""
 
     def __init__(self, scenario: Scenario, rulebook: Rulebook, worth: ConsentWorth, shoppers: int) -> None:
         self._scenario, self._rulebook, self._shoppers, self._worth = scenario, rulebook, shoppers, worth

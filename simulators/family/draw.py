@@ -1,8 +1,8 @@
 """Worlds: scenarios whose numbers and rules are drawn from the table of ranges.
 
-We do not know how strong taste, hour, fatigue, intent and price matter in a real shop, how well it knows its shoppers,
-or what it is told. A method that is good in one simulated world may be good by chance; it is to be good in most worlds
-of the family. A world has a number:
+We do not know how strong taste, hour, fatigue, intent and price matter in a real shop, how well a shop knows its
+shoppers, or how true its reports are. A method that is good in one simulated world may be good by chance; it is to be
+good in most worlds of the family. A world has a number:
 
 - 0 to 19 are for looking and for searching: choose methods and settings on them;
 - 20 to 59 are only for tables that are reported: whoever chooses by them can no longer report them;

@@ -129,7 +129,7 @@ RANGES: tuple[Range | Choice, ...] = (
     Range("parameters.sms.opt_out", 0.0046, 0.0185, "log-uniform", ".5 to 2 % of sends: Klaviyo, Postscript (2020)"),
     Range("parameters.webpush.opt_out", 0.002, 0.008, "log-uniform"),
     Range("parameters.inapp.opt_out", 0.0002, 0.002, "log-uniform"),
-    # What the shop is told.
+    # Reports: how they differ from the events.
     Choice("reports.attribution", ("last_touch", "any_touch"), _KLAVIYO),
     Choice("reports.touch", ("delivery", "open", "click"), _KLAVIYO),
     Range("reports.window_h", 4.0, 672.0, "log-uniform", _KLAVIYO),

@@ -1,1 +1,1 @@
-"""Reports: what a shop is told of what happened. Begin to read at `Reporting.report`."""
+"""Reports: how a shop learns of events, by the rules of its world. Begin to read at `Reporting.report`."""

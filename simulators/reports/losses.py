@@ -14,7 +14,7 @@ from simulators.world.schedule import Schedule
 from simulators.world.tick import TickOutcomes
 
 KINDS: tuple[OutcomeType, ...] = ("open", "click", "conversion", "refund")
-"""The types of outcomes that can be lost. The others are told at once, as the law and the channels demand."""
+"""The types of outcomes that can be lost. All others are reported at once, as the law and the channels demand."""
 
 _PURPOSES = (Purpose.report_fate, Purpose.report_delay, Purpose.report_copy, Purpose.report_copy_delay)
 
@@ -28,9 +28,10 @@ class Losses:
         self._waiting = Schedule({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
 
     def pass_on(self, hour: int, reports: Iterable[tuple[TickOutcomes, Indices]]) -> list[TickOutcomes]:
-        """Return what is told in an hour: of its reports, with their positions in the random streams, and earlier ones.
+        """Return the reports that reach the shop in an hour: the punctual ones of the hour, and late ones.
 
-        The first position of a shopper is her number; see `simulators.random_streams`.
+        ``reports`` are the reports of the hour, each type with its positions in the random streams. The first position
+        of a shopper is her number; see `simulators.random_streams`.
         """
         now = [self._lose(hour, outcomes, positions) for outcomes, positions in reports]
         return [*now, *self._release(hour)]

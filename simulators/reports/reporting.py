@@ -1,8 +1,8 @@
-"""Reporting: between what happened in a world and what its shop is told.
+"""Reporting: turns the events of a world into the reports that its shop gets.
 
 The shop's tools see deliveries, opens and clicks, those of machines among them, and credit orders to sends by a rule.
-Then reports are lost, delayed or repeated on their way to the shop. Nothing of this changes what happened: the random
-numbers have purposes of their own, and value, margins and truth are those of the world.
+Then reports are lost, delayed or repeated on their way to the shop. Reports change no event of the
+world: they use separate random numbers, and values and margins are those of the events.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simulators.random_streams import Purpose
 from simulators.report_rules import TRUE_REPORTS, Touch
 from simulators.reports.losses import KINDS, Losses, select
 from simulators.reports.touches import Touches
-from simulators.world.deliveries import Sends
+from simulators.world.deliveries import Sends, stream_positions
 from simulators.world.tick import Tick, TickEvents, TickOutcomes, TickTriggers
 from simulators.world.world import World
 
@@ -74,20 +74,20 @@ class Reporting:
 
     @property
     def are_true(self) -> bool:
-        """Whether the shop is told what happened."""
+        """Whether every report is true."""
         return self._rules == TRUE_REPORTS
 
     def record_sends(self, sends: Sends) -> None:
         """Remember whom sends go to; their tickets must not repeat."""
         if self.are_true:
             return
-        positions = sends.shoppers + ((sends.messages * 8 + sends.channels) << 32)
+        positions = stream_positions(sends.shoppers, sends.messages, sends.channels)
         columns = (sends.tickets, sends.shoppers, positions, sends.channels)
         for ticket, shopper, position, channel in zip(*(column.tolist() for column in columns), strict=True):
             self._sends[ticket] = (shopper, position, self._channels[channel])
 
     def report(self, tick: Tick, outside: TickEvents | None = None) -> Tick:
-        """Return an hour as the shop is told of it.
+        """Return the report of an hour.
 
         Parameters
         ----------
@@ -146,13 +146,12 @@ class Reporting:
     def _orders(self, tick: Tick, outside: TickEvents | None) -> Iterator[_Order]:
         for outcomes in tick.outcomes:
             if outcomes.kind == "conversion" and outcomes.values is not None:
-                columns = (outcomes.tickets, outcomes.at, outcomes.values)
-                for ticket, at, value in zip(*(column.tolist() for column in columns), strict=True):
+                for ticket, at, value in _rows(outcomes.tickets, outcomes.at, outcomes.values):
                     yield _Order(self._sends[ticket][0], at, value, ticket)
         for events in [*tick.events, *([outside] if outside is not None else [])]:
             if events.kind == "purchase" and events.values is not None:
                 for shopper, at, value in _rows(events.shoppers, events.at, events.values):
-                    yield _Order(int(shopper), at, value, None)
+                    yield _Order(shopper, at, value, None)
 
     def _credit_refunds(self, tick: Tick) -> Iterator[TickOutcomes]:
         """Yield the refunds of an hour as outcomes of the sends that their orders were credited to."""
@@ -202,8 +201,9 @@ class Reporting:
         return np.asarray(uniform < self._rules.recognised)
 
 
-def _rows(shoppers: Indices, at: FloatArray, values: FloatArray) -> list[tuple[int, float, float]]:
-    return list(zip(shoppers.tolist(), at.tolist(), values.tolist(), strict=True))
+def _rows(numbers: Indices, at: FloatArray, values: FloatArray) -> list[tuple[int, float, float]]:
+    """Return columns as rows; the numbers are those of shoppers, or tickets."""
+    return list(zip(numbers.tolist(), at.tolist(), values.tolist(), strict=True))
 
 
 def _valued_outcomes(kind: str, rows: list[tuple[int, float, float]]) -> Iterator[TickOutcomes]:

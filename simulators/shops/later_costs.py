@@ -1,4 +1,4 @@
-"""What a send costs later, and what it saves: the prices of the planner.
+"""The later costs and savings of a send, by the prices of the planner.
 
 An opt-out costs the live consents that are lost with it, and the visits of a shopper who lapses after it. A message
 that wins a lapsed shopper back gains both. A consent is worth its earnings after the run (`ConsentWorth`) and those in

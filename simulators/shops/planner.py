@@ -1,6 +1,6 @@
 """The planner: the best policy known. It knows the true probabilities, and pays prices for what a send costs later.
 
-The score of a send is its expected margin now minus what it costs later: see `LaterCosts`. HOLD scores 0. The prices
+The score of a send is its expected margin now minus its later costs: see `LaterCosts`. HOLD scores 0. The prices
 come from a search on a twin population (`simulators.experiments.price_search`), never on the shoppers that the planner
 is judged on.
 
@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Assessment, AssessmentTable, Policy
 from policies.records.rows import Row
-from simulators.shops.base import Arrival, ConsentChange, Outcome, ShopperEvent, shopper_number
+from simulators.shops.base import Arrival, shopper_number
 from simulators.shops.campaigns import Campaigns
 from simulators.shops.foresight import Foresight
 from simulators.shops.later_costs import ConsentWorth, LaterCosts, Prices
@@ -28,7 +27,7 @@ from simulators.world.world import World
 PLANNER = "planner"
 
 
-class Planner:
+class Planner(LocalShop):
     """A shop of this process whose policy plans with the truth.
 
     It decides within the guardrails of the catalogue, on the triggers that all policies get. Where its prices say so,
@@ -56,30 +55,15 @@ class Planner:
     ) -> None:
         truth, costs = Truth(world, rulebook), LaterCosts(world, rulebook, worth, prices)
         self._campaigns = Campaigns(world, rulebook, truth, costs)
-        self._shop = LocalShop(_Plan(Foresight(truth, rulebook), costs, self._campaigns), rulebook, seed)
+        super().__init__(_Plan(Foresight(truth, rulebook), costs, self._campaigns), rulebook, seed)
 
     def campaign(self) -> Mapping[int, str]:
         """Return the shoppers about whom the planner asks by itself now, each with a type of trigger."""
         return self._campaigns.address()
 
-    def change_consent(self, changes: Sequence[ConsentChange], now: float) -> None:
-        self._shop.change_consent(changes, now)
-
-    def record_outcomes(self, outcomes: Sequence[Outcome], now: float) -> None:
-        self._shop.record_outcomes(outcomes, now)
-
-    def record_events(self, events: Sequence[ShopperEvent], now: float) -> None:
-        self._shop.record_events(events, now)
-
-    def decide(self, arrivals: Sequence[Arrival]) -> list[JointAction | None]:
-        return self._shop.decide(arrivals)
-
-    def advance_clock(self, now: float) -> None:
-        self._shop.advance_clock(now)
-
 
 class _Plan:
-    """The policy source of the planner: scores what it foresees."""
+    """The policy source of the planner: scores the prospects of arrivals."""
 
     def __init__(self, foresight: Foresight, costs: LaterCosts, campaigns: Campaigns) -> None:
         self._foresight = foresight
@@ -88,13 +72,14 @@ class _Plan:
 
     def policy_for(self, arrivals: Sequence[Arrival]) -> Policy:
         """Return a policy that knows how the shoppers of these arrivals would react."""
-        prospects = self._foresight.prospects(arrivals)
-        shoppers = np.array([shopper_number(arrival.shopper_id) for arrival in arrivals])
-        scores, out = self._costs.score(shoppers, prospects), prospects.out.copy()
-        for row, arrival in enumerate(arrivals):
-            if arrival.campaign:
-                scores[row], out[row] = self._campaigns.assess(int(shoppers[row]))
-        rows = {arrival.event_id: row for row, arrival in enumerate(arrivals)}
+        answers = [arrival for arrival in arrivals if not arrival.campaign]
+        questions = [arrival for arrival in arrivals if arrival.campaign]
+        prospects = self._foresight.prospects(answers)
+        shoppers = np.array([shopper_number(arrival.shopper_id) for arrival in answers], dtype=np.int64)
+        assessments = [*zip(self._costs.score(shoppers, prospects), prospects.out, strict=True)]
+        assessments += [self._campaigns.assess(shopper_number(question.shopper_id)) for question in questions]
+        scores, out = (np.array([one[column] for one in assessments]) for column in (0, 1))
+        rows = {arrival.event_id: row for row, arrival in enumerate([*answers, *questions])}
         return Policy(PLANNER, AssessmentTable(rows, Assessment(scores, out)), epsilon=0.0)
 
     def fold(self, row: Row) -> None:

@@ -59,12 +59,6 @@ class Prospects:
     channels: ChannelTable
     consent: BoolArray
 
-    def loss_probability(self, channel: int) -> FloatArray:
-        """Return the probability that a send ends the consent to a channel, (S, n); 0 without this consent."""
-        others = self.uninstall if self.channels.of_app[channel] else np.zeros_like(self.uninstall)
-        lost = np.where(self.space.channel_of == channel, self.own_lost, others)
-        return np.asarray(lost * self.consent[:, channel, None])
-
     def losses(self, worth: FloatArray) -> FloatArray:
         """Return the expected worth of the consents that a send ends, (S, n).
 

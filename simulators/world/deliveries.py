@@ -80,11 +80,11 @@ class SeenMessages:
 
     @property
     def positions(self) -> Indices:
-        """Positions in the random streams: see `_stream_positions`."""
-        return _stream_positions(self.shopper, self.message, self.channel)
+        """Positions in the random streams: see `stream_positions`."""
+        return stream_positions(self.shopper, self.message, self.channel)
 
 
-def _stream_positions(shoppers: Indices, messages: Indices, channels: Indices) -> Indices:
+def stream_positions(shoppers: Indices, messages: Indices, channels: Indices) -> Indices:
     """Return positions that differ for two messages to one shopper in one hour."""
     return shoppers + (messages * 8 + channels) * (1 << 32)
 
@@ -147,7 +147,7 @@ class Deliveries:
         """
         state, channels = self._state, self._state.messages.channels
         shopper, channel = sends["shopper"], sends["channel"]
-        positions = _stream_positions(shopper, sends["message"], channel)
+        positions = stream_positions(shopper, sends["message"], channel)
         looked, wait = state.streams.uniforms(hour, [Purpose.looked, Purpose.seen], positions)
         shift = state.population.shift_h[shopper]
         with np.errstate(divide="ignore"):  # in-app has no rate: its messages wait for a visit

@@ -10,8 +10,10 @@ from simulators.envs.actions import CHANNELS, DELAYS_H, HOLD, choose_surely
 from simulators.envs.observations import OBSERVATIONS, TRIGGERS
 from simulators.world.messages import STANDARD
 
-_CHANNEL_CAPS = {"push": 4, "email": 4, "sms": 2, "webpush": 3, "inapp": 5}
-_CAP = 7
+CHANNEL_CAPS = {"push": 4, "email": 4, "sms": 2, "webpush": 3, "inapp": 5}
+CAP = 7
+"""Sends in a week that the example catalogue allows, on each channel and on all."""
+
 _ANSWERS = np.array([[trigger in answered for trigger in TRIGGERS] for answered in STANDARD.triggers])
 
 
@@ -35,7 +37,7 @@ class RuleAgent:
         recent = observations[:, _RECENT_TRIGGERS] > 0.0
         answers: BoolArray = (recent[:, None] & _ANSWERS).any(axis=2)  # (N, messages)
         sends = np.rint(observations[:, _WEEKLY_SENDS] * 7.0)
-        free = (observations[:, _CONSENTS] > 0.0) & (sends < [_CHANNEL_CAPS[channel] for channel in CHANNELS])
-        free &= sends.sum(axis=1, keepdims=True) < _CAP
+        free = (observations[:, _CONSENTS] > 0.0) & (sends < [CHANNEL_CAPS[channel] for channel in CHANNELS])
+        free &= sends.sum(axis=1, keepdims=True) < CAP
         at_once = (answers.argmax(axis=1) * len(CHANNELS) + free.argmax(axis=1)) * len(DELAYS_H)
         return choose_surely(np.where(answers.any(axis=1) & free.any(axis=1), at_once, HOLD), mask)

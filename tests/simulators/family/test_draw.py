@@ -43,11 +43,10 @@ def test_what_has_no_row_is_as_in_the_base_world() -> None:
     assert (world.promos, world.outages) == ((), ())
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.name.startswith("reports.")], ids=lambda row: row.name)
 def test_the_base_world_lies_in_every_range_of_a_parameter(row: Range) -> None:
-    """Reports apart: the base world tells the shop the truth."""
-    if not row.name.startswith("reports."):
-        assert row.low <= float(drawn_value(SCENARIOS["stationary"], row.name)) <= row.high
+    """Rows of reports have no place here: the reports of the base world are true."""
+    assert row.low <= float(drawn_value(SCENARIOS["stationary"], row.name)) <= row.high
 
 
 def test_draws_fill_their_ranges_evenly() -> None:

@@ -1,4 +1,4 @@
-"""Reports change what a shop is told, never what happened."""
+"""Reports change the knowledge of a shop, never the events of the world."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BUSY = Scenario("busy", visits_per_week=12.0, weeks=2, parameters=PARAMETERS.wit
 
 
 class ListeningShop(LocalShop):
-    """A shop with the business rule that remembers what it is reported."""
+    """A shop with the business rule that remembers its reports."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         super().__init__(FixedPolicy(policy_without_floor(BASELINES["rule"], rulebook)), rulebook, b"told")

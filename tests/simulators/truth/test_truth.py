@@ -72,6 +72,13 @@ def columns(prospects: Prospects) -> FloatArray:
     return np.stack([getattr(prospects, name) for name in COLUMNS])
 
 
+def loss_probability(prospects: Prospects, channel: int) -> FloatArray:
+    """Return the probability that a send ends the consent to a channel, (S, n); 0 without this consent."""
+    others = prospects.uninstall if prospects.channels.of_app[channel] else np.zeros_like(prospects.uninstall)
+    lost = np.where(prospects.space.channel_of == channel, prospects.own_lost, others)
+    return np.asarray(lost * prospects.consent[:, channel, None])
+
+
 @pytest.mark.parametrize("scenario", [STILL, LIVELY], ids=["still", "lively"])
 def test_the_truth_is_the_mean_of_what_happens(example_rulebook: Rulebook, scenario: Scenario) -> None:
     """3,000 shoppers get one random joint action each: |z| < 4.5 for each of 13 means, false-alarm rate 9e-5.
@@ -92,7 +99,7 @@ def test_the_truth_is_the_mean_of_what_happens(example_rulebook: Rulebook, scena
     chosen = dict(zip(COLUMNS, columns(prospects)[:, everybody, actions], strict=True))
     assert (chosen["order"] <= chosen["seen"]).all()
     lost = {
-        name: prospects.loss_probability(number)[everybody, actions]
+        name: loss_probability(prospects, number)[everybody, actions]
         for number, name in enumerate(world.messages.channels.names)
     }
     delays = np.asarray(space.delays_s)[space.delay_of[actions]] / 3_600.0
@@ -199,7 +206,7 @@ def test_the_prospects_of_a_shopper_do_not_depend_on_the_list(
 def test_losses_are_the_worth_of_the_lost_consents(shopper: int, worth: list[float]) -> None:
     truth = Truth(tired_world(LIVELY), example_book())
     prospects = truth.prospects(np.array([shopper, shopper]), warmth_of(2, {0: 1.0, 5: 0.3}))
-    expected = sum(prospects.loss_probability(number) * one for number, one in enumerate(worth))
+    expected = sum(loss_probability(prospects, number) * one for number, one in enumerate(worth))
     assert prospects.losses(np.array(worth)) == pytest.approx(expected, abs=1e-9)
     assert prospects.losses(np.array([worth, worth])) == pytest.approx(expected, abs=1e-9)
 

@@ -1,4 +1,4 @@
-"""Live consents: the expected losses are those that the world draws."""
+"""Live consents: the expected losses have the mean of the real losses."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from simulators.envs.actions import HOLD
 from simulators.envs.agents.planner import LOAD_PRICES, PlannerAgent, find_load_price
+from simulators.envs.episodes import play_returns
 from tests.simulators.envs.agents.small import make_env
 
 
@@ -19,5 +20,10 @@ def test_the_planner_takes_the_best_action_and_a_price_makes_it_send_less() -> N
     assert (dear == HOLD).all()
 
 
-def test_the_search_returns_one_of_its_prices() -> None:
-    assert find_load_price(make_env, seed=1, shoppers=2) in LOAD_PRICES
+def test_the_search_returns_the_price_that_earns_the_most() -> None:
+    price = find_load_price(make_env, seed=1, shoppers=20)
+    values = {}
+    for one in LOAD_PRICES:
+        env = make_env(20)
+        values[one] = play_returns(env, PlannerAgent(env, one), seed=1).mean()
+    assert values[price] == max(values.values()) > min(values.values())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from policies.catalogue.rulebook import Rulebook
 from simulators.envs.actions import HOLD, describe_action
-from simulators.envs.agents.rule import RuleAgent
+from simulators.envs.agents.rule import CAP, CHANNEL_CAPS, RuleAgent
 from simulators.envs.episodes import play, play_returns
 from simulators.envs.observations import OBSERVATIONS
 from tests.simulators.envs.agents.small import make_env
@@ -24,6 +25,12 @@ def test_the_rule_answers_triggers_at_once_within_consents_and_caps() -> None:
     weekly = sum(facts[f"sends_{channel}"] * 7 for channel in ("push", "email", "sms", "webpush", "inapp"))
     assert np.max(weekly) <= 7.001
     assert (episode.masks[np.nonzero(sends)][np.arange(sends.sum()), episode.actions[sends]] == 1).all()
+
+
+def test_the_weekly_caps_are_those_of_the_example_catalogue(example_rulebook: Rulebook) -> None:
+    catalogue = example_rulebook.catalogue
+    assert {name: channel.caps[0].max for name, channel in catalogue.channels.items()} == CHANNEL_CAPS
+    assert [cap.max for cap in catalogue.caps if cap.window_s == 7 * 86_400] == [CAP]
 
 
 def test_returns_are_the_sums_of_the_rewards_of_the_same_episode() -> None:
