@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.publishing import Json, Page, publish, say
+from benchmarks.publishing import Json, Page, parse_span, publish, say
 
 app = typer.Typer()
 
@@ -32,8 +32,7 @@ def measure_worlds(
     from benchmarks.learning.plan import choose_scenarios
     from benchmarks.worlds import measuring, width
 
-    (first, _, end), chosen = seeds.partition(":"), choose_scenarios("stationary", worlds)
-    size = measuring.Size(shoppers, range(int(first), int(end)))
+    chosen, size = choose_scenarios("stationary", worlds), measuring.Size(shoppers, parse_span(seeds))
     stationary, *figures = (measuring.read_or_measure(scenario, size, keep, say) for scenario in chosen)
     publish(
         "How wide the family of worlds is",
