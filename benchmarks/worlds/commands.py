@@ -27,7 +27,8 @@ def measure_worlds(
     """Measure how wide the family of worlds is: policies, channels, e-mails a week, and credited orders.
 
     Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests. The planner
-    needs a stored plan of each world: `python -m benchmarks plan`. The runs are those of the verb `planner`.
+    needs a stored plan of each world: `python -m benchmarks plan --worlds 0:60`. The runs are the same as those of the
+    verb `planner`.
     """
     from benchmarks.learning.plan import choose_scenarios
     from benchmarks.worlds import measuring, width
