@@ -66,7 +66,7 @@ def describe(curve: LearningCurve) -> str:
 def draw(curve: LearningCurve) -> str:
     """Return the curve as a plot: differences to the rule, with the band of the learner."""
     differences = curve.minus_rule()
-    colours, label = colours_of(list(differences)), "value per shopper minus that of the rule"
+    colours, label = colours_of(list(differences)), "value per shopper minus the rule's value"
     return lines(differences, colours, x=curve.steps, xlabel="steps learned from", ylabel=label, shows_band=True)
 
 
