@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.publishing import Json, Page, Seed, publish, say
+from benchmarks.publishing import Json, Page, Seed, parse_span, publish, say
 from benchmarks.speed import commands
 from benchmarks.worlds import commands as worlds_commands
 
@@ -42,8 +42,7 @@ def replay(
     """Measure what the service learns from real purchases, against a business rule and uniform choice."""
     from benchmarks.learning import replay as benchmark
 
-    first, _, end = seeds.partition(":")
-    results = benchmark.measure(file, limit=limit, seeds=range(int(first), int(end)))
+    results = benchmark.measure(file, limit=limit, seeds=parse_span(seeds))
     command = f"python -m benchmarks replay {file.name} --limit {limit} --seeds {seeds}"
     publish("What is learned from real purchases", command, results, json, page, seed=seeds, purchases=limit)
 
@@ -189,11 +188,10 @@ def planner(
     from benchmarks.learning import planner as benchmark
     from benchmarks.learning.plan import choose_scenarios, require_plan
 
-    first, _, end = seeds.partition(":")
     values = {
-        scenario.name: benchmark.Runs(
-            scenario, shoppers, range(int(first), int(end)), partial(require_plan, scenario)
-        ).values(keep, say)
+        scenario.name: benchmark.Runs(scenario, shoppers, parse_span(seeds), partial(require_plan, scenario)).values(
+            keep, say
+        )
         for scenario in choose_scenarios(scenarios, worlds, weeks)
     }
     limits = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.page import number
+from benchmarks.page import with_interval
 from decision_service.cli import simulate
 from decision_service.cli.measurements import Measured
 
@@ -76,13 +76,6 @@ def to_table(results: Sequence[Measured]) -> str:
         by_row.setdefault((scenario, contender), {})[name] = one
     lines = [f"| scenario | contender | {' | '.join(_COLUMNS.values())} |", f"|---|---|{'--:|' * len(_COLUMNS)}"]
     for (scenario, contender), of_row in by_row.items():
-        cells = [_cell(of_row.get(name)) for name in _COLUMNS]
+        cells = [with_interval(of_row[name]) if name in of_row else "" for name in _COLUMNS]
         lines.append(f"| `{scenario}` | {contender.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(one: Measured | None) -> str:
-    if one is None:
-        return ""
-    bounds = "" if one.low is None or one.high is None else f" ({number(one.low)} to {number(one.high)})"
-    return number(one.value) + bounds

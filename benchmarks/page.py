@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from decision_service.cli.measurements import Measured
+from simulators.experiments.mean_estimate import MeanEstimate
 
 
 def markdown(title: str, command: str, results: Sequence[Measured], about: Mapping[str, Any]) -> str:
@@ -51,6 +52,16 @@ def _fact(value: object) -> str:
 
 def _interval(result: Measured) -> str:
     return "" if result.low is None or result.high is None else f"{number(result.low)} to {number(result.high)}"
+
+
+def with_interval(one: Measured | MeanEstimate) -> str:
+    """Return a value with its interval, or the value alone where there is no interval.
+
+    >>> with_interval(Measured("a", 0.5, 0.25, 0.75)), with_interval(Measured("a", 14812.0))
+    ('0.5 (0.25 to 0.75)', '14,812')
+    """
+    bounds = "" if one.low is None or one.high is None else f" ({number(one.low)} to {number(one.high)})"
+    return number(one.value) + bounds
 
 
 def number(value: float) -> str:

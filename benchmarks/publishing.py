@@ -16,6 +16,16 @@ Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them a
 Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
 
 
+def parse_span(text: str) -> range:
+    """Return the numbers from the first to the one before the second.
+
+    >>> parse_span("1:4")
+    range(1, 4)
+    """
+    first, _, end = text.partition(":")
+    return range(int(first), int(end))
+
+
 def say(line: str) -> None:
     """Show a line of progress."""
     typer.echo(line, err=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.page import number
+from benchmarks.page import number, with_interval
 from decision_service.cli.measurements import Measured
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario, find_scenario
@@ -232,8 +232,5 @@ def to_table(figures: Mapping[str, float], sweep: Sequence[Measured]) -> str:
 
 def _sweep_row(per_week: int, values: Mapping[str, Measured]) -> str:
     value, more = values[f"sweep.{per_week}.value"], values.get(f"sweep.{per_week}.minus_daily")
-    if more is None or more.low is None or more.high is None:
-        text = ""
-    else:
-        text = f"{number(more.value)} ({number(more.low)} to {number(more.high)})"
+    text = "" if more is None else with_interval(more)
     return f"| {per_week} | {number(SWEEP_BEFORE[per_week])} | {number(value.value)} | {text} |"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.page import number
+from benchmarks.page import number, with_interval
 from decision_service.cli.charts import colours_of, lines
 from decision_service.cli.measurements import Measured
 from simulators.experiments.learning_curve import LEARNER, LearningCurve
@@ -51,8 +51,7 @@ def to_table(curve: LearningCurve) -> str:
     heads = [f"minus {name.replace('_', ' ')}" for name in curve.others]
     rows = [f"| steps | value | {' | '.join(heads)} |", f"|--:|--:|{'---|' * len(heads)}"]
     for checkpoint, steps in enumerate(curve.steps):
-        differences = [curve.difference(checkpoint, name) for name in curve.others]
-        cells = [f"{number(one.value)} ({number(one.low)} to {number(one.high)})" for one in differences]
+        cells = [with_interval(curve.difference(checkpoint, name)) for name in curve.others]
         rows.append(f"| {steps:,} | {number(curve.value(checkpoint).value)} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
@@ -67,13 +66,13 @@ def describe(curve: LearningCurve) -> str:
 def draw(curve: LearningCurve) -> str:
     """Return the curve as a plot: differences to the rule, with the band of the learner."""
     differences = curve.minus_rule()
-    colours, label = colours_of(list(differences)), "value per shopper minus that of the rule"
+    colours, label = colours_of(list(differences)), "value per shopper minus the rule's value"
     return lines(differences, colours, x=curve.steps, xlabel="steps learned from", ylabel=label, shows_band=True)
 
 
 def _describe(difference: MeanEstimate, name: str) -> str:
     words = {1: "more than", -1: "less than", 0: "neither clearly more nor less than"}[difference.sign]
-    return f"{words} {name}: {number(difference.value)} ({number(difference.low)} to {number(difference.high)})"
+    return f"{words} {name}: {with_interval(difference)}"
 
 
 def _measure(name: str, estimate: MeanEstimate) -> Measured:

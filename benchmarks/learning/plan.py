@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.publishing import parse_span
 from decision_service.catalogues.file import example
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments import price_search
@@ -25,11 +26,13 @@ def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[
     Raises
     ------
     ValueError
-        When there is no such scenario, or one does not fit into the length.
+        When nothing is named, there is no such scenario, or one does not fit into the length.
     """
     chosen = [*SCENARIOS] if names == "all" else [name for name in names.split(",") if name]
-    first, _, end = worlds.partition(":")
-    scenarios = [*map(find_scenario, chosen), *map(draw_world, range(int(first or 0), int(end or 0)))]
+    numbers = parse_span(worlds) if worlds else ()
+    scenarios = [*map(find_scenario, chosen), *map(draw_world, numbers)]
+    if not scenarios:
+        raise ValueError("name scenarios or worlds")
     return scenarios if weeks is None else [scenario.with_weeks(weeks) for scenario in scenarios]
 
 
@@ -43,7 +46,8 @@ def require_plan(scenario: Scenario) -> Plan:
     """
     plan = stored_plan(scenario, Rulebook.of(example(), 1))
     if plan is None:
-        raise ValueError(f"no plan is stored for {scenario.name}: make one by `python -m benchmarks plan`")
+        remedy = "make one by `python -m benchmarks plan` with --scenarios or --worlds"
+        raise ValueError(f"no plan is stored for {scenario.name}: {remedy}")
     return plan
 
 

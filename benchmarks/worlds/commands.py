@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.publishing import Json, Page, publish, say
+from benchmarks.publishing import Json, Page, parse_span, publish, say
 
 app = typer.Typer()
 
@@ -27,13 +27,13 @@ def measure_worlds(
     """Measure how wide the family of worlds is: policies, channels, e-mails a week, and credited orders.
 
     Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests. The planner
-    needs a stored plan of each world: `python -m benchmarks plan`. The runs are those of the verb `planner`.
+    needs a stored plan of each world: `python -m benchmarks plan --worlds 0:60`. The runs are the same as those of the
+    verb `planner`.
     """
     from benchmarks.learning.plan import choose_scenarios
     from benchmarks.worlds import measuring, width
 
-    (first, _, end), chosen = seeds.partition(":"), choose_scenarios("stationary", worlds)
-    size = measuring.Size(shoppers, range(int(first), int(end)))
+    chosen, size = choose_scenarios("stationary", worlds), measuring.Size(shoppers, parse_span(seeds))
     stationary, *figures = (measuring.read_or_measure(scenario, size, keep, say) for scenario in chosen)
     publish(
         "How wide the family of worlds is",

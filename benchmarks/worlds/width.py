@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil, floor, sqrt
 
-from benchmarks.page import number
+from benchmarks.page import number, with_interval
 from benchmarks.worlds.measuring import RULE, UNIFORM, WorldFigures
 from decision_service.cli.measurements import Measured
-from simulators.experiments.mean_estimate import MeanEstimate
 from simulators.shops.planner import PLANNER
 
 _SHARES = (0.1, 0.5, 0.9)
@@ -72,14 +71,10 @@ def _row(world: WorldFigures) -> str:
     cells = (
         world.name,
         *(number(world.value(contender)) for contender in (PLANNER, RULE, UNIFORM)),
-        _with_interval(world.planner_minus_rule),
+        with_interval(world.planner_minus_rule),
         world.best_channel,
         str(world.sweep.best),
-        _with_interval(world.sweep.more_than_daily),
+        with_interval(world.sweep.more_than_daily),
         "–" if world.anyway is None else number(world.anyway),
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _with_interval(one: MeanEstimate) -> str:
-    return f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
