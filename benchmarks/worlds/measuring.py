@@ -99,7 +99,7 @@ def read_or_measure(scenario: Scenario, size: Size, keep: Path, progress: Callab
     """
     runs = Runs(scenario, size.shoppers, size.seeds, partial(require_plan, scenario))
     values = runs.values(keep, progress)
-    path = keep / f"{scenario.name}-{scenario.weeks}-{size.shoppers}-{size.seeds[0]}.json"
+    path = keep / f"{scenario.name}-{scenario.weeks}-{size.shoppers}-{size.seeds[0]}-{len(size.seeds)}.json"
     if not path.exists():
         document = {
             "channels": measure_channels(scenario, BROADCAST_FACTOR * size.shoppers * len(size.seeds), size.seeds[0]),

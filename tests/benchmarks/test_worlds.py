@@ -36,7 +36,7 @@ def keep(
     columns = [value + noise * (number + 1) for number, value in enumerate(by_contender.values())]
     np.savez(directory / f"{name}-12-10-1.npz", names=np.array([*by_contender]), values=np.stack(columns))
     figures = {"channels": channels, "credited": credited[0], "credited_anyway": credited[1]}
-    (directory / f"{name}-12-10-1.json").write_text(json.dumps(figures))
+    (directory / f"{name}-12-10-1-1.json").write_text(json.dumps(figures))
 
 
 def test_the_page_of_the_ranges_is_the_table() -> None:
