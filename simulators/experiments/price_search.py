@@ -7,6 +7,8 @@ deterministic.
 
 Where shoppers come rarely, a broadcast by the calendar may earn nearly as much as a policy that waits for triggers.
 There, and only there, the planner also asks by itself on some days of the week (see `simulators.shops.campaigns`).
+Whether a broadcast comes so near is decided on three times as many shoppers, by the standard error of the paired
+differences: on the twin population alone chance would decide it.
 """
 
 from __future__ import annotations
@@ -29,14 +31,15 @@ from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 
 SHOPPERS, ROUNDS = 500, 3
-"""Size of the twin population, and the rounds of a search: 33 runs of the planner at most."""
+"""Size of the twin population, and the rounds of a search: 35 runs of the planner at most."""
 
 SENDS_A_WEEK = (1, 2, 3, 5, 7)
 CAMPAIGNS = (1, 2, 3, 5)
 """Numbers of e-mails and of campaigns a week that are tried."""
 
-NEAR = 0.75
-"""A broadcast that earns this share of the planner on the twin population makes campaigns worth a trial."""
+TWINS, SURE = 3, 2.0
+"""A broadcast that is not below the planner by so many standard errors, on the shoppers of so many twin populations,
+makes campaigns worth a trial."""
 
 _MARGIN_OF_AN_ORDER = 34.8
 """In the base world: the first prices of other worlds are in proportion to theirs."""
@@ -56,7 +59,10 @@ def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, 
     measured = measure_worth(scenario, rulebook, guess, shoppers)
     worth = {channel: _round(one) for channel, one in measured.items()}
     twin = _Twin(scenario, rulebook, worth, shoppers)
-    return Plan(worth, _search(twin, start, 0.01 * money, rounds))
+    best = _search(twin, start, 0.01 * money, rounds)
+    if _is_broadcast_near(_Twin(scenario, rulebook, worth, TWINS * shoppers), best):
+        best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
+    return Plan(worth, best)
 
 
 def _round(value: float) -> float:
@@ -79,18 +85,26 @@ def _search(twin: _Twin, best: Prices, place: float, rounds: int) -> Prices:
     for _ in range(rounds):
         changed = [replace(best, **{price: _round(factor * getattr(best, price))}) for price, factor in _FACTORS]
         best = _choose(twin.compare([best, *changed, replace(best, place=_round(best.place + place))]))
-    ((_, values),) = twin.compare([best])
-    if max(float(twin.play(one).mean()) for one in broadcasts()) > NEAR * float(values.mean()):
-        best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
     return best
+
+
+def _is_broadcast_near(twin: _Twin, prices: Prices) -> bool:
+    """Return whether a broadcast is not surely below the planner with these prices."""
+    ((_, values),) = twin.compare([prices])
+    return any(_in_standard_errors(twin.play(broadcast) - values) > -SURE for broadcast in broadcasts())
 
 
 def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
     """Return the prices that earn the most; the first ones if no others earn more by more than a standard error."""
     best, values = compared[0]
     prices, most = max(compared, key=lambda one: float(one[1].mean()))
-    differences = most - values
-    return prices if differences.mean() > differences.std() / len(differences) ** 0.5 else best
+    return prices if _in_standard_errors(most - values) > 1.0 else best
+
+
+def _in_standard_errors(differences: FloatArray) -> float:
+    """Return the mean of differences in units of its standard error; 0 if there is no difference."""
+    error = differences.std() / len(differences) ** 0.5
+    return float(differences.mean() / error) if error > 0.0 else 0.0
 
 
 class _Twin:

@@ -86,7 +86,8 @@ class LaterCosts:
         state, prices = self._world.state, {name: column[shoppers] for name, column in self._prices.items()}
         consents, visits = self._worth_of_consents(shoppers), self._worth_of_visits(shoppers)
         stay = (consents.sum(axis=1) + visits)[:, None]
-        lost = prospects.losses(consents) + prospects.lapse * stay
+        sure = consents[:, prospects.space.channel_of]  # an opt-out ends this one whether the shopper lapses or not
+        lost = prospects.losses(consents) + prospects.lapse * (stay - sure)
         overload = state.mental_state.overload(self._world.hour, shoppers)[:, None]
         load = (prices["load"][:, None] * (1.0 + prices["overload"][:, None] * overload)) * prospects.load
         lapsed = state.mental_state.lapsed[shoppers][:, None]
