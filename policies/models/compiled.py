@@ -17,9 +17,10 @@ from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
 from policies.models.features import HOUR_BUCKETS, PAIRS, SHARED, action_tokens, example_text
 from policies.models.hashed_weights import HashedWeights, pair_hash, token_hash
-from policies.models.logit_rows import LogitRows, TableFull
+from policies.models.logit_rows import LogitRows
 from policies.models.token_weights import TokenWeights
 from policies.records.rows import Context
+from policies.row_table import TableFull
 
 _TOLERANCE = 1e-5
 """VW adds float32 numbers in another order: its logits differ from ours by some 1e-6."""
