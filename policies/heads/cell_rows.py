@@ -31,7 +31,7 @@ _Pattern = tuple[str | None, ...]
 
 
 class Beliefs:
-    """Means and variances of the weights of a snapshot, found by key; an unknown key has its prior."""
+    """Means and variances of the weights of a snapshot, numbers by key; an unknown key has its prior."""
 
     def __init__(self, snapshot: HeadsSnapshot, tables: Sequence[HeadTable]) -> None:
         self._numbers = {key: number for number, key in enumerate(snapshot.keys)}
@@ -51,7 +51,7 @@ class Beliefs:
 
     def find(self, head: int, keys: Sequence[Key | None]) -> FloatArray:
         """Return the means and variances (2, keys) of weights of one crossing; 0 for None: no weight at all."""
-        found = [-1 if key is None else self._numbers.get(key, -1) for key in keys]
+        numbers = [-1 if key is None else self._numbers.get(key, -1) for key in keys]
         present = np.array([key is not None for key in keys])
         name = next((str(key[0]) for key in keys if key is not None), None)
         if name is None:
@@ -59,8 +59,8 @@ class Beliefs:
         prior = self._tables[head].lines[name]
         values = np.empty((2, len(keys)))
         for row, (learned, unknown) in enumerate(zip(self._heads[head], (prior.mean, prior.sd**2), strict=True)):
-            taken = learned.take(found) if len(learned) else np.full(len(found), np.nan)
-            values[row] = np.where(np.isnan(taken) | (np.array(found) < 0), unknown, taken)
+            taken = learned.take(numbers) if len(learned) else np.full(len(numbers), np.nan)
+            values[row] = np.where(np.isnan(taken) | (np.array(numbers) < 0), unknown, taken)
         return np.where(present, values, 0.0)
 
 

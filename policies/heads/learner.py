@@ -16,7 +16,7 @@ from policies.heads.features import Features, SlotValue
 from policies.heads.snapshot import HeadsSnapshot, priors_of
 from policies.heads.tables import HEADS, TABLES_VERSION, HeadTable
 from policies.heads.token_register import TokenRegister
-from policies.heads.weights import GaussianWeights, Target
+from policies.heads.weights import Change, GaussianWeights
 
 _DAY_S = 86_400.0
 
@@ -135,10 +135,10 @@ class HeadsLearner:
             By head.
         """
         changes = [
-            _change(now.get(table.name, NOTHING), (before or {}).get(table.name, NOTHING)) for table in self._tables
+            _difference(now.get(table.name, NOTHING), (before or {}).get(table.name, NOTHING)) for table in self._tables
         ]
-        target = Target(*np.array(changes, dtype=np.float64).T)
-        expected = self._weights.step(send.numbers, send.values, target)
+        change = Change(*np.array(changes, dtype=np.float64).T)
+        expected = self._weights.step(send.numbers, send.values, change)
         return dict(zip((table.name for table in self._tables), expected.tolist(), strict=True))
 
     def pass_time(self, at: float) -> None:
@@ -152,7 +152,7 @@ class HeadsLearner:
 
     def snapshot(self) -> HeadsSnapshot:
         """Return everything that was learned: to save it, or to publish it."""
-        learned = [self._weights.learned(head) for head in range(len(self._tables))]
+        learned = [self._weights.learned_weights(head) for head in range(len(self._tables))]
         return HeadsSnapshot(
             tables_version=TABLES_VERSION,
             priors=priors_of(self._tables),
@@ -196,7 +196,7 @@ class HeadsLearner:
         return number
 
 
-def _change(now: Observation, before: Observation) -> tuple[float, float, float]:
+def _difference(now: Observation, before: Observation) -> tuple[float, float, float]:
     return now.positives - before.positives, now.trials - before.trials, max(now.trials, before.trials)
 
 

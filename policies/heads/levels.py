@@ -2,7 +2,7 @@
 
 A head whose lines know only message, category and channel has one logit for each pair of message and channel; one whose
 lines know only channel and delay has one for each such pair. Only a head with both needs one for each joint action, and
-it still adds up in the two smaller arrays first. `Level` is one such array.
+it still adds up in the two smaller arrays first. `CellLevel` is one such array.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RequestInputs:
     numbers: Mapping[str, FloatArray]
     firsts: Mapping[str, IntArray]
 
-    def squared(self) -> RequestInputs:
+    def square(self) -> RequestInputs:
         """Return the same with the squares of the numbers: variances add up so."""
         return RequestInputs({name: values * values for name, values in self.numbers.items()}, self.firsts)
 
@@ -63,7 +63,7 @@ class _Term:
 
 
 @dataclass(frozen=True)
-class Level:
+class CellLevel:
     """Sums of some groups of a head; ``place_of`` is the level's place of each joint action (n,)."""
 
     terms: tuple[_Term, ...]
@@ -81,7 +81,7 @@ class Level:
 class HeadLevels:
     """The levels of a head: one, or two or three whose sums are added for each joint action."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[CellLevel, ...]
 
     @classmethod
     def of(cls, groups: Sequence[CellGroup], axes: Axes) -> HeadLevels:
@@ -111,10 +111,10 @@ class HeadLevels:
         return total, None
 
 
-def _level(groups: Sequence[CellGroup], axes: Axes, slots: Sequence[str]) -> Level:
+def _level(groups: Sequence[CellGroup], axes: Axes, slots: Sequence[str]) -> CellLevel:
     places, place_of = axes.combine(slots)
     example = np.array([np.flatnonzero(place_of == place)[0] for place in range(len(places))], dtype=np.int64)
-    return Level(tuple(_term(group, axes, example) for group in groups), place_of)
+    return CellLevel(tuple(_term(group, axes, example) for group in groups), place_of)
 
 
 def _term(group: CellGroup, axes: Axes, example: IntArray) -> _Term:

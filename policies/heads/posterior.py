@@ -9,8 +9,7 @@ each weight gives, at a cost that does not depend on the number of weights.
 
 References
 ----------
-Chapelle & Li (2011), An empirical evaluation of Thompson sampling. MacKay (1992), The evidence framework applied to
-classification networks (the moderated output).
+Chapelle & Li (2011), An empirical evaluation of Thompson sampling.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from policies.catalogue.action_space import ActionSpace
 from policies.heads.cell_rows import Beliefs, CellRows
 from policies.heads.cells import Axes, list_groups
 from policies.heads.crossings import MOMENTS, NUMBERS
+from policies.heads.expectation import mean_sigmoid, sigmoid
 from policies.heads.features import Features
 from policies.heads.levels import HeadLevels, RequestInputs
 from policies.heads.snapshot import HeadsSnapshot
 from policies.heads.tables import HEADS, HeadTable
 from policies.heads.token_register import TokenRegister
-from policies.heads.weights import MODERATION
 from policies.row_table import TableFull
 
 _Places = tuple[FloatArray, IntArray | None]
@@ -66,35 +65,34 @@ class Posterior:
         return {name: _spread(*part)[:, 0] for name, part in self._variances().items()}
 
     def probabilities(self) -> dict[str, FloatArray]:
-        """Return the posterior means of the probabilities (r, n) of each head: σ(mean / √(1 + π·variance/8))."""
-        probabilities, variances = dict[str, FloatArray](), self._variances()
-        for name, (logits, place_of) in self._means().items():
-            spread = variances[name][0]
-            spread *= MODERATION
-            spread += 1.0
-            logits /= np.sqrt(spread, out=spread)
-            probabilities[name] = _spread(_sigmoid(logits), place_of)[:, 0]
-        return probabilities
+        """Return the posterior means of the probabilities (r, n) of each head."""
+        variances = self._variances()
+        return {
+            name: _spread(mean_sigmoid(logits, variances[name][0]), place_of)[:, 0]
+            for name, (logits, place_of) in self._means().items()
+        }
 
     def draw(self, normals: FloatArray) -> dict[str, FloatArray]:
         """Return the logits (r, m, n) of each head under m draws of all weights.
 
         ``normals`` (r, m, cells) are standard normals, see `draw_normals`.
         """
-        return {name: _spread(*part) for name, part in self._drawn(normals).items()}
+        return {name: _spread(*part) for name, part in self._draw_cells(normals).items()}
 
     def draw_probabilities(self, normals: FloatArray) -> dict[str, FloatArray]:
         """Return the probabilities (r, m, n) of each head under m draws of all weights."""
-        return {name: _spread(_sigmoid(logits), place_of) for name, (logits, place_of) in self._drawn(normals).items()}
+        return {
+            name: _spread(sigmoid(logits), place_of) for name, (logits, place_of) in self._draw_cells(normals).items()
+        }
 
     def _means(self) -> dict[str, _Places]:
         return self._logits(self.cells[:, :1])
 
     def _variances(self) -> dict[str, _Places]:
-        squared = self.inputs.squared()
+        squared = self.inputs.square()
         return {name: levels.sums(self.cells[:, 1:], squared) for name, _, levels in self.heads}
 
-    def _drawn(self, normals: FloatArray) -> dict[str, _Places]:
+    def _draw_cells(self, normals: FloatArray) -> dict[str, _Places]:
         drawn = normals * np.sqrt(self.cells[:, 1:])
         drawn += self.cells[:, :1]
         return self._logits(drawn)
@@ -189,14 +187,6 @@ def _firsts(pattern: Sequence[str | None], delays: int) -> list[int]:
     [0, 1, 0]
     """
     return [pattern.index(token) for token in pattern] if pattern else list(range(delays))
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    """Return σ(logits), computed in place."""
-    np.negative(logits, out=logits)
-    np.exp(logits, out=logits)
-    logits += 1.0
-    return np.divide(1.0, logits, out=logits)
 
 
 def _spread(values: FloatArray, place_of: IntArray | None) -> FloatArray:

@@ -20,8 +20,8 @@ class TokenRegister:
     (True, False)
     """
 
-    def __init__(self, tokens: Mapping[str, Sequence[str]] | None = None, most: int = MOST_TOKENS) -> None:
-        self._most = most
+    def __init__(self, tokens: Mapping[str, Sequence[str]] | None = None, most: int | None = None) -> None:
+        self._most = MOST_TOKENS if most is None else most
         self._tokens = {name: dict.fromkeys((tokens or {}).get(name, ())) for name in TOKENS}
 
     def admit(self, name: str, token: str) -> bool:

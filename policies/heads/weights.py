@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
+from policies.heads.expectation import mean_sigmoid
 
 _FIRST_CAPACITY = 1_024
-MODERATION = math.pi / 8.0
-"""The mean of σ(a) over a Gaussian a of mean z and variance V is about σ(z / √(1 + V · MODERATION)) (MacKay, 1992)."""
 
 
 @dataclass(frozen=True)
-class Target:
+class Change:
     """What a step changes, for each head (h,): an observation is ``positives`` of ``trials``, both may be fractions.
 
     Parameters
@@ -76,11 +74,11 @@ class GaussianWeights:
         prior = self._prior_variances[: self.count]
         return np.asarray(prior / (1.0 + prior * self.information))
 
-    def step(self, numbers: IntArray, values: FloatArray, target: Target) -> FloatArray:
+    def step(self, numbers: IntArray, values: FloatArray, change: Change) -> FloatArray:
         """Learn an observation of each head, and return the probabilities (h,) that were expected before.
 
         The closed form for weights i of values x_i: s_i = v_i / (1 + v_i·information_i), V = Σ x_i²·s_i,
-        z = bias + Σ x_i·m_i, p = σ(z / √(1 + π·V/8)), and then
+        z = bias + Σ x_i·m_i, p = the mean of σ over a Gaussian of mean z and variance V, and then
 
         - m_i += s_i·x_i · (positives - trials·p) / (1 + weight·V·p·(1 - p)),
         - information_i += trials · x_i²·p·(1 - p), and not below 0.
@@ -89,7 +87,7 @@ class GaussianWeights:
         ----------
         numbers, values
             The weights of a send (t,), each once, and their values x.
-        target
+        change
             The observations.
         """
         column = values[:, None]
@@ -99,12 +97,12 @@ class GaussianWeights:
         variances = prior / (1.0 + prior * information)
         of_logit = np.add.reduce(squares * variances, axis=0)
         logits = self.biases + np.add.reduce(column * means, axis=0)
-        expected = 1.0 / (1.0 + np.exp(-logits / np.sqrt(1.0 + MODERATION * of_logit)))
+        expected = mean_sigmoid(logits, of_logit)
         curvature = expected * (1.0 - expected)
-        gain = (target.positives - target.trials * expected) / (1.0 + target.weight * of_logit * curvature)
+        gain = (change.positives - change.trials * expected) / (1.0 + change.weight * of_logit * curvature)
         self._means[numbers] = means + variances * column * gain
-        self._information[numbers] = np.maximum(information + squares * (target.trials * curvature), 0.0)
-        return np.asarray(expected)
+        self._information[numbers] = np.maximum(information + squares * (change.trials * curvature), 0.0)
+        return expected
 
     def forget(self, share: float) -> None:
         """Keep a share of what the observations say: the posterior goes back towards the prior.
@@ -118,13 +116,13 @@ class GaussianWeights:
         self._means[: self.count] = prior_means + (self.means - prior_means) * shrinkage
         self._information[: self.count] = information * share
 
-    def learned(self, head: int) -> tuple[IntArray, FloatArray, FloatArray]:
+    def learned_weights(self, head: int) -> tuple[IntArray, FloatArray, FloatArray]:
         """Return the numbers, means and information of the weights of a head that observations have touched."""
         touched = (self.information[:, head] > 0.0) | (self.means[:, head] != self._prior_means[: self.count, head])
         numbers = np.flatnonzero(touched & (self._prior_variances[: self.count, head] > 0.0))
         return numbers, self.means[numbers, head], self.information[numbers, head]
 
     def restore(self, head: int, numbers: IntArray, means: FloatArray, information: FloatArray) -> None:
-        """Set what `learned` returned."""
+        """Set what `learned_weights` returned."""
         self._means[numbers, head] = means
         self._information[numbers, head] = information
