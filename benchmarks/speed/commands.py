@@ -79,6 +79,16 @@ def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, pag
 
 
 @app.command()
+def heads(rounds: Rounds = 51, seed: Seed = 1, json: Json = None, page: Page = None) -> None:
+    """Measure the Bayesian heads: learning, posterior means and draws over 240 joint actions."""
+    from benchmarks.speed import heads as benchmark
+
+    results = benchmark.measure(rounds=rounds, seed=seed)
+    command = f"python -m benchmarks heads --rounds {rounds} --seed {seed}"
+    publish("What the Bayesian heads cost", command, results, json, page, seed=seed, rounds=rounds)
+
+
+@app.command()
 def decide(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of all points in turns.")] = 9,
     seconds: Annotated[float, typer.Option(min=0.2, help="Seconds of each load.")] = 1.5,
