@@ -23,7 +23,7 @@ class Features:
     Parameters
     ----------
     tokens
-        Name in `crossings.TOKENS` → the tokens, in a fixed order. A name without tokens counts for nothing.
+        Name in `crossings.TOKENS` → the tokens, each once, in a fixed order. A name without tokens counts for nothing.
     moments
         Name in `crossings.MOMENTS` → delay in seconds → the token at the time of the send.
     numbers

@@ -157,19 +157,21 @@ class CompiledHeads:
             return rows.sums(requests)
 
     def _inputs(self, requests: Sequence[Features]) -> RequestInputs:
-        numbers = dict[str, FloatArray]()
-        for name in self._numbers:
-            axis = NUMBERS[name]
-            values = (0,) if axis is None else self._axes.values[axis]
-            numbers[name] = np.array([[features.number(name, value) for value in values] for features in requests])
-        patterns = [self._rows.patterns(features) for features in requests]
+        numbers = {name: self._numbers_of(name, requests) for name in self._numbers}
+        patterns, delays = [self._rows.patterns(features) for features in requests], len(self._axes.values["delay"])
         firsts = {
             moment: np.array(
-                [_firsts(of_request.get(moment, ()), len(self._axes.values["delay"])) for of_request in patterns]
-            )
+                [_firsts(of_request.get(moment, ()), delays) for of_request in patterns], dtype=np.int64
+            ).reshape(len(requests), delays)
             for moment in self._moments
         }
         return RequestInputs(numbers, firsts)
+
+    def _numbers_of(self, name: str, requests: Sequence[Features]) -> FloatArray:
+        axis = NUMBERS[name]
+        values = (0,) if axis is None else self._axes.values[axis]
+        numbers = [[features.number(name, value) for value in values] for features in requests]
+        return np.array(numbers, dtype=np.float64).reshape(len(requests), len(values))
 
 
 def draw_normals(streams: Sequence[np.random.Generator], draws: int, cells: int) -> FloatArray:

@@ -116,6 +116,12 @@ def test_a_full_table_of_rows_starts_anew_and_changes_nothing(most: int, monkeyp
         assert ours.cells.tobytes() == theirs.cells.tobytes()
 
 
+def test_no_requests_have_no_posterior() -> None:
+    compiled = CompiledHeads(HeadsLearner().snapshot(), small_space())
+    drawn = compiled.posterior([]).draw(draw_normals([], 4, compiled.cells))
+    assert {name: logits.shape for name, logits in drawn.items()} == {table.name: (0, 4, 12) for table in HEADS}
+
+
 def test_a_message_that_is_new_starts_from_its_category() -> None:
     space, request = small_space(), Features()
     learner = HeadsLearner()
