@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.speed import busy_shop
 from benchmarks.speed.ranges import median_interval
 from decision_service.cli.measurements import Measured
+from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
 from policies.heads.features import Features, SlotValue
 from policies.heads.learner import HeadsLearner, Observation
-from policies.heads.posterior import CompiledHeads, draw_normals
+from policies.heads.posterior import CompiledHeads, PlaceValues, draw_normals
 
 GROUPS = (1, 16, 64)
 DRAWS = (4, 8, 16, 32, 64)
@@ -74,19 +75,23 @@ def _calls(compiled: CompiledHeads, requests: Sequence[Features]) -> dict[str, t
     """Return what is timed by the name of its figure, and the number of requests in a call."""
 
     def mean(size: int) -> Callable[[], object]:
-        return lambda: compiled.posterior(requests[:size]).probabilities()
+        return lambda: _spread(compiled.posterior(requests[:size]).probabilities())
 
     def draw(size: int, draws: int) -> Callable[[], object]:
         def call() -> object:
             streams = [np.random.Generator(np.random.PCG64(number)) for number in range(size)]
             posterior = compiled.posterior(requests[:size])
-            return posterior.draw_probabilities(draw_normals(streams, draws, compiled.cells))
+            return _spread(posterior.draw_probabilities(draw_normals(streams, draws, compiled.cells)))
 
         return call
 
     calls = {f"heads.mean.240.{size}.us": (mean(size), size) for size in GROUPS}
     calls |= {f"heads.draw_{_DRAWS_BY_DEFAULT}.240.{size}.us": (draw(size, _DRAWS_BY_DEFAULT), size) for size in GROUPS}
     return calls | {f"heads.draw_{draws}.240.64.us": (draw(64, draws), 64) for draws in DRAWS}
+
+
+def _spread(heads: Mapping[str, PlaceValues]) -> list[FloatArray]:
+    return [values.spread() for values in heads.values()]
 
 
 def _learn(learner: HeadsLearner, space: ActionSpace, requests: Sequence[Features], count: int, seed: int) -> None:

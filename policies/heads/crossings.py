@@ -37,6 +37,8 @@ NUMBERS: dict[str, str | None] = {
 }
 """Number → the slot by whose value the number differs; None where one number holds for all sends of a request."""
 
+DELAY = "delay"
+"""The number that the joint action itself has."""
 BASE = "base"
 TIMES = " × "
 

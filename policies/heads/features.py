@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from policies.heads.crossings import NUMBERS
+from policies.heads.crossings import DELAY, NUMBERS
 
 SlotValue = str | int
 """The value of a slot: the name of a message, category or channel, or a delay in seconds."""
@@ -45,8 +45,13 @@ class Features:
 
     def number(self, name: str, value: SlotValue) -> float:
         """Return a number for a value of the slot by which it differs. ``delay`` is in half days, at most 4."""
-        if name == "delay":
-            return min(float(value) / _HALF_DAY_S, _MOST_HALF_DAYS)
+        return self.numbers_of(name, (value,))[0]
+
+    def numbers_of(self, name: str, values: Sequence[SlotValue]) -> list[float]:
+        """Return a number for each value of the slot by which it differs."""
+        if name == DELAY:
+            return [min(float(value) / _HALF_DAY_S, _MOST_HALF_DAYS) for value in values]
         if NUMBERS[name] is None:
-            return self.numbers.get(name, 0.0)
-        return self.slot_numbers.get(name, _NOTHING).get(value, 0.0)
+            return [self.numbers.get(name, 0.0)] * len(values)
+        by_value = self.slot_numbers.get(name, _NOTHING)
+        return [by_value.get(value, 0.0) for value in values]

@@ -32,15 +32,33 @@ from policies.heads.tables import HEADS, HeadTable
 from policies.heads.token_register import TokenRegister
 from policies.row_table import TableFull
 
-_Places = tuple[FloatArray, IntArray | None]
-"""Values (r, m, places), and the place of each joint action; None where each has its own."""
+
+@dataclass(frozen=True)
+class PlaceValues:
+    """Values of a head for each request (r), draw (m) and joint action (n), in as few places as the head allows.
+
+    Attributes
+    ----------
+    values
+        (r, m, places).
+    place_of
+        The place of each joint action (n,); None where each has its own.
+    """
+
+    values: FloatArray
+    place_of: IntArray | None
+
+    def spread(self) -> FloatArray:
+        """Return the values of all joint actions (r, m, n). Scores are cheaper where places are spread last."""
+        return self.values if self.place_of is None else self.values.take(self.place_of, axis=-1)
 
 
 @dataclass(frozen=True)
 class Posterior:
     """The posterior of a list of requests (r) over the joint actions (n) of a space.
 
-    A row of each result is the same to the byte whatever other requests are in the list.
+    A row of each result is the same to the byte whatever other requests are in the list. Draws are fastest for lists of
+    16 to 32 requests, whose arrays stay in the processor's cache.
 
     Parameters
     ----------
@@ -56,54 +74,45 @@ class Posterior:
     cells: FloatArray
     inputs: RequestInputs
 
-    def logits(self) -> dict[str, FloatArray]:
-        """Return the posterior means of the logits (r, n) of each head."""
-        return {name: _spread(*part)[:, 0] for name, part in self._means().items()}
+    def logits(self) -> dict[str, PlaceValues]:
+        """Return the posterior means of the logits of each head; m is 1."""
+        return self._logits(self.cells[:, :1])
 
-    def variances(self) -> dict[str, FloatArray]:
-        """Return the posterior variances of the logits (r, n) of each head."""
-        return {name: _spread(*part)[:, 0] for name, part in self._variances().items()}
+    def variances(self) -> dict[str, PlaceValues]:
+        """Return the posterior variances of the logits of each head; m is 1."""
+        squared = self.inputs.square()
+        return {name: PlaceValues(*levels.sums(self.cells[:, 1:], squared)) for name, _, levels in self.heads}
 
-    def probabilities(self) -> dict[str, FloatArray]:
-        """Return the posterior means of the probabilities (r, n) of each head."""
-        variances = self._variances()
+    def probabilities(self) -> dict[str, PlaceValues]:
+        """Return the posterior means of the probabilities of each head; m is 1."""
+        variances = self.variances()
         return {
-            name: _spread(mean_sigmoid(logits, variances[name][0]), place_of)[:, 0]
-            for name, (logits, place_of) in self._means().items()
+            name: PlaceValues(mean_sigmoid(logits.values, variances[name].values), logits.place_of)
+            for name, logits in self.logits().items()
         }
 
-    def draw(self, normals: FloatArray) -> dict[str, FloatArray]:
-        """Return the logits (r, m, n) of each head under m draws of all weights.
+    def draw(self, normals: FloatArray) -> dict[str, PlaceValues]:
+        """Return the logits of each head under m draws of all weights.
 
         ``normals`` (r, m, cells) are standard normals, see `draw_normals`.
         """
-        return {name: _spread(*part) for name, part in self._draw_cells(normals).items()}
+        cells = normals * np.sqrt(self.cells[:, 1:])
+        cells += self.cells[:, :1]
+        return self._logits(cells)
 
-    def draw_probabilities(self, normals: FloatArray) -> dict[str, FloatArray]:
-        """Return the probabilities (r, m, n) of each head under m draws of all weights."""
+    def draw_probabilities(self, normals: FloatArray) -> dict[str, PlaceValues]:
+        """Return the probabilities of each head under m draws of all weights."""
         return {
-            name: _spread(sigmoid(logits), place_of) for name, (logits, place_of) in self._draw_cells(normals).items()
+            name: PlaceValues(sigmoid(logits.values), logits.place_of) for name, logits in self.draw(normals).items()
         }
 
-    def _means(self) -> dict[str, _Places]:
-        return self._logits(self.cells[:, :1])
-
-    def _variances(self) -> dict[str, _Places]:
-        squared = self.inputs.square()
-        return {name: levels.sums(self.cells[:, 1:], squared) for name, _, levels in self.heads}
-
-    def _draw_cells(self, normals: FloatArray) -> dict[str, _Places]:
-        drawn = normals * np.sqrt(self.cells[:, 1:])
-        drawn += self.cells[:, :1]
-        return self._logits(drawn)
-
-    def _logits(self, cells: FloatArray) -> dict[str, _Places]:
-        """Return the logits (r, m, places) of each head, and the place of each joint action."""
-        logits = dict[str, _Places]()
+    def _logits(self, cells: FloatArray) -> dict[str, PlaceValues]:
+        """Return the logits of each head for values of the cells (r, m, cells)."""
+        logits = dict[str, PlaceValues]()
         for name, bias, levels in self.heads:
             sums, place_of = levels.sums(cells, self.inputs)
             sums += bias
-            logits[name] = sums, place_of
+            logits[name] = PlaceValues(sums, place_of)
         return logits
 
 
@@ -170,7 +179,7 @@ class CompiledHeads:
     def _numbers_of(self, name: str, requests: Sequence[Features]) -> FloatArray:
         axis = NUMBERS[name]
         values = (0,) if axis is None else self._axes.values[axis]
-        numbers = [[features.number(name, value) for value in values] for features in requests]
+        numbers = [features.numbers_of(name, values) for features in requests]
         return np.array(numbers, dtype=np.float64).reshape(len(requests), len(values))
 
 
@@ -189,8 +198,3 @@ def _firsts(pattern: Sequence[str | None], delays: int) -> list[int]:
     [0, 1, 0]
     """
     return [pattern.index(token) for token in pattern] if pattern else list(range(delays))
-
-
-def _spread(values: FloatArray, place_of: IntArray | None) -> FloatArray:
-    """Return the values of places (r, m, places) for each joint action (r, m, n)."""
-    return values if place_of is None else values.take(place_of, axis=-1)

@@ -84,7 +84,7 @@ def test_the_probability_that_learning_expects_is_the_one_that_is_served() -> No
         served = CompiledHeads(learner.snapshot(), space).posterior([features]).probabilities()
         expected = learner.learn(send, {"click": Observation(float(seed % 3 == 0)), "out": Observation(0.0)})
         for name, probability in expected.items():
-            assert served[name][0, number] == pytest.approx(probability, rel=1e-9)
+            assert served[name].spread()[0, 0, number] == pytest.approx(probability, rel=1e-9)
 
 
 def test_a_click_that_comes_late_moves_a_send_from_one_head_to_the_other() -> None:
@@ -112,7 +112,7 @@ def test_tokens_are_admitted_until_there_is_no_place(monkeypatch: pytest.MonkeyP
     assert sum("visit" in str(key[-1]) for key in snapshot.keys) == 2 * 3  # with its message and its channel
     compiled = CompiledHeads(snapshot, small_space())
     known, dropped, none = (
-        compiled.posterior([Features({"caller": tokens})]).variances()["click"]
+        compiled.posterior([Features({"caller": tokens})]).variances()["click"].spread()
         for tokens in (("visit_0",), ("visit_9",), ())
     )
     assert (known > none).all()
@@ -162,7 +162,9 @@ def test_a_known_world_is_recovered() -> None:
             clicked = rng.random() < 1 / (1 + math.exp(-truth[row, number]))
             send = learner.find_weights(requests[row], space[number], space.categories[space.message_of[number]])
             learner.learn(send, {"click": Observation(float(clicked))})
-        predicted = CompiledHeads(learner.snapshot(), space, (CLICK, OUT)).posterior(requests).logits()["click"]
+        predicted = (
+            CompiledHeads(learner.snapshot(), space, (CLICK, OUT)).posterior(requests).logits()["click"].spread()[:, 0]
+        )
         slopes.append(calibration_slope(predicted.ravel(), 1 / (1 + np.exp(-truth.ravel()))))
         explained.append(float(np.corrcoef(predicted.ravel(), truth.ravel())[0, 1]))
     half_width = 2.57 * np.std(slopes, ddof=1) / math.sqrt(len(slopes))  # Student's t, 5 degrees of freedom

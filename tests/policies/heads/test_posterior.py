@@ -53,12 +53,16 @@ def test_means_and_covariances_are_those_of_the_weights(case: Case) -> None:
     units = np.concatenate([np.zeros((1, compiled.cells)), np.eye(compiled.cells)])
     drawn = posterior.draw(np.broadcast_to(units, (len(requests), *units.shape)).copy())
     for table in tables:
-        logits, variances = posterior.logits()[table.name], posterior.variances()[table.name]
+        logits, variances = (
+            posterior.logits()[table.name].spread()[:, 0],
+            posterior.variances()[table.name].spread()[:, 0],
+        )
         for row, features in enumerate(requests):
             means, covariances = moments_of(table, snapshot, features, space)
-            added = drawn[table.name][row, 1:] - drawn[table.name][row, :1]
+            draws = drawn[table.name].spread()[row]
+            added = draws[1:] - draws[:1]
             np.testing.assert_allclose(logits[row], means, rtol=1e-9, atol=1e-9)
-            np.testing.assert_allclose(drawn[table.name][row, 0], means, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(draws[0], means, rtol=1e-9, atol=1e-9)
             np.testing.assert_allclose(added.T @ added, covariances, rtol=1e-7, atol=1e-9)
             np.testing.assert_allclose(variances[row], np.diag(covariances), rtol=1e-9, atol=1e-9)
 
@@ -74,7 +78,7 @@ def test_a_request_alone_has_the_bytes_that_it_has_in_any_list(case: Case, order
         normals = draw_normals([np.random.default_rng(row) for row in rows], 3, compiled.cells)
         results = [posterior.draw(normals), posterior.draw_probabilities(normals), posterior.probabilities()]
         return [
-            b"".join(result[table.name][place].tobytes() for result in results for table in tables)
+            b"".join(result[table.name].spread()[place].tobytes() for result in results for table in tables)
             for place in range(len(rows))
         ]
 
@@ -90,16 +94,13 @@ def test_draws_of_the_four_heads_have_the_moments_that_are_said() -> None:
     posterior = compiled.posterior(requests[:1])
     count = 4_000
     drawn = posterior.draw(draw_normals([np.random.default_rng(5)], count, compiled.cells))
-    expected = posterior.probabilities()
-    for name, probabilities in posterior.draw_probabilities(
-        draw_normals([np.random.default_rng(6)], count, compiled.cells)
-    ).items():
-        deviations = (drawn[name][0].mean(axis=0) - posterior.logits()[name][0]) / np.sqrt(
-            posterior.variances()[name][0] / count
-        )
-        assert np.abs(deviations).max() < 4.5
-        assert drawn[name][0].var(axis=0) == pytest.approx(posterior.variances()[name][0], rel=0.15)
-        assert probabilities[0].mean(axis=0) == pytest.approx(expected[name][0], rel=0.05)
+    probabilities = posterior.draw_probabilities(draw_normals([np.random.default_rng(6)], count, compiled.cells))
+    for name, values in drawn.items():
+        logits, means = values.spread()[0], posterior.logits()[name].spread()[0, 0]
+        variances, expected = posterior.variances()[name].spread()[0, 0], posterior.probabilities()[name].spread()[0, 0]
+        assert np.abs((logits.mean(axis=0) - means) / np.sqrt(variances / count)).max() < 4.5
+        assert logits.var(axis=0) == pytest.approx(variances, rel=0.15)
+        assert probabilities[name].spread()[0].mean(axis=0) == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("most", [1, 40])
@@ -119,7 +120,9 @@ def test_a_full_table_of_rows_starts_anew_and_changes_nothing(most: int, monkeyp
 def test_no_requests_have_no_posterior() -> None:
     compiled = CompiledHeads(HeadsLearner().snapshot(), small_space())
     drawn = compiled.posterior([]).draw(draw_normals([], 4, compiled.cells))
-    assert {name: logits.shape for name, logits in drawn.items()} == {table.name: (0, 4, 12) for table in HEADS}
+    assert {name: logits.spread().shape for name, logits in drawn.items()} == {
+        table.name: (0, 4, 12) for table in HEADS
+    }
 
 
 def test_a_message_that_is_new_starts_from_its_category() -> None:
@@ -128,7 +131,7 @@ def test_a_message_that_is_new_starts_from_its_category() -> None:
     for _ in range(200):
         learner.learn(learner.find_weights(request, space[0], "browse"), {"click": Observation(1.0)})
     renamed = dataclasses.replace(space, messages=("new", "other"), categories=("browse", "service"))
-    logits = CompiledHeads(learner.snapshot(), renamed).posterior([request]).logits()["click"][0]
+    logits = CompiledHeads(learner.snapshot(), renamed).posterior([request]).logits()["click"].spread()[0, 0]
     assert (logits[renamed.message_of == 0] > logits[renamed.message_of == 1]).all()
 
 
