@@ -25,43 +25,43 @@ MOST_ROWS = 20_000
 """How many rows are kept at most. All rows are dropped when there are more, unless one list of requests needs more."""
 
 _FIRST_ROWS = 256
+_UNKNOWN = -1
 
 _Pattern = tuple[str | None, ...]
 """The token of a moment for each delay of the space; None where it is not known."""
+_Part = tuple[tuple[str, ...], str | None]
+"""Names of tokens, and a moment: what the crossings of a row have in common."""
 
 
 class Beliefs:
-    """Means and variances of the weights of a snapshot, numbers by key; an unknown key has its prior."""
+    """Means and variances of the weights of a snapshot, looked up by key; an unknown key has its prior."""
 
     def __init__(self, snapshot: HeadsSnapshot, tables: Sequence[HeadTable]) -> None:
         self._numbers = {key: number for number, key in enumerate(snapshot.keys)}
-        self._crossings = [str(key[0]) for key in snapshot.keys]
         self._tables = tables
-        self._heads = [self._read(snapshot, table) for table in tables]
-
-    def _read(self, snapshot: HeadsSnapshot, table: HeadTable) -> tuple[FloatArray, FloatArray]:
-        """Return the means and variances of a head, NaN for weights that the head has not learned."""
-        learned, means, information = snapshot.heads[table.name]
-        numbers = np.frombuffer(learned, np.uint32)
-        values = np.full((2, len(snapshot.keys)), np.nan)
-        values[0, numbers] = np.frombuffer(means)
-        prior = np.array([table.lines[self._crossings[number]].sd ** 2 for number in numbers.tolist()])
-        values[1, numbers] = prior / (1.0 + prior * np.frombuffer(information))
-        return values[0], values[1]
+        self._heads = [_read(snapshot, table) for table in tables]
 
     def find(self, head: int, keys: Sequence[Key | None]) -> FloatArray:
         """Return the means and variances (2, keys) of weights of one crossing; 0 for None: no weight at all."""
-        numbers = [-1 if key is None else self._numbers.get(key, -1) for key in keys]
-        present = np.array([key is not None for key in keys])
         name = next((str(key[0]) for key in keys if key is not None), None)
         if name is None:
             return np.zeros((2, len(keys)))
-        prior = self._tables[head].lines[name]
-        values = np.empty((2, len(keys)))
-        for row, (learned, unknown) in enumerate(zip(self._heads[head], (prior.mean, prior.sd**2), strict=True)):
-            taken = learned.take(numbers) if len(learned) else np.full(len(numbers), np.nan)
-            values[row] = np.where(np.isnan(taken) | (np.array(numbers) < 0), unknown, taken)
-        return np.where(present, values, 0.0)
+        sd, mean = self._tables[head].lines[name]
+        numbers = [_UNKNOWN if key is None else self._numbers.get(key, _UNKNOWN) for key in keys]
+        learned = self._heads[head].take(numbers, axis=1)
+        values = np.where(np.isnan(learned), [[mean], [sd * sd]], learned)
+        return np.where([key is not None for key in keys], values, 0.0)
+
+
+def _read(snapshot: HeadsSnapshot, table: HeadTable) -> FloatArray:
+    """Return the means and variances (2, weights + 1) of a head, NaN where it has learned nothing; so is the last."""
+    learned, means, information = snapshot.heads[table.name]
+    numbers = np.frombuffer(learned, np.uint32)
+    sds = np.array([table.lines[str(snapshot.keys[number][0])].sd for number in numbers.tolist()])
+    values = np.full((2, len(snapshot.keys) + 1), np.nan)
+    values[0, numbers] = np.frombuffer(means)
+    values[1, numbers] = sds * sds / (1.0 + sds * sds * np.frombuffer(information))
+    return values
 
 
 class CellRows:
@@ -153,9 +153,9 @@ class CellRows:
 
 def _parts(
     groups: Sequence[CellGroup],
-) -> Mapping[tuple[tuple[str, ...], str | None], list[tuple[CellGroup, Crossing]]]:
+) -> Mapping[_Part, list[tuple[CellGroup, Crossing]]]:
     """Return the groups and their crossings by the names of the tokens and by the moment."""
-    parts = dict[tuple[tuple[str, ...], str | None], list[tuple[CellGroup, Crossing]]]()
+    parts = dict[_Part, list[tuple[CellGroup, Crossing]]]()
     for group in groups:
         for crossing in group.crossings:
             parts.setdefault((crossing.tokens, crossing.moment), []).append((group, crossing))

@@ -48,7 +48,7 @@ def learn_all(learner: HeadsLearner, chosen: Sequence[Interaction], first_day: i
         learner.learn(send, {head: observation for head, observation in of_heads.items() if observation is not None})
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(strategies.tables(), st.lists(interactions, max_size=8), st.integers(0, 8), st.none() | st.floats(1e5, 1e7))
 def test_learning_may_stop_be_saved_and_go_on(
     tables: tuple[HeadTable, ...], chosen: list[Interaction], stop: int, half_life_s: float | None

@@ -42,7 +42,7 @@ cases = st.tuples(
 Case = tuple[tuple[HeadTable, ...], ActionSpace, list[Features], int]
 
 
-@settings(max_examples=50)
+@settings(max_examples=35)
 @given(cases)
 def test_means_and_covariances_are_those_of_the_weights(case: Case) -> None:
     """Exact, without sampling: unit vectors in place of the normals show what each of them adds to each logit."""
@@ -67,7 +67,7 @@ def test_means_and_covariances_are_those_of_the_weights(case: Case) -> None:
             np.testing.assert_allclose(variances[row], np.diag(covariances), rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cases, st.randoms(use_true_random=False))
 def test_a_request_alone_has_the_bytes_that_it_has_in_any_list(case: Case, order: random.Random) -> None:
     tables, space, requests, steps = case

@@ -30,7 +30,7 @@ def observe(
 
 def exact_posterior(sds: list[float], sends: FloatArray, outcomes: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return means and standard deviations of two weights by summing over a fine grid."""
-    axis = [np.linspace(-6 * sd, 6 * sd, 401) for sd in sds]
+    axis = [np.linspace(-6 * sd, 6 * sd, 151) for sd in sds]
     first, second = np.meshgrid(*axis, indexing="ij")
     log = -(first**2 / sds[0] ** 2 + second**2 / sds[1] ** 2) / 2
     for (x, y), outcome in zip(sends, outcomes, strict=True):
