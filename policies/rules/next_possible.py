@@ -140,26 +140,53 @@ class _Search:
         What denies a send is most often a rule that denies all joint actions alike. So these rules are asked first,
         about the whole span, and all rules only from the time on that they leave open.
         """
-        earliest, _ = self._first_by(_denies_all_alike, begin, end)
-        length_s = _FIRST_PART_S
+        earliest, length_s = self._opens_at(begin, end), _FIRST_PART_S
         while earliest < end:
-            first, is_exact = self._first_by(_ends, earliest, min(end, earliest + length_s))
+            first, is_exact = self._first_of_part(earliest, min(end, earliest + length_s))
             if first < inf:
                 return first, is_exact
             earliest, length_s = earliest + length_s, 2 * length_s
         return inf, False
 
-    def _first_by(self, asks: Callable[[Rule[Any]], bool], begin: float, end: float) -> tuple[float, bool]:
-        """Return the same as `first_between` where there are no other rules than those that ``asks`` chooses."""
-        return min(self._first_for(candidates, asks, begin, end) for candidates in self.candidates)
+    def _opens_at(self, begin: float, end: float) -> float:
+        """Return the first time of a span at which no rule denies all joint actions alike, ``inf`` if there is none."""
+        opens_at = inf
+        for candidates in self.candidates:
+            situation = self._situation_between(begin, end, candidates.trigger, _denies_all_alike)
+            if situation is not None:
+                denied = RULES.denied_times(situation, _denies_all_alike)
+                allowed = (at for at in situation.send_times if at not in denied)
+                decided_at = (at - delay for at in allowed for delay in self.delays_s)
+                opens_at = min(opens_at, min((at for at in decided_at if begin <= at < end), default=inf))
+        return opens_at
 
-    def _first_for(
-        self, candidates: _Candidates, asks: Callable[[Rule[Any]], bool], begin: float, end: float
-    ) -> tuple[float, bool]:
-        trigger = candidates.trigger
+    def _first_of_part(self, begin: float, end: float) -> tuple[float, bool]:
+        """Return the same as `first_between` without a look at the rules that deny all joint actions alike."""
+        return min(self._first_for(candidates, begin, end) for candidates in self.candidates)
+
+    def _first_for(self, candidates: _Candidates, begin: float, end: float) -> tuple[float, bool]:
+        situation = self._situation_between(begin, end, candidates.trigger, _ends)
+        if situation is None:
+            return inf, False
+        send_times, delays = np.array(situation.send_times), np.array(self.delays_s, dtype=np.float64)[:, None]
+        decided_at = send_times - delays
+        possible = candidates.delays.T @ RULES.allows(situation, _ends)[candidates.pairs]
+        possible &= (decided_at >= begin) & (decided_at < end)
+        if not possible.any():
+            return inf, False
+        first = decided_at[possible].min()
+        return float(first), bool((possible & (decided_at == first) & (first + delays == send_times)).any())
+
+    def _situation_between(
+        self, begin: float, end: float, trigger: TriggerRecord, asks: Callable[[Rule[Any]], bool]
+    ) -> Situation | None:
+        """Return what a trigger is judged on where it is decided within a span, None if it has expired.
+
+        The send times are those at which a joint action may become free by the rules that ``asks`` chooses.
+        """
         first, last = begin + self.delays_s[0], min(end + self.delays_s[-1], trigger.expires_at)
         if first > last:
-            return inf, False
+            return None
         situation = self.situation(begin, trigger, (first, last))
         times = {begin + delay for delay in self.delays_s}
         for at in RULES.times_that_free(situation, first, last, asks):
@@ -167,23 +194,7 @@ class _Search:
                 times.update((_tick_at(at), _tick_after(at)))
         # Where `begin` is a send time less a delay, `first` may be more than the send time by a rounding error.
         send_times = sorted(at for at in times if at - self.delays_s[0] >= begin and at <= last)
-        if not send_times:
-            return inf, False
-        situation = msgspec.structs.replace(situation, send_times=tuple(send_times))
-        return self._first_of(situation, candidates, RULES.allows(situation, asks), end)
-
-    def _first_of(
-        self, situation: Situation, candidates: _Candidates, allowed: BoolArray, end: float
-    ) -> tuple[float, bool]:
-        """Return the same as `first_between`, from what is allowed at the send times of a situation."""
-        send_times, delays = np.array(situation.send_times), np.array(self.delays_s, dtype=np.float64)[:, None]
-        decided_at = send_times - delays
-        possible = candidates.delays.T @ allowed[candidates.pairs]
-        possible &= (decided_at >= situation.request.now) & (decided_at < end)
-        if not possible.any():
-            return inf, False
-        first = decided_at[possible].min()
-        return float(first), bool((possible & (decided_at == first) & (first + delays == send_times)).any())
+        return msgspec.structs.replace(situation, send_times=tuple(send_times)) if send_times else None
 
 
 def next_possible_at(

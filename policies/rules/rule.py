@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -206,6 +207,11 @@ class RuleTable:
         """Return what none of the rules that ``asks`` chooses denies, shape (messages, channels, send times)."""
         rules = [(rank, rule) for rank, rule in self._rules_for(situation) if asks(rule)]
         return np.asarray(self._ranks(situation, rules) == NOT_DENIED)
+
+    def denied_times(self, situation: Situation, asks: Callable[[Rule[DelayMask]], bool]) -> set[float]:
+        """Return the send times that a rule denies to all joint actions; ``asks`` chooses rules about delays."""
+        masks = [rule.denies(situation) for _, rule in self._rules_for(situation) if asks(rule)]
+        return {at for mask in masks for at in compress(situation.send_times, mask)}
 
     def times_that_free(
         self, situation: Situation, begin: float, end: float, asks: Callable[[Rule[Any]], bool]
