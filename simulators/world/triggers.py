@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,8 @@ class TriggerSchedule:
         self._product_event_ends = np.cumsum(shares)
         self._joins = state.population.joins
         self._due = state.trigger_hours
+        self._flat = self._due.reshape(-1)
+        self._first_of_kinds = np.arange(len(SCHEDULED_TRIGGERS)) * state.size
         self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
         self._joining_hours = frozenset(np.unique(self._joins).tolist())
         self._today = np.empty(0, dtype=np.int64)
@@ -48,12 +52,13 @@ class TriggerSchedule:
             self._join(tick)
         due = self._find_due(hour)
         if len(due):
-            kinds, shoppers = np.divmod(due, self._state.size)
-            self._due.ravel()[due] = NEVER
-            for kind in np.unique(kinds):
-                chosen = shoppers[kinds == kind]
-                category = np.asarray(self._state.population.favourite[chosen])
-                tick.triggers.append(TickTriggers(SCHEDULED_TRIGGERS[kind], chosen, category))
+            self._flat[due] = NEVER
+            starts = due.searchsorted(self._first_of_kinds).tolist()
+            for kind, (start, end) in enumerate(pairwise([*starts, len(due)])):
+                if start < end:
+                    chosen = due[start:end] - kind * self._state.size
+                    category = np.asarray(self._state.population.favourite[chosen])
+                    tick.triggers.append(TickTriggers(SCHEDULED_TRIGGERS[kind], chosen, category))
         if hour in self._promo_starts:
             tick.triggers.append(TickTriggers(SEASONAL, np.flatnonzero(self._joins <= hour)))
 
@@ -65,8 +70,8 @@ class TriggerSchedule:
         """
         if hour >= self._day_end:
             self._day_end = hour - hour % 24 + 24
-            self._today = np.flatnonzero(self._due.ravel() < self._day_end)
-        return np.asarray(self._today[self._due.ravel()[self._today] == hour])
+            self._today = np.flatnonzero(self._flat < self._day_end)
+        return np.asarray(self._today[self._flat[self._today] == hour])
 
     def _schedule(self, kind: int | Indices, shoppers: Indices, due: NDArray[np.int32]) -> None:
         self._due[kind, shoppers] = due
