@@ -39,7 +39,7 @@ def replay(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Measure what the service learns from real purchases, against a business rule and uniform choice."""
+    """Measure what the service learns from real purchases, against the baselines and the planner."""
     from benchmarks.learning import replay as benchmark
 
     results = benchmark.measure(file, limit=limit, seeds=parse_span(seeds))
