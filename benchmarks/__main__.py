@@ -231,7 +231,7 @@ def parameters(
     check: Annotated[bool, typer.Option("--check", help="Only compare; fail if they differ.")] = False,
 ) -> None:
     """Write the tables of parameters into docs/simulator.md."""
-    from benchmarks import parameter_tables
+    from benchmarks.calibration import parameter_tables
 
     if not parameter_tables.write(only_check=check) and check:
         typer.echo("docs/simulator.md has other parameters: run python -m benchmarks parameters", err=True)
@@ -246,9 +246,9 @@ def calibrate(
     page: Page = None,
 ) -> None:
     """Fit the world's channels to published rates, and compare other published figures with the world."""
-    from benchmarks import calibration, realism
+    from benchmarks.calibration import fitting, realism
 
-    results = calibration.to_measurements(calibration.calibrate(shoppers, seed))
+    results = fitting.to_measurements(fitting.calibrate(shoppers, seed))
     figures, sweep = realism.measure_all(shoppers, seed), realism.measure_sweep(1_000)
     command = f"python -m benchmarks calibrate --shoppers {shoppers} --seed {seed}"
     table, more = realism.to_table(figures, sweep), [*realism.to_measurements(figures), *sweep]

@@ -102,6 +102,7 @@ TESTED_BY: dict[str, str] = {
     "simulators.experiments": "tests/decision_service/cli/test_simulate.py",
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
     "simulators.reports": "tests/simulators/reports/test_reporting.py",
+    "simulators.senders": "tests/simulators/senders/test_broadcast.py",
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
     "simulators.shops": "tests/decision_service/cli/test_simulate.py",
     "simulators.family": "tests/simulators/family/test_draw.py",

@@ -26,7 +26,7 @@ from simulators.experiments.plan import Plan, planner_contender
 from simulators.experiments.price_search import SENDS_A_WEEK, broadcasts
 from simulators.experiments.study import Contender, Study, policy_contender, sender_contender
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends
+from simulators.senders.sender import NoSends
 from simulators.shops.local import PolicySource
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World

@@ -41,7 +41,7 @@ from simulators.experiments.study import (
 )
 from simulators.experiments.study_comparison import StudyComparison
 from simulators.scenario import SCENARIOS
-from simulators.shops.broadcast import NoSends
+from simulators.senders.sender import NoSends
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 

@@ -26,7 +26,8 @@ from simulators.experiments.plan import Plan, twin_world
 from simulators.experiments.simulation import Simulation
 from simulators.experiments.study import Contender, sender_contender, values_of
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends, emails, push_daily, three_a_week
+from simulators.senders.broadcast import emails, push_daily, three_a_week
+from simulators.senders.sender import NoSends
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 

@@ -14,8 +14,8 @@ from simulators.experiments.counts import Counts
 from simulators.experiments.incremental_value import IncrementalValue
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
+from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.shops.base import Shop
-from simulators.shops.broadcast import NoSends, Sender, run_sender
 from simulators.shops.later_costs import ConsentWorth
 from simulators.shops.local import LocalShop, PolicySource
 from simulators.world.messages import Messages

@@ -10,7 +10,8 @@ from simulators.experiments.incremental_value import IncrementalValue, run_twin
 from simulators.experiments.study import Study, sender_contender
 from simulators.experiments.study_comparison import StudyComparison
 from simulators.scenario import find_scenario
-from simulators.shops.broadcast import NoSends, push_daily, run_sender, three_a_week
+from simulators.senders.broadcast import push_daily, three_a_week
+from simulators.senders.sender import NoSends, run_sender
 
 
 def test_a_study_compares_the_same_shoppers_week_by_week(example_rulebook: Rulebook) -> None:
