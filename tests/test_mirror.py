@@ -101,6 +101,8 @@ TESTED_BY: dict[str, str] = {
     "simulators.envs": "tests/simulators/envs/test_notification_env.py",
     "simulators.experiments": "tests/decision_service/cli/test_simulate.py",
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
+    "simulators.plans": "tests/simulators/plans/test_price_search.py",
+    "simulators.plans.planner_contender": "tests/decision_service/cli/test_simulate.py",
     "simulators.reports": "tests/simulators/reports/test_reporting.py",
     "simulators.senders": "tests/simulators/senders/test_broadcast.py",
     "simulators.shoppers": "tests/simulators/world/test_acceptance.py",
