@@ -25,23 +25,25 @@ from policies.catalogue.rulebook import Rulebook
 from policies.extras import describe_missing
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES, POLICIES
-from simulators.experiments.counts import Counts
-from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
-from simulators.experiments.plan import Plan, planner_contender, stored_plan
-from simulators.experiments.price_search import SHOPPERS, broadcasts, make_plan
-from simulators.experiments.study import (
+from simulators.experiments.contender import (
     Contender,
     ReportHours,
-    Result,
-    Study,
-    describe_last_third,
+    broadcasts,
     policy_contender,
     sender_contender,
     shop_contender,
 )
+from simulators.experiments.counts import Counts
+from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
+from simulators.experiments.result import Result, describe_last_third
+from simulators.experiments.study import Study
 from simulators.experiments.study_comparison import StudyComparison
+from simulators.plans.plan import Plan
+from simulators.plans.planner_contender import planner_contender
+from simulators.plans.price_search import SHOPPERS, make_plan
+from simulators.plans.stored_plans import stored_plan
 from simulators.scenario import SCENARIOS
-from simulators.shops.broadcast import NoSends
+from simulators.senders.sender import NoSends
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from decision_service.cli.charts import bars, colours_of, lines
 from policies.models.registry import POLICIES
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
-from simulators.experiments.study import Result, Study, describe_last_third
+from simulators.experiments.result import Result, describe_last_third
+from simulators.experiments.study import Study
 from simulators.experiments.study_comparison import StudyComparison
 from simulators.shops.planner import PLANNER
 

@@ -123,6 +123,6 @@ class Visits:
         """Record an event and a trigger for the chosen visits (shopper, time, product category)."""
         rows = chosen.nonzero()[0]
         if len(rows):
-            shoppers, at, category = (column[rows] for column in visits)
-            tick.events.append(TickEvents(event, shoppers, at, category))
-            tick.triggers.append(TickTriggers(trigger, shoppers, category))
+            shoppers, at, category = visits
+            tick.events.append(TickEvents(event, shoppers[rows], at[rows], category[rows]))
+            tick.triggers.append(TickTriggers(trigger, shoppers[rows], category[rows]))

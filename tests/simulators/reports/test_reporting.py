@@ -135,8 +135,9 @@ def test_orders_are_credited_to_the_sends_within_the_window(rulebook: Rulebook, 
     for run, expected in ((last, expected_last), (every, expected_every)):
         reported = Counter((one.event_id, one.value) for one in run.shop.list_reports("conversion").elements())
         assert (reported - expected).total() + (expected - reported).total() <= 2, "whole seconds may move an edge"
-    assert last.simulation.reporting.credited == every.simulation.reporting.credited == expected_last.total()
-    caused = last.simulation.reporting.credited - last.simulation.reporting.credited_anyway
+    credits_of_last, credits_of_every = (run.simulation.reporting.credits for run in (last, every))
+    assert credits_of_last.orders == credits_of_every.orders == expected_last.total()
+    caused = credits_of_last.orders - credits_of_last.orders_anyway
     assert 0 < caused <= truth.list_outcomes("conversion").total()
 
 

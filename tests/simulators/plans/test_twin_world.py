@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.experiments.plan import Plan, twin_world
-from simulators.experiments.price_search import make_plan
 from simulators.experiments.simulation import Simulation
+from simulators.plans.twin_world import twin_world
 from simulators.scenario import Scenario
 from simulators.shops.later_costs import Prices
 from simulators.shops.planner import Planner
@@ -30,10 +29,3 @@ def test_each_copy_is_what_it_would_be_alone(example_rulebook: Rulebook) -> None
     for copy, prices in zip(both, (few, many), strict=True):
         assert np.array_equal(copy, play(example_rulebook, prices).margins.expected)
     assert not np.array_equal(*both)
-
-
-def test_a_plan_can_be_stored(example_rulebook: Rulebook) -> None:
-    plan = make_plan(BUSY, example_rulebook, shoppers=4, rounds=1)
-    assert plan.worth.keys() == set(example_rulebook.space.channels)
-    assert min(plan.worth.values()) >= 0.0
-    assert Plan.of_document(plan.to_document()) == plan

@@ -15,27 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.experiments.consent_worth import measure_worth
-from simulators.experiments.plan import Plan, twin_world
+from simulators.experiments.contender import Contender, broadcasts, sender_contender
 from simulators.experiments.simulation import Simulation
-from simulators.experiments.study import Contender, sender_contender, values_of
+from simulators.experiments.weekly_values import values_of
+from simulators.plans.consent_worth import measure_worth
+from simulators.plans.plan import Plan
+from simulators.plans.twin_world import twin_world
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends, emails, push_daily, three_a_week
+from simulators.senders.sender import NoSends
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 
 SHOPPERS, ROUNDS = 500, 3
 """Size of the twin population, and the rounds of a search: 35 runs of the planner at most."""
 
-SENDS_A_WEEK = (1, 2, 3, 5, 7)
 CAMPAIGNS = (1, 2, 3, 5)
-"""Numbers of e-mails and of campaigns a week that are tried."""
+"""Numbers of campaigns a week that are tried."""
 
 TWINS, SURE = 3, 2.0
 """A broadcast that is not below the planner by so many standard errors, on the shoppers of so many twin populations,
@@ -89,12 +89,6 @@ def _round(value: float) -> float:
     1.99
     """
     return float(f"{value:.3g}")
-
-
-def broadcasts() -> list[Contender]:
-    """Return the broadcasts that stand among the baselines."""
-    mails = [sender_contender(f"{count} e-mails", partial(emails, count)) for count in SENDS_A_WEEK]
-    return [sender_contender("push daily", push_daily), sender_contender("3 per week", three_a_week), *mails]
 
 
 def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compare) -> Prices:

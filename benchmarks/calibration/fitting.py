@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.calibration.cart_reminder import CartReminder
 from decision_service.cli.measurements import Measured
 from simulators.channels import ChannelTraits
 from simulators.parameters import PARAMETERS
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import Broadcast, CartReminder, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import run_sender
 from simulators.world.messages import STANDARD, Messages
 from simulators.world.tick import Tick
 from simulators.world.world import World

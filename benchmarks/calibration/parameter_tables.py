@@ -9,7 +9,7 @@ from benchmarks.page import number
 from simulators.channels import CHANNELS
 from simulators.parameters import PARAMETERS, ParameterRow, describe_parameters
 
-PAGE = Path(__file__).parents[1] / "docs" / "simulator.md"
+PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 _BEGIN, _END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->"
 
 

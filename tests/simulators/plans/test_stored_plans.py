@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.experiments.plan import stored_plan
+from simulators.plans.stored_plans import stored_plan
 from simulators.scenario import SCENARIOS, Scenario, find_scenario
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import Indices
-from simulators.experiments.plan import Plan, twin_world
 from simulators.experiments.simulation import Simulation
+from simulators.plans.plan import Plan
+from simulators.plans.twin_world import twin_world
 from simulators.scenario import Scenario
 from simulators.shops.base import ConsentChange, shopper_id
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.calibration.cart_reminder import CartReminder
 from benchmarks.page import number, with_interval
 from decision_service.cli.measurements import Measured
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario, find_scenario
-from simulators.shops.broadcast import Broadcast, CartReminder, NoSends, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import NoSends, run_sender
 from simulators.world.deliveries import Sends
 from simulators.world.messages import STANDARD
 from simulators.world.tick import Tick
