@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from benchmarks.page import with_interval
 from decision_service.cli import simulate
 from decision_service.cli.measurements import Measured
+from decision_service.cli.simulation.comparisons import RULE
 
-FIRST = simulate.RULE
+FIRST = RULE
 """The contender that the others are compared with; every baseline runs beside it."""
 
 _COLUMNS = {
