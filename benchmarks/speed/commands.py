@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.publishing import Json, Page, Seed, publish, say
-from benchmarks.speed.against import Against, describe, find_commit
+from benchmarks.speed.turns.against import Against, describe, find_commit
 
 Rounds = Annotated[int, typer.Option(min=5, help="Rounds of 100 calls each; the result is the median over the rounds.")]
 

@@ -18,9 +18,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed import simulator_timer
-from benchmarks.speed.other_checkout import OtherCheckout
-from benchmarks.speed.simulator_timer import SimulatorTimer
+from benchmarks.speed.turns import simulator_timer
+from benchmarks.speed.turns.other_checkout import OtherCheckout
+from benchmarks.speed.turns.simulator_timer import SimulatorTimer
 from decision_service.cli.measurements import Measured
 from simulators.scenario import find_scenario
 from simulators.senders.random_sender import RandomSender

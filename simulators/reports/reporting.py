@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from simulators.report_rules import TRUE_REPORTS
 from simulators.reports.credits import Credits
 from simulators.reports.losses import KINDS, Losses
 from simulators.reports.machines import Machines
 from simulators.reports.recognition import Recognition
-from simulators.reports.shares import draw_share
 from simulators.reports.tickets import Tickets
+from simulators.reports.time_zones import TimeZones
 from simulators.world.deliveries import Sends
-from simulators.world.tick import Tick, TickEvents, TickOutcomes
+from simulators.world.tick import Tick, TickEvents
 from simulators.world.world import World
 
 
@@ -39,7 +37,7 @@ class Reporting:
         self._machines = Machines(rules, state, self._tickets)
         self._recognition = Recognition(rules, state.streams)
         self._losses = Losses(rules, state.streams)
-        self._in_wrong_zone = draw_share(state, "wrong zone", rules.wrong_zones)
+        self._time_zones = TimeZones(rules, state, self._tickets)
         self.credits = Credits(rules, self._tickets)
 
     @property
@@ -67,13 +65,9 @@ class Reporting:
         self.credits.add_touches(seen)
         reports = [one for one in seen if one.kind in KINDS]
         reports += [*self.credits.credit_orders(tick, outside), *self.credits.credit_refunds(tick)]
-        by_position = ((self._in_zone(tick.hour, one), self._tickets.positions(one.tickets)) for one in reports)
+        by_position = (
+            (self._time_zones.shift(tick.hour, one), self._tickets.positions(one.tickets)) for one in reports
+        )
         outcomes = [one for one in seen if one.kind not in KINDS] + self._losses.pass_on(tick.hour, by_position)
         events, triggers = self._recognition.select_events(tick), self._recognition.select_triggers(tick)
         return replace(tick, outcomes=outcomes, events=events, triggers=triggers)
-
-    def _in_zone(self, hour: int, outcomes: TickOutcomes) -> TickOutcomes:
-        """Return outcomes with the times that are reported: not after this hour, nor before the calendar."""
-        wrong = self._in_wrong_zone[self._tickets.shoppers(outcomes.tickets)]
-        at = np.clip(outcomes.at + self._rules.zone_error_h, 0.0, hour + 1.0)
-        return replace(outcomes, at=np.where(wrong, at, outcomes.at))

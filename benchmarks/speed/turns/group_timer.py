@@ -1,8 +1,8 @@
 """The CPU time of `decide_many` in process, row and answer included, for groups of requests.
 
-``python -m benchmarks.speed.group_timer ACTIONS`` measures one round for each line on its standard input. An older
-checkout runs this very file against its own packages: see `other_checkout`. Therefore this file imports nothing that an
-older version lacks.
+``python -m benchmarks.speed.turns.group_timer ACTIONS`` measures one round for each line on its standard input. An
+older checkout runs this very file against its own packages: see `other_checkout`. Therefore this file imports nothing
+that an older version lacks.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The report of a simulation as one HTML page. The markup is in ``simulation_page.html.jinja``."""
+"""The report of a simulation as one HTML page. The markup is in ``page.html.jinja``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
+from decision_service.cli.simulation.comparisons import RULE, group_by_contender
+from decision_service.cli.simulation.statistics import STATISTICS, Statistic
 from policies.models.registry import POLICIES
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.result import Result, describe_last_third
@@ -26,26 +28,12 @@ Results = Mapping[str, Sequence[Result]]
 _PLANNER = (PLANNER, "the planner, the best policy known")
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("decision_service", "cli"),
+    loader=PackageLoader("decision_service", "cli/simulation"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-_RULE = "rule"
-
-_TABLE: tuple[tuple[str, Callable[[Result], float], str, tuple[float, float]], ...] = (
-    ("value per shopper", lambda result: result.value, ".3f", (-inf, inf)),
-    ("value per shopper, {last_third}", lambda result: result.value_of_last_third, ".3f", (-inf, inf)),
-    ("sends per week", lambda result: result.sends_per_week, ".2f", (0.0, inf)),
-    ("clicks per send", lambda result: result.per_send("click"), ".2%", (0.0, 1.0)),
-    ("orders per send", lambda result: result.per_send("conversion"), ".3%", (0.0, inf)),
-    ("opt-outs per 1,000", lambda result: result.withdrawals_per_1000, ".2f", (0.0, inf)),
-    ("consents that remain", lambda result: result.reach, ".1%", (0.0, 1.0)),
-    ("revenue per send", lambda result: result.revenue_per_send, ".3f", (0.0, inf)),
-)
-"""Heading, number, format and possible range of each line of the table."""
 
 _ALL_BUT_WEEK = (1, 2, 3)
 """The axes of `Counts` that are summed for a curve by week. The axes: week, channel, message, hour."""
@@ -60,33 +48,24 @@ class _Section:
     note: str = ""
 
 
-def page(study: Study, names: Sequence[str], results: Sequence[Result], facts: Mapping[str, Any]) -> str:
-    """Return the page. The first of ``names`` is the policy that the page is about.
+def page(study: Study, results: Sequence[Result], facts: Mapping[str, Any]) -> str:
+    """Return the page. The contender of the first result is the policy that the page is about.
 
     ``facts`` are the facts behind the numbers, by name: versions, processor, options.
     """
-    by_name = {name: [result for result in results if result.contender == name] for name in names}
-    policy = names[0]
+    by_name = group_by_contender(results)
+    policy = results[0].contender
     # The bars show two contenders, to stay readable. The business rule is what a shop would otherwise use; a page
     # about the rule itself shows the policy that learns.
-    rival = next((name for name in ("rule", "default") if name in by_name and name != policy), policy)
+    rival = next((name for name in (RULE, "default") if name in by_name and name != policy), policy)
     pair = {name: by_name[name] for name in dict.fromkeys([policy, rival])}
-    return _ENVIRONMENT.get_template("simulation_page.html.jinja").render(
+    return _ENVIRONMENT.get_template("page.html.jinja").render(
         policy=policy,
         study=study,
         scenario=study.scenario,
         summary=_summarise(policy, by_name),
         names=list(by_name),
-        table=[
-            (
-                heading.format(last_third=describe_last_third(study.scenario.weeks)),
-                [
-                    _cell([number(result) for result in results_of_one], form, bounds)
-                    for results_of_one in by_name.values()
-                ],
-            )
-            for heading, number, form, bounds in _TABLE
-        ],
+        table=_table(by_name, describe_last_third(study.scenario.weeks)),
         sections=[*_difference_section(by_name), *_curve_sections(by_name), *_bar_sections(study, pair)],
         facts={name: _fact(value) for name, value in facts.items()},
     )
@@ -123,18 +102,27 @@ def _compare(policy: str, by_name: Results) -> str:
     return f"Paired differences per shopper with their 95 % intervals: {'; '.join(sentences)}. " if sentences else ""
 
 
-def _cell(values: Sequence[float], form: str, bounds: tuple[float, float]) -> tuple[str, str]:
+def _table(by_name: Results, last_third: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the lines of the table: a label, and the cell of each contender."""
+    return [
+        (statistic.label.format(last_third=last_third), [_cell(statistic, results) for results in by_name.values()])
+        for statistic in STATISTICS
+        if statistic.label
+    ]
+
+
+def _cell(statistic: Statistic, results: Sequence[Result]) -> tuple[str, str]:
     """Return a mean over seeds, and its 95 % interval; the second is empty with one seed."""
-    mean = estimate_over_seeds(values, *bounds)
-    return f"{mean.value:{form}}", "" if len(values) < 2 else f"{mean.low:{form}} to {mean.high:{form}}"
+    mean, form = statistic.estimate(results), statistic.form
+    return f"{mean.value:{form}}", "" if len(results) < 2 else f"{mean.low:{form}} to {mean.high:{form}}"
 
 
 def _difference_section(by_name: Results) -> list[_Section]:
     """Return the plot of the differences to the rule; none where the rule did not run, or nothing else ran."""
-    others = [name for name in by_name if name != _RULE and by_name[name][0].sends]
-    if _RULE not in by_name or not others:
+    others = [name for name in by_name if name != RULE and by_name[name][0].sends]
+    if RULE not in by_name or not others:
         return []
-    differences = {name: StudyComparison.of(by_name[name], by_name[_RULE]).by_week for name in others}
+    differences = {name: StudyComparison.of(by_name[name], by_name[RULE]).by_week for name in others}
     plot = lines(differences, colours_of(list(by_name)), ylabel="margin per shopper and week", shows_band=True)
     note = (
         "The value by week minus that of the business rule, which is the line at 0. The shoppers and "

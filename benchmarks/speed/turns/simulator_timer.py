@@ -1,6 +1,6 @@
 """The speed of the simulated world with `decide` in the loop.
 
-``python -m benchmarks.speed.simulator_timer POLICY SHOPPERS SEED`` measures one run for each line on its standard
+``python -m benchmarks.speed.turns.simulator_timer POLICY SHOPPERS SEED`` measures one run for each line on its standard
 input. An older checkout runs this very file against its own packages: see `other_checkout`. Therefore this file imports
 nothing that an older version lacks.
 """
