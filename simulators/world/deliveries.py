@@ -22,7 +22,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sends:
     """Sends to make, as columns (n,).
 
@@ -50,7 +50,7 @@ class Sends:
         return len(self.tickets)
 
 
-@dataclass(frozen=True)
+@dataclass
 class SeenMessages:
     """Messages that shoppers see in one hour, as columns (n,).
 
