@@ -164,4 +164,4 @@ class Deliveries:
         visit = state.next_visit[readers]
         visit[state.mental_state.lapsed[readers] | (visit < due[in_app])] = np.inf
         seen_at[in_app] = visit
-        return seen_at
+        return np.asarray(seen_at)
