@@ -35,15 +35,15 @@ class RandomSender:
         if self._next is None:
             everybody = np.arange(len(world.population))
             self._next = self._draw_next(world, everybody) + world.population.joins
-        due = np.flatnonzero(self._next <= world.hour)
+        due = (self._next <= world.hour).nonzero()[0]
         if not len(due):
             return None
         self._next[due] = self._draw_next(world, due)
-        consent = world.consent[due]
-        count = consent.sum(axis=1)
+        consents = world.consent.take(due, axis=0).cumsum(axis=1)
+        count = consents[:, -1]
         (choice,) = world.state.streams.uniforms(world.hour, [Purpose.sender_channel], due)
         pick = (choice * count).astype(np.int64)
-        channels = (consent.cumsum(axis=1) <= pick[:, None]).sum(axis=1)
+        channels = (consents <= pick[:, None]).sum(axis=1)
         reachable = count > 0
         return draw_sends(world, due[reachable], channels[reachable], DELAYS_H)
 
