@@ -9,12 +9,12 @@ once it has expired, and `cap_global` counts how many sends lie ahead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import Any
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from policies.arrays import BoolArray
 from policies.catalogue.rulebook import Rulebook
@@ -52,9 +52,7 @@ class _Search:
     @classmethod
     def of(cls, request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings) -> _Search:
         """Begin a search; a trigger occurred when it did, whenever the request is decided."""
-        triggers = tuple(
-            msgspec.structs.replace(trigger, occurred_at=trigger.time(request.now)) for trigger in request.triggers
-        )
+        triggers = tuple(replace(trigger, occurred_at=trigger.time(request.now)) for trigger in request.triggers)
         return cls(replace(request, triggers=triggers), state, rulebook, surroundings)
 
     @property
