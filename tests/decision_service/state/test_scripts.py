@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -80,7 +81,7 @@ class Caller:
 
     async def content(self) -> object:
         """Return everything that the store holds; versions are its own affair."""
-        reads = [replace(await self.store.read(shopper, DAYS), version=0) for shopper in SHOPPERS]
+        reads = [msgspec.structs.replace(await self.store.read(shopper, DAYS), version=0) for shopper in SHOPPERS]
         folded = await self.store.read_folded(SHOPPERS)
         listed = {shopper async for shopper in self.store.shoppers()}
         kept = {shopper for shopper, read in zip(SHOPPERS, reads, strict=True) if read.state != ShopperState()}
