@@ -39,7 +39,7 @@ def replay(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Measure what the service learns from real purchases, against a business rule and uniform choice."""
+    """Measure what the service learns from real purchases, against the baselines and the planner."""
     from benchmarks.learning import replay as benchmark
 
     results = benchmark.measure(file, limit=limit, seeds=parse_span(seeds))
@@ -184,7 +184,7 @@ def planner(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Compare every baseline with the planner, and sweep the number of e-mails a week."""
+    """Measure what the baselines and the planner earn, and sweep the number of e-mails a week."""
     from benchmarks.learning import planner as benchmark
     from benchmarks.learning.plan import choose_scenarios, require_plan
 
@@ -197,33 +197,10 @@ def planner(
     limits = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
     options = (f"--{name} {value}" for name, value in limits.items() if value)
     command = " ".join(["python -m benchmarks planner", *options])
-    results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
-    title = "Is any baseline above the planner?"
-    publish(title, command, results, json, page, table=table, seed=seeds, shoppers=shoppers)
-
-
-@app.command()
-def baselines(
-    scenarios: Annotated[list[str] | None, typer.Argument(help="Names of scenarios; all without one.")] = None,
-    shoppers: Annotated[int, typer.Option(min=1)] = 1_000,
-    weeks: Annotated[int | None, typer.Option(min=1, show_default="the scenario's own, 12")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each scenario, with seeds 1 and up.")] = 3,
-    json: Json = None,
-    page: Page = None,
-) -> None:
-    """Measure what the baselines earn in every scenario."""
-    from benchmarks import baselines as benchmark
-    from simulators.scenario import SCENARIOS
-
-    chosen = scenarios or list(SCENARIOS)
-    results = benchmark.measure(chosen, shoppers, weeks, seeds, say)
-    options = f"--shoppers {shoppers} --seeds {seeds}" + (f" --weeks {weeks}" if weeks else "")
-    command = " ".join(["python -m benchmarks baselines", *(scenarios or ()), options])
-    differences = [one for one in results if one.name.endswith(".value_minus_rule")]
-    more = [one for one in results if one not in differences]
-    about = {"seed": f"1:{seeds + 1}", "shoppers": shoppers}
-    table = benchmark.to_table(results)
-    publish("What the baselines earn", command, differences, json, page, table=table, more=more, **about)
+    about = {"seed": seeds, "shoppers": shoppers}
+    results, contenders = list(benchmark.to_measurements(values)), list(benchmark.to_contender_measurements(values))
+    title, tables = "What the baselines earn, and whether any is above the planner", benchmark.to_tables(values)
+    publish(title, command, results, json, page, table=tables, more=contenders, **about)
 
 
 @app.command()
