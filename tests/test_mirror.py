@@ -82,6 +82,7 @@ TESTED_BY: dict[str, str] = {
     "policies.catalogue.mistakes": "tests/policies/catalogue/test_document.py",
     "policies.decision": "tests/policies/test_decide.py",
     "policies.decision_row": "tests/policies/test_decide.py",
+    "policies.explorations": "tests/policies/explorations/test_laws.py",
     "policies.learning": "tests/policies/learning/test_fold.py",
     "policies.models": "tests/policies/models/test_policy.py",
     "policies.models.features": "tests/policies/models/test_compiled.py",

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.models.exploration import Greedy
+from policies.explorations.base import Scores
+from policies.explorations.greedy import Greedy
 
 
 def explore(*scores: float, hold: bool = True, sends_only: bool = False) -> list[float]:
-    (p,) = Greedy(sends_only).explore(np.array([scores]), hold=np.array([hold])).tolist()
+    (p,) = Greedy(sends_only).explore(Scores(np.array([scores]), np.array([hold]))).tolist()
     return list(p)
 
 
