@@ -25,7 +25,6 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "reinforce": learning.reinforce,
     "plan": learning.plan,
     "planner": learning.planner,
-    "baselines": commands.baselines,
     "parameters": calibration.parameters,
     "calibrate": calibration.calibrate,
     "triangle": evaluation.triangle,

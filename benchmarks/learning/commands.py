@@ -23,7 +23,7 @@ def replay(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Measure what the service learns from real purchases, against a business rule and uniform choice."""
+    """Measure what the service learns from real purchases, against the baselines and the planner."""
     from benchmarks.learning import replay as benchmark
 
     results = benchmark.measure(file, limit=limit, seeds=parse_span(seeds))
@@ -71,7 +71,7 @@ def planner(
     json: Json = None,
     page: Page = None,
 ) -> None:
-    """Compare every baseline with the planner, and sweep the number of e-mails a week."""
+    """Measure what the baselines and the planner earn, and sweep the number of e-mails a week."""
     from benchmarks.learning import planner as benchmark
     from benchmarks.learning.plan import choose_scenarios, require_plan
 
@@ -84,6 +84,7 @@ def planner(
     limits = {"scenarios": scenarios, "worlds": worlds, "weeks": weeks, "shoppers": shoppers, "seeds": seeds}
     options = (f"--{name} {value}" for name, value in limits.items() if value)
     command = " ".join(["python -m benchmarks planner", *options])
-    results, table = list(benchmark.to_measurements(values)), benchmark.to_table(values)
-    title = "Is any baseline above the planner?"
-    publish(title, command, results, json, page, table=table, seed=seeds, shoppers=shoppers)
+    about = {"seed": seeds, "shoppers": shoppers}
+    results, contenders = list(benchmark.to_measurements(values)), list(benchmark.to_contender_measurements(values))
+    title, tables = "What the baselines earn, and whether any is above the planner", benchmark.to_tables(values)
+    publish(title, command, results, json, page, table=tables, more=contenders, **about)

@@ -13,7 +13,7 @@ differences: on the twin population alone chance would decide it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,21 +48,38 @@ _FACTORS: tuple[tuple[str, float], ...] = (
     *(("visit", 2.0), ("visit", 0.5), ("load", 3.0), ("load", 0.3)),
     *(("consent", 2.0), ("consent", 0.5), ("overload", 3.0)),
 )
-"""Prices and the factors that a round tries."""
+"""Prices and the factors that a round tries; a visit has a price only where shoppers order by themselves."""
+
+
+Compare = Callable[[Sequence[Prices]], Sequence[tuple[Prices, FloatArray]]]
+"""Runs the planner with each of the prices, and returns them with the value of each shopper, (N,)."""
 
 
 def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
-    money = _round(scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER)
-    start = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
-    guess = Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), start)
-    measured = measure_worth(scenario, rulebook, guess, shoppers)
-    worth = {channel: _round(one) for channel, one in measured.items()}
+    first = first_plan(scenario, rulebook)
+    worth = round_worth(measure_worth(scenario, rulebook, first, shoppers))
     twin = _Twin(scenario, rulebook, worth, shoppers)
-    best = _search(twin, start, 0.01 * money, rounds)
+    best = search_prices(scenario, rounds, first.prices, twin.compare)
     if _is_broadcast_near(_Twin(scenario, rulebook, worth, TWINS * shoppers), best):
         best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
     return Plan(worth, best)
+
+
+def first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
+    """Return the plan that the search begins with, in proportion to the margin of an order."""
+    money = _money(scenario)
+    prices = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
+    return Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), prices)
+
+
+def round_worth(worth: ConsentWorth) -> ConsentWorth:
+    """Return what consents are worth with three significant digits."""
+    return {channel: _round(one) for channel, one in worth.items()}
+
+
+def _money(scenario: Scenario) -> float:
+    return _round(scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER)
 
 
 def _round(value: float) -> float:
@@ -74,11 +91,13 @@ def _round(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _search(twin: _Twin, best: Prices, place: float, rounds: int) -> Prices:
-    """Return the best prices found; ``place`` is what a round adds to the price of a place."""
+def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compare) -> Prices:
+    """Return the best prices that so many rounds find, beginning with ``best``."""
+    place = 0.01 * _money(scenario)  # what a round adds to the price of a place
+    factors = [(price, factor) for price, factor in _FACTORS if price != "visit" or scenario.own_orders]
     for _ in range(rounds):
-        changed = [replace(best, **{price: _round(factor * getattr(best, price))}) for price, factor in _FACTORS]
-        best = _choose(twin.compare([best, *changed, replace(best, place=_round(best.place + place))]))
+        changed = [replace(best, **{price: _round(factor * getattr(best, price))}) for price, factor in factors]
+        best = _choose(compare([best, *changed, replace(best, place=_round(best.place + place))]))
     return best
 
 

@@ -127,14 +127,15 @@ class Deliveries:
             lost = deliverable & (channel == failing)
             tick.outcomes.append(TickOutcomes("bounce", sends["ticket"][lost], due[lost]))
             deliverable &= ~lost
-        if not deliverable.all():
-            due, sends = due[deliverable], {name: column[deliverable] for name, column in sends.items()}
+        rows = deliverable.nonzero()[0]
+        if len(rows) < len(due):
+            due, sends = due[rows], {name: column[rows] for name, column in sends.items()}
             shopper, channel = sends["shopper"], sends["channel"]
         costs = state.messages.costs[sends["message"], channel]
         state.margins.book_sends(state.week(tick.hour), shopper, costs)
         tick.outcomes.append(TickOutcomes("delivered", sends["ticket"], due))
         seen_at = self._draw_seen_at(tick.hour, due, sends)
-        seen = np.flatnonzero(np.isfinite(seen_at))
+        seen = np.isfinite(seen_at).nonzero()[0]
         sends = {name: column[seen] for name, column in sends.items()}
         at_night = is_night(due[seen] - state.population.shift_h[shopper[seen]])
         self._delivered.add(seen_at[seen], **sends, at_night=at_night)
