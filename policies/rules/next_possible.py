@@ -9,14 +9,14 @@ expired, and `cap_global` counts how many sends lie ahead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, floor, inf
 from typing import Any
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from policies.arrays import BoolArray
 from policies.catalogue.rulebook import Rulebook
@@ -71,9 +71,7 @@ class _Search:
     @classmethod
     def of(cls, request: Request, state: ShopperState, rulebook: Rulebook, surroundings: Surroundings) -> _Search:
         """Begin a search; a trigger occurred when it did, whenever the request is decided."""
-        triggers = tuple(
-            msgspec.structs.replace(trigger, occurred_at=trigger.time(request.now)) for trigger in request.triggers
-        )
+        triggers = tuple(replace(trigger, occurred_at=trigger.time(request.now)) for trigger in request.triggers)
         return cls(replace(request, triggers=triggers), state, rulebook, surroundings)
 
     @property
@@ -196,7 +194,7 @@ class _Search:
                 times.update((_tick_at(at), _tick_after(at)))
         # Where `begin` is a send time less a delay, `first` may be more than the send time by a rounding error.
         send_times = sorted(at for at in times if at - self.delays_s[0] >= begin and at <= last)
-        return msgspec.structs.replace(situation, send_times=tuple(send_times)) if send_times else None
+        return replace(situation, send_times=tuple(send_times)) if send_times else None
 
 
 def next_possible_at(

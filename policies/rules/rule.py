@@ -171,7 +171,7 @@ class RuleTable:
         rulebook = situations[0].rulebook
         tables = [VerdictTable(rulebook.space, len(situation.send_times)) for situation in situations]
         together: list[tuple[_Questions, list[int]]] = []
-        for (critical, has_sends), numbers in _by_needs(situations).items():
+        for (critical, has_sends), numbers in _by_needs(situations, many=len(situations) >= fewest).items():
             questions = _questions(self, rulebook, critical=critical, has_sends=has_sends)
             if len(numbers) >= fewest:
                 together.append((questions, numbers))
@@ -258,11 +258,14 @@ def _ask(rules: RankedRules, pairs: Sequence[SituationTable]) -> None:
             rule.write(table, rank, rule.denies(situation))
 
 
-def _by_needs(situations: Sequence[Situation]) -> dict[tuple[bool, bool], list[int]]:
-    """Group situations by whether the trigger is critical, and whether the shopper has sends."""
+def _by_needs(situations: Sequence[Situation], *, many: bool) -> dict[tuple[bool, bool], list[int]]:
+    """Group situations by whether the trigger is critical, and whether the shopper has sends.
+
+    Of many situations, those without sends stay with the others: in arrays, another group costs more than its rows.
+    """
     groups: dict[tuple[bool, bool], list[int]] = defaultdict(list)
     for number, situation in enumerate(situations):
-        groups[situation.trigger.critical, bool(situation.state.sends)].append(number)
+        groups[situation.trigger.critical, many or bool(situation.state.sends)].append(number)
     return groups
 
 
