@@ -32,9 +32,5 @@ def window_is_full(sent: Sequence[float], times: Sequence[float], maximum: int, 
     >>> window_is_full([12.0, 14.0], [9.0], maximum=2, window_s=10.0)
     [True]
     """
-    full = [
-        (first, last)
-        for first, last in zip(sent, sent[maximum - 1 :], strict=False)
-        if last - first < window_s and last - times[-1] < window_s and times[0] - first < window_s
-    ]
+    full = [(first, last) for first, last in zip(sent, sent[maximum - 1 :], strict=False) if last - first < window_s]
     return any_of([[last - at < window_s and at - first < window_s for at in times] for first, last in full])
