@@ -111,7 +111,8 @@ class _Search:
         At this time every trigger has expired, or all later days are alike. A send may leave at the very expiry.
         """
         expires_at = max(trigger.expires_at for trigger in self.request.triggers)
-        counted = [send.send_at + RULES.reach_s(self.rulebook) for send in self.state.sends]
+        reach_s = RULES.reach_s(self.rulebook)
+        counted = [send.send_at + reach_s for send in self.state.sends]
         budget_days = [(day + 1) * _DAY_S for _, day in self.surroundings.spent]
         return _tick_after(min(expires_at, max([self.request.now, *counted, *budget_days]) + WEEK_S + _DAY_S))
 
@@ -149,8 +150,8 @@ class _Search:
     def _opens_at(self, begin: float, end: float) -> float:
         """Return the first time of a span at which no rule denies all joint actions alike, ``inf`` if there is none."""
         opens_at = inf
-        for candidates in self.candidates:
-            situation = self._situation_between(begin, end, candidates.trigger, _denies_all_alike)
+        for trigger in self.request.triggers:
+            situation = self._situation_between(begin, end, trigger, _denies_all_alike)
             if situation is not None:
                 denied = RULES.denied_times(situation, _denies_all_alike)
                 allowed = (at for at in situation.send_times if at not in denied)
@@ -160,7 +161,8 @@ class _Search:
 
     def _first_of_part(self, begin: float, end: float) -> tuple[float, bool]:
         """Return the same as `first_between` without a look at the rules that deny all joint actions alike."""
-        return min(self._first_for(candidates, begin, end) for candidates in self.candidates)
+        firsts = [self._first_for(candidates, begin, end) for candidates in self.candidates]
+        return min(firsts, default=(inf, False))
 
     def _first_for(self, candidates: _Candidates, begin: float, end: float) -> tuple[float, bool]:
         situation = self._situation_between(begin, end, candidates.trigger, _ends)
@@ -203,8 +205,6 @@ def next_possible_at(
     None where there is no such time before every trigger has expired.
     """
     search = _Search.of(request, state, rulebook, surroundings)
-    if not search.candidates:
-        return None
     for begin, end in search.spans():
         first, is_exact = search.first_between(begin, end)
         if is_exact:
