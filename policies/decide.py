@@ -12,7 +12,7 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision, DecisionBatch
-from policies.draw import draw_many, unit_number
+from policies.draw import SampleSeeds, draw_many, unit_number
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
@@ -65,7 +65,8 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
         for context, of_request in zip(shared, situations, strict=True)
     ]
     eligibles = arbitrate_many(situations, contexts)
-    distributions = policy.distributions(eligibles, rulebook)
+    seeds = SampleSeeds(seed, [case.request.event_id for case in cases])
+    distributions = policy.distributions(eligibles, rulebook, seeds)
     units = np.array([unit_number(seed, case.request.event_id) for case in cases])
     drawn = draw_many(distributions.probabilities, units).tolist()
     batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)

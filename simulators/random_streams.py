@@ -116,16 +116,14 @@ class RandomStreams:
         day, hour_of_day = divmod(hour, 24)
         if day != self._day:
             self._day, self._keys = day, self._keys_on(day)
-        bits = positions.astype(np.uint64)
-        bits += _ONE
-        bits *= _G64
-        return _to_uniforms(bits + self._keys[hour_of_day][_numbers_of(tuple(purposes))])
+        keys = self._keys[hour_of_day].take(_numbers_of(tuple(purposes)))
+        return _to_uniforms(positions.astype(np.uint64) * _G64 + keys)
 
     def _keys_on(self, day: int) -> NDArray[np.uint64]:
         """Return the keys of all purposes by hour of a day: hashes, so that the streams start far from each other."""
         hours = np.arange(24 * day + 1, 24 * day + 25).astype(np.uint64)[:, None]
         counters = np.arange(1, len(Purpose) + 1, dtype=np.uint64) * _G64
-        return _mix(counters + _mix(np.uint64(self._root) + hours * _G64))
+        return _mix(counters + _mix(np.uint64(self._root) + hours * _G64)) + _G64
 
     def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
         """Draw a trait of the shoppers, once, before the first hour.

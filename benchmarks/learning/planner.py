@@ -21,13 +21,14 @@ from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES
+from simulators.experiments.contender import SENDS_A_WEEK, Contender, broadcasts, policy_contender, sender_contender
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
 from simulators.experiments.multiple_tests import chance_of_mean_above_0, find_significant
-from simulators.experiments.plan import Plan, planner_contender
-from simulators.experiments.price_search import SENDS_A_WEEK, broadcasts
-from simulators.experiments.study import Contender, Study, policy_contender, sender_contender
+from simulators.experiments.study import Study
+from simulators.plans.plan import Plan
+from simulators.plans.planner_contender import planner_contender
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends
+from simulators.senders.sender import NoSends
 from simulators.shops.local import PolicySource
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World

@@ -23,7 +23,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES
 from simulators.experiments.comparison import ShopRun
-from simulators.experiments.price_search import SHOPPERS
+from simulators.plans.price_search import SHOPPERS
 from simulators.replay.purchases import UCI, Columns, Purchase, read_purchases
 from simulators.replay.replay import Replay
 from simulators.replay.replay_plan import make_plan, make_planner

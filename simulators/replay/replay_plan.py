@@ -19,9 +19,10 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray, Indices
-from simulators.experiments.plan import FIRST_TWIN, TWIN_SHOP, Plan
-from simulators.experiments.price_search import SHOPPERS, first_plan, round_worth, search_prices
-from simulators.experiments.study import values_of
+from simulators.experiments.weekly_values import values_of
+from simulators.plans.plan import Plan
+from simulators.plans.price_search import SHOPPERS, first_plan, round_worth, search_prices
+from simulators.plans.twin_world import FIRST_TWIN, TWIN_SHOP
 from simulators.random_streams import Seeds
 from simulators.replay.pace import DAY_S
 from simulators.replay.purchases import Purchase

@@ -9,7 +9,7 @@ import numpy as np
 from simulators.arrays import FloatArray
 from simulators.experiments.comparison import ShopRun
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean, estimate_paired_ratio
-from simulators.experiments.study import values_of
+from simulators.experiments.weekly_values import values_of
 from simulators.shops.later_costs import ConsentWorth
 from simulators.world.world import World
 

@@ -21,7 +21,7 @@ from simulators.parameters import Parameters
 _LONG_AGO = -1.0e6
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReaderState:
     """The mental state with which shoppers read one message; all arrays broadcast.
 

@@ -68,7 +68,7 @@ class Reactions:
         self._orders = orders
         names = state.messages.channels.names
         self._email = names.index("email") if "email" in names else -1
-        self._per_send = 1.0 / state.messages.channels.looked
+        self._ignored = -self._parameters.attention_ignore * (1.0 / state.messages.channels.looked)
         self._lost_per_opt_out = losses_per_opt_out(state.messages.channels, self._parameters)
         self._visits = Schedule({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
         self._reports = Schedule({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
@@ -116,10 +116,10 @@ class Reactions:
 
     def _tire(self, hour: int, seen: SeenMessages, clicked: BoolArray) -> None:
         """Add load and staleness, and change the attention."""
-        mental, per_send = self._state.mental_state, self._per_send[seen.channel]
+        mental = self._state.mental_state
         loads = self._state.messages.channels.weight[seen.channel]
         mental.record_views(hour, seen.shopper, seen.message, loads)
-        change = np.where(clicked, self._parameters.attention_click, -self._parameters.attention_ignore * per_send)
+        change = np.where(clicked, self._parameters.attention_click, self._ignored[seen.channel])
         mental.change_attention(hour, seen.shopper, change)
 
     def _opt_out(self, tick: Tick, seen: SeenMessages, uniforms: dict[Purpose, FloatArray], out: FloatArray) -> None:

@@ -123,6 +123,6 @@ class Visits:
         """Record an event and a trigger for the chosen visits (shopper, time, product category)."""
         rows = chosen.nonzero()[0]
         if len(rows):
-            shoppers, at, category = (column[rows] for column in visits)
+            shoppers, at, category = visits[0][rows], visits[1][rows], visits[2][rows]
             tick.events.append(TickEvents(event, shoppers, at, category))
             tick.triggers.append(TickTriggers(trigger, shoppers, category))

@@ -12,7 +12,7 @@ from policies.models.policy import Policy
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from simulators.experiments.comparison import ShopRun
-from simulators.experiments.plan import Plan
+from simulators.plans.plan import Plan
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.replay.replay_plan import make_plan, make_planner
