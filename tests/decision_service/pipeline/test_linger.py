@@ -59,11 +59,15 @@ class _Parts:
 
 
 class Pipeline:
-    """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests."""
+    """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests.
+
+    The callers draw their times from its random generator.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[int] = []
         self.waits: list[float] = []
+        self.random = random.Random(1)
         monkeypatch.setattr(decider_module, "RequestBatch", self._batch)
         self._decider = Decider(cast(Parts, _Parts()))
         self._body = parse(DecideBody, msgspec.json.encode(decide_body(event_id=None, now=None)))
@@ -74,7 +78,7 @@ class Pipeline:
 
     async def ask(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(_ROUND_TRIP_S * random.random())
+        await asyncio.sleep(_ROUND_TRIP_S * self.random.random())
         began = loop.time()
         await self._decider.decide(self._body, 0.0)
         self.waits.append(loop.time() - began)
@@ -97,7 +101,6 @@ class _Batch:
 
 
 def run(scene: Callable[[], Awaitable[object]]) -> None:
-    random.seed(1)
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(cast(Any, scene()))
 
@@ -127,7 +130,7 @@ def test_requests_that_come_at_random_times_are_not_delayed(monkeypatch: pytest.
     async def scene() -> None:
         async with asyncio.TaskGroup() as group:
             while asyncio.get_running_loop().time() < _SECONDS:
-                await asyncio.sleep(random.expovariate(per_s))
+                await asyncio.sleep(pipeline.random.expovariate(per_s))
                 group.create_task(pipeline.ask())
 
     run(scene)
