@@ -140,9 +140,10 @@ def replay(
     quantity_column: Annotated[str, _column("the quantity; '' for none")] = "Quantity",
     product_column: Annotated[str, _column("the product's name; '' for none")] = "Description",
 ) -> None:
-    """Replay real purchases through a running service, or a policy in this process, beside the baselines.
+    """Replay real purchases through a running service, or a policy in this process.
 
     The purchases and their times are real. How buyers respond to notifications is simulated.
+    The baselines, and a planner that knows the true probabilities, get the same purchases.
     """
     from decision_service.cli import replay as command
 

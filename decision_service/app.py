@@ -18,6 +18,7 @@ from decision_service.commands.erasure import Erasure
 from decision_service.commands.feedback import Feedback
 from decision_service.commands.preferences import Preferences
 from decision_service.commands.shopper_events import ShopperEvents
+from decision_service.commands.withdrawing_log import WithdrawingLog
 from decision_service.database.sqlite_url import make_url
 from decision_service.errors import Invalid, Unavailable
 from decision_service.learning.fleet import Fleet
@@ -104,9 +105,12 @@ class Service:
         self.decider = Decider(
             Parts(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)
         )
-        self.feedback = Feedback(self.store, self.log_writer, shopper_keys, self._rulebook, checks_future=clock.is_wall)
+        withdrawing_log = WithdrawingLog(self.store, self.log_writer)
+        self.feedback = Feedback(
+            self.log_writer, withdrawing_log, shopper_keys, self._rulebook, checks_future=clock.is_wall
+        )
         self.shopper_events = ShopperEvents(self.log_writer, self._rulebook, checks_future=clock.is_wall)
-        self.preferences = Preferences(self.store, self.log_writer, self.feedback, shopper_keys, self._rulebook)
+        self.preferences = Preferences(self.store, self.log_writer, withdrawing_log, shopper_keys, self._rulebook)
         self.activations = Activations(self.store, self.log_writer, shopper_keys, self._rulebook)
         self.erasure = Erasure(self.store, self.log_writer, shopper_keys)
         self.inspector = Inspector(self.log, self.registry)

@@ -13,6 +13,7 @@ from offline_eval.columns import FloatArray, check_distribution
 from offline_eval.errors import BadData, NotAvailable
 from offline_eval.logs.decisions import Action, LoggedDecision
 from policies.catalogue.action_space import JointAction
+from policies.draw import SampleSeeds
 from policies.models.policy import Policy
 from policies.rules.arbitration import Eligibles
 
@@ -63,7 +64,8 @@ class PolicyTarget:
     """A policy of the package `policies`, on the service's log.
 
     The policy decides again, over the joint actions logged as eligible. ``make`` returns the policy for a decision's
-    catalogue version, because a model is compiled for one version.
+    catalogue version, because a model is compiled for one version. A policy that samples its model draws other samples
+    than it would in the service, whose seed is not in the log, and the same ones in each evaluation.
     """
 
     make: Callable[[LoggedDecision], Policy]
@@ -73,7 +75,8 @@ class PolicyTarget:
         if policy_inputs is None:
             raise NotAvailable("this target needs a log of the service, with its catalogue and masks")
         eligibles = Eligibles.of([policy_inputs.eligibility()], [policy_inputs.contexts(decision.context)])
-        distributions = self.make(decision).distributions(eligibles, policy_inputs.rulebook)
+        seeds = SampleSeeds(b"", [decision.event_id])
+        distributions = self.make(decision).distributions(eligibles, policy_inputs.rulebook, seeds)
         return np.asarray(distributions.probabilities[eligibles.mask])
 
 

@@ -5,15 +5,14 @@ Service, simulator and replay call `decide_many`, `decide_in_order` or `decide`,
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision, DecisionBatch
-from policies.draw import draw_many, unit_number
+from policies.draw import SampleSeeds, draw_many, unit_number
 from policies.models.policy import Policy
 from policies.records.reasons import Reason
 from policies.records.request import Request
@@ -24,7 +23,7 @@ from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.shopper.context import shared_context, trigger_context
 from policies.shopper.renames import rename_spending, rename_state
-from policies.shopper.state import NEW_SHOPPER, ShopperState
+from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -66,7 +65,8 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
         for context, of_request in zip(shared, situations, strict=True)
     ]
     eligibles = arbitrate_many(situations, contexts)
-    distributions = policy.distributions(eligibles, rulebook)
+    seeds = SampleSeeds(seed, [case.request.event_id for case in cases])
+    distributions = policy.distributions(eligibles, rulebook, seeds)
     units = np.array([unit_number(seed, case.request.event_id) for case in cases])
     drawn = draw_many(distributions.probabilities, units).tolist()
     batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
@@ -99,18 +99,39 @@ def decide_in_order(
     If a send makes a budget day tight (see `Budgets`), the result ends with this send: the caller must decide the other
     requests with what is spent by then. So the result has at least one decision, and perhaps fewer than the requests.
     """
-    known, budgets, decisions = dict(states), Budgets(spent, rulebook), list[Decision]()
+    claims, budgets, decisions = _Claims(dict(states)), Budgets(spent, rulebook), list[Decision]()
 
     def decide_wave(wave: Sequence[Request]) -> list[Decision]:
-        cases = [Case(request, known.get(request.shopper_id, NEW_SHOPPER), spent) for request in wave]
-        return decide_many(cases, rulebook, policy, seed)
+        cases = [Case(request, claims.state_of(request.shopper_id), spent) for request in wave]
+        decided = decide_many(cases, rulebook, policy, seed)
+        claims.add(decided)
+        return decided
 
     for part in _parts(requests, cautious=budgets.is_any_tight()):
-        for decision in _decide_waves(part, known, decide_wave):
+        for decision in _decide_waves(part, decide_wave):
             decisions.append(decision)
             if decision.send is not None and budgets.pay_for(decision.send):
                 return decisions  # from here on a decision depends on what is spent on this day
     return decisions
+
+
+class _Claims:
+    """The shoppers' states with the sends that were decided. A send is added when its shopper is asked for again."""
+
+    def __init__(self, states: dict[str, ShopperState]) -> None:
+        self._states = states
+        self._sends: dict[str, Send] = {}
+        """By shopper id: the last send, as long as the state is without it."""
+
+    def state_of(self, shopper_id: str) -> ShopperState:
+        state = self._states.get(shopper_id, NEW_SHOPPER)
+        if (send := self._sends.pop(shopper_id, None)) is not None:
+            state = self._states[shopper_id] = state.with_claim(send)
+        return state
+
+    def add(self, decisions: Iterable[Decision]) -> None:
+        """Add the sends of decisions, at most one of a shopper."""
+        self._sends.update({decision.request.shopper_id: send for decision in decisions if (send := decision.send)})
 
 
 def _parts(requests: Sequence[Request], *, cautious: bool) -> Iterator[Sequence[Request]]:
@@ -125,32 +146,25 @@ def _parts(requests: Sequence[Request], *, cautious: bool) -> Iterator[Sequence[
 
 
 def _decide_waves(
-    requests: Sequence[Request],
-    known: dict[str, ShopperState],
-    decide_wave: Callable[[Sequence[Request]], list[Decision]],
+    requests: Sequence[Request], decide_wave: Callable[[Sequence[Request]], list[Decision]]
 ) -> list[Decision]:
-    """Decide each shopper's first request, then each shopper's second request, and so on.
-
-    The sends are added to the states in ``known``.
-    """
+    """Decide each shopper's first request, then each shopper's second request, and so on."""
     decisions: dict[int, Decision] = {}
     for wave in _waves(requests):
         for position, decision in zip(wave, decide_wave([requests[position] for position in wave]), strict=True):
             decisions[position] = decision
-            if decision.send is not None:
-                shopper_id = decision.request.shopper_id
-                known[shopper_id] = known.get(shopper_id, NEW_SHOPPER).with_claim(decision.send)
     return [decisions[position] for position in range(len(requests))]
 
 
 def _waves(requests: Sequence[Request]) -> list[list[int]]:
     """Return the positions of each shopper's first request, then of each shopper's second request, and so on."""
-    waves, seen = list[list[int]](), Counter[str]()
+    waves, seen = list[list[int]](), dict[str, int]()
     for position, request in enumerate(requests):
-        if seen[request.shopper_id] == len(waves):
+        number = seen.get(request.shopper_id, 0)
+        seen[request.shopper_id] = number + 1
+        if number == len(waves):
             waves.append([])
-        waves[seen[request.shopper_id]].append(position)
-        seen[request.shopper_id] += 1
+        waves[number].append(position)
     return waves
 
 

@@ -97,11 +97,6 @@ class DecisionBatch:
                 sends.append(_send_of(self.situations[row][trigger], planned[number]))
         return sends
 
-    @cached_property
-    def exclusions(self) -> list[list[ExclusionCount]]:
-        """How many joint actions of each channel were excluded, and why."""
-        return count_exclusions(self.eligibles.verdicts, self.rulebook.space)
-
 
 class Decision(msgspec.Struct, frozen=True, eq=False):
     """The drawn joint action of one request of a batch, and everything that the draw rests on."""
@@ -165,9 +160,9 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
         return self.size > self.hold_eligible
 
     @property
-    def exclusions(self) -> list[ExclusionCount]:
+    def exclusions(self) -> tuple[ExclusionCount, ...]:
         """How many joint actions of each channel were excluded, and why."""
-        return self.batch.exclusions[self.row]
+        return count_exclusions(self.verdicts.tobytes(), self.rulebook)
 
     @property
     def probabilities(self) -> FloatArray:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import FloatArray, IntArray, SeedArray
 
 
 def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
@@ -17,8 +19,33 @@ def unit_number(seed: bytes, event_id: str, stream: str = "draw") -> float:
     >>> unit_number(b"shop", "cart-1") == unit_number(b"shop", "cart-1") != unit_number(b"shop", "cart-2")
     True
     """
+    return (_number_of(seed, event_id, stream) >> 11) * 2.0**-53
+
+
+def _number_of(seed: bytes, event_id: str, stream: str) -> int:
+    """Return the 64 random bits that belong to an event in a stream."""
     digest = hashlib.blake2b(f"{stream}\x00{event_id}".encode(), digest_size=8, key=seed[:64]).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
+    return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True)
+class SampleSeeds:
+    """Seeds for the random numbers that a policy needs to know its distributions: one for each request of a list.
+
+    A seed belongs to the event, as the number of the draw does, but to another stream. So the draw is independent of
+    the distribution from which it draws.
+
+    >>> SampleSeeds(b"shop", ["cart-1", "cart-2"]).of(np.array([1])).tolist()
+    [1773168058724404459]
+    """
+
+    seed: bytes
+    event_ids: Sequence[str]
+
+    def of(self, requests: IntArray) -> SeedArray:
+        """Return the seeds of some requests, by their positions in the list."""
+        seeds = [_number_of(self.seed, self.event_ids[request], "sample") for request in requests.tolist()]
+        return np.array(seeds, dtype=np.uint64)
 
 
 def draw_many(probabilities: FloatArray, units: FloatArray) -> IntArray:

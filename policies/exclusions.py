@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 
-from policies.arrays import ByteArray
-from policies.catalogue.action_space import ActionSpace
+from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 
 _NAMES = {reason.value: reason.name for reason in Reason if reason not in (Reason.eligible, Reason.not_a_candidate)}
@@ -15,6 +16,9 @@ _NUMBERS = np.array([number if number in _NAMES else 0 for number in range(256)]
 
 _WIDTH = max(_NAMES) + 1
 """The number of bins of a channel: one per number of a verdict."""
+
+_MOST_KEPT = 2_048
+"""How many results are kept: most decisions have the verdicts of an earlier one."""
 
 
 class ExclusionCount(msgspec.Struct, frozen=True):
@@ -25,22 +29,15 @@ class ExclusionCount(msgspec.Struct, frozen=True):
     count: int
 
 
-def count_exclusions(verdicts: ByteArray, space: ActionSpace) -> list[list[ExclusionCount]]:
-    """Count the excluded joint actions of each request, each once, under its first reason.
+@lru_cache(maxsize=_MOST_KEPT)
+def count_exclusions(verdicts: bytes, rulebook: Rulebook) -> tuple[ExclusionCount, ...]:
+    """Count the excluded joint actions of a request, each once, under its first reason.
 
-    ``verdicts`` (r, n) are the reasons of the joint actions. Joint actions that are no candidates are not counted.
+    ``verdicts`` are the reasons of the joint actions. Joint actions that are no candidates are not counted.
     """
-    cells = len(space.channels) * _WIDTH
-    bins = _NUMBERS.take(verdicts) + space.channel_of * _WIDTH
-    if len(bins) > 1:
-        bins += np.arange(0, len(bins) * cells, cells)[:, None]
-    counts = np.bincount(bins.ravel())
-    places = counts.nonzero()[0]
-    places = places[places % _WIDTH != 0]
-    requests, channels, numbers = places // cells, places // _WIDTH % len(space.channels), places % _WIDTH
-    exclusions: list[list[ExclusionCount]] = [[] for _ in verdicts]
-    for request, channel, number, count in zip(
-        requests.tolist(), channels.tolist(), numbers.tolist(), counts[places].tolist(), strict=True
-    ):
-        exclusions[request].append(ExclusionCount(space.channels[channel], _NAMES[number], count))
-    return exclusions
+    space = rulebook.space
+    counts = np.bincount(_NUMBERS.take(np.frombuffer(verdicts, np.uint8)) + space.channel_of * _WIDTH)
+    places = [place for place in counts.nonzero()[0].tolist() if place % _WIDTH]
+    return tuple(
+        ExclusionCount(space.channels[place // _WIDTH], _NAMES[place % _WIDTH], int(counts[place])) for place in places
+    )

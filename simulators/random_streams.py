@@ -28,8 +28,7 @@ from simulators.arrays import FloatArray
 
 _WORD = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15
-_M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_G64, _M1_64, _M2_64 = np.uint64(_GAMMA), np.uint64(_M1), np.uint64(_M2)
+_G64, _M1, _M2, _ONE = (np.uint64(word) for word in (_GAMMA, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 1))
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _UNIT = 2.0**-53
 _ROW = np.int64((1 << 32) - 1)
@@ -109,25 +108,22 @@ class RandomStreams:
         if seed < 0:
             raise ValueError(f"seed must be at least 0, not {seed}")
         self._root = int.from_bytes(hashlib.blake2b(f"world {seed}".encode(), digest_size=8).digest(), "little")
-        self._tick: int | None = None
-        self._keys: NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self._day: int | None = None
+        self._keys: NDArray[np.uint64] = np.empty((0, 0), dtype=np.uint64)
 
     def uniforms(self, hour: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
         """Return numbers in [0, 1) with 53 random bits, shape (purposes, positions)."""
-        if hour != self._tick:
-            self._tick, self._keys = hour, self._keys_at(hour)
-        bits = positions.astype(np.uint64)
-        bits += np.uint64(1)
-        bits *= _G64
-        bits = bits + self._keys[_numbers_of(tuple(purposes))]
-        return np.asarray((_mix_array(bits) >> _S11) * _UNIT)
+        day, hour_of_day = divmod(hour, 24)
+        if day != self._day:
+            self._day, self._keys = day, self._keys_on(day)
+        keys = self._keys[hour_of_day].take(_numbers_of(tuple(purposes)))
+        return _to_uniforms(positions.astype(np.uint64) * _G64 + keys)
 
-    def _keys_at(self, hour: int) -> NDArray[np.uint64]:
-        """Return the keys of all purposes in an hour: hashes, so that the streams start far from each other."""
-        counter = np.arange(1, len(Purpose) + 1, dtype=np.uint64)
-        counter *= _G64
-        counter += np.uint64(_mix((self._root + (hour + 1) * _GAMMA) & _WORD))
-        return _mix_array(counter)
+    def _keys_on(self, day: int) -> NDArray[np.uint64]:
+        """Return the keys of all purposes by hour of a day: hashes, so that the streams start far from each other."""
+        hours = np.arange(24 * day + 1, 24 * day + 25).astype(np.uint64)[:, None]
+        counters = np.arange(1, len(Purpose) + 1, dtype=np.uint64) * _G64
+        return _mix(counters + _mix(np.uint64(self._root) + hours * _G64)) + _G64
 
     def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
         """Draw a trait of the shoppers, once, before the first hour.
@@ -150,17 +146,18 @@ class RowStreams(RandomStreams):
         super().__init__(seeds[0])
         self._rows = [RandomStreams(seed) for seed in seeds]
         self._roots = np.array([row._root for row in self._rows], dtype=np.uint64)
+        self._tick: int | None = None
         self._of_rows = self._roots
 
     def uniforms(self, hour: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
         if hour != self._tick:
             self._tick = hour
-            self._of_rows = _mix_array(self._roots + np.uint64((hour + 1) * _GAMMA & _WORD))
+            self._of_rows = _mix(self._roots + np.uint64((hour + 1) * _GAMMA & _WORD))
         rows = positions & _ROW
-        counters = (np.asarray(purposes, dtype=np.uint64) + np.uint64(1)) * _G64
-        keys = _mix_array(counters[:, None] + self._of_rows[rows])
-        keys += ((positions - rows).astype(np.uint64) + np.uint64(1)) * _G64
-        return np.asarray((_mix_array(keys) >> _S11) * _UNIT)
+        counters = (np.asarray(purposes, dtype=np.uint64) + _ONE) * _G64
+        keys = _mix(counters[:, None] + self._of_rows[rows])
+        keys += ((positions - rows).astype(np.uint64) + _ONE) * _G64
+        return _to_uniforms(keys)
 
     def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
         return np.concatenate([row.draw_column(name, 1, draw) for row in self._rows])
@@ -206,16 +203,18 @@ def to_normals(radius: FloatArray, angle: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(-2.0 * np.log1p(-radius)) * np.cos(2.0 * np.pi * angle))
 
 
-def _mix(word: int) -> int:
-    word = ((word ^ (word >> 30)) * _M1) & _WORD
-    word = ((word ^ (word >> 27)) * _M2) & _WORD
-    return word ^ (word >> 31)
+def _to_uniforms(bits: NDArray[np.uint64]) -> FloatArray:
+    """Hash words in place, and return their 53 highest bits as numbers in [0, 1)."""
+    bits = _mix(bits)
+    bits >>= _S11
+    return np.asarray(bits * _UNIT)
 
 
-def _mix_array(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash words in place, and return them."""
     words ^= words >> _S30
-    words *= _M1_64
+    words *= _M1
     words ^= words >> _S27
-    words *= _M2_64
+    words *= _M2
     words ^= words >> _S31
     return words

@@ -54,7 +54,7 @@ DOORS: dict[str, set[str]] = {
         "policies.catalogue.templates.syntax",
         "policies.catalogue.templates.writers",
         "offline_eval.reports.html",
-        "decision_service.cli.simulation_page",
+        "decision_service.cli.simulation.page",
     },
     "fastapi": {"decision_service.api", "benchmarks.speed.serving.noop"},
     "pyarrow": {"offline_eval.logs.tables", "benchmarks.speed.scale"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,24 @@ _SEARCH_SEED, _EVALUATION_SEED = 1_000, 2_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained and measured: the settings of the command."""
+    """What is trained and measured: the settings of the command, by default those of docs/results/agents.md.
 
-    scenario: str
-    world: int
-    steps: int
-    checkpoints: int
-    seeds: int
-    shoppers: int
+    Attributes
+    ----------
+    steps
+        Decisions that each training run learns from.
+    seeds
+        Training runs.
+    shoppers
+        Shoppers of each run's evaluation.
+    """
+
+    scenario: str = "stationary"
+    world: int = 7
+    steps: int = 400_000
+    checkpoints: int = 10
+    seeds: int = 3
+    shoppers: int = 400
 
     def make_env(self, shoppers: int) -> NotificationVectorEnv:
         return NotificationVectorEnv(
@@ -52,10 +62,8 @@ class Plan:
         return play_returns(env, make_agent(env), _EVALUATION_SEED + run)
 
     def command(self) -> str:
-        return (
-            f"python -m benchmarks.agents --scenario {self.scenario} --world {self.world} --steps {self.steps} "
-            f"--checkpoints {self.checkpoints} --seeds {self.seeds} --shoppers {self.shoppers}"
-        )
+        options = (f"--{setting} {value}" for setting, value in asdict(self).items())
+        return " ".join(["python -m benchmarks.agents", *options])
 
 
 def measure(plan: Plan) -> tuple[LearningCurve, str]:
@@ -97,12 +105,8 @@ def _train(plan: Plan, run: int) -> tuple[int, list[FloatArray]]:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agents", description=__doc__)
-    parser.add_argument("--scenario", default="stationary")
-    parser.add_argument("--world", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=600_000, help="decisions that each training run learns from")
-    parser.add_argument("--checkpoints", type=int, default=12)
-    parser.add_argument("--seeds", type=int, default=4, help="training runs")
-    parser.add_argument("--shoppers", type=int, default=400, help="shoppers of each run's evaluation")
+    for setting, default in asdict(Plan()).items():
+        parser.add_argument(f"--{setting}", type=type(default), default=default, help="default: %(default)s")
     for option in ("json", "markdown", "plot"):
         parser.add_argument(f"--{option}", type=Path, help="also write the results to this file")
     return parser.parse_args()
@@ -112,14 +116,7 @@ def main() -> None:
     """Train, evaluate, show the results and write them."""
     arguments = _read_arguments()
     check_writable(json=arguments.json, markdown=arguments.markdown, plot=arguments.plot)
-    plan = Plan(
-        arguments.scenario,
-        arguments.world,
-        arguments.steps,
-        arguments.checkpoints,
-        arguments.seeds,
-        arguments.shoppers,
-    )
+    plan = Plan(**{one.name: getattr(arguments, one.name) for one in fields(Plan)})
     curve, found_words = measure(plan)
     about = facts(seed=f"1:{plan.seeds + 1}", world=plan.world, agents=masked_ppo.VERSIONS)
     plot = f"\n![learning curve]({arguments.plot.name})\n" if arguments.plot else ""

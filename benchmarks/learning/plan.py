@@ -9,13 +9,14 @@ from pathlib import Path
 from benchmarks.publishing import parse_span
 from decision_service.catalogues.file import example
 from policies.catalogue.rulebook import Rulebook
-from simulators.experiments import price_search
-from simulators.experiments.plan import Plan, plan_key, read_plans, stored_plan
-from simulators.experiments.price_search import make_plan
 from simulators.family.draw import draw_world
+from simulators.plans import stored_plans
+from simulators.plans.plan import Plan
+from simulators.plans.price_search import make_plan
+from simulators.plans.stored_plans import plan_key, read_plans, stored_plan
 from simulators.scenario import SCENARIOS, Scenario, find_scenario
 
-FILE = Path(price_search.__file__).with_name("plans.json")
+FILE = Path(stored_plans.__file__).with_name("plans.json")
 
 
 def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[Scenario]:

@@ -1,4 +1,4 @@
-"""Compare the baselines with the planner, in scenarios and worlds: none may be significantly above it.
+"""What the baselines and the planner earn in scenarios and worlds: no baseline may be significantly above the planner.
 
 The differences are paired over the shoppers of all runs. Holm's procedure keeps the probability of any false finding in
 the whole table below 5 %. The same runs give the sweep of e-mails a week.
@@ -14,24 +14,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.page import with_interval
 from decision_service.catalogues.file import example
 from decision_service.cli.measurements import Measured
 from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES
+from simulators.experiments.contender import SENDS_A_WEEK, Contender, broadcasts, policy_contender, sender_contender
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
 from simulators.experiments.multiple_tests import chance_of_mean_above_0, find_significant
-from simulators.experiments.plan import Plan, planner_contender
-from simulators.experiments.price_search import SENDS_A_WEEK, broadcasts
-from simulators.experiments.study import Contender, Study, policy_contender, sender_contender
+from simulators.experiments.study import Study
+from simulators.plans.plan import Plan
+from simulators.plans.planner_contender import planner_contender
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends
+from simulators.senders.sender import NoSends
 from simulators.shops.local import PolicySource
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
-NO_SEND = "no send"
+NO_SEND, RULE = "no send", "rule"
+INTERVALS = (
+    "Value per shopper: expected incremental margin minus the worth of lost consents. The intervals are 95 % ones by "
+    "Student's t over the shoppers of all runs, as one sample; differences are paired by shopper. Each run has a shop "
+    "that is drawn from its seed. The intervals hold for these shops with other shoppers, and not for other shops. "
+    "`decision-service simulate` takes the seeds for the sample, because a policy that learns carries what it learned "
+    "by chance to all shoppers of a run; with three seeds its intervals are wider."
+)
 Values = Mapping[str, NDArray[np.float64]]
 """Contender → value of each shopper of all runs in one scenario."""
 
@@ -135,26 +144,43 @@ class Sweep:
 
 
 def to_measurements(values_of: Mapping[str, Values]) -> Iterator[Measured]:
-    """Yield the counts over the table, and every difference; the names are ``planner.<scenario>.<number>``."""
+    """Yield the counts over the table, and the values of the planner: ``planner.<scenario>.value``."""
     comparisons = [one for scenario, values in values_of.items() for one in compare(scenario, values)]
     above, sweeps = find_above(comparisons), {scenario: Sweep.of(values) for scenario, values in values_of.items()}
     yield Measured("planner.baselines_above", float(len(above)), unit=f"of {len(comparisons)}, Holm at 5 %")
     inside = sum(sweep.is_inside for sweep in sweeps.values())
     yield Measured("planner.sweeps_inside", float(inside), unit=f"of {len(sweeps)}: the best neither 0 nor 7 a week")
     for scenario, values in values_of.items():
-        mean = estimate(values[PLANNER])
-        yield Measured(f"planner.{scenario}.value", mean.value, mean.low, mean.high, "per shopper")
-    for one in comparisons:
-        name, difference = one.baseline.replace(" ", "_"), one.difference
-        key = f"planner.{one.scenario}.{name}_minus_planner"
-        yield Measured(key, difference.value, difference.low, difference.high, "per shopper")
+        yield _measure(f"planner.{scenario}.value", estimate(values[PLANNER]))
 
 
-def to_table(values_of: Mapping[str, Values]) -> str:
+def to_contender_measurements(values_of: Mapping[str, Values]) -> Iterator[Measured]:
+    """Yield the value of every baseline, and the differences of every contender to the planner and to the rule.
+
+    The names are ``planner.<scenario>.<contender>_value``, ``_minus_planner`` and ``_minus_rule``.
+    """
+    for scenario, values in values_of.items():
+        for contender, of_one in values.items():
+            key = f"planner.{scenario}.{contender.replace(' ', '_')}"
+            if contender != PLANNER:
+                yield _measure(f"{key}_value", estimate(of_one))
+            for other in (PLANNER, RULE):
+                if contender != other:
+                    yield _measure(f"{key}_minus_{other}", estimate(of_one - values[other]))
+
+
+def _measure(name: str, one: MeanEstimate) -> Measured:
+    return Measured(name, one.value, one.low, one.high, "per shopper")
+
+
+def to_tables(values_of: Mapping[str, Values]) -> str:
+    """Return how the intervals are made, a table with a row per scenario, and one with a row per contender."""
+    return "\n".join([INTERVALS, "", _scenario_table(values_of), _contender_table(values_of)])
+
+
+def _scenario_table(values_of: Mapping[str, Values]) -> str:
     """Return Markdown: for each scenario the planner, the best baseline, and the sweep of e-mails a week."""
     rows = [
-        "Value per shopper: expected incremental margin minus the worth of lost consents, with 95 % intervals.",
-        "",
         "| scenario | planner | rule | best baseline | minus planner | best e-mails a week | more than 7 a week |",
         "|---|--:|--:|---|---|--:|---|",
     ]
@@ -162,10 +188,22 @@ def to_table(values_of: Mapping[str, Values]) -> str:
         best = max(compare(scenario, values), key=lambda one: one.difference.value)
         sweep = Sweep.of(values)
         cells = (
-            *(scenario, f"{values[PLANNER].mean():.3f}", f"{values['rule'].mean():.3f}", best.baseline),
+            *(scenario, f"{values[PLANNER].mean():.3f}", f"{values[RULE].mean():.3f}", best.baseline),
             *(_interval(best.difference), str(sweep.best), _interval(sweep.more_than_daily)),
         )
         rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*rows, ""])
+
+
+def _contender_table(values_of: Mapping[str, Values]) -> str:
+    """Return Markdown: for each contender in each scenario its value, and its differences to planner and rule."""
+    rows = ["| scenario | contender | value | minus planner | minus rule |", "|---|---|--:|--:|--:|"]
+    for scenario, values in values_of.items():
+        for contender, of_one in values.items():
+            cells = [with_interval(estimate(of_one))]
+            for other in (PLANNER, RULE):
+                cells.append("" if contender == other else with_interval(estimate(of_one - values[other])))
+            rows.append(f"| {scenario} | {contender} | {' | '.join(cells)} |")
     return "\n".join([*rows, ""])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from math import hypot
@@ -36,13 +37,19 @@ def measure(file: Path, *, limit: int, seeds: Sequence[int]) -> list[Measured]:
 
 
 def mean_differences(replays: Sequence[Sequence[Measured]]) -> list[Measured]:
-    """Return the means over replays of the results that have intervals. Replays with different seeds are independent.
+    """Return the means over replays of the results that have intervals in all of them.
+
+    Replays with different seeds are independent.
 
     >>> mean_differences([[Measured("a", 1.0, -2.0, 4.0)], [Measured("a", 2.0, -2.0, 6.0)]])
     [Measured(name='a.mean', value=1.5, low=-1.0, high=4.0, unit='')]
     """
-    groups = zip(*replays, strict=True)
-    return [_mean(group) for group in groups if all(result.low is not None for result in group)]
+    by_name = defaultdict[str, list[Measured]](list)
+    for results in replays:
+        for result in results:
+            if result.low is not None:
+                by_name[result.name].append(result)
+    return [_mean(group) for group in by_name.values() if len(group) == len(replays)]
 
 
 def _mean(results: Sequence[Measured]) -> Measured:

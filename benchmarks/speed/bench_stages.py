@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from benchmarks.speed import guardrails
-from benchmarks.speed.group_timer import GroupTimer
+from benchmarks.speed.turns.group_timer import GroupTimer
 from decision_service.schemas.decision_answer import answer
 from policies.decision_row import decision_row
 from policies.learning.fold import Learning

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.speed import group_timer
-from benchmarks.speed.other_checkout import OtherCheckout
 from benchmarks.speed.ranges import median
+from benchmarks.speed.turns import group_timer
+from benchmarks.speed.turns.other_checkout import OtherCheckout
 from decision_service.cli.measurements import Measured
 
 

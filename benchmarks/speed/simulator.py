@@ -18,12 +18,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed import simulator_timer
-from benchmarks.speed.other_checkout import OtherCheckout
-from benchmarks.speed.simulator_timer import SimulatorTimer
+from benchmarks.speed.turns import simulator_timer
+from benchmarks.speed.turns.other_checkout import OtherCheckout
+from benchmarks.speed.turns.simulator_timer import SimulatorTimer
 from decision_service.cli.measurements import Measured
 from simulators.scenario import find_scenario
-from simulators.shops.broadcast import RandomSender, run_sender
+from simulators.senders.random_sender import RandomSender
+from simulators.senders.sender import run_sender
 from simulators.world.world import World
 
 SIZES = (1_000, 10_000, 100_000)
@@ -87,7 +88,7 @@ def _median(name: str, rates: Sequence[float], unit: str) -> Measured:
 
 
 _PARTS = {
-    "sender": ("shops/broadcast.py", "choose"),
+    "sender": ("senders/random_sender.py", "choose"),
     "mail": ("world/deliveries.py", "advance"),
     "reading": ("world/reactions.py", "advance"),
     "visits": ("world/visits.py", "advance"),

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import Broadcast, NoSends, Sender, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.world.messages import STANDARD
 from simulators.world.world import World
 

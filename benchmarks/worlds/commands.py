@@ -9,10 +9,7 @@ import typer
 
 from benchmarks.publishing import Json, Page, parse_span, publish, say
 
-app = typer.Typer()
 
-
-@app.command("worlds")
 def measure_worlds(
     worlds: Annotated[str, typer.Option(help="From:to, half open.")] = "0:60",
     shoppers: Annotated[int, typer.Option(min=10, help="Of each run.")] = 500,
@@ -48,7 +45,6 @@ def measure_worlds(
     )
 
 
-@app.command("ranges")
 def print_ranges(page: Page = None) -> None:
     """Print the table of ranges from which the worlds are drawn."""
     from benchmarks.worlds.ranges_page import to_page

@@ -120,4 +120,4 @@ def _measure_credits(scenario: Scenario, shoppers: int, seed: int) -> dict[str, 
     simulation = Simulation(shop, world, rulebook, f"{scenario.name}-{seed}")
     simulation.run()
     reporting = simulation.reporting
-    return {"credited": reporting.credited, "credited_anyway": reporting.credited_anyway}
+    return {"credited": reporting.credits.orders, "credited_anyway": reporting.credits.orders_anyway}

@@ -1,40 +1,43 @@
-"""``decision-service replay``: replay real purchases through a running service, beside the baselines."""
+"""``decision-service replay``: replay real purchases through a running service, beside baselines and the planner."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from decision_service.catalogues.file import example, read_catalogue
-from decision_service.cli.measurements import Measured, check_writable, facts, write
+from decision_service.cli.measurements import check_writable, facts, write
 from decision_service.cli.messages import print_refusal
 from decision_service.cli.own_policy import PolicyFailed, find_policy, make_source, name_failures, trace_failure
 from decision_service.cli.remote_shop import RemoteShop, ShopRefused
+from decision_service.cli.replay_results import measure, print_results
 from decision_service.cli.scenario_file import choose_scenario
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES
-from simulators.experiments.comparison import (
-    ShopRun,
-    estimate_difference,
-    estimate_realised_difference,
-)
-from simulators.experiments.mean_estimate import MeanEstimate
+from simulators.experiments.comparison import ShopRun
+from simulators.plans.price_search import SHOPPERS
 from simulators.replay.purchases import UCI, Columns, Purchase, read_purchases
-from simulators.replay.replay import Replay, scenario_of
+from simulators.replay.replay import Replay
+from simulators.replay.replay_plan import make_plan, make_planner
+from simulators.replay.replay_result import ReplayResult
+from simulators.replay.replay_world import scenario_of, world_of
 from simulators.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.local import LocalShop
+from simulators.shops.no_send import NoSendShop
+from simulators.shops.planner import PLANNER
+from simulators.world.world import World
 
 _REQUIRED_TRIGGERS = ("post_purchase", "welcome", "first_order")
+_NO_SEND = "no send"
 
 
 class ReplayRefused(ValueError):
@@ -62,14 +65,14 @@ def run(file: Path, options: ReplayOptions) -> int:
     try:
         with ExitStack() as stack:
             plan = _plan(file, options, stack)
-            runs = _replay_all(plan, options.seed, errors)
+            results = _replay_all(plan, options.seed, errors)
     except (ReplayRefused, ShopRefused, PolicyFailed) as refusal:
         print_refusal(errors, refusal, trace_failure(refusal))
         return 1
-    results = _measure(runs)
-    _print(runs, results)
+    measured = measure(results)
+    print_results(results, measured)
     if options.json is not None:
-        write(options.json, results, facts(seed=options.seed, purchases=len(plan.purchases), file=file.name))
+        write(options.json, measured, facts(seed=options.seed, purchases=len(plan.purchases), file=file.name))
     return 0
 
 
@@ -109,7 +112,7 @@ def _open_shop(options: ReplayOptions, stack: ExitStack) -> tuple[str, Shop, Cat
         service = stack.enter_context(RemoteShop.connect(options.url))
         return "service", service, service.catalogue()
     factory = find_policy(str(options.policy))
-    if BASELINES.get(factory.name, factory) is not factory:
+    if factory.name == PLANNER or BASELINES.get(factory.name, factory) is not factory:
         raise ValueError(f"policy: {options.policy} has the name of a baseline, {factory.name}: give it another name")
     catalogue = example() if options.catalog is None else read_catalogue(options.catalog)
     rulebook = Rulebook.of(catalogue, 1)
@@ -140,73 +143,43 @@ def _require_triggers(catalogue: Catalogue) -> None:
         raise ShopRefused(f"the catalogue has no trigger {', '.join(missing)}, which a replay asks about")
 
 
-def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ShopRun]:
-    """Replay the same purchases to the shop, the rule and uniform choice; the baselines explore nothing."""
-    rulebook, purchases = Rulebook.of(plan.catalogue, 1), plan.purchases
+def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ReplayResult]:
+    """Replay the same purchases to the shop, the baselines and the planner; the baselines explore nothing."""
+    rulebook = Rulebook.of(plan.catalogue, 1)
     shops = {plan.name: plan.shop}
     for name, factory in BASELINES.items():
         shops.setdefault(name, LocalShop(make_source(factory, rulebook), rulebook, _draws(seed)))
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        tasks = {name: progress.add_task(name, total=len(purchases)) for name in shops}
-        advance = {name: partial(progress.advance, task) for name, task in tasks.items()}
-        runs = []
-        for name, shop in shops.items():
-            with name_failures(name) if isinstance(shop, LocalShop) else nullcontext():
-                records = Replay(shop, rulebook, purchases, seed, plan.scenario).run(advance[name])
-            runs.append(ShopRun.of(name, records, plan.catalogue))
-        return runs
-
-
-def _measure(runs: list[ShopRun]) -> list[Measured]:
-    first, *others = runs
-    quarter = first.last_quarter()
-    per_decision = [
-        Measured(f"replay.{run.name}.{name}", float(values[quarter].mean()), unit="reward")
-        for run in runs
-        for name, values in (
-            ("reward_per_decision", run.expected),
-            ("realised_reward_per_decision", run.rewards),
+        tasks = {name: progress.add_task(name, total=len(plan.purchases)) for name in (*shops, _NO_SEND, PLANNER)}
+        stage = _Stage(plan, rulebook, seed, lambda name, purchases: progress.advance(tasks[name], purchases))
+        played = {name: stage.play(name, shop, stage.open_world()) for name, shop in shops.items()}
+        twin = stage.open_world()
+        stage.play(_NO_SEND, NoSendShop(), twin)
+        progress.console.print(
+            f"Simulating the buyers of up to {SHOPPERS} histories anew, to find what a consent is worth and the "
+            f"planner's prices; this may take minutes."
         )
-    ]
-    totals = [
-        Measured(f"replay.{run.name}.{name}", float(value), unit=unit)
-        for run in runs
-        for name, value, unit in (
-            ("sends", run.sends.sum(), "count"),
-            ("click_rate", run.clicks.sum() / max(1, run.sends.sum()), "ratio"),
-            ("optouts_per_1k_sends", 1_000 * run.opt_outs.sum() / max(1, run.sends.sum()), "per 1,000"),
-        )
-    ]
-    differences = [
-        _measure_difference(f"replay.{name}{first.name}_minus_{run.name}", estimate(first, run, quarter))
-        for run in others
-        for name, estimate in (("", estimate_difference), ("realised.", estimate_realised_difference))
-    ]
-    return per_decision + differences + totals
+        planned, world = make_plan(plan.purchases, plan.scenario, rulebook), stage.open_world()
+        planner = make_planner(world, rulebook, plan.purchases, planned, _draws(seed))
+        played[PLANNER] = stage.play(PLANNER, planner, world)
+    return [ReplayResult.of(run, world, twin, planned.worth) for run, world in played.values()]
 
 
-def _measure_difference(name: str, estimate: MeanEstimate) -> Measured:
-    low, high = (bound if isfinite(bound) else None for bound in (estimate.low, estimate.high))
-    return Measured(name, estimate.value, low, high, "reward per decision, last quarter")
+@dataclass(frozen=True)
+class _Stage:
+    """Where all shops play: in worlds of the same shoppers, who buy the same."""
 
+    plan: _Plan
+    rulebook: Rulebook
+    seed: int
+    report: Callable[[str, int], None]
 
-def _print(runs: list[ShopRun], results: list[Measured]) -> None:
-    console = Console()
-    table = Table(title="Real purchases, simulated responses: by week", caption="reward per decision")
-    headings = ("week", "decisions", "sends", "clicks", "opt-outs", *(run.name for run in runs))
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for weeks in zip(*(run.weeks() for run in runs), strict=True):
-        week = weeks[0]
-        counts = (week.week, week.decisions, week.sends, week.clicks, week.opt_outs)
-        table.add_row(*map(str, counts), *(f"{run_week.reward_per_decision:.3f}" for run_week in weeks))
-    console.print(table)
-    for result in results:
-        if result.low is not None and result.high is not None:
-            # The difference in reward per decision of the last quarter, with its 95 % interval.
-            sign = "above" if result.low > 0 else "below" if result.high < 0 else "not apart from"
-            console.print(
-                f"{result.name}: {result.value:+.4f} [{result.low:+.4f}, {result.high:+.4f}], {sign} zero",
-                highlight=False,
-            )
+    def open_world(self) -> World:
+        return world_of(self.plan.purchases, self.rulebook, self.seed, self.plan.scenario)
+
+    def play(self, name: str, shop: Shop, world: World) -> tuple[ShopRun, World]:
+        replay = Replay(shop, world, self.rulebook, self.plan.purchases, f"replay-{self.seed}")
+        with name_failures(name) if isinstance(shop, LocalShop) else nullcontext():
+            records = replay.run(partial(self.report, name))
+        return ShopRun.of(name, records, self.plan.catalogue), world

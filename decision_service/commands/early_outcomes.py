@@ -12,7 +12,7 @@ from math import inf
 
 import msgspec
 
-from decision_service.commands.feedback import with_aliases
+from decision_service.commands.outcome_rows import with_aliases
 from decision_service.log.base import NewRow
 from decision_service.log.row_times import late_row_time
 from policies.catalogue.rulebook import Rulebook

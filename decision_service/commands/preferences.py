@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from decision_service.catalogues.past_names import PastNames
-from decision_service.commands.feedback import Feedback
 from decision_service.commands.preference_words import (
     Words,
     find_mistakes,
@@ -16,6 +15,7 @@ from decision_service.commands.preference_words import (
     merge_words,
     new_words,
 )
+from decision_service.commands.withdrawing_log import WithdrawingLog
 from decision_service.errors import Invalid, Unavailable
 from decision_service.log.base import ConditionFailed, NewRow
 from decision_service.log.condition import CONSENT_KINDS, UNCONDITIONAL, AppendCondition, Query
@@ -36,8 +36,8 @@ class Preferences:
     ----------
     store, log_writer
         The shoppers' states and the log.
-    feedback
-        Logs rows that withdraw consent.
+    withdrawing_log
+        The log of rows that withdraw consent.
     shopper_keys
         The keys that states are kept under.
     rulebook
@@ -48,13 +48,13 @@ class Preferences:
         self,
         store: StateStore,
         log_writer: LogWriter,
-        feedback: Feedback,
+        withdrawing_log: WithdrawingLog,
         shopper_keys: ShopperKeys,
         rulebook: Callable[[], Rulebook],
     ) -> None:
         self._store = store
         self._log_writer = log_writer
-        self._feedback = feedback
+        self._withdrawing_log = withdrawing_log
         self._shopper_keys = shopper_keys
         self._rulebook = rulebook
         self._past = PastNames(log_writer.log)
@@ -144,7 +144,7 @@ class Preferences:
             condition = AppendCondition(fail_if=(Query(CONSENT_KINDS, (shopper_id, key), after=rests_on.position),))
         stated_at = now if body.at is None else min(now, body.at.timestamp())
         row = words.row(shopper_id, now, stated_at, self._rulebook().former_names)
-        (result,) = await self._feedback.log_withdrawing([NewRow(row, condition=condition)], {0: key})
+        (result,) = await self._withdrawing_log.append_all([NewRow(row, condition=condition)], {0: key})
         if not isinstance(result, ConditionFailed):
             return True
         await self._log_writer.wait_until_contained(result.position)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decision_service.errors import ServiceError, Unavailable
 from decision_service.pipeline.batch import RequestBatch, service_error
 from decision_service.pipeline.item import Call, DecisionResponse, Item, Result
-from decision_service.pipeline.linger import LONGEST_S, Linger, Moment
+from decision_service.pipeline.linger import LONGEST_S, Linger
 from decision_service.pipeline.parts import Parts
 from decision_service.pipeline.queue import Queue
 from decision_service.schemas.requests import DecideBody
@@ -46,13 +46,14 @@ class Decider:
         self._batches: set[asyncio.Task[None]] = set()
         self._unlogged = 0
         """How many batches have begun whose rows are not in the log yet."""
-        self._arrived = 0
-        """How many items have ever arrived."""
+        self._present = 0
+        """How many items have arrived and are not settled."""
         self._expected = 0
         """How many items the next batch will have when the callers of the last one have asked again."""
         self._linger = Linger()
-        self._lingering: tuple[Moment, asyncio.TimerHandle] | None = None
-        """When the linger under way began, and what will end it."""
+        self._is_lingering = False
+        self._end_of_linger: asyncio.TimerHandle | None = None
+        """What will end the linger under way, once somebody waits."""
         self._is_closed = False
 
     async def decide(self, body: DecideBody, now: float) -> DecisionResponse:
@@ -101,9 +102,10 @@ class Decider:
             if item is not None:
                 items.append(item)
         self._queue.add(items)
-        self._arrived += len(items)
+        self._present += len(items)
         if len(self._queue) >= self._expected:
             self._stop_lingering()
+        self._bound_linger()
         self._begin_batches()
         await call.done
         return call.results
@@ -127,6 +129,7 @@ class Decider:
 
     def _end(self, item: Item) -> None:
         """Let the items go on that had to wait for an item that is settled now."""
+        self._present -= 1
         self._queue.end(item)
         if item.event_id is not None:
             for items in (self._unanswered, self._under_way):
@@ -135,7 +138,7 @@ class Decider:
 
     def _begin_batches(self) -> None:
         """Begin a batch if no other batch waits for the log; begin a second one if many items wait."""
-        if self._lingering is not None:
+        if self._is_lingering:
             return
         while not self._unlogged or (self._unlogged == 1 and len(self._queue) >= _OVERLAP_FROM):
             items = self._queue.take(self._begin)
@@ -147,14 +150,13 @@ class Decider:
             batch.add_done_callback(self._batches.discard)
 
     async def _decide_batch(self, items: Sequence[Item]) -> None:
-        began, is_logged = self._moment(), False
+        is_logged = False
 
         def on_logged() -> None:
             nonlocal is_logged
             if not is_logged:
                 is_logged = True
                 self._unlogged -= 1
-                self._linger.note_batch(began, self._moment())
                 self._go_on(len(items))
 
         try:
@@ -170,31 +172,35 @@ class Decider:
     def _go_on(self, size: int) -> None:
         """Begin the next batch behind one of a size: at once, or after a linger that ends when as many wait again."""
         self._stop_lingering()
+        self._linger.note(self._present + size)
         self._expected = min(size + len(self._queue), _OVERLAP_FROM)
         if len(self._queue) < self._expected > 1 and self._linger.is_worth():
-            end = asyncio.get_running_loop().call_later(LONGEST_S, self._end_lingering)
-            self._lingering = self._moment(), end
+            self._is_lingering = True
+            self._bound_linger()
         else:
             self._begin_batches()
 
+    def _bound_linger(self) -> None:
+        """Bound the time of a linger from the moment on when somebody waits."""
+        if self._is_lingering and self._queue and self._end_of_linger is None:
+            self._end_of_linger = asyncio.get_running_loop().call_later(LONGEST_S, self._end_lingering)
+
     def _end_lingering(self) -> None:
         """Begin the next batch with the items that wait."""
+        self._linger.note_linger(self._expected, len(self._queue))
         self._stop_lingering()
         self._begin_batches()
 
     def _stop_lingering(self) -> None:
-        if self._lingering is not None:
-            began, end = self._lingering
-            end.cancel()
-            self._lingering = None
-            self._linger.note_linger(began, self._moment())
-
-    def _moment(self) -> Moment:
-        return Moment(asyncio.get_running_loop().time(), self._arrived)
+        self._is_lingering = False
+        if self._end_of_linger is not None:
+            self._end_of_linger.cancel()
+            self._end_of_linger = None
 
     async def close(self) -> None:
         """Refuse new requests, and decide those that wait."""
         self._is_closed = True
         while self._queue or self._batches:
-            self._end_lingering()
+            self._stop_lingering()
+            self._begin_batches()
             await asyncio.wait(self._batches)

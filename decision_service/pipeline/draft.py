@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from decision_service.pipeline.budget_days import budget_days_ahead
 from decision_service.schemas.decision_answer import Answer, answer
@@ -69,14 +68,14 @@ def look_again(draft: Draft, stored: StoredState, *, is_lost: bool) -> Draft:
     """
     decision = draft.decision
     if draft.is_send and not is_lost and still_allowed(decision, stored.state):
-        return msgspec.structs.replace(draft, stored=stored)
+        return replace(draft, stored=stored)
     row = decision_row(decision, lost_race=draft.send is not None, fingerprint=draft.row.fingerprint)
     return _write(decision, stored, draft.drawn_at, row)
 
 
 def _write(decision: Decision, stored: StoredState, drawn_at: int, row: DecisionRow) -> Draft:
     body = _answer(decision, row, stored).encode()
-    return Draft(decision, stored, drawn_at, msgspec.structs.replace(row, answer=body.decode()), body)
+    return Draft(decision, stored, drawn_at, replace(row, answer=body.decode()), body)
 
 
 def _answer(decision: Decision, row: DecisionRow, stored: StoredState) -> Answer:

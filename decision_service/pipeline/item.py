@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from decision_service import metrics
 from decision_service.errors import ServiceError
 from decision_service.pipeline.draft import Draft
@@ -15,8 +17,7 @@ from decision_service.service_log import REQUEST_ID
 from policies.records.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionResponse:
+class DecisionResponse(msgspec.Struct, frozen=True):
     """The bytes of an answer, and whether an earlier request got them."""
 
     body: bytes

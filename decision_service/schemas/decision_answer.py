@@ -74,7 +74,7 @@ class SendAnswer(msgspec.Struct, frozen=True):
     policy: PolicyRecord
     arm: str
     eligible: Eligible
-    excluded: list[ExclusionCount]
+    excluded: tuple[ExclusionCount, ...]
     attribution_ends_at: Moment
     locale: Annotated[
         str, Meta(description="The locale of the template, as the catalogue writes it; not in answers of old versions.")
@@ -106,7 +106,7 @@ class HoldAnswer(msgspec.Struct, frozen=True):
     policy: PolicyRecord
     arm: str
     eligible: Eligible
-    excluded: list[ExclusionCount]
+    excluded: tuple[ExclusionCount, ...]
     attribution_ends_at: None
     locale: None = None
     next_possible_at: Annotated[
@@ -180,13 +180,13 @@ def answer(decision: Decision, row: DecisionRow, next_possible_at: float | Unset
 
 def degraded_answer(row: DecisionRow, ignored: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """Write the answer while the shopper's state is away: nothing is sent."""
-    return _hold(row, eligible=0, excluded=[], ignored=ignored)
+    return _hold(row, eligible=0, excluded=(), ignored=ignored)
 
 
 def _hold(
     row: DecisionRow,
     eligible: int,
-    excluded: list[ExclusionCount],
+    excluded: tuple[ExclusionCount, ...],
     ignored: Mapping[str, str],
     next_possible_at: str | UnsetType | None = UNSET,
 ) -> HoldAnswer:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from policies.rules.budget import Spent
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 
 
-@dataclass(frozen=True)
-class StoredState:
+class StoredState(msgspec.Struct, frozen=True):
     """A shopper's state, and the version that a reservation must name.
 
     Parameters
@@ -29,7 +30,7 @@ class StoredState:
     state: ShopperState
     version: int
     position: int = 0
-    spent: Spent = field(default_factory=dict)
+    spent: Spent = {}
     folded: ShopperState = NEW_SHOPPER
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 from ulid import ULID
 
 from decision_service.state.shopper_keys import ShopperKey
@@ -24,8 +25,7 @@ or a difference between the clocks of two machines that is larger.
 """
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True):
     """A send to be reserved: it counts under the caps from then on.
 
     Parameters

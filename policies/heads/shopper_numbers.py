@@ -30,7 +30,7 @@ class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
         For each delay the log of the shopper's activity at the time of the send, against that of an even day.
     load
         For each delay the sends that are still felt at the time of the send, scheduled ones included.
-    own, own_channel, own_category
+    own_rate, own_channel, own_category
         log((clicks + 1) ÷ (expected clicks + 1)): of the shopper, and by channel and by category of the message.
     topic_load, affinity
         By category of product: for each delay the sends about the category that are still felt; the share of the
@@ -39,22 +39,22 @@ class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
 
     presence: tuple[float, ...] = ()
     load: tuple[float, ...] = ()
-    own: float = 0.0
+    own_rate: float = 0.0
     own_channel: dict[str, float] = {}
     own_category: dict[str, float] = {}
     topic_load: dict[str, tuple[float, ...]] = {}
     affinity: dict[str, float] = {}
 
-    def rounded(self) -> ShopperNumbers:
+    def round_off(self) -> ShopperNumbers:
         """Return the numbers as a row holds them, with three decimals; a zero by name is left out.
 
-        >>> ShopperNumbers(presence=(0.12345,), own_channel={"push": 0.0001, "email": -0.5}).rounded().own_channel
+        >>> ShopperNumbers(presence=(0.12345,), own_channel={"push": 0.0001, "email": -0.5}).round_off().own_channel
         {'email': -0.5}
         """
         return ShopperNumbers(
             _round_all(self.presence),
             _round_all(self.load),
-            round(self.own, _DECIMALS),
+            round(self.own_rate, _DECIMALS),
             _round_names(self.own_channel),
             _round_names(self.own_category),
             {name: _round_all(loads) for name, loads in self.topic_load.items()},
@@ -108,7 +108,7 @@ def read_features(
         tokens={**_tokens(context), "caller": caller},
         moments={"hour": _hours(context, delays_s), "load_level": dict(zip(delays_s, levels, strict=False))},
         numbers={
-            "own": numbers.own,
+            "own": numbers.own_rate,
             "affinity": numbers.affinity.get(str(product), 0.0),
             "log_price": log_price,
         },

@@ -1,1 +1,1 @@
-"""Models and explorations, which together make a policy."""
+"""Models, and the policies that a model and an exploration make together."""

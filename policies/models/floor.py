@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
-from policies.models.exploration import best_scores
+from policies.explorations.base import best_scores
 
 _ROUNDING = 1e-15
 

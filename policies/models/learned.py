@@ -11,8 +11,8 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.catalogue.document import Reward
 from policies.catalogue.rulebook import Rulebook
+from policies.explorations.greedy import Greedy
 from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot
-from policies.models.exploration import Greedy
 from policies.models.policy import Assessment, Policy, PolicyFactory
 from policies.models.vw import OPTIONS, OUT_START, POSITIVE_START
 from policies.records.rows import Context

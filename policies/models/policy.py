@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray, SeedArray
 from policies.catalogue.rulebook import Rulebook
+from policies.draw import SampleSeeds
+from policies.explorations.base import Exploration, Scores
+from policies.explorations.greedy import Greedy
 from policies.models.compiled import ModelSnapshot
-from policies.models.exploration import Exploration, Greedy
 from policies.models.floor import check_epsilon, with_floor
 from policies.records.rows import Context, PolicyRecord
 from policies.rules.arbitration import Eligibles
 
 DEFAULT_EPSILON = 0.02
 
+AssessmentSampler = Callable[[SeedArray, int], FloatArray]
+"""Takes a seed for each context and a number of draws (M), and returns sampled scores of all sends (contexts, M, n).
+
+In each draw all sends are scored by the same drawn model. What is drawn for a context depends on this context and its
+seed alone, to the byte; contexts of the same seed are scored by the same drawn models.
+"""
+
 
 @dataclass(frozen=True)
 class Assessment:
     """The scores of all joint actions and, from a model that knows them, their opt-out probabilities.
 
-    Both arrays have shape (contexts, n). HOLD is the joint action without features: its score is exactly 0.
+    Both arrays have shape (contexts, n). HOLD is the joint action without features: its score is exactly 0. Of a model
+    that is a posterior distribution both are means; ``sample`` then draws scores from this distribution.
     """
 
     scores: FloatArray
     p_out: FloatArray | None = None
+    sample: AssessmentSampler | None = None
 
     @classmethod
     def of_all(cls, contexts: Sequence[Context], scores: FloatArray, p_out: FloatArray | None = None) -> Assessment:
@@ -113,23 +125,30 @@ class Policy:
         """The policy's name, version and mode, as the log and the answer state them."""
         return PolicyRecord(self.name, self.version, self.mode)
 
-    def distributions(self, eligibles: Eligibles, rulebook: Rulebook) -> Distributions:
+    def distributions(
+        self, eligibles: Eligibles, rulebook: Rulebook, seeds: SampleSeeds | None = None
+    ) -> Distributions:
         """Return the distributions over eligible sets; no eligible set may be empty.
 
         A send is assessed in the context of the trigger that it answers. A request's distribution is the same to the
-        byte, whatever other requests are in the list.
+        byte, whatever other requests are in the list. ``seeds`` has a seed for each request; only an exploration that
+        samples the model needs them.
         """
         eligible = eligibles.mask
         if self.model is None:
             return Distributions(eligible / eligible.sum(axis=1)[:, None])
-        scores, p_out = np.full(eligibles.verdicts.shape, -np.inf), None
+        scores, p_out, sample = np.full(eligibles.verdicts.shape, -np.inf), None, None
         requests = np.flatnonzero(eligible[:, :-1].any(axis=1))
         if len(requests):
             assessment = _assess(self.model, eligibles, requests, rulebook)
             np.copyto(scores, _rows(assessment.scores, requests, len(scores)), where=eligible[:, :-1])
             if assessment.p_out is not None:
                 p_out = _rows(assessment.p_out, requests, len(scores))
-        explored = self.exploration.explore(scores, eligibles.hold)
+            if assessment.sample is not None and seeds is not None:
+                sample = partial(_sample, assessment.sample, seeds, requests, eligible[:, :-1])
+        else:
+            sample = partial(_no_samples, scores)
+        explored = self.exploration.explore(Scores(scores, eligibles.hold, sample))
         probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
         return Distributions(probabilities, p_out)
 
@@ -142,10 +161,44 @@ def _assess(model: Model | AssessmentTable, eligibles: Eligibles, requests: IntA
     assessment = model.assess([context for of_request in contexts for context in of_request], rulebook)
     if eligibles.trigger_of is None:
         return assessment
-    first = np.cumsum([0, *map(len, contexts[:-1])])[:, None]
+    counts = [*map(len, contexts)]
+    first = np.cumsum([0, *counts[:-1]])[:, None]
     answered = first + np.maximum(eligibles.trigger_of[requests], 0), np.arange(len(rulebook.space))
-    p_out = assessment.p_out
-    return Assessment(assessment.scores[answered], None if p_out is None else p_out[answered])
+    p_out, sample = assessment.p_out, assessment.sample
+    return Assessment(
+        assessment.scores[answered],
+        None if p_out is None else p_out[answered],
+        None if sample is None else partial(_sample_answered, sample, counts, answered),
+    )
+
+
+def _sample_answered(
+    sample: AssessmentSampler, counts: list[int], answered: tuple[IntArray, IntArray], seeds: SeedArray, draws: int
+) -> FloatArray:
+    """Sample scores for requests (r, M, n), each send in the context of the trigger that it answers.
+
+    ``counts`` are the numbers of contexts of the requests. ``answered`` are the context (r, n) and the number (n,) of
+    each send. All contexts of a request have its seed.
+    """
+    contexts, sends = answered
+    return sample(np.repeat(seeds, counts), draws)[contexts[:, None, :], np.arange(draws)[:, None], sends]
+
+
+def _sample(
+    sample: AssessmentSampler, seeds: SampleSeeds, requests: IntArray, eligible: BoolArray, draws: int
+) -> FloatArray:
+    """Sample the scores of eligible sends for all requests (r, M, n), -∞ for the others.
+
+    ``requests`` are those with an eligible send, ``eligible`` is (r, n).
+    """
+    tables = np.full((len(eligible), draws, eligible.shape[1]), -np.inf)
+    tables[requests] = np.where(eligible[requests, None, :], sample(seeds.of(requests), draws), -np.inf)
+    return tables
+
+
+def _no_samples(scores: FloatArray, draws: int) -> FloatArray:
+    """Return the sampled scores (r, M, n) where no send is eligible."""
+    return np.repeat(scores[:, None, :], draws, axis=1)
 
 
 def _rows(values: FloatArray, requests: IntArray, count: int) -> FloatArray:

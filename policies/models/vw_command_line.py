@@ -1,7 +1,7 @@
 """A contextual bandit of Vowpal Wabbit by its command line, for offline evaluation only.
 
 It returns probabilities for examples that others write, and can learn from logged examples. The service never uses it:
-the service has its own model and exploration (`policies.models.vw`, `policies.models.exploration`).
+the service has its own model and exploration (`policies.models.vw`, `policies.explorations`).
 """
 
 from __future__ import annotations

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from policies.records.rows import Context, TriggerRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(msgspec.Struct, frozen=True):
     """A pattern over the slots: a joint action that matches every slot that is not None is not eligible."""
 
     message: str | None = None
@@ -17,8 +17,7 @@ class Exclusion:
     delay_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A caller asks which notification to send to a shopper, or none, after something happened.
 
     ``triggers`` say what happened; among equally urgent triggers the first has precedence. ``now`` is the time of the
@@ -30,7 +29,7 @@ class Request:
     shopper_id: str
     triggers: tuple[TriggerRecord, ...]
     now: float
-    context: Context = field(default_factory=dict)
+    context: Context = {}
     exclude: tuple[Exclusion, ...] = ()
     deferred: bool = False
-    ignored: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -66,8 +67,9 @@ def _cap_is_full(situation: Situation, cap: Cap, sent: Sequence[float]) -> Delay
     if cap.window_s is not None:
         return window_is_full(sent, situation.send_times, cap.max, cap.window_s)
     periods = _periods(situation, cap.calendar)
-    counted = [periods[send] for send in sent]
-    return [counted.count(periods[at]) >= cap.max for at in situation.send_times]
+    counts = Counter([periods[send] for send in sent])
+    full = {period for period, count in counts.items() if count >= cap.max}
+    return [periods[at] in full for at in situation.send_times] if full else []
 
 
 def _periods(situation: Situation, calendar: Calendar | None) -> Mapping[float, int]:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -170,7 +171,7 @@ class RuleTable:
         rulebook = situations[0].rulebook
         tables = [VerdictTable(rulebook.space, len(situation.send_times)) for situation in situations]
         together: list[tuple[_Questions, list[int]]] = []
-        for (critical, has_sends), numbers in _by_needs(situations).items():
+        for (critical, has_sends), numbers in _by_needs(situations, many=len(situations) >= fewest).items():
             questions = _questions(self, rulebook, critical=critical, has_sends=has_sends)
             if len(numbers) >= fewest:
                 together.append((questions, numbers))
@@ -194,36 +195,47 @@ class RuleTable:
         if not _is_offered(situation, message, channel):
             return Reason.no_content  # the catalogue has changed and no longer offers this message on this channel
         space = situation.rulebook.space
-        rules = [(rank, rule) for rank, rule in self._ranked_again if asks is None or asks(rule)]
+        rules = [
+            (rank, rule)
+            for rank, rule in self._rules_for(situation)
+            if rule.asked_again and (asks is None or asks(rule))
+        ]
         ranks = self._ranks(situation, rules)
         return Reason(self._reasons[ranks[space.messages.index(message), space.channels.index(channel), 0]])
 
     def allows(self, situation: Situation, asks: Callable[[Rule[Any]], bool]) -> BoolArray:
         """Return what none of the rules that ``asks`` chooses denies, shape (messages, channels, send times)."""
-        ranks = self._ranks(situation, [(rank, rule) for rank, rule in self._ranked if asks(rule)])
-        return np.asarray(ranks == NOT_DENIED)
+        rules = [(rank, rule) for rank, rule in self._rules_for(situation) if asks(rule)]
+        return np.asarray(self._ranks(situation, rules) == NOT_DENIED)
 
-    def times_that_free(self, situation: Situation, begin: float, end: float) -> Iterator[float]:
-        """Yield the times at which the denial of a rule may end by itself: see `Rule.frees_at`."""
-        critical = situation.trigger.critical
-        for rule in self.rules:
-            if rule.frees_at is not None and (rule.binds_critical or not critical):
+    def denied_times(self, situation: Situation, asks: Callable[[Rule[DelayMask]], bool]) -> set[float]:
+        """Return the send times that a rule denies to all joint actions; ``asks`` chooses rules about delays."""
+        masks = [rule.denies(situation) for _, rule in self._rules_for(situation) if asks(rule)]
+        return {at for mask in masks for at in compress(situation.send_times, mask)}
+
+    def times_that_free(
+        self, situation: Situation, begin: float, end: float, asks: Callable[[Rule[Any]], bool]
+    ) -> Iterator[float]:
+        """Yield the times at which the denial of a rule that ``asks`` chooses may end by itself: `Rule.frees_at`."""
+        for _, rule in self._rules_for(situation):
+            if rule.frees_at is not None and asks(rule):
                 yield from rule.frees_at(situation, begin, end)
+
+    def _rules_for(self, situation: Situation) -> RankedRules:
+        """Return the rules that can deny anything in a situation."""
+        has_sends = bool(situation.state.sends)
+        return _questions(self, situation.rulebook, critical=situation.trigger.critical, has_sends=has_sends).rules
 
     @staticmethod
     def _ranks(situation: Situation, rules: RankedRules) -> ByteArray:
         """Ask the rules, and return the smallest ranks, shape (messages, channels, send times)."""
-        table, critical = VerdictTable(situation.rulebook.space, len(situation.send_times)), situation.trigger.critical
-        _ask([(rank, rule) for rank, rule in rules if rule.binds_critical or not critical], [(situation, table)])
+        table = VerdictTable(situation.rulebook.space, len(situation.send_times))
+        _ask(rules, [(situation, table)])
         return table.ranks()
 
     @cached_property
     def _ranked(self) -> RankedRules:
         return [*enumerate(self.rules, 1)]
-
-    @cached_property
-    def _ranked_again(self) -> RankedRules:
-        return [(rank, rule) for rank, rule in self._ranked if rule.asked_again]
 
     @cached_property
     def _reasons(self) -> ByteArray:
@@ -246,11 +258,14 @@ def _ask(rules: RankedRules, pairs: Sequence[SituationTable]) -> None:
             rule.write(table, rank, rule.denies(situation))
 
 
-def _by_needs(situations: Sequence[Situation]) -> dict[tuple[bool, bool], list[int]]:
-    """Group situations by whether the trigger is critical, and whether the shopper has sends."""
+def _by_needs(situations: Sequence[Situation], *, many: bool) -> dict[tuple[bool, bool], list[int]]:
+    """Group situations by whether the trigger is critical, and whether the shopper has sends.
+
+    Of many situations, those without sends stay with the others: in arrays, another group costs more than its rows.
+    """
     groups: dict[tuple[bool, bool], list[int]] = defaultdict(list)
     for number, situation in enumerate(situations):
-        groups[situation.trigger.critical, bool(situation.state.sends)].append(number)
+        groups[situation.trigger.critical, many or bool(situation.state.sends)].append(number)
     return groups
 
 

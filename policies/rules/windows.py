@@ -33,4 +33,4 @@ def window_is_full(sent: Sequence[float], times: Sequence[float], maximum: int, 
     [True]
     """
     full = [(first, last) for first, last in zip(sent, sent[maximum - 1 :], strict=False) if last - first < window_s]
-    return any_of([[max(last, at) - min(first, at) < window_s for at in times] for first, last in full])
+    return any_of([[last - at < window_s and at - first < window_s for at in times] for first, last in full])

@@ -123,11 +123,8 @@ def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str,
 
 def _responses(state: ShopperState, left: Sequence[Send]) -> dict[str, Scalar]:
     """Return the shopper's click rates, by channel and by category."""
-    clicked = [send for send in left if send.clicked]
-    by_channel = count_responses(state.by_channel, [send.channel for send in left], [send.channel for send in clicked])
-    by_category = count_responses(
-        state.by_category, [send.category for send in left], [send.category for send in clicked]
-    )
+    by_channel = count_responses(state.by_channel, [(send.channel, send.clicked) for send in left])
+    by_category = count_responses(state.by_category, [(send.category, send.clicked) for send in left])
     sends, clicks = 0.0, 0.0
     for responses in by_channel.values():
         sends += responses.sends

@@ -207,14 +207,9 @@ def forget_old_sends(state: ShopperState, at: float, horizon_s: float) -> Shoppe
         return state
     kept = {send.event_id for send in sends}
     old = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
-    clicked = [send for send in old if send.clicked]
     return msgspec.structs.replace(
         state,
         sends=sends,
-        by_channel=count_responses(
-            state.by_channel, [send.channel for send in old], [send.channel for send in clicked]
-        ),
-        by_category=count_responses(
-            state.by_category, [send.category for send in old], [send.category for send in clicked]
-        ),
+        by_channel=count_responses(state.by_channel, [(send.channel, send.clicked) for send in old]),
+        by_category=count_responses(state.by_category, [(send.category, send.clicked) for send in old]),
     )

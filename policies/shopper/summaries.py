@@ -7,7 +7,7 @@ nothing grows without bound. This needs no clock, and every fold of the same row
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -101,26 +101,23 @@ class Responses(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.clicks + _PRIOR_SENDS * PRIOR_CLICK_RATE) / (self.sends + _PRIOR_SENDS)
 
 
-def count_responses(
-    before: Mapping[str, Responses], sends: Sequence[str], clicks: Iterable[str]
-) -> dict[str, Responses]:
-    """Return the counts after more sends; ``sends`` has the name of each send, ``clicks`` that of each clicked one.
+_NO_RESPONSES = Responses()
+
+
+def count_responses(before: Mapping[str, Responses], sends: Iterable[tuple[str, bool]]) -> dict[str, Responses]:
+    """Return the counts after more sends; ``sends`` has the name of each send, and whether the send was clicked.
 
     New names are counted only while there are fewer than `_MOST_RESPONSES`.
 
-    >>> count_responses({}, ["push", "push"], ["push"])
+    >>> count_responses({}, [("push", True), ("push", False)])
     {'push': Responses(sends=2.0, clicks=1.0)}
     """
-    sent = {name: responses.sends for name, responses in before.items()}
-    for name in sends:
-        if name in sent:
-            sent[name] += 1.0
-        elif len(sent) < _MOST_RESPONSES:
-            sent[name] = 1.0
-    clicked = {name: responses.clicks for name, responses in before.items()}
-    for name in clicks:
-        clicked[name] = clicked.get(name, 0.0) + 1.0
-    return {name: Responses(count, clicked.get(name, 0.0)) for name, count in sent.items()}
+    counts = dict(before)
+    for name, clicked in sends:
+        if name in counts or len(counts) < _MOST_RESPONSES:
+            old = counts.get(name, _NO_RESPONSES)
+            counts[name] = Responses(old.sends + 1.0, old.clicks + clicked)
+    return counts
 
 
 _MOST_RESPONSES = 64

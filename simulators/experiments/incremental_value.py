@@ -8,7 +8,7 @@ import numpy as np
 
 from simulators.arrays import FloatArray
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import NoSends, run_sender
+from simulators.senders.sender import NoSends, run_sender
 from simulators.world.messages import Messages
 from simulators.world.world import World
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean, estimate_paired_ratio
-from simulators.experiments.study import Result, last_third
+from simulators.experiments.result import Result, last_third
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,20 @@ meet the same arrivals and the same random numbers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Scalar
+from simulators.arrays import Indices
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.replay.pace import DAY_S, Pace
 from simulators.replay.purchases import Purchase
+from simulators.replay.replay_world import SETTLES_DAYS, shopper_numbers
 from simulators.reports.reporting import Reporting
-from simulators.scenario import Scenario
 from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger
-from simulators.world.messages import Messages
 from simulators.world.tick import TickEvents
 from simulators.world.world import World
 
@@ -30,75 +28,64 @@ HOUR_S = 3_600.0
 FIRST_TRIGGERS = ("welcome", "first_order")
 """Triggers of first purchases, in turns."""
 
-_SETTLES_DAYS = 31
-"""Days after the last purchase until all outcomes are known: a message is seen within 8 days, an order follows within
-a week, and is sent back within 16 days."""
-
 
 class Replay:
     """Runs one shop through real purchases.
 
     Parameters
     ----------
+    shop
+        The shop that decides. A service over HTTP must be fresh.
+    world
+        The world of these purchases: see `world_of`.
     rulebook
         The shop's catalogue.
     purchases
         In time order.
-    seed
-        Decides the traits of the shoppers and their reactions.
-    scenario
-        The scenario of the world; `scenario_of` the purchases if absent.
-
-    Raises
-    ------
-    ValueError
-        When the purchases span more than two years.
+    name
+        Begins every event id, so that the draws differ between replays of different names.
     """
 
-    def __init__(
-        self,
-        shop: Shop,
-        rulebook: Rulebook,
-        purchases: Sequence[Purchase],
-        seed: int,
-        scenario: Scenario | None = None,
-    ) -> None:
+    def __init__(self, shop: Shop, world: World, rulebook: Rulebook, purchases: Sequence[Purchase], name: str) -> None:
         self._shop = shop
+        self._world = world
+        self._name = name
         self._known_triggers = frozenset(rulebook.catalogue.triggers)
-        self._purchases = purchases
-        self._seed = seed
-        names = dict.fromkeys(purchase.shopper for purchase in purchases)
-        self._numbers = {name: number for number, name in enumerate(names)}
-        self._world = World(scenario or scenario_of(purchases), len(names), seed, Messages.of(rulebook))
-        self._decision_log = DecisionLog(self._world, rulebook)
-        self._reporting = Reporting(self._world)
+        self._purchases = {
+            int(hour): list(group) for hour, group in groupby(purchases, key=lambda purchase: purchase.at // HOUR_S)
+        }
+        self._last_hour = max(self._purchases)
+        self._until = purchases[-1].at + SETTLES_DAYS * DAY_S
+        self._numbers = shopper_numbers(purchases)
+        self._decision_log = DecisionLog(world, rulebook)
+        self._reporting = Reporting(world)
         self._pace = Pace()
         self._known_shoppers: set[str] = set()
         self._arrivals_so_far = 0
 
     @property
-    def world(self) -> World:
-        """The world of the simulated reactions."""
-        return self._world
+    def known_shoppers(self) -> Indices:
+        """The numbers of the shoppers who have bought so far."""
+        return np.array([self._numbers[name] for name in sorted(self._known_shoppers)], dtype=np.int64)
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> list[DecisionOutcomes]:
-        """Replay all purchases, and return every decision with its outcomes.
+        """Replay all purchases from now on, and return every decision so far with its outcomes.
 
         ``progress`` is called with the number of purchases replayed in each hour with purchases.
         """
-        for hour, group in groupby(self._purchases, key=lambda purchase: purchase.at // HOUR_S):
-            while self._world.now < hour * HOUR_S:
-                self._step([])
-            purchases = list(group)
-            self._step(purchases)
-            progress(len(purchases))
-        until = self._purchases[-1].at + _SETTLES_DAYS * DAY_S
-        while self._world.now < until:
-            self._step([], decides=False)
+        while self._world.now < self._until:
+            if count := self.step():
+                progress(count)
         return self._decision_log.records
 
-    def _step(self, purchases: Sequence[Purchase], *, decides: bool = True) -> None:
-        """Let one hour with these purchases pass."""
+    def step(self) -> int:
+        """Let one hour pass, and return the number of its purchases; after the last ones nothing is decided."""
+        hour = int(self._world.now // HOUR_S)
+        purchases = self._purchases.get(hour, [])
+        self._step(purchases, decides=hour <= self._last_hour)
+        return len(purchases)
+
+    def _step(self, purchases: Sequence[Purchase], *, decides: bool) -> None:
         tick, now = self._world.step(), self._world.now
         if changes := [*self._first_consents(purchases), *self._withdrawals(tick.uninstalled.tolist())]:
             self._shop.change_consent(changes, now)
@@ -179,14 +166,4 @@ class Replay:
         self._arrivals_so_far += 1
         mobile = self._world.population.mobile[self._numbers[shopper]]
         context: dict[str, Scalar] = {"device": "mobile" if mobile else "desktop"}
-        return Arrival(f"replay-{self._seed}-{self._arrivals_so_far}", shopper, (trigger,), now, context)
-
-
-def scenario_of(purchases: Sequence[Purchase], base: Scenario | None = None) -> Scenario:
-    """Return the scenario of a replay: it spans the purchases, and shoppers order nothing without a message.
-
-    Everything else is as in ``base``, by default the world without changes.
-    """
-    start = int(purchases[0].at // DAY_S * DAY_S)
-    days = (purchases[-1].at - start) / DAY_S + _SETTLES_DAYS + 1
-    return replace(base or Scenario("replay"), weeks=math.ceil(days / 7), start=start, own_orders=False)
+        return Arrival(f"{self._name}-{self._arrivals_so_far}", shopper, (trigger,), now, context)

@@ -21,7 +21,7 @@ from simulators.parameters import Parameters
 _LONG_AGO = -1.0e6
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReaderState:
     """The mental state with which shoppers read one message; all arrays broadcast.
 
@@ -110,10 +110,12 @@ class MentalState:
             self.need(hour, shoppers),
         )
 
-    def raise_intent(self, hour: int, shoppers: Indices, least: FloatArray | float) -> None:
-        """Raise the intent to at least ``least``."""
-        self._intent[shoppers] = np.maximum(self.intent(hour, shoppers), least)
+    def raise_intent(self, hour: int, shoppers: Indices, least: FloatArray | float) -> FloatArray:
+        """Raise the intent to at least ``least``, and return the intent."""
+        raised = np.maximum(self.intent(hour, shoppers), least).astype(np.float32)
+        self._intent[shoppers] = raised
         self._intent_at[shoppers] = hour
+        return raised.astype(np.float64)
 
     def record_orders(self, hour: int, shoppers: Indices) -> None:
         """Lower the intent and the need of shoppers who ordered."""
@@ -124,7 +126,8 @@ class MentalState:
     def record_views(self, hour: int, shoppers: Indices, messages: Indices, loads: FloatArray) -> None:
         """Add the load and the staleness of messages that shoppers saw."""
         np.add.at(self._load, shoppers, loads * math.exp(self._load_decay * hour))
-        np.add.at(self._staleness, (shoppers, messages), math.exp(self._staleness_decay * hour))
+        cells = shoppers * self._staleness.shape[1] + messages
+        np.add.at(self._staleness.reshape(-1), cells, math.exp(self._staleness_decay * hour))
 
     def change_attention(self, hour: int, shoppers: Indices, change: FloatArray) -> None:
         """Change the attention within its bounds."""

@@ -26,7 +26,7 @@ from simulators.parameters import Parameters
 from simulators.shoppers.mental_state import ReaderState
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chances:
     """True probabilities of the reactions to seen messages, as columns (n,).
 

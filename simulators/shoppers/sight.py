@@ -41,8 +41,9 @@ def draw_wait(uniform: FloatArray, per_hour: FloatArray, tail: FloatArray) -> Fl
     array([3.])
     """
     units = -np.log1p(-uniform)
-    long = np.flatnonzero(tail)
-    units[long] = np.expm1(tail[long] * units[long]) / tail[long]
+    long = tail.nonzero()[0]
+    spread = tail[long]
+    units[long] = np.expm1(spread * units[long]) / spread
     return np.asarray(units / per_hour)
 
 

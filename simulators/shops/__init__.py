@@ -1,1 +1,1 @@
-"""Shops that decide for simulated shoppers: learned policy, rule, planner, broadcasts."""
+"""Shops decide about triggers, within the guardrails: learned policy, rule, planner."""

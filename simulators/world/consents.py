@@ -44,7 +44,8 @@ class ConsentLosses:
         if self._pending:
             shoppers, lost = (np.concatenate(arrays) for arrays in zip(*self._pending, strict=True))
             self._pending.clear()
-            np.add.at(self._expected, shoppers, lost)
+            cells = shoppers[:, None] * lost.shape[1] + np.arange(lost.shape[1])
+            np.add.at(self._expected.reshape(-1), cells.reshape(-1), lost.reshape(-1))
 
 
 def losses_per_opt_out(channels: ChannelTable, parameters: Parameters) -> FloatArray:

@@ -22,7 +22,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sends:
     """Sends to make, as columns (n,).
 
@@ -50,7 +50,7 @@ class Sends:
         return len(self.tickets)
 
 
-@dataclass(frozen=True)
+@dataclass
 class SeenMessages:
     """Messages that shoppers see in one hour, as columns (n,).
 
@@ -127,20 +127,21 @@ class Deliveries:
             lost = deliverable & (channel == failing)
             tick.outcomes.append(TickOutcomes("bounce", sends["ticket"][lost], due[lost]))
             deliverable &= ~lost
-        if not deliverable.all():
-            due, sends = due[deliverable], {name: column[deliverable] for name, column in sends.items()}
+        rows = deliverable.nonzero()[0]
+        if len(rows) < len(due):
+            due, sends = due[rows], {name: column[rows] for name, column in sends.items()}
             shopper, channel = sends["shopper"], sends["channel"]
         costs = state.messages.costs[sends["message"], channel]
         state.margins.book_sends(state.week(tick.hour), shopper, costs)
         tick.outcomes.append(TickOutcomes("delivered", sends["ticket"], due))
         seen_at = self._draw_seen_at(tick.hour, due, sends)
-        seen = np.flatnonzero(np.isfinite(seen_at))
+        seen = (seen_at < due + state.messages.channels.stays_h[channel]).nonzero()[0]
         sends = {name: column[seen] for name, column in sends.items()}
         at_night = is_night(due[seen] - state.population.shift_h[shopper[seen]])
         self._delivered.add(seen_at[seen], **sends, at_night=at_night)
 
     def _draw_seen_at(self, hour: int, due: FloatArray, sends: dict[str, NDArray[Any]]) -> FloatArray:
-        """Draw when shoppers see messages, in hours of the calendar; inf for never.
+        """Draw when shoppers see messages that do not expire, in hours of the calendar; inf for never.
 
         Both whether and when follow `simulators.shoppers.sight`. In-app messages are seen at the next visit; a shopper
         who has lapsed makes none.
@@ -150,16 +151,17 @@ class Deliveries:
         positions = stream_positions(shopper, sends["message"], channel)
         looked, wait = state.streams.uniforms(hour, [Purpose.looked, Purpose.seen], positions)
         shift = state.population.shift_h[shopper]
+        arrival = due - shift
         with np.errstate(divide="ignore"):  # in-app has no rate: its messages wait for a visit
             waits = draw_wait(wait, channels.per_hour[channel], channels.tail[channel])
-        seen_at = state.presence.hours_at(state.presence.integral_at(due - shift) + waits) + shift
-        presence = state.presence.presence_at(due - shift)
+        seen_at = state.presence.hours_at(state.presence.integral_at(arrival) + waits) + shift
+        presence = state.presence.presence_at(arrival)
         looks = look_probability(channels.looked[channel], channels.hour_effect[channel], presence)
         looks *= np.where(state.mental_state.lapsed[shopper], state.scenario.parameters.lapsed_looks, 1.0)
         seen_at[looked >= looks] = np.inf
-        in_app = channels.in_app[channel]
-        if in_app.any():
-            readers = shopper[in_app]
-            visit = np.where(state.mental_state.lapsed[readers], np.inf, state.next_visit[readers])
-            seen_at[in_app] = np.where(visit >= due[in_app], visit, np.inf)
-        return np.where(seen_at < due + channels.stays_h[channel], seen_at, np.inf)
+        in_app = channels.in_app[channel].nonzero()[0]
+        readers = shopper[in_app]
+        visit = state.next_visit[readers]
+        visit[state.mental_state.lapsed[readers] | (visit < due[in_app])] = np.inf
+        seen_at[in_app] = visit
+        return np.asarray(seen_at)

@@ -68,4 +68,4 @@ class OrderBook:
 def order_values(normal: FloatArray, parameters: Parameters) -> FloatArray:
     """Return log-normal order values, rounded to cents, of standard normal numbers."""
     values = np.exp(parameters.value_log_mean + parameters.value_log_sd * normal)
-    return np.asarray(np.round(values, 2), dtype=np.float64)
+    return np.asarray(values.round(2), dtype=np.float64)

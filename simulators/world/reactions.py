@@ -68,7 +68,7 @@ class Reactions:
         self._orders = orders
         names = state.messages.channels.names
         self._email = names.index("email") if "email" in names else -1
-        self._per_send = 1.0 / state.messages.channels.looked
+        self._ignored = -self._parameters.attention_ignore * (1.0 / state.messages.channels.looked)
         self._lost_per_opt_out = losses_per_opt_out(state.messages.channels, self._parameters)
         self._visits = Schedule({"ticket": np.int64, "shopper": np.int64, "value": np.float64})
         self._reports = Schedule({"kind": np.int8, "ticket": np.int64, "at": np.float64, "value": np.float64})
@@ -93,12 +93,13 @@ class Reactions:
         self._book_expected_orders(hour, seen, chances)
         self._book_lost_consents(seen, chances)
         self._tire(hour, seen, clicked)
-        opened = seen.channel == self._email
-        if opened.any():
+        opened = (seen.channel == self._email).nonzero()[0]
+        if len(opened):
             self._report(tick, "open", seen.ticket[opened], seen.shopper[opened], seen.at[opened])
-        if clicked.any():
-            self._report(tick, "click", seen.ticket[clicked], seen.shopper[clicked], seen.at[clicked])
-            self._visit(tick, seen.shopper[clicked])
+        clickers = clicked.nonzero()[0]
+        if len(clickers):
+            self._report(tick, "click", seen.ticket[clickers], seen.shopper[clickers], seen.at[clickers])
+            self._visit(tick, seen.shopper[clickers])
         self._opt_out(tick, seen, uniforms, out)
         self._uninstall(tick, seen, uniforms, out)
         self._plan_returns(seen, clicked, chances, uniforms)
@@ -109,16 +110,16 @@ class Reactions:
 
     def _book_lost_consents(self, seen: SeenMessages, p: Chances) -> None:
         state = self._state
-        live = state.consent[seen.shopper] & ~state.mental_state.lapsed[seen.shopper, None]
-        lost = p.withdrawals[:, None] * self._lost_per_opt_out[seen.channel] * live
-        state.consent_losses.book(seen.shopper, lost)
+        active = ~state.mental_state.lapsed[seen.shopper]
+        lost = (p.withdrawals * active)[:, None] * self._lost_per_opt_out.take(seen.channel, axis=0)
+        state.consent_losses.book(seen.shopper, lost * state.consent.take(seen.shopper, axis=0))
 
     def _tire(self, hour: int, seen: SeenMessages, clicked: BoolArray) -> None:
         """Add load and staleness, and change the attention."""
-        mental, per_send = self._state.mental_state, self._per_send[seen.channel]
+        mental = self._state.mental_state
         loads = self._state.messages.channels.weight[seen.channel]
         mental.record_views(hour, seen.shopper, seen.message, loads)
-        change = np.where(clicked, self._parameters.attention_click, -self._parameters.attention_ignore * per_send)
+        change = np.where(clicked, self._parameters.attention_click, self._ignored[seen.channel])
         mental.change_attention(hour, seen.shopper, change)
 
     def _opt_out(self, tick: Tick, seen: SeenMessages, uniforms: dict[Purpose, FloatArray], out: FloatArray) -> None:
@@ -127,23 +128,24 @@ class Reactions:
         Opt-outs and complaints are reported at once in every scenario, as the law demands.
         """
         state, channels = self._state, self._state.messages.channels
-        leaves = (uniforms[Purpose.opt_out] < out) & state.consent[seen.shopper, seen.channel]
-        if leaves.any():
-            complains = leaves & (uniforms[Purpose.complaint] < channels.complaints[seen.channel])
-            state.withdraw_consent(seen.shopper[leaves], seen.channel[leaves])
-            lapses = leaves & (uniforms[Purpose.lapse_after_opt_out] < self._parameters.lapse_per_opt_out)
-            state.mental_state.lapsed[seen.shopper[lapses]] = True
-            quiet = leaves & ~complains
+        leaves = (uniforms[Purpose.opt_out] < out).nonzero()[0]
+        leaves = leaves[state.consent[seen.shopper[leaves], seen.channel[leaves]]]
+        if len(leaves):
+            shopper, channel = seen.shopper[leaves], seen.channel[leaves]
+            state.withdraw_consent(shopper, channel)
+            lapses = uniforms[Purpose.lapse_after_opt_out][leaves] < self._parameters.lapse_per_opt_out
+            state.mental_state.lapsed[shopper[lapses]] = True
+            complains = uniforms[Purpose.complaint][leaves] < channels.complaints[channel]
+            quiet, loud = leaves[~complains], leaves[complains]
             tick.outcomes.append(TickOutcomes("opt_out", seen.ticket[quiet], seen.at[quiet]))
-            if complains.any():
-                tick.outcomes.append(TickOutcomes("complaint", seen.ticket[complains], seen.at[complains]))
+            if len(loud):
+                tick.outcomes.append(TickOutcomes("complaint", seen.ticket[loud], seen.at[loud]))
 
     def _uninstall(self, tick: Tick, seen: SeenMessages, uniforms: dict[Purpose, FloatArray], out: FloatArray) -> None:
         """Let shoppers uninstall the app: consent to all its channels ends."""
-        channels = self._state.messages.channels
-        uninstalls = uniforms[Purpose.uninstall] < self._parameters.uninstall_share * out
-        uninstalls &= channels.of_app[seen.channel]
-        if uninstalls.any():
+        uninstalls = (uniforms[Purpose.uninstall] < self._parameters.uninstall_share * out).nonzero()[0]
+        uninstalls = uninstalls[self._state.messages.channels.of_app[seen.channel[uninstalls]]]
+        if len(uninstalls):
             shoppers = np.unique(seen.shopper[uninstalls])
             self._state.uninstall(shoppers)
             tick.uninstalled = np.union1d(tick.uninstalled, shoppers)
@@ -154,7 +156,7 @@ class Reactions:
         """Draw who orders after the click, and who visits later without a click."""
         returns = ~clicked & (uniforms[Purpose.return_visit] < chances.return_visit)
         orders = uniforms[Purpose.conversion] < np.where(clicked, chances.order, chances.order_on_return)
-        comes = np.flatnonzero(returns | (clicked & orders))
+        comes = (returns | (clicked & orders)).nonzero()[0]
         if not len(comes):
             return
         lag = self._draw_lag(uniforms[Purpose.order_lag][comes], clicked[comes])
@@ -177,7 +179,7 @@ class Reactions:
         """Let shoppers visit because of a message that they read before; an order has a value above 0."""
         ticket, shopper, value = visits["ticket"], visits["shopper"], visits["value"]
         self._visit(tick, shopper)
-        orders = np.flatnonzero(value > 0.0)
+        orders = (value > 0.0).nonzero()[0]
         if len(orders):
             self._orders.place(tick, shopper[orders], value[orders], ticket[orders])
             self._report(tick, "conversion", ticket[orders], shopper[orders], due[orders], value[orders])

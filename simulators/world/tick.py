@@ -12,7 +12,7 @@ from simulators.arrays import FloatArray, Indices
 from simulators.shoppers.response import Chances
 
 
-@dataclass(frozen=True)
+@dataclass
 class TickOutcomes:
     """Outcomes of one type, as columns (n,).
 
@@ -32,7 +32,7 @@ class TickOutcomes:
     values: FloatArray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class TickEvents:
     """Shopper events of one type, as columns (n,); ``category`` is the number of a product category."""
 
@@ -43,7 +43,7 @@ class TickEvents:
     values: FloatArray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class TickTriggers:
     """Triggers of one type, as columns (n,); ``category`` is the number of a product category."""
 

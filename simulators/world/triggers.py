@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,9 @@ class TriggerSchedule:
         self._product_event_ends = np.cumsum(shares)
         self._joins = state.population.joins
         self._due = state.trigger_hours
+        self._flat = self._due.reshape(-1)
+        self._win_backs = self._due[_WIN_BACK]
+        self._first_of_kinds = np.arange(len(SCHEDULED_TRIGGERS)) * state.size
         self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
         self._joining_hours = frozenset(np.unique(self._joins).tolist())
         self._today = np.empty(0, dtype=np.int64)
@@ -48,12 +53,13 @@ class TriggerSchedule:
             self._join(tick)
         due = self._find_due(hour)
         if len(due):
-            kinds, shoppers = np.divmod(due, self._state.size)
-            self._due.ravel()[due] = NEVER
-            for kind in np.unique(kinds):
-                chosen = shoppers[kinds == kind]
-                category = np.asarray(self._state.population.favourite[chosen])
-                tick.triggers.append(TickTriggers(SCHEDULED_TRIGGERS[kind], chosen, category))
+            self._flat[due] = NEVER
+            starts = due.searchsorted(self._first_of_kinds).tolist()
+            for kind, (start, end) in enumerate(pairwise([*starts, len(due)])):
+                if start < end:
+                    chosen = due[start:end] - kind * self._state.size
+                    category = np.asarray(self._state.population.favourite[chosen])
+                    tick.triggers.append(TickTriggers(SCHEDULED_TRIGGERS[kind], chosen, category))
         if hour in self._promo_starts:
             tick.triggers.append(TickTriggers(SEASONAL, np.flatnonzero(self._joins <= hour)))
 
@@ -65,8 +71,8 @@ class TriggerSchedule:
         """
         if hour >= self._day_end:
             self._day_end = hour - hour % 24 + 24
-            self._today = np.flatnonzero(self._due.ravel() < self._day_end)
-        return np.asarray(self._today[self._due.ravel()[self._today] == hour])
+            self._today = np.flatnonzero(self._flat < self._day_end)
+        return np.asarray(self._today[self._flat[self._today] == hour])
 
     def _schedule(self, kind: int | Indices, shoppers: Indices, due: NDArray[np.int32]) -> None:
         self._due[kind, shoppers] = due
@@ -79,14 +85,14 @@ class TriggerSchedule:
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
         if hour == 0:  # the last visit of a shopper who was there before lies up to `win_back_after_h` back
-            self._due[_WIN_BACK, joined] = 1 + (last * self._win_back_after_h).astype(np.int32)
+            self._win_backs[joined] = 1 + (last * self._win_back_after_h).astype(np.int32)
         else:
             self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
         """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
-        self._due[_WIN_BACK, shoppers] = hour + self._win_back_after_h
+        self._win_backs[shoppers] = hour + self._win_back_after_h
 
     def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
         """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.
@@ -96,7 +102,7 @@ class TriggerSchedule:
         which, lag
             Uniform numbers that decide the trigger, and the time until it.
         """
-        kinds = np.searchsorted(self._product_event_ends, which, side="right")
+        kinds = self._product_event_ends.searchsorted(which, side="right")
         happens = kinds < len(PRODUCT_EVENTS)
         kinds = kinds[happens]
         waits_h = self._product_event_hours[kinds] * -np.log1p(-lag[happens])

@@ -38,35 +38,35 @@ class Visits:
     def advance(self, tick: Tick) -> None:
         """Let the shoppers visit whose next visit lies in this hour."""
         state, parameters, hour = self._state, self._parameters, tick.hour
-        due = np.flatnonzero(state.next_visit < hour + 1)
+        due = (state.next_visit < hour + 1).nonzero()[0]
         if not len(due):
             return
         uniforms = state.streams.uniforms(hour, _PURPOSES, due)
         at = state.next_visit[due]
         state.plan_visits(hour, due, uniforms[0])
-        active = ~state.mental_state.lapsed[due]
-        visitors, at = due[active], at[active]
-        _, browse, leave, order, radius, angle, wish, product, which, lag, lapse = uniforms[:, active]
+        active = (~state.mental_state.lapsed[due]).nonzero()[0]
+        visitors, at, uniforms = due[active], at[active], uniforms.take(active, axis=1)
+        _, browse, leave, _, _, _, wish, product, which, lag, lapse = uniforms
         self._trigger_schedule.schedule_win_back(hour, visitors)
         tick.visitors.append(visitors)
         carts, views = leave < parameters.cart_share, browse < parameters.view_share
         intent = np.where(carts, parameters.cart_intent, np.where(views, parameters.view_intent, 0.0))
-        state.mental_state.raise_intent(hour, visitors, intent)
-        orders = self._order(tick, visitors, at, carts, order, (radius, angle))
+        intent = state.mental_state.raise_intent(hour, visitors, intent)
+        orders = self._order(tick, visitors, at, carts, intent, uniforms[3:6])
         category = self._draw_category(visitors, product)
         tick.events.append(TickEvents("session", visitors, at))
         self._record(tick, "product_view", "product_viewed", views & ~carts & ~orders, (visitors, at, category))
         self._record(tick, "cart_abandoned", "cart_abandoned", carts, (visitors, at, category))
         wishes = views & (wish < parameters.wish_share)
-        if wishes.any():
-            self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
-            self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
+        self._record(tick, "wishlist", "wishlist", wishes, (visitors, at, category))
+        self._trigger_schedule.schedule_product_triggers(hour, visitors[wishes], which[wishes], lag[wishes])
         self._lapse(tick, visitors, lapse)
 
     def _lapse(self, tick: Tick, visitors: Indices, uniform: FloatArray) -> None:
         """Let visitors lapse, and let some of them uninstall the app."""
-        self._state.consent_losses.book(visitors, self._parameters.lapse_per_visit * self._state.consent[visitors])
-        leaves = np.flatnonzero(uniform < self._parameters.lapse_per_visit)
+        consent = self._state.consent.take(visitors, axis=0)
+        self._state.consent_losses.book(visitors, self._parameters.lapse_per_visit * consent)
+        leaves = (uniform < self._parameters.lapse_per_visit).nonzero()[0]
         if not len(leaves):
             return
         state = self._state
@@ -83,26 +83,26 @@ class Visits:
         visitors: Indices,
         at: FloatArray,
         carts: BoolArray,
-        uniform: FloatArray,
-        value: tuple[FloatArray, FloatArray],
+        intent: FloatArray,
+        uniforms: FloatArray,
     ) -> BoolArray:
-        """Let visitors order, and return who ordered."""
+        """Let visitors order, and return who ordered. ``uniforms`` (3, n) decide who orders, and the order values."""
         state, hour = self._state, tick.hour
         if not state.scenario.own_orders:
             return np.zeros(len(visitors), dtype=np.bool_)
-        mental = state.mental_state
-        intent, need = mental.intent(hour, visitors), mental.need(hour, visitors)
+        need = state.mental_state.need(hour, visitors)
         probability = visit_order_probability(intent, need, state.order_factor(hour), self._parameters)
         probability[carts] = 0.0  # a visitor who leaves a cart does not order
         kept = 1.0 - state.population.refunds[visitors]
         expected = probability * kept * (self._parameters.margin * self._parameters.mean_order_value)
         state.margins.book_expected_orders(state.week(hour), visitors, expected)
-        orders = uniform < probability
-        if orders.any():
-            radius, angle = value
-            values = order_values(to_normals(radius[orders], angle[orders]), self._parameters)
-            self._orders.place(tick, visitors[orders], values)
-            tick.events.append(TickEvents("purchase", visitors[orders], at[orders], values=values))
+        order, radius, angle = uniforms
+        orders = order < probability
+        rows = orders.nonzero()[0]
+        if len(rows):
+            values = order_values(to_normals(radius[rows], angle[rows]), self._parameters)
+            self._orders.place(tick, visitors[rows], values)
+            tick.events.append(TickEvents("purchase", visitors[rows], at[rows], values=values))
         return np.asarray(orders)
 
     def _draw_category(self, visitors: Indices, uniform: FloatArray) -> NDArray[np.int8]:
@@ -121,7 +121,8 @@ class Visits:
         visits: tuple[Indices, FloatArray, NDArray[np.int8]],
     ) -> None:
         """Record an event and a trigger for the chosen visits (shopper, time, product category)."""
-        if chosen.any():
-            shoppers, at, category = visits
-            tick.events.append(TickEvents(event, shoppers[chosen], at[chosen], category[chosen]))
-            tick.triggers.append(TickTriggers(trigger, shoppers[chosen], category[chosen]))
+        rows = chosen.nonzero()[0]
+        if len(rows):
+            shoppers, at, category = visits[0][rows], visits[1][rows], visits[2][rows]
+            tick.events.append(TickEvents(event, shoppers, at, category))
+            tick.triggers.append(TickTriggers(trigger, shoppers, category))

@@ -139,15 +139,17 @@ class World:
         ValueError
             When a number is outside its range, or a shopper has not joined yet.
         """
+        if not len(sends):
+            return
         for name, values, size in (
             ("shoppers", sends.shoppers, self.state.size),
             ("messages", sends.messages, len(self.messages.names)),
             ("channels", sends.channels, len(self.messages.channels.names)),
         ):
-            if len(values) and not 0 <= values.min() <= values.max() < size:
+            if not 0 <= values.min() <= values.max() < size:
                 raise ValueError(f"{name} must be numbers from 0 to {size - 1}")
-        if len(sends) and not (sends.delays_h.min() >= 0.0 and np.isfinite(sends.delays_h).all()):
+        if not 0.0 <= sends.delays_h.min() <= sends.delays_h.max() < np.inf:
             raise ValueError("delays_h must be numbers of at least 0")
-        if len(sends) and self.population.joins[sends.shoppers].max() >= max(self.hour, 1):
+        if self.population.joins[sends.shoppers].max() >= max(self.hour, 1):
             raise ValueError("shoppers must have joined: nobody can be written to before she joins")
         self._deliveries.accept(self.hour, sends)

@@ -110,7 +110,8 @@ class WorldState:
     ) -> FloatArray:
         """Return the logits of clicks by shoppers who are not tired and have no intent to buy; the arrays broadcast."""
         people = self.population
-        taste = np.einsum("...d,...d->...", people.taste[shoppers], self.appeal.direction[messages])
+        tastes = people.taste.take(shoppers, axis=0) * self.appeal.direction.take(messages, axis=0)
+        taste = tastes[..., 0] + tastes[..., 2] + (tastes[..., 1] + tastes[..., 3])
         flip = self.scenario.taste_flip_week
         if flip is not None:
             taste = np.where(hours >= np.int64(flip * 168), -taste, taste)

@@ -1,16 +1,37 @@
-"""The table of the planner: small runs of two scenarios."""
+"""The table of the planner: a small run of two worlds of the family."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.benchmarks.conftest import RunBenchmark
+import pytest
+
+from tests.benchmarks.conftest import ROOT
+
+CONTENDERS = 11
+"""No send, seven broadcasts, rule, uniform choice and the planner."""
 
 
-def test_no_baseline_is_above_the_planner(run_benchmark: RunBenchmark, tmp_path: Path) -> None:
-    size = ("--shoppers", "60", "--weeks", "3", "--seeds", "1:2")
-    results = run_benchmark("planner", "--scenarios", "stationary,fatigue", *size, "--keep", str(tmp_path))
-    assert results["planner.baselines_above"].value == 0
-    assert results["planner.stationary.value"].value > 0.0
-    assert results["planner.fatigue.7_e-mails_minus_planner"].value < 0.0
-    assert len(list(tmp_path.glob("*.npz"))) == 2
+def test_every_contender_is_measured_and_no_baseline_is_above_the_planner(tmp_path: Path) -> None:
+    file, keep = tmp_path / "results.json", tmp_path / "runs"
+    size = ("--shoppers", "60", "--weeks", "3", "--seeds", "1:2", "--keep", str(keep), "--json", str(file))
+    command = [sys.executable, "-m", "benchmarks", "planner", "--worlds", "60:62", *size]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    value = {one["name"]: one["value"] for one in json.loads(file.read_text(encoding="utf-8"))["results"]}
+    assert value["planner.baselines_above"] == 0
+    assert len(list(keep.glob("*.npz"))) == 2
+    for scenario in ("world-60", "world-61"):
+        assert value[f"planner.{scenario}.value"] > 0.0 == value[f"planner.{scenario}.no_send_value"]
+        assert value[f"planner.{scenario}.7_e-mails_minus_planner"] < 0.0
+        minus_rule = value[f"planner.{scenario}.planner_minus_rule"]
+        for name in ("uniform", "push_daily", "3_per_week"):
+            key = f"planner.{scenario}.{name}"
+            gap = value[f"{key}_value"] - value[f"planner.{scenario}.value"]
+            assert value[f"{key}_minus_planner"] == pytest.approx(gap)
+            assert value[f"{key}_minus_rule"] == pytest.approx(gap + minus_rule)
+        rows = [line for line in done.stdout.splitlines() if line.startswith(f"| {scenario} |")]
+        assert len(rows) == 1 + CONTENDERS, "one row in the table of scenarios, and one for each contender"

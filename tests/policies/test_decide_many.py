@@ -29,6 +29,7 @@ from policies.rules.situation import Surroundings
 from policies.shopper.fold import fold
 from policies.shopper.state import ShopperState
 from tests.policies.rules.one_by_one import judge_one_by_one
+from tests.policies.served_policies import SERVED
 from tests.reference.test_rules import CONTEXTS, exclusions, triggers
 from tests.strategies import CHANNELS, QUARTER_S, catalogues, moments, rule_sets, states
 
@@ -48,6 +49,7 @@ POLICIES: dict[str, Callable[[Rulebook], Policy]] = {
     "rule": lambda rulebook: rule_policy(epsilon=0.3),
     "learned": DEFAULT.make,
     "table": table_policy,
+    "sampling": SERVED["exploration thompson"],
 }
 makers = st.sampled_from(sorted(POLICIES)).map(POLICIES.__getitem__)
 

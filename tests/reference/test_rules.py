@@ -262,7 +262,7 @@ def test_the_gate_asks_what_the_text_says(world: World, quarters: int, deferred:
         deferred=deferred,
     )
     state = world.state.with_send(reserved)
-    later = replace(world, request=replace(world.request, now=now), state=state)
+    later = replace(world, request=msgspec.structs.replace(world.request, now=now), state=state)
     case = replace(later.case(trigger, action), send_at=now, held_out=False)
     asked = [code for code in find_broken_rules(case) if code in ASKED_AGAIN]
     if trigger.type not in world.document["messages"][action[0]]["triggers"]:

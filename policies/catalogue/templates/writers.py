@@ -7,17 +7,16 @@ a handful of calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeGuard
 
+import msgspec
 from jinja2 import nodes
 
 from policies.catalogue.number_formats import NumberFormat
 from policies.records.rows import Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
+class Filling(msgspec.Struct, frozen=True):
     """What a text is filled with: attributes, and the reader's number format and currency."""
 
     values: Mapping[str, Scalar]

@@ -108,6 +108,7 @@ async def test_a_replay_runs_against_a_fresh_service_and_refuses_a_used_one(
         assert document["facts"]["purchases"] == 50
         names = {result["name"] for result in document["results"]}
         assert {"replay.service_minus_rule", "replay.service_minus_uniform", "replay.service.sends"} <= names
+        assert {"replay.service_minus_planner", "replay.value.service_minus_planner"} <= names
         assert "reward per decision" in capsys.readouterr().out
         assert await anyio.to_thread.run_sync(run, 1) == 1
         assert "the log of" in capsys.readouterr().err
@@ -122,6 +123,7 @@ def test_a_replay_of_a_policy_in_this_process_needs_no_service(
     assert replay.run(file, replay.ReplayOptions(policy="default", scenario=str(scenario), json=results)) == 0
     names = {result["name"] for result in json.loads(results.read_text())["results"]}
     assert {"replay.default_minus_rule", "replay.default_minus_uniform"} <= names
+    assert {"replay.planner.value", "replay.default.value", "replay.value.default_minus_planner"} <= names
     for options, complaint in (
         (replay.ReplayOptions(), "either --url of a service, or --policy"),
         (replay.ReplayOptions("http://127.0.0.1:1", policy="rule"), "either --url of a service, or --policy"),

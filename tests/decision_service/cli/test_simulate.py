@@ -1,4 +1,4 @@
-"""Simulating over HTTP and in process: one client, the same batches, ids and seed, the same decisions."""
+"""The simulate command: its results, its page, and what it refuses."""
 
 from __future__ import annotations
 
@@ -10,60 +10,9 @@ import anyio
 import pytest
 
 from decision_service.cli import simulate
-from decision_service.cli.measurements import check_writable
-from decision_service.cli.remote_shop import RemoteShop
-from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import learned_policy
 from policies.models.registry import BASELINES
-from simulators.experiments.decision_log import DecisionOutcomes
-from simulators.experiments.simulation import Simulation
-from simulators.report_rules import ReportRules
-from simulators.scenario import Scenario
-from simulators.shops.base import Arrival, Outcome, Shop, SimulatedTrigger
-from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import LocalShop
-from simulators.world.messages import Messages
-from simulators.world.world import World
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
-from tests.factories import NOW
-
-SEED = 1
-WRONG = ReportRules(
-    attribution="any_touch",
-    window_h=48.0,
-    machine_opens=0.3,
-    machine_clicks=0.2,
-    missing=0.1,
-    late=0.2,
-    repeated=0.2,
-    wrong_zones=0.5,
-    zone_error_h=-3.0,
-)
-BUSY = Scenario("busy", weeks=2, visits_per_week=8.0, reports=WRONG)
-
-
-def run_busy_world(shop: Shop, rulebook: Rulebook) -> list[DecisionOutcomes]:
-    world = World(BUSY, 60, SEED, Messages.of(rulebook))
-    return Simulation(shop, world, rulebook, "busy-1").run()
-
-
-@pytest.mark.anyio
-async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Path, redis: RealRedis) -> None:
-    async with run_replica(tmp_path, redis, "request") as url:
-
-        def over_http() -> tuple[list[DecisionOutcomes], Rulebook]:
-            with RemoteShop.connect(url) as shop:
-                rulebook = Rulebook.of(shop.catalogue(), 1)
-                return run_busy_world(shop, rulebook), rulebook
-
-        remote, rulebook = await anyio.to_thread.run_sync(over_http)
-    policy_source = LearningPolicy(rulebook, learned_policy)
-    local = run_busy_world(LocalShop(policy_source, rulebook, str(SEED).encode()), rulebook)
-    assert [record.action for record in remote] == [record.action for record in local]
-    assert remote == local
-    assert policy_source.learned_count > 100, "nothing was learned: the two could not have differed"
-    assert len({record.action for record in local}) > 20
 
 
 def options(tmp_path: Path, **changes: object) -> simulate.SimulateOptions:
@@ -131,19 +80,6 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
     assert "the log of" in errors
 
 
-@pytest.mark.anyio
-async def test_equal_outcomes_of_a_long_list_are_all_taken(tmp_path: Path, redis: RealRedis) -> None:
-    """The list goes to the service in several calls."""
-    async with run_replica(tmp_path, redis, "request") as url:
-
-        def report() -> None:
-            with RemoteShop.connect(url) as shop:
-                shop.decide([Arrival("e-1", "s-1", (SimulatedTrigger("cart_abandoned"),), NOW)])
-                shop.record_outcomes([Outcome("e-1", "open", NOW)] * 1_001, NOW)
-
-        await anyio.to_thread.run_sync(report)
-
-
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
@@ -186,13 +122,6 @@ def test_your_own_policy_and_scenario_are_simulated(tmp_path: Path, monkeypatch:
     document = json.loads((tmp_path / "out.json").read_text())
     assert (document["facts"]["scenario"], document["facts"]["weeks"]) == ("mine v1", 1)
     assert "simulate.even.value" in {result["name"] for result in document["results"]}
-
-
-def test_a_file_that_can_be_written_is_left_as_it_is_by_the_check(tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text("old")
-    check_writable(json=tmp_path / "old.json", report=tmp_path / "new.html")
-    assert [file.name for file in tmp_path.iterdir()] == ["old.json"]
-    assert (tmp_path / "old.json").read_text() == "old"
 
 
 def test_simulate_runs_a_world_of_the_family(tmp_path: Path) -> None:

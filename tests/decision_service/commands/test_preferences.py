@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from decision_service.commands.feedback import Feedback
+from decision_service.commands.withdrawing_log import WithdrawingLog
 from decision_service.log.base import LogUnavailable, NewRow
 from decision_service.state.pending import Withdrawal
 from policies.records.rows import PreferencesRow
@@ -282,14 +282,14 @@ async def test_a_withdrawal_between_reading_and_writing_is_not_lost(
         document = await get(service)
         document["muted_categories"] = ["cart", "browse"]
         document["stated"] = []
-        log = Feedback.log_withdrawing
+        append_all = WithdrawingLog.append_all
 
-        async def log_after_another(feedback: Feedback, *arguments: Any) -> Any:
-            monkeypatch.setattr(Feedback, "log_withdrawing", log)
+        async def log_after_another(withdrawing_log: WithdrawingLog, *arguments: Any) -> Any:
+            monkeypatch.setattr(WithdrawingLog, "append_all", append_all)
             await put(service, 1, consent={"push": False})
-            return await log(feedback, *arguments)
+            return await append_all(withdrawing_log, *arguments)
 
-        monkeypatch.setattr(Feedback, "log_withdrawing", log_after_another)
+        monkeypatch.setattr(WithdrawingLog, "append_all", log_after_another)
         after = await put(service, 2, **document)
         assert (after["consent"]["push"], after["muted_categories"]) == (True, ["cart", "browse"])
         assert service.service.log.find_last(PreferencesRow.kind) is not None

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from decision_service.pipeline import decider as decider_module
 from decision_service.pipeline.decider import Decider
 from decision_service.pipeline.item import DecisionResponse, Item
-from decision_service.pipeline.linger import LONGEST_S, Linger, Moment
+from decision_service.pipeline.linger import LONGEST_S, Linger
 from decision_service.pipeline.parts import Parts
 from decision_service.schemas.parsing import parse
 from decision_service.schemas.requests import DecideBody
@@ -59,11 +59,15 @@ class _Parts:
 
 
 class Pipeline:
-    """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests."""
+    """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests.
+
+    The callers draw their times from its random generator.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[int] = []
         self.waits: list[float] = []
+        self.random = random.Random(1)
         monkeypatch.setattr(decider_module, "RequestBatch", self._batch)
         self._decider = Decider(cast(Parts, _Parts()))
         self._body = parse(DecideBody, msgspec.json.encode(decide_body(event_id=None, now=None)))
@@ -74,7 +78,7 @@ class Pipeline:
 
     async def ask(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(_ROUND_TRIP_S * random.random())
+        await asyncio.sleep(_ROUND_TRIP_S * self.random.random())
         began = loop.time()
         await self._decider.decide(self._body, 0.0)
         self.waits.append(loop.time() - began)
@@ -97,7 +101,6 @@ class _Batch:
 
 
 def run(scene: Callable[[], Awaitable[object]]) -> None:
-    random.seed(1)
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(cast(Any, scene()))
 
@@ -121,40 +124,44 @@ def test_a_lone_caller_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("per_s", [100, 350, 700])
 def test_requests_that_come_at_random_times_are_not_delayed(monkeypatch: pytest.MonkeyPatch, per_s: int) -> None:
-    """A request waits for the rest of the batch under way and for its own batch; few wait for a trial of a linger."""
+    """A request waits for the rest of the batch under way and for its own batch; few wait for a linger."""
     pipeline = Pipeline(monkeypatch)
 
     async def scene() -> None:
         async with asyncio.TaskGroup() as group:
             while asyncio.get_running_loop().time() < _SECONDS:
-                await asyncio.sleep(random.expovariate(per_s))
+                await asyncio.sleep(pipeline.random.expovariate(per_s))
                 group.create_task(pipeline.ask())
 
     run(scene)
     prompt = [wait for wait in pipeline.waits if wait <= 2 * _BATCH_S + 1e-6]
-    assert len(prompt) > 0.9 * len(pipeline.waits)
+    assert len(prompt) > 0.98 * len(pipeline.waits)
     assert max(pipeline.waits) <= 2 * _BATCH_S + LONGEST_S + 1e-6
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 100), st.floats(0.0001, LONGEST_S)), min_size=1, max_size=50),
-    st.floats(1.5, 10.0),
-)
-def test_a_linger_is_worth_its_time_where_requests_follow_answers(
-    lingers: list[tuple[int, float]], faster: float
-) -> None:
-    """The rates of the batches are those of the lingers: then nothing follows; or they are smaller."""
-    steady, followed = Linger(), Linger()
-    for requests, seconds in lingers:
-        for linger, factor in ((steady, 1.0), (followed, 1.1 * faster)):
-            linger.note_linger(Moment(5.0, 7), Moment(5.0 + seconds, 7 + requests))
-            linger.note_batch(Moment(6.0, 7), Moment(6.0 + factor * seconds, 7 + requests))
-    assert sum(steady.is_worth() for _ in range(310)) == 10
-    if any(requests for requests, _ in lingers):
-        assert all(followed.is_worth() for _ in range(310))
-
-
-def test_the_first_linger_is_a_trial() -> None:
+@given(st.integers(2, 64), st.lists(st.integers(1, 64), min_size=3, max_size=20))
+def test_callers_whose_number_stays_are_followed(callers: int, early_ends: list[int]) -> None:
+    """Every second batch may end before all callers have asked again."""
     linger = Linger()
+    for early in early_ends:
+        linger.note(callers)
+        linger.note(min(early, callers))
     assert linger.is_worth()
+
+
+@given(st.lists(st.integers(5, 64), min_size=1, max_size=50))
+def test_callers_who_come_too_late_are_not_followed(lingers: list[int]) -> None:
+    """Their number stays, but lingers end without them."""
+    linger = Linger()
+    for late in lingers:
+        linger.note(64)
+        linger.note_linger(64, 64 - late)
+    assert not linger.is_worth()
+
+
+@given(st.integers(0, 100))
+def test_a_lone_caller_tells_nothing(batches: int) -> None:
+    linger = Linger()
+    for _ in range(batches):
+        linger.note(1)
     assert not linger.is_worth()

@@ -134,5 +134,5 @@ def test_nothing_is_drawn_while_the_state_is_away(small_rulebook: Rulebook) -> N
         "degraded",
         None,
         0,
-        [],
+        (),
     )

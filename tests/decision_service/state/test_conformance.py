@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from decision_service.state.base import StateStore, StateUnavailable
@@ -83,7 +83,7 @@ async def test_a_second_reservation_of_one_shopper_is_made_only_if_the_first_one
     # Somebody else has changed the state once since it was read: the second reservation names the version of now.
     results = await store.reserve_many([reservation(version - 1, "e-3"), reservation(version, "e-4")])
     assert results == [StateChanged(), StateChanged()]
-    forbidden = replace(reservation(version, "e-5"), catalogue=0)
+    forbidden = msgspec.structs.replace(reservation(version, "e-5"), catalogue=0)
     assert await store.apply(StateUpdate(0, 1, {}, catalogue=1))
     assert await store.reserve_many([forbidden, reservation(version, "e-6")]) == [NoLongerAllowed(), StateChanged()]
 

@@ -40,9 +40,9 @@ contexts = st.fixed_dictionaries(
 def test_a_row_that_was_read_back_has_the_same_features(
     context: dict[str, str | int | float], numbers: ShopperNumbers
 ) -> None:
-    rounded = numbers.rounded()
+    rounded = numbers.round_off()
     again = msgspec.json.decode(msgspec.json.encode(rounded), type=ShopperNumbers)
-    assert again == rounded == rounded.rounded()
+    assert again == rounded == rounded.round_off()
     assert read_features(context, again, DELAYS) == read_features(context, rounded, DELAYS)
 
 
@@ -51,13 +51,13 @@ def test_the_numbers_of_a_usual_row_are_small() -> None:
     numbers = ShopperNumbers(
         presence=(-0.12345,) * 5,
         load=(1.23456,) * 5,
-        own=-0.33333,
+        own_rate=-0.33333,
         own_channel=dict.fromkeys(("push", "email", "sms", "webpush", "inapp"), -0.12345),
         own_category=dict.fromkeys(("cart", "offer", "browse", "price_drop", "stock", "service", "loyalty"), 0.12345),
         topic_load={"shoes": (0.54321,) * 5},
         affinity={"shoes": 0.77777},
     )
-    assert len(msgspec.json.encode(numbers.rounded())) < 400
+    assert len(msgspec.json.encode(numbers.round_off())) < 400
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from policies.arrays import BoolArray, FloatArray
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.exploration import Greedy
+from policies.explorations.base import Scores
+from policies.explorations.greedy import Greedy
 from policies.models.floor import check_epsilon, with_floor
 from tests.factories import small_document
 
@@ -31,7 +32,7 @@ def arrays_of(requests: Sequence[tuple[list[float], bool]]) -> tuple[FloatArray,
 
 
 def mix(scores: FloatArray, eligible: BoolArray, epsilon: float) -> FloatArray:
-    explored = Greedy().explore(scores, hold=eligible[:, -1])
+    explored = Greedy().explore(Scores(scores, eligible[:, -1]))
     return with_floor(explored, scores, eligible, SPACE.pair_numbers, epsilon)
 
 
@@ -53,7 +54,7 @@ def mix_one(explored: FloatArray, scores: FloatArray, numbers: list[int], epsilo
 @given(requests, epsilons)
 def test_the_floor_is_what_its_formula_says(requests: list[tuple[list[float], bool]], epsilon: float) -> None:
     scores, eligible = arrays_of(requests)
-    explored = Greedy().explore(scores, hold=eligible[:, -1])
+    explored = Greedy().explore(Scores(scores, eligible[:, -1]))
     for row, p in enumerate(mix(scores, eligible, epsilon)):
         numbers = np.flatnonzero(eligible[row]).tolist()
         np.testing.assert_allclose(p[numbers], mix_one(explored[row], scores[row], numbers, epsilon), atol=1e-14)
@@ -73,7 +74,7 @@ def test_permuting_joint_actions_permutes_the_distribution(
 ) -> None:
     values, eligible = arrays_of([(scores, True)])
     moved, moved_sets = values[:, order], eligible[:, [*order, N]]
-    explored = Greedy().explore(moved, hold=moved_sets[:, -1])
+    explored = Greedy().explore(Scores(moved, moved_sets[:, -1]))
     p = with_floor(explored, moved, moved_sets, SPACE.pair_numbers[:, order], epsilon)
     np.testing.assert_allclose(p[:, :-1], mix(values, eligible, epsilon)[:, order], atol=1e-15)
 

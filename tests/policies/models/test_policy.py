@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -14,16 +16,22 @@ from hypothesis import strategies as st
 from policies.arrays import IntArray
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.exploration import Greedy
+from policies.draw import SampleSeeds
+from policies.explorations.greedy import Greedy
+from policies.explorations.registry import make_exploration
+from policies.explorations.thompson import ThompsonSampling
+from policies.models.floor import with_floor
 from policies.models.learned import DEFAULT
-from policies.models.policy import Assessment, Distributions, Policy
+from policies.models.policy import Assessment, Distributions, Model, Policy
 from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
 from policies.records.rows import Context
 from policies.rules.arbitration import NO_TRIGGER, Eligibility, Eligibles
 from policies.shopper.context import trigger_context
 from tests.factories import all_eligible, small_document, trigger
+from tests.policies.explorations.gaussian import GaussianModel
 from tests.policies.models.test_compiled import some_context
+from tests.policies.served_policies import PARAMETERS, SERVED, gaussian_policy
 
 BOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
 N = len(BOOK.space)
@@ -45,12 +53,12 @@ def with_scores(*scores: float, sends_only: bool = False) -> Policy:
 
 
 MAKERS: dict[str, Callable[[], Policy]] = {
-    **{name: partial(factory.make, BOOK) for name, factory in POLICIES.items()},
+    **{name: partial(make, BOOK) for name, make in SERVED.items()},
     "negative scores": lambda: with_scores(*[-1.0] * N),
     "two best": lambda: with_scores(1.0, 1.0, *[0.5] * (N - 2)),
     "sends only": lambda: with_scores(*[-1.0] * N, sends_only=True),
 }
-"""Every registered policy, and some with scores that these seldom have."""
+"""Every registered policy and exploration, and some with scores that these seldom have."""
 
 sets = st.builds(
     lambda sends, hold: all_eligible(BOOK, hold=hold or not sends, sends=np.array(sorted(sends), dtype=np.int64)),
@@ -72,7 +80,12 @@ def build_again(make: Callable[[], Policy]) -> Policy:
 
 
 def decide(policy: Policy, eligibilities: Sequence[Eligibility], book: Rulebook = BOOK) -> Distributions:
-    return policy.distributions(Eligibles.of(eligibilities, [CONTEXTS] * len(eligibilities)), book)
+    eligibles = Eligibles.of(eligibilities, [CONTEXTS] * len(eligibilities))
+    return policy.distributions(eligibles, book, seeds_of(range(len(eligibilities))))
+
+
+def seeds_of(numbers: Iterable[int]) -> SampleSeeds:
+    return SampleSeeds(b"application seed", [f"e-{number}" for number in numbers])
 
 
 def eligible(sends: list[int]) -> list[Eligibility]:
@@ -119,9 +132,9 @@ def test_a_row_alone_is_the_same_to_the_byte_as_in_any_list(
     policy, other, chance = build(make), build_again(make), random.Random(data.draw(st.integers(0, 99)))
     contexts = [[some_context(chance) for _ in range(chance.choice([1, 1, 2]))] for _ in eligibilities]
     asked = [answer_triggers(one, len(asked), chance) for one, asked in zip(eligibilities, contexts, strict=True)]
-    together = policy.distributions(Eligibles.of(asked, contexts), BOOK)
+    together = policy.distributions(Eligibles.of(asked, contexts), BOOK, seeds_of(range(len(asked))))
     for row, (eligibility, one) in enumerate(zip(asked, contexts, strict=True)):
-        alone = other.distributions(Eligibles.of([eligibility], [one]), BOOK)
+        alone = other.distributions(Eligibles.of([eligibility], [one]), BOOK, seeds_of([row]))
         assert alone.probabilities.tobytes() == together.probabilities[row].tobytes()
         sends = eligibility.sends
         assert p_out_of(alone, 0, sends) == p_out_of(together, row, sends)
@@ -139,6 +152,32 @@ def answer_triggers(eligibility: Eligibility, triggers: int, chance: random.Rand
     answers = np.full(N, NO_TRIGGER)
     answers[eligibility.sends] = [chance.randrange(triggers) for _ in eligibility.sends]
     return Eligibility(eligibility.verdicts, eligibility.hold, answers)
+
+
+@policies
+@given(eligibilities=lists)
+def test_eligible_sets_and_contexts_stay_as_they_are(
+    make: Callable[[], Policy], eligibilities: list[Eligibility]
+) -> None:
+    contexts = [deepcopy(CONTEXTS) for _ in eligibilities]
+    eligibles = Eligibles.of(eligibilities, contexts)
+    for array in (eligibles.verdicts, eligibles.hold, eligibles.mask):
+        array.setflags(write=False)
+    build(make).distributions(eligibles, BOOK, seeds_of(range(len(eligibilities))))
+    assert contexts == [CONTEXTS] * len(eligibilities)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@given(eligibility=sets, order=st.permutations(range(N)))
+def test_permuting_joint_actions_permutes_the_distribution(
+    name: str, eligibility: Eligibility, order: list[int]
+) -> None:
+    """Without the floor, whose neighbours are known by the slots (`test_floor` permutes these, too)."""
+    exploration, places = make_exploration(name, **PARAMETERS[name]), np.argsort(order)
+    policy, moved = (replace(gaussian_policy(BOOK, exploration, keys), epsilon=0.0) for keys in (None, order))
+    (p,) = decide(policy, [eligibility]).probabilities
+    (q,) = decide(moved, [all_eligible(BOOK, hold=eligibility.hold, sends=places[eligibility.sends])]).probabilities
+    np.testing.assert_allclose(q, p[[*order, N]], rtol=0, atol=1e-12)
 
 
 @policies
@@ -160,6 +199,51 @@ def test_a_send_is_assessed_in_the_context_of_the_trigger_that_it_answers() -> N
     assert distributions.probabilities[1].tolist() == [0.0, 2 / N] * (N // 2) + [0.0]
     assert distributions.p_out is not None
     assert distributions.p_out[:, :2].tolist() == [[0.05, 0.05], [0.05, 0.1]]
+
+
+def test_of_a_policy_that_samples_the_floor_and_p_out_are_those_of_the_posterior_mean() -> None:
+    model, eligibility = GaussianModel(np.linspace(0.2, -0.5, N), 2.0), all_eligible(BOOK)
+    policy = Policy("sampling", model, ThompsonSampling(draws=3), epsilon=0.2)
+    served, explored = (decide(one, [eligibility]) for one in (policy, replace(policy, epsilon=0.0)))
+    mask = Eligibles.of([eligibility], []).mask
+    expected = with_floor(explored.probabilities, model.means[None], mask, BOOK.space.pair_numbers, 0.2)
+    assert served.probabilities.tobytes() == expected.tobytes()
+    assert explored.probabilities[0, 0] < 1.0
+    assert served.p_out is not None
+    assert served.p_out.tolist() == [np.linspace(0.01, 0.02, N).tolist()]
+
+
+def test_the_triggers_of_a_request_are_scored_by_the_same_drawn_models() -> None:
+    """In the second context every score is higher by 1, so the sends that answer the second trigger are better."""
+
+    class ByTrigger(GaussianModel):
+        def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+            gains = np.array([[float(context["trigger"] == "wishlist")] for context in contexts])
+            assessment = super().assess(contexts, rulebook)
+            return Assessment(
+                assessment.scores + gains, None, lambda seeds, draws: self.sample(seeds, draws) + gains[:, None]
+            )
+
+    answers = np.array([0, 1] * (N // 2))
+    both = Eligibility(np.zeros(N, np.uint8), True, answers)
+    triggers = [[{"trigger": "cart_abandoned"}], [{"trigger": "cart_abandoned"}, {"trigger": "wishlist"}]]
+    model, exploration = ByTrigger(np.zeros(N), 1.0), ThompsonSampling(draws=500)
+    eligibles = Eligibles.of([all_eligible(BOOK), both], triggers)
+    policy = Policy("by trigger", model, exploration, epsilon=0.0)
+    p = policy.distributions(eligibles, BOOK, seeds_of([0, 1])).probabilities
+
+    tables = model.sample(seeds_of([0, 1]).of(np.array([1])), 500)[0] + answers
+    expected = np.bincount(np.where(tables.max(axis=1) < 0, N, tables.argmax(axis=1)), minlength=N + 1) / 500
+    np.testing.assert_allclose(p[1], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "seeds"), [(FixedScores([1.0] * N), seeds_of([0])), (GaussianModel(np.ones(N), 1.0), None)]
+)
+def test_sampling_needs_a_model_that_samples_and_seeds(model: Model, seeds: SampleSeeds | None) -> None:
+    policy = Policy("sampling", model, ThompsonSampling())
+    with pytest.raises(ValueError, match="'thompson' needs a model that samples scores, and seeds of the requests"):
+        policy.distributions(Eligibles.of([all_eligible(BOOK)], [CONTEXTS]), BOOK, seeds)
 
 
 def test_a_fresh_service_sends() -> None:

@@ -31,7 +31,7 @@ TICK_S = 1e-6
 
 def at_another_time(world: World, now: float) -> World:
     """The same request, decided at another time; what it is about happened when it did."""
-    return replace(world, request=replace(world.request, now=now))
+    return replace(world, request=msgspec.structs.replace(world.request, now=now))
 
 
 def has_send(world: World, now: float) -> bool:
@@ -58,7 +58,7 @@ def crowded_worlds(draw: st.DrawFn) -> World:
     kept = draw(st.sampled_from(CHANNELS))
     exclude = tuple(Exclusion(channel=channel) for channel in CHANNELS if channel != kept)
     state = msgspec.structs.replace(world.state, max_per_week=draw(st.sampled_from((world.state.max_per_week, 1, 2))))
-    return replace(world, request=replace(world.request, exclude=exclude), state=state)
+    return replace(world, request=msgspec.structs.replace(world.request, exclude=exclude), state=state)
 
 
 def looks(world: World, end: float) -> Iterator[float]:

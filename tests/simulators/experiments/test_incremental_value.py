@@ -7,7 +7,8 @@ import pytest
 
 from simulators.experiments.incremental_value import IncrementalValue, run_twin
 from simulators.scenario import find_scenario
-from simulators.shops.broadcast import Broadcast, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import run_sender
 from simulators.world.world import World
 
 SHORT = find_scenario("stationary").with_weeks(4)

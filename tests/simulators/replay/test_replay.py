@@ -16,9 +16,10 @@ from policies.models.uniform import uniform_policy
 from simulators.experiments.comparison import ShopRun
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
-from simulators.replay.replay import Replay, scenario_of
+from simulators.replay.replay import Replay
+from simulators.replay.replay_world import scenario_of, world_of
 from simulators.report_rules import ReportRules
-from simulators.scenario import Scenario
+from simulators.scenario import Scenario, find_scenario
 from simulators.shops.base import Arrival, Outcome
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from tests.factories import NOW
@@ -50,7 +51,8 @@ class RecordingShop(LocalShop):
 
 def replay(rulebook: Rulebook, policy: Policy, seed: int = 1) -> tuple[list[DecisionOutcomes], RecordingShop]:
     shop = RecordingShop(FixedPolicy(policy), rulebook, b"draws")
-    return Replay(shop, rulebook, PURCHASES, seed).run(), shop
+    world = world_of(PURCHASES, rulebook, seed)
+    return Replay(shop, world, rulebook, PURCHASES, f"replay-{seed}").run(), shop
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,8 @@ def test_no_message_is_delivered_on_a_channel_after_an_opt_out(example_rulebook:
     shop = LocalShop(FixedPolicy(rule_policy(epsilon=0.0)), example_rulebook, b"draws")
     irritable = dataclasses.replace(scenario_of(PURCHASES), irritability=20.0)
     left: dict[tuple[str, str], float] = {}
-    for record in Replay(shop, example_rulebook, PURCHASES, 5, irritable).run():
+    world = world_of(PURCHASES, example_rulebook, 5, irritable)
+    for record in Replay(shop, world, example_rulebook, PURCHASES, "replay-5").run():
         if record.action is None:
             continue
         key, send_at = (record.shopper, record.action.channel), record.at + record.action.delay_s
@@ -119,9 +122,15 @@ def test_a_rule_of_attribution_credits_real_purchases_and_changes_nothing_that_h
     records, shop = of_rule
     scenario = scenario_of(PURCHASES, Scenario("credits", reports=ReportRules(attribution="last_touch", window_h=48.0)))
     crediting = RecordingShop(FixedPolicy(rule_policy(epsilon=0.0)), example_rulebook, b"draws")
-    assert Replay(crediting, example_rulebook, PURCHASES, 1, scenario).run() == records
+    world = world_of(PURCHASES, example_rulebook, 1, scenario)
+    assert Replay(crediting, world, example_rulebook, PURCHASES, "replay-1").run() == records
     shopper_of = {record.event_id: record.shopper for record in records}
     purchases = {(purchase.shopper, purchase.at, purchase.value) for purchase in PURCHASES}
     orders = {(shopper_of[one.event_id], one.at, one.value) for one in crediting.outcomes if one.type == "conversion"}
     assert orders & purchases
     assert not {(one.at, one.value) for one in shop.outcomes} & {(at, value) for _, at, value in purchases}
+
+
+def test_in_a_world_that_shoppers_join_a_buyer_has_joined(example_rulebook: Rulebook) -> None:
+    world = world_of(PURCHASES, example_rulebook, 1, scenario_of(PURCHASES, find_scenario("new_shoppers")))
+    assert len(world.joined_shoppers()) == len({purchase.shopper for purchase in PURCHASES})

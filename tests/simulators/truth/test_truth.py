@@ -14,9 +14,10 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
 from simulators.parameters import PARAMETERS
 from simulators.scenario import Outage, Promo, Scenario
+from simulators.senders.random_sender import RandomSender
+from simulators.senders.sender import run_sender
 from simulators.shoppers.presence import is_night
 from simulators.shoppers.sight import look_probability, share_unseen
-from simulators.shops.broadcast import RandomSender, run_sender
 from simulators.truth.prospects import COLUMNS, Prospects
 from simulators.truth.truth import Truth
 from simulators.world.deliveries import SeenMessages, Sends

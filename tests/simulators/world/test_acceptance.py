@@ -15,8 +15,10 @@ import pytest
 
 from simulators.parameters import PARAMETERS
 from simulators.scenario import SCENARIOS, Scenario, find_scenario
+from simulators.senders.broadcast import Broadcast, three_a_week
+from simulators.senders.random_sender import RandomSender
+from simulators.senders.sender import NoSends, run_sender
 from simulators.shoppers.presence import WEEKDAY_HOURS, WEEKEND_HOURS
-from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, run_sender, three_a_week
 from simulators.world.deliveries import Sends
 from simulators.world.messages import STANDARD
 from simulators.world.tick import Tick

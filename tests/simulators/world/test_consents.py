@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from simulators.scenario import find_scenario
-from simulators.shops.broadcast import Broadcast, NoSends, Sender, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.world.consents import live_consents
 from simulators.world.world import World
 

@@ -10,7 +10,8 @@ import pytest
 
 from simulators.parameters import PARAMETERS
 from simulators.scenario import Scenario
-from simulators.shops.broadcast import Broadcast, run_sender
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import run_sender
 from simulators.world.messages import STANDARD
 from simulators.world.tick import Tick
 from simulators.world.world import World

@@ -10,8 +10,9 @@ import pytest
 
 from simulators.parameters import PARAMETERS
 from simulators.scenario import Promo, Scenario, find_scenario
+from simulators.senders.broadcast import Broadcast
+from simulators.senders.sender import run_sender
 from simulators.shoppers.response import return_probability
-from simulators.shops.broadcast import Broadcast, run_sender
 from simulators.world.tick import Tick
 from simulators.world.world import World
 from tests.simulators.world.sending import send_to

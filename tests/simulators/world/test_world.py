@@ -13,7 +13,9 @@ from simulators.channels import CHANNELS, ChannelTable
 from simulators.parameters import PARAMETERS
 from simulators.random_streams import Seeds
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
-from simulators.shops.broadcast import Broadcast, NoSends, RandomSender, Sender, push_daily, run_sender
+from simulators.senders.broadcast import push_daily
+from simulators.senders.random_sender import RandomSender
+from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick
 from simulators.world.world import CalendarEnded, World
@@ -193,8 +195,6 @@ def test_the_taste_flips_and_promotions_help_offers() -> None:
         (lambda: replace(CHANNELS["push"], consent=1.2), "consent must lie between"),
         (lambda: replace(CHANNELS["push"], per_hour=-1.0), "per_hour must be"),
         (lambda: replace(CHANNELS["push"], intercept=float("nan")), "intercept must be"),
-        (lambda: Broadcast(8, ("push",)), "per_week must lie"),
-        (lambda: RandomSender(0.0), "per_week must lie"),
     ],
 )
 def test_an_impossible_world_is_refused_by_the_name_of_the_parameter(
@@ -202,10 +202,6 @@ def test_an_impossible_world_is_refused_by_the_name_of_the_parameter(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         make()
-
-
-def test_a_sender_of_a_very_low_rate_sends_nothing() -> None:
-    assert RandomSender(1e-9).choose(World(SHORT, 200, 1)) is None
 
 
 def test_the_calendar_ends_and_wrong_numbers_are_refused() -> None:

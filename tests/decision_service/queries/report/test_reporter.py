@@ -29,7 +29,8 @@ from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import PreferencesRow, Row
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
-from simulators.replay.replay import Replay, scenario_of
+from simulators.replay.replay import Replay
+from simulators.replay.replay_world import scenario_of, world_of
 from simulators.shops.base import Arrival, Outcome
 from tests.conftest import RealRedis
 from tests.decision_service.cli.test_command_line import run_replica
@@ -99,7 +100,8 @@ async def test_a_report_equals_what_a_simulated_run_did(tmp_path: Path, redis: R
                 shop.limit(sends_per_week=3)
                 irritable = replace(scenario_of(PURCHASES), irritability=100.0)
                 rulebook = Rulebook.of(shop.catalogue(), 1)
-                records = Replay(shop, rulebook, PURCHASES, seed=5, scenario=irritable).run()
+                world = world_of(PURCHASES, rulebook, 5, irritable)
+                records = Replay(shop, world, rulebook, PURCHASES, "replay-5").run()
                 with httpx2.Client(base_url=url, timeout=60.0) as client:
                     check(shop, {record.event_id: record for record in records}, client)
 

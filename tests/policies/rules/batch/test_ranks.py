@@ -55,7 +55,10 @@ def test_a_rule_with_a_form_for_many_situations_denies_the_same(rule: str) -> No
 @settings(max_examples=25, deadline=None)
 @given(days(), st.lists(st.floats(0, 3_600), min_size=6, max_size=6), st.floats(0, 3_600))
 def test_times_between_two_seconds_are_judged_alike(day: Day, later_s: list[float], sends_later_s: float) -> None:
-    requests = [replace(asked, now=asked.now + later) for asked, later in zip(day.requests, later_s, strict=False)]
+    requests = [
+        msgspec.structs.replace(asked, now=asked.now + later)
+        for asked, later in zip(day.requests, later_s, strict=False)
+    ]
     states = {
         shopper: msgspec.structs.replace(
             state,

@@ -1,0 +1,1 @@
+"""Explorations turn scores into distributions. Each has a file here, and its name in `registry.EXPLORATIONS`."""

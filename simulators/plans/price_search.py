@@ -1,0 +1,143 @@
+"""The search of the planner's prices, on a twin population: the same world with other shoppers.
+
+A round compares the best prices so far with several changes of them, each on an equal copy of the twin population in
+one run, so that all meet the same random numbers. The change that earns the most becomes the best, if it earns more
+than chance explains: by more than one standard error of the paired differences of the shoppers. The search is
+deterministic.
+
+Where shoppers come rarely, a broadcast by the calendar may earn nearly as much as a policy that waits for triggers.
+There, and only there, the planner also asks by itself on some days of the week (see `simulators.shops.campaigns`).
+Whether a broadcast comes so near is decided on three times as many shoppers, by the standard error of the paired
+differences: on the twin population alone chance would decide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from policies.catalogue.rulebook import Rulebook
+from simulators.arrays import FloatArray
+from simulators.experiments.contender import Contender, broadcasts, sender_contender
+from simulators.experiments.simulation import Simulation
+from simulators.experiments.weekly_values import values_of
+from simulators.plans.consent_worth import measure_worth
+from simulators.plans.plan import Plan
+from simulators.plans.twin_world import twin_world
+from simulators.scenario import Scenario
+from simulators.senders.sender import NoSends
+from simulators.shops.later_costs import ConsentWorth, Prices
+from simulators.shops.planner import Planner
+
+SHOPPERS, ROUNDS = 500, 3
+"""Size of the twin population, and the rounds of a search: 35 runs of the planner at most."""
+
+CAMPAIGNS = (1, 2, 3, 5)
+"""Numbers of campaigns a week that are tried."""
+
+TWINS, SURE = 3, 2.0
+"""A broadcast that is not below the planner by so many standard errors, on the shoppers of so many twin populations,
+makes campaigns worth a trial."""
+
+_MARGIN_OF_AN_ORDER = 34.8
+"""In the base world: the first prices of other worlds are in proportion to theirs."""
+
+_FACTORS: tuple[tuple[str, float], ...] = (
+    *(("visit", 2.0), ("visit", 0.5), ("load", 3.0), ("load", 0.3)),
+    *(("consent", 2.0), ("consent", 0.5), ("overload", 3.0)),
+)
+"""Prices and the factors that a round tries; a visit has a price only where shoppers order by themselves."""
+
+
+Compare = Callable[[Sequence[Prices]], Sequence[tuple[Prices, FloatArray]]]
+"""Runs the planner with each of the prices, and returns them with the value of each shopper, (N,)."""
+
+
+def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
+    """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
+    first = first_plan(scenario, rulebook)
+    worth = round_worth(measure_worth(scenario, rulebook, first, shoppers))
+    twin = _Twin(scenario, rulebook, worth, shoppers)
+    best = search_prices(scenario, rounds, first.prices, twin.compare)
+    if _is_broadcast_near(_Twin(scenario, rulebook, worth, TWINS * shoppers), best):
+        best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
+    return Plan(worth, best)
+
+
+def first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
+    """Return the plan that the search begins with, in proportion to the margin of an order."""
+    money = _money(scenario)
+    prices = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
+    return Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), prices)
+
+
+def round_worth(worth: ConsentWorth) -> ConsentWorth:
+    """Return what consents are worth with three significant digits."""
+    return {channel: _round(one) for channel, one in worth.items()}
+
+
+def _money(scenario: Scenario) -> float:
+    return _round(scenario.parameters.margin * scenario.parameters.mean_order_value / _MARGIN_OF_AN_ORDER)
+
+
+def _round(value: float) -> float:
+    """Return three significant digits of a number: more would only be noise.
+
+    >>> _round(1.9928)
+    1.99
+    """
+    return float(f"{value:.3g}")
+
+
+def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compare) -> Prices:
+    """Return the best prices that so many rounds find, beginning with ``best``."""
+    place = 0.01 * _money(scenario)  # what a round adds to the price of a place
+    factors = [(price, factor) for price, factor in _FACTORS if price != "visit" or scenario.own_orders]
+    for _ in range(rounds):
+        changed = [replace(best, **{price: _round(factor * getattr(best, price))}) for price, factor in factors]
+        best = _choose(compare([best, *changed, replace(best, place=_round(best.place + place))]))
+    return best
+
+
+def _is_broadcast_near(twin: _Twin, prices: Prices) -> bool:
+    """Return whether a broadcast is not surely below the planner with these prices."""
+    ((_, values),) = twin.compare([prices])
+    return any(_in_standard_errors(twin.play(broadcast) - values) > -SURE for broadcast in broadcasts())
+
+
+def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
+    """Return the prices that earn the most; the first ones if no others earn more by more than a standard error."""
+    best, values = compared[0]
+    prices, most = max(compared, key=lambda one: float(one[1].mean()))
+    return prices if _in_standard_errors(most - values) > 1.0 else best
+
+
+def _in_standard_errors(differences: FloatArray) -> float:
+    """Return the mean of differences in units of its standard error; 0 if there is no difference."""
+    error = differences.std() / len(differences) ** 0.5
+    return float(differences.mean() / error) if error > 0.0 else 0.0
+
+
+class _Twin:
+    """The twin population of a scenario; its methods return the value of each shopper under a contender, (N,)."""
+
+    def __init__(self, scenario: Scenario, rulebook: Rulebook, worth: ConsentWorth, shoppers: int) -> None:
+        self._scenario, self._rulebook, self._shoppers, self._worth = scenario, rulebook, shoppers, worth
+        self._without = np.zeros(shoppers)
+        self._without = self.play(sender_contender("no send", NoSends))
+
+    def compare(self, prices: Sequence[Prices]) -> list[tuple[Prices, FloatArray]]:
+        """Return the values under the planner with each of the prices."""
+        world = twin_world(self._scenario, self._rulebook, self._shoppers, len(prices))
+        planner = Planner(world, self._rulebook, self._worth, prices)
+        Simulation(planner, world, self._rulebook, "search", planner.campaign).run()
+        values = values_of(world, self._worth).reshape(len(prices), -1) - self._without
+        return list(zip(prices, values, strict=True))
+
+    def play(self, contender: Contender) -> FloatArray:
+        """Return the values under a contender."""
+        world = twin_world(self._scenario, self._rulebook, self._shoppers)
+        contender.play(world, 0, lambda hours: None)
+        return values_of(world, self._worth) - self._without

@@ -1,0 +1,42 @@
+"""The policies that the batteries run over: all that are registered, and one for each exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from policies.catalogue.rulebook import Rulebook
+from policies.explorations.base import Exploration
+from policies.explorations.registry import EXPLORATIONS, make_exploration
+from policies.models.policy import Policy
+from policies.models.registry import POLICIES
+from tests.policies.explorations.gaussian import GaussianModel
+
+MakePolicy = Callable[[Rulebook], Policy]
+
+PARAMETERS: Mapping[str, Mapping[str, float]] = {
+    "greedy": {},
+    "epsilon-greedy": {"epsilon": 0.2},
+    "softmax": {"temperature": 0.3},
+    "difference-softmax": {"temperature": 0.5},
+    "inverse-gap": {"gamma": 20.0},
+    "thompson": {"draws": 5},
+}
+
+
+def gaussian_policy(rulebook: Rulebook, exploration: Exploration, keys: Sequence[int] | None = None) -> Policy:
+    """Return a policy whose scores are partly below HOLD's, and partly equal; ``keys`` reorders the joint actions."""
+    numbers = np.arange(len(rulebook.space)) if keys is None else np.array(keys)
+    means = np.asarray(0.5 - numbers // 2 * 0.25, dtype=np.float64)
+    return Policy(exploration.name, GaussianModel(means, 0.4, keys), exploration)
+
+
+BY_EXPLORATION: dict[str, MakePolicy] = {
+    name: partial(gaussian_policy, exploration=make_exploration(name, **PARAMETERS[name])) for name in EXPLORATIONS
+}
+SERVED: dict[str, MakePolicy] = {
+    **{name: factory.make for name, factory in POLICIES.items()},
+    **{f"exploration {name}": make for name, make in BY_EXPLORATION.items()},
+}
