@@ -184,7 +184,12 @@ class CompiledHeads:
 
 
 def draw_normals(streams: Sequence[np.random.Generator], draws: int, cells: int) -> FloatArray:
-    """Return standard normals (r, draws, cells), those of each request from the request's own stream."""
+    """Return standard normals (r, draws, cells), those of each request from the request's own stream.
+
+    Where a request has several triggers, each of them is a row with a stream of the same seed: then all rows see the
+    same normals. For each row the draws are exact; between the rows of one request the weights of different tokens of
+    the same cell move together, which drawing each weight would not do.
+    """
     normals = np.empty((len(streams), draws, cells))
     for stream, of_request in zip(streams, normals, strict=True):
         stream.standard_normal(out=of_request)
