@@ -1,6 +1,6 @@
 """The worth of a consent after a run: what one more live consent earns the planner in the 26 weeks after it.
 
-Equal copies of a twin population meet the planner for the weeks of the scenario and 26 further ones. At the horizon
+Equal copies of a training population meet the planner for the weeks of the scenario and 26 further ones. At the horizon
 each copy but the first loses its consents to one channel. The difference of the margins after the horizon, divided by
 the number of these consents that were live, is the worth: at least 0. All copies meet the same random numbers.
 """
@@ -13,7 +13,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import Indices
 from simulators.experiments.simulation import Simulation
 from simulators.plans.plan import Plan
-from simulators.plans.twin_world import twin_world
+from simulators.plans.training_world import open_training_world
 from simulators.scenario import Scenario
 from simulators.shops.base import ConsentChange, shopper_id
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth
@@ -23,7 +23,7 @@ from simulators.world.world import World
 
 
 def measure_worth(scenario: Scenario, rulebook: Rulebook, guess: Plan, shoppers: int) -> ConsentWorth:
-    """Return the worth of a consent by channel, from copies of a twin population of so many shoppers.
+    """Return the worth of a consent by channel, from copies of a training population of so many shoppers.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def measure_worth(scenario: Scenario, rulebook: Rulebook, guess: Plan, shoppers:
     """
     channels = rulebook.space.channels
     longer = scenario.with_weeks(scenario.weeks + AFTER_WEEKS)
-    world = twin_world(longer, rulebook, shoppers, 1 + len(channels))
+    world = open_training_world(longer, rulebook, shoppers, 1 + len(channels))
     planner = Planner(world, rulebook, guess.worth, [guess.prices] * (1 + len(channels)))
     simulation = Simulation(planner, world, rulebook, "worth", planner.campaign)
     while world.hour < scenario.hours:
