@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from policies.catalogue.rulebook import Rulebook
-from simulators.arrays import FloatArray, Indices
+from simulators.arrays import FloatArray
 from simulators.experiments.weekly_values import values_of
+from simulators.plans.consent_worth import withdraw_consents
 from simulators.plans.plan import Plan
 from simulators.plans.price_search import SHOPPERS, first_plan, round_worth, search_prices
 from simulators.plans.training_world import FIRST_TRAINING_SHOPPER, TRAINING_SHOP
@@ -30,7 +29,6 @@ from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.replay.replay_world import shopper_numbers, world_of
 from simulators.scenario import Scenario
-from simulators.shops.base import ConsentChange
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth, Prices
 from simulators.shops.planner import PLANNER, Planner
 from simulators.world.world import World
@@ -110,19 +108,11 @@ class _TrainingPopulation:
         world, planner, replay = self._open(plan)
         while world.now < begin:
             replay.step()
-        live = 0 if channel is None else self._withdraw(world, planner, replay.known_shoppers, channel)
+        live = 0
+        if channel is not None:
+            live = withdraw_consents(world, planner, replay.known_shoppers, channel, self._names.__getitem__)
         replay.run()
         return float(world.margins.expected.sum()), live
-
-    def _withdraw(self, world: World, planner: Planner, shoppers: Indices, channel: int) -> int:
-        """Withdraw the consents of shoppers to a channel, and return how many were live."""
-        consenting = shoppers[world.consent[shoppers, channel]]
-        live = int((~world.state.mental_state.lapsed[consenting]).sum())
-        world.state.withdraw_consent(consenting, np.full(len(consenting), channel))
-        name = world.messages.channels.names[channel]
-        changes = [ConsentChange(self._names[shopper], {name: False}) for shopper in consenting.tolist()]
-        planner.change_consent(changes, world.now)
-        return live
 
     def _open(self, plan: Plan) -> tuple[World, Planner, Replay]:
         world = world_of(self._purchases, self._rulebook, Seeds(TRAINING_SHOP, FIRST_TRAINING_SHOPPER), self._scenario)
