@@ -182,8 +182,10 @@ def list_happenings(world: World) -> list[tuple[int, str, list[int]]]:
     happenings: list[tuple[int, str, list[int]]] = []
 
     def on_tick(tick: Tick) -> None:
-        for one in (*tick.triggers, *tick.events):
-            happenings.append((tick.hour, one.kind, one.shoppers.tolist()))
+        for triggers in tick.triggers:
+            happenings.append((tick.hour, triggers.kind, triggers.shoppers.tolist()))
+        for events in tick.events:
+            happenings.append((tick.hour, events.kind, events.shoppers.tolist()))
         for outcomes in tick.outcomes:
             happenings.append((tick.hour, outcomes.kind, outcomes.tickets.tolist()))
 
