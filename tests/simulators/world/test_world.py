@@ -182,12 +182,9 @@ def list_happenings(world: World) -> list[tuple[int, str, list[int]]]:
     happenings: list[tuple[int, str, list[int]]] = []
 
     def on_tick(tick: Tick) -> None:
-        for triggers in tick.triggers:
-            happenings.append((tick.hour, triggers.kind, triggers.shoppers.tolist()))
-        for events in tick.events:
-            happenings.append((tick.hour, events.kind, events.shoppers.tolist()))
-        for outcomes in tick.outcomes:
-            happenings.append((tick.hour, outcomes.kind, outcomes.tickets.tolist()))
+        happenings.extend((tick.hour, triggers.kind, triggers.shoppers.tolist()) for triggers in tick.triggers)
+        happenings.extend((tick.hour, events.kind, events.shoppers.tolist()) for events in tick.events)
+        happenings.extend((tick.hour, outcomes.kind, outcomes.tickets.tolist()) for outcomes in tick.outcomes)
 
     run_sender(world, push_daily(), 4 * 168, on_tick)
     return happenings
