@@ -26,7 +26,8 @@ _OVERLAP_FROM = 32
 class Decider:
     """Decides: the only writer of decision rows.
 
-    One batch is under way, and the requests that arrive meanwhile form the next batch. A lone request does not wait.
+    One batch is under way, and the requests that arrive meanwhile form the next batch. A lone caller does not wait,
+    except once, for at most the length of a linger, after many callers have left.
 
     Parameters
     ----------
