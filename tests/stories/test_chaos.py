@@ -35,7 +35,7 @@ async def wait_and_prove(service: Replica, redis: RealRedis) -> Proof:
 
 
 def has_met_everything(crowd: Crowd) -> bool:
-    """Return whether every guardrail has excluded something, gates were asked early and again, and a shopper was erased."""
+    """Return whether every guardrail has excluded, gates were asked early and again, and a shopper was erased."""
     answers = crowd.answers
     asked = min(answers.gates_opened_early, answers.gates_asked_again, answers.calls["erase", 204])
     return answers.excluded >= REASONS and asked > 0
