@@ -172,13 +172,13 @@ class Decider:
 
     def _go_on(self, size: int) -> None:
         """Begin the next batch behind one of a size: at once, or after a linger that ends when as many wait again."""
-        self._stop_lingering()
         self._linger.note(self._present + size)
         self._expected = min(size + len(self._queue), _OVERLAP_FROM)
         if len(self._queue) < self._expected > 1 and self._linger.is_worth():
             self._is_lingering = True
             self._bound_linger()
         else:
+            self._stop_lingering()
             self._begin_batches()
 
     def _bound_linger(self) -> None:
