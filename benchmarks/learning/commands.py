@@ -48,7 +48,7 @@ def reinforce(
 def plan(
     scenarios: Scenarios = "",
     worlds: Worlds = "",
-    shoppers: Annotated[int, typer.Option(min=10, help="Of the twin population.")] = 500,
+    shoppers: Annotated[int, typer.Option(min=10, help="Of the training population.")] = 500,
     rounds: Annotated[int, typer.Option(min=0, max=6, help="Of the search; each runs nine prices.")] = 3,
     again: Annotated[bool, typer.Option(help="Also make the plans that are stored already.")] = False,
 ) -> None:

@@ -16,9 +16,6 @@ from decision_service.database.sqlite_url import find_file
 Cursor = sqlite3.Cursor
 
 _BUSY_MS = 10_000
-_CHECKPOINT_PAGES = 4_000
-"""After so many pages SQLite copies its write-ahead log into the database, which holds up the commit. A page that was
-written several times is copied once, so a longer log (16 MB) costs less per row, and fewer commits are held up."""
 
 
 class DatabaseUnavailable(Exception):
@@ -57,8 +54,7 @@ def open_engine(url: str, metadata: MetaData) -> Engine:
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     # With secure_delete an erasure overwrites bytes in the file; without it they would only be unlinked.
-    durable = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    for pragma in (f"busy_timeout={_BUSY_MS}", *durable, "secure_delete=ON"):
+    for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -26,7 +26,8 @@ _OVERLAP_FROM = 32
 class Decider:
     """Decides: the only writer of decision rows.
 
-    One batch is under way, and the requests that arrive meanwhile form the next batch. A lone request does not wait.
+    One batch is under way, and the requests that arrive meanwhile form the next batch. A lone caller does not wait,
+    except once, for at most the length of a linger, after many callers have left.
 
     Parameters
     ----------
@@ -171,13 +172,13 @@ class Decider:
 
     def _go_on(self, size: int) -> None:
         """Begin the next batch behind one of a size: at once, or after a linger that ends when as many wait again."""
-        self._stop_lingering()
         self._linger.note(self._present + size)
         self._expected = min(size + len(self._queue), _OVERLAP_FROM)
         if len(self._queue) < self._expected > 1 and self._linger.is_worth():
             self._is_lingering = True
             self._bound_linger()
         else:
+            self._stop_lingering()
             self._begin_batches()
 
     def _bound_linger(self) -> None:

@@ -49,7 +49,7 @@ class Linger:
         self._count(expected, waiting)
 
     def is_worth(self) -> bool:
-        """Return whether requests follow answers, so that it is worth to wait for them."""
+        """Return whether requests follow answers, so that a wait for them is worth its time."""
         return self._same > _LEAST_SHARE * self._all
 
     def _count(self, number: int, other: int) -> None:

@@ -160,7 +160,7 @@ class _Search:
         return opens_at
 
     def _first_of_part(self, begin: float, end: float) -> tuple[float, bool]:
-        """Return the same as `first_between` without a look at the rules that deny all joint actions alike."""
+        """Return the same as `first_between` for a part of the span: all rules are asked about the whole part."""
         firsts = [self._first_for(candidates, begin, end) for candidates in self.candidates]
         return min(firsts, default=(inf, False))
 

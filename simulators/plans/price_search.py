@@ -1,14 +1,14 @@
-"""The search of the planner's prices, on a twin population: the same world with other shoppers.
+"""The search of the planner's prices, on a training population: shoppers whom nobody is judged on.
 
-A round compares the best prices so far with several changes of them, each on an equal copy of the twin population in
-one run, so that all meet the same random numbers. The change that earns the most becomes the best, if it earns more
+A round compares the best prices so far with several changes of them, each on an equal copy of the training population
+in one run, so that all meet the same random numbers. The change that earns the most becomes the best, if it earns more
 than chance explains: by more than one standard error of the paired differences of the shoppers. The search is
 deterministic.
 
 Where shoppers come rarely, a broadcast by the calendar may earn nearly as much as a policy that waits for triggers.
 There, and only there, the planner also asks by itself on some days of the week (see `simulators.shops.campaigns`).
 Whether a broadcast comes so near is decided on three times as many shoppers, by the standard error of the paired
-differences: on the twin population alone chance would decide it.
+differences: on the training population alone chance would decide it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from simulators.experiments.simulation import Simulation
 from simulators.experiments.weekly_values import values_of
 from simulators.plans.consent_worth import measure_worth
 from simulators.plans.plan import Plan
-from simulators.plans.twin_world import twin_world
+from simulators.plans.training_world import open_training_world
 from simulators.scenario import Scenario
 from simulators.senders.sender import NoSends
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 
 SHOPPERS, ROUNDS = 500, 3
-"""Size of the twin population, and the rounds of a search: 35 runs of the planner at most."""
+"""Size of the training population, and the rounds of a search: 35 runs of the planner at most."""
 
 CAMPAIGNS = (1, 2, 3, 5)
 """Numbers of campaigns a week that are tried."""
 
-TWINS, SURE = 3, 2.0
-"""A broadcast that is not below the planner by so many standard errors, on the shoppers of so many twin populations,
-makes campaigns worth a trial."""
+TIMES_AS_MANY, SURE = 3, 2.0
+"""A broadcast that is not `SURE` standard errors below the planner, on `TIMES_AS_MANY` times as many shoppers, makes
+campaigns worth a trial."""
 
 _MARGIN_OF_AN_ORDER = 34.8
 """In the base world: the first prices of other worlds are in proportion to theirs."""
@@ -59,10 +59,10 @@ def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, 
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
     first = first_plan(scenario, rulebook)
     worth = round_worth(measure_worth(scenario, rulebook, first, shoppers))
-    twin = _Twin(scenario, rulebook, worth, shoppers)
-    best = search_prices(scenario, rounds, first.prices, twin.compare)
-    if _is_broadcast_near(_Twin(scenario, rulebook, worth, TWINS * shoppers), best):
-        best = _choose(twin.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
+    population = _TrainingPopulation(scenario, rulebook, worth, shoppers)
+    best = search_prices(scenario, rounds, first.prices, population.compare)
+    if _is_broadcast_near(_TrainingPopulation(scenario, rulebook, worth, TIMES_AS_MANY * shoppers), best):
+        best = _choose(population.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
     return Plan(worth, best)
 
 
@@ -101,10 +101,10 @@ def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compar
     return best
 
 
-def _is_broadcast_near(twin: _Twin, prices: Prices) -> bool:
+def _is_broadcast_near(population: _TrainingPopulation, prices: Prices) -> bool:
     """Return whether a broadcast is not surely below the planner with these prices."""
-    ((_, values),) = twin.compare([prices])
-    return any(_in_standard_errors(twin.play(broadcast) - values) > -SURE for broadcast in broadcasts())
+    ((_, values),) = population.compare([prices])
+    return any(_in_standard_errors(population.play(broadcast) - values) > -SURE for broadcast in broadcasts())
 
 
 def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
@@ -120,8 +120,8 @@ def _in_standard_errors(differences: FloatArray) -> float:
     return float(differences.mean() / error) if error > 0.0 else 0.0
 
 
-class _Twin:
-    """The twin population of a scenario; its methods return the value of each shopper under a contender, (N,)."""
+class _TrainingPopulation:
+    """The training population of a scenario; its methods return the value of each shopper under a contender, (N,)."""
 
     def __init__(self, scenario: Scenario, rulebook: Rulebook, worth: ConsentWorth, shoppers: int) -> None:
         self._scenario, self._rulebook, self._shoppers, self._worth = scenario, rulebook, shoppers, worth
@@ -130,7 +130,7 @@ class _Twin:
 
     def compare(self, prices: Sequence[Prices]) -> list[tuple[Prices, FloatArray]]:
         """Return the values under the planner with each of the prices."""
-        world = twin_world(self._scenario, self._rulebook, self._shoppers, len(prices))
+        world = open_training_world(self._scenario, self._rulebook, self._shoppers, len(prices))
         planner = Planner(world, self._rulebook, self._worth, prices)
         Simulation(planner, world, self._rulebook, "search", planner.campaign).run()
         values = values_of(world, self._worth).reshape(len(prices), -1) - self._without
@@ -138,6 +138,6 @@ class _Twin:
 
     def play(self, contender: Contender) -> FloatArray:
         """Return the values under a contender."""
-        world = twin_world(self._scenario, self._rulebook, self._shoppers)
+        world = open_training_world(self._scenario, self._rulebook, self._shoppers)
         contender.play(world, 0, lambda hours: None)
         return values_of(world, self._worth) - self._without

@@ -1,10 +1,10 @@
 """The plan of the planner in a replay: what a consent is worth there, and the planner's prices.
 
-Both come from replays of a twin population: the purchases of some shoppers of the file, to whom other traits and other
-reactions are drawn than to the shoppers that the planner is judged on.
+Both come from replays of a training population: the purchases of some shoppers of the file, to whom other traits and
+other reactions are drawn than to the shoppers that the planner is judged on.
 
 The purchases after the file are not known. Those of the second half of the file, at most its last 26 weeks, stand for
-them: at their beginning each twin but the first loses the consents of its shoppers so far to one channel. The
+them: at their beginning each replay but the first withdraws the consents of its shoppers so far to one channel. The
 difference of the margins from then on, divided by the number of these consents that were live, is the worth of a
 consent: at least 0, and in proportion to 26 weeks.
 
@@ -14,22 +14,21 @@ A replay asks when a shopper buys and at the shopper's pace, and nothing else: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from functools import partial
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.arrays import FloatArray, Indices
+from simulators.arrays import FloatArray
 from simulators.experiments.weekly_values import values_of
+from simulators.plans.consent_worth import withdraw_consents
 from simulators.plans.plan import Plan
 from simulators.plans.price_search import SHOPPERS, first_plan, round_worth, search_prices
-from simulators.plans.twin_world import FIRST_TWIN, TWIN_SHOP
+from simulators.plans.training_world import FIRST_TRAINING_SHOPPER, TRAINING_SHOP
 from simulators.random_streams import Seeds
 from simulators.replay.pace import DAY_S
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.replay.replay_world import shopper_numbers, world_of
 from simulators.scenario import Scenario
-from simulators.shops.base import ConsentChange
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth, Prices
 from simulators.shops.planner import PLANNER, Planner
 from simulators.world.world import World
@@ -45,12 +44,12 @@ def make_plan(
     Parameters
     ----------
     shoppers
-        Size of the twin population.
+        Size of the training population.
     """
-    twin = _Twin(choose_purchases(purchases, shoppers), scenario, rulebook)
+    population = _TrainingPopulation(choose_purchases(purchases, shoppers), scenario, rulebook)
     first = first_plan(scenario, rulebook)
-    worth = round_worth(twin.measure_worth(first))
-    return Plan(worth, search_prices(scenario, rounds, first.prices, lambda prices: twin.compare(worth, prices)))
+    worth = round_worth(population.measure_worth(first))
+    return Plan(worth, search_prices(scenario, rounds, first.prices, partial(population.compare, worth)))
 
 
 def make_planner(
@@ -74,8 +73,8 @@ def choose_purchases(purchases: Sequence[Purchase], shoppers: int) -> list[Purch
     return [purchase for purchase in purchases if purchase.shopper in chosen]
 
 
-class _Twin:
-    """A twin population. Its replays meet the same random numbers, and begin on the first day of the purchases."""
+class _TrainingPopulation:
+    """A training population. Its replays meet the same random numbers, and begin on the first day of the purchases."""
 
     def __init__(self, purchases: Sequence[Purchase], scenario: Scenario, rulebook: Rulebook) -> None:
         self._purchases = purchases
@@ -109,21 +108,13 @@ class _Twin:
         world, planner, replay = self._open(plan)
         while world.now < begin:
             replay.step()
-        live = 0 if channel is None else self._withdraw(world, planner, replay.known_shoppers, channel)
+        live = 0
+        if channel is not None:
+            live = withdraw_consents(world, planner, replay.known_shoppers, channel, self._names.__getitem__)
         replay.run()
         return float(world.margins.expected.sum()), live
 
-    def _withdraw(self, world: World, planner: Planner, shoppers: Indices, channel: int) -> int:
-        """Withdraw the consents of shoppers to a channel, and return how many were live."""
-        consenting = shoppers[world.consent[shoppers, channel]]
-        live = int((~world.state.mental_state.lapsed[consenting]).sum())
-        world.state.withdraw_consent(consenting, np.full(len(consenting), channel))
-        name = world.messages.channels.names[channel]
-        changes = [ConsentChange(self._names[shopper], {name: False}) for shopper in consenting.tolist()]
-        planner.change_consent(changes, world.now)
-        return live
-
     def _open(self, plan: Plan) -> tuple[World, Planner, Replay]:
-        world = world_of(self._purchases, self._rulebook, Seeds(TWIN_SHOP, FIRST_TWIN), self._scenario)
+        world = world_of(self._purchases, self._rulebook, Seeds(TRAINING_SHOP, FIRST_TRAINING_SHOPPER), self._scenario)
         planner = make_planner(world, self._rulebook, self._purchases, plan)
-        return world, planner, Replay(planner, world, self._rulebook, self._purchases, "twin")
+        return world, planner, Replay(planner, world, self._rulebook, self._purchases, "training")

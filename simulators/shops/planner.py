@@ -1,8 +1,8 @@
 """The planner: the best policy known. It knows the true probabilities, and pays prices for what a send costs later.
 
 The score of a send is its expected margin now minus its later costs: see `LaterCosts`. HOLD scores 0. The prices
-come from a search on a twin population (`simulators.plans.price_search`), never on the shoppers that the planner
-is judged on.
+come from a search on a training population (`simulators.plans.price_search`), never on the shoppers that the planner is
+judged on.
 
 The planner does not foresee the future, so it is no bound: another policy may earn more.
 """

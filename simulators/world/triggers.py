@@ -36,8 +36,6 @@ class TriggerSchedule:
         self._product_event_ends = np.cumsum(shares)
         self._joins = state.population.joins
         self._due = state.trigger_hours
-        self._flat = self._due.reshape(-1)
-        self._win_backs = self._due[_WIN_BACK]
         self._first_of_kinds = np.arange(len(SCHEDULED_TRIGGERS)) * state.size
         self._due[_WELCOME] = np.where(self._joins > 0, self._joins, NEVER)
         self._joining_hours = frozenset(np.unique(self._joins).tolist())
@@ -53,7 +51,7 @@ class TriggerSchedule:
             self._join(tick)
         due = self._find_due(hour)
         if len(due):
-            self._flat[due] = NEVER
+            self._due.reshape(-1)[due] = NEVER
             starts = due.searchsorted(self._first_of_kinds).tolist()
             for kind, (start, end) in enumerate(pairwise([*starts, len(due)])):
                 if start < end:
@@ -69,10 +67,11 @@ class TriggerSchedule:
         The whole table is searched at the beginning of a day, and after a trigger was scheduled for the same day: see
         `_schedule`. An hour looks only at the triggers of its day.
         """
+        due = self._due.reshape(-1)  # no attribute: in a copy of the world a view is an array of its own
         if hour >= self._day_end:
             self._day_end = hour - hour % 24 + 24
-            self._today = np.flatnonzero(self._flat < self._day_end)
-        return np.asarray(self._today[self._flat[self._today] == hour])
+            self._today = np.flatnonzero(due < self._day_end)
+        return np.asarray(self._today[due[self._today] == hour])
 
     def _schedule(self, kind: int | Indices, shoppers: Indices, due: NDArray[np.int32]) -> None:
         self._due[kind, shoppers] = due
@@ -85,14 +84,14 @@ class TriggerSchedule:
         self._state.plan_visits(hour - 1, joined, first)
         self.schedule_win_back(hour, joined)
         if hour == 0:  # the last visit of a shopper who was there before lies up to `win_back_after_h` back
-            self._win_backs[joined] = 1 + (last * self._win_back_after_h).astype(np.int32)
+            self._due[_WIN_BACK][joined] = 1 + (last * self._win_back_after_h).astype(np.int32)
         else:
             self._state.consent[joined] = self._state.population.consent[joined]
             tick.events.append(TickEvents("signup", joined, np.full(len(joined), float(hour))))
 
     def schedule_win_back(self, hour: int, shoppers: Indices) -> None:
         """Schedule the win-back of shoppers who visit or join now; the one scheduled before is dropped."""
-        self._win_backs[shoppers] = hour + self._win_back_after_h
+        self._due[_WIN_BACK][shoppers] = hour + self._win_back_after_h
 
     def schedule_product_triggers(self, hour: int, shoppers: Indices, which: FloatArray, lag: FloatArray) -> None:
         """Schedule a price drop, a return to stock, low stock, or nothing, for products put on wish lists.

@@ -8,6 +8,8 @@ because of a message, or whom a message won back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,13 +48,13 @@ class Visits:
         state.plan_visits(hour, due, uniforms[0])
         active = (~state.mental_state.lapsed[due]).nonzero()[0]
         visitors, at, uniforms = due[active], at[active], uniforms.take(active, axis=1)
-        _, browse, leave, _, _, _, wish, product, which, lag, lapse = uniforms
+        _, browse, leave, *order_draws, wish, product, which, lag, lapse = uniforms
         self._trigger_schedule.schedule_win_back(hour, visitors)
         tick.visitors.append(visitors)
         carts, views = leave < parameters.cart_share, browse < parameters.view_share
         intent = np.where(carts, parameters.cart_intent, np.where(views, parameters.view_intent, 0.0))
         intent = state.mental_state.raise_intent(hour, visitors, intent)
-        orders = self._order(tick, visitors, at, carts, intent, uniforms[3:6])
+        orders = self._order(tick, visitors, at, carts, intent, order_draws)
         category = self._draw_category(visitors, product)
         tick.events.append(TickEvents("session", visitors, at))
         self._record(tick, "product_view", "product_viewed", views & ~carts & ~orders, (visitors, at, category))
@@ -84,9 +86,9 @@ class Visits:
         at: FloatArray,
         carts: BoolArray,
         intent: FloatArray,
-        uniforms: FloatArray,
+        draws: Sequence[FloatArray],
     ) -> BoolArray:
-        """Let visitors order, and return who ordered. ``uniforms`` (3, n) decide who orders, and the order values."""
+        """Let visitors order, and return who ordered. The three ``draws`` (n,) decide who orders at which value."""
         state, hour = self._state, tick.hour
         if not state.scenario.own_orders:
             return np.zeros(len(visitors), dtype=np.bool_)
@@ -96,7 +98,7 @@ class Visits:
         kept = 1.0 - state.population.refunds[visitors]
         expected = probability * kept * (self._parameters.margin * self._parameters.mean_order_value)
         state.margins.book_expected_orders(state.week(hour), visitors, expected)
-        order, radius, angle = uniforms
+        order, radius, angle = draws
         orders = order < probability
         rows = orders.nonzero()[0]
         if len(rows):

@@ -67,7 +67,9 @@ class GroupTimer:
     def make_requests(self, size: int) -> list[Any]:
         """Return so many requests, each with a new event id."""
         request = busy_shop.request()
-        return [dataclasses.replace(request, event_id=f"e-{next(self._numbers)}") for _ in range(size)]
+        # A request of an older version is a dataclass.
+        replace: Any = msgspec.structs.replace if isinstance(request, msgspec.Struct) else dataclasses.replace
+        return [replace(request, event_id=f"e-{next(self._numbers)}") for _ in range(size)]
 
     def decide(self, requests: Sequence[Any]) -> Sequence[Any]:
         """Decide all requests."""

@@ -55,7 +55,7 @@ STATISTICS = (
     Statistic(
         name="sends_per_week",
         unit="per shopper and week",
-        heading="sends/week",
+        heading="sends a week",
         label="sends per week",
         form=".2f",
         of=lambda result: result.sends_per_week,
@@ -83,7 +83,7 @@ STATISTICS = (
     Statistic(
         name="optouts_per_1k_sends",
         unit="per 1,000 sends",
-        heading="opt-outs/1k",
+        heading="opt-outs per 1k",
         label="opt-outs per 1,000",
         form=".2f",
         of=lambda result: result.withdrawals_per_1000,
@@ -102,7 +102,7 @@ STATISTICS = (
     Statistic(
         name="revenue_per_send",
         unit="attributed value per send",
-        heading="revenue/send",
+        heading="revenue a send",
         label="revenue per send",
         form=".3f",
         of=lambda result: result.revenue_per_send,

@@ -36,11 +36,13 @@ def _table(results: Sequence[Result], weeks: str) -> Table:
         caption="value: expected incremental margin per shopper against the same shoppers without any send, minus what "
         "the lost consents would earn later; consent left: the share of consents that remain",
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),  # narrow, so that a column for each number fits into 80 characters
+        show_edge=False,
+        padding=0,  # narrow, so that a column for each number fits into 80 characters
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
     for statistic in STATISTICS:
-        table.add_column(statistic.heading.format(last_third=weeks), justify="right")
+        heading = statistic.heading.format(last_third=weeks).replace(" ", "\n", 1)
+        table.add_column(heading, justify="right", no_wrap=True)  # a long name is folded, but no number is cut
     for name, of_contender in group_by_contender(results).items():
         table.add_row(name, *(f"{statistic.estimate(of_contender).value:.3f}" for statistic in STATISTICS))
     return table

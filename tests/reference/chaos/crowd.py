@@ -71,6 +71,8 @@ class Answers:
 
     decides: Counter[str] = field(default_factory=Counter)
     """By hold reason; ``send`` for sends, ``come_again`` for critical decides that were answered with 503."""
+    excluded: set[str] = field(default_factory=set)
+    """The reasons for which joint actions were excluded."""
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By name of the call, and status."""
     differing_repeats: int = 0
@@ -171,6 +173,7 @@ class Crowd:
             return
         decision = answer.json()
         self.answers.decides[decision["hold_reason"] or "send"] += 1
+        self.answers.excluded.update(one["reason"] for one in decision["excluded"])
         if decision["decision"] == "send":
             send_at = _epoch_seconds(decision["send_at"])
             self._sent.append(Sent(body["event_id"], body["shopper_id"], send_at, body["defer_activation"]))

@@ -34,7 +34,7 @@ PURCHASES = [
 
 @pytest.fixture(scope="module")
 def plan(example_rulebook: Rulebook) -> Plan:
-    """A plan from a twin population of ten shoppers."""
+    """A plan from a training population of ten shoppers."""
     return make_plan(PURCHASES, scenario_of(PURCHASES), example_rulebook, shoppers=10)
 
 

@@ -1,7 +1,9 @@
-"""Laws of the world: the twin, consent, outages, late reports, and refused parameters."""
+"""Laws of the world: the twin, copies, consent, outages, late reports, and refused parameters."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -164,6 +166,28 @@ def test_copies_of_a_shopper_live_one_life() -> None:
     assert all(other.tobytes() == first.tobytes() for other in others)
     first_consent, *others_consent = world.consent.reshape(3, 20, -1)
     assert all((other == first_consent).all() for other in others_consent)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda world: pickle.loads(pickle.dumps(world))])
+def test_a_copy_of_a_world_goes_on_as_the_original(duplicate: Callable[[World], World]) -> None:
+    world = World(find_scenario("new_shoppers"), 200, 4)
+    run_sender(world, push_daily(), 100)
+    traces = [list_happenings(one) for one in (world, duplicate(world))]
+    assert traces[0] == traces[1]
+    assert {kind for _, kind, _ in traces[0]} >= {"win_back", "replenishment", "review_request", "click"}
+
+
+def list_happenings(world: World) -> list[tuple[int, str, list[int]]]:
+    """Run four weeks; return hour, type, and the shoppers or tickets of all triggers, events and outcomes."""
+    happenings: list[tuple[int, str, list[int]]] = []
+
+    def on_tick(tick: Tick) -> None:
+        happenings.extend((tick.hour, triggers.kind, triggers.shoppers.tolist()) for triggers in tick.triggers)
+        happenings.extend((tick.hour, events.kind, events.shoppers.tolist()) for events in tick.events)
+        happenings.extend((tick.hour, outcomes.kind, outcomes.tickets.tolist()) for outcomes in tick.outcomes)
+
+    run_sender(world, push_daily(), 4 * 168, on_tick)
+    return happenings
 
 
 def test_the_taste_flips_and_promotions_help_offers() -> None:

@@ -1,4 +1,4 @@
-"""The twin population: equal copies do not touch each other."""
+"""The training population: equal copies do not touch each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.simulation import Simulation
-from simulators.plans.twin_world import twin_world
+from simulators.plans.training_world import open_training_world
 from simulators.scenario import Scenario
 from simulators.shops.later_costs import Prices
 from simulators.shops.planner import Planner
@@ -17,9 +17,9 @@ SHOPPERS = 12
 
 
 def play(rulebook: Rulebook, *prices: Prices) -> World:
-    world = twin_world(BUSY, rulebook, SHOPPERS, len(prices))
+    world = open_training_world(BUSY, rulebook, SHOPPERS, len(prices))
     planner = Planner(world, rulebook, {"push": 1.0}, prices)
-    Simulation(planner, world, rulebook, "twin", planner.campaign).run()
+    Simulation(planner, world, rulebook, "training", planner.campaign).run()
     return world
 
 
