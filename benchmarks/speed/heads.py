@@ -62,7 +62,7 @@ def make_features(rng: random.Random, space: ActionSpace) -> Features:
             "hour": {delay: f"{rng.randrange(8)}_{rng.randrange(2)}" for delay in space.delays_s},
             "load_level": {delay: str(rng.randrange(4)) for delay in space.delays_s},
         },
-        numbers={"own": rng.gauss(0, 1), "affinity": rng.random(), "log_price": rng.gauss(0, 1)},
+        numbers={"own": rng.gauss(0, 1), "affinity": rng.random()},
         slot_numbers={
             **{name: numbers(space.delays_s) for name in ("presence", "load", "load_squared", "topic_load")},
             "own_channel": numbers(space.channels),

@@ -33,7 +33,6 @@ NUMBERS: dict[str, str | None] = {
     "own_channel": "channel",
     "own_category": "category",
     "affinity": None,
-    "log_price": None,
 }
 """Number → the slot by whose value the number differs; None where one number holds for all sends of a request."""
 

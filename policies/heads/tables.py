@@ -75,7 +75,6 @@ CLICK = HeadTable(
         "#delay × trigger": Prior(0.14),
         "product_category": Prior(0.06),
         "product_category × trigger": Prior(0.04),
-        "#log_price": Prior(0.06),
         # who, and when
         "segment": Prior(0.06),
         "segment × channel": Prior(0.04),

@@ -175,6 +175,6 @@ def a_request(seed: int) -> Features:
             "caller": ("device_mobile", f"cart_{rng.randrange(4)}"),
         },
         {"hour": {0: "4", 3_600: "4", 43_200: "0"}, "load_level": {0: "2", 3_600: "2", 43_200: "1"}},
-        {"own": rng.gauss(0, 1), "affinity": 0.3, "log_price": -0.2},
+        {"own": rng.gauss(0, 1), "affinity": 0.3},
         {**by_delay, "own_channel": {"push": 0.5}, "own_category": {"browse": -0.5}},
     )

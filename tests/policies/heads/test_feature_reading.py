@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.heads.shopper_numbers import ShopperNumbers, read_features
+from policies.heads.feature_reading import read_features
+from policies.records.shopper_numbers import ShopperNumbers
 
 DELAYS = (0, 3_600, 14_400, 43_200, 86_400)
 
@@ -73,10 +74,7 @@ def test_an_hour_is_that_of_the_send(hour: float, weekday: int, expected: list[s
 
 
 def test_load_has_levels_and_a_square() -> None:
-    features = read_features(
-        {}, ShopperNumbers(load=(0.0, 0.25, 1.0, 2.0, 9.0)), DELAYS, caller=("device_mobile",), log_price=-0.5
-    )
+    features = read_features({}, ShopperNumbers(load=(0.0, 0.25, 1.0, 2.0, 9.0)), DELAYS, caller=("device_mobile",))
     assert list(features.moments["load_level"].values()) == ["0", "1", "2", "4", "4"]
     assert features.number("load_squared", 86_400) == 81.0 / 4
     assert features.tokens["caller"] == ("device_mobile",)
-    assert features.number("log_price", 0) == -0.5

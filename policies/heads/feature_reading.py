@@ -1,65 +1,18 @@
-"""The numbers about a shopper that the heads see, in the form in which a row of the log holds them.
-
-A model must see exactly what the row says, or a correction would teach other features than the decision had. So the
-numbers are rounded once, before the decision, and both the served and the learned features are read from the result.
-"""
+"""What the heads see of one trigger of a request, read from its context and from the numbers about the shopper."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Sequence
 
 from policies.heads.features import Features, SlotValue
 from policies.records.rows import Context
+from policies.records.shopper_numbers import ShopperNumbers
 
-_DECIMALS = 3
 _HOURS_PER_BUCKET = 3
 _SATURDAY = 5
 _LOAD_LEVELS = (0.25, 0.75, 1.25, 2.0)
 _LONGEST_STREAK = 4
-
-
-class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of a shopper at the times of the possible sends; the delays are those of the catalogue's version.
-
-    Parameters
-    ----------
-    presence
-        For each delay the log of the shopper's activity at the time of the send, against that of an even day.
-    load
-        For each delay the sends that are still felt at the time of the send, scheduled ones included.
-    own_rate, own_channel, own_category
-        log((clicks + 1) ÷ (expected clicks + 1)): of the shopper, and by channel and by category of the message.
-    topic_load, affinity
-        By category of product: for each delay the sends about the category that are still felt; the share of the
-        shopper's interest.
-    """
-
-    presence: tuple[float, ...] = ()
-    load: tuple[float, ...] = ()
-    own_rate: float = 0.0
-    own_channel: dict[str, float] = {}
-    own_category: dict[str, float] = {}
-    topic_load: dict[str, tuple[float, ...]] = {}
-    affinity: dict[str, float] = {}
-
-    def round_off(self) -> ShopperNumbers:
-        """Return the numbers as a row holds them, with three decimals; a zero by name is left out.
-
-        >>> ShopperNumbers(presence=(0.12345,), own_channel={"push": 0.0001, "email": -0.5}).round_off().own_channel
-        {'email': -0.5}
-        """
-        return ShopperNumbers(
-            _round_all(self.presence),
-            _round_all(self.load),
-            round(self.own_rate, _DECIMALS),
-            _round_names(self.own_channel),
-            _round_names(self.own_category),
-            {name: _round_all(loads) for name, loads in self.topic_load.items()},
-            _round_names(self.affinity),
-        )
 
 
 def read_features(
@@ -68,7 +21,6 @@ def read_features(
     delays_s: Sequence[int],
     *,
     caller: tuple[str, ...] = (),
-    log_price: float = 0.0,
 ) -> Features:
     """Return the features of one trigger of a request.
 
@@ -83,8 +35,6 @@ def read_features(
         The delays of the catalogue's version.
     caller
         The tokens of the other values of the context.
-    log_price
-        log(the trigger's price attribute ÷ the usual price), as the row holds it: 0 without a price.
 
     Examples
     --------
@@ -110,7 +60,6 @@ def read_features(
         numbers={
             "own": numbers.own_rate,
             "affinity": numbers.affinity.get(str(product), 0.0),
-            "log_price": log_price,
         },
         slot_numbers=slot_numbers,
     )
@@ -145,11 +94,3 @@ def _pair(keys: Iterable[SlotValue], values: Iterable[float]) -> dict[SlotValue,
 def _number(context: Context, name: str) -> float | None:
     value = context.get(name)
     return None if value is None or isinstance(value, bool | str) else value
-
-
-def _round_all(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple([round(value, _DECIMALS) for value in values])
-
-
-def _round_names(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: number for name, value in values.items() if (number := round(value, _DECIMALS)) != 0.0}
