@@ -63,10 +63,18 @@ class DecisionBatch:
     @cached_property
     def p_out(self) -> list[float] | None:
         """The opt-out probability of each drawn joint action, 0 for HOLD; None where the policy knows none."""
-        p_out, hold = self.distributions.p_out, self.rulebook.space.hold
-        if p_out is None:
+        return self._of_drawn(self.distributions.p_out)
+
+    @cached_property
+    def p_click(self) -> list[float] | None:
+        """The click probability of each drawn joint action, 0 for HOLD; None where the policy knows none."""
+        return self._of_drawn(self.distributions.p_click)
+
+    def _of_drawn(self, values: FloatArray | None) -> list[float] | None:
+        if values is None:
             return None
-        return [0.0 if number == hold else p_out.item(row, number) for row, number in enumerate(self.drawn)]
+        hold = self.rulebook.space.hold
+        return [0.0 if number == hold else values.item(row, number) for row, number in enumerate(self.drawn)]
 
     @cached_property
     def actions(self) -> list[JointAction | None]:
@@ -182,8 +190,15 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     @property
     def p_out(self) -> float | None:
         """The opt-out probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
-        p_out = self.batch.p_out
-        return None if p_out is None or not self.has_eligible_send else p_out[self.row]
+        return self._of_drawn_action(self.batch.p_out)
+
+    @property
+    def p_click(self) -> float | None:
+        """The click probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
+        return self._of_drawn_action(self.batch.p_click)
+
+    def _of_drawn_action(self, values: list[float] | None) -> float | None:
+        return None if values is None or not self.has_eligible_send else values[self.row]
 
     @property
     def is_send(self) -> bool:

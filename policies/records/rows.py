@@ -105,6 +105,7 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag
     delay_s: int | None = None
     propensity: float | None = None
     p_out: float | None = None
+    p_click: float | None = None
     hold_reason: str | None = None
     send_at: float | None = None
     window_ends_at: float | None = None

@@ -8,6 +8,7 @@
 | policy, policy_version, mode, arm | string, int64 | the policy that decided |
 | catalogue_version | int64 | version of the catalogue; the documents are in the file's metadata |
 | triggers, context | string | JSON, as logged |
+| shopper_numbers | string | JSON, the numbers about the shopper as logged; null in files of earlier versions |
 | message, channel, delay_s | string, int64 | the drawn send; null for HOLD |
 | hold_reason | string | the reason for no send; null for a send |
 | eligible | list of int32 | numbers of the eligible joint actions; HOLD's is the number of sends, last |
@@ -43,10 +44,15 @@ from offline_eval.logs.tables.plain import Unreadable, check_columns, is_parquet
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
+from policies.records.shopper_numbers import ShopperNumbers
+from policies.shopper.model_inputs import numbers_in
 
 FORMAT = "decision-log/1"
 _BATCH = 4_096
-_MAY_BE_NULL = frozenset({"message", "channel", "delay_s", "hold_reason"})
+_MAY_BE_NULL = frozenset({"shopper_numbers", "message", "channel", "delay_s", "hold_reason"})
+_ADDED_LATER = frozenset({"shopper_numbers"})
+"""Columns that files of earlier versions lack."""
+
 _Contents = TypeVar("_Contents")
 
 _FIELDS: dict[str, Any] = {
@@ -56,7 +62,7 @@ _FIELDS: dict[str, Any] = {
     "policy_version": pyarrow.int64(),
     **{name: pyarrow.string() for name in ("mode", "arm")},
     "catalogue_version": pyarrow.int64(),
-    **{name: pyarrow.string() for name in ("triggers", "context", "message", "channel")},
+    **{name: pyarrow.string() for name in ("triggers", "context", "shopper_numbers", "message", "channel")},
     "delay_s": pyarrow.int64(),
     "hold_reason": pyarrow.string(),
     "eligible": pyarrow.list_(pyarrow.int32()),
@@ -124,6 +130,7 @@ def _record(entry: LogEntry) -> dict[str, Any]:
         "catalogue_version": row.catalogue_version,
         "triggers": msgspec.json.encode(row.triggers).decode(),
         "context": msgspec.json.encode(row.context).decode(),
+        "shopper_numbers": msgspec.json.encode(numbers_in(row)).decode(),
         "message": row.message,
         "channel": row.channel,
         "delay_s": row.delay_s,
@@ -166,7 +173,9 @@ def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
         _check_schema(file.schema_arrow)
         rulebooks = _rulebooks(path, file.metadata.metadata)
         row = count = 0
-        for batch in file.iter_batches(_BATCH, columns=SCHEMA.names):
+        for batch in file.iter_batches(
+            _BATCH, columns=[name for name in SCHEMA.names if name in file.schema_arrow.names]
+        ):
             for record in batch.to_pylist():
                 row += 1
                 if record["role"] is None:
@@ -180,8 +189,9 @@ def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
 
 def _check_schema(schema: Any) -> None:
     """Refuse a file where a column is missing, comes twice, or has another type; another width of a type is allowed."""
-    check_columns(schema.names, _FIELDS)
-    for name, wanted in _FIELDS.items():
+    fields = {name: wanted for name, wanted in _FIELDS.items() if name in schema.names or name not in _ADDED_LATER}
+    check_columns(schema.names, fields)
+    for name, wanted in fields.items():
         actual = schema.field(name).type
         if _kind(actual) != _kind(wanted):
             raise BadData(name, f"holds {actual}, must hold {wanted}")
@@ -246,7 +256,9 @@ def _read_inputs(record: Mapping[str, Any], rulebook: Rulebook, row: int) -> Pol
     is_send = numbers != rulebook.space.hold
     if not (np.where(is_send, trigger_of, 0) >= 0).all() or trigger_of.max() >= len(triggers):
         raise BadData("trigger_of", f"names none of the {len(triggers)} triggers", row)
-    return PolicyInputs(rulebook, triggers, numbers, trigger_of)
+    has_numbers = record.get("shopper_numbers") is not None
+    shopper_numbers = _decode(record, "shopper_numbers", ShopperNumbers, row) if has_numbers else ShopperNumbers()
+    return PolicyInputs(rulebook, triggers, numbers, trigger_of, shopper_numbers)
 
 
 def _integers(record: Mapping[str, Any], column: str, row: int) -> NDArray[np.int64]:

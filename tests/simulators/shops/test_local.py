@@ -13,7 +13,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
 from policies.decision_row import decision_row
-from policies.models.learned import learned_policy
+from policies.models.learned import LEARNING, unlearned_policy
 from policies.models.policy import Policy
 from policies.records.rows import SHOPPER_ROWS, DecisionRow, Row, encode
 from policies.rules.budget import BudgetDay, utc_day
@@ -36,7 +36,7 @@ class RowKeeper(LearningPolicy):
 
     def __init__(self, rulebook: Rulebook) -> None:
         self.rows: list[Row] = []
-        super().__init__(rulebook, learned_policy)
+        super().__init__(rulebook, unlearned_policy(rulebook), LEARNING)
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)
