@@ -71,7 +71,7 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
         amount = value_of(outcomes, name) if meaning.has_value else 1.0
         if meaning.pays is not None:
             gain += _weight(weights, meaning.pays) * amount
-            orders += amount if meaning.has_value else 0.0
+            orders += value_of(outcomes, name) if meaning.has_value else 0.0
         if meaning.costs is not None:
             loss += _weight(weights, meaning.costs) * amount
     opted_out = not WITHDRAWALS.isdisjoint(types)

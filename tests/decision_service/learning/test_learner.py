@@ -26,6 +26,7 @@ from policies.learning import fold as fold_module
 from policies.learning.fold import Learning
 from policies.models import vw_learner
 from policies.models.learned import LEARNING
+from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode
 from tests.decision_service.conftest import Replica, Start
@@ -116,8 +117,14 @@ async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
         assert service.learner.progress.learned == whole.learned
 
 
-async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(replica: Start) -> None:
-    async with replica(small_document()) as service:
+LEARNING_POLICIES = [name for name, factory in POLICIES.items() if factory.learns]
+
+
+@pytest.mark.parametrize("policy", LEARNING_POLICIES)
+async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(
+    replica: Start, policy: str
+) -> None:
+    async with replica(small_document(), policy=policy) as service:
         assert (await service.post("/v1/clock", {"now": iso(0)})).json() == {"now": iso(0), "version": 0}
         await live(service, 1)
         answer = (await service.post("/v1/clock", {"now": iso(80)})).json()
@@ -125,7 +132,39 @@ async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_v
         again = (await service.post("/v1/clock", {"now": iso(90)})).json()
         assert again["version"] == answer["version"]
         decided = await service.decide(event_id="later", now=iso(90), shopper_id="new")
-        assert decided["policy"] == {"name": "default", "version": answer["version"], "mode": "online"}
+        assert decided["policy"] == {"name": policy, "version": answer["version"], "mode": "online"}
+
+
+async def test_a_policy_goes_on_after_a_restart_and_another_policy_begins_again(
+    replica: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The policies with the Bayesian learner go on from each other's work; `default` has another learner."""
+    document = small_document()
+    async with replica(document, policy="bayes") as service:
+        await live(service, 2)
+        learned, published = service.learner.progress.learned, service.learner.progress.version
+        before = save(tmp_path)
+    assert learned > 5
+    async with replica(document, policy="bayes-greedy") as service:
+        await service.wait_until_ready()
+        assert service.learner.progress.learned == learned
+        assert service.learner._learning.to_bytes() == before
+        await service.service.versions.refresh()
+        decided = await service.decide(event_id="greedy", now=iso(60), shopper_id="new")
+        assert decided["policy"] == {"name": "bayes-greedy", "version": published, "mode": "online"}
+    assert "begins again" not in caplog.text
+    async with replica(document, policy="default") as service:
+        await service.wait_until_ready()
+        assert "it is of the learner 'bayes', and this is the learner 'two_heads')" in caplog.text
+        await service.service.versions.refresh()
+        assert "the model is of the kind 'bayes', here it is 'two_heads'" in caplog.text
+        decided = await service.decide(event_id="before", now=iso(60), shopper_id="newer")
+        assert decided["policy"] == {"name": "rule", "version": 0, "mode": "fallback"}
+        version = (await service.post("/v1/clock", {"now": iso(61)})).json()["version"]
+        decided = await service.decide(event_id="after", now=iso(61), shopper_id="newest")
+        assert decided["policy"] == {"name": "default", "version": version, "mode": "online"}
+        assert version > published
+        assert service.learner.progress.learned >= learned
 
 
 async def test_a_model_that_may_not_be_served_is_not_published_and_learning_goes_on(
