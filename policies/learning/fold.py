@@ -7,18 +7,19 @@ in between.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from policies.catalogue.document import Reward
+from policies.catalogue.document import Catalogue, Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.learning.attribution import Attribution, AttributionState, Related
 from policies.learning.interactions import Interaction
 from policies.learning.model_learner import ModelLearner
 from policies.learning.windows import Owner, shopper_of_row
 from policies.records.model_input import ModelInput
 from policies.records.row_mark import mark_of
-from policies.records.rows import CatalogueRow, Row
+from policies.records.rows import CatalogueRow, DecisionRow, Row
 
 FOLD_VERSION = 2
 """The version of the fold: what another version saved is not continued. A change of what is learned needs another."""
@@ -38,7 +39,7 @@ class _Version(msgspec.Struct):
 class _Saved(msgspec.Struct):
     position: int
     attribution: AttributionState
-    reward: Reward
+    catalogue_version: int | None
     kind: str
     model: bytes
     steps: int
@@ -80,7 +81,8 @@ class Learning:
         """The latest inputs of sends that were learned: a version is proven for them before it is published."""
         self.attribution = Attribution(related, owner=owner)
         self.learner = make_learner(None)
-        self._reward = Reward()
+        self._rulebook: Rulebook | None = None
+        """The catalogue in force; None before the first one."""
         self._last: Row | None = None
         self._saved_mark: str | None = None
 
@@ -106,12 +108,18 @@ class Learning:
             raise ValueError(f"the next position is {self.position + 1}, not {position}")
         self.is_whole = False
         if isinstance(row, CatalogueRow):
-            self._reward = Reward.model_validate(row.document.get("reward", {}))
+            self._rulebook = _rulebook_of(row.version, row.document)
+        elif isinstance(row, DecisionRow):
+            self._see(row)
         interactions = [interaction for interaction in self.attribution.advance(position, row) if interaction.teaches]
         for interaction in interactions:
             self._learn(interaction)
         self.position, self._last, self.is_whole = position, row, True
         return interactions
+
+    def _see(self, row: DecisionRow) -> None:
+        if self._rulebook is not None and row.catalogue_version == self._rulebook.version:
+            self.learner.see(row, self._rulebook)
 
     def _learn(self, interaction: Interaction) -> None:
         self.learner.learn(interaction)
@@ -120,14 +128,14 @@ class Learning:
 
     def publish(self) -> bytes:
         """Return the model as it is published."""
-        return self.learner.publish(self._reward)
+        return self.learner.publish(self._rulebook.catalogue.reward if self._rulebook else Reward())
 
     def to_bytes(self) -> bytes:
         """Save everything: a fold continued by `from_bytes` gives the same bytes as one that was never saved."""
         saved = _Saved(
             position=self.position,
             attribution=self.attribution.state(),
-            reward=self._reward,
+            catalogue_version=self._rulebook.version if self._rulebook else None,
             kind=self.learner.kind,
             model=self.learner.to_bytes(),
             steps=self.steps,
@@ -135,7 +143,7 @@ class Learning:
             mark=self.mark,
             fold_version=FOLD_VERSION,
         )
-        return msgspec.msgpack.encode(saved, enc_hook=_plain)
+        return msgspec.msgpack.encode(saved)
 
     @classmethod
     def from_bytes(
@@ -151,7 +159,7 @@ class Learning:
         version = msgspec.msgpack.decode(data, type=_Version).fold_version
         if version != FOLD_VERSION:
             raise ValueError(f"version {version} of the fold saved it, and this is version {FOLD_VERSION}")
-        saved = msgspec.msgpack.decode(data, type=_Saved, dec_hook=_rich)
+        saved = msgspec.msgpack.decode(data, type=_Saved)
         learning = cls(related, make_learner, owner)
         if saved.kind != learning.learner.kind:
             raise ValueError(f"it is of the learner {saved.kind!r}, and this is the learner {learning.learner.kind!r}")
@@ -159,15 +167,11 @@ class Learning:
         learning.inputs.extend(saved.inputs)
         learning.attribution = Attribution(related, saved.attribution, owner)
         learning.learner = make_learner(saved.model)
-        learning._reward, learning._saved_mark = saved.reward, saved.mark
+        learning._saved_mark = saved.mark
+        if (in_force := saved.catalogue_version) is not None:
+            learning._rulebook = _rulebook_of(in_force, saved.attribution.catalogues[in_force])
         return learning
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Reward):
-        return value.model_dump()
-    raise NotImplementedError(f"{type(value)} cannot be saved")
-
-
-def _rich(wanted: type, value: object) -> object:
-    return Reward.model_validate(value) if wanted is Reward else value
+def _rulebook_of(version: int, document: Mapping[str, object]) -> Rulebook:
+    return Rulebook.of(Catalogue.from_stored(document), version)

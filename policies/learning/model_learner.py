@@ -9,8 +9,10 @@ import msgspec
 
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.learning.interactions import Interaction
 from policies.records.model_input import ModelInput
+from policies.records.rows import DecisionRow
 
 FIRST_KIND = "two_heads"
 """The kind of the models that were published before a model said its kind."""
@@ -57,6 +59,10 @@ class ModelLearner(Protocol):
 
     def learn(self, interaction: Interaction) -> None:
         """Learn an interaction; one with ``before`` is a correction of what was learned of the same send."""
+        ...
+
+    def see(self, row: DecisionRow, rulebook: Rulebook) -> None:
+        """See a decision, whatever was decided. ``rulebook`` is of the row's catalogue version."""
         ...
 
     def publish(self, reward: Reward) -> bytes:

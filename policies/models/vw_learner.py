@@ -10,6 +10,7 @@ import msgspec
 
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.learning.interactions import Interaction
 from policies.learning.mean import Mean
 from policies.learning.model_learner import FIRST_KIND, ModelMismatch
@@ -17,6 +18,7 @@ from policies.models.compiled import CompiledModel, ModelSnapshot, check_equal, 
 from policies.models.features import example_text, shared_tokens
 from policies.models.vw import BITS, OPTIONS, OUT_START, POSITIVE_START, TwoHeads
 from policies.records.model_input import ModelInput
+from policies.records.rows import DecisionRow
 
 _OPTIMISM = 2.0
 """How many times the cost of its opt-outs an unlearned send is expected to gain."""
@@ -78,6 +80,9 @@ class VwLearner:
             worth={message: mean.towards(overall) for message, mean in sorted(self._gains.items())} | {"": overall},
             complaint_loss=self._complaint_loss.towards(0.0),
         )
+
+    def see(self, row: DecisionRow, rulebook: Rulebook) -> None:
+        """See a decision: this learner learns nothing from decisions alone."""
 
     def publish(self, reward: Reward) -> bytes:
         """Return the model as it is published."""

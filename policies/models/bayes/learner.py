@@ -10,6 +10,7 @@ import numpy as np
 
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.heads.learner import HeadsLearner
 from policies.heads.order_value import OrderValues
 from policies.heads.posterior import CompiledHeads
@@ -20,8 +21,10 @@ from policies.learning.mean import Mean
 from policies.learning.model_learner import ModelMismatch
 from policies.models.bayes.input_features import features_of
 from policies.models.bayes.observations import find_order, is_of_machine, observe
+from policies.models.bayes.price_learner import PriceLearner
 from policies.models.bayes.snapshot import KIND, BayesSnapshot
 from policies.records.model_input import ModelInput
+from policies.records.rows import DecisionRow
 
 _TOLERANCE = 1e-9
 """The compiled heads add the same float64 numbers in another order."""
@@ -32,6 +35,7 @@ class _Saved(msgspec.Struct):
     heads: HeadsSnapshot
     orders: OrderValues
     complaint_loss: Mean
+    prices: PriceLearner
 
 
 class BayesLearner:
@@ -50,10 +54,11 @@ class BayesLearner:
 
     def __init__(self, saved: bytes | None = None) -> None:
         self._learned, self._heads, self._orders, self._complaint_loss = 0, HeadsLearner(), OrderValues(), Mean()
+        self._prices = PriceLearner()
         if saved is not None:
             state = msgspec.msgpack.decode(saved, type=_Saved)
             self._learned, self._heads = state.learned, HeadsLearner.of(state.heads)
-            self._orders, self._complaint_loss = state.orders, state.complaint_loss
+            self._orders, self._complaint_loss, self._prices = state.orders, state.complaint_loss, state.prices
 
     @property
     def learned(self) -> int:
@@ -78,11 +83,22 @@ class BayesLearner:
         if result.opted_out:
             self._complaint_loss = self._complaint_loss.plus(result.complaint_loss)
 
+    def see(self, row: DecisionRow, rulebook: Rulebook) -> None:
+        """See a decision, from which prices are learned: see `price_estimates`."""
+        self._prices.see(row, rulebook, lambda: self._snapshot(rulebook.catalogue.reward))
+
     def publish(self, reward: Reward) -> bytes:
         """Return the model as it is published."""
-        fit = self._orders.fit(typical_order(reward))
-        loss = self._complaint_loss.towards(0.0)
-        return BayesSnapshot(self._learned, self._heads.snapshot(), fit, loss).to_bytes()
+        return self._snapshot(reward).to_bytes()
+
+    def _snapshot(self, reward: Reward) -> BayesSnapshot:
+        return BayesSnapshot(
+            learned=self._learned,
+            heads=self._heads.snapshot(),
+            order_value=self._orders.fit(typical_order(reward)),
+            complaint_loss=self._complaint_loss.towards(0.0),
+            prices=self._prices.sums.prices(reward.consent_value),
+        )
 
     def prove(self, payload: bytes, space: ActionSpace, inputs: Sequence[ModelInput]) -> None:
         """Prove that a published model expects the probabilities that the learner does, for every send and input.
@@ -106,7 +122,7 @@ class BayesLearner:
 
     def to_bytes(self) -> bytes:
         """Return everything that was learned."""
-        saved = _Saved(self._learned, self._heads.snapshot(), self._orders, self._complaint_loss)
+        saved = _Saved(self._learned, self._heads.snapshot(), self._orders, self._complaint_loss, self._prices)
         return msgspec.msgpack.encode(saved)
 
 

@@ -23,7 +23,6 @@ from policies.heads.snapshot import HeadsMismatch
 from policies.heads.tables import CLICK, OUT
 from policies.learning.model_learner import ModelMismatch
 from policies.models.bayes.input_features import features_of
-from policies.models.bayes.prices import PriceOfSend
 from policies.models.bayes.snapshot import BayesSnapshot
 from policies.models.bayes.worth import RequestWorth, SendWorth, request_worth
 from policies.models.policy import Assessment
@@ -32,8 +31,6 @@ from policies.records.model_input import ModelInput
 _ROWS_AT_ONCE = 16
 """For how many inputs scores are drawn at once: the draws of a large batch then need little memory, and those of each
 part stay in the processor's cache."""
-
-_FREE = PriceOfSend()
 
 
 @dataclass(frozen=True)
@@ -48,17 +45,14 @@ class BayesModel:
         Its heads, compiled for the catalogue version.
     worth
         What sends are worth.
-    prices
-        What a send costs later.
     """
 
     snapshot: BayesSnapshot
     heads: CompiledHeads
     worth: SendWorth
-    prices: PriceOfSend
 
     @classmethod
-    def of(cls, snapshot: BayesSnapshot, rulebook: Rulebook, prices: PriceOfSend = _FREE) -> BayesModel:
+    def of(cls, snapshot: BayesSnapshot, rulebook: Rulebook) -> BayesModel:
         """Compile a model version for a catalogue version.
 
         Raises
@@ -70,13 +64,13 @@ class BayesModel:
             heads = CompiledHeads(snapshot.heads, rulebook.space)
         except HeadsMismatch as error:
             raise ModelMismatch(str(error)) from None
-        return cls(snapshot, heads, SendWorth.of(snapshot, rulebook, prices), prices)
+        return cls(snapshot, heads, SendWorth.of(snapshot, rulebook))
 
     def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
         """Return scores, probabilities and a sampler of all sends for each input; HOLD's score is exactly 0."""
         features = [features_of(model_input, rulebook.space.delays_s) for model_input in inputs]
         prices = [model_input.price for model_input in inputs]
-        requests = request_worth(self.snapshot, prices, features, rulebook, self.prices)
+        requests = request_worth(self.snapshot, prices, features, rulebook)
         posterior = self.heads.posterior(features)
         means = posterior.probabilities()
         return Assessment(

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
 
 from policies.arrays import FloatArray
+from policies.catalogue.rulebook import Rulebook
 
 
-@dataclass(frozen=True)
-class PriceOfSend:
-    """Prices of what a send spoils for later sends; with 0 a price counts for nothing.
+class PriceOfSend(msgspec.Struct, frozen=True):
+    """Prices of what a send spoils for later sends.
 
     Parameters
     ----------
     load
-        ν: what a send to a shopper with a load of 1 costs the later sends.
+        ν: what a send to a shopper with a load of 1 costs the later sends; 0 where load has no price.
     opt_out
         λ: what an expected opt-out costs beyond the consent, where opt-outs have a budget.
-    consent
-        What a consent still earns, beyond the consent value of the catalogue.
+    consents
+        What a consent still earns, by channel. A channel that is not named has the catalogue's consent value.
     """
 
     load: float = 0.0
     opt_out: float = 0.0
-    consent: float = 0.0
+    consents: Mapping[str, float] = {}
 
-    @property
-    def of_opt_out(self) -> float:
-        """What an opt-out costs beyond the catalogue's consent value."""
-        return self.opt_out + self.consent
+    def of_opt_outs(self, rulebook: Rulebook) -> FloatArray:
+        """Return what a lost consent costs, by the send that loses the consent (n,); without losses by complaints."""
+        value, space = rulebook.catalogue.reward.consent_value, rulebook.space
+        by_channel = np.array([self.consents.get(channel, value) for channel in space.channels], dtype=np.float64)
+        return np.asarray(by_channel[space.channel_of] + self.opt_out)
 
-    def of_load(self, loads: FloatArray) -> FloatArray:
-        """Return what sends cost the later ones, ν·g(load) with g(load) = (1 + load)²/4, by the load at their times.
+    def of_loads(self, loads: FloatArray) -> FloatArray:
+        """Return what sends cost the later ones, ν·g(load), by the load at their times.
 
-        g is convex: a tired shopper tires faster.
-
-        >>> import numpy as np
-        >>> PriceOfSend(load=0.04).of_load(np.array([0.0, 1.0, 3.0]))
+        >>> PriceOfSend(load=0.04).of_loads(np.array([0.0, 1.0, 3.0]))
         array([0.01, 0.04, 0.16])
         """
-        return self.load * (1.0 + loads) * (1.0 + loads) / 4.0
+        return self.load * growth(loads)
+
+
+def growth(loads: FloatArray) -> FloatArray:
+    """Return g(load) = (1 + load)²/4: g is convex, because a tired shopper tires faster, and g(1) = 1."""
+    return (1.0 + loads) * (1.0 + loads) / 4.0

@@ -9,6 +9,7 @@ import msgspec
 from policies.heads.order_value import OrderValueFit
 from policies.heads.snapshot import HeadsSnapshot
 from policies.learning.model_learner import ModelMismatch, check_kind
+from policies.models.bayes.prices import PriceOfSend
 
 KIND: Final = "bayes"
 
@@ -26,12 +27,15 @@ class BayesSnapshot(msgspec.Struct, frozen=True):
         Predicts the value of an order.
     complaint_loss
         The mean loss by complaints of a send that costs a consent.
+    prices
+        What a send costs later.
     """
 
     learned: int
     heads: HeadsSnapshot
     order_value: OrderValueFit
     complaint_loss: float
+    prices: PriceOfSend = PriceOfSend()
     kind: str = KIND
 
     def to_bytes(self) -> bytes:

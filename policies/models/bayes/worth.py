@@ -2,7 +2,7 @@
 
 score = p_click · (click + margin · P(order | click) · E[value])
         + view-through · margin · (1 - p_click) · P(order | no click) · E[value]
-        - costs - p_out · (consent value + mean complaint loss + prices) - ν · g(load at the time of the send)
+        - costs - p_out · (price of the consent + mean complaint loss) - ν · g(load at the time of the send)
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from policies.catalogue.rulebook import Rulebook
 from policies.heads.features import Features
 from policies.heads.posterior import PlaceValues
 from policies.heads.tables import CLICK, ORDER_AFTER_CLICK, ORDER_WITHOUT_CLICK, OUT
-from policies.models.bayes.prices import PriceOfSend
 from policies.models.bayes.snapshot import BayesSnapshot
 
 
@@ -54,17 +53,17 @@ class SendWorth:
         (n,), the margin that an order after each send brings at the usual price.
     view_through
         The share of that which an order without a click brings.
-    out_price
-        What a lost consent costs.
+    out_prices
+        (n,), what a lost consent costs; equal for all sends of a channel.
     """
 
     click: float
     order_gains: FloatArray
     view_through: float
-    out_price: float
+    out_prices: FloatArray
 
     @classmethod
-    def of(cls, snapshot: BayesSnapshot, rulebook: Rulebook, prices: PriceOfSend) -> SendWorth:
+    def of(cls, snapshot: BayesSnapshot, rulebook: Rulebook) -> SendWorth:
         """Return the worth by a model version and the catalogue's reward."""
         reward, space = rulebook.catalogue.reward, rulebook.space
         values = np.array([snapshot.order_value.value(message, None) for message in space.messages])
@@ -72,7 +71,7 @@ class SendWorth:
             click=reward.click,
             order_gains=reward.margin * values[space.message_of],
             view_through=view_through(reward),
-            out_price=reward.consent_value + snapshot.complaint_loss + prices.of_opt_out,
+            out_prices=snapshot.prices.of_opt_outs(rulebook) + snapshot.complaint_loss,
         )
 
     def score(self, probabilities: Mapping[str, PlaceValues], requests: RequestWorth) -> FloatArray:
@@ -88,7 +87,7 @@ class SendWorth:
         scores *= probabilities[CLICK.name].spread()
         scores += otherwise
         out = probabilities[OUT.name]
-        scores -= PlaceValues(out.values * self.out_price, out.place_of).spread()
+        scores -= PlaceValues(out.values * _at_places(self.out_prices, out.place_of), out.place_of).spread()
         scores -= requests.costs[:, None, :]
         return scores
 
@@ -103,15 +102,14 @@ def request_worth(
     prices: Sequence[float | None],
     features: Sequence[Features],
     rulebook: Rulebook,
-    price_of_send: PriceOfSend,
 ) -> RequestWorth:
     """Return what orders of the products with these prices are worth, and what sends cost whatever happens."""
     space, fit = rulebook.space, snapshot.order_value
     factors = np.array([fit.price_factor(price) for price in prices], dtype=np.float64)
     costs = np.broadcast_to(rulebook.costs, (len(features), len(space)))
-    if price_of_send.load > 0.0:
+    if snapshot.prices.load > 0.0:
         loads = np.array([request.numbers_of("load", space.delays_s) for request in features], dtype=np.float64)
-        costs = costs + price_of_send.of_load(loads.reshape(len(features), -1))[:, space.delay_of]
+        costs = costs + snapshot.prices.of_loads(loads.reshape(len(features), -1))[:, space.delay_of]
     return RequestWorth(factors, costs)
 
 
