@@ -87,13 +87,14 @@ class AssessmentTable:
 class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
-    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n) are the opt-out probabilities of the
-    sends, without meaning for sends that are not eligible; None if the model knows none, or no request has an eligible
-    send.
+    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` and ``p_click`` (r, n) are the probabilities
+    of an opt-out and of a click of the sends, without meaning for sends that are not eligible; None if the model knows
+    none, or no request has an eligible send.
     """
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
+    p_click: FloatArray | None = None
 
 
 @dataclass(frozen=True)
