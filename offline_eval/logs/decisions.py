@@ -14,6 +14,7 @@ from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
 from policies.records.reasons import Reason
 from policies.records.rows import Context, TriggerRecord
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import NO_TRIGGER, Eligibility
 from policies.shopper.context import trigger_context
 
@@ -34,12 +35,14 @@ class PolicyInputs:
 
     ``numbers`` (K,) are the joint actions' numbers in the catalogue version; the number of HOLD is the number of sends,
     and comes last. ``trigger_of`` (K,) is the position of the trigger that each answers, -1 for HOLD.
+    ``shopper_numbers`` are the numbers about the shopper; None in decisions of earlier versions.
     """
 
     rulebook: Rulebook
     triggers: tuple[TriggerRecord, ...]
     numbers: NDArray[np.int64]
     trigger_of: NDArray[np.int64]
+    shopper_numbers: ShopperNumbers | None = None
 
     def contexts(self, shared: Context) -> list[Context]:
         """Return the context of each trigger."""
