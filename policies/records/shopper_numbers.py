@@ -60,4 +60,6 @@ def _round_all(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _round_names(values: Mapping[str, float]) -> dict[str, float]:
+    if not values:
+        return {}
     return {name: number / _PER_UNIT for name, value in values.items() if (number := round(value * _PER_UNIT))}

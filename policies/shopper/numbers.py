@@ -116,7 +116,7 @@ def _loads(
 
 
 def _surpluses(responses: Mapping[str, Responses]) -> dict[str, float]:
-    return {name: one.surplus() for name, one in responses.items() if one.expected_clicks}
+    return {name: one.surplus() for name, one in responses.items() if one.expected_clicks or one.compared_clicks}
 
 
 @lru_cache(maxsize=256)
