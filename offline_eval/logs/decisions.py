@@ -43,7 +43,7 @@ class PolicyInputs:
     triggers: tuple[TriggerRecord, ...]
     numbers: NDArray[np.int64]
     trigger_of: NDArray[np.int64]
-    shopper_numbers: ShopperNumbers = ShopperNumbers()
+    shopper_numbers: ShopperNumbers
 
     def model_inputs(self, shared: Context, event_id: str) -> list[ModelInput]:
         """Return what a model saw of each trigger."""
