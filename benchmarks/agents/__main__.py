@@ -22,7 +22,8 @@ from simulators.envs.agents.planner import PlannerAgent, find_load_price
 from simulators.envs.agents.rule import RuleAgent
 from simulators.envs.episodes import Agent, UniformAgent, play_returns
 from simulators.envs.notification_vector_env import NotificationVectorEnv
-from simulators.experiments.learning_curve import LEARNER, RULE, LearningCurve
+from simulators.experiments.contender import RULE
+from simulators.experiments.learning_curve import LEARNER, LearningCurve
 
 PLANNER = "planner"
 """The name of the contender that knows the true probabilities."""
