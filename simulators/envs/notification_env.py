@@ -75,7 +75,8 @@ class NotificationEnv(LimitedSpec, gymnasium.Env[Observation, np.int64]):
     opt-out, -12 for a complaint, minus the costs of the sends decided (SMS .015, e-mail .0005, an offer .4 more).
     Outcomes may belong to sends of earlier days. With `reward="expected"` click,
     order and opt-out are replaced by their true probabilities when the message is seen: the same mean with much less
-    noise, and outcomes after the end of the episode are not lost. Rewards are what happens, whatever the shop hears.
+    noise, and outcomes after the end of the episode are not lost. Rewards are what happens, whatever the shop hears;
+    only the delay `report_lag_h` of a scenario also delays the realised rewards of clicks and orders.
 
     `action_values()` returns the true expected reward of every action now, if nothing else is sent (201, float64; NaN
     for illegal actions): a known truth for contextual bandits, and no part of what an agent may see. It does not
