@@ -77,12 +77,12 @@ def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, 
 
 def search_plan(population: TrainingPopulation, scenario: Scenario, rulebook: Rulebook, rounds: int) -> Plan:
     """Find the worth of consents for a training population, then the planner's prices in so many rounds."""
-    first = _first_plan(scenario, rulebook)
+    first = first_plan(scenario, rulebook)
     worth = {channel: _round(one) for channel, one in population.measure_worth(first).items()}
     return Plan(worth, search_prices(scenario, rounds, first.prices, partial(population.compare, worth)))
 
 
-def _first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
+def first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
     """Return the plan that the search begins with, in proportion to the margin of an order."""
     money = _money(scenario)
     prices = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
