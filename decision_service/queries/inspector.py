@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from decision_service.errors import NotFound, Unavailable
@@ -17,7 +18,7 @@ from decision_service.schemas.reading_answers import ExcludedActionAnswer, Rewar
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.interactions import action_of
-from policies.learning.reward import REWARD_VERSION, reward_of
+from policies.learning.reward import REWARD_VERSION, order_weight, reward_of
 from policies.records.reasons import Reason
 from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, TriggerRecord, unpack
 from policies.sends.status import WAITING, StatusChange
@@ -65,12 +66,14 @@ class Inspector:
             "cost": decision.cost,
             "propensity": decision.propensity,
             "p_out": decision.p_out,
+            "p_click": decision.p_click,
             "send_at": optional_iso(decision.send_at),
             "attribution_ends_at": optional_iso(decision.window_ends_at),
             **history.status_fields(now),
             "triggers": [_trigger(trigger) for trigger in decision.triggers],
             "trigger": None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type,
             "context": decision.context,
+            "numbers": None if decision.numbers is None else msgspec.structs.asdict(decision.numbers),
             "policy": decision.policy,
             "arm": decision.arm,
             "catalogue_version": decision.catalogue_version,
@@ -112,8 +115,15 @@ class Inspector:
 def _reward(history: DecisionHistory, rulebook: Rulebook) -> RewardAnswer:
     """Return the reward of a delivered send as known now."""
     cost = rulebook.cost(action_of(history.decision))
-    result = reward_of(history.outcomes, rulebook.catalogue.reward, cost)
-    return RewardAnswer(value=result.reward, gain=result.gain, cost=cost, version=REWARD_VERSION)
+    weights = rulebook.catalogue.reward
+    result = reward_of(history.outcomes, weights, cost)
+    return RewardAnswer(
+        value=result.reward,
+        gain=result.gain,
+        cost=cost,
+        version=REWARD_VERSION,
+        order_weight=order_weight(history.outcomes, weights),
+    )
 
 
 def _drawn_answer(decision: DecisionRow, rulebook: Rulebook) -> ActionAnswer | str | None:

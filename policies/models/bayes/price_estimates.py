@@ -29,11 +29,11 @@ from policies.models.bayes.prices import PriceOfSend, growth
 from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, unpack
-from policies.shopper.context import LOAD_HALF_LIFE_S
+from policies.shopper.history import LOAD_HALF_LIFE_S
 from policies.shopper.model_inputs import numbers_in, trigger_input
 
 CONSENT_WEEKS = 26.0
-"""How long a consent is expected to earn. Shoppers stay away for good: of the sum over the weeks `_LASTING` is earned."""
+"""How long a consent may earn; shoppers stay away for good, so of the sum over the weeks `_LASTING` is earned."""
 _LASTING = 0.5
 _WEEK_S = 7 * 86_400.0
 _KEPT = 0.95
@@ -146,7 +146,7 @@ class PriceSums(msgspec.Struct, frozen=True):
         sums = self.consents.get(channel, ConsentSums())
         if not self.decisions:
             return prior
-        a_week = self.felt_decisions * math.log(2.0) / LOAD_HALF_LIFE_S * _WEEK_S * sums.used / self.decisions
+        a_week: float = self.felt_decisions * math.log(2.0) / LOAD_HALF_LIFE_S * _WEEK_S * sums.used / self.decisions
         earned = sums.loss * a_week * CONSENT_WEEKS * _LASTING
         return (earned + _PRIOR_DECISIONS * prior) / (sums.held + _PRIOR_DECISIONS)
 

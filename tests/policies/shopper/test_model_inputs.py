@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.learning.attribution import Attribution
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, Row, Scalar
 from policies.records.shopper_numbers import ShopperNumbers
-from policies.shopper.model_inputs import numbers_in, product_price, trigger_input
+from policies.shopper.model_inputs import numbers_in, trigger_input
 from tests.factories import NOW, WINDOW_S, send_row, small_document, trigger
 
 attributes = st.dictionaries(
@@ -30,14 +27,6 @@ def test_an_interaction_has_the_input_of_the_trigger_that_its_send_answers(
     (learned,) = [one for position, logged in enumerate(log, 1) for one in attribution.advance(position, logged)]
     assert learned.model_input == trigger_input(row.context, numbers_in(row), triggers[answered], "e-1")
     assert learned.delays_s == (0, 3_600)
-
-
-@pytest.mark.parametrize(
-    ("price", "expected"),
-    [(20, 20.0), (0.5, 0.5), (0, None), (-1.0, None), (True, None), ("20", None), (math.inf, None)],
-)
-def test_a_price_is_a_number_above_0(price: Scalar, expected: float | None) -> None:
-    assert product_price(trigger(attributes={"price": price})) == expected
 
 
 def test_a_row_without_numbers_says_that_nothing_is_known() -> None:

@@ -6,6 +6,7 @@ import random
 import tracemalloc
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -24,7 +25,7 @@ from tests.policies.models.bayes.learned_heads import learn_some, some_input
 
 BOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
 SNAPSHOT = BayesSnapshot.from_bytes(learn_some(BOOK).publish(BOOK.catalogue.reward))
-PRICES = PriceOfSend(load=0.05, opt_out=3.0, consent=1.5)
+PRICES = PriceOfSend(load=0.05, opt_out=3.0, consents={"push": 1.5})
 SEEDS = np.array([7, 7, 8, 2**63], dtype=np.uint64)
 
 
@@ -49,14 +50,15 @@ def score_by_formula(
                 spread[name][row, :, number] for name in ("click", "out", "order_after_click", "order_without_click")
             )
             scores[row, :, number] = click * (reward.click + after * order) + (1 - click) * without * order
-            lost = reward.consent_value + SNAPSHOT.complaint_loss + prices.opt_out + prices.consent
+            consent = prices.consents.get(space[number].channel, reward.consent_value)
+            lost = consent + SNAPSHOT.complaint_loss + prices.opt_out
             scores[row, :, number] -= out * lost + BOOK.cost(space[number]) + prices.load * (1 + load) ** 2 / 4
     return scores
 
 
 @pytest.mark.parametrize("prices", [PriceOfSend(), PRICES])
 def test_scores_are_what_the_formula_says_of_the_posterior_means(prices: PriceOfSend) -> None:
-    model, inputs = BayesModel.of(SNAPSHOT, BOOK, prices), inputs_of(6)
+    model, inputs = BayesModel.of(msgspec.structs.replace(SNAPSHOT, prices=prices), BOOK), inputs_of(6)
     assessment = model.assess(inputs, BOOK)
     means = model.heads.posterior([features_of(one, BOOK.space.delays_s) for one in inputs]).probabilities()
     np.testing.assert_allclose(assessment.scores, score_by_formula(means, inputs, prices)[:, 0], rtol=1e-9, atol=1e-12)
@@ -67,7 +69,7 @@ def test_scores_are_what_the_formula_says_of_the_posterior_means(prices: PriceOf
 
 
 def test_sampled_scores_are_those_of_weights_that_are_drawn_once_for_all_sends() -> None:
-    model, inputs = BayesModel.of(SNAPSHOT, BOOK, PRICES), inputs_of(4)
+    model, inputs = BayesModel.of(msgspec.structs.replace(SNAPSHOT, prices=PRICES), BOOK), inputs_of(4)
     sample = model.assess(inputs, BOOK).sample
     assert sample is not None
     posterior = model.heads.posterior([features_of(one, BOOK.space.delays_s) for one in inputs])
