@@ -46,10 +46,11 @@ class Beliefs:
         name = next((str(key[0]) for key in keys if key is not None), None)
         if name is None:
             return np.zeros((2, len(keys)))
-        sd, mean = self._tables[head].lines[name]
+        prior = self._tables[head].lines[name]
+        means = [0.0 if key is None else prior.mean_of(key) for key in keys]
         numbers = [_UNKNOWN if key is None else self._numbers.get(key, _UNKNOWN) for key in keys]
         learned = self._heads[head].take(numbers, axis=1)
-        values = np.where(np.isnan(learned), [[mean], [sd * sd]], learned)
+        values = np.where(np.isnan(learned), [means, [prior.sd * prior.sd] * len(keys)], learned)
         return np.where([key is not None for key in keys], values, 0.0)
 
 

@@ -14,7 +14,7 @@ from policies.catalogue.action_space import JointAction
 from policies.heads.crossings import Crossing, Key
 from policies.heads.features import Features, SlotValue
 from policies.heads.snapshot import HeadsSnapshot, priors_of
-from policies.heads.tables import HEADS, TABLES_VERSION, HeadTable
+from policies.heads.tables import HEADS, TABLES_VERSION, HeadTable, Prior
 from policies.heads.token_register import TokenRegister
 from policies.heads.weights import Change, GaussianWeights
 
@@ -77,7 +77,7 @@ class HeadsLearner:
         self._tables = tuple(tables)
         self._half_life_s = half_life_s
         self._weights = GaussianWeights([table.bias for table in tables])
-        self._priors = _stack_priors(tables)
+        self._variances = _stack_variances(tables)
         self._crossings = _union(tables)
         self._keys: dict[Key, int] = {}
         self._register = TokenRegister()
@@ -189,10 +189,14 @@ class HeadsLearner:
             )
         return learner
 
+    def _prior_means(self, key: Key) -> FloatArray:
+        lines = [table.lines.get(str(key[0])) for table in self._tables]
+        return np.array([0.0 if line is None else line.mean_of(key) for line in lines])
+
     def _number(self, crossing: str, key: Key) -> int:
         number = self._keys.get(key)
         if number is None:
-            number = self._keys[key] = self._weights.add(*self._priors[crossing])
+            number = self._keys[key] = self._weights.add(self._prior_means(key), self._variances[crossing])
         return number
 
 
@@ -230,10 +234,10 @@ def _union(tables: Sequence[HeadTable]) -> tuple[Crossing, ...]:
     return tuple(dict.fromkeys(crossing for table in tables for crossing in table.crossings))
 
 
-def _stack_priors(tables: Sequence[HeadTable]) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Return the prior means (h,) and variances (h,) of the weights of each crossing; 0 for heads without the line."""
-    priors = dict[str, tuple[FloatArray, FloatArray]]()
-    for crossing in _union(tables):
-        lines = [table.lines.get(crossing.name, (0.0, 0.0)) for table in tables]
-        priors[crossing.name] = np.array([mean for _, mean in lines]), np.array([sd * sd for sd, _ in lines])
-    return priors
+def _stack_variances(tables: Sequence[HeadTable]) -> dict[str, FloatArray]:
+    """Return the prior variances (h,) of the weights of each crossing; 0 for heads without the line."""
+    none = Prior(0.0)
+    return {
+        crossing.name: np.array([table.lines.get(crossing.name, none).sd ** 2 for table in tables])
+        for crossing in _union(tables)
+    }

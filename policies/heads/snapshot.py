@@ -8,6 +8,9 @@ import msgspec
 
 from policies.heads.tables import TABLES_VERSION, HeadTable
 
+LinePrior = tuple[float, float, dict[str, float]]
+"""The fields of a `tables.Prior`."""
+
 
 class HeadsMismatch(ValueError):
     """The heads were learned with other tables than those of this code; the message names the difference."""
@@ -32,7 +35,7 @@ class HeadsSnapshot(msgspec.Struct, frozen=True):
     """
 
     tables_version: int
-    priors: dict[str, tuple[float, dict[str, tuple[float, float]]]]
+    priors: dict[str, tuple[float, dict[str, LinePrior]]]
     tokens: dict[str, list[str]]
     keys: list[tuple[str | int, ...]]
     heads: dict[str, tuple[bytes, bytes, bytes]]
@@ -81,6 +84,12 @@ class HeadsSnapshot(msgspec.Struct, frozen=True):
                     )
 
 
-def priors_of(tables: Sequence[HeadTable]) -> dict[str, tuple[float, dict[str, tuple[float, float]]]]:
+def priors_of(tables: Sequence[HeadTable]) -> dict[str, tuple[float, dict[str, LinePrior]]]:
     """Return the bias and the priors of each head, as a snapshot holds them."""
-    return {table.name: (table.bias, {line: (*prior,) for line, prior in table.lines.items()}) for table in tables}
+    return {
+        table.name: (
+            table.bias,
+            {line: (prior.sd, prior.mean, dict(prior.means)) for line, prior in table.lines.items()},
+        )
+        for table in tables
+    }

@@ -16,19 +16,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
-from policies.heads.crossings import Crossing
+from policies.heads.crossings import Crossing, Key
 
 TABLES_VERSION = 1
 """Counts up when the same context would give other features. What was learned with another version is refused."""
 
 
+_USUAL: Mapping[str, float] = MappingProxyType({})
+
+
 class Prior(NamedTuple):
-    """The prior of a weight: its standard deviation and its mean, in logits, or logits per unit of a number."""
+    """The prior of the weights of a line: standard deviation and mean, in logits, or logits per unit of a number.
+
+    ``means`` names the values of the line's only part, a slot or a token, whose weights have another mean.
+
+    >>> Prior(0.5, means={"sms": 1.0}).mean_of(("channel", "sms")), Prior(0.5).mean_of(("channel", "sms"))
+    (1.0, 0.0)
+    """
 
     sd: float
     mean: float = 0.0
+    means: Mapping[str, float] = _USUAL
+
+    def mean_of(self, key: Key) -> float:
+        """Return the prior mean of the weight with a key."""
+        return self.means.get(str(key[-1]), self.mean) if len(key) == 2 else self.mean
 
 
 @dataclass(frozen=True)
@@ -57,10 +72,10 @@ class HeadTable:
 
 CLICK = HeadTable(
     "click",
-    -3.2,
+    -2.9,
     {
         # the send
-        "channel": Prior(0.32),
+        "channel": Prior(0.6, means={"push": 0.3, "sms": 0.9, "webpush": 0.2, "inapp": -0.2}),
         "delay": Prior(0.2),
         "message": Prior(0.1),
         "category": Prior(0.08),
@@ -98,11 +113,11 @@ CLICK = HeadTable(
 
 OUT = HeadTable(
     "out",
-    -5.7,
+    -6.0,
     {
-        "channel": Prior(0.6),
-        "#load": Prior(0.2, 0.1),
-        "#load_squared": Prior(0.3, 0.4),
+        "channel": Prior(0.6, means={"sms": 1.5, "inapp": -1.5}),
+        "#load": Prior(0.4, 0.9),
+        "#load_squared": Prior(0.3),
         "load_level": Prior(0.2),
         "#presence": Prior(0.12, -0.15),
     },

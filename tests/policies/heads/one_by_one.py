@@ -69,7 +69,7 @@ def moments_of(
 
     def belief(key: Key) -> tuple[float, float]:
         prior = table.lines[str(key[0])]
-        return beliefs.get(key, (prior.mean, prior.sd**2))
+        return beliefs.get(key, (prior.mean_of(key), prior.sd**2))
 
     means = [table.bias + math.fsum(x * belief(key)[0] for key, x in weights.items()) for weights in of_action]
     covariances = [

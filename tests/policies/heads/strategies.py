@@ -36,7 +36,8 @@ def line_names(draw: st.DrawFn) -> str:
     return TIMES.join(draw(st.permutations(parts))) or BASE
 
 
-priors = st.builds(Prior, st.floats(0.0625, 2, width=32), small)
+means = st.dictionaries(st.sampled_from(["push", "email", "hint", "wishlist"]), small, max_size=2)
+priors = st.builds(Prior, st.floats(0.0625, 2, width=32), small, means)
 
 
 @st.composite

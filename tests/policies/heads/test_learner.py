@@ -128,7 +128,7 @@ def logits_of_world(seed: int, requests: Sequence[Features], space: ActionSpace)
             for key, value in weights_of(CLICK, features, space, number).items():
                 prior = CLICK.lines[str(key[0])]
                 if key not in drawn:
-                    drawn[key] = rng.normal(prior.mean, prior.sd)
+                    drawn[key] = rng.normal(prior.mean_of(key), prior.sd)
                 logits[row, number] += value * drawn[key]
     return logits
 
