@@ -88,6 +88,8 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
         ({"shoppers": 0}, "shoppers must be at least 1"),
         ({"weeks": 105}, "weeks must lie between 1 and 104"),
         ({"policy": "best"}, "policy must be one of"),
+        ({"hold_share": 0.5}, "hold_share must lie between 0 and 0.1, not 0.5"),
+        ({"policy": "planner", "hold_share": 0.1}, "hold-share must not be given with --policy planner"),
         ({"scenario": "seasonal_promo", "weeks": 4}, "--weeks 4 is not possible with the scenario seasonal_promo"),
         ({"report": Path("no/such/dir/r.html")}, "--report no/such/dir/r.html: cannot be written: No such file"),
         ({"json": Path("no/such/dir/r.json")}, "--json no/such/dir/r.json: cannot be written: No such file"),
