@@ -18,8 +18,8 @@ Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables,
 
 A row is the place of a number in a [scenario](../simulators/scenario.py): `parameters.` are those of
 [parameters.py](../simulators/parameters.py), `reports.` those of [report_rules.py](../simulators/report_rules.py). What
-has no row is as in the base world. *Log-uniform*: the logarithm is uniform. *One of*: each with the same probability. Why ranges changed after the first worlds were looked at
-stands in [record 24](decisions/0024-a-family-of-worlds.md).
+has no row is as in the base world. *Log-uniform*: the logarithm is uniform. *One of*: each with the same probability.
+Why ranges changed after the first worlds were looked at stands in [record 24](decisions/0024-a-family-of-worlds.md).
 
 `python -m benchmarks ranges --markdown docs/worlds.md` prints this page.
 
