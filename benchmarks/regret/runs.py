@@ -13,13 +13,14 @@ from decision_service.catalogues.file import example
 from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import POLICIES
+from simulators.experiments.contender import RULE
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.run_store import RunStore, Task, estimate_s
 from simulators.regret.setup import Setup
 from simulators.scenario import Scenario
 from simulators.shops.planner import PLANNER
 
-RULE, NO_SEND = "rule", "no_send"
+NO_SEND = "no_send"
 REFERENCES = (RULE, PLANNER, NO_SEND)
 """The contenders that every comparison needs."""
 
@@ -64,25 +65,12 @@ class Job:
         return setup.run_policy(lambda: make_source(POLICIES[contender], rulebook))
 
 
-def check_policies(names: Sequence[str]) -> None:
-    """Refuse a name that is no policy of the registry.
-
-    Raises
-    ------
-    ValueError
-        Naming the policies that there are.
-    """
-    for name in names:
-        if name not in POLICIES:
-            raise ValueError(f"policy must be one of {', '.join(POLICIES)}, not {name!r}")
-
-
 def finish_all(jobs: Sequence[Job], store: RunStore, workers: int | None, progress: Callable[[str], None]) -> Runs:
     """Do the runs that the store does not have, and return all of them.
 
     Raises
     ------
-    ValueError
+    typer.BadParameter
         When no plan is stored for a scenario.
     """
     for scenario in {job.scenario.name: job.scenario for job in jobs}.values():
