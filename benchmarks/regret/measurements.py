@@ -70,9 +70,10 @@ def _consent_measurements(key: str, standing: Standing) -> Iterator[Measured]:
 
 def _run_measurements(key: str, runs: Sequence[FinishedRun]) -> Iterator[Measured]:
     """Yield calibration slopes, predicted ÷ true opt-outs by channel and load bucket, and processor times."""
-    for head in ("click", "out"):
-        slopes = [run.slopes[head] for run in runs if head in run.slopes]
-        yield from measure(f"{key}.{head}_slope", _mean(np.array(slopes)), "1 is calibrated")
+    for kind, column in (("slope", "slopes"), ("uniform_slope", "uniform_slopes")):
+        for head in ("click", "out"):
+            slopes = [by_head[head] for run in runs if head in (by_head := getattr(run, column))]
+            yield from measure(f"{key}.{head}_{kind}", _mean(np.array(slopes)), "1 is calibrated")
     yield from _opt_out_measurements(key, [cell for run in runs for cell in run.cells])
     for name in ("decide_us", "learn_us"):
         times = [getattr(run, name) for run in runs if getattr(run, name) is not None]

@@ -77,9 +77,10 @@ def _describe_runs(runs: Sequence[FinishedRun]) -> str:
     weekly = [sum(run.sends[week] for run in runs) for week in range(len(runs[0].sends))]
     words = [f"Sends by week: {', '.join(f'{sends:,}' for sends in weekly)}."]
     for head, name in (("click", "clicks"), ("out", "opt-outs")):
-        slopes = [run.slopes[head] for run in runs if head in run.slopes]
-        if slopes:
-            words.append(f"Calibration slope of {name}: {number(sum(slopes) / len(slopes))}.")
+        for column, sends in (("slopes", "sends"), ("uniform_slopes", "uniformly drawn eligible sends")):
+            slopes = [by_head[head] for run in runs if head in (by_head := getattr(run, column))]
+            if slopes:
+                words.append(f"Calibration slope of {name} over {sends}: {number(sum(slopes) / len(slopes))}.")
     times = [(run.decide_us, run.learn_us) for run in runs if run.decide_us is not None and run.learn_us is not None]
     if times:
         decide, learn = (sum(column) / len(times) for column in zip(*times, strict=True))
