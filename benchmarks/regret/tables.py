@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import isfinite
 
 from benchmarks.page import number, with_interval
-from benchmarks.regret.measurements import ENOUGH_SENDS
+from benchmarks.regret.measurements import ENOUGH_SENDS, count_per_1k
 from decision_service.cli.charts import colours_of, lines
 from decision_service.cli.measurements import Measured
 from simulators.experiments.mean_estimate import MeanEstimate
@@ -113,8 +113,8 @@ def _load_table(runs: Sequence[FinishedRun]) -> str:
         of_bucket = [cell for cell in cells if cell.load == bucket]
         rows.append(_load_row(f"{low:g} to {'∞' if high is None else f'{high:g}'}", channels, of_bucket))
     note = (
-        f"Predicted ÷ true opt-outs, and the true ones per 1,000 of so many sends; {ABSENT} below {ENOUGH_SENDS} sends "
-        "whose messages had all their time to be seen."
+        "Predicted ÷ true opt-outs in bold, then the true ones and those that came (with a 95 % interval) per 1,000 of "
+        f"so many sends whose messages had all their time to be seen; {ABSENT} below {ENOUGH_SENDS} such sends."
     )
     return "\n".join([*rows, _load_row("all", channels, cells), "", note])
 
@@ -128,9 +128,9 @@ def _load_row(name: str, channels: Sequence[str], cells: Sequence[SendCell]) -> 
 def _opt_out_cell(sums: SendSums) -> str:
     if sums.watched < ENOUGH_SENDS:
         return ABSENT
-    ratio = sums.withdrawals.predicted_to_expected
-    rate = 1_000.0 * sums.withdrawals.expected / sums.watched
-    return f"{ABSENT if ratio is None else number(ratio)} ({number(rate)} of {sums.watched:,})"
+    ratio, rate = sums.withdrawals.predicted_to_expected, 1_000.0 * sums.withdrawals.expected / sums.watched
+    cell = f"true {number(rate)}, came {with_interval(count_per_1k(sums))}, of {sums.watched:,}"
+    return cell if ratio is None else f"**{number(ratio)}**: {cell}"
 
 
 def _rates(reactions: ReactionSums, sends: int, per: float) -> str:
