@@ -39,7 +39,7 @@ def to_family_measurements(standings: Standings) -> Iterator[Measured]:
             yield Measured(f"{key}worlds_above_rule", float(above.sum()), unit=f"of {len(above)} worlds")
             yield from measure(f"{key}summed_share_of_planner", standing.share_of_planner, "ratio of summed values")
             yield from measure(f"{key}ratio_to_rule", standing.ratio_to_rule, "ratio of summed values")
-            yield from _consent_measurements(key, standing)
+            yield from _send_measurements(key, standing)
         yield from _run_measurements(f"regret.family.{contender}", [*standings.runs_of(contender)])
 
 
@@ -56,11 +56,12 @@ def to_scenario_measurements(standings: Standings, scenario: str) -> Iterator[Me
             if len(standing.shares) > 1:
                 spread = float(standing.shares.std(ddof=1))
                 yield Measured(f"{key}share_of_planner_sd", spread, unit="standard deviation over seeds")
-            yield from _consent_measurements(key, standing)
+            yield from _send_measurements(key, standing)
         yield from _run_measurements(f"{_key(scenario)}.{contender}", standings.runs[scenario][contender])
 
 
-def _consent_measurements(key: str, standing: Standing) -> Iterator[Measured]:
+def _send_measurements(key: str, standing: Standing) -> Iterator[Measured]:
+    yield from measure(f"{key}sends_per_week", standing.sends_per_week, "per shopper")
     yield from measure(f"{key}optouts_per_1k_sends", standing.optouts_per_1k_sends, "by true probabilities")
     yield from measure(f"{key}realised_optouts_per_1k_sends", standing.realised_optouts_per_1k_sends, "that came")
     yield from measure(f"{key}optouts_ratio_to_rule", standing.optouts_ratio_to_rule, "ratio")

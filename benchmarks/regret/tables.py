@@ -24,6 +24,8 @@ def to_tables(standings: Standings) -> str:
     """Return what the figures mean, the standings by scenario, and of each contender what it sends and predicts."""
     first = next(standings.runs_of(standings.rule))
     sections = [_explain(len(first.values)), _standing_table(standings)]
+    if standings.is_family:
+        sections.append("\n".join(_describe_losses(standings, contender) for contender in standings.contenders))
     for contender in standings.contenders:
         runs = [*standings.runs_of(contender)]
         title = f"## {contender}: what it sends, and what is true of it"
@@ -51,9 +53,9 @@ def _explain(weeks: int) -> str:
 
 def _standing_table(standings: Standings) -> str:
     rows = [
-        "| scenario | contender | value | share of planner | ratio to rule | gain | opt-outs per 1,000 sends "
-        "| that came | reach |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| scenario | contender | value | share of planner | ratio to rule | gain | sends a week "
+        "| opt-outs per 1,000 sends | that came | reach |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for scenario in standings.runs:
         for contender in standings.contenders:
@@ -68,8 +70,17 @@ def _standing_cells(standing: Standing) -> Iterator[str]:
     for estimate in (standing.share_of_planner, standing.ratio_to_rule):
         yield ABSENT if estimate is None else with_interval(_without_infinity(estimate))
     yield gain
+    yield number(standing.sends_per_week.value)
     for estimate in (standing.optouts_per_1k_sends, standing.realised_optouts_per_1k_sends, standing.reach_left):
         yield ABSENT if estimate is None else number(estimate.value)
+
+
+def _describe_losses(standings: Standings, contender: str) -> str:
+    """Return in words in which worlds a contender earns less than the rule."""
+    standing = standings.of_family(contender, Score.of_last_third)
+    worlds = [name for name, loses in zip(standings.runs, standing.values < standing.rule_values, strict=True) if loses]
+    words = f"{contender} earns less than the rule in {len(worlds)} of {len(standings.runs)} worlds"
+    return f"- {words}: {', '.join(worlds)}" if worlds else f"- {words}"
 
 
 def _describe_runs(runs: Sequence[FinishedRun]) -> str:

@@ -82,6 +82,8 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    shoppers
+        The number of shoppers.
     cpu_s
         Processor time of the run.
     values
@@ -106,6 +108,7 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
         Processor time per decision, and of learning per decision; None where it is not measured.
     """
 
+    shoppers: int
     cpu_s: float
     values: list[float]
     realised: list[float]

@@ -54,6 +54,7 @@ class Setup:
         run_sender(world, NoSends(), on_tick=values.pass_tick)
         nothing = [0] * self.scenario.weeks
         return FinishedRun(
+            shoppers=self.shoppers,
             cpu_s=self.clock() - begin,
             values=values.by_shopper().mean(axis=1).tolist(),
             realised=self._realised_margins(world),
@@ -91,6 +92,7 @@ class Setup:
         seen, first = sends.seen_weeks >= 0, last_third(weeks)
         true, came = sends.withdrawals.expected[seen], sends.withdrawals.realised & seen
         return FinishedRun(
+            shoppers=self.shoppers,
             cpu_s=self.clock() - begin,
             values=values.by_shopper().mean(axis=1).tolist(),
             realised=self._realised_margins(world),

@@ -21,6 +21,7 @@ class Player:
         share = 1.0 / (3.0 + task.seed)
         cell = SendCell("sms", 3_600, 2, SendSums(3, 2, ReactionSums(None, share, 1), ReactionSums(share, share, 0)))
         return FinishedRun(
+            shoppers=30,
             cpu_s=6.0 if task.contender == "default" else 3.0,
             values=[share, 2 * share],
             realised=[0.0, -share],
