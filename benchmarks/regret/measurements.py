@@ -50,6 +50,7 @@ def to_scenario_measurements(standings: Standings, scenario: str) -> Iterator[Me
             standing = standings.of_scenario(scenario, contender, score)
             key = f"{_key(scenario)}.{contender}.{part}"
             yield from measure(f"{key}value", standing.value, "per shopper")
+            yield from measure(f"{key}realised_value", standing.realised_value, "margin per shopper, of real orders")
             yield from measure(f"{key}share_of_planner", standing.share_of_planner, "ratio")
             yield from measure(f"{key}gain_over_rule", _mean(standing.gains), "of the planner's value")
             yield from measure(f"{key}ratio_to_rule", standing.ratio_to_rule, "ratio")

@@ -102,6 +102,11 @@ class Standing:
         return estimate_mean(self.values)
 
     @property
+    def realised_value(self) -> MeanEstimate:
+        """Margin of the orders that came minus costs, per shopper."""
+        return estimate_mean(self._column("realised"))
+
+    @property
     def share_of_planner(self) -> MeanEstimate | None:
         """Sum of values ÷ sum of the planner's."""
         return estimate_ratio([self.values], [self.planner_values])
