@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +65,14 @@ class RunStore:
         return [task for task in tasks if not self._path(task).exists()]
 
     def paces(self) -> Mapping[str, float]:
-        """Return processor seconds per shopper-week by contender, from the finished runs of all versions."""
-        kept = [_read(path) for path in self.directory.glob("*/*.json")]
+        """Return processor seconds per shopper-week by contender, from the finished runs of all versions.
+
+        A file in the format of another version does not count.
+        """
+        kept = list[_Kept]()
+        for path in self.directory.glob("*/*.json"):
+            with suppress(msgspec.DecodeError):
+                kept.append(_read(path))
         names = {one.task.contender for one in kept}
         return {name: _pace([one for one in kept if one.task.contender == name]) for name in names}
 

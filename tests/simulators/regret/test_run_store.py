@@ -58,6 +58,7 @@ def test_runs_of_other_code_are_not_used_but_tell_the_pace(tmp_path: Path) -> No
     assert estimate_s(TASKS, new.paces()) is None
     for task in TASKS[:2]:
         old.finish(task, Player().play)
+    (tmp_path / "old" / "other-format.json").write_text('{"cpu_s": 1.0}')
     assert new.missing(TASKS) == TASKS
     assert new.paces() == {"rule": 0.05, "default": 0.1}
     assert estimate_s(TASKS, new.paces()) == 18.0
