@@ -53,11 +53,13 @@ def regret(
     from benchmarks.regret.comparing import RunKeeping, compare
     from benchmarks.regret.runs import Field
 
+    if scenario and worlds:
+        raise typer.BadParameter("name scenarios or worlds, not both: the intervals are over seeds or over worlds")
     keeping, names = RunKeeping(keep, processes, say), policies or ["default"]
     field = Field(choose_scenarios(scenario, worlds, weeks, "--scenario"), parse_span(seeds), shoppers)
     standings = compare(field, names, keeping)
     of_scenarios = [one for name in standings.runs for one in measurements.to_scenario_measurements(standings, name)]
-    of_family = [*measurements.to_family_measurements(standings)] if len(standings.runs) > 1 else []
+    of_family = [*measurements.to_family_measurements(standings)] if standings.is_family else []
     plot = "" if page is None else f"\n![value over weeks]({page.with_suffix('.svg').name})\n"
     if page is not None:
         page.with_suffix(".svg").write_text(tables.draw_values(standings), encoding="utf-8")
@@ -70,7 +72,7 @@ def regret(
         json,
         page,
         table=f"{plot}\n{tables.to_tables(standings)}",
-        more=of_scenarios if of_family else [],
+        more=[*(of_scenarios if of_family else []), *measurements.to_place_measurements(standings)],
         seed=seeds,
         shoppers=shoppers,
         code=keeping.store().version,

@@ -41,4 +41,4 @@ def compare(field: Field, policies: Sequence[str], keeping: RunKeeping) -> Stand
         scenario.name: {name: [runs[field.task(scenario, seed, name)] for seed in field.seeds] for name in contenders}
         for scenario in field.scenarios
     }
-    return Standings(by_scenario, RULE, PLANNER, NO_SEND)
+    return Standings(by_scenario, field.is_family, RULE, PLANNER, NO_SEND)

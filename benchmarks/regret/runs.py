@@ -17,7 +17,7 @@ from simulators.experiments.contender import RULE
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.run_store import RunStore, Task, estimate_s
 from simulators.regret.setup import Setup
-from simulators.scenario import Scenario
+from simulators.scenario import SCENARIOS, Scenario
 from simulators.shops.planner import PLANNER
 
 NO_SEND = "no_send"
@@ -34,6 +34,11 @@ class Field:
     scenarios: Sequence[Scenario]
     seeds: Sequence[int]
     shoppers: int
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the scenarios are worlds of the family, two or more."""
+        return len(self.scenarios) > 1 and not any(scenario.name in SCENARIOS for scenario in self.scenarios)
 
     def jobs(self, contenders: Sequence[str]) -> Iterator[Job]:
         """Yield all runs of contenders, and of those that every comparison needs."""
@@ -113,9 +118,9 @@ def _describe_s(seconds: float | None, processes: int) -> str:
     """Return how long some work takes in so many processes, in words.
 
     >>> _describe_s(7_200.0, 2), _describe_s(30.0, 1), _describe_s(None, 1)
-    ('about 60 minutes', 'about 1 minute', 'nobody knows how long before the first run has ended')
+    ('60 minutes on free cores', '1 minute on free cores', 'the time is known when the first run has ended')
     """
     if seconds is None:
-        return "nobody knows how long before the first run has ended"
+        return "the time is known when the first run has ended"
     minutes = -(-seconds // (60 * processes))
-    return f"about {minutes:.0f} minute{'s' * (minutes != 1)}"
+    return f"{minutes:.0f} minute{'s' * (minutes != 1)} on free cores"
