@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,15 @@ class Cell(NamedTuple):
     channel: str
 
 
-class Window(msgspec.Struct, frozen=True, gc=False):
+class SendKind(NamedTuple):
+    """A kind of sends that have one window: their cell, their delay, and the length of the window."""
+
+    cell: Cell
+    delay_s: float
+    window_s: float
+
+
+class Window(NamedTuple):
     """The attribution window of a send, or the window that a send would have had; [begins_at, ends_at).
 
     ``weight`` is how many sends of the log a HOLD stands for; 1 of a send.
@@ -31,18 +40,26 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     cell: Cell
     begins_at: float
     ends_at: float
-    weight: float = 1.0
+    weight: float
 
 
-class Exposure(msgspec.Struct, frozen=True):
+class Exposure(msgspec.Struct, frozen=True, gc=False):
     """A decision that could have been a send and could have been HOLD.
 
-    A drawn send has its own window. A drawn HOLD has the windows of the sends that were eligible beside it.
+    A drawn send has its own kind. A drawn HOLD has the kinds of the sends that were eligible beside it, each with a
+    weight. Kept small: a report keeps as many as there are decisions, and equal ``kinds`` can be shared.
     """
 
     event_id: str
+    at: float
     is_send: bool
-    windows: tuple[Window, ...]
+    kinds: tuple[SendKind, ...]
+    weights: array[float]
+
+    def windows(self) -> Iterator[Window]:
+        """Yield the windows with their weights."""
+        for (cell, delay_s, window_s), weight in zip(self.kinds, self.weights, strict=True):
+            yield Window(cell, self.at + delay_s, self.at + delay_s + window_s, weight)
 
 
 def exposure_of(row: DecisionRow, rulebook: Rulebook) -> Exposure | None:
@@ -56,28 +73,27 @@ def exposure_of(row: DecisionRow, rulebook: Rulebook) -> Exposure | None:
     """
     if not row.hold_eligible or row.drawn is None or not row.probabilities:
         return None
-    sends = np.flatnonzero(unpack(row.verdicts, np.uint8) == Reason.eligible)
     probabilities: FloatArray = unpack(row.probabilities, np.float64)
-    if not len(sends) or not probabilities[-1] > 0.0:
+    if len(probabilities) < 2 or not probabilities[-1] > 0.0:
         return None
-    if row.drawn == rulebook.space.hold:
-        odds = probabilities[:-1] / probabilities[-1]
-        return Exposure(row.event_id, False, tuple(_windows(row, rulebook, sends, odds)))
-    return Exposure(row.event_id, True, tuple(_windows(row, rulebook, np.array([row.drawn]), np.ones(1))))
-
-
-def _windows(row: DecisionRow, rulebook: Rulebook, sends: IntArray, weights: FloatArray) -> Iterator[Window]:
-    """Yield one window for each trigger, channel and delay among sends, with the sum of the weights."""
-    space, channels = rulebook.space, rulebook.catalogue.channels
+    space = rulebook.space
+    triggers = _triggers_of_messages(row.triggers, rulebook)[space.message_of]
+    if row.drawn != space.hold:
+        return Exposure(row.event_id, row.at, True, (_kind(row, rulebook, row.drawn, triggers),), array("d", [1.0]))
+    sends = np.flatnonzero(unpack(row.verdicts, np.uint8) == Reason.eligible)
     shape = len(row.triggers), len(space.channels), len(space.delays_s)
-    answered = _triggers_of_messages(row.triggers, rulebook)[space.message_of[sends]]
-    places = np.ravel_multi_index((answered, space.channel_of[sends], space.delay_of[sends]), shape)
-    totals = np.bincount(places, weights=weights)
-    for place in np.flatnonzero(totals).tolist():
-        trigger, channel, delay = (int(number) for number in np.unravel_index(place, shape))
-        name, begins_at = space.channels[channel], row.at + space.delays_s[delay]
-        ends_at = begins_at + channels[name].attribution_window_s
-        yield Window(Cell(row.triggers[trigger].type, name), begins_at, ends_at, totals.item(place))
+    places = np.ravel_multi_index((triggers[sends], space.channel_of[sends], space.delay_of[sends]), shape)
+    _, first, group = np.unique(places, return_index=True, return_inverse=True)
+    weights = np.bincount(group, weights=probabilities[:-1] / probabilities[-1])
+    kinds = tuple(_kind(row, rulebook, number, triggers) for number in sends[first].tolist())
+    return Exposure(row.event_id, row.at, False, kinds, array("d", weights.tobytes()))
+
+
+def _kind(row: DecisionRow, rulebook: Rulebook, number: int, triggers: IntArray) -> SendKind:
+    """Return the kind of a joint action; ``triggers`` (n,) are those that each joint action answers."""
+    action = rulebook.space[number]
+    cell = Cell(row.triggers[triggers.item(number)].type, action.channel)
+    return SendKind(cell, action.delay_s, rulebook.catalogue.channels[action.channel].attribution_window_s)
 
 
 def _triggers_of_messages(triggers: Sequence[TriggerRecord], rulebook: Rulebook) -> IntArray:

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.incrementality.contrast import Contrast, ShopperSums
-from policies.learning.incrementality.exposures import Cell, Exposure, Window, exposure_of
+from policies.learning.incrementality.exposures import Cell, Exposure, SendKind, Window, exposure_of
 from policies.learning.incrementality.orders import KnownOrders, Order
 from policies.learning.windows import Owner, shopper_of_row
 from policies.records.outcomes import REFUNDS, VALUED
@@ -41,6 +43,7 @@ class IncrementalityFold:
         self._owner = owner
         self._rulebooks: dict[int, Rulebook] = {}
         self._exposures: dict[str, list[Exposure]] = defaultdict(list)
+        self._kinds: dict[tuple[SendKind, ...], tuple[SendKind, ...]] = {}
         self._orders: dict[str, list[Order]] = defaultdict(list)
         self._owners: dict[str, str] = {}
         self._early: dict[str, list[Order]] = defaultdict(list)
@@ -54,7 +57,8 @@ class IncrementalityFold:
         owner = self._owners[row.event_id] = self._owner(position, row.shopper_id)
         exposure = exposure_of(row, self._rulebooks[row.catalogue_version])
         if exposure is not None:
-            self._exposures[owner].append(exposure)
+            kinds = self._kinds.setdefault(exposure.kinds, exposure.kinds)
+            self._exposures[owner].append(msgspec.structs.replace(exposure, kinds=kinds))
         self._orders[owner] += self._early.pop(row.event_id, [])
 
     def add(self, position: int, row: Row) -> None:
@@ -100,7 +104,7 @@ def _sum_up(
     """Return the sums of one shopper: over all windows that have ended, and by cell."""
     orders, total, of_cells = KnownOrders(reports), ShopperSums(), defaultdict[Cell, ShopperSums](ShopperSums)
     for exposure in exposures:
-        for window in exposure.windows:
+        for window in exposure.windows():
             if window.ends_at > now:
                 continue
             within = orders.within(window.begins_at, window.ends_at)

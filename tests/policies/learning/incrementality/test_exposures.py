@@ -59,7 +59,7 @@ def test_the_weights_of_a_hold_are_the_odds_of_the_sends(share: float, epsilon: 
     for number, probability in zip(served.eligibility.sends.tolist(), p, strict=False):
         action = book.space[number]
         expected[action.channel, row.at + action.delay_s] += float(probability)
-    for window in exposure.windows:
+    for window in exposure.windows():
         weighed[window.cell.channel, window.begins_at] += p[-1] * window.weight
         assert window.ends_at - window.begins_at == book.catalogue.channels[window.cell.channel].attribution_window_s
     assert weighed.keys() == expected.keys()
@@ -74,7 +74,7 @@ def test_the_holds_of_a_log_stand_for_as_many_sends_as_were_drawn(policy: Policy
         exposure = exposure_of(row, example_rulebook)
         assert exposure is not None
         of_row = defaultdict[Cell, float](float)
-        for window in exposure.windows:
+        for window in exposure.windows():
             of_row[window.cell] += window.weight if not exposure.is_send else -1.0
         for cell, difference in of_row.items():
             sums[cell] += difference
@@ -90,7 +90,7 @@ def test_a_send_has_its_own_window_and_trigger(example_rulebook: Rulebook) -> No
             continue
         exposure = exposure_of(row, example_rulebook)
         assert exposure is not None
-        (window,) = exposure.windows
+        (window,) = exposure.windows()
         assert exposure.is_send
         assert (window.begins_at, window.ends_at, window.weight) == (row.send_at, row.window_ends_at, 1.0)
         assert window.cell == Cell(row.triggers[row.drawn_trigger].type, row.channel or "")

@@ -70,11 +70,11 @@ def test_orders_and_credits_in_the_windows_are_counted() -> None:
         1,
         5.0,
     )
-    windows = [window for row in holds for window in exposure_of(row, BOOK).windows]  # type: ignore[union-attr]
+    windows = [window for row in holds for window in exposure_of(row, BOOK).windows()]  # type: ignore[union-attr]
     total = sum(window.weight for window in windows)
     exposure = exposure_of(holds[0], BOOK)
     assert exposure is not None
-    ordered = sum(window.weight for window in exposure.windows if window.begins_at == NOW)
+    ordered = sum(window.weight for window in exposure.windows() if window.begins_at == NOW)
     assert pooled.incremental_orders().value == pytest.approx(2 - pooled.sends * ordered / total)
     assert sum(contrast.sends for contrast in contrasts.by_cell.values()) == pooled.sends
     assert {cell.channel for cell in contrasts.by_cell} == {"push", "email"}
