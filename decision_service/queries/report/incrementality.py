@@ -1,0 +1,103 @@
+"""What sends have brought, as a report shows it: attributed and incremental orders, by trigger and channel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from decision_service.queries.report.figures import CENTS, Count
+from policies.learning.incrementality.contrast import Contrast, Estimate
+from policies.learning.incrementality.fold import Contrasts
+
+NOT_ENOUGH = "not enough data yet"
+ENOUGH = "enough data"
+
+
+class EstimateAnswer(msgspec.Struct, frozen=True):
+    """An estimate with its 95 % interval; shoppers are the units."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SendsBringAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What some sends have brought, in comparison with decisions that held at random."""
+
+    verdict: Annotated[
+        str,
+        Meta(
+            description=f"`{ENOUGH}`, or `{NOT_ENOUGH}`: the estimates are null until the comparison is worth 30 "
+            "credited orders. `serve --hold-share` makes such data."
+        ),
+    ]
+    drawn_sends: Annotated[
+        Count, Meta(description="Drawn sends whose windows have ended, and that could have been held; not critical.")
+    ]
+    effective_holds: Annotated[float, Meta(description="How many holds of equal weight the comparison rests on.")]
+    orders_of_evidence: Annotated[float, Meta(description="How many credited orders the comparison is worth.")]
+    attributed_orders: Annotated[Count, Meta(description="Conversions of these sends, dated in their windows.")]
+    incremental_orders: Annotated[
+        EstimateAnswer | None, Meta(description="The orders in these windows that would not have come anyway.")
+    ]
+    attributed_revenue: Annotated[float, Meta(description="The value of the attributed orders; refunds stay in.")]
+    incremental_revenue: Annotated[EstimateAnswer | None, Meta(description="The value of the incremental orders.")]
+    incremental_share: Annotated[
+        EstimateAnswer | None, Meta(description="incremental_orders ÷ attributed_orders; may lie outside 0 to 1.")
+    ]
+    factor: Annotated[
+        float,
+        Meta(
+            description="The share clipped to 0 to 1, and shrunk to the catalogue's `reward.view_through` with the "
+            "weight of 30 orders."
+        ),
+    ]
+
+
+class SendsBringRow(SendsBringAnswer, frozen=True, kw_only=True):
+    """What the sends about one trigger on one channel have brought."""
+
+    trigger: str
+    channel: str
+
+
+class IncrementalityAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What sends have brought: all of them, and by trigger and channel."""
+
+    total: SendsBringAnswer
+    rows: Annotated[list[SendsBringRow], Meta(description="One per trigger and channel, in order.")]
+
+
+def answer_incrementality(contrasts: Contrasts, view_through: float) -> IncrementalityAnswer:
+    """Return the contrasts of a log as a report shows them."""
+    return IncrementalityAnswer(
+        total=_answer(contrasts.pooled, view_through),
+        rows=[
+            SendsBringRow(
+                trigger=cell.trigger, channel=cell.channel, **msgspec.structs.asdict(_answer(contrast, view_through))
+            )
+            for cell, contrast in contrasts.by_cell.items()
+        ],
+    )
+
+
+def _answer(contrast: Contrast, view_through: float) -> SendsBringAnswer:
+    is_enough = contrast.is_enough
+    return SendsBringAnswer(
+        verdict=ENOUGH if is_enough else NOT_ENOUGH,
+        drawn_sends=contrast.sends,
+        effective_holds=contrast.holds,
+        orders_of_evidence=contrast.evidence,
+        attributed_orders=contrast.credited_orders,
+        incremental_orders=_round(contrast.incremental_orders()) if is_enough else None,
+        attributed_revenue=round(contrast.credited_revenue, CENTS),
+        incremental_revenue=_round(contrast.incremental_revenue()) if is_enough else None,
+        incremental_share=_round(contrast.share()) if is_enough else None,
+        factor=contrast.factor(view_through),
+    )
+
+
+def _round(estimate: Estimate) -> EstimateAnswer:
+    return EstimateAnswer(round(estimate.value, CENTS), round(estimate.low, CENTS), round(estimate.high, CENTS))
