@@ -16,6 +16,7 @@ def measure_incrementality(
     parts: Annotated[
         int, typer.Option(min=1, help="Shoppers are simulated in so many parts, each with a seed of its own.")
     ] = 20,
+    weeks: Annotated[int, typer.Option(min=1, help="Of each world.")] = 6,
     hold_share: Annotated[float, typer.Option(min=0.0, max=MOST_HOLD_SHARE)] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the first part.")] = 1,
     json: Json = None,
@@ -31,11 +32,11 @@ def measure_incrementality(
     from simulators.family.draw import draw_world
 
     size = Size(shoppers, parts, hold_share, seed)
-    logs = [measure(draw_world(int(number)), size, say) for number in worlds.split(",")]
+    logs = [measure(draw_world(int(number)).with_weeks(weeks), size, say) for number in worlds.split(",")]
     publish(
         "How many of the credited orders the sends have brought",
         f"python -m benchmarks incrementality --worlds {worlds} --shoppers {shoppers} --parts {parts} "
-        f"--hold-share {hold_share} --seed {seed}",
+        f"--weeks {weeks} --hold-share {hold_share} --seed {seed}",
         table.to_measurements(logs),
         json,
         page,
@@ -44,5 +45,6 @@ def measure_incrementality(
         worlds=worlds,
         shoppers=shoppers,
         parts=parts,
+        weeks=weeks,
         hold_share=hold_share,
     )

@@ -6,7 +6,7 @@ from tests.benchmarks.conftest import RunBenchmark
 
 
 def test_the_estimate_stands_beside_the_truth(run_benchmark: RunBenchmark) -> None:
-    options = ("--worlds", "61", "--shoppers", "200", "--parts", "2", "--hold-share", "0.1")
+    options = ("--worlds", "61", "--shoppers", "200", "--parts", "2", "--weeks", "8", "--hold-share", "0.1")
     results = run_benchmark("incrementality", *options)
     one = {name.removeprefix("incrementality.world_61."): result for name, result in results.items()}
     assert one["true_share"].value == one["caused_orders"].value / one["credited_orders"].value
