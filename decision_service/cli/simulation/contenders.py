@@ -13,14 +13,13 @@ from simulators.experiments.contender import (
     Contender,
     ReportHours,
     broadcasts,
+    no_send_contender,
     policy_contender,
-    sender_contender,
     shop_contender,
 )
 from simulators.experiments.counts import Counts
 from simulators.plans.plan import Plan
 from simulators.plans.planner_contender import planner_contender
-from simulators.senders.sender import NoSends
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
@@ -57,7 +56,7 @@ def choose_contenders(
         policies.pop(policy, None)
     if not baselines:
         return [first]
-    fixed = [sender_contender("no send", NoSends), *broadcasts()]
+    fixed = [no_send_contender(), *broadcasts()]
     others = [policies[name] for name in (*BASELINES, PLANNER) if name in policies]
     if first.name in {contender.name for contender in (*fixed, *others)}:
         raise ValueError(f"policy: {policy} has the name of a baseline, {first.name}: give it another name")

@@ -38,7 +38,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert simulate.run(options(tmp_path)) == 0
     document = json.loads((tmp_path / "out.json").read_text())
     values = {result["name"]: result for result in document["results"]}
-    mails = (f"{count}_e-mails" for count in (1, 2, 3, 5, 7))
+    mails = ("1_e-mail", *(f"{count}_e-mails" for count in (2, 3, 5, 7)))
     contenders = ("default", "no_send", "push_daily", "3_per_week", *mails, *BASELINES, "planner")
     assert set(BASELINES) >= {"rule", "uniform"}
     assert {name.split(".")[1] for name in values} == set(contenders)
