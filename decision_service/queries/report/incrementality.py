@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -23,30 +23,35 @@ class EstimateAnswer(msgspec.Struct, frozen=True):
     high: float
 
 
-class SendsBringAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What some sends have brought, in comparison with decisions that held at random."""
+class BringAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributed and incremental orders."""
 
     verdict: Annotated[
         str,
         Meta(
             description=f"`{ENOUGH}`, or `{NOT_ENOUGH}`: the estimates are null until the comparison is worth 30 "
-            "credited orders. `serve --hold-share` makes such data."
+            "credited orders."
         ),
     ]
-    drawn_sends: Annotated[
-        Count, Meta(description="Drawn sends whose windows have ended, and that could have been held; not critical.")
-    ]
-    effective_holds: Annotated[float, Meta(description="How many holds of equal weight the comparison rests on.")]
     orders_of_evidence: Annotated[float, Meta(description="How many credited orders the comparison is worth.")]
-    attributed_orders: Annotated[Count, Meta(description="Conversions of these sends, dated in their windows.")]
+    attributed_orders: Annotated[Count, Meta(description="Conversions of the sends.")]
     incremental_orders: Annotated[
-        EstimateAnswer | None, Meta(description="The orders in these windows that would not have come anyway.")
+        EstimateAnswer | None, Meta(description="The orders that would not have come anyway.")
     ]
     attributed_revenue: Annotated[float, Meta(description="The value of the attributed orders; refunds stay in.")]
     incremental_revenue: Annotated[EstimateAnswer | None, Meta(description="The value of the incremental orders.")]
     incremental_share: Annotated[
         EstimateAnswer | None, Meta(description="incremental_orders ÷ attributed_orders; may lie outside 0 to 1.")
     ]
+
+
+class SendsBringAnswer(BringAnswer, frozen=True, kw_only=True):
+    """What sends have brought in their attribution windows, in comparison with decisions that held at random."""
+
+    drawn_sends: Annotated[
+        Count, Meta(description="Drawn sends whose windows have ended, and that could have been held; not critical.")
+    ]
+    effective_holds: Annotated[float, Meta(description="How many holds of equal weight the comparison rests on.")]
     factor: Annotated[
         float,
         Meta(
@@ -54,6 +59,13 @@ class SendsBringAnswer(msgspec.Struct, frozen=True, kw_only=True):
             "weight of 30 orders."
         ),
     ]
+
+
+class HoldoutAnswer(BringAnswer, frozen=True, kw_only=True):
+    """What all sends have brought since the first decision of each shopper, in comparison with the holdout arm."""
+
+    treated_shoppers: Annotated[Count, Meta(description="Shoppers who are not in the holdout arm.")]
+    held_out_shoppers: Annotated[Count, Meta(description="Shoppers of the holdout arm.")]
 
 
 class SendsBringRow(SendsBringAnswer, frozen=True, kw_only=True):
@@ -64,39 +76,49 @@ class SendsBringRow(SendsBringAnswer, frozen=True, kw_only=True):
 
 
 class IncrementalityAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What sends have brought: all of them, and by trigger and channel."""
+    """What sends have brought: all of them, and by trigger and channel; and beside it, what the holdout arm says."""
 
     total: SendsBringAnswer
+    holdout: HoldoutAnswer
     rows: Annotated[list[SendsBringRow], Meta(description="One per trigger and channel, in order.")]
 
 
 def answer_incrementality(contrasts: Contrasts, view_through: float) -> IncrementalityAnswer:
     """Return the contrasts of a log as a report shows them."""
     return IncrementalityAnswer(
-        total=_answer(contrasts.pooled, view_through),
+        total=SendsBringAnswer(**_sends_bring(contrasts.pooled, view_through)),
+        holdout=HoldoutAnswer(
+            treated_shoppers=contrasts.holdout.sends,
+            held_out_shoppers=contrasts.holdout.shoppers - contrasts.holdout.sends,
+            **_bring(contrasts.holdout),
+        ),
         rows=[
-            SendsBringRow(
-                trigger=cell.trigger, channel=cell.channel, **msgspec.structs.asdict(_answer(contrast, view_through))
-            )
+            SendsBringRow(trigger=cell.trigger, channel=cell.channel, **_sends_bring(contrast, view_through))
             for cell, contrast in contrasts.by_cell.items()
         ],
     )
 
 
-def _answer(contrast: Contrast, view_through: float) -> SendsBringAnswer:
+def _sends_bring(contrast: Contrast, view_through: float) -> dict[str, Any]:
+    return {
+        "drawn_sends": contrast.sends,
+        "effective_holds": contrast.holds,
+        "factor": contrast.factor(view_through),
+        **_bring(contrast),
+    }
+
+
+def _bring(contrast: Contrast) -> dict[str, Any]:
     is_enough = contrast.is_enough
-    return SendsBringAnswer(
-        verdict=ENOUGH if is_enough else NOT_ENOUGH,
-        drawn_sends=contrast.sends,
-        effective_holds=contrast.holds,
-        orders_of_evidence=contrast.evidence,
-        attributed_orders=contrast.credited_orders,
-        incremental_orders=_round(contrast.incremental_orders()) if is_enough else None,
-        attributed_revenue=round(contrast.credited_revenue, CENTS),
-        incremental_revenue=_round(contrast.incremental_revenue()) if is_enough else None,
-        incremental_share=_round(contrast.share()) if is_enough else None,
-        factor=contrast.factor(view_through),
-    )
+    return {
+        "verdict": ENOUGH if is_enough else NOT_ENOUGH,
+        "orders_of_evidence": contrast.evidence,
+        "attributed_orders": contrast.credited_orders,
+        "incremental_orders": _round(contrast.incremental_orders()) if is_enough else None,
+        "attributed_revenue": round(contrast.credited_revenue, CENTS),
+        "incremental_revenue": _round(contrast.incremental_revenue()) if is_enough else None,
+        "incremental_share": _round(contrast.share()) if is_enough else None,
+    }
 
 
 def _round(estimate: Estimate) -> EstimateAnswer:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.decision_row import HOLDOUT
 from policies.learning.incrementality.contrast import Contrast, ShopperSums
 from policies.learning.incrementality.exposures import Cell, Exposure, SendKind, Window, exposure_of
 from policies.learning.incrementality.orders import KnownOrders, Order
@@ -22,10 +24,22 @@ _ORDERS = VALUED - REFUNDS
 
 @dataclass(frozen=True)
 class Contrasts:
-    """The contrast of all sends, and that of each trigger and channel."""
+    """The contrast of all sends, and that of each trigger and channel.
+
+    ``holdout`` is another contrast: the shoppers of the holdout arm in place of HOLDs, all others in place of sends.
+    Each counts once, with all orders since the first decision, also those that come long after a send.
+    """
 
     pooled: Contrast
     by_cell: Mapping[Cell, Contrast]
+    holdout: Contrast
+
+
+class _Shopper(NamedTuple):
+    """The time of a shopper's first decision, and whether she belonged to the holdout arm then."""
+
+    since: float
+    is_held_out: bool
 
 
 class IncrementalityFold:
@@ -43,6 +57,7 @@ class IncrementalityFold:
         self._owner = owner
         self._rulebooks: dict[int, Rulebook] = {}
         self._exposures: dict[str, list[Exposure]] = defaultdict(list)
+        self._shoppers: dict[str, _Shopper] = {}
         self._kinds: dict[tuple[SendKind, ...], tuple[SendKind, ...]] = {}
         self._orders: dict[str, list[Order]] = defaultdict(list)
         self._owners: dict[str, str] = {}
@@ -55,6 +70,7 @@ class IncrementalityFold:
     def add_decision(self, position: int, row: DecisionRow) -> None:
         """Take in a decision that is to be measured."""
         owner = self._owners[row.event_id] = self._owner(position, row.shopper_id)
+        self._shoppers.setdefault(owner, _Shopper(row.at, row.arm == HOLDOUT))
         exposure = exposure_of(row, self._rulebooks[row.catalogue_version])
         if exposure is not None:
             kinds = self._kinds.setdefault(exposure.kinds, exposure.kinds)
@@ -95,7 +111,19 @@ class IncrementalityFold:
             pooled.add(total)
             for cell, sums in of_cells.items():
                 by_cell[cell].add(sums)
-        return Contrasts(pooled, dict(sorted(by_cell.items())))
+        return Contrasts(pooled, dict(sorted(by_cell.items())), self._contrast_holdout(now))
+
+    def _contrast_holdout(self, now: float) -> Contrast:
+        contrast = Contrast()
+        for owner, shopper in self._shoppers.items():
+            reports, sums = self._orders.get(owner, []), ShopperSums()
+            orders = KnownOrders(reports).within(shopper.since, now)
+            if shopper.is_held_out:
+                sums.add_hold(1.0, orders)
+            else:
+                sums.add_send(orders, _add_up(order for order in reports if shopper.since <= order.at < now))
+            contrast.add(sums)
+        return contrast
 
 
 def _sum_up(
@@ -118,7 +146,12 @@ def _sum_up(
 
 
 def _credits_of(event_id: str, window: Window, reports: Iterable[Order]) -> tuple[int, float]:
-    """Return the number and the value of the orders in a window that are credited to a send; a repeat counts once."""
+    """Return the number and the value of the orders in a window that are credited to a send."""
     within = window.begins_at, window.ends_at
-    credits = {order for order in reports if order.event_id == event_id and within[0] <= order.at < within[1]}
-    return len(credits), sum(order.value for order in sorted(credits))
+    return _add_up(order for order in reports if order.event_id == event_id and within[0] <= order.at < within[1])
+
+
+def _add_up(reports: Iterable[Order]) -> tuple[int, float]:
+    """Return the number and the value of the credits among reports; a repeat counts once."""
+    credits = {order for order in reports if order.event_id is not None}
+    return len(credits), sum(order.value for order in sorted(credits, key=lambda order: (order.at, order.value)))

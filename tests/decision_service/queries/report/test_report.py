@@ -388,6 +388,9 @@ def test_the_report_says_what_the_sends_of_the_span_have_brought() -> None:
     assert 0.5 < total.factor < 1.0
     assert by_slot == {("cart_abandoned", "push"), ("cart_abandoned", "email")}
 
+    assert (answer.holdout.treated_shoppers, answer.holdout.held_out_shoppers) == (1_500, 0)
+    assert answer.holdout.verdict == "not enough data yet"
+
     early = make_report(rows, span=Span(end=NOW)).incrementality
     assert (early.total.verdict, early.total.incremental_orders, early.rows) == ("not enough data yet", None, [])
     assert early.total.factor == 0.5

@@ -106,3 +106,21 @@ def test_a_fold_may_be_asked_again_after_more_rows() -> None:
         folded.add(position, row)
         folded.contrasts(LATE)
     assert folded.contrasts(LATE).pooled.sends == fold(rows[1:]).pooled.sends
+
+
+def test_the_holdout_arm_counts_by_shopper() -> None:
+    """One shopper in three is held out; each counts once, with all orders since the first decision."""
+    rows = [
+        msgspec.structs.replace(row, arm="holdout" if number % 3 == 0 else "treatment")
+        for number, row in enumerate(decisions(30))
+    ]
+    again = [msgspec.structs.replace(row, event_id=f"again-{number}") for number, row in enumerate(rows)]
+    before = [purchase(row, NOW - 1.0) for row in rows]
+    bought = [purchase(row, LATE - 1.0, value=10.0) for row in rows[:12]]
+    treated = [row for row in rows if row.arm == "treatment"]
+    credited = [conversion(row, LATE - 2.0, value=7.0) for row in treated[:6]]
+    contrast = fold([*before, *rows, *again, *bought, *credited]).holdout
+    assert (contrast.shoppers, contrast.sends) == (30, 20)
+    assert contrast.holds == pytest.approx(10.0)
+    assert contrast.credited_orders == 6
+    assert contrast.incremental_orders().value == pytest.approx((8 + 6) - 20 * 4 / 10)
