@@ -32,7 +32,6 @@ TESTED_BY: dict[str, str] = {
     "decision_service.evaluation": "tests/decision_service/evaluation/test_logs.py",
     "decision_service.learning.fleet": "tests/stories/test_recovery.py",
     "decision_service.learning.registry": "tests/decision_service/learning/registry/test_sql.py",
-    "decision_service.learning.serving": "tests/stories/test_recovery.py",
     "decision_service.log": "tests/decision_service/log/test_base.py",
     "decision_service.log.clock": "tests/stories/test_contract.py",
     "decision_service.log.facts": "tests/stories/test_contract.py",

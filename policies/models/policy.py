@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from policies.explorations.base import Exploration, Scores
 from policies.explorations.greedy import Greedy
 from policies.learning.model_learner import ModelLearner
 from policies.models.floor import check_epsilon, with_floor
+from policies.models.hold_share import check_hold_share, with_hold_share
 from policies.records.model_input import ModelInput
 from policies.records.rows import PolicyRecord
 from policies.rules.arbitration import Eligibles
 
 DEFAULT_EPSILON = 0.02
+
+_Arguments = ParamSpec("_Arguments")
 
 AssessmentSampler = Callable[[SeedArray, int], FloatArray]
 """Takes a seed for each input and a number of draws (M), and returns sampled scores of all sends (inputs, M, n).
@@ -104,12 +107,14 @@ class Policy:
     """Maps a context and an eligible set to a distribution; a policy never chooses.
 
     A policy without a model is uniform over the eligible set. Every other policy mixes its distribution with the
-    floor of `floor.with_floor`.
+    floor of `floor.with_floor`. Every policy then mixes HOLD in with its ``hold_share``: see
+    `hold_share.with_hold_share`.
 
     Raises
     ------
     ValueError
-        When ``epsilon`` is outside its range (see `floor.check_epsilon`).
+        When ``epsilon`` or ``hold_share`` is outside its range (see `floor.check_epsilon` and
+        `hold_share.check_hold_share`).
     """
 
     name: str
@@ -119,9 +124,11 @@ class Policy:
     version: int = 0
     learns: bool = False
     mode: str = "frozen"
+    hold_share: float = 0.0
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon, learns=self.learns)
+        check_hold_share(self.hold_share)
 
     @property
     def record(self) -> PolicyRecord:
@@ -139,7 +146,8 @@ class Policy:
         """
         eligible = eligibles.mask
         if self.model is None:
-            return Distributions(eligible / eligible.sum(axis=1)[:, None])
+            uniform = eligible / eligible.sum(axis=1)[:, None]
+            return Distributions(with_hold_share(uniform, eligible, self.hold_share))
         scores, p_out, p_click, sample = np.full(eligibles.verdicts.shape, -np.inf), None, None, None
         requests = np.flatnonzero(eligible[:, :-1].any(axis=1))
         if len(requests):
@@ -153,7 +161,7 @@ class Policy:
             sample = partial(_no_samples, scores)
         explored = self.exploration.explore(Scores(scores, eligibles.hold, sample))
         probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
-        return Distributions(probabilities, p_out, p_click)
+        return Distributions(with_hold_share(probabilities, eligible, self.hold_share), p_out, p_click)
 
 
 def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
@@ -249,3 +257,17 @@ class PolicyFactory:
     @property
     def learns(self) -> bool:
         return self.learning is not None
+
+    def with_hold_share(self, hold_share: float) -> PolicyFactory:
+        """Return the factory of the same policies with a hold share."""
+        learning = self.learning
+        if learning is not None:
+            learning = replace(learning, make_version=_with_hold_share(learning.make_version, hold_share))
+        return replace(self, make=_with_hold_share(self.make, hold_share), learning=learning)
+
+
+def _with_hold_share(make: Callable[_Arguments, Policy], hold_share: float) -> Callable[_Arguments, Policy]:
+    def make_with_hold_share(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Policy:
+        return replace(make(*args, **kwargs), hold_share=hold_share)
+
+    return make_with_hold_share

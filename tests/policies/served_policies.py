@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -49,5 +50,7 @@ def learned_bayes(rulebook: Rulebook) -> Policy:
 SERVED: dict[str, MakePolicy] = {
     **{name: factory.make for name, factory in POLICIES.items()},
     "bayes that has learned": learned_bayes,
+    **{f"{name} that holds at random": POLICIES[name].with_hold_share(0.1).make for name in ("default", "uniform")},
     **{f"exploration {name}": make for name, make in BY_EXPLORATION.items()},
+    "sampling that holds at random": lambda rulebook: replace(BY_EXPLORATION["thompson"](rulebook), hold_share=0.03),
 }

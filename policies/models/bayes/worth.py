@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
-from policies.catalogue.document import Reward
 from policies.catalogue.rulebook import Rulebook
 from policies.heads.features import Features
 from policies.heads.posterior import PlaceValues
@@ -71,7 +70,7 @@ class SendWorth:
         return cls(
             click=reward.click,
             order_gains=reward.margin * values[space.message_of],
-            view_through=view_through(reward),
+            view_through=reward.view_through,
             out_price=reward.consent_value + snapshot.complaint_loss + prices.of_opt_out,
         )
 
@@ -113,11 +112,6 @@ def request_worth(
         loads = np.array([request.numbers_of("load", space.delays_s) for request in features], dtype=np.float64)
         costs = costs + price_of_send.of_load(loads.reshape(len(features), -1))[:, space.delay_of]
     return RequestWorth(factors, costs)
-
-
-def view_through(reward: Reward) -> float:
-    """Return the share of an order without a click that the send gets the credit for; no catalogue states one yet."""
-    return 1.0
 
 
 def _at_places(values: FloatArray, place_of: IntArray | None) -> FloatArray:
