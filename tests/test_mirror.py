@@ -104,6 +104,8 @@ TESTED_BY: dict[str, str] = {
     "simulators.envs": "tests/simulators/envs/test_notification_env.py",
     "simulators.experiments": "tests/decision_service/cli/test_simulate.py",
     "simulators.experiments.decision_log": "tests/simulators/replay/test_replay.py",
+    "simulators.regret": "tests/simulators/regret/test_setup.py",
+    "simulators.regret.standings": "tests/benchmarks/test_regret.py",
     "simulators.replay.replay_result": "tests/simulators/replay/test_replay_plan.py",
     "simulators.replay.replay_world": "tests/simulators/replay/test_replay.py",
     "simulators.plans": "tests/simulators/plans/test_price_search.py",

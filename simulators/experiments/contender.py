@@ -58,12 +58,16 @@ def sender_contender(name: str, make: Callable[[], Sender]) -> Contender:
     return Contender(name, play)
 
 
+def run_name(world: World, seed: int) -> str:
+    """Return what every event id of a run begins with, so that each seed has its own draws."""
+    return f"{world.scenario.name}-{seed}"
+
+
 def shop_contender(name: str, make: Callable[[World, int], Shop], rulebook: Rulebook) -> Contender:
     """Return a `Shop` as a contender: a shop decides on triggers, within the guardrails."""
 
     def play(world: World, seed: int, report_hours: ReportHours) -> Counts:
-        name = f"{world.scenario.name}-{seed}"  # begins every event id, so each seed has its own draws
-        simulation = Simulation(make(world, seed), world, rulebook, name)
+        simulation = Simulation(make(world, seed), world, rulebook, run_name(world, seed))
         simulation.run(report_hours)
         return simulation.counts
 
