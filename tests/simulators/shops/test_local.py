@@ -36,9 +36,7 @@ class RowKeeper(LearningPolicy):
 
     def __init__(self, rulebook: Rulebook, policy: str) -> None:
         self.rows: list[Row] = []
-        factory = POLICIES[policy]
-        assert factory.learning is not None
-        super().__init__(rulebook, factory.make(rulebook), factory.learning)
+        super().__init__(rulebook, POLICIES[policy])
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)

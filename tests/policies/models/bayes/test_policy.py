@@ -23,9 +23,7 @@ class Keeper(LearningPolicy):
 
     def __init__(self, rulebook: Rulebook, name: str) -> None:
         self.rows: list[Row] = []
-        factory = POLICIES[name]
-        assert factory.learning is not None
-        super().__init__(rulebook, factory.make(rulebook), factory.learning)
+        super().__init__(rulebook, POLICIES[name])
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)
