@@ -14,17 +14,17 @@ from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision, DecisionBatch
 from policies.draw import SampleSeeds, draw_many, unit_number
 from policies.models.policy import Policy
-from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.request import Request
-from policies.records.rows import Context
 from policies.rules.arbitration import arbitrate_many, situations_of
 from policies.rules.budget import NOTHING_SPENT, Budgets, Spent
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
 from policies.shopper.context import shared_context
-from policies.shopper.model_inputs import numbers_now, trigger_input
+from policies.shopper.history import SendHistory
+from policies.shopper.model_inputs import trigger_input
+from policies.shopper.numbers import shopper_numbers
 from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
@@ -62,14 +62,20 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     if not cases:
         return []
     situations = [_situations_of(case, rulebook, seed) for case in cases]
-    shared = [shared_context(first.request, first.state, rulebook) for first, *_ in situations]
-    inputs = [_inputs_of(context, of_request, rulebook) for context, of_request in zip(shared, situations, strict=True)]
+    known = [(first.request, first.state, rulebook) for first, *_ in situations]
+    histories = [SendHistory.of(state, request.now) for request, state, _ in known]
+    shared = [shared_context(*facts, history) for facts, history in zip(known, histories, strict=True)]
+    numbers = [shopper_numbers(*facts, history) for facts, history in zip(known, histories, strict=True)]
+    inputs = [
+        [trigger_input(context, of_shopper, trigger, case.request.event_id) for trigger in case.request.triggers]
+        for context, of_shopper, case in zip(shared, numbers, cases, strict=True)
+    ]
     eligibles = arbitrate_many(situations, inputs)
     seeds = SampleSeeds(seed, [case.request.event_id for case in cases])
     distributions = policy.distributions(eligibles, rulebook, seeds)
     units = np.array([unit_number(seed, case.request.event_id) for case in cases])
     drawn = draw_many(distributions.probabilities, units).tolist()
-    batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
+    batch = DecisionBatch(situations, shared, numbers, eligibles, policy, distributions, drawn)
     return [Decision(batch, row) for row in range(len(cases))]
 
 
@@ -79,13 +85,6 @@ def _situations_of(case: Case, rulebook: Rulebook, seed: bytes) -> list[Situatio
     held_out = is_held_out(seed, request.shopper_id, rulebook)
     surroundings = Surroundings(rename_spending(case.spent, names), held_out)
     return situations_of(request, rename_state(case.state, names), rulebook, surroundings)
-
-
-def _inputs_of(shared: Context, situations: Sequence[Situation], rulebook: Rulebook) -> list[ModelInput]:
-    """Return what a model sees of the triggers of a request."""
-    first = situations[0]
-    numbers = numbers_now(first.request, first.state, rulebook)
-    return [trigger_input(shared, numbers, situation.trigger, first.request.event_id) for situation in situations]
 
 
 def decide_in_order(

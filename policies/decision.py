@@ -17,9 +17,11 @@ from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import Eligibility, Eligibles
 from policies.rules.situation import Situation
 from policies.shopper.state import Send
+from policies.shopper.summaries import exact_probability, short_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,13 @@ class DecisionBatch:
     """The decisions of a list of requests as lists and arrays: position r of each one belongs to request r.
 
     ``situations`` has one situation per trigger of a request. ``contexts`` are the contexts that the triggers of a
-    request share. ``drawn`` are numbers of joint actions. Values that all decisions need are computed for all at once.
+    request share, ``numbers`` the numbers about its shopper. ``drawn`` are numbers of joint actions. Values that all
+    decisions need are computed for all at once.
     """
 
     situations: Sequence[Sequence[Situation]]
     contexts: Sequence[dict[str, Scalar]]
+    numbers: Sequence[ShopperNumbers]
     eligibles: Eligibles
     policy: Policy
     distributions: Distributions
@@ -96,13 +100,15 @@ class DecisionBatch:
     def sends(self) -> list[Send | None]:
         """The drawn sends as the shoppers' states hold them; None for HOLD."""
         planned, hold, trigger_of = self.rulebook.planned_sends, self.rulebook.space.hold, self.eligibles.trigger_of
+        p_click = self.p_click
         sends: list[Send | None] = []
         for row, number in enumerate(self.drawn):
             if number == hold:
                 sends.append(None)
             else:
                 trigger = 0 if trigger_of is None else trigger_of[row, number]
-                sends.append(_send_of(self.situations[row][trigger], planned[number]))
+                expected = None if p_click is None else p_click[row]
+                sends.append(_send_of(self.situations[row][trigger], planned[number], expected))
         return sends
 
 
@@ -201,6 +207,11 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
         return None if values is None or not self.has_eligible_send else values[self.row]
 
     @property
+    def numbers(self) -> ShopperNumbers | None:
+        """The numbers about the shopper that the policy saw; None if no send was eligible."""
+        return self.batch.numbers[self.row] if self.has_eligible_send else None
+
+    @property
     def is_send(self) -> bool:
         """Whether a send was drawn."""
         return self.action is not None
@@ -221,7 +232,7 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
         return self.batch.sends[self.row]
 
 
-def _send_of(situation: Situation, planned: PlannedSend) -> Send:
+def _send_of(situation: Situation, planned: PlannedSend, p_click: float | None) -> Send:
     request, trigger = situation.request, situation.trigger
     send_at = request.now + planned.delay_s
     return Send(
@@ -236,4 +247,6 @@ def _send_of(situation: Situation, planned: PlannedSend) -> Send:
         window_ends_at=send_at + planned.attribution_window_s,
         occurred_at=trigger.time(request.now) if trigger.ends_on else None,
         ends_on=trigger.ends_on,
+        p_click=exact_probability(p_click),
+        product_category=short_name(trigger.product_category or ""),
     )

@@ -64,6 +64,7 @@ def decision_row(
         window_ends_at=send.window_ends_at if send and is_delivered else None,
         cost=send.cost if send else 0.0,
         deferred=request.deferred and action is not None,
+        numbers=decision.numbers,
     )
 
 

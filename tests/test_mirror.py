@@ -99,6 +99,7 @@ TESTED_BY: dict[str, str] = {
     "policies.sends": "tests/policies/sends/test_transitions.py",
     "policies.shopper.context": "tests/policies/shopper/test_context_page.py",
     "policies.shopper.fold": "tests/policies/shopper/test_state.py",
+    "policies.shopper.history": "tests/policies/shopper/test_numbers.py",
     "simulators.arrays": "tests/simulators/world/test_world.py",
     "simulators.channels": "tests/simulators/test_parameters.py",
     "simulators.envs": "tests/simulators/envs/test_notification_env.py",

@@ -14,7 +14,8 @@ from policies.arrays import FloatArray
 from policies.models.learned import empty_snapshot, learned_policy
 from policies.rules.arbitration import Eligibility, Eligibles, arbitrate
 from policies.shopper.context import shared_context
-from policies.shopper.model_inputs import numbers_now, trigger_input
+from policies.shopper.model_inputs import trigger_input
+from policies.shopper.numbers import shopper_numbers
 
 Call = Callable[[], object]
 
@@ -63,7 +64,7 @@ def make_policy_call() -> Call:
     book = busy_shop.rulebook(messages=12, channels=4)
     state, request = busy_shop.shopper(book), busy_shop.request()
     default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
-    shared, numbers = shared_context(request, state, book), numbers_now(request, state, book)
+    shared, numbers = shared_context(request, state, book), shopper_numbers(request, state, book)
     inputs = [trigger_input(shared, numbers, trigger, request.event_id) for trigger in request.triggers]
     eligibles = Eligibles.of([Eligibility(np.zeros(len(book.space), np.uint8), hold=True)], [inputs])
     return lambda: default.distributions(eligibles, book)

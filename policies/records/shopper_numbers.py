@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-_DECIMALS = 3
+_PER_UNIT = 1_000
+"""Numbers have three decimals. To divide a whole number is three times as fast as `round` to a number of decimals."""
 
 
 class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
@@ -46,7 +47,7 @@ class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
         return ShopperNumbers(
             _round_all(self.presence),
             _round_all(self.load),
-            round(self.own_rate, _DECIMALS),
+            round(self.own_rate * _PER_UNIT) / _PER_UNIT,
             _round_names(self.own_channel),
             _round_names(self.own_category),
             {name: _round_all(loads) for name, loads in self.topic_load.items()},
@@ -55,8 +56,10 @@ class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
 
 
 def _round_all(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple([round(value, _DECIMALS) for value in values])
+    return tuple([round(value * _PER_UNIT) / _PER_UNIT for value in values])
 
 
 def _round_names(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: number for name, value in values.items() if (number := round(value, _DECIMALS)) != 0.0}
+    if not values:
+        return {}
+    return {name: number / _PER_UNIT for name, value in values.items() if (number := round(value * _PER_UNIT))}

@@ -27,12 +27,14 @@ from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.schemas.decision_answer import iso
 from offline_eval.logs.decisions import LoggedDecision
+from offline_eval.logs.tables.log import read_log
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
 from policies.catalogue.document import Reward
 from policies.models.learned import empty_snapshot
 from policies.models.rule import rule_policy
 from policies.records.rows import pack
+from policies.records.shopper_numbers import ShopperNumbers
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
 
@@ -90,6 +92,25 @@ def test_database_and_export_give_the_same_numbers_for_every_target(small: Small
         ours, theirs = evaluate(small.directory, *options), evaluate(file, *options)
         assert results(ours) == results(theirs)
         assert ours["groups"] == theirs["groups"]
+
+
+def test_an_export_holds_what_the_policy_saw_and_predicted(small: SmallLog, tmp_path: Path) -> None:
+    file, options = tmp_path / "log.parquet", ("--target", "rule@0.1", "--estimators", "ipw")
+    run("export", small.directory, file)
+    in_file = [decision.policy_inputs for decision in read_log(file, EVALUATED)]
+    in_database = [
+        decision.policy_inputs
+        for decision in DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)()
+    ]
+    for one, other in zip(in_file, in_database, strict=True):
+        assert one is not None
+        assert other is not None
+        assert one.shopper_numbers == other.shopper_numbers == ShopperNumbers(load=(0.0, 0.0))
+    about = pyarrow.parquet.read_metadata(file).metadata
+    table = pyarrow.parquet.read_table(file).drop_columns(["numbers", "p_out", "p_click"])
+    earlier = table.replace_schema_metadata(about)
+    pyarrow.parquet.write_table(earlier, tmp_path / "earlier.parquet")
+    assert results(evaluate(tmp_path / "earlier.parquet", *options)) == results(evaluate(file, *options))
 
 
 def test_the_schema_of_an_export_is_as_documented(small: SmallLog, tmp_path: Path) -> None:
