@@ -67,8 +67,8 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     shared = [shared_context(*facts, history) for facts, history in zip(known, histories, strict=True)]
     numbers = [shopper_numbers(*facts, history) for facts, history in zip(known, histories, strict=True)]
     inputs = [
-        [trigger_input(context, of_shopper, trigger, case.request.event_id) for trigger in case.request.triggers]
-        for context, of_shopper, case in zip(shared, numbers, cases, strict=True)
+        [trigger_input(context, of_shopper, one.trigger, one.request.event_id) for one in of_request]
+        for context, of_shopper, of_request in zip(shared, numbers, situations, strict=True)
     ]
     eligibles = arbitrate_many(situations, inputs)
     seeds = SampleSeeds(seed, [case.request.event_id for case in cases])

@@ -36,14 +36,14 @@ class PolicyInputs:
 
     ``numbers`` (K,) are the joint actions' numbers in the catalogue version; the number of HOLD is the number of sends,
     and comes last. ``trigger_of`` (K,) is the position of the trigger that each answers, -1 for HOLD.
-    ``shopper_numbers`` are the numbers about the shopper; None in decisions of earlier versions.
+    ``shopper_numbers`` are the numbers about the shopper in the row.
     """
 
     rulebook: Rulebook
     triggers: tuple[TriggerRecord, ...]
     numbers: NDArray[np.int64]
     trigger_of: NDArray[np.int64]
-    shopper_numbers: ShopperNumbers | None = None
+    shopper_numbers: ShopperNumbers
 
     def model_inputs(self, shared: Context, event_id: str) -> list[ModelInput]:
         """Return what a model saw of each trigger."""

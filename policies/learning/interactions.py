@@ -11,7 +11,7 @@ from policies.learning.reward import RewardBreakdown, reward_of
 from policies.records.model_input import ModelInput
 from policies.records.rows import FALLBACK, CatalogueRow, Context, DecisionRow, OutcomeRow, Row
 from policies.sends.life import status_of
-from policies.shopper.model_inputs import trigger_input
+from policies.shopper.model_inputs import numbers_in, trigger_input
 
 Positioned = tuple[int, Row]
 """A row of the log with its position."""
@@ -159,7 +159,7 @@ class Interactions:
 def _input_of(decision: DecisionRow) -> ModelInput:
     """Return what the model saw of the trigger that the drawn send answers."""
     trigger = decision.triggers[decision.drawn_trigger or 0]
-    return trigger_input(decision.context, decision.numbers, trigger, decision.event_id)
+    return trigger_input(decision.context, numbers_in(decision), trigger, decision.event_id)
 
 
 def _was_sent(decided_at: int, decision: DecisionRow, rows: Iterable[Positioned]) -> bool:

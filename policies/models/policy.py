@@ -260,10 +260,10 @@ class PolicyFactory:
 
     def with_hold_share(self, hold_share: float) -> PolicyFactory:
         """Return the factory of the same policies with a hold share."""
-        learning = self.learning
+        make, learning = _with_hold_share(self.make, hold_share), self.learning
         if learning is not None:
             learning = replace(learning, make_version=_with_hold_share(learning.make_version, hold_share))
-        return replace(self, make=_with_hold_share(self.make, hold_share), learning=learning)
+        return replace(self, make=make, learning=learning)
 
 
 def _with_hold_share(make: Callable[_Arguments, Policy], hold_share: float) -> Callable[_Arguments, Policy]:

@@ -66,8 +66,8 @@ DELIBERATE = {
     r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
     r"\.sends\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
     r"\.state\.did_by_outcome: was 'absent', is {('purchase': [0-9.]+)?}$": _ENDS,
-    r"^\.checkpoint\.(bytes: was 18113, is \d+|sha256: )": (
-        f"{_ENDS}; it names its last row, fold and learner, and has numbers and a weekday"
+    r"^\.checkpoint\.(bytes: was 18113, is [0-9]+|sha256: )": (
+        f"{_ENDS}; the checkpoint names its last row and its fold; contexts have a weekday"
     ),
     r"\.state\.activity\.by_hour\.\d+: was \d+\.0, is \d+\.0$": _HOURS,
     r"\.active_share: was [0-9.]+, is [0-9.]+$": _HOURS,

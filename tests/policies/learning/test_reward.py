@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Reward
 from policies.learning.fold import Learning
 from policies.learning.reward import order_weight, reward_of
-from policies.models.learned import LEARNING
+from policies.models.bayes.learner import BayesLearner
 from policies.records.outcomes import OUTCOME_TYPES
 from policies.records.rows import OutcomeRow
 from tests.factories import NOW, WINDOW_S, outcome_row
@@ -78,7 +78,7 @@ def fold_gains(*, view_through: float, ordered_at: float, clicked_at: float, mac
     click = outcome_row("click", at=clicked_at, machine=machine)
     rows.rows += sorted([order, click], key=lambda row: row.at)
     rows.clock(NOW + 3 * WINDOW_S)
-    learning = Learning(rows.rows_of, LEARNING.make_learner)
+    learning = Learning(rows.rows_of, BayesLearner)
     steps = [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)]
     return [interaction.result.gain for step in steps for interaction in step]
 
