@@ -26,6 +26,8 @@ _MESSAGE_SD = 0.3
 _NOISE_VARIANCE, _NOISE_WEIGHT = 0.25, 10.0
 """The prior variance of the noise, and how many orders it counts for."""
 _CENTRE_WEIGHT = 1.0
+_MOST_TIMES = 100.0
+_FARTHEST = math.log(_MOST_TIMES)
 _SMEARING, _SMEARING_WEIGHT = math.exp(_NOISE_VARIANCE / 2), 10.0
 
 
@@ -94,8 +96,15 @@ class OrderValueFit:
         return self.intercept + self.slope * distance + self.effects.get(message, 0.0)
 
     def price_factor(self, price: float | None) -> float:
-        """Return how many times the value at the centre a product of this price is ordered for."""
-        return 1.0 if price is None else math.exp(self.slope * (math.log(price) - self.centre))
+        """Return how many times the value at the centre a product of this price is ordered for.
+
+        A price counts for at most `_MOST_TIMES` times the centre, and at least for one such part: prices come from
+        callers.
+        """
+        if price is None:
+            return 1.0
+        distance = math.log(price) - self.centre
+        return math.exp(self.slope * max(-_FARTHEST, min(distance, _FARTHEST)))
 
     def value(self, message: str, price: float | None) -> float:
         """Return the expected value of an order in the shop's currency."""

@@ -94,3 +94,12 @@ def test_bytes_round_trip(chosen: list[Order]) -> None:
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(values), type=OrderValues)
     assert again == values
     assert again.fit(50.0) == values.fit(50.0)
+
+
+@given(st.floats(min_value=5e-324, allow_nan=False, allow_infinity=False))
+def test_no_price_multiplies_the_value_of_an_order_more_than_a_hundred_times(price: float) -> None:
+    fit = OrderValueFit(math.log(50.0), 1.0, math.log(50.0), {}, 1.0)
+    assert fit.price_factor(price) * (1 + 1e-12) >= 0.01
+    assert fit.price_factor(price) <= 100.0 * (1 + 1e-12)
+    if 1.0 < price < 2_000.0:
+        assert 50.0 * fit.price_factor(price) == pytest.approx(fit.value("hint", price))
