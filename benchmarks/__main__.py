@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "simulator": speed.simulator,
     "guardrails": speed.guardrails,
     "policy": speed.policy,
+    "heads": speed.heads,
     "decide": speed.decide,
     "stages": speed.stages,
     "append": logs.append,

@@ -58,11 +58,13 @@ def decision_row(
         delay_s=action.delay_s if action else None,
         propensity=decision.propensity,
         p_out=decision.p_out,
+        p_click=decision.p_click,
         hold_reason=LOST_RACE if lost_race else hold_reason(decision),
         send_at=send.send_at if send and is_delivered else None,
         window_ends_at=send.window_ends_at if send and is_delivered else None,
         cost=send.cost if send else 0.0,
         deferred=request.deferred and action is not None,
+        numbers=decision.numbers,
     )
 
 
