@@ -31,7 +31,7 @@ _FARTHEST = math.log(_MOST_TIMES)
 _SMEARING, _SMEARING_WEIGHT = math.exp(_NOISE_VARIANCE / 2), 10.0
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class SendOrders(msgspec.Struct, frozen=True, array_like=True):
     """What a send's orders are worth together.
 
     Parameters
@@ -62,7 +62,7 @@ class OrderSums(msgspec.Struct, frozen=True, array_like=True):
     y_priced: float = 0.0
     xy: float = 0.0
 
-    def plus(self, order: Order, times: float) -> OrderSums:
+    def plus(self, order: SendOrders, times: float) -> OrderSums:
         """Return the sums with an order, or without it where ``times`` is -1."""
         y, has_price = math.log(order.value), order.price is not None
         x = math.log(order.price) if order.price is not None else 0.0
@@ -123,14 +123,14 @@ class OrderValues(msgspec.Struct, frozen=True):
     --------
     >>> values = OrderValues()
     >>> for number in range(40):
-    ...     values = values.replace(None, Order(30.0 + number, "hint", 30.0 + number))
+    ...     values = values.replace(None, SendOrders(30.0 + number, "hint", 30.0 + number))
     >>> 50.0 < values.fit(60.0).value("hint", 55.0) < 60.0
     True
     """
 
     by_message: dict[str, OrderSums] = {}
 
-    def replace(self, before: Order | None, now: Order | None) -> OrderValues:
+    def replace(self, before: SendOrders | None, now: SendOrders | None) -> OrderValues:
         """Return what is known once an order replaces another one of the same send; None stands for no order."""
         sums = dict(self.by_message)
         for order, times in ((before, -1.0), (now, 1.0)):

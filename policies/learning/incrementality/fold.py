@@ -11,11 +11,11 @@ import msgspec
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.decision_row import HOLDOUT
 from policies.learning.incrementality.contrast import Contrast, ShopperSums
 from policies.learning.incrementality.exposures import Cell, Exposure, SendKind, Window, exposure_of
 from policies.learning.incrementality.orders import KnownOrders, Order
 from policies.learning.windows import Owner, shopper_of_row
+from policies.records.arms import HOLDOUT
 from policies.records.outcomes import REFUNDS, VALUED
 from policies.records.rows import CatalogueRow, DecisionRow, EventRow, OutcomeRow, Row
 
