@@ -15,8 +15,8 @@ def measure_incrementality(
     shoppers: Annotated[int, typer.Option(min=100, help="Of each world.")] = 100_000,
     parts: Annotated[
         int, typer.Option(min=1, help="Shoppers are simulated in so many parts, each with a seed of its own.")
-    ] = 20,
-    weeks: Annotated[int, typer.Option(min=1, help="Of each world.")] = 6,
+    ] = 10,
+    weeks: Annotated[int, typer.Option(min=1, help="Of each world.")] = 3,
     hold_share: Annotated[float, typer.Option(min=0.0, max=MOST_HOLD_SHARE)] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the first part.")] = 1,
     json: Json = None,
