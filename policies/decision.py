@@ -196,14 +196,15 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     @property
     def p_out(self) -> float | None:
         """The opt-out probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
-        p_out = self.batch.p_out
-        return None if p_out is None or not self.has_eligible_send else p_out[self.row]
+        return self._of_drawn_action(self.batch.p_out)
 
     @property
     def p_click(self) -> float | None:
         """The click probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
-        p_click = self.batch.p_click
-        return None if p_click is None or not self.has_eligible_send else p_click[self.row]
+        return self._of_drawn_action(self.batch.p_click)
+
+    def _of_drawn_action(self, values: list[float] | None) -> float | None:
+        return None if values is None or not self.has_eligible_send else values[self.row]
 
     @property
     def numbers(self) -> ShopperNumbers | None:

@@ -12,11 +12,12 @@ from offline_eval.columns import FloatArray, check_distribution
 from offline_eval.errors import BadData, RowLabel
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
+from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.rows import Context, TriggerRecord
 from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import NO_TRIGGER, Eligibility
-from policies.shopper.context import trigger_context
+from policies.shopper.model_inputs import trigger_input
 
 HOLD = "HOLD"
 Action = JointAction | str
@@ -35,18 +36,18 @@ class PolicyInputs:
 
     ``numbers`` (K,) are the joint actions' numbers in the catalogue version; the number of HOLD is the number of sends,
     and comes last. ``trigger_of`` (K,) is the position of the trigger that each answers, -1 for HOLD.
-    ``shopper_numbers`` are the numbers about the shopper; None in decisions of earlier versions.
+    ``shopper_numbers`` are the numbers about the shopper in the row.
     """
 
     rulebook: Rulebook
     triggers: tuple[TriggerRecord, ...]
     numbers: NDArray[np.int64]
     trigger_of: NDArray[np.int64]
-    shopper_numbers: ShopperNumbers | None = None
+    shopper_numbers: ShopperNumbers
 
-    def contexts(self, shared: Context) -> list[Context]:
-        """Return the context of each trigger."""
-        return [trigger_context(shared, trigger) for trigger in self.triggers]
+    def model_inputs(self, shared: Context, event_id: str) -> list[ModelInput]:
+        """Return what a model saw of each trigger."""
+        return [trigger_input(shared, self.shopper_numbers, trigger, event_id) for trigger in self.triggers]
 
     def eligibility(self) -> Eligibility:
         """Return the logged mask; the reasons of excluded joint actions are not in it."""
@@ -160,4 +161,4 @@ def context_of(decision: LoggedDecision) -> Context:
     if policy_inputs is None:
         return decision.context
     answered = max(0, int(policy_inputs.trigger_of.max(initial=0)))
-    return policy_inputs.contexts(decision.context)[answered]
+    return policy_inputs.model_inputs(decision.context, decision.event_id)[answered].context

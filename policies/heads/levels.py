@@ -38,6 +38,13 @@ class RequestInputs:
         """Return the same with the squares of the numbers: variances add up so."""
         return RequestInputs({name: values * values for name, values in self.numbers.items()}, self.firsts)
 
+    def part(self, rows: slice) -> RequestInputs:
+        """Return the same for some of the requests."""
+        return RequestInputs(
+            {name: values[rows] for name, values in self.numbers.items()},
+            {name: firsts[rows] for name, firsts in self.firsts.items()},
+        )
+
 
 @dataclass(frozen=True)
 class _Term:

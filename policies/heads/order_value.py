@@ -26,6 +26,8 @@ _MESSAGE_SD = 0.3
 _NOISE_VARIANCE, _NOISE_WEIGHT = 0.25, 10.0
 """The prior variance of the noise, and how many orders it counts for."""
 _CENTRE_WEIGHT = 1.0
+_MOST_TIMES = 100.0
+_FARTHEST = math.log(_MOST_TIMES)
 _SMEARING, _SMEARING_WEIGHT = math.exp(_NOISE_VARIANCE / 2), 10.0
 
 
@@ -93,6 +95,17 @@ class OrderValueFit:
         distance = 0.0 if price is None else math.log(price) - self.centre
         return self.intercept + self.slope * distance + self.effects.get(message, 0.0)
 
+    def price_factor(self, price: float | None) -> float:
+        """Return how many times the value at the centre a product of this price is ordered for.
+
+        A price counts for at most `_MOST_TIMES` times the centre, and at least for one such part: prices come from
+        callers.
+        """
+        if price is None:
+            return 1.0
+        distance = math.log(price) - self.centre
+        return math.exp(self.slope * max(-_FARTHEST, min(distance, _FARTHEST)))
+
     def value(self, message: str, price: float | None) -> float:
         """Return the expected value of an order in the shop's currency."""
         return self.smearing * math.exp(self.log_value(message, price))
@@ -103,21 +116,18 @@ class OrderValues(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    typical
-        The value of an order and of a product before any order is known, in the shop's currency.
     by_message
         The sums of each message.
 
     Examples
     --------
-    >>> values = OrderValues(typical=60.0)
+    >>> values = OrderValues()
     >>> for number in range(40):
     ...     values = values.replace(None, Order(30.0 + number, "hint", 30.0 + number))
-    >>> 50.0 < values.fit().value("hint", 55.0) < 60.0
+    >>> 50.0 < values.fit(60.0).value("hint", 55.0) < 60.0
     True
     """
 
-    typical: float
     by_message: dict[str, OrderSums] = {}
 
     def replace(self, before: Order | None, now: Order | None) -> OrderValues:
@@ -126,28 +136,31 @@ class OrderValues(msgspec.Struct, frozen=True):
         for order, times in ((before, -1.0), (now, 1.0)):
             if order is not None:
                 sums[order.message] = sums.get(order.message, OrderSums()).plus(order, times)
-        return OrderValues(self.typical, sums)
+        return OrderValues(sums)
 
     def forget(self, share: float) -> OrderValues:
         """Return a share of what is known."""
         sums = {message: totals.times(share) for message, totals in self.by_message.items()}
-        return OrderValues(self.typical, sums)
+        return OrderValues(sums)
 
-    def fit(self) -> OrderValueFit:
-        """Return the posterior means of the coefficients, with the noise that the orders show."""
-        centre = self._centre()
+    def fit(self, typical: float) -> OrderValueFit:
+        """Return the posterior means of the coefficients, with the noise that the orders show.
+
+        ``typical`` is the value of an order and of a product before any order is known, in the shop's currency.
+        """
+        centre = self._centre(typical)
         groups = {message: _Centred.of(sums, centre) for message, sums in sorted(self.by_message.items())}
-        start = math.log(self.typical)
+        start = math.log(typical)
         first = _solve(groups, _NOISE_VARIANCE, start)
         intercept, slope, effects = _solve(groups, _noise(groups, *first), start)
         smearing = _smearing(groups, intercept, slope, effects)
         return OrderValueFit(intercept, slope, centre, effects, smearing)
 
-    def _centre(self) -> float:
+    def _centre(self, typical: float) -> float:
         """Return the mean log price of the orders, begun with one order of the typical value."""
         sums = [self.by_message[message] for message in sorted(self.by_message)]
         x, priced = math.fsum(of_message.x for of_message in sums), math.fsum(of_message.priced for of_message in sums)
-        return (x + _CENTRE_WEIGHT * math.log(self.typical)) / (priced + _CENTRE_WEIGHT)
+        return (x + _CENTRE_WEIGHT * math.log(typical)) / (priced + _CENTRE_WEIGHT)
 
 
 @dataclass(frozen=True, slots=True)

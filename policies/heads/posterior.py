@@ -74,6 +74,10 @@ class Posterior:
     cells: FloatArray
     inputs: RequestInputs
 
+    def part(self, rows: slice) -> Posterior:
+        """Return the posterior of some of the requests."""
+        return Posterior(self.heads, self.cells[rows], self.inputs.part(rows))
+
     def logits(self) -> dict[str, PlaceValues]:
         """Return the posterior means of the logits of each head; m is 1."""
         return self._logits(self.cells[:, :1])

@@ -22,8 +22,7 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.fold import Learning
 from policies.learning.interactions import Interaction
-from policies.models.features import example_text
-from policies.models.vw import TwoHeads
+from policies.models.learned import LEARNING
 from policies.records.rows import Row
 
 _GROUP = 500
@@ -90,17 +89,16 @@ def _make_interactions(data_dir: Path) -> list[Interaction]:
     log = real_log.open_log(data_dir)
     try:
         with _without_model():
-            learning = Learning(lambda event_ids: find_events(log, event_ids))
+            learning = Learning(lambda event_ids: find_events(log, event_ids), LEARNING.make_learner)
             return [one for stored in read_rows(log) for one in learning.fold(stored.position, stored.row)]
     finally:
         log.close()
 
 
 def _learn(interactions: Sequence[Interaction]) -> None:
-    heads = TwoHeads()
-    for one in interactions:
-        text = example_text(one.context, one.action, one.category)
-        heads.learn(text, positive=one.result.is_positive, opted_out=one.result.opted_out)
+    learner = LEARNING.make_learner(None)
+    for interaction in interactions:
+        learner.learn(interaction)
 
 
 def _rate(count: int, work: Callable[[], object]) -> float:

@@ -52,6 +52,7 @@ FORMAT = "decision-log/1"
 _BATCH = 4_096
 _MAY_BE_ABSENT = frozenset({"numbers", "p_out", "p_click"})
 _MAY_BE_NULL = frozenset({"message", "channel", "delay_s", "hold_reason"}) | _MAY_BE_ABSENT
+
 _Contents = TypeVar("_Contents")
 
 _FIELDS: dict[str, Any] = {
@@ -259,7 +260,7 @@ def _read_inputs(record: Mapping[str, Any], rulebook: Rulebook, row: int) -> Pol
     is_send = numbers != rulebook.space.hold
     if not (np.where(is_send, trigger_of, 0) >= 0).all() or trigger_of.max() >= len(triggers):
         raise BadData("trigger_of", f"names none of the {len(triggers)} triggers", row)
-    known = _decode(record, "numbers", ShopperNumbers, row) if record.get("numbers") is not None else None
+    known = _decode(record, "numbers", ShopperNumbers, row) if record.get("numbers") is not None else ShopperNumbers()
     return PolicyInputs(rulebook, triggers, numbers, trigger_of, known)
 
 

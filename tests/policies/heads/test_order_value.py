@@ -18,7 +18,7 @@ orders = st.builds(
 
 
 def learn_orders(chosen: list[Order]) -> OrderValues:
-    values = OrderValues(typical=50.0)
+    values = OrderValues()
     for order in chosen:
         values = values.replace(None, order)
     return values
@@ -47,7 +47,7 @@ def noise_of(chosen: list[Order], coefficients: np.ndarray, centre: float) -> fl
 @settings(max_examples=50)
 @given(st.lists(orders, min_size=1, max_size=12))
 def test_the_coefficients_are_those_of_the_direct_regression(chosen: list[Order]) -> None:
-    fit = learn_orders(chosen).fit()
+    fit = learn_orders(chosen).fit(50.0)
     first = direct_coefficients(chosen, fit.centre, 0.25)
     intercept, slope, *effects = direct_coefficients(chosen, fit.centre, noise_of(chosen, first, fit.centre))
     assert (fit.intercept, fit.slope) == pytest.approx((intercept, slope), abs=1e-6)
@@ -62,7 +62,7 @@ def test_a_correction_takes_the_order_out(chosen: list[Order], wrong: Order, rig
     corrected = learn_orders(chosen).replace(None, wrong).replace(wrong, right)
     nothing = learn_orders(chosen).replace(None, wrong).replace(wrong, None)
     for ours, theirs in ((corrected, direct), (nothing, learn_orders(chosen))):
-        ours_fit, theirs_fit = ours.fit(), theirs.fit()
+        ours_fit, theirs_fit = ours.fit(50.0), theirs.fit(50.0)
         for price in (None, 10.0, 200.0):
             assert ours_fit.value("hint", price) == pytest.approx(theirs_fit.value("hint", price), rel=1e-5)
 
@@ -73,7 +73,7 @@ def test_slope_discount_and_level_are_found() -> None:
         price, message = float(np.exp(rng.normal(3.5, 0.5))), str(rng.choice(["hint", "offer"]))
         log_value = 0.3 + 0.9 * math.log(price) - 0.2 * (message == "offer") + rng.normal(0, 0.4)
         chosen.append(Order(math.exp(log_value), message, price))
-    fit = learn_orders(chosen).fit()
+    fit = learn_orders(chosen).fit(50.0)
     assert fit.slope == pytest.approx(0.9, abs=0.06)
     assert fit.effects["offer"] - fit.effects["hint"] == pytest.approx(-0.2, abs=0.06)
     mean = np.mean([order.value for order in chosen])
@@ -81,10 +81,10 @@ def test_slope_discount_and_level_are_found() -> None:
 
 
 def test_before_the_first_order_prices_count_half_and_forgetting_goes_back_there() -> None:
-    fit = OrderValues(typical=50.0).fit()
+    fit = OrderValues().fit(50.0)
     assert fit.value("hint", None) == pytest.approx(50.0 * math.exp(0.125))
     assert fit.value("hint", 200.0) == pytest.approx(2 * fit.value("hint", 50.0))
-    faded = learn_orders([Order(500.0, "hint", 10.0)] * 50).forget(1e-9).fit()
+    faded = learn_orders([Order(500.0, "hint", 10.0)] * 50).forget(1e-9).fit(50.0)
     assert faded.value("hint", 200.0) == pytest.approx(fit.value("hint", 200.0), rel=1e-4)
 
 
@@ -93,4 +93,13 @@ def test_bytes_round_trip(chosen: list[Order]) -> None:
     values = learn_orders(chosen)
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(values), type=OrderValues)
     assert again == values
-    assert again.fit() == values.fit()
+    assert again.fit(50.0) == values.fit(50.0)
+
+
+@given(st.floats(min_value=5e-324, allow_nan=False, allow_infinity=False))
+def test_no_price_multiplies_the_value_of_an_order_more_than_a_hundred_times(price: float) -> None:
+    fit = OrderValueFit(math.log(50.0), 1.0, math.log(50.0), {}, 1.0)
+    assert fit.price_factor(price) * (1 + 1e-12) >= 0.01
+    assert fit.price_factor(price) <= 100.0 * (1 + 1e-12)
+    if 1.0 < price < 2_000.0:
+        assert 50.0 * fit.price_factor(price) == pytest.approx(fit.value("hint", price))
