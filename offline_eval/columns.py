@@ -17,6 +17,18 @@ TOLERANCE = 1e-6
 """How far a probability or a sum of probabilities may be from 1: writers of float32 round each by some 1e-7."""
 
 
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of an array that cannot be written to, nor be made writable.
+
+    >>> read_only(np.zeros(2)).flags.writeable
+    False
+    """
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array.view()
+
+
 def to_floats(values: Any, column: str, first: int = 1) -> FloatArray:
     """Return a column of numbers of any type as float64; ``first`` is the number of its first row.
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import LoggedDecision, context_of
+from offline_eval.features import context_tokens
+from offline_eval.logs.decisions import LoggedDecision
 from policies.catalogue.action_space import JointAction
-from policies.models.features import channel_token, clean, delay_token, shared_tokens
+from policies.models.features import channel_token, clean, delay_token
 from policies.models.vw import VwMissing
 from policies.models.vw_command_line import VwCommand, VwRefused, split
 
@@ -50,8 +51,10 @@ class VwTarget:
 
 
 def _lines(decision: LoggedDecision) -> list[str]:
-    shared = " ".join(token for tokens in shared_tokens(context_of(decision)).values() for token in tokens)
-    return [f"shared |s {shared}", *(f"|a {' '.join(_tokens(action))}" for action in decision.actions)]
+    return [
+        f"shared |s {' '.join(context_tokens(decision))}",
+        *(f"|a {' '.join(_tokens(action))}" for action in decision.actions),
+    ]
 
 
 def _tokens(action: JointAction | str) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ class Trajectories:
         rows: list[tuple[Any, ...]] = []
         targets: list[dict[int, float]] = []
         for row, decision in enumerate(decisions, start=1):
-            decision.check(row)
+            decision.check(decision.place or row)
             labels = [_channel(action) for action in decision.actions]
             probabilities = ask_target(target, decision, row)
             targets.append(_sum_by_label(labels, probabilities, codes))
