@@ -99,7 +99,7 @@ class Evaluation:
         self._diagnose(batch)
 
     def _start(self, batch: LoggedBatch) -> Totals:
-        question = self._question = self._question.allowed_by(batch)
+        question = self._question = self._question.restrict(batch)
         self._clustered = question.clustered and batch.shoppers is not None
         self._paired = batch.against is not None
         further: list[Estimator] = [*_FOR_DIAGNOSTICS, *([_ModelBias()] if question.needs_model else [])]

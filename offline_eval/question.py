@@ -83,7 +83,7 @@ class Question:
         """Make the confidence sequences; None where another interval is asked for."""
         return ConfidenceSequences(self.estimators, self.limits) if self.interval == SEQUENCE else None
 
-    def allowed_by(self, batch: LoggedBatch) -> Question:
+    def restrict(self, batch: LoggedBatch) -> Question:
         """Return the question without the estimators that it does not name, and that trust a model the rows lack."""
         if self.estimators is not EVERY or not batch.absent:
             return self

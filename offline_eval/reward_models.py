@@ -18,8 +18,8 @@ from scipy.sparse import csr_matrix, hstack
 
 from offline_eval.columns import FloatArray, Labels, to_names
 from offline_eval.errors import NotAvailable
-from offline_eval.features import action_tokens, context_tokens
 from offline_eval.logs.decisions import HOLD, LoggedDecision
+from offline_eval.logs.features import action_tokens, context_tokens
 from policies.extras import describe_missing
 
 _BITS = 18

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from offline_eval.columns import FloatArray
-from offline_eval.errors import NotAvailable
-from offline_eval.features import context_tokens
+from offline_eval.errors import BadData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
+from offline_eval.logs.features import context_tokens
 from policies.catalogue.action_space import JointAction
 from policies.models.features import channel_token, clean, delay_token
 from policies.models.vw import VwMissing
@@ -36,7 +36,19 @@ class VwTarget:
             raise NotAvailable(str(error)) from error
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
-        """Return the prediction, then learn the logged decision."""
+        """Return the prediction, then learn the logged decision.
+
+        Raises
+        ------
+        BadData
+            When Vowpal Wabbit fails; the error names the event.
+        """
+        try:
+            return self._predict_and_learn(decision)
+        except (VwRefused, RuntimeError) as error:
+            raise BadData("target distribution", str(error), f"event {decision.event_id!r}") from error
+
+    def _predict_and_learn(self, decision: LoggedDecision) -> FloatArray:
         if decision.raw:
             wanted = self._command.probabilities_of_dsjson(decision.raw)
             if not self._command.is_fixed:

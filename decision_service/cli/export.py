@@ -10,11 +10,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from decision_service.cli.messages import print_refusal
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
-from decision_service.evaluation.logs import log_url, open_existing_log
+from decision_service.evaluation.logs import log_url
+from decision_service.evaluation.readers import open_existing_log
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from offline_eval.errors import EvaluationError, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
-from offline_eval.logs.dsjson import write_dsjson
+from offline_eval.logs.dsjson.writing import write_dsjson
 from offline_eval.logs.tables.log import LogEntry, write_log
 
 
