@@ -39,7 +39,7 @@ def to_floats(values: Any, column: str, first: int = 1) -> FloatArray:
     """
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _find_bad_number(values, column, first) from None
 
 
@@ -47,6 +47,8 @@ def _find_bad_number(values: Any, column: str, first: int) -> BadData:
     for place, value in enumerate(values if np.iterable(values) else [values]):
         try:
             float(value)
+        except OverflowError:
+            return BadData(column, "is too large for a number", row=first + place)
         except (TypeError, ValueError):
             return BadData(column, f"is {value!r}, not a number", row=first + place)
     return BadData(column, "holds no numbers")
@@ -58,15 +60,54 @@ def to_names(values: Any, column: str) -> Labels:
     Raises
     ------
     BadData
-        Naming row and column of the first empty value.
+        Naming row and column of the first value that names nobody: such rows are not rows of one shopper.
     """
     names = np.asarray(values)
-    if names.dtype != object:
-        return names
-    for place, name in enumerate(names.ravel().tolist()):
-        if name is None or name != name:  # NaN differs from itself
-            raise BadData(column, "is empty", row=1 + place)
-    return names.astype(str)
+    place = _find_unknown(names.ravel())
+    if place is not None:
+        name = names.ravel()[place]
+        raise BadData(column, describe_unknown(name), row=1 + place)
+    return names.astype(str) if names.dtype == object else names
+
+
+def _find_unknown(names: Labels) -> int | None:
+    """Return the place of the first name that names nobody; None where every name does."""
+    kind = names.dtype.kind
+    if kind in "iub":
+        return None
+    if kind in "mM":
+        unknown = np.isnat(names)
+    elif kind in "fc":
+        unknown = np.isnan(names)
+    else:
+        unknown = np.array([is_unknown(name) for name in names.tolist()], dtype=np.bool_)
+    return int(unknown.argmax()) if unknown.any() else None
+
+
+UNKNOWN = frozenset({"", "nan", "NaN", "NAN", "NaT", "NA", "<NA>", "N/A", "#N/A", "None", "null", "NULL"})
+"""Texts that stand for an unknown name in what pandas, R and databases write."""
+
+
+def is_unknown(name: Any) -> bool:
+    """Return whether a cell names nobody: None, NaN, NaT, NA, or one of the texts that stand for them.
+
+    Rows without a name must not be taken as rows of one shopper.
+
+    >>> [is_unknown(name) for name in ("ann", 0, "", None, float("nan"), "NaT")]
+    [False, False, True, True, True, True]
+    """
+    if name is None or (isinstance(name, str) and name.strip() in UNKNOWN):
+        return True
+    try:
+        return bool(name != name)  # NaN and NaT differ from themselves
+    except (TypeError, ValueError):  # the comparison of a missing value of pandas is missing too
+        return True
+
+
+def describe_unknown(name: Any) -> str:
+    """Return what an error says about a name that `is_unknown`."""
+    is_text = isinstance(name, str) and name.strip()
+    return f"is {str(name)!r}, which names nobody" if is_text else "is empty"
 
 
 def check_length(column: Labels, name: str, count: int) -> None:

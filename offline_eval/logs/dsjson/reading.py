@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from offline_eval.columns import is_unknown
 from offline_eval.errors import BadData, name_file
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.dsjson.actions import read_actions, read_exported_actions
 from offline_eval.logs.dsjson.features import read_features
 from offline_eval.logs.dsjson.lines import read_event
 from offline_eval.logs.files import LogFile
-from offline_eval.logs.names import is_unknown
 
 _EXACT, _FLOAT32 = 1e-12, 1e-4
 """How far rounding takes the sum of a distribution from 1: with float64, and with many values of float32."""

@@ -10,9 +10,8 @@ import pyarrow
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from offline_eval.columns import FloatArray, Labels
+from offline_eval.columns import FloatArray, Labels, describe_unknown, is_unknown
 from offline_eval.errors import BadData
-from offline_eval.logs.names import is_unknown
 
 Constants = Mapping[str, str | None]
 """Columns with one text in all rows, by name."""
@@ -104,8 +103,7 @@ def to_codes(column: Any, codes: dict[Any, int], name: str, first: int) -> Label
     unknown = np.array([is_unknown(shopper) for shopper in names], dtype=np.bool_)[places]
     if unknown.any():
         row = int(unknown.argmax())
-        shopper = names[places[row]]
-        raise BadData(name, f"is {shopper!r}, which names no shopper" if shopper else "is empty", row=first + row)
+        raise BadData(name, describe_unknown(names[places[row]]), row=first + row)
     numbers = np.array([codes.setdefault(shopper, len(codes)) for shopper in names], dtype=np.int64)
     return np.asarray(numbers[places])
 
