@@ -15,6 +15,7 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.errors import EvaluationError, NoData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
+from offline_eval.logs.dsjson.lines import describe_skipped
 from offline_eval.logs.dsjson.reading import read_dsjson
 from offline_eval.logs.files import LogFile
 from offline_eval.logs.kinds import Kind
@@ -122,18 +123,15 @@ class FileReader:
                 yield decision
         if is_empty:
             of_role = f" with the role {self._role}" if self._kind is Kind.log else ""
-            raise NoData(f"{self.name} holds no decision{of_role}{self._describe_skipped()}")
+            skipped = describe_skipped(self._skipped)
+            raise NoData(f"{self.name} holds no decision{of_role}{skipped and f'; {skipped}'}")
 
     def _read(self, file: LogFile) -> Iterator[LoggedDecision]:
         return read_log(file, self._role) if self._kind is Kind.log else read_dsjson(file, self._skipped)
 
-    def _describe_skipped(self) -> str:
-        counts = ", ".join(f"{number:,} {what}" for what, number in self._skipped.items())
-        return f"; skipped: {counts}" if counts else ""
-
     def findings(self) -> list[Finding]:
         """Return how many lines were skipped."""
-        text = self._describe_skipped().removeprefix("; ")
+        text = describe_skipped(self._skipped)
         return [Finding(Level.trust, "skipped_lines", text)] if text else []
 
 

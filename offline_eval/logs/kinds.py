@@ -11,7 +11,7 @@ from offline_eval.logs.files import LogFile
 from offline_eval.logs.tables.log import is_log
 from offline_eval.logs.tables.opening import is_parquet
 
-_VW_TEXT = re.compile(rb"^((ccb |slates )?shared\b|[-+\d.:eE \t]*('\S*)?)\s*\|[^|\s]*\s")
+_VW_TEXT = re.compile(rb"^((ccb |slates )?(shared|action|slot)\b[^|]*|[-+\d.:eE \t]*('\S*)?)\s*\|[^|\s]*\s")
 _JSON_ARRAY = re.compile(rb"\s*\[\s*\{")
 _BINARY = {
     b"SQLite format 3": "an SQLite database: name its directory, or its URL (sqlite:///FILE)",

@@ -11,17 +11,25 @@ import msgspec
 
 from offline_eval.errors import BadData
 
-CHECKPOINTS, DANGLING, NOT_ACTIVATED = (
-    "checkpoint lines",
-    "rewards whose decision is not in the log",
-    "decisions that were never activated",
-)
+CHECKPOINTS, DANGLING, NOT_ACTIVATED = "checkpoint line", "reward", "decision"
 """What is skipped."""
+
+_DESCRIPTIONS = {CHECKPOINTS: "", DANGLING: " whose decision is not in the log", NOT_ACTIVATED: " never activated"}
 
 _REWARD_FIELDS = frozenset({"RewardValue", "Observations", "ActionTaken"})
 _NEEDED = ("_label_cost", "_label_Action", "a", "p")
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def describe_skipped(skipped: Mapping[str, int]) -> str:
+    """Return what was skipped in words; an empty text for nothing.
+
+    >>> describe_skipped({CHECKPOINTS: 1, DANGLING: 2})
+    'skipped: 1 checkpoint line, 2 rewards whose decision is not in the log'
+    """
+    counts = [f"{count:,} {what}{'s' * (count > 1)}{_DESCRIPTIONS[what]}" for what, count in skipped.items()]
+    return f"skipped: {', '.join(counts)}" if counts else ""
 
 
 def read_event(line: bytes, row: int, skipped: Counter[str]) -> dict[str, Any] | None:
