@@ -16,7 +16,7 @@ from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.errors import NotAvailable
 from offline_eval.intervals.sequence import SEQUENCE
 from offline_eval.logs.files import LogFile, find_files
-from offline_eval.logs.kinds import Kind, tell_kind
+from offline_eval.logs.kinds import Kind, find_kind
 from offline_eval.logs.tables.plain import TableLayout, count_rows, read_batches
 from offline_eval.question import Question
 from offline_eval.sequential.trajectories import Trajectories
@@ -94,7 +94,7 @@ def open_source(options: EvaluateOptions, question: Question, standard_input: Bi
             raise NotAvailable("the log of a service is evaluated alone: name one source")
         return _open_log(options, DatabaseReader(urls[0], options.role), question)
     files = find_files(options.source, standard_input)
-    kind = tell_kind(files)
+    kind = find_kind(files)
     if kind in (Kind.log, Kind.dsjson):
         return _open_log(options, FileReader(files, kind, options.role), question)
     if names := options.options_of_log():

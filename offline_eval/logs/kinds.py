@@ -31,7 +31,7 @@ class Kind(Enum):
     text = "a plain table in text"
 
 
-def tell_kind(files: Sequence[LogFile]) -> Kind:
+def find_kind(files: Sequence[LogFile]) -> Kind:
     """Return what some files are.
 
     Raises
@@ -41,7 +41,7 @@ def tell_kind(files: Sequence[LogFile]) -> Kind:
     NotAvailable
         When the files are not of one kind.
     """
-    kinds = [_tell_kind(file) for file in files]
+    kinds = [_find_kind(file) for file in files]
     for file, kind in zip(files, kinds, strict=True):
         if kind is not kinds[0]:
             both = f"{files[0].name} is {kinds[0].value}, {file.name} is {kind.value}"
@@ -49,7 +49,7 @@ def tell_kind(files: Sequence[LogFile]) -> Kind:
     return kinds[0]
 
 
-def _tell_kind(file: LogFile) -> Kind:
+def _find_kind(file: LogFile) -> Kind:
     if is_parquet(file):
         return Kind.log if is_log(file) else Kind.parquet
     head = file.head()

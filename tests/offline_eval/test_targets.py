@@ -57,13 +57,13 @@ def test_what_a_decision_holds_can_be_read_only() -> None:
 def test_a_callable_may_write_over_its_copy() -> None:
     logged = decision()
 
-    def scribble(given: LoggedDecision) -> np.ndarray:
-        assert given.policy_inputs is not None
-        given.policy_inputs.triggers[0].attributes["category"] = "forged"  # type: ignore[index]
-        for array in arrays_of(given):
+    def scribble(copied: LoggedDecision) -> np.ndarray:
+        assert copied.policy_inputs is not None
+        copied.policy_inputs.triggers[0].attributes["category"] = "forged"
+        for array in arrays_of(copied):
             array[:] = 1
-        given.context.clear()  # type: ignore[attr-defined]
-        given.labels.clear()  # type: ignore[attr-defined]
+        copied.context.clear()  # type: ignore[attr-defined]
+        copied.labels.clear()  # type: ignore[attr-defined]
         return np.array([1.0, 0.0])
 
     before = decision()

@@ -301,10 +301,10 @@ def test_several_files_a_glob_a_directory_and_standard_input_give_the_numbers_of
         write(days / f"day={day}" / f"{first:04}", {name: cells[first:last] for name, cells in columns(rows).items()})
     files = sorted(path for path in days.rglob("*") if path.is_file())
     for sources in (files, [days], [days / "day=*" / "*"]):
-        found = evaluate_json(*sources, "--by", "day")
+        document = evaluate_json(*sources, "--by", "day")
         for name in ("results", "groups", "verdict"):
-            assert found[name] == expected[name]
-    assert found["facts"]["source"] == f"{days}/day=1/0000 and 2 more files"
+            assert document[name] == expected[name]
+    assert document["facts"]["source"] == f"{days}/day=1/0000 and 2 more files"
     assert evaluate_json("-", "--by", "day", stdin=whole.read_bytes())["results"] == expected["results"]
 
 
@@ -337,7 +337,7 @@ def test_an_export_says_which_formats_it_writes(tmp_path: Path, name: str) -> No
     assert not (tmp_path / name).exists()
 
 
-def test_skipped_lines_are_told(tmp_path: Path) -> None:
+def test_skipped_lines_are_reported(tmp_path: Path) -> None:
     event = {"_label_cost": -1, "_label_Action": 1, "a": [1, 2], "p": [0.5, 0.5], "c": {"_multi": [{}, {}]}}
     lines = ["[CHECKPOINT]", json.dumps({"RewardValue": 1, "EventId": "x"}), *[json.dumps(event)] * 3]
     (tmp_path / "a.dsjson").write_text("\n".join(lines))

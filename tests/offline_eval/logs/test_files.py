@@ -97,7 +97,7 @@ def test_lines_are_those_of_any_system_packed_or_not(
         (gzip.compress(b"x" * 99)[:-9], "is damaged"),
     ],
 )
-def test_other_packers_and_encodings_are_told_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_other_packers_and_encodings_are_named(tmp_path: Path, content: bytes, complaint: str) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
     with pytest.raises(Unreadable, match=f"rows.csv: {complaint}"):
         LogFile.of(tmp_path / "rows.csv").head()

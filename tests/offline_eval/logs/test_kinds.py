@@ -11,21 +11,21 @@ import pytest
 
 from offline_eval import NotAvailable, Unreadable
 from offline_eval.logs.files import LogFile
-from offline_eval.logs.kinds import Kind, tell_kind
+from offline_eval.logs.kinds import Kind, find_kind
 
 EVENT = b'{"_label_cost": 0}\n'
 
 
 def kind_of(path: Path, content: bytes) -> Kind:
     path.write_bytes(content)
-    return tell_kind([LogFile.of(path)])
+    return find_kind([LogFile.of(path)])
 
 
 @pytest.mark.parametrize("name", ["log.dsjson", "log.json", "log.txt", "log.csv", "log"])
 @pytest.mark.parametrize(
     "content", [EVENT, b" \n" + EVENT, b"\xef\xbb\xbf" + EVENT, b"[CHECKPOINT]\r\n" + EVENT, gzip.compress(EVENT)]
 )
-def test_dsjson_is_told_by_its_content(tmp_path: Path, name: str, content: bytes) -> None:
+def test_dsjson_is_recognised_by_its_content(tmp_path: Path, name: str, content: bytes) -> None:
     assert kind_of(tmp_path / name, content) is Kind.dsjson
 
 
@@ -49,7 +49,7 @@ def test_what_is_nothing_else_is_a_text_table(tmp_path: Path, content: bytes) ->
         "-1 | a",
     ],
 )
-def test_the_text_format_of_vowpal_wabbit_is_told_by_name(tmp_path: Path, line: str) -> None:
+def test_the_text_format_of_vowpal_wabbit_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(Unreadable, match=r"log\.dat: is in Vowpal Wabbit's text format"):
         kind_of(tmp_path / "log.dat", f"{line}\n|a y\n".encode())
 
@@ -63,7 +63,7 @@ def test_the_text_format_of_vowpal_wabbit_is_told_by_name(tmp_path: Path, line: 
         (gzip.compress(b"PAR1...."), "is Parquet packed with gzip: unpack it"),
     ],
 )
-def test_what_cannot_be_evaluated_is_told_by_name(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_what_cannot_be_evaluated_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
     with pytest.raises(Unreadable, match=f"log: {complaint}"):
         kind_of(tmp_path / "log", content)
 
@@ -74,4 +74,4 @@ def test_files_of_two_kinds_are_refused(tmp_path: Path) -> None:
     log.write_bytes(EVENT)
     complaint = r"a\.parquet is a plain table in Parquet, b\.dsjson is dsjson: evaluate them one by one"
     with pytest.raises(NotAvailable, match=complaint):
-        tell_kind([LogFile.of(table), LogFile.of(log)])
+        find_kind([LogFile.of(table), LogFile.of(log)])

@@ -182,9 +182,9 @@ def test_a_shopper_may_be_a_number(folder: Path, events: list[Event]) -> None:
     assert {decision.shopper_id for decision in read_dsjson(path)} == {"0"}
 
 
-def changed(event: Event, path: str, value: Any) -> Event:
+def put(event: Event, path: str, value: Any) -> Event:
     head, _, rest = path.partition(".")
-    return {**event, head: changed(event.get(head, {}), rest, value) if rest else value}
+    return {**event, head: put(event.get(head, {}), rest, value) if rest else value}
 
 
 def nest(depth: int) -> Any:
@@ -212,12 +212,12 @@ def nest(depth: int) -> Any:
 def test_what_no_decision_holds_is_named_by_file_row_and_field(
     folder: Path, events: list[Event], field: str, value: Any, complaint: str
 ) -> None:
-    path = write_events(folder / "bad.dsjson", [events[0], changed(events[1], field, value)])
+    path = write_events(folder / "bad.dsjson", [events[0], put(events[1], field, value)])
     with pytest.raises(BadData, match=f"bad.dsjson, row 2, {complaint}"):
         list(read_dsjson(path))
 
 
-def test_slates_are_told_from_slots(folder: Path, events: list[Event]) -> None:
+def test_slates_are_distinguished_from_slots(folder: Path, events: list[Event]) -> None:
     slate = {**events[0], "_outcomes": [], "c": {"_multi": [{"_slot_id": 0}] * 3, "_slots": []}}
     with pytest.raises(BadData, match="row 1, column _outcomes: is of slates"):
         list(read_dsjson(write_events(folder / "bad.dsjson", [slate])))
