@@ -7,7 +7,7 @@ rows of its shopper. So each shopper belongs to one of a few folds, and a model 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -162,7 +162,7 @@ class LogModel:
         for number, decision in enumerate(decisions):
             if number % every or (decision.action == HOLD and decision.of_service):
                 continue
-            codes.append(_codes(decision, [decision.drawn])[0])
+            codes.append(_codes(context_tokens(decision), action_tokens(decision, [decision.drawn]))[0])
             rewards.append(decision.reward)
             folds.append(fold_of(decision.shopper_id, self._folds))
             if len(codes) > _MOST_FITTED:
@@ -184,36 +184,40 @@ class LogModel:
     def predict(self, decision: LoggedDecision) -> FloatArray:
         """Return predictions for the eligible set (K,)."""
         weights, start, logistic = self._linear[fold_of(decision.shopper_id, self._folds)]
-        predicted = np.zeros(len(decision.actions))
-        for places in _group_places(decision):
-            sums = weights[_codes(decision, places)].sum(axis=1) + start
+        predicted, of_context = np.zeros(len(decision.actions)), context_tokens(decision)
+        for places, tokens in _group_alike(decision):
+            sums = weights[_codes(of_context, tokens)].sum(axis=1) + start
             predicted[places] = 1 / (1 + np.exp(-sums)) if logistic else sums
         return predicted
 
 
-def _group_places(decision: LoggedDecision) -> list[list[int]]:
-    """Return the places of the eligible actions to predict for, grouped by their number of tokens.
+def _group_alike(decision: LoggedDecision) -> Iterator[tuple[list[int], list[tuple[str, ...]]]]:
+    """Yield the eligible actions with equally many tokens: their places, and the tokens of each.
 
     Where the service logged HOLD, its reward is 0 by definition, and nothing is predicted for it.
     """
-    groups: dict[int, list[int]] = {}
-    for place, action in enumerate(decision.actions):
-        if not (decision.of_service and action == HOLD):
-            groups.setdefault(len(action_tokens(decision, place)), []).append(place)
-    return list(groups.values())
+    actions = decision.actions
+    places = [place for place, action in enumerate(actions) if not (decision.of_service and action == HOLD)]
+    tokens = action_tokens(decision, places)
+    counts = sorted(set(map(len, tokens)))
+    if len(counts) == 1:
+        yield places, tokens
+        return
+    for count in counts:
+        alike = [number for number, names in enumerate(tokens) if len(names) == count]
+        yield [places[number] for number in alike], [tokens[number] for number in alike]
 
 
-def _codes(decision: LoggedDecision, places: Sequence[int]) -> NDArray[np.int64]:
-    """Return the hashed features of the actions at some places (K, features).
+def _codes(of_context: Sequence[str], of_actions: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """Return the hashed features of actions in a context (K, features).
 
     The features are the tokens of the action, the tokens of the context, and each pair of the two. All actions must
     have the same number of tokens.
     """
-    of_context = _hash(tuple(context_tokens(decision)))
-    of_action = np.stack([_hash(action_tokens(decision, place)) for place in places])
-    pairs = ((of_action[:, :, None] * _PRIME) ^ of_context).reshape(len(places), -1)
-    repeated = np.broadcast_to(of_context, (len(places), len(of_context)))
-    return np.asarray(np.concatenate([of_action, repeated, pairs], axis=1) & ((1 << _BITS) - 1))
+    context, actions = _hash(tuple(of_context)), np.stack([_hash(tokens) for tokens in of_actions])
+    pairs = ((actions[:, :, None] * _PRIME) ^ context).reshape(len(actions), -1)
+    repeated = np.broadcast_to(context, (len(actions), len(context)))
+    return np.asarray(np.concatenate([actions, repeated, pairs], axis=1) & ((1 << _BITS) - 1))
 
 
 @lru_cache(maxsize=100_000)

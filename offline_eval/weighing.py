@@ -12,7 +12,7 @@ import numpy as np
 from offline_eval.batch import MODEL, LoggedBatch
 from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.errors import NotAvailable
+from offline_eval.errors import BadData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reports.report import DAY
 from offline_eval.slots import average_by_slot, find_slot_codes, sum_by_code
@@ -92,7 +92,11 @@ class Weighing:
             absent=() if self.predict is not None else MODEL,
             first=first,
         )
-        batch.check()
+        try:
+            batch.check()
+        except BadData as error:
+            place = decisions[error.row - first].place if isinstance(error.row, int) else ""
+            raise BadData(error.column, error.reason, place or error.row) from None
         return batch
 
     def _numbers(self, decision: LoggedDecision, row: int, target: Target) -> tuple[float, float, float, float, float]:

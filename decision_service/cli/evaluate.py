@@ -114,7 +114,7 @@ def run(options: EvaluateOptions) -> int:
     try:
         _check_writable([path for path in (options.json, options.report) if path not in (None, STDOUT)])
         question = options.question()
-        source = open_source(options, question, sys.stdin.buffer)
+        source = open_source(options, question, sys.stdin.buffer if sys.stdin else None)
         sequential = _evaluate_sequential(source, options) if options.sequential else None
         report = _evaluate_source(source, question, sequential, errors)
     except EvaluationError as refusal:

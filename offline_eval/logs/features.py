@@ -6,6 +6,7 @@ In a log of others every name is a feature like all others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from offline_eval.logs.decisions import Action, LoggedDecision, context_of
@@ -27,19 +28,19 @@ def context_tokens(decision: LoggedDecision) -> list[str]:
     return [shared_token(name, "x", context[name]) for name in sorted(context)]
 
 
-def action_tokens(decision: LoggedDecision, place: int) -> tuple[str, ...]:
-    """Return the tokens of the eligible action at a place."""
-    action = decision.actions[place]
-    features = decision.action_features[place] if decision.action_features else ()
-    if not isinstance(action, JointAction):
-        return _name_token(action), *features
+def action_tokens(decision: LoggedDecision, places: Sequence[int]) -> list[tuple[str, ...]]:
+    """Return the tokens of the eligible actions at some places."""
     hour = known_hour(context_of(decision))
-    return (*_joint_tokens(action, None if hour is None else hour_bucket(hour, action.delay_s)), *features)
+    names = [_name_tokens(decision.actions[place], hour) for place in places]
+    if not decision.action_features:
+        return names
+    return [(*name, *decision.action_features[place]) for name, place in zip(names, places, strict=True)]
 
 
-@lru_cache(maxsize=100_000)
-def _name_token(action: Action) -> str:
-    return f"action {action}"
+def _name_tokens(action: Action, hour: float | None) -> tuple[str, ...]:
+    if isinstance(action, JointAction):
+        return _joint_tokens(action, None if hour is None else hour_bucket(hour, action.delay_s))
+    return (f"action {action}",)
 
 
 @lru_cache(maxsize=100_000)

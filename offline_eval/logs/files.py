@@ -138,7 +138,9 @@ def find_files(sources: Sequence[str], standard_input: BinaryIO | None = None) -
 
 
 def _find(source: str, standard_input: BinaryIO | None) -> list[LogFile]:
-    if source == STANDARD_INPUT and standard_input is not None:
+    if source == STANDARD_INPUT:
+        if standard_input is None:
+            raise Unreadable("there is no standard input")
         return [_spool(standard_input)]
     path = Path(source)
     if path.exists() or not has_magic(source):

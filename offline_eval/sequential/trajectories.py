@@ -162,7 +162,7 @@ def _state(decision: LoggedDecision, row: int) -> int:
             f"event {decision.event_id!r} tells {known}"
         )
     if isinstance(sends, str | bool) or not 0 <= sends < float("inf"):
-        raise BadData(FEATURE, f"is {sends!r}, must be a number of sends", row)
+        raise BadData(FEATURE, f"is {sends!r}, must be a number of sends", decision.place or row)
     return min(_MOST_SENDS, int(sends))
 
 

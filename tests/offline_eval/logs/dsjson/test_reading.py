@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_eval import BadData, Unreadable
+from offline_eval import BadData, EvaluationError, Unreadable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.dsjson.lines import CHECKPOINTS, DANGLING, NOT_ACTIVATED
 from offline_eval.logs.dsjson.reading import read_dsjson
-from offline_eval.targets import CallableTarget
+from offline_eval.logs.features import context_tokens
+from offline_eval.targets import CallableTarget, UniformTarget
 from tests.offline_eval.logs.dsjson.events import (
     CHANCE,
     CHOICE,
@@ -28,16 +30,23 @@ from tests.offline_eval.logs.dsjson.events import (
     shuffle_actions,
     strip_names,
     values_of,
+    weigh,
     write_events,
 )
 
+COUNT = 120
 TRUSTING = ("dm", "switch-dr", "dr-os")
-several = settings(max_examples=8, deadline=None)
+several = settings(max_examples=4, deadline=None)
 
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    return make_events(300, seed=1)
+    return make_events(COUNT, seed=1)
+
+
+@pytest.fixture(scope="module")
+def clean(folder: Path, events: list[Event]) -> dict[str, float]:
+    return values_of(write_events(folder / "clean.dsjson", events))
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +81,10 @@ def test_the_order_of_actions_moves_no_estimator(folder: Path, events: list[Even
 
 
 @several
-@given(st.lists(st.booleans(), min_size=300, max_size=300))
-def test_a_list_of_objects_says_the_same_as_an_object(folder: Path, events: list[Event], listed: list[bool]) -> None:
+@given(st.lists(st.booleans(), min_size=COUNT, max_size=COUNT))
+def test_a_list_of_objects_says_the_same_as_an_object(
+    folder: Path, events: list[Event], clean: dict[str, float], listed: list[bool]
+) -> None:
     """Split into one object per feature, as Personalizer may write it."""
     written = [
         {**event, "c": {**event["c"], "url": [{name: value} for name, value in event["c"]["url"].items()]}}
@@ -81,7 +92,6 @@ def test_a_list_of_objects_says_the_same_as_an_object(folder: Path, events: list
         else event
         for event, is_list in zip(events, listed, strict=True)
     ]
-    clean = values_of(write_events(folder / "clean.dsjson", events))
     path = write_events(folder / "listed.dsjson", written)
     check_alike(values_of(path), clean)
     assert [decision.context for decision in read_dsjson(path)] == [
@@ -90,8 +100,10 @@ def test_a_list_of_objects_says_the_same_as_an_object(folder: Path, events: list
 
 
 @several
-@given(st.lists(st.sampled_from(["plain", "activated", "skipped and activated"]), min_size=300, max_size=300))
-def test_a_deferred_decision_that_took_effect_counts(folder: Path, events: list[Event], kinds: list[str]) -> None:
+@given(st.lists(st.sampled_from(["plain", "activated", "skipped and activated"]), min_size=COUNT, max_size=COUNT))
+def test_a_deferred_decision_that_took_effect_counts(
+    folder: Path, events: list[Event], clean: dict[str, float], kinds: list[str]
+) -> None:
     activated = {"o": [{"v": 1.0}, {"EventId": "e", "ActionTaken": True}]}
     changes = {
         "plain": {},
@@ -99,7 +111,6 @@ def test_a_deferred_decision_that_took_effect_counts(folder: Path, events: list[
         "skipped and activated": {"_skipLearn": True, "DeferredAction": True, **activated},
     }
     written = [{**event, **changes[kind]} for event, kind in zip(events, kinds, strict=True)]
-    clean = values_of(write_events(folder / "clean.dsjson", events))
     check_alike(values_of(write_events(folder / "deferred.dsjson", written)), clean)
 
 
@@ -112,9 +123,11 @@ def scribble(decision: LoggedDecision) -> np.ndarray:
     return decision.probabilities
 
 
-def test_a_policy_that_writes_over_what_it_is_given_moves_no_estimator(folder: Path, events: list[Event]) -> None:
+def test_a_policy_that_writes_over_what_it_is_given_moves_no_estimator(
+    folder: Path, events: list[Event], clean: dict[str, float]
+) -> None:
     path = write_events(folder / "clean.dsjson", events)
-    check_alike(values_of(path, CallableTarget(scribble)), values_of(path))
+    check_alike(values_of(path, CallableTarget(scribble)), clean)
 
 
 def as_mac(path: Path) -> Path:
@@ -136,8 +149,9 @@ def with_other_lines(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("change", [as_mac, with_bom, with_other_lines, pack], ids=lambda change: str(change.__name__))
-def test_however_the_lines_are_written(folder: Path, events: list[Event], change: Callable[[Path], Path]) -> None:
-    clean = values_of(write_events(folder / "clean.dsjson", events))
+def test_however_the_lines_are_written(
+    folder: Path, events: list[Event], clean: dict[str, float], change: Callable[[Path], Path]
+) -> None:
     check_alike(values_of(change(write_events(folder / "changed.dsjson", events))), clean)
 
 
@@ -151,24 +165,22 @@ def test_what_is_skipped_is_counted(folder: Path, events: list[Event]) -> None:
 def test_where_actions_come_in_any_order_the_model_knows_them_by_name(folder: Path) -> None:
     """Told apart by place, these estimators missed the truth by a tenth."""
     random = np.random.default_rng(5)
-    log = [strip_names(event, "_tag", "i") for event in make_events(6_000, seed=4)]
+    log = [strip_names(event, "_tag", "i") for event in make_events(3_000, seed=4)]
     shuffled = [shuffle_actions(event, random.permutation(3).tolist()) for event in log]
     truth = np.mean([CHOICE @ np.array(CHANCE[event["c"]["url"]["time"]]) for event in log])
     values = values_of(write_events(folder / "any.dsjson", shuffled))
     for name in TRUSTING:
-        assert values[name] == pytest.approx(truth, abs=0.02), name
+        assert values[name] == pytest.approx(truth, abs=0.025), name
 
 
-def test_names_of_ours_are_features_like_others_in_a_log_of_others(folder: Path, events: list[Event]) -> None:
-    """`locale`, `purchases` and `load_x` are no features in our own logs."""
-    for name in ("locale", "purchases", "load_push", "segment", "recent_sends"):
-        renamed = [{**event, "c": {**event["c"], "url": {}, name: event["c"]["url"]["time"]}} for event in events]
-        other = [{**event, "c": {**event["c"], "url": {}, "weather": event["c"]["url"]["time"]}} for event in events]
-        ours = values_of(write_events(folder / "ours.dsjson", renamed))
-        # Another hash of the same feature, so that only the solver's tolerance differs.
-        assert ours == pytest.approx(values_of(write_events(folder / "other.dsjson", other)), abs=2e-3), name
-        lost = [{**event, "c": {**event["c"], "url": {}}} for event in events]
-        assert ours["dm"] != pytest.approx(values_of(write_events(folder / "lost.dsjson", lost))["dm"], abs=5e-3)
+@pytest.mark.parametrize("name", ["locale", "purchases", "load_push", "segment", "recent_sends"])
+def test_names_of_ours_are_features_like_others_in_a_log_of_others(
+    events: list[Event], name: str, folder: Path
+) -> None:
+    """`locale`, `purchases` and `load_push` are no features in our own logs."""
+    written = [{**event, "c": {**event["c"], "url": {}, name: event["c"]["url"]["time"]}} for event in events[:2]]
+    for decision in read_dsjson(write_events(folder / "ours.dsjson", written)):
+        assert context_tokens(decision) == [f"x_{name}_{decision.context[name]}"]
 
 
 @pytest.mark.parametrize("shopper", [None, "", "nan", "NA", False])
@@ -236,6 +248,37 @@ def test_a_line_that_cannot_be_read_is_named(folder: Path, line: bytes, complain
     path.write_bytes(line + b"\n")
     with pytest.raises(BadData, match=f"bad.dsjson, {complaint}"):
         list(read_dsjson(path))
+
+
+awkward: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab_"), inner, max_size=2),
+    max_leaves=4,
+)
+FIELDS = (
+    *("_label_cost", "_label_probability", "_label_Action", "EventId", "Timestamp", "a", "p", "c", "shopper", "labels"),
+    *("o", "DeferredAction", "pdrop", "c.url", "c._multi", "c.s", "_outcomes", "RewardValue"),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(FIELDS), awkward), min_size=1, max_size=2))
+def test_no_event_ends_in_another_error(folder: Path, events: list[Event], changes: list[tuple[str, Any]]) -> None:
+    event = events[0]
+    for field, value in changes:
+        if "." not in field or isinstance(event.get("c"), dict):
+            event = put(event, field, value)
+    with suppress(EvaluationError):
+        values = weigh(read_dsjson(write_events(folder / "odd.dsjson", [event, events[1]])), UniformTarget())
+        assert np.isfinite(values["ipw"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=60))
+def test_no_line_ends_in_another_error(folder: Path, content: bytes) -> None:
+    (folder / "odd.dsjson").write_bytes(b'{"c": ' + content)
+    with suppress(EvaluationError):
+        drain(read_dsjson(folder / "odd.dsjson"))
 
 
 def test_a_damaged_file_is_refused(folder: Path, events: list[Event]) -> None:
