@@ -11,6 +11,7 @@ from benchmarks.calibration import commands as calibration
 from benchmarks.evaluation import commands as evaluation
 from benchmarks.faults import commands as faults
 from benchmarks.learning import commands as learning
+from benchmarks.regret import commands as regret
 from benchmarks.speed import commands as speed
 from benchmarks.speed.logs import commands as logs
 from benchmarks.worlds import commands as worlds
@@ -25,6 +26,8 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "reinforce": learning.reinforce,
     "plan": learning.plan,
     "planner": learning.planner,
+    "regret": regret.regret,
+    "search": regret.search,
     "parameters": calibration.parameters,
     "calibrate": calibration.calibrate,
     "triangle": evaluation.triangle,

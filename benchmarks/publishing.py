@@ -16,13 +16,22 @@ Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them a
 Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
 
 
-def parse_span(text: str) -> range:
+def parse_span(text: str, option: str = "--seeds") -> range:
     """Return the numbers from the first to the one before the second.
 
+    Raises
+    ------
+    typer.BadParameter
+        When the text is no such span, or holds no number; the message names the option.
+
+    Examples
+    --------
     >>> parse_span("1:4")
     range(1, 4)
     """
-    first, _, end = text.partition(":")
+    first, colon, end = text.partition(":")
+    if not (colon and first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise typer.BadParameter(f"must be from:to, half open, such as 1:4, not {text!r}", param_hint=option)
     return range(int(first), int(end))
 
 

@@ -15,6 +15,7 @@ except ImportError:
 
 from decision_service.cli.messages import use_utf8
 from decision_service.settings import help_text, option
+from policies.models.hold_share import MOST_HOLD_SHARE
 from policies.models.registry import POLICIES, describe_policies
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ def serve(
     catalog: Annotated[str | None, _setting("catalog", "FILE")] = None,
     clock: Annotated[str | None, _setting("clock", "wall|request")] = None,
     policy: Annotated[str | None, _setting("policy", "|".join(POLICIES))] = None,
+    hold_share: Annotated[str | None, _setting("hold_share", "SHARE")] = None,
     seed: Annotated[str | None, _setting("seed", "NUMBER")] = None,
 ) -> None:
     """Start the service and stay until Ctrl-C or SIGTERM.
@@ -59,6 +61,7 @@ def serve(
         "catalog": catalog,
         "clock": clock,
         "policy": policy,
+        "hold_share": hold_share,
         "seed": seed,
     }
     raise typer.Exit(command.run(options))
@@ -176,6 +179,9 @@ def simulate(
     policy: Annotated[
         str, typer.Option(help=f"{describe_policies()}, planner, or your own (my_module:my_policy), in this process.")
     ] = "default",
+    hold_share: Annotated[
+        float, typer.Option(min=0.0, max=MOST_HOLD_SHARE, help="Share of the policy's decisions that hold at random.")
+    ] = 0.0,
     url: Annotated[
         str | None, typer.Option(help="Drive this service instead (--clock request, a new data directory).")
     ] = None,
@@ -194,6 +200,7 @@ def simulate(
         seed=seed,
         seeds=seeds if seeds is not None else (1 if url is not None else 3),
         policy=policy,
+        hold_share=hold_share,
         url=url,
         catalog=catalog,
         baselines=baselines,

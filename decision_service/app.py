@@ -100,7 +100,7 @@ class Service:
         self.log_writer = LogWriter(self.log, GroupCommit(self.log), self.projector)
         self.recovery = StateRecovery(self.store, self.log_writer, self.projector, clock.now)
         self.clock_watch = ClockWatch(self.log_writer, clock)
-        self.versions = Serving(self.registry, self.log, rulebook, settings.policy)
+        self.versions = Serving(self.registry, self.log, rulebook, settings.policy, settings.hold_share)
         requests = RequestReader(checks_future=clock.is_wall)
         self.decider = Decider(
             Parts(self.versions.current, self.store, self.log_writer, facts.seed, shopper_keys, requests)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from decision_service.database.sqlite_url import LONGEST_PATH, find_file, make_url
+from policies.models.hold_share import MOST_HOLD_SHARE
 from policies.models.registry import POLICIES, describe_policies
 
 _PREFIX = "DECISION_SERVICE_"
@@ -71,6 +72,12 @@ class Settings(BaseModel):
         "wall", description="Clock of decisions: the server's, or `now` in each request (simulation)."
     )
     policy: str = Field("default", description=f"Policy that decides: {describe_policies()}.")
+    hold_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=MOST_HOLD_SHARE,
+        description="Share of decisions that hold at random, which measures what sends bring.",
+    )
     seed: int | None = Field(
         None,
         ge=0,

@@ -4,7 +4,8 @@ A random number depends only on the seed, the hour, the purpose and the position
 shopper). Drawing one number changes no other number. A world with sends and a world without sends therefore meet
 the same visits, mental states and baskets, whatever else happened in them.
 
-The generator is SplitMix64: its n-th output is a hash of ``key + n * golden ratio``. The position is this n.
+The generator is SplitMix64: its n-th output is a hash of the counter ``key + n * golden ratio``, n from 1. Position p
+has output p + 1.
 
 References
 ----------
@@ -109,21 +110,25 @@ class RandomStreams:
             raise ValueError(f"seed must be at least 0, not {seed}")
         self._root = int.from_bytes(hashlib.blake2b(f"world {seed}".encode(), digest_size=8).digest(), "little")
         self._day: int | None = None
-        self._keys: NDArray[np.uint64] = np.empty((0, 0), dtype=np.uint64)
+        self._first_counters: NDArray[np.uint64] = np.empty((0, 0), dtype=np.uint64)
 
     def uniforms(self, hour: int, purposes: Sequence[Purpose], positions: NDArray[np.integer]) -> FloatArray:
         """Return numbers in [0, 1) with 53 random bits, shape (purposes, positions)."""
         day, hour_of_day = divmod(hour, 24)
         if day != self._day:
-            self._day, self._keys = day, self._keys_on(day)
-        keys = self._keys[hour_of_day].take(_numbers_of(tuple(purposes)))
-        return _to_uniforms(positions.astype(np.uint64) * _G64 + keys)
+            self._day, self._first_counters = day, self._first_counters_on(day)
+        first = self._first_counters[hour_of_day].take(_numbers_of(tuple(purposes)))
+        return _to_uniforms(first + positions.astype(np.uint64) * _G64)
 
-    def _keys_on(self, day: int) -> NDArray[np.uint64]:
-        """Return the keys of all purposes by hour of a day: hashes, so that the streams start far from each other."""
+    def _first_counters_on(self, day: int) -> NDArray[np.uint64]:
+        """Return the counters of the first outputs, those of position 0, by hour of a day and purpose.
+
+        The keys are hashes, so that the streams start far from each other.
+        """
         hours = np.arange(24 * day + 1, 24 * day + 25).astype(np.uint64)[:, None]
-        counters = np.arange(1, len(Purpose) + 1, dtype=np.uint64) * _G64
-        return _mix(counters + _mix(np.uint64(self._root) + hours * _G64)) + _G64
+        purposes = np.arange(1, len(Purpose) + 1, dtype=np.uint64)
+        keys = _mix(_mix(np.uint64(self._root) + hours * _G64) + purposes * _G64)
+        return keys + _G64
 
     def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
         """Draw a trait of the shoppers, once, before the first hour.
@@ -154,10 +159,9 @@ class RowStreams(RandomStreams):
             self._tick = hour
             self._of_rows = _mix(self._roots + np.uint64((hour + 1) * _GAMMA & _WORD))
         rows = positions & _ROW
-        counters = (np.asarray(purposes, dtype=np.uint64) + _ONE) * _G64
-        keys = _mix(counters[:, None] + self._of_rows[rows])
-        keys += ((positions - rows).astype(np.uint64) + _ONE) * _G64
-        return _to_uniforms(keys)
+        numbers = (np.asarray(purposes, dtype=np.uint64) + _ONE)[:, None]
+        keys = _mix(self._of_rows[rows] + numbers * _G64)
+        return _to_uniforms(keys + ((positions - rows).astype(np.uint64) + _ONE) * _G64)
 
     def draw_column(self, name: str, shoppers: int, draw: DrawColumn) -> NDArray[Any]:
         return np.concatenate([row.draw_column(name, 1, draw) for row in self._rows])
@@ -203,18 +207,19 @@ def to_normals(radius: FloatArray, angle: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(-2.0 * np.log1p(-radius)) * np.cos(2.0 * np.pi * angle))
 
 
-def _to_uniforms(bits: NDArray[np.uint64]) -> FloatArray:
-    """Hash words in place, and return their 53 highest bits as numbers in [0, 1)."""
-    bits = _mix(bits)
+def _to_uniforms(counters: NDArray[np.uint64]) -> FloatArray:
+    """Return the 53 highest bits of the hashes of counters as numbers in [0, 1)."""
+    bits = _mix(counters)
     bits >>= _S11
     return np.asarray(bits * _UNIT)
 
 
 def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash words in place, and return them."""
-    words ^= words >> _S30
-    words *= _M1
-    words ^= words >> _S27
-    words *= _M2
-    words ^= words >> _S31
-    return words
+    """Return the hashes of words."""
+    hashes = words >> _S30
+    hashes ^= words
+    hashes *= _M1
+    hashes ^= hashes >> _S27
+    hashes *= _M2
+    hashes ^= hashes >> _S31
+    return hashes

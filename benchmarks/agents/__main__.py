@@ -22,7 +22,8 @@ from simulators.envs.agents.planner import PlannerAgent, find_load_price
 from simulators.envs.agents.rule import RuleAgent
 from simulators.envs.episodes import Agent, UniformAgent, play_returns
 from simulators.envs.notification_vector_env import NotificationVectorEnv
-from simulators.experiments.learning_curve import LEARNER, RULE, LearningCurve
+from simulators.experiments.contender import RULE
+from simulators.experiments.learning_curve import LEARNER, LearningCurve
 
 PLANNER = "planner"
 """The name of the contender that knows the true probabilities."""
@@ -103,20 +104,25 @@ def _train(plan: Plan, run: int) -> tuple[int, list[FloatArray]]:
     return masked_ppo.train(env, run, plan.steps, plan.checkpoints, evaluate), returns
 
 
-def _read_arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agents", description=__doc__)
     for setting, default in asdict(Plan()).items():
         parser.add_argument(f"--{setting}", type=type(default), default=default, help="default: %(default)s")
     for option in ("json", "markdown", "plot"):
         parser.add_argument(f"--{option}", type=Path, help="also write the results to this file")
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """Train, evaluate, show the results and write them."""
-    arguments = _read_arguments()
-    check_writable(json=arguments.json, markdown=arguments.markdown, plot=arguments.plot)
+    parser = _parser()
+    arguments = parser.parse_args()
     plan = Plan(**{one.name: getattr(arguments, one.name) for one in fields(Plan)})
+    try:
+        check_writable(json=arguments.json, markdown=arguments.markdown, plot=arguments.plot)
+        plan.make_env(plan.shoppers)
+    except ValueError as error:
+        parser.error(str(error))
     curve, found_words = measure(plan)
     about = facts(seed=f"1:{plan.seeds + 1}", world=plan.world, agents=masked_ppo.VERSIONS)
     plot = f"\n![learning curve]({arguments.plot.name})\n" if arguments.plot else ""

@@ -6,35 +6,52 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import typer
+
 from benchmarks.publishing import parse_span
 from decision_service.catalogues.file import example
+from decision_service.cli.scenario_file import fit_weeks, load_scenario
 from policies.catalogue.rulebook import Rulebook
 from simulators.family.draw import draw_world
 from simulators.plans import stored_plans
 from simulators.plans.plan import Plan
 from simulators.plans.price_search import make_plan
 from simulators.plans.stored_plans import plan_key, read_plans, stored_plan
-from simulators.scenario import SCENARIOS, Scenario, find_scenario
+from simulators.scenario import SCENARIOS, Scenario
 
 FILE = Path(stored_plans.__file__).with_name("plans.json")
 
 
 def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[Scenario]:
-    """Return named scenarios (``stationary,drift``, or ``all``) and worlds of the family (``20:60``).
+    """Return the scenarios of the options of a command.
 
-    ``weeks`` gives all of them another length.
+    Parameters
+    ----------
+    names
+        Of ``--scenarios``: named scenarios or files, with commas (``stationary,drift``), or ``all``.
+    worlds
+        Of ``--worlds``: worlds of the family, such as ``20:60``.
+    weeks
+        Of ``--weeks``: another length for all of them.
 
     Raises
     ------
-    ValueError
-        When nothing is named, there is no such scenario, or one does not fit into the length.
+    typer.BadParameter
+        When nothing is named, there is no such scenario or world, or one does not fit into the length; the message
+        names the option.
     """
     chosen = [*SCENARIOS] if names == "all" else [name for name in names.split(",") if name]
-    numbers = parse_span(worlds) if worlds else ()
-    scenarios = [*map(find_scenario, chosen), *map(draw_world, numbers)]
+    try:
+        scenarios = [load_scenario(name) for name in chosen]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scenarios") from error
+    scenarios += map(draw_world, parse_span(worlds, "--worlds") if worlds else ())
     if not scenarios:
-        raise ValueError("name scenarios or worlds")
-    return scenarios if weeks is None else [scenario.with_weeks(weeks) for scenario in scenarios]
+        raise typer.BadParameter("name at least one scenario or world", param_hint="--scenarios, --worlds")
+    try:
+        return [fit_weeks(scenario, weeks) for scenario in scenarios]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def require_plan(scenario: Scenario) -> Plan:
@@ -42,13 +59,13 @@ def require_plan(scenario: Scenario) -> Plan:
 
     Raises
     ------
-    ValueError
-        When none is stored.
+    typer.BadParameter
+        When none is stored; the message says how to make one.
     """
     plan = stored_plan(scenario, Rulebook.of(example(), 1))
     if plan is None:
         remedy = "make one by `python -m benchmarks plan` with --scenarios or --worlds"
-        raise ValueError(f"no plan is stored for {scenario.name}: {remedy}")
+        raise typer.BadParameter(f"no plan is stored for {scenario.name}: {remedy}", param_hint="--scenarios, --worlds")
     return plan
 
 

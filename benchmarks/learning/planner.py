@@ -21,19 +21,26 @@ from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import PolicyFactory
 from policies.models.registry import BASELINES
-from simulators.experiments.contender import SENDS_A_WEEK, Contender, broadcasts, policy_contender, sender_contender
+from simulators.experiments.contender import (
+    NO_SEND,
+    RULE,
+    SENDS_A_WEEK,
+    Contender,
+    broadcasts,
+    name_emails,
+    no_send_contender,
+    policy_contender,
+)
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
 from simulators.experiments.multiple_tests import chance_of_mean_above_0, find_significant
 from simulators.experiments.study import Study
 from simulators.plans.plan import Plan
 from simulators.plans.planner_contender import planner_contender
 from simulators.scenario import Scenario
-from simulators.senders.sender import NoSends
 from simulators.shops.local import PolicySource
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
-NO_SEND, RULE = "no send", "rule"
 INTERVALS = (
     "Value per shopper: expected incremental margin minus the worth of lost consents. The intervals are 95 % ones by "
     "Student's t over the shoppers of all runs, as one sample; differences are paired by shopper. Each run has a shop "
@@ -84,7 +91,7 @@ def _contenders(rulebook: Rulebook, plan: Plan) -> list[Contender]:
         for name, factory in BASELINES.items()
     ]
     planner = planner_contender(lambda: plan, rulebook)
-    return [planner, sender_contender(NO_SEND, NoSends), *broadcasts(), *fixed]
+    return [planner, no_send_contender(), *broadcasts(), *fixed]
 
 
 def _make_source(factory: PolicyFactory, rulebook: Rulebook, world: World) -> PolicySource:
@@ -133,7 +140,7 @@ class Sweep:
 
     @classmethod
     def of(cls, values: Values) -> Sweep:
-        by_count = {0: values[NO_SEND], **{count: values[f"{count} e-mails"] for count in SENDS_A_WEEK}}
+        by_count = {0: values[NO_SEND], **{count: values[name_emails(count)] for count in SENDS_A_WEEK}}
         best = max(by_count, key=lambda count: float(by_count[count].mean()))
         return cls(best, estimate(by_count[best] - by_count[7]))
 

@@ -14,13 +14,11 @@ import msgspec
 import pytest
 
 from benchmarks.speed import guardrails
-from benchmarks.speed.turns.group_timer import GroupTimer
+from benchmarks.speed.turns.group_timer import GROUPS, GroupTimer
 from decision_service.schemas.decision_answer import answer
 from policies.decision_row import decision_row
 from policies.learning.fold import Learning
 from policies.records.rows import DecisionRow, decode, encode
-
-GROUPS = (1, 16, 64, 100)
 
 Benchmark = Any
 """The fixture of pytest-benchmark, which has no types."""

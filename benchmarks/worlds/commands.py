@@ -27,10 +27,12 @@ def measure_worlds(
     needs a stored plan of each world: `python -m benchmarks plan --worlds 0:60`. The runs are the same as those of the
     verb `planner`.
     """
-    from benchmarks.learning.plan import choose_scenarios
     from benchmarks.worlds import measuring, width
+    from simulators.family.draw import draw_world
+    from simulators.scenario import find_scenario
 
-    chosen, size = choose_scenarios("stationary", worlds), measuring.Size(shoppers, parse_span(seeds))
+    size = measuring.Size(shoppers, parse_span(seeds))
+    chosen = [find_scenario("stationary"), *map(draw_world, parse_span(worlds, "--worlds"))]
     stationary, *figures = (measuring.read_or_measure(scenario, size, keep, say) for scenario in chosen)
     publish(
         "How wide the family of worlds is",

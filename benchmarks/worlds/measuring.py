@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.learning.plan import require_plan
-from benchmarks.learning.planner import NO_SEND, Runs, Sweep, Values, estimate
+from benchmarks.learning.planner import Runs, Sweep, Values, estimate
 from benchmarks.worlds.broadcasts import measure_channels
 from decision_service.catalogues.file import example
 from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES
+from simulators.experiments.contender import NO_SEND, RULE, UNIFORM
 from simulators.experiments.mean_estimate import MeanEstimate
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import Scenario
@@ -24,7 +25,6 @@ from simulators.shops.planner import PLANNER
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
-RULE, UNIFORM = "rule", "uniform"
 BROADCAST_FACTOR = 2
 """Shoppers of a broadcast by one channel, as a multiple of those of a policy."""
 

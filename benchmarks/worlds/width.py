@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from math import ceil, floor, sqrt
 
 from benchmarks.page import number, with_interval
-from benchmarks.worlds.measuring import RULE, UNIFORM, WorldFigures
+from benchmarks.worlds.measuring import WorldFigures
 from decision_service.cli.measurements import Measured
+from simulators.experiments.contender import RULE, UNIFORM
 from simulators.shops.planner import PLANNER
 
 _SHARES = (0.1, 0.5, 0.9)

@@ -23,6 +23,7 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES
 from simulators.experiments.comparison import ShopRun
+from simulators.experiments.contender import NO_SEND
 from simulators.plans.price_search import SHOPPERS
 from simulators.replay.purchases import UCI, Columns, Purchase, read_purchases
 from simulators.replay.replay import Replay
@@ -37,7 +38,6 @@ from simulators.shops.planner import PLANNER
 from simulators.world.world import World
 
 _REQUIRED_TRIGGERS = ("post_purchase", "welcome", "first_order")
-_NO_SEND = "no send"
 
 
 class ReplayRefused(ValueError):
@@ -151,11 +151,11 @@ def _replay_all(plan: _Plan, seed: int, console: Console) -> list[ReplayResult]:
         shops.setdefault(name, LocalShop(make_source(factory, rulebook), rulebook, _draws(seed)))
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        tasks = {name: progress.add_task(name, total=len(plan.purchases)) for name in (*shops, _NO_SEND, PLANNER)}
+        tasks = {name: progress.add_task(name, total=len(plan.purchases)) for name in (*shops, NO_SEND, PLANNER)}
         stage = _Stage(plan, rulebook, seed, lambda name, purchases: progress.advance(tasks[name], purchases))
         played = {name: stage.play(name, shop, stage.open_world()) for name, shop in shops.items()}
         twin = stage.open_world()
-        stage.play(_NO_SEND, NoSendShop(), twin)
+        stage.play(NO_SEND, NoSendShop(), twin)
         progress.console.print(
             f"Simulating the buyers of up to {SHOPPERS} histories anew, to find what a consent is worth and the "
             f"planner's prices; this may take minutes."

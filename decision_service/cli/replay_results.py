@@ -80,7 +80,8 @@ def print_results(results: list[ReplayResult], measured: list[Measured]) -> None
         if one.low is not None and one.high is not None and one.unit != _RATIO:
             sign = "above" if one.low > 0 else "below" if one.high < 0 else "not apart from"
             interval = f"[{one.low:+.4f}, {one.high:+.4f}]"
-            console.print(f"{one.name}: {one.value:+.4f} {interval}, {sign} zero", highlight=False, soft_wrap=True)
+            line = f"{one.name}: {one.value:+.4f} {interval} {one.unit}; {sign} zero"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _weeks_table(runs: list[ShopRun]) -> Table:

@@ -50,6 +50,7 @@ class SimulateOptions:
     json: Path | None
     report: Path | None
     world: int | None = None
+    hold_share: float = 0.0
 
 
 def run(options: SimulateOptions) -> int:
@@ -113,7 +114,14 @@ def _prepare(options: SimulateOptions, shop: RemoteShop | None, console: Console
     try:
         study = _study(options, shop)
         make_plan = cache(partial(find_plan, study, console))
-        contenders = choose_contenders(options.policy, shop, study.rulebook, make_plan, baselines=options.baselines)
+        contenders = choose_contenders(
+            options.policy,
+            shop,
+            study.rulebook,
+            make_plan,
+            baselines=options.baselines,
+            hold_share=options.hold_share,
+        )
     except ValueError as error:
         raise SimulationRefused(str(error)) from error
     return replace(study, worth=make_plan().worth), contenders
@@ -125,6 +133,8 @@ def _study(options: SimulateOptions, shop: RemoteShop | None) -> Study:
             raise ValueError("seeds must be 1 with --url: a service can be asked only while it is fresh")
         if options.catalog is not None:
             raise ValueError("catalog must not be given with --url: the service has its own")
+        if options.hold_share:
+            raise ValueError("hold-share must not be given with --url: the service has its own")
         catalogue = shop.catalogue()
     else:
         catalogue = example() if options.catalog is None else read_catalogue(options.catalog)

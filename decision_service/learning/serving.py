@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from decision_service.catalogues.versions import latest_catalogue_row
 from decision_service.learning.registry.base import Registry, RegistryUnavailable
@@ -56,12 +56,17 @@ class Serving:
         The catalogue to begin with.
     name
         The policy to serve, by its name in `POLICIES`.
+    hold_share
+        The hold share of every policy that is served, the fallback included.
     """
 
-    def __init__(self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str) -> None:
+    def __init__(
+        self, registry: Registry, log: EventLog, rulebook: Rulebook, name: str, hold_share: float = 0.0
+    ) -> None:
         self._registry = registry
         self._log = log
-        self._factory = POLICIES[name]
+        self._factory = POLICIES[name].with_hold_share(hold_share)
+        self._hold_share = hold_share
         self._serving = ServedPolicy(rulebook, self._factory.make(rulebook))
         self._turn = asyncio.Lock()
         self._look = PeriodicTask(self._follow, _LOOK_EVERY_S)
@@ -100,7 +105,7 @@ class Serving:
         except (ModelMismatch, KeyError) as error:
             _logger.error("model version %s is not served: %s", number, error)
             if self._serving.policy.version == 0 or rulebook is not self._serving.rulebook:
-                self._serving = ServedPolicy(rulebook, fallback_policy())
+                self._serving = ServedPolicy(rulebook, fallback_policy(self._hold_share))
             return
         self._serving = ServedPolicy(rulebook, policy)
 
@@ -119,7 +124,6 @@ class Serving:
             _logger.warning("the registry or the log is away: %s", error)
 
 
-def fallback_policy() -> Policy:
+def fallback_policy(hold_share: float = 0.0) -> Policy:
     """Make the baseline that answers when no model can be used."""
-    policy = rule_policy()
-    return Policy(policy.name, policy.model, policy.exploration, policy.epsilon, mode=FALLBACK)
+    return replace(rule_policy(), mode=FALLBACK, hold_share=hold_share)

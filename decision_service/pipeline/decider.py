@@ -158,7 +158,7 @@ class Decider:
             if not is_logged:
                 is_logged = True
                 self._unlogged -= 1
-                self._go_on(len(items))
+                self._go_on(sum(item.result is not None for item in items))
 
         try:
             await RequestBatch(items, self._parts, on_logged).decide()
@@ -170,10 +170,13 @@ class Decider:
             on_logged()
             self._begin_batches()
 
-    def _go_on(self, size: int) -> None:
-        """Begin the next batch behind one of a size: at once, or after a linger that ends when as many wait again."""
-        self._linger.note(self._present + size)
-        self._expected = min(size + len(self._queue), _OVERLAP_FROM)
+    def _go_on(self, answered: int) -> None:
+        """Begin the next batch: at once, or after a linger that ends when as many wait again as were answered.
+
+        Items of a batch that need another round are still present, and their callers do not ask again yet.
+        """
+        self._linger.note(self._present + answered)
+        self._expected = min(answered + len(self._queue), _OVERLAP_FROM)
         if len(self._queue) < self._expected > 1 and self._linger.is_worth():
             self._is_lingering = True
             self._bound_linger()

@@ -17,7 +17,7 @@ from decision_service.schemas.reading_answers import ExcludedActionAnswer, Rewar
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.interactions import action_of
-from policies.learning.reward import REWARD_VERSION, reward_of
+from policies.learning.reward import REWARD_VERSION, order_weight, reward_of
 from policies.records.reasons import Reason
 from policies.records.rows import FALLBACK, CatalogueRow, DecisionRow, TriggerRecord, unpack
 from policies.sends.status import WAITING, StatusChange
@@ -112,8 +112,15 @@ class Inspector:
 def _reward(history: DecisionHistory, rulebook: Rulebook) -> RewardAnswer:
     """Return the reward of a delivered send as known now."""
     cost = rulebook.cost(action_of(history.decision))
-    result = reward_of(history.outcomes, rulebook.catalogue.reward, cost)
-    return RewardAnswer(value=result.reward, gain=result.gain, cost=cost, version=REWARD_VERSION)
+    weights = rulebook.catalogue.reward
+    result = reward_of(history.outcomes, weights, cost)
+    return RewardAnswer(
+        value=result.reward,
+        gain=result.gain,
+        cost=cost,
+        version=REWARD_VERSION,
+        order_weight=order_weight(history.outcomes, weights),
+    )
 
 
 def _drawn_answer(decision: DecisionRow, rulebook: Rulebook) -> ActionAnswer | str | None:

@@ -135,6 +135,13 @@ class RewardAnswer(msgspec.Struct):
     gain: float
     cost: float
     version: int
+    order_weight: Annotated[
+        float,
+        Meta(
+            description="How much of the orders, less their refunds, the gain holds: 1 with a click, else the "
+            "catalogue's `reward.view_through`."
+        ),
+    ]
 
 
 class LearnedAnswer(msgspec.Struct, omit_defaults=True):

@@ -16,7 +16,7 @@ from policies.catalogue.checks import find_mistakes
 from policies.catalogue.mistakes import CatalogueError, Mistake, drop_neutral_keys, join_mistakes, mistakes_of
 from policies.catalogue.number_formats import check_currency
 from policies.catalogue.quiet_hours import SpansOfDay
-from policies.catalogue.wording import IF_NOT_NULL, IF_SAID, Form
+from policies.catalogue.wording import IF_NOT_NULL, IF_SAID, Form, if_not
 from policies.records.shopper_events import ShopperEventType
 
 _DAY_S = 86_400
@@ -148,11 +148,15 @@ class Trigger(_Part):
 
 
 class Reward(_Part):
-    """Weights of the reward of a delivered send, which is clipped to ±``max``."""
+    """Weights of the reward of a delivered send, which is clipped to ±``max``.
+
+    ``view_through`` is the part of an order without a click that counts.
+    """
 
     click: Money = 0.1
     open: Money = 0.0
     margin: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.3
+    view_through: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), if_not(1.0)] = 1.0
     consent_value: Money = 4.0
     complaint: Money = 8.0
     max: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 20.0

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0, "reward.view_through": 1.0}
+_NOT_YET: dict[str, object] = {"opt_out_budget_per_1000": None, "arms.baseline": 0.0}
 """Keys of rules that are not built yet, with the neutral value that a document may hold there."""
 
 _CHANGED = frozenset(path.partition(".")[0] for path in _NOT_YET if "." in path)

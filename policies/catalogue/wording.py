@@ -18,6 +18,11 @@ IF_NOT_NULL = Field(exclude_if=lambda value: value is None)
 """A field that a document holds unless the field is null."""
 
 
+def if_not(neutral: object) -> Any:
+    """Return a field that a document holds only where the field has another value than the neutral one."""
+    return Field(exclude_if=lambda value: value == neutral)
+
+
 @dataclass(frozen=True)
 class Form:
     """The form of a text, as metadata of an annotated ``str``.

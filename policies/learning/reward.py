@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies.catalogue.document import Reward
-from policies.records.outcomes import OUTCOME_TYPES, WITHDRAWALS
+from policies.records.outcomes import CLICKS, OUTCOME_TYPES, WITHDRAWALS
 from policies.records.rows import OutcomeRow
 
 REWARD_VERSION = 1
@@ -44,23 +44,23 @@ class RewardBreakdown:
 def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> RewardBreakdown:
     """Compute the reward of a delivered send.
 
-    reward = click·[clicked] + open·[opened] + margin·max(0, Σ conversion values - Σ refunds) - complaint·[complained]
+    reward = click·[clicked] + open·[opened] + margin·w·max(0, Σ conversion values - Σ refunds) - complaint·[complained]
     - consent_value·[opted out or complained] - cost, clipped to ±max. Conversions and refunds add up, every other type
-    counts once: see `policies.records.outcomes`. What a machine did counts for nothing, nor does a row that repeats
-    another.
+    counts once: see `policies.records.outcomes`. The weight w of the orders is that of `order_weight`. What a machine
+    did counts for nothing, nor does a row that repeats another.
 
     >>> from policies.catalogue.document import Reward
     >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
     >>> round(reward_of([click, click], Reward(click=0.1), cost=0.02).reward, 9)
     0.08
     """
-    outcomes = [outcome for outcome in outcomes if not outcome.machine and not outcome.is_copy]
+    outcomes = [outcome for outcome in outcomes if _counts(outcome)]
     types = {outcome.type for outcome in outcomes}
     gain = loss = 0.0
     for name, meaning in OUTCOME_TYPES.items():
         if name not in types:
             continue
-        amount = value_of(outcomes, name) if meaning.has_value else 1.0
+        amount = order_weight(outcomes, weights) * value_of(outcomes, name) if meaning.has_value else 1.0
         if meaning.pays is not None:
             gain += _weight(weights, meaning.pays) * amount
         if meaning.costs is not None:
@@ -68,6 +68,19 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
     return RewardBreakdown(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)
+
+
+def order_weight(outcomes: Iterable[OutcomeRow], weights: Reward) -> float:
+    """Return how much the orders of a send count: 1 with a click, without one the catalogue's ``view_through``.
+
+    The order of the outcomes does not matter: a click that comes after an order makes the order count in full.
+
+    >>> click = OutcomeRow(at=1.0, event_id="e", type="click", occurred_at=1.0)
+    >>> order_weight([], Reward(view_through=0.5)), order_weight([click], Reward(view_through=0.5))
+    (0.5, 1.0)
+    """
+    is_clicked = any(outcome.type in CLICKS and _counts(outcome) for outcome in outcomes)
+    return 1.0 if is_clicked else weights.view_through
 
 
 def value_of(outcomes: Iterable[OutcomeRow], name: str) -> float:
@@ -79,6 +92,10 @@ def value_of(outcomes: Iterable[OutcomeRow], name: str) -> float:
         elif OUTCOME_TYPES[outcome.type].takes_off == name:
             value -= outcome.value
     return max(0.0, value)
+
+
+def _counts(outcome: OutcomeRow) -> bool:
+    return not outcome.machine and not outcome.is_copy
 
 
 def _weight(weights: Reward, name: str) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 import numpy as np
 
@@ -16,10 +16,13 @@ from policies.explorations.base import Exploration, Scores
 from policies.explorations.greedy import Greedy
 from policies.models.compiled import ModelSnapshot
 from policies.models.floor import check_epsilon, with_floor
+from policies.models.hold_share import check_hold_share, with_hold_share
 from policies.records.rows import Context, PolicyRecord
 from policies.rules.arbitration import Eligibles
 
 DEFAULT_EPSILON = 0.02
+
+_Arguments = ParamSpec("_Arguments")
 
 AssessmentSampler = Callable[[SeedArray, int], FloatArray]
 """Takes a seed for each context and a number of draws (M), and returns sampled scores of all sends (contexts, M, n).
@@ -101,12 +104,14 @@ class Policy:
     """Maps a context and an eligible set to a distribution; a policy never chooses.
 
     A policy without a model is uniform over the eligible set. Every other policy mixes its distribution with the
-    floor of `floor.with_floor`.
+    floor of `floor.with_floor`. Every policy then mixes HOLD in with its ``hold_share``: see
+    `hold_share.with_hold_share`.
 
     Raises
     ------
     ValueError
-        When ``epsilon`` is outside its range (see `floor.check_epsilon`).
+        When ``epsilon`` or ``hold_share`` is outside its range (see `floor.check_epsilon` and
+        `hold_share.check_hold_share`).
     """
 
     name: str
@@ -116,9 +121,11 @@ class Policy:
     version: int = 0
     learns: bool = False
     mode: str = "frozen"
+    hold_share: float = 0.0
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon, learns=self.learns)
+        check_hold_share(self.hold_share)
 
     @property
     def record(self) -> PolicyRecord:
@@ -136,7 +143,8 @@ class Policy:
         """
         eligible = eligibles.mask
         if self.model is None:
-            return Distributions(eligible / eligible.sum(axis=1)[:, None])
+            uniform = eligible / eligible.sum(axis=1)[:, None]
+            return Distributions(with_hold_share(uniform, eligible, self.hold_share))
         scores, p_out, sample = np.full(eligibles.verdicts.shape, -np.inf), None, None
         requests = np.flatnonzero(eligible[:, :-1].any(axis=1))
         if len(requests):
@@ -150,7 +158,7 @@ class Policy:
             sample = partial(_no_samples, scores)
         explored = self.exploration.explore(Scores(scores, eligibles.hold, sample))
         probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
-        return Distributions(probabilities, p_out)
+        return Distributions(with_hold_share(probabilities, eligible, self.hold_share), p_out)
 
 
 def _assess(model: Model | AssessmentTable, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
@@ -226,3 +234,19 @@ class PolicyFactory:
     @property
     def learns(self) -> bool:
         return self.make_version is not None
+
+    def with_hold_share(self, hold_share: float) -> PolicyFactory:
+        """Return the factory of the same policies with a hold share."""
+        make, make_version = self.make, self.make_version
+        return replace(
+            self,
+            make=_with_hold_share(make, hold_share),
+            make_version=None if make_version is None else _with_hold_share(make_version, hold_share),
+        )
+
+
+def _with_hold_share(make: Callable[_Arguments, Policy], hold_share: float) -> Callable[_Arguments, Policy]:
+    def make_with_hold_share(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Policy:
+        return replace(make(*args, **kwargs), hold_share=hold_share)
+
+    return make_with_hold_share

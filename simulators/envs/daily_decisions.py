@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import ALL_SENDS, CHANNELS, DELAYS_H, HOLD, SENDS, Slots, action_rulebook
-from simulators.envs.observations import TRIGGERS, ShopMemory
+from simulators.envs.observations import TRIGGERS, RecentTriggers, ShopMemory
 from simulators.envs.rewards import ExpectedRewards, message_warmth, realised_reward
 from simulators.random_streams import Seeds
+from simulators.reports.reporting import Reporting
 from simulators.scenario import Scenario
 from simulators.truth.truth import Truth
 from simulators.world.deliveries import Sends
@@ -29,6 +30,9 @@ def episode_steps(scenario: Scenario) -> int:
 
 class DailyDecisions:
     """A world with one decision per day, at 8 h, for each of its shoppers.
+
+    The observations are what is reported to the shop, by the rules of the scenario. Rewards and action values are what
+    happens, so they are the same under all rules.
 
     Parameters
     ----------
@@ -49,6 +53,8 @@ class DailyDecisions:
         self._expected = expected
         self._rewards = np.zeros(shoppers)
         self._memory = ShopMemory(shoppers)
+        self._reporting = Reporting(self.world)
+        self._recent_triggers = RecentTriggers(shoppers)
         self._advance(DECISION_HOUR)
 
     @property
@@ -68,7 +74,7 @@ class DailyDecisions:
 
     def action_values(self) -> FloatArray:
         """Return the true expected reward of every action for each shopper, (N, SENDS + 1); NaN where illegal."""
-        recent = self._memory.recent_triggers(self.world.hour)
+        recent = self._recent_triggers.at(self.world.hour)
         prospects = self._truth.prospects(np.arange(len(recent)), (self._warmth * recent[:, None]).max(axis=2))
         values = self._means.of_actions(prospects)
         return np.where(self.mask(), values, np.nan)
@@ -109,13 +115,15 @@ class DailyDecisions:
 
     def _send(self, shoppers: Indices, slots: Slots) -> None:
         hour = self.world.hour
-        recent = self._memory.recent_triggers(hour)[shoppers]
+        recent = self._recent_triggers.at(hour)[shoppers]
         self._memory.record_sends(hour, shoppers, slots.channels)
         warm = (self._warmth[slots.messages] * recent).max(axis=1)
         delays = np.asarray(DELAYS_H)[slots.delays]
-        # A ticket says the shopper and the channel, so that no list of sends grows over the episode.
-        tickets = shoppers * len(CHANNELS) + slots.channels
-        self.world.send(Sends(tickets, shoppers, slots.messages, slots.channels, delays, warm))
+        # A ticket says the hour, the shopper and the channel, so that no list of sends grows over the episode.
+        tickets = (hour * len(self._rewards) + shoppers) * len(CHANNELS) + slots.channels
+        sends = Sends(tickets, shoppers, slots.messages, slots.channels, delays, warm)
+        self.world.send(sends)
+        self._reporting.record_sends(sends)
         self._rewards[shoppers] -= slots.costs
 
     def _advance(self, hours: int) -> None:
@@ -124,14 +132,25 @@ class DailyDecisions:
             self._observe_tick(self.world.step())
 
     def _observe_tick(self, tick: Tick) -> None:
-        self._memory.record_tick(tick)
-        for outcomes in tick.outcomes:
-            shoppers = outcomes.tickets // len(CHANNELS)
-            if outcomes.kind == "click":
-                self._memory.record_clicks(shoppers)
-            if not self._expected:
-                np.add.at(self._rewards, shoppers, realised_reward(outcomes.kind, outcomes.values))
+        self._recent_triggers.record_tick(tick)
+        self._observe_report(self._reporting.report(tick))
         if self._expected:
             for tickets, chances in tick.chances:
-                shoppers, channels = np.divmod(tickets, len(CHANNELS))
+                shoppers, channels = self._read_tickets(tickets)
                 np.add.at(self._rewards, shoppers, self._means.of_reactions(chances, channels))
+        else:
+            for outcomes in tick.outcomes:
+                shoppers, _ = self._read_tickets(outcomes.tickets)
+                np.add.at(self._rewards, shoppers, realised_reward(outcomes.kind, outcomes.values))
+
+    def _observe_report(self, report: Tick) -> None:
+        self._memory.record_report(report)
+        for outcomes in report.outcomes:
+            if outcomes.kind == "click":
+                shoppers, _ = self._read_tickets(outcomes.tickets)
+                self._memory.record_clicks(shoppers)
+
+    def _read_tickets(self, tickets: Indices) -> tuple[Indices, Indices]:
+        """Return the shoppers and the channels of sends."""
+        rest, channels = np.divmod(tickets, len(CHANNELS))
+        return rest % len(self._rewards), channels

@@ -49,8 +49,9 @@ class NotificationEnv(LimitedSpec, gymnasium.Env[Observation, np.int64]):
     HOLD, and `info["illegal"]` is then true. An action that is no whole number from 0 to 200 is refused.
 
     ## Observation space
-    `Box(31)`, float32: facts that a shop can know about the shopper. With `mask_in_observation=True` it is a `Dict` of
-    `"observations"` (this box) and `"action_mask"` (201, int8).
+    `Box(31)`, float32: facts that a shop can know about the shopper. Clicks and triggers are those that the shop hears
+    of, by the rules of the scenario (`reports`). With `mask_in_observation=True` it is a `Dict` of `"observations"`
+    (this box) and `"action_mask"` (201, int8).
 
     | index | observation | unit | min | max |
     |---|---|---|---|---|
@@ -74,7 +75,8 @@ class NotificationEnv(LimitedSpec, gymnasium.Env[Observation, np.int64]):
     opt-out, -12 for a complaint, minus the costs of the sends decided (SMS .015, e-mail .0005, an offer .4 more).
     Outcomes may belong to sends of earlier days. With `reward="expected"` click,
     order and opt-out are replaced by their true probabilities when the message is seen: the same mean with much less
-    noise, and outcomes after the end of the episode are not lost.
+    noise, and outcomes after the end of the episode are not lost. Rewards are what happens, whatever the shop hears;
+    only the delay `report_lag_h` of a scenario also delays the realised rewards of clicks and orders.
 
     `action_values()` returns the true expected reward of every action now, if nothing else is sent (201, float64; NaN
     for illegal actions): a known truth for contextual bandits, and no part of what an agent may see. It does not

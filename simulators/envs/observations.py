@@ -31,11 +31,27 @@ OBSERVED = len(OBSERVATIONS)
 _TRIGGER_MEMORY_H = 24
 
 
-class ShopMemory:
-    """What a shop remembers of N shoppers: their last sends, clicks, orders and triggers."""
+class RecentTriggers:
+    """The triggers of N shoppers in the last 24 hours."""
 
     def __init__(self, shoppers: int) -> None:
-        self._triggered_at = np.full((shoppers, len(TRIGGERS)), -np.inf)
+        self._at = np.full((shoppers, len(TRIGGERS)), -np.inf)
+
+    def record_tick(self, tick: Tick) -> None:
+        """Record the triggers of an hour."""
+        for triggers in tick.triggers:
+            self._at[triggers.shoppers, TRIGGERS.index(triggers.kind)] = tick.hour
+
+    def at(self, hour: int) -> BoolArray:
+        """Return which triggers happened in the 24 hours before an hour, (N, triggers)."""
+        return np.asarray(hour - self._at <= _TRIGGER_MEMORY_H)
+
+
+class ShopMemory:
+    """What a shop remembers of N shoppers: its last sends, and the clicks, orders and triggers that were reported."""
+
+    def __init__(self, shoppers: int) -> None:
+        self._triggers = RecentTriggers(shoppers)
         self._sent = np.zeros((7, shoppers, len(CHANNELS)), dtype=np.int8)
         self._sent_at = np.full(shoppers, -np.inf)
         self._clicks = np.zeros(shoppers)
@@ -58,17 +74,12 @@ class ShopMemory:
     def record_clicks(self, shoppers: Indices) -> None:
         np.add.at(self._clicks, shoppers, 0.1)
 
-    def record_tick(self, tick: Tick) -> None:
-        """Record the triggers of an hour, and the orders without a message."""
-        for triggers in tick.triggers:
-            self._triggered_at[triggers.shoppers, TRIGGERS.index(triggers.kind)] = tick.hour
-        for events in tick.events:
+    def record_report(self, report: Tick) -> None:
+        """Record the triggers that were reported in an hour, and the orders without a message."""
+        self._triggers.record_tick(report)
+        for events in report.events:
             if events.kind == "purchase":
                 self._orders[events.shoppers] += 0.1
-
-    def recent_triggers(self, hour: int) -> BoolArray:
-        """Return which triggers happened in the last 24 hours, (N, triggers)."""
-        return np.asarray(hour - self._triggered_at <= _TRIGGER_MEMORY_H)
 
     def observe(self, world: World) -> FloatArray:
         """Return the observations, (N, OBSERVED), in the order of `OBSERVATIONS`."""
@@ -83,7 +94,7 @@ class ShopMemory:
                 np.minimum((hour - self._sent_at) / 168.0, 1.0)[:, None],
                 np.minimum(self._clicks, 1.0)[:, None],
                 np.minimum(self._orders, 1.0)[:, None],
-                self.recent_triggers(hour),
+                self._triggers.at(hour),
                 np.full((count, 1), is_promotion(world.scenario, hour)),
                 world.has_joined[:, None],
                 world.population.mobile[:, None],

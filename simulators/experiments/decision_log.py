@@ -33,6 +33,10 @@ class DecisionOutcomes:
     expected
         The reward with click, order and opt-out replaced by their true probabilities when the message was seen: the
         same mean as the realised reward, without the noise of the reactions.
+    seen_h
+        The hour of the calendar in which the message was seen, None while it was not.
+    p_click, p_out
+        The true probabilities of a click, and of an opt-out or a complaint, when the message was seen; 0 before.
     """
 
     event_id: str
@@ -42,6 +46,9 @@ class DecisionOutcomes:
     outcomes: list[Outcome] = field(default_factory=list)
     delivered: bool = False
     expected: float = 0.0
+    seen_h: int | None = None
+    p_click: float = 0.0
+    p_out: float = 0.0
 
     def reward(self, catalogue: Catalogue) -> float:
         """Return the realised reward; 0 for HOLD and for a send that was not delivered."""
@@ -122,8 +129,11 @@ class DecisionLog:
         for tickets, chances in tick.chances:
             numbers = self._action_numbers(tickets)
             rewards = (chances.joint() * self._expected_reward.seen[numbers]).sum(axis=(1, 2, 3))
-            for ticket, reward in zip(tickets.tolist(), rewards.tolist(), strict=True):
-                self.records[ticket].expected = reward
+            columns = (rewards, chances.click, chances.withdrawals)
+            for ticket, *of_ticket in zip(tickets.tolist(), *(column.tolist() for column in columns), strict=True):
+                record = self.records[ticket]
+                record.expected, record.p_click, record.p_out = of_ticket
+                record.seen_h = tick.hour
         if reported is tick:
             return outcomes
         return [outcome for of_type in reported.outcomes for outcome in self._outcomes(of_type)]

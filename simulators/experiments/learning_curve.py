@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulators.arrays import FloatArray
+from simulators.experiments.contender import RULE
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_paired_mean
 
 LEARNER = "masked_ppo"
-RULE = "rule"
 
 
 @dataclass(frozen=True)

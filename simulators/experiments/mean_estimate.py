@@ -95,13 +95,13 @@ def estimate_paired_ratio(by_seed: Sequence[FloatArray], others: Sequence[FloatA
     return MeanEstimate(value, value + spread.low, value + spread.high)
 
 
-def t_quantile(degrees: int) -> float:
-    """Return the 97.5 % quantile of Student's t.
+def t_quantile(degrees: int, share: float = 0.975) -> float:
+    """Return a quantile of Student's t, by default that of a 95 % interval.
 
-    >>> round(t_quantile(1), 3), round(t_quantile(11), 3)
-    (12.706, 2.201)
+    >>> round(t_quantile(1), 3), round(t_quantile(11), 3), round(t_quantile(19, 0.9), 3)
+    (12.706, 2.201, 1.328)
     """
-    return float(stdtrit(degrees, 0.975))
+    return float(stdtrit(degrees, share))
 
 
 def _standard_error(values: FloatArray) -> float:

@@ -10,7 +10,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.contender import Contender
 from simulators.experiments.incremental_value import IncrementalValue
 from simulators.experiments.result import Result
-from simulators.experiments.weekly_values import WeeklyValues
+from simulators.experiments.weekly_values import WeeklyValues, reach_of
 from simulators.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.shops.later_costs import ConsentWorth
@@ -68,7 +68,7 @@ class Study:
                         seed=seed,
                         by_shopper=weeks.by_shopper() - without.by_shopper(),
                         realised=float(value.realised.mean()),
-                        reach=float(world.consent.sum() / max(1, world.population.consent.sum())),
+                        reach=reach_of(world),
                         counts=counts,
                     )
                 )

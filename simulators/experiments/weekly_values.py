@@ -17,6 +17,11 @@ def values_of(world: World, worth: ConsentWorth) -> FloatArray:
     return np.asarray(world.margins.expected - world.consent_losses.expected @ worths)
 
 
+def reach_of(world: World) -> float:
+    """Return the share of the consents that shoppers gave and that are still given."""
+    return float(world.consent.sum() / max(1, world.population.consent.sum()))
+
+
 class WeeklyValues:
     """The values of a world's shoppers at the end of each week."""
 

@@ -14,20 +14,19 @@ differences: on the training population alone chance would decide it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-
-import numpy as np
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.experiments.contender import Contender, broadcasts, sender_contender
+from simulators.experiments.contender import Contender, broadcasts
 from simulators.experiments.simulation import Simulation
 from simulators.experiments.weekly_values import values_of
 from simulators.plans.consent_worth import measure_worth
 from simulators.plans.plan import Plan
 from simulators.plans.training_world import open_training_world
 from simulators.scenario import Scenario
-from simulators.senders.sender import NoSends
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 
@@ -50,20 +49,37 @@ _FACTORS: tuple[tuple[str, float], ...] = (
 )
 """Prices and the factors that a round tries; a visit has a price only where shoppers order by themselves."""
 
+Compared = Sequence[tuple[Prices, FloatArray]]
+"""Prices, each with the value of every shopper under the planner with these prices, (N,)."""
 
-Compare = Callable[[Sequence[Prices]], Sequence[tuple[Prices, FloatArray]]]
-"""Runs the planner with each of the prices, and returns them with the value of each shopper, (N,)."""
+
+class TrainingPopulation(Protocol):
+    """Shoppers whom nobody is judged on. Whatever they are asked, they meet the same random numbers."""
+
+    def measure_worth(self, guess: Plan) -> ConsentWorth:
+        """Return the worth of a consent by channel, if the planner decides by this plan."""
+        ...
+
+    def compare(self, worth: ConsentWorth, prices: Sequence[Prices]) -> Compared:
+        """Return the values under the planner with each of the prices, where consents have this worth."""
+        ...
 
 
 def make_plan(scenario: Scenario, rulebook: Rulebook, shoppers: int = SHOPPERS, rounds: int = ROUNDS) -> Plan:
     """Find the worth of consents in a scenario, then the planner's prices in so many rounds."""
+    population = _ScenarioPopulation(scenario, rulebook, shoppers)
+    plan = search_plan(population, scenario, rulebook, rounds)
+    if _is_broadcast_near(_ScenarioPopulation(scenario, rulebook, TIMES_AS_MANY * shoppers), plan):
+        campaigns = [replace(plan.prices, campaigns=float(count)) for count in CAMPAIGNS]
+        return Plan(plan.worth, _choose(population.compare(plan.worth, [plan.prices, *campaigns])))
+    return plan
+
+
+def search_plan(population: TrainingPopulation, scenario: Scenario, rulebook: Rulebook, rounds: int) -> Plan:
+    """Find the worth of consents for a training population, then the planner's prices in so many rounds."""
     first = first_plan(scenario, rulebook)
-    worth = round_worth(measure_worth(scenario, rulebook, first, shoppers))
-    population = _TrainingPopulation(scenario, rulebook, worth, shoppers)
-    best = search_prices(scenario, rounds, first.prices, population.compare)
-    if _is_broadcast_near(_TrainingPopulation(scenario, rulebook, worth, TIMES_AS_MANY * shoppers), best):
-        best = _choose(population.compare([best, *(replace(best, campaigns=float(count)) for count in CAMPAIGNS)]))
-    return Plan(worth, best)
+    worth = {channel: _round(one) for channel, one in population.measure_worth(first).items()}
+    return Plan(worth, search_prices(scenario, rounds, first.prices, partial(population.compare, worth)))
 
 
 def first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
@@ -71,11 +87,6 @@ def first_plan(scenario: Scenario, rulebook: Rulebook) -> Plan:
     money = _money(scenario)
     prices = Prices(visit=_round(1.4 * money), load=_round(0.02 * money), place=_round(0.001 * money))
     return Plan(dict.fromkeys(rulebook.space.channels, 2.0 * money), prices)
-
-
-def round_worth(worth: ConsentWorth) -> ConsentWorth:
-    """Return what consents are worth with three significant digits."""
-    return {channel: _round(one) for channel, one in worth.items()}
 
 
 def _money(scenario: Scenario) -> float:
@@ -91,7 +102,9 @@ def _round(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compare) -> Prices:
+def search_prices(
+    scenario: Scenario, rounds: int, best: Prices, compare: Callable[[Sequence[Prices]], Compared]
+) -> Prices:
     """Return the best prices that so many rounds find, beginning with ``best``."""
     place = 0.01 * _money(scenario)  # what a round adds to the price of a place
     factors = [(price, factor) for price, factor in _FACTORS if price != "visit" or scenario.own_orders]
@@ -101,13 +114,14 @@ def search_prices(scenario: Scenario, rounds: int, best: Prices, compare: Compar
     return best
 
 
-def _is_broadcast_near(population: _TrainingPopulation, prices: Prices) -> bool:
-    """Return whether a broadcast is not surely below the planner with these prices."""
-    ((_, values),) = population.compare([prices])
-    return any(_in_standard_errors(population.play(broadcast) - values) > -SURE for broadcast in broadcasts())
+def _is_broadcast_near(population: _ScenarioPopulation, plan: Plan) -> bool:
+    """Return whether a broadcast is not surely below the planner with this plan."""
+    ((_, values),) = population.compare(plan.worth, [plan.prices])
+    others = (population.play(plan.worth, broadcast) for broadcast in broadcasts())
+    return any(_in_standard_errors(other - values) > -SURE for other in others)
 
 
-def _choose(compared: Sequence[tuple[Prices, FloatArray]]) -> Prices:
+def _choose(compared: Compared) -> Prices:
     """Return the prices that earn the most; the first ones if no others earn more by more than a standard error."""
     best, values = compared[0]
     prices, most = max(compared, key=lambda one: float(one[1].mean()))
@@ -120,24 +134,25 @@ def _in_standard_errors(differences: FloatArray) -> float:
     return float(differences.mean() / error) if error > 0.0 else 0.0
 
 
-class _TrainingPopulation:
-    """The training population of a scenario; its methods return the value of each shopper under a contender, (N,)."""
+@dataclass(frozen=True)
+class _ScenarioPopulation:
+    """The training population of a scenario: so many shoppers."""
 
-    def __init__(self, scenario: Scenario, rulebook: Rulebook, worth: ConsentWorth, shoppers: int) -> None:
-        self._scenario, self._rulebook, self._shoppers, self._worth = scenario, rulebook, shoppers, worth
-        self._without = np.zeros(shoppers)
-        self._without = self.play(sender_contender("no send", NoSends))
+    scenario: Scenario
+    rulebook: Rulebook
+    shoppers: int
 
-    def compare(self, prices: Sequence[Prices]) -> list[tuple[Prices, FloatArray]]:
-        """Return the values under the planner with each of the prices."""
-        world = open_training_world(self._scenario, self._rulebook, self._shoppers, len(prices))
-        planner = Planner(world, self._rulebook, self._worth, prices)
-        Simulation(planner, world, self._rulebook, "search", planner.campaign).run()
-        values = values_of(world, self._worth).reshape(len(prices), -1) - self._without
-        return list(zip(prices, values, strict=True))
+    def measure_worth(self, guess: Plan) -> ConsentWorth:
+        return measure_worth(self.scenario, self.rulebook, guess, self.shoppers)
 
-    def play(self, contender: Contender) -> FloatArray:
-        """Return the values under a contender."""
-        world = open_training_world(self._scenario, self._rulebook, self._shoppers)
+    def compare(self, worth: ConsentWorth, prices: Sequence[Prices]) -> Compared:
+        world = open_training_world(self.scenario, self.rulebook, self.shoppers, len(prices))
+        planner = Planner(world, self.rulebook, worth, prices)
+        Simulation(planner, world, self.rulebook, "search", planner.campaign).run()
+        return list(zip(prices, values_of(world, worth).reshape(len(prices), -1), strict=True))
+
+    def play(self, worth: ConsentWorth, contender: Contender) -> FloatArray:
+        """Return the values under a contender, (N,)."""
+        world = open_training_world(self.scenario, self.rulebook, self.shoppers)
         contender.play(world, 0, lambda hours: None)
-        return values_of(world, self._worth) - self._without
+        return values_of(world, worth)

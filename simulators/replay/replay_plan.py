@@ -14,14 +14,12 @@ A replay asks when a shopper buys and at the shopper's pace, and nothing else: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.arrays import FloatArray
 from simulators.experiments.weekly_values import values_of
 from simulators.plans.consent_worth import withdraw_consents
 from simulators.plans.plan import Plan
-from simulators.plans.price_search import SHOPPERS, first_plan, round_worth, search_prices
+from simulators.plans.price_search import SHOPPERS, Compared, search_plan
 from simulators.plans.training_world import FIRST_TRAINING_SHOPPER, TRAINING_SHOP
 from simulators.random_streams import Seeds
 from simulators.replay.pace import DAY_S
@@ -46,10 +44,8 @@ def make_plan(
     shoppers
         Size of the training population.
     """
-    population = _TrainingPopulation(choose_purchases(purchases, shoppers), scenario, rulebook)
-    first = first_plan(scenario, rulebook)
-    worth = round_worth(population.measure_worth(first))
-    return Plan(worth, search_prices(scenario, rounds, first.prices, partial(population.compare, worth)))
+    population = _ReplayPopulation(choose_purchases(purchases, shoppers), scenario, rulebook)
+    return search_plan(population, scenario, rulebook, rounds)
 
 
 def make_planner(
@@ -73,8 +69,8 @@ def choose_purchases(purchases: Sequence[Purchase], shoppers: int) -> list[Purch
     return [purchase for purchase in purchases if purchase.shopper in chosen]
 
 
-class _TrainingPopulation:
-    """A training population. Its replays meet the same random numbers, and begin on the first day of the purchases."""
+class _ReplayPopulation:
+    """The training population of a replay. Its replays begin on the first day of the purchases."""
 
     def __init__(self, purchases: Sequence[Purchase], scenario: Scenario, rulebook: Rulebook) -> None:
         self._purchases = purchases
@@ -82,24 +78,23 @@ class _TrainingPopulation:
         self._rulebook = rulebook
         self._names = [*shopper_numbers(purchases)]
 
-    def compare(self, worth: ConsentWorth, prices: Sequence[Prices]) -> list[tuple[Prices, FloatArray]]:
-        """Return the value of each shopper under the planner with each of the prices, (N,)."""
-        return [(one, self._play(Plan(worth, one))) for one in prices]
+    def compare(self, worth: ConsentWorth, prices: Sequence[Prices]) -> Compared:
+        compared = []
+        for one in prices:
+            world, _, replay = self._open(Plan(worth, one))
+            replay.run()
+            compared.append((one, values_of(world, worth)))
+        return compared
 
-    def _play(self, plan: Plan) -> FloatArray:
-        world, _, replay = self._open(plan)
-        replay.run()
-        return values_of(world, plan.worth)
-
-    def measure_worth(self, plan: Plan) -> ConsentWorth:
-        """Return what a consent earns the planner with a plan in 26 weeks, by channel."""
+    def measure_worth(self, guess: Plan) -> ConsentWorth:
+        """Return what a consent earns the planner with this plan in 26 weeks, by channel."""
         bought_first, bought_last = self._purchases[0].at, self._purchases[-1].at
         begin = max(bought_last - _AFTER_S, (bought_first + bought_last) / 2.0)
         share = _AFTER_S / max(bought_last - begin, DAY_S)
-        margin, _ = self._margin_without(None, begin, plan)
+        margin, _ = self._margin_without(None, begin, guess)
         worth = {}
         for channel, name in enumerate(self._rulebook.space.channels):
-            lower, live = self._margin_without(channel, begin, plan)
+            lower, live = self._margin_without(channel, begin, guess)
             worth[name] = max(0.0, (margin - lower) / max(1, live) * share)
         return worth
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from policies.catalogue.action_space import JointAction
@@ -87,6 +87,11 @@ class LocalShop:
         self._states: dict[str, ShopperState] = {}
         self._spent: Counter[BudgetDay] = Counter()
         self._decisions: dict[str, DecisionRow] = {}
+
+    @property
+    def decision_rows(self) -> Mapping[str, DecisionRow]:
+        """The rows of all decisions so far, by event id."""
+        return self._decisions
 
     def _append(self, row: ShopperRow) -> None:
         if row.shopper_id is not None:

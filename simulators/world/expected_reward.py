@@ -44,30 +44,30 @@ def _reactions_on(channel: str, cost: float, weights: Reward, parameters: Parame
     seen = np.zeros((2, 2, 2))
     for clicked, ordered, left in np.ndindex(seen.shape):
         gain = weights.click * clicked + opened - cost
+        order_gain = weights.margin * ordered * (1.0 if clicked else weights.view_through)
         share = complaints if left else 0.0
         losses = [(1.0 - share, weights.consent_value * left)]
         losses += [(share, weights.consent_value + weights.complaint)] if share else []
         seen[clicked, ordered, left] = sum(
-            probability * _mean_reward(gain - loss, weights, parameters, ordered=bool(ordered))
-            for probability, loss in losses
+            probability * _mean_reward(gain - loss, order_gain, weights.max, parameters) for probability, loss in losses
         )
     return seen
 
 
-def _mean_reward(base: float, weights: Reward, parameters: Parameters, *, ordered: bool) -> float:
-    """Return E[clip(base + margin * V, ±max)] for log-normal order values V; without an order, clip(base, ±max).
+def _mean_reward(base: float, order_gain: float, most: float, parameters: Parameters) -> float:
+    """Return E[clip(base + order_gain * V, ±most)] for log-normal order values V.
 
-    >>> round(_mean_reward(0.1, Reward(max=1e6), Parameters(), ordered=True), 2)
+    >>> round(_mean_reward(0.1, 0.3, 1e6, Parameters()), 2)
     34.87
-    >>> _mean_reward(-30.0, Reward(max=20.0), Parameters(), ordered=False)
+    >>> _mean_reward(-30.0, 0.0, 20.0, Parameters())
     -20.0
     """
-    if not ordered or weights.margin == 0.0:
-        return max(-weights.max, min(weights.max, base))
-    low, high = ((bound - base) / weights.margin for bound in (-weights.max, weights.max))
+    if order_gain == 0.0:
+        return max(-most, min(most, base))
+    low, high = ((bound - base) / order_gain for bound in (-most, most))
     below = max(low, 0.0) * _probability_below(low, parameters) - _mean_below(low, parameters)
     limited = mean_limited_value(high, parameters) + below
-    return base + weights.margin * limited
+    return base + order_gain * limited
 
 
 def mean_limited_value(limit: float, parameters: Parameters) -> float:

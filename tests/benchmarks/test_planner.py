@@ -1,8 +1,9 @@
-"""The table of the planner: a small run of two worlds of the family."""
+"""The table of the planner: a small run of two worlds of the family, and the options that are refused."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,20 @@ def test_every_contender_is_measured_and_no_baseline_is_above_the_planner(tmp_pa
             assert value[f"{key}_minus_rule"] == pytest.approx(gap + minus_rule)
         rows = [line for line in done.stdout.splitlines() if line.startswith(f"| {scenario} |")]
         assert len(rows) == 1 + CONTENDERS, "one row in the table of scenarios, and one for each contender"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("planner --scenarios drift,sunny", "--scenarios: scenario must be one of stationary, fatigue, drift"),
+        ("planner --scenarios drift --weeks 3", "--weeks 3 is not possible with the scenario drift"),
+        ("planner --worlds 999:1000 --shoppers 10", "no plan is stored for world-999: make one by"),
+        ("worlds --worlds 3", "--worlds: must be from:to, half open, such as 1:4, not '3'"),
+    ],
+)
+def test_an_option_that_names_no_scenario_or_world_is_refused(options: str, complaint: str) -> None:
+    command = [sys.executable, "-m", "benchmarks", *options.split()]
+    wide = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    refusal = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=wide)
+    assert refusal.returncode == 2
+    assert complaint in refusal.stderr

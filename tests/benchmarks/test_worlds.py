@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulators.experiments.contender import SENDS_A_WEEK, name_emails
 from tests.benchmarks.conftest import ROOT, RunBenchmark
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("benchmarks")
 SIZE = ("--shoppers", "10", "--seeds", "1:2")
 VALUES = {
     **{"planner": 3.0, "rule": 2.0, "uniform": 1.0, "no send": 0.0},
-    **{"1 e-mails": 0.5, "2 e-mails": 0.7, "3 e-mails": 0.9, "5 e-mails": 0.8, "7 e-mails": 0.2},
+    **{"1 e-mail": 0.5, "2 e-mails": 0.7, "3 e-mails": 0.9, "5 e-mails": 0.8, "7 e-mails": 0.2},
 }
 CHANNELS = {"email": 2.0, "push": 1.0}
 
@@ -51,7 +52,7 @@ def test_the_width_counts_what_the_worlds_differ_in(run_benchmark: RunBenchmark,
     keep(tmp_path, "world-60", {"rule": -1.0}, credited=(0, 0))
     keep(tmp_path, "world-61", {"rule": 0.5}, channels={"email": 1.0, "push": 2.0}, credited=(10, 1))
     keep(tmp_path, "world-62", {"7 e-mails": 5.0})
-    keep(tmp_path, "world-63", {f"{count} e-mails": -1.0 for count in (1, 2, 3, 5, 7)})
+    keep(tmp_path, "world-63", {name_emails(count): -1.0 for count in SENDS_A_WEEK})
     width = run_benchmark("worlds", "--worlds", "60:64", *SIZE, "--keep", str(tmp_path))
     assert width["worlds.rule_below_no_send"].value == 1
     assert width["worlds.rule_below_uniform_or_no_send"].value == 2

@@ -25,6 +25,7 @@ VALID = {
     "catalog": __file__,
     "clock": "request",
     "policy": "uniform",
+    "hold_share": "0.05",
     "seed": "7",
 }
 WRONG = [
@@ -49,6 +50,9 @@ WRONG = [
     ("redis_url", "unix:///run/a#b.sock", "write # / ? @ % in a password or path as %23"),
     ("catalog", "/nowhere/catalog.yaml", "there is no file /nowhere/catalog.yaml"),
     ("clock", "sundial", "must be 'wall' or 'request', not 'sundial'"),
+    ("hold_share", "0.2", "must be less than or equal to 0.1, not '0.2'"),
+    ("hold_share", "-0.01", "must be greater than or equal to 0, not '-0.01'"),
+    ("hold_share", "nan", "must be"),
     ("seed", "-1", "must be greater than or equal to 0, not '-1'"),
 ]
 

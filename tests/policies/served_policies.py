@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -38,5 +39,7 @@ BY_EXPLORATION: dict[str, MakePolicy] = {
 }
 SERVED: dict[str, MakePolicy] = {
     **{name: factory.make for name, factory in POLICIES.items()},
+    **{f"{name} that holds at random": POLICIES[name].with_hold_share(0.1).make for name in ("default", "uniform")},
     **{f"exploration {name}": make for name, make in BY_EXPLORATION.items()},
+    "sampling that holds at random": lambda rulebook: replace(BY_EXPLORATION["thompson"](rulebook), hold_share=0.03),
 }

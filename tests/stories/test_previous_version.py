@@ -33,6 +33,7 @@ _ENDS = "triggers say when they occurred and what ends them, and sends remember 
 _GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
 _AGAIN = "a hold that may end by itself says when the request has a send again"
 _ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
+_UNCLICKED = "orders without a click are counted apart, and count by the catalogue's weight"
 DELIBERATE = {
     r"\.locale: was 'absent', is ": "the answer names the locale of the template",
     r"\.content\.data\.event_id: was 'absent', is '": "the content's data names the decision",
@@ -52,6 +53,8 @@ DELIBERATE = {
     r"/v1/report\S* \.(total|rows\.\d+)\.(refunds|refunded|machine_opens|machine_clicks): was 'absent', is 0": (
         "new figures"
     ),
+    r"/v1/report\S* \.(total|rows\.\d+)\.unclicked_(conversions|revenue): was 'absent', is [0-9.]+$": _UNCLICKED,
+    r"\.reward\.order_weight: was 'absent', is 1\.0$": _UNCLICKED,
     r"\(outcome\)\.key: was 'outcome\\x1f[^']*\\x1fid\\x1f": "the key of an outcome with an id names the type",
     r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
     r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",

@@ -50,6 +50,17 @@ async def test_served_frequencies_equal_stated_propensities(replica: Start) -> N
     assert frequencies_equal(counts, propensities)
 
 
+async def test_a_service_with_a_hold_share_states_it_in_the_propensities(replica: Start) -> None:
+    held = []
+    for share in (0.0, 0.1):
+        async with replica(policy="uniform", hold_share=share) as service:
+            await service.decide(event_id=f"e-{share}", shopper_id=f"s-{share}")
+            inspected = (await service.client.get(f"/v1/decisions/e-{share}")).json()["distribution"]
+        assert math.isclose(sum(entry["probability"] for entry in inspected), 1.0)
+        held += [entry["probability"] for entry in inspected if entry.get("hold")]
+    assert math.isclose(held[1], 0.9 * held[0] + 0.1)
+
+
 async def test_the_uniform_targets_mean_importance_weight_over_logged_rows_is_one(replica: Start) -> None:
     """A z-test, |z| < 4, over the rows of a policy that learns, with caps that bind. Its false-alarm rate is 6e-5."""
     async with replica() as service:

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from simulators.experiments.result import Result
 from simulators.experiments.study_comparison import StudyComparison
 
-RULE = "rule"
-"""The contender that all others are compared with: what a shop would otherwise use."""
-
 
 def group_by_contender(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Return the results of each contender, one per seed, by its name."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 
 from decision_service.cli.measurements import Measured
-from decision_service.cli.simulation.comparisons import RULE, compare_with, group_by_contender
-from decision_service.cli.simulation.statistics import STATISTICS
+from decision_service.cli.simulation.comparisons import compare_with, group_by_contender
+from decision_service.cli.simulation.statistics import MARGIN, STATISTICS
+from simulators.experiments.contender import RULE
 from simulators.experiments.mean_estimate import MeanEstimate
 from simulators.experiments.result import Result
 from simulators.shops.planner import PLANNER
@@ -31,9 +32,8 @@ def _statistics(results: Sequence[Result]) -> Iterator[Measured]:
 
 def _differences_to_rule(results: Sequence[Result]) -> Iterator[Measured]:
     for contender, comparison in compare_with(RULE, results).items():
-        unit = "margin per shopper"
-        yield _measure(_name(contender, "value_minus_rule"), comparison.whole_run, unit)
-        yield _measure(_name(contender, "last_third_minus_rule"), comparison.in_last_third, unit)
+        yield _measure(_name(contender, "value_minus_rule"), comparison.whole_run, MARGIN)
+        yield _measure(_name(contender, "last_third_minus_rule"), comparison.in_last_third, MARGIN)
         if (ratio := comparison.ratio_in_last_third) is not None:
             yield _measure(_name(contender, "last_third_ratio_to_rule"), ratio, "ratio")
 

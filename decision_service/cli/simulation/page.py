@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from decision_service.cli.charts import bars, colours_of, lines
-from decision_service.cli.simulation.comparisons import RULE, group_by_contender
+from decision_service.cli.simulation.comparisons import group_by_contender
 from decision_service.cli.simulation.statistics import STATISTICS, Statistic
 from policies.models.registry import POLICIES
+from simulators.experiments.contender import RULE
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.result import Result, describe_last_third
 from simulators.experiments.study import Study

@@ -9,6 +9,9 @@ from math import inf
 from simulators.experiments.mean_estimate import MeanEstimate, estimate_over_seeds
 from simulators.experiments.result import Result
 
+MARGIN = "margin per shopper"
+"""The unit of values."""
+
 
 @dataclass(frozen=True)
 class Statistic:
@@ -42,16 +45,16 @@ class Statistic:
 
 
 STATISTICS = (
-    Statistic("value", "margin per shopper", "value", "value per shopper", ".3f", lambda result: result.value),
+    Statistic("value", MARGIN, "value", "value per shopper", ".3f", lambda result: result.value),
     Statistic(
         name="last_third",
-        unit="margin per shopper",
+        unit=MARGIN,
         heading="{last_third}",
         label="value per shopper, {last_third}",
         form=".3f",
         of=lambda result: result.value_of_last_third,
     ),
-    Statistic("realised", "margin per shopper", "realised", "", ".3f", lambda result: result.realised),
+    Statistic("realised", MARGIN, "realised", "", ".3f", lambda result: result.realised),
     Statistic(
         name="sends_per_week",
         unit="per shopper and week",

@@ -8,8 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from decision_service.cli.simulation.comparisons import RULE, compare_with, group_by_contender
-from decision_service.cli.simulation.statistics import STATISTICS
+from decision_service.cli.simulation.comparisons import compare_with, group_by_contender
+from decision_service.cli.simulation.statistics import MARGIN, STATISTICS
+from simulators.experiments.contender import RULE
 from simulators.experiments.result import Result, describe_last_third
 
 
@@ -23,7 +24,7 @@ def print_results(results: Sequence[Result]) -> None:
         where = {1: "above zero", -1: "below zero", 0: "not apart from zero"}[difference.sign]
         console.print(
             f"{name} minus {RULE}, {weeks}: {difference.value:+.4f} "
-            f"[{difference.low:+.4f}, {difference.high:+.4f}], {where}",
+            f"[{difference.low:+.4f}, {difference.high:+.4f}] {MARGIN}; {where}",
             highlight=False,
             markup=False,
             soft_wrap=True,

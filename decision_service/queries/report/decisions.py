@@ -94,7 +94,11 @@ class _Send(msgspec.Struct, gc=False):
         figures.clicks += self.clicked
         figures.conversions += self.conversions
         figures.converted += self.conversions > 0
-        figures.revenue += max(0.0, self.ordered - self.refunded)
+        revenue = max(0.0, self.ordered - self.refunded)
+        figures.revenue += revenue
+        if not self.clicked:
+            figures.unclicked_conversions += self.conversions
+            figures.unclicked_revenue += revenue
         figures.refunds += self.refunds
         figures.refunded += self.refunded
         figures.machine_opens += self.machine_opens

@@ -46,6 +46,14 @@ class FiguresAnswer(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(description="The value of the conversions, less the refunds of the same send, and not below 0.")
     ]
     revenue_per_notification: Annotated[Ratio, Meta(description="revenue ÷ delivered")]
+    unclicked_conversions: Annotated[
+        Count,
+        Meta(
+            description="Of the conversions, those of sends without a click: the reward counts the part "
+            "`reward.view_through` of them."
+        ),
+    ]
+    unclicked_revenue: Annotated[float, Meta(description="Of the revenue, that of sends without a click.")]
     refunds: Annotated[Count, Meta(description="Refunds that followed delivered sends.")]
     refunded: Annotated[float, Meta(description="The value of the refunds.")]
     machine_opens: Annotated[Count, Meta(description="Delivered sends that a scanner opened: in no other figure.")]
@@ -65,6 +73,8 @@ class Figures:
     converted: int = 0
     opt_outs: int = 0
     revenue: float = 0.0
+    unclicked_conversions: int = 0
+    unclicked_revenue: float = 0.0
     refunds: int = 0
     refunded: float = 0.0
     machine_opens: int = 0
@@ -82,6 +92,8 @@ class Figures:
             self.converted + other.converted,
             self.opt_outs + other.opt_outs,
             self.revenue + other.revenue,
+            self.unclicked_conversions + other.unclicked_conversions,
+            self.unclicked_revenue + other.unclicked_revenue,
             self.refunds + other.refunds,
             self.refunded + other.refunded,
             self.machine_opens + other.machine_opens,
@@ -111,6 +123,8 @@ class Figures:
             opt_outs_per_1000_sends=ratio(1000.0 * self.opt_outs, sends),
             revenue=round(self.revenue, _CENTS),
             revenue_per_notification=ratio(self.revenue, self.delivered),
+            unclicked_conversions=self.unclicked_conversions,
+            unclicked_revenue=round(self.unclicked_revenue, _CENTS),
             refunds=self.refunds,
             refunded=round(self.refunded, _CENTS),
             machine_opens=self.machine_opens,

@@ -124,6 +124,11 @@ def test_a_replay_of_a_policy_in_this_process_needs_no_service(
     names = {result["name"] for result in json.loads(results.read_text())["results"]}
     assert {"replay.default_minus_rule", "replay.default_minus_uniform"} <= names
     assert {"replay.planner.value", "replay.default.value", "replay.value.default_minus_planner"} <= names
+    differences = [line for line in capsys.readouterr().out.splitlines() if line.startswith("replay.")]
+    assert differences
+    for line in differences:
+        unit = "margin per shopper" if line.startswith("replay.value.") else "reward per decision, last quarter"
+        assert f"] {unit}; " in line
     for options, complaint in (
         (replay.ReplayOptions(), "either --url of a service, or --policy"),
         (replay.ReplayOptions("http://127.0.0.1:1", policy="rule"), "either --url of a service, or --policy"),

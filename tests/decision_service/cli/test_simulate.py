@@ -38,7 +38,7 @@ def test_simulate_compares_with_every_baseline_and_writes_the_results(
     assert simulate.run(options(tmp_path)) == 0
     document = json.loads((tmp_path / "out.json").read_text())
     values = {result["name"]: result for result in document["results"]}
-    mails = (f"{count}_e-mails" for count in (1, 2, 3, 5, 7))
+    mails = ("1_e-mail", *(f"{count}_e-mails" for count in (2, 3, 5, 7)))
     contenders = ("default", "no_send", "push_daily", "3_per_week", *mails, *BASELINES, "planner")
     assert set(BASELINES) >= {"rule", "uniform"}
     assert {name.split(".")[1] for name in values} == set(contenders)
@@ -88,6 +88,8 @@ async def test_simulate_drives_a_fresh_service_and_refuses_a_used_one(
         ({"shoppers": 0}, "shoppers must be at least 1"),
         ({"weeks": 105}, "weeks must lie between 1 and 104"),
         ({"policy": "best"}, "policy must be one of"),
+        ({"hold_share": 0.5}, "hold_share must lie between 0 and 0.1, not 0.5"),
+        ({"policy": "planner", "hold_share": 0.1}, "hold-share must not be given with --policy planner"),
         ({"scenario": "seasonal_promo", "weeks": 4}, "--weeks 4 is not possible with the scenario seasonal_promo"),
         ({"report": Path("no/such/dir/r.html")}, "--report no/such/dir/r.html: cannot be written: No such file"),
         ({"json": Path("no/such/dir/r.json")}, "--json no/such/dir/r.json: cannot be written: No such file"),

@@ -74,6 +74,19 @@ def test_a_delivered_send_has_the_reward_of_all_its_outcomes(small: SmallLog) ->
     assert all(entry.role == EVALUATED and entry.delivered for entry in entries.values())
 
 
+def test_an_order_without_a_click_has_the_catalogues_weight(tmp_path: Path) -> None:
+    small = SmallLog(tmp_path, small_document(reward={"view_through": 0.25}))
+    small.outcome(send(small, 1), "conversion", value=10.0)
+    clicked = send(small, 2)
+    small.outcome(clicked, "conversion", value=10.0)
+    small.outcome(clicked, "click", after=2.0)
+    small.clock()
+    entries, weights = read(small), small.rulebook.catalogue.reward
+    assert reward(entries["e-1"]) == pytest.approx(0.25 * weights.margin * 10.0)
+    assert reward(entries["e-2"]) == pytest.approx(weights.click + weights.margin * 10.0)
+    small.log.close()
+
+
 def test_a_late_outcome_counts(small: SmallLog) -> None:
     row = send(small, 1)
     small.clock(NOW + 2 * DAY_S)

@@ -58,23 +58,38 @@ class _Parts:
     log_writer = _Writer()
 
 
+class _Linger(Linger):
+    """A linger that keeps its observations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.present: list[int] = []
+
+    def note(self, present: int) -> None:
+        self.present.append(present)
+        super().note(present)
+
+
 class Pipeline:
     """A decider whose batches take a fixed time; it keeps the sizes of the batches and the waits of the requests.
 
-    The callers draw their times from its random generator.
+    The callers draw their times from its random generator. Of each batch the last ``late`` items need a second round.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, late: int = 0) -> None:
+        self.linger = _Linger()
         self.batches: list[int] = []
         self.waits: list[float] = []
         self.random = random.Random(1)
+        self._late = late
+        monkeypatch.setattr(decider_module, "Linger", lambda: self.linger)
         monkeypatch.setattr(decider_module, "RequestBatch", self._batch)
         self._decider = Decider(cast(Parts, _Parts()))
         self._body = parse(DecideBody, msgspec.json.encode(decide_body(event_id=None, now=None)))
 
     def _batch(self, items: Sequence[Item], parts: Parts, on_logged: Callable[[], None]) -> _Batch:
         self.batches.append(len(items))
-        return _Batch(items, on_logged)
+        return _Batch(items, self._late, on_logged)
 
     async def ask(self) -> None:
         loop = asyncio.get_running_loop()
@@ -90,14 +105,18 @@ class Pipeline:
 
 
 class _Batch:
-    def __init__(self, items: Sequence[Item], on_logged: Callable[[], None]) -> None:
-        self._items, self._on_logged = items, on_logged
+    def __init__(self, items: Sequence[Item], late: int, on_logged: Callable[[], None]) -> None:
+        self._items, self._late, self._on_logged = items, late, on_logged
 
     async def decide(self) -> None:
         await asyncio.sleep(_BATCH_S)
-        for item in self._items:
+        first_late = max(0, len(self._items) - self._late)
+        for item in self._items[:first_late]:
             item.settle(DecisionResponse(b""))
         self._on_logged()
+        for item in self._items[first_late:]:
+            await asyncio.sleep(_BATCH_S)
+            item.settle(DecisionResponse(b""))
 
 
 def run(scene: Callable[[], Awaitable[object]]) -> None:
@@ -120,6 +139,18 @@ def test_a_lone_caller_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline(monkeypatch)
     run(pipeline.ask_again_and_again)
     assert max(pipeline.waits) == pytest.approx(_BATCH_S)
+
+
+@pytest.mark.parametrize("late", [0, 5, 16])
+def test_a_request_is_counted_once(monkeypatch: pytest.MonkeyPatch, late: int) -> None:
+    """A request whose batch is logged without it, because it needs another round, is still in the pipeline."""
+    pipeline = Pipeline(monkeypatch, late)
+
+    async def scene() -> None:
+        await asyncio.gather(*(pipeline.ask_again_and_again() for _ in range(16)))
+
+    run(scene)
+    assert 0 < max(pipeline.linger.present) <= 16
 
 
 @pytest.mark.parametrize("per_s", [100, 350, 700])

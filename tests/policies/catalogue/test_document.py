@@ -25,7 +25,6 @@ def test_the_document_comes_back() -> None:
     [
         ("opt_out_budget_per_1000", {"opt_out_budget_per_1000": 3.0}),
         ("arms.baseline", {"arms": {"baseline": 0.1}}),
-        ("reward.view_through", {"reward": {"view_through": 0.5}}),
     ],
 )
 def test_rules_that_are_not_built_yet_are_refused_by_path(path: str, change: dict[str, object]) -> None:
@@ -87,9 +86,21 @@ def test_a_neutral_value_may_stand_where_a_rule_is_not_built_yet() -> None:
         "suppression": [],
         "arms": {"holdout": 0.0, "baseline": 0.0},
         "opt_out_budget_per_1000": None,
-        "reward": {"view_through": 1.0},
     }
     assert Catalogue.from_document(small_document(**neutral)) == Catalogue.from_document(small_document())
+
+
+def test_a_document_names_how_much_an_order_without_a_click_counts_where_it_is_not_1() -> None:
+    catalogue = Catalogue.from_document(small_document(reward={"view_through": 0.5}))
+    assert catalogue.to_document()["reward"]["view_through"] == 0.5
+    assert Catalogue.from_stored(catalogue.to_document()) == catalogue
+    in_full = Catalogue.from_document(small_document(reward={"view_through": 1.0}))
+    assert in_full.to_document() == Catalogue.from_document(small_document()).to_document()
+
+
+@pytest.mark.parametrize("view_through", [-0.1, 1.1, float("nan"), "1"])
+def test_an_order_counts_between_nothing_and_in_full(view_through: object) -> None:
+    assert set(mistakes(small_document(reward={"view_through": view_through}))) == {"reward.view_through"}
 
 
 def test_every_mistake_of_structure_is_named() -> None:

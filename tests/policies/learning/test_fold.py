@@ -44,8 +44,9 @@ from tests.factories import (
 class Rows:
     """A log in memory."""
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = [CatalogueRow(0.0, 1, Catalogue.from_document(small_document()).to_document())]
+    def __init__(self, reward: dict[str, float] | None = None) -> None:
+        catalogue = Catalogue.from_document(small_document(reward=reward or {}))
+        self.rows: list[Row] = [CatalogueRow(0.0, 1, catalogue.to_document())]
 
     def rows_of(self, event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         rows: dict[str, list[tuple[int, Row]]] = {}

@@ -120,7 +120,8 @@ def test_every_eligible_joint_action_has_the_floor(
     p = decide(policy, eligibilities).probabilities
     for row, eligibility in zip(p, eligibilities, strict=True):
         numbers = [*eligibility.sends, *([N] * eligibility.hold)]
-        assert row[numbers].min() >= policy.epsilon / 2 / eligibility.size * (1 - 1e-9)
+        floor = (1.0 - policy.hold_share) * policy.epsilon / 2 / eligibility.size
+        assert row[numbers].min() >= floor * (1 - 1e-9)
 
 
 @policies

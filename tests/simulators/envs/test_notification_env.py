@@ -18,6 +18,7 @@ from simulators.envs.notification_env import NotificationEnv
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.observations import OBSERVATIONS, OBSERVED, TRIGGERS
 from simulators.envs.registration import ENV_ID
+from simulators.report_rules import TRUE_REPORTS, ReportRules
 from simulators.scenario import SCENARIOS, Outage, Promo, Scenario
 
 JOINED, PROMOTION = OBSERVATIONS.index("joined"), OBSERVATIONS.index("promotion")
@@ -272,3 +273,40 @@ def test_a_step_needs_a_reset() -> None:
             getattr(NotificationEnv(), act)()
     with pytest.raises(gymnasium.error.ResetNeeded):
         NotificationEnv().step(np.int64(0))
+
+
+CLICKS = OBSERVATIONS.index("clicks")
+OF_VISITS = [OBSERVATIONS.index(f"trigger_{kind}") for kind in ("cart_abandoned", "product_viewed", "wishlist")]
+WRONG_REPORTS = ReportRules(
+    attribution="any_touch",
+    machine_clicks=0.3,
+    missing=0.3,
+    late=0.3,
+    repeated=0.3,
+    wrong_zones=0.5,
+    zone_error_h=3.0,
+    recognised=0.5,
+)
+
+
+def play(reports: ReportRules) -> tuple[Any, Any, Any]:
+    """Send at random to 100 shoppers; return the observations and rewards of each day, and the values at the end."""
+    scenario, random = Scenario("busy", visits_per_week=5.0, reports=reports), np.random.default_rng(1)
+    env = NotificationVectorEnv(100, scenario, weeks=3)
+    env.reset(seed=1)
+    days = [env.step(random.integers(0, HOLD, 100))[:2] for _ in range(20)]
+    observed, rewards = (np.stack(column) for column in zip(*days, strict=True))
+    return observed, rewards, env.action_values()
+
+
+def test_rewards_are_what_happens_and_observations_what_is_reported() -> None:
+    (observed, *happens), (reported, *same) = play(TRUE_REPORTS), play(WRONG_REPORTS)
+    for one, other in zip(happens, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+    differ = (observed != reported).any(axis=(0, 1))
+    assert np.flatnonzero(differ).tolist() == [CLICKS, *OF_VISITS]
+
+
+def test_an_agent_does_not_see_what_the_shop_does_not_know() -> None:
+    observed, _, _ = play(ReportRules(missing=1.0, recognised=0.0))
+    assert not observed[..., [CLICKS, *OF_VISITS]].any()

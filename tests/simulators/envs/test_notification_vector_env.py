@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -18,14 +19,19 @@ from simulators.envs.notification_env import NotificationEnv
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.observations import OBSERVATIONS
 from simulators.envs.registration import ENV_ID
-from simulators.scenario import SCENARIOS
+from simulators.family.draw import FIRST_TESTED, draw_world
+from simulators.scenario import SCENARIOS, Scenario
 
 JOINED = OBSERVATIONS.index("joined")
+WORLD = draw_world(FIRST_TESTED + 1)
+"""A world with rules for the reports of its shop."""
 
 
-@given(st.sampled_from(sorted(SCENARIOS)), st.integers(0, 2**31), st.integers(1, 5), st.integers(1, 5))
+@given(st.sampled_from([*SCENARIOS.values(), WORLD]), st.integers(0, 2**31), st.integers(1, 5), st.integers(1, 5))
 @settings(max_examples=10)
-def test_a_row_is_the_same_shopper_whatever_the_number_of_rows(scenario: str, seed: int, few: int, more: int) -> None:
+def test_a_row_is_the_same_shopper_whatever_the_number_of_rows(
+    scenario: Scenario, seed: int, few: int, more: int
+) -> None:
     envs = [NotificationVectorEnv(count, scenario) for count in (few, few + more)]
     single = NotificationEnv(scenario)
     observed = [env.reset(seed=seed)[0] for env in envs]
@@ -47,8 +53,8 @@ def test_a_row_is_the_same_shopper_whatever_the_number_of_rows(scenario: str, se
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("mask_in_observation", [False, True])
 def test_rows_with_seeds_of_their_own_are_single_environments(mode: AutoresetMode, mask_in_observation: bool) -> None:
-    """Two episodes and a half, also with late reports and late joiners, step by step the same as in SyncVectorEnv."""
-    scenario, seeds, world = SCENARIOS["new_shoppers"].with_weeks(1), [3, 1, 3, 2**40], 5
+    """Two episodes and a half, also with wrong reports and late joiners, step by step the same as in SyncVectorEnv."""
+    scenario, seeds, world = replace(SCENARIOS["new_shoppers"], weeks=1, reports=WORLD.reports), [3, 1, 3, 2**40], 5
     arguments: dict[str, Any] = {"scenario": scenario, "world": world, "mask_in_observation": mask_in_observation}
     ours = NotificationVectorEnv(4, **arguments, autoreset_mode=mode)
     theirs: Any = SyncVectorEnv([lambda: NotificationEnv(**arguments)] * 4, autoreset_mode=mode)

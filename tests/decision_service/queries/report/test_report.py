@@ -107,13 +107,17 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
     def total(sent: DecisionRow, kind: str) -> float:
         return sum(outcome.value for outcome in outcomes_of(sent, kind))
 
+    def revenue_of(sent: DecisionRow) -> float:
+        return max(0.0, total(sent, "conversion") - total(sent, "refund"))
+
     clicked = [sent for sent in left if outcomes_of(sent, "click")]
     conversions = [outcome for sent in left for outcome in outcomes_of(sent, "conversion")]
     converted = [sent for sent in left if outcomes_of(sent, "conversion")]
     opted_out = [sent for sent in sends.values() if outcomes_of(sent, "opt_out", "complaint")]
     reasons = [row.hold_reason for row in decided.values() if row.send_at is None]
     kept = [why for why in stayed.values() if why is not None]
-    revenue = sum(max(0.0, total(sent, "conversion") - total(sent, "refund")) for sent in left)
+    unclicked = [sent for sent in left if sent not in clicked]
+    revenue = sum(map(revenue_of, left))
     return {
         "decisions": len(decided),
         "sends": len(sends),
@@ -130,6 +134,8 @@ def recount(rows: Sequence[Row], numbers: Sequence[int]) -> dict[str, Any]:
         "opt_outs_per_1000_sends": len(opted_out) / len(sends) * 1000 if sends else None,
         "revenue": pytest.approx(revenue),
         "revenue_per_notification": pytest.approx(revenue / len(left)) if left else None,
+        "unclicked_conversions": sum(len(outcomes_of(sent, "conversion")) for sent in unclicked),
+        "unclicked_revenue": pytest.approx(sum(map(revenue_of, unclicked))),
         "refunds": sum(len(outcomes_of(sent, "refund")) for sent in left),
         "refunded": pytest.approx(sum(total(sent, "refund") for sent in left)),
         "machine_opens": sum(bool(outcomes_of(sent, "open", machine=True)) for sent in left),

@@ -1,0 +1,1 @@
+"""What policies earn beside the rule and the planner, in scenarios and worlds, and the search among policies."""
