@@ -73,7 +73,6 @@ TESTED_BY: dict[str, str] = {
     "offline_eval.sequential": "tests/offline_eval/sequential/test_evaluation.py",
     "offline_eval.slots": "tests/offline_eval/test_weighing.py",
     "offline_eval.units": "tests/offline_eval/estimators/test_laws.py",
-    "offline_eval.vw_target": "tests/decision_service/evaluation/test_logs.py",
     "policies.extras": "tests/test_distribution.py",
     "policies.arrays": "tests/policies/models/test_policy.py",
     "policies.catalogue.action_space": "tests/policies/catalogue/test_document.py",

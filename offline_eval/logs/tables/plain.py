@@ -106,11 +106,11 @@ def read_batches(
     files = _as_files(source)
     layout = layout or TableLayout()
     codes: dict[Any, int] = {}
-    seen: dict[str, tuple[str, ...]] = {}
+    seen: dict[str, list[str]] = {}
     for file in files:
         with translate_errors(file):
             for part in _read_parts(file, layout):
-                _check_alike(seen, file, part)
+                _check_alike(seen, file, part, layout.source(SHOPPER))
                 yield _to_batch(part, layout, codes)
     if not seen:
         raise NoData(f"{', '.join(file.name for file in files)} holds no rows")
@@ -122,13 +122,24 @@ def _as_files(source: Path | LogFile | Sequence[LogFile]) -> Sequence[LogFile]:
     return [source] if isinstance(source, LogFile) else source
 
 
-def _check_alike(seen: dict[str, tuple[str, ...]], file: LogFile, part: _Part) -> None:
-    """Refuse files with other columns than the first one: rows with and without a shopper do not mix."""
-    names = tuple(sorted(f"{name} ({part.columns.schema.field(name).type})" for name in part.columns.schema.names))
-    seen.setdefault(file.name, names)
+def _check_alike(seen: dict[str, list[str]], file: LogFile, part: _Part, shopper: str) -> None:
+    """Refuse files with other columns than the first one.
+
+    Rows with and without a shopper do not mix, nor do shoppers that are numbers with shoppers that are names.
+    """
+    schema = part.columns.schema
+    columns = sorted(
+        f"{name} (text)" if name == shopper and _is_text(schema.field(name)) else name for name in schema.names
+    )
+    seen.setdefault(file.name, columns)
     first, expected = next(iter(seen.items()))
-    if names != expected:
-        raise BadData("(all)", f"has {', '.join(names)}, but {first} has {', '.join(expected)}")
+    if columns != expected:
+        raise BadData("(all)", f"has {', '.join(columns)}, but {first} has {', '.join(expected)}")
+
+
+def _is_text(field: Any) -> bool:
+    kind = getattr(field.type, "value_type", field.type)  # the type of a dictionary's values
+    return str(kind) in ("string", "large_string", "string_view")
 
 
 def count_rows(files: Sequence[LogFile]) -> int | None:

@@ -318,8 +318,8 @@ def test_an_error_names_the_file_of_several(tmp_path: Path, rows: LoggedBatch) -
     del bad["shopper"]
     write_csv(tmp_path / "b.csv", part(bad, 0, 6))
     complaint = evaluate(first, second)[2].replace("\n", " ")
-    assert "b.csv, column (all): has propensity (string)" in complaint
-    assert "shopper (string)" in complaint
+    assert "b.csv, column (all): has propensity, q_chosen" in complaint
+    assert "but a.csv has propensity, q_chosen, reward, shopper (text)" in complaint
     assert "a.csv is named twice" in evaluate(first, first)[2]
     assert "evaluate them one by one" in evaluate(first, write_parquet(tmp_path / "c", part(table, 0, 9)))[2]
 
