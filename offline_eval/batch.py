@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.columns import TOLERANCE, FloatArray, Labels, check_length, check_range, to_floats, to_names
+from offline_eval.columns import (
+    TOLERANCE,
+    FloatArray,
+    Labels,
+    check_length,
+    check_range,
+    to_floats,
+    to_labels,
+    to_names,
+)
 from offline_eval.errors import BadData
 
 BLOCK = 16_384
@@ -101,7 +110,7 @@ class LoggedBatch:
         for name in ("shoppers", "events"):
             if name in columns:
                 columns[name] = to_names(columns[name], name)
-        columns["labels"] = {name: np.asarray(column) for name, column in columns.get("labels", {}).items()}
+        columns["labels"] = {name: to_labels(column) for name, column in columns.get("labels", {}).items()}
         absent = tuple(name for name in MODEL if name not in columns)
         batch = cls(**dict.fromkeys(absent, np.zeros_like(columns["reward"])) | columns, absent=absent)
         batch.check()

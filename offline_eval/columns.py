@@ -110,6 +110,21 @@ def describe_unknown(name: Any) -> str:
     return f"is {str(name)!r}, which names nobody" if is_text else "is empty"
 
 
+def to_labels(values: Any) -> Labels:
+    """Return a column of labels; as text where some are Python objects or missing, and empty for missing ones.
+
+    >>> to_labels([1.0, float("nan")]).tolist(), to_labels([1, 2]).tolist()
+    (['1.0', ''], [1, 2])
+    """
+    labels = np.asarray(values)
+    if labels.dtype.kind in "iubUS" or (labels.dtype.kind == "f" and not np.isnan(labels).any()):
+        return labels
+    texts = [
+        "" if not isinstance(label, str) and is_unknown(label) else str(label) for label in labels.ravel().tolist()
+    ]
+    return np.array(texts, dtype=str).reshape(labels.shape)
+
+
 def check_length(column: Labels, name: str, count: int) -> None:
     """Refuse a column that does not hold one value per row.
 

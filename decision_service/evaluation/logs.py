@@ -148,7 +148,7 @@ def fill_labels(decisions: Iterable[LoggedDecision], names: Sequence[str]) -> It
         absent = wanted - labels
         yield replace(decision, labels={**decision.labels, **dict.fromkeys(absent, "")}) if absent else decision
     if missing:
-        raise NotAvailable(f"decisions have no label {min(missing)!r}; known are {', '.join(sorted(known))}")
+        raise NotAvailable(f"decisions have no label {min(missing)!r}; known are {', '.join(sorted(known)) or 'none'}")
 
 
 def log_url(source: str) -> str | None:
