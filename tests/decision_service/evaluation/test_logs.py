@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from decision_service.__main__ import app
 from decision_service.evaluation.in_sample import InSampleCheck
 from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
-from decision_service.evaluation.logs import DatabaseReader
+from decision_service.evaluation.readers import DatabaseReader
 from decision_service.evaluation.targets import Targets
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
@@ -258,7 +258,7 @@ def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_histo
     assert [(group["label"], group["rows"]) for group in document["groups"]["s.f"]] == [("1", 3), ("2", 1)]
     assert [group["label"] for group in document["groups"]["day"]] == ["2024-01-01"]
     assert (
-        "slots are those of a catalogue's joint actions: '1'"
+        "slots are those of a catalogue's joint actions: 'a.x=1'"
         in run("evaluate", file, *options, "--slots", "channel")[2]
     )
     output = run("evaluate", file, *options, "--sequential")
