@@ -15,6 +15,9 @@ from offline_eval.columns import UNKNOWN, is_unknown
 class Missing:
     """A missing value whose comparisons are missing too, as pandas has one."""
 
+    def __repr__(self) -> str:
+        return "Missing()"
+
     def __ne__(self, other: object) -> Any:
         return self
 

@@ -23,14 +23,15 @@ def kind_of(path: Path, content: bytes) -> Kind:
 
 @pytest.mark.parametrize("name", ["log.dsjson", "log.json", "log.txt", "log.csv", "log"])
 @pytest.mark.parametrize(
-    "content", [EVENT, b" \n" + EVENT, b"\xef\xbb\xbf" + EVENT, b"[CHECKPOINT]\r\n" + EVENT, gzip.compress(EVENT)]
+    "content",
+    [EVENT, b" \n" + EVENT, b"\xef\xbb\xbf" + EVENT, b"[CHECKPOINT]\r\n" + EVENT, gzip.compress(EVENT, mtime=0)],
 )
 def test_dsjson_is_recognised_by_its_content(tmp_path: Path, name: str, content: bytes) -> None:
     assert kind_of(tmp_path / name, content) is Kind.dsjson
 
 
 @pytest.mark.parametrize(
-    "content", [b"reward,propensity\n", b"reward|propensity\n", b"\n", b"", gzip.compress(b"a,b\n")]
+    "content", [b"reward,propensity\n", b"reward|propensity\n", b"\n", b"", gzip.compress(b"a,b\n", mtime=0)]
 )
 def test_what_is_nothing_else_is_a_text_table(tmp_path: Path, content: bytes) -> None:
     assert kind_of(tmp_path / "rows", content) is Kind.text
@@ -60,7 +61,7 @@ def test_the_text_format_of_vowpal_wabbit_is_named(tmp_path: Path, line: str) ->
         (b'[\n {"a": 1},\n {"a": 2}]', "is one JSON array: write one object per line"),
         (b"SQLite format 3\x00", "is an SQLite database: name its directory"),
         (b"ARROW1\x00\x00", "is Arrow's IPC format: write it as Parquet"),
-        (gzip.compress(b"PAR1...."), "is Parquet packed with gzip: unpack it"),
+        (gzip.compress(b"PAR1....", mtime=0), "is Parquet packed with gzip: unpack it"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
