@@ -17,7 +17,7 @@ from simulators.plans.planner_contender import make_planner
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.meter import Clock, MeteredShop
 from simulators.regret.send_table import SendTable
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.shops.local import LocalShop, PolicySource
 from simulators.world.messages import Messages

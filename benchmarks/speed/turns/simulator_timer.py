@@ -16,11 +16,15 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.learned import learned_policy
 from policies.models.rule import rule_policy
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from simulators.world.messages import Messages
 from simulators.world.world import World
+
+try:
+    from simulators.scenarios.scenario import find_scenario
+except ModuleNotFoundError:  # an older version
+    from simulators.scenario import find_scenario  # type: ignore[import-not-found, no-redef]
 
 _WEEKS = 4
 
