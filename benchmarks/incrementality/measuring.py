@@ -13,7 +13,7 @@ from policies.models.rule import rule_policy
 from policies.records.rows import CatalogueRow, DecisionRow, OutcomeRow, Row
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.local import FixedPolicy, LocalShop
 from simulators.world.messages import Messages
 from simulators.world.world import World

@@ -17,7 +17,7 @@ from simulators.plans import stored_plans
 from simulators.plans.plan import Plan
 from simulators.plans.price_search import make_plan
 from simulators.plans.stored_plans import plan_key, read_plans, stored_plan
-from simulators.scenario import SCENARIOS, Scenario
+from simulators.scenarios.scenario import SCENARIOS, Scenario
 
 FILE = Path(stored_plans.__file__).with_name("plans.json")
 

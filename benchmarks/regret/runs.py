@@ -17,7 +17,7 @@ from simulators.experiments.contender import RULE
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.run_store import RunStore, Task, estimate_s
 from simulators.regret.setup import Setup
-from simulators.scenario import SCENARIOS, Scenario
+from simulators.scenarios.scenario import SCENARIOS, Scenario
 from simulators.shops.planner import PLANNER
 
 NO_SEND = "no_send"

@@ -27,7 +27,7 @@ from policies.extras import describe_missing
 from simulators.experiments.contender import Contender
 from simulators.experiments.result import Result
 from simulators.experiments.study import Study
-from simulators.scenario import SCENARIOS
+from simulators.scenarios.scenario import SCENARIOS
 
 
 class SimulationRefused(ValueError):

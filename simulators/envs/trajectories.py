@@ -22,7 +22,7 @@ from simulators.envs.actions import DAILY, HOLD, action_rulebook
 from simulators.envs.daily_decisions import DECISION_HOUR
 from simulators.envs.episodes import Episode
 from simulators.envs.observations import OBSERVATIONS, count_recent_sends
-from simulators.scenario import MONDAY
+from simulators.scenarios.scenario import MONDAY
 
 _DAY_S, _HOUR_S = 86_400, 3_600
 

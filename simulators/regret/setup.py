@@ -19,7 +19,7 @@ from simulators.regret.finished_run import FinishedRun
 from simulators.regret.meter import Clock, MeteredShop
 from simulators.regret.send_table import SendTable
 from simulators.regret.uniform_probe import UniformProbe
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.shops.local import LocalShop, PolicySource
 from simulators.world.messages import Messages

@@ -12,8 +12,8 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.learned import DEFAULT
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
-from simulators.report_rules import ReportRules
-from simulators.scenario import Scenario
+from simulators.scenarios.report_rules import ReportRules
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.base import Arrival, Outcome, Shop, SimulatedTrigger
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop

@@ -14,7 +14,7 @@ from policies.records.rows import Row
 from simulators.experiments.simulation import Simulation
 from simulators.regret.meter import MeteredShop
 from simulators.regret.uniform_probe import UniformProbe
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.base import Arrival
 from simulators.shops.foresight import Foresight
 from simulators.truth.truth import Truth

@@ -21,7 +21,7 @@ from policies.rules.rules import RULES
 from policies.shopper.fold import apply, fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.base import Arrival
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop, request_of

@@ -9,7 +9,7 @@ from policies.learning.fold import Learning
 from policies.models.registry import POLICIES
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
