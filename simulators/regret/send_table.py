@@ -100,7 +100,7 @@ class SendTable:
             seen_weeks=seen_h // _WEEK_H,
             is_watched=ends_h <= scenario.hours,
             clicks=ReactionColumns(
-                _column(of_sends, lambda row: getattr(row, "p_click", None)),
+                _column(of_sends, lambda row: row.p_click),
                 np.array([record.p_click for record in sends]),
                 np.array([record.has_outcome("click") for record in sends], dtype=np.bool_),
             ),

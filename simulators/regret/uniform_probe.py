@@ -13,6 +13,7 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision
+from simulators.arrays import FloatArray
 from simulators.regret.calibration import calibration_slope
 from simulators.shops.base import Arrival
 from simulators.shops.foresight import Foresight
@@ -55,8 +56,7 @@ class UniformProbe:
             sends = np.flatnonzero(decision.batch.eligibles.mask[decision.row, :-1])
             if distributions.p_out is not None and len(sends):
                 number = int(self._random.choice(sends))
-                p_click = getattr(distributions, "p_click", None)
-                click = np.nan if p_click is None else float(p_click[decision.row, number])
+                click = _probability_of(distributions.p_click, decision.row, number)
                 out = float(distributions.p_out[decision.row, number])
                 self._probes[decision.request.event_id] = Probe(number, click, out)
 
@@ -84,3 +84,8 @@ class UniformProbe:
             if slope is not None:
                 slopes[head] = slope
         return slopes
+
+
+def _probability_of(probabilities: FloatArray | None, row: int, number: int) -> float:
+    """Return the predicted probability of a send, NaN of a policy that predicts none."""
+    return np.nan if probabilities is None else float(probabilities[row, number])
