@@ -33,7 +33,7 @@ from __future__ import annotations
 from offline_eval import estimators
 from offline_eval.batch import LoggedBatch, cut_blocks
 from offline_eval.dense import dense_blocks
-from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable
+from offline_eval.errors import BadData, EvaluationError, NoData, NotAvailable, Unreadable
 from offline_eval.estimators import *  # noqa: F403 - the registry says what it exports
 from offline_eval.estimators.base import Estimator, Limits
 from offline_eval.estimators.difference import Difference
@@ -56,6 +56,7 @@ __all__ = [
     "Question",
     "Sample",
     "Totals",
+    "Unreadable",
     "ValueEstimate",
     "cut_blocks",
     "dense_blocks",

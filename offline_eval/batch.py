@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.columns import TOLERANCE, FloatArray, Labels, check_length, check_range, to_floats, to_names
+from offline_eval.columns import (
+    TOLERANCE,
+    FloatArray,
+    Labels,
+    check_length,
+    check_range,
+    to_floats,
+    to_labels,
+    to_names,
+)
 from offline_eval.errors import BadData
 
 BLOCK = 16_384
@@ -23,6 +32,9 @@ BLOCK = 16_384
 
 SCALARS = ("reward", "propensity", "target_propensity", "q_chosen", "v_target")
 """The five columns."""
+
+MODEL = SCALARS[3:]
+"""The columns of a reward model."""
 
 _LARGEST = float(np.finfo(np.float64).max)
 _SMALLEST = float(np.finfo(np.float64).tiny)
@@ -42,8 +54,7 @@ class LoggedBatch:
     target_propensity
         Probability of it under the target policy, 0 ≤ p ≤ 1.
     q_chosen, v_target
-        The reward model's prediction for the logged joint action, and its mean over the target's
-        distribution; both 0 where no estimator uses them.
+        The reward model's prediction for the logged joint action, and its mean over the target's distribution.
     shoppers
         The shopper of each decision: rows of one shopper depend on each other. None: all rows are independent.
     labels
@@ -52,6 +63,9 @@ class LoggedBatch:
         Ids of the decisions, where the source has them: an id that comes twice is a row that was loaded twice.
     unsupported
         Probability that the target gives to eligible joint actions that the logging policy never draws.
+    absent
+        Which of the reward model's columns the source does not have: zeros stand in their place, and estimators that
+        trust the model are refused.
     against
         The same decisions under another target, for a paired difference.
     first
@@ -73,6 +87,7 @@ class LoggedBatch:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     events: Labels | None = None
     unsupported: FloatArray | None = None
+    absent: tuple[str, ...] = ()
     against: LoggedBatch | None = None
     first: int = 1
 
@@ -95,9 +110,9 @@ class LoggedBatch:
         for name in ("shoppers", "events"):
             if name in columns:
                 columns[name] = to_names(columns[name], name)
-        columns["labels"] = {name: np.asarray(column) for name, column in columns.get("labels", {}).items()}
-        zeros = np.zeros_like(columns["reward"])
-        batch = cls(**{"q_chosen": zeros, "v_target": zeros} | columns)
+        columns["labels"] = {name: to_labels(column) for name, column in columns.get("labels", {}).items()}
+        absent = tuple(name for name in MODEL if name not in columns)
+        batch = cls(**dict.fromkeys(absent, np.zeros_like(columns["reward"])) | columns, absent=absent)
         batch.check()
         return batch
 
@@ -193,6 +208,7 @@ class LoggedBatch:
             labels={name: select(column) for name, column in self.labels.items()},
             events=None if self.events is None else select(self.events),
             unsupported=None if self.unsupported is None else select(self.unsupported),
+            absent=self.absent,
         )
 
 
@@ -279,6 +295,7 @@ def concatenate(parts: list[LoggedBatch]) -> LoggedBatch:
         labels={name: np.concatenate([part.labels[name] for part in parts]) for name in head.labels},
         events=None if head.events is None else np.concatenate([part.events for part in parts]),
         unsupported=None if head.unsupported is None else np.concatenate([part.unsupported for part in parts]),
+        absent=tuple(name for name in MODEL if any(name in part.absent for part in parts)),
         against=None if head.against is None else concatenate([part.against for part in parts if part.against]),
         first=head.first,
     )

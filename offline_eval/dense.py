@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from offline_eval.batch import BLOCK, LoggedBatch
+from offline_eval.batch import BLOCK, MODEL, LoggedBatch
 from offline_eval.columns import TOLERANCE, FloatArray, IntArray, Labels, check_distribution, to_floats, to_names
 from offline_eval.errors import BadData
 
@@ -64,6 +64,7 @@ def dense_blocks(
             to_floats(propensity[part], "propensity", begin + 1),
             *(wanted.ravel()[flat], *predicted),
             shoppers=None if shoppers is None else shoppers[part],
+            absent=() if q_hat is not None else MODEL,
             first=begin + 1,
         )
         batch.check()

@@ -30,7 +30,7 @@ class _MeanWeight(MeanOfOne):
 
     name = "mean weight"
     term = "weight"
-    needs_model = False
+    model_columns = ()
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
         return {"weight": batch.weight}
@@ -41,7 +41,7 @@ class _MeanReward(MeanOfOne):
 
     name = "mean reward"
     term = "reward"
-    needs_model = False
+    model_columns = ()
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
         return {"reward": batch.reward}
@@ -57,7 +57,7 @@ class _ModelBias(MeanOfOne):
         return {"correction": batch.correction}
 
 
-_FOR_DIAGNOSTICS: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward(), _ModelBias())
+_FOR_DIAGNOSTICS: tuple[Estimator, ...] = (_MeanWeight(), _MeanReward())
 
 _OVERFLOWING = np.errstate(over="ignore", invalid="ignore")
 """An overflow becomes NaN; the verdict reports it as `no_value`."""
@@ -99,10 +99,11 @@ class Evaluation:
         self._diagnose(batch)
 
     def _start(self, batch: LoggedBatch) -> Totals:
-        question = self._question
+        question = self._question = self._question.restrict(batch)
         self._clustered = question.clustered and batch.shoppers is not None
         self._paired = batch.against is not None
-        further = [*_FOR_DIAGNOSTICS, *([Difference(_MeanWeight())] if self._paired else [])]
+        further: list[Estimator] = [*_FOR_DIAGNOSTICS, *([_ModelBias()] if question.needs_model else [])]
+        further += [Difference(_MeanWeight())] if self._paired else []
         interval = Normal() if self._sequences else question.make_interval()
         interval.check(self._differences())
         self._groups = [Groups(name, "shoppers" if self._clustered else "moments") for name in question.by]
@@ -190,7 +191,8 @@ class Evaluation:
             units=diagnostics.units,
             repeats=diagnostics.repeats,
             other_policy=diagnostics.other_policy,
-            model_z=diagnostics.model_z if self._question.trusts_model else 0.0,
+            model_z=diagnostics.model_z,
+            trusting=self._question.trusting(diagnostics.weights.largest),
             served_least_probable=diagnostics.served_least_probable,
             served_p_value=diagnostics.served_p_value,
             without_value=without_value,

@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from offline_eval.batch import LoggedBatch
 from offline_eval.columns import FloatArray
+from offline_eval.diagnostics.mean_weight import mean_weight_z, powers_of
 from offline_eval.diagnostics.verdict import (
     DOUBTFUL_Z,
     ENOUGH_UNITS,
@@ -23,8 +24,7 @@ from offline_eval.errors import NotAvailable
 from offline_eval.estimators.snipw import SNIPW
 from offline_eval.intervals.normal import Normal
 from offline_eval.reports.report import Group
-from offline_eval.rounding import root, standard_errors
-from offline_eval.totals import Keep, Sample, Totals
+from offline_eval.totals import Keep, Totals
 
 _MOST = 1_000
 """With more groups a report is no summary any more, and each group costs memory."""
@@ -45,19 +45,18 @@ class Groups:
         self._name = name
         self._keep = keep
         self._totals: dict[Any, Totals] = {}
-        self._sums: dict[Any, FloatArray] = {}  # rows, Σw, Σw², Σw³
+        self._powers: dict[Any, FloatArray] = {}
 
     def add(self, batch: LoggedBatch) -> None:
         """Add a batch."""
         for label in np.unique(batch.labels[self._name]).tolist():
             part = batch.where(batch.labels[self._name] == label)
             self._totals.setdefault(label, Totals([SNIPW()], self._keep)).add(part)
-            squares = part.weight * part.weight
-            self._add_sums(label, np.array([len(part), part.weight.sum(), squares.sum(), squares @ part.weight]))
+            self._add_powers(label, powers_of(part.weight))
 
-    def _add_sums(self, label: Any, sums: FloatArray) -> None:
-        self._sums[label] = self._sums.get(label, np.zeros(4)) + sums
-        if len(self._sums) > _MOST:
+    def _add_powers(self, label: Any, powers: FloatArray) -> None:
+        self._powers[label] = self._powers.get(label, np.zeros(4)) + powers
+        if len(self._powers) > _MOST:
             raise NotAvailable(f"{self._name} has more than {_MOST} values: group by something coarser")
 
     def __add__(self, other: Groups) -> Groups:
@@ -65,18 +64,17 @@ class Groups:
         for part in (self, other):
             for label, totals in part._totals.items():
                 merged._totals[label] = merged._totals[label] + totals if label in merged._totals else totals
-                merged._add_sums(label, part._sums[label])
+                merged._add_powers(label, part._powers[label])
         return merged
 
     def groups(self, alpha: float) -> list[Group]:
         """Return the groups in the order of their labels."""
-        whole = sum(self._sums.values(), np.zeros(4))
-        return [self._group(label, whole, alpha) for label in sorted(self._sums, key=str)]
+        whole = sum(self._powers.values(), np.zeros(4))
+        return [self._group(label, whole, alpha) for label in sorted(self._powers, key=str)]
 
     def _group(self, label: Any, whole: FloatArray, alpha: float) -> Group:
-        rows, weight, squares, _ = self._sums[label].tolist()
+        rows, weight, squares, _ = self._powers[label].tolist()
         sample = self._totals[label].sample()
-        error = sample.error({"weight": 1.0})
         value, low, high = nan, nan, nan
         if weight > 0:
             value = SNIPW().value(sample.means)
@@ -89,31 +87,12 @@ class Groups:
             effective_sample_size=weight * weight / squares if squares > 0 else 0.0,
             units=int(rows) if sample.units is None else len(sample.units.sizes),
             mean_weight=weight / rows,
-            mean_weight_error=error,
-            mean_weight_z=_correct_for_skew(standard_errors(weight / rows - 1, error), self._skewness(label, sample)),
+            mean_weight_error=sample.error({"weight": 1.0}),
+            mean_weight_z=mean_weight_z(self._powers[label], sample, "weight"),
             value=value,
             low=low,
             high=high,
         )
-
-    def _skewness(self, label: Any, sample: Sample) -> float:
-        """Return the skewness of the mean weight."""
-        if sample.units is None:
-            rows, weight, squares, cubes = self._sums[label].tolist()
-            mean = weight / rows
-            square, cube = squares - rows * mean * mean, cubes - 3 * mean * squares + 2 * rows * mean * mean * mean
-        else:
-            deviations = sample.deviations({"weight": 1.0})
-            square, cube = float(deviations @ deviations), float(deviations @ (deviations * deviations))
-        return cube / (square * root(square)) if square > 1e-12 * sample.rows else 0.0
-
-
-def _correct_for_skew(z: float, skewness: float) -> float:
-    """Return a studentised mean without the effect of skewness: the mean of heavy weights looks too low too often.
-
-    Johnson (1978), Modified t Tests and Confidence Intervals for Asymmetrical Populations.
-    """
-    return z + skewness / 6 + skewness * z * z / 3 if skewness else z
 
 
 def find_bad_groups(groups: Mapping[str, Sequence[Group]], known_before: Collection[str]) -> list[Finding]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 
+from offline_eval.batch import LoggedBatch
 from offline_eval.errors import NotAvailable
 from offline_eval.estimators import ESTIMATORS, make_estimators
 from offline_eval.estimators.base import Estimator, Limits
@@ -17,6 +19,9 @@ KNOWN_BEFORE = ("segment", "day", "policy", "mode")
 """Labels of a log that are known before the draw. The trigger is not one of them: where several triggers are equally
 urgent, the drawn send decides which trigger it answers. Nor is the arm, which other logs use for what was drawn."""
 
+EVERY: tuple[Estimator, ...] = tuple(make_estimators())
+"""All estimators: what a question asks for that names none."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -25,7 +30,7 @@ class Question:
     Parameters
     ----------
     estimators
-        See `offline_eval.make_estimators`.
+        See `offline_eval.make_estimators`; by default every estimator that the rows allow.
     interval
         A name of `offline_eval.intervals.NAMES`.
     alpha
@@ -47,7 +52,7 @@ class Question:
         When the interval does not exist for an estimator.
     """
 
-    estimators: Sequence[Estimator] = field(default_factory=make_estimators)
+    estimators: Sequence[Estimator] = EVERY
     interval: str = "normal"
     alpha: float = 0.05
     limits: Limits = field(default_factory=lambda: Limits(0.0, 1.0))
@@ -78,15 +83,20 @@ class Question:
         """Make the confidence sequences; None where another interval is asked for."""
         return ConfidenceSequences(self.estimators, self.limits) if self.interval == SEQUENCE else None
 
+    def restrict(self, batch: LoggedBatch) -> Question:
+        """Return the question without the estimators that it does not name, and that trust a model the rows lack."""
+        if self.estimators is not EVERY or not batch.absent:
+            return self
+        return replace(self, estimators=[estimator for estimator in EVERY if not estimator.trusts_model(inf)])
+
     @property
     def needs_model(self) -> bool:
         """Whether an estimator uses the reward model's columns."""
         return any(estimator.needs_model for estimator in self.estimators)
 
-    @property
-    def trusts_model(self) -> bool:
-        """Whether a wrong reward model makes the value of an estimator wrong."""
-        return any(estimator.trusts_model for estimator in self.estimators)
+    def trusting(self, largest_weight: float) -> tuple[str, ...]:
+        """Return the names of the estimators whose value a wrong reward model makes wrong."""
+        return tuple(estimator.name for estimator in self.estimators if estimator.trusts_model(largest_weight))
 
     @property
     def max_weight(self) -> float:

@@ -7,7 +7,7 @@ rows of its shopper. So each shopper belongs to one of a few folds, and a model 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from offline_eval.columns import FloatArray, Labels
+from offline_eval.columns import FloatArray, Labels, to_names
 from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import HOLD, LoggedDecision, context_of
-from policies.catalogue.action_space import JointAction
+from offline_eval.logs.decisions import HOLD, LoggedDecision
+from offline_eval.logs.features import action_tokens, context_tokens
 from policies.extras import describe_missing
-from policies.models.features import hour_bucket, known_hour, shared_tokens
-from policies.records.rows import Context
 
 _BITS = 18
 _PRIME = 16_777_619
@@ -95,7 +93,7 @@ def cross_fit(
         Makes a new model; default: `default_model`. Its features are the joint action's indicator and the products of
         the indicator with the context (a coefficient per feature and joint action).
     """
-    names = np.arange(len(reward)) if shoppers is None else shoppers
+    names = np.arange(len(reward)) if shoppers is None else to_names(shoppers, "shoppers")
     fold = np.array([fold_of(name, folds) for name in names.tolist()])
     predicted = np.empty((len(reward), actions))
     for number in range(folds):
@@ -164,7 +162,7 @@ class LogModel:
         for number, decision in enumerate(decisions):
             if number % every or (decision.action == HOLD and decision.of_service):
                 continue
-            codes.append(_codes(decision, [decision.action])[0])
+            codes.append(_codes(context_tokens(decision), action_tokens(decision, [decision.drawn]))[0])
             rewards.append(decision.reward)
             folds.append(fold_of(decision.shopper_id, self._folds))
             if len(codes) > _MOST_FITTED:
@@ -186,45 +184,44 @@ class LogModel:
     def predict(self, decision: LoggedDecision) -> FloatArray:
         """Return predictions for the eligible set (K,)."""
         weights, start, logistic = self._linear[fold_of(decision.shopper_id, self._folds)]
-        predicted = np.zeros(len(decision.actions))
-        # HOLD has another number of tokens than the sends; where the service logged it, it is 0 by definition.
-        sends = [place for place, action in enumerate(decision.actions) if action != HOLD]
-        hold = [] if decision.of_service else [place for place in range(len(predicted)) if place not in set(sends)]
-        for places in (sends, hold):
-            if places:
-                sums = weights[_codes(decision, [decision.actions[place] for place in places])].sum(axis=1) + start
-                predicted[places] = 1 / (1 + np.exp(-sums)) if logistic else sums
+        predicted, of_context = np.zeros(len(decision.actions)), context_tokens(decision)
+        for places, tokens in _group_alike(decision):
+            sums = weights[_codes(of_context, tokens)].sum(axis=1) + start
+            predicted[places] = 1 / (1 + np.exp(-sums)) if logistic else sums
         return predicted
 
 
-def _codes(decision: LoggedDecision, actions: Sequence[JointAction | str]) -> NDArray[np.int64]:
-    """Return the hashed features of joint actions in the decision's context (K, features).
+def _group_alike(decision: LoggedDecision) -> Iterator[tuple[list[int], list[tuple[str, ...]]]]:
+    """Yield the eligible actions with equally many tokens: their places, and the tokens of each.
 
-    The features are the tokens of the joint action, the tokens of the context, and each pair of the two. All joint
-    actions must have the same number of tokens.
+    Where the service logged HOLD, its reward is 0 by definition, and nothing is predicted for it.
     """
-    context = context_of(decision)
-    tokens = [token for namespace in shared_tokens(context).values() for token in namespace]
-    of_context = np.array([_code(token) for token in tokens], dtype=np.int64)
-    of_action = np.stack([_action_codes(action, _hour(context, action)) for action in actions])
-    pairs = ((of_action[:, :, None] * _PRIME) ^ of_context).reshape(len(actions), -1)
-    repeated = np.broadcast_to(of_context, (len(actions), len(of_context)))
-    return np.asarray(np.concatenate([of_action, repeated, pairs], axis=1) & ((1 << _BITS) - 1))
+    actions = decision.actions
+    places = [place for place, action in enumerate(actions) if not (decision.of_service and action == HOLD)]
+    tokens = action_tokens(decision, places)
+    counts = sorted(set(map(len, tokens)))
+    if len(counts) == 1:
+        yield places, tokens
+        return
+    for count in counts:
+        alike = [number for number, names in enumerate(tokens) if len(names) == count]
+        yield [places[number] for number in alike], [tokens[number] for number in alike]
 
 
-def _hour(context: Context, action: JointAction | str) -> int | None:
-    hour = known_hour(context)
-    return None if hour is None or not isinstance(action, JointAction) else hour_bucket(hour, action.delay_s)
+def _codes(of_context: Sequence[str], of_actions: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """Return the hashed features of actions in a context (K, features).
+
+    The features are the tokens of the action, the tokens of the context, and each pair of the two. All actions must
+    have the same number of tokens.
+    """
+    context, actions = _hash(tuple(of_context)), np.stack([_hash(tokens) for tokens in of_actions])
+    pairs = ((actions[:, :, None] * _PRIME) ^ context).reshape(len(actions), -1)
+    repeated = np.broadcast_to(context, (len(actions), len(context)))
+    return np.asarray(np.concatenate([actions, repeated, pairs], axis=1) & ((1 << _BITS) - 1))
 
 
 @lru_cache(maxsize=100_000)
-def _action_codes(action: JointAction | str, hour: int | None) -> NDArray[np.int64]:
-    if not isinstance(action, JointAction):
-        return np.array([_code(f"action {action}")], dtype=np.int64)
-    tokens = [f"message {action.message}", f"channel {action.channel}", f"delay {action.delay_s}"]
-    tokens.append(f"message {action.message} channel {action.channel}")
-    if hour is not None:
-        tokens += [f"hour {hour}", f"channel {action.channel} hour {hour}"]
+def _hash(tokens: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array([_code(token) for token in tokens], dtype=np.int64)
 
 

@@ -32,10 +32,13 @@ def ask_target(target: Target, decision: LoggedDecision, row: int) -> FloatArray
     Raises
     ------
     BadData
-        When the answer is not a distribution; the error names row, event and column.
+        When the target fails, or its answer is not a distribution; the error names row, event and column.
     """
-    label, column = f"row {row}, event {decision.event_id!r}", "target distribution"
-    probabilities = target.distribution(decision)
+    label, column = f"{decision.place or f'row {row}'}, event {decision.event_id!r}", "target distribution"
+    try:
+        probabilities = target.distribution(decision)
+    except BadData as error:
+        raise BadData(error.column, error.reason, label) from error.__cause__
     if probabilities.shape != (len(decision.actions),):
         problem = f"has the shape {probabilities.shape} for {len(decision.actions)} eligible joint actions"
         raise BadData(column, problem, label)
@@ -95,6 +98,10 @@ class TableTarget:
         if probabilities is None:
             raise NotAvailable(f"the table of probabilities has no event {decision.event_id!r}")
         labels = [action_label(action) for action in decision.actions]
+        for label in probabilities:
+            if labels.count(label) > 1:
+                problem = f"event {decision.event_id!r}: {label!r} is the name of {labels.count(label)} actions"
+                raise NotAvailable(f"{problem}, which a table cannot tell apart")
         unknown = probabilities.keys() - set(labels)
         if unknown:
             raise NotAvailable(f"event {decision.event_id!r}: {min(unknown)!r} of the table was not eligible")
@@ -103,7 +110,10 @@ class TableTarget:
 
 @dataclass(frozen=True)
 class CallableTarget:
-    """A Python callable that returns the probabilities (K,) for a `LoggedDecision`."""
+    """A Python callable that returns the probabilities (K,) for a `LoggedDecision`.
+
+    The callable gets a copy: what it changes there, changes no log.
+    """
 
     function: Callable[[LoggedDecision], FloatArray]
 
@@ -114,13 +124,16 @@ class CallableTarget:
         Raises
         ------
         NotAvailable
-            When there is no such function.
+            When there is no such function, or its module cannot be run.
         """
-        module, _, function = name.partition(":")
+        module, _, attribute = name.partition(":")
         try:
-            return cls(getattr(import_module(module), function))
-        except (ImportError, AttributeError, ValueError) as error:
-            raise NotAvailable(f"{name!r} cannot be imported: {error}") from error
+            function = getattr(import_module(module), attribute)
+        except Exception as error:  # a module of others may raise anything
+            raise NotAvailable(f"{name!r} cannot be imported: {error or type(error).__name__}") from error
+        if not callable(function):
+            raise NotAvailable(f"{name!r} is {function!r}, not a function")
+        return cls(function)
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
         """Return what the callable returns.
@@ -128,14 +141,17 @@ class CallableTarget:
         Raises
         ------
         BadData
-            When the answer is not an array of numbers; the error names the event.
+            When the callable raises an error, or the answer is not an array of numbers; the error names the event.
         """
-        answer: Any = self.function(decision)
+        column, label = "target distribution", f"event {decision.event_id!r}"
         try:
-            return np.asarray(answer, dtype=np.float64)
-        except (TypeError, ValueError):
-            problem = f"is {answer!r}, not an array of probabilities"
-            raise BadData("target distribution", problem, f"event {decision.event_id!r}") from None
+            answer: Any = self.function(decision.writable_copy())
+        except Exception as error:  # a function of others may raise anything
+            raise BadData(column, f"the policy raised {type(error).__name__}: {error}", label) from error
+        try:
+            return np.array(answer, dtype=np.float64)  # a copy, as the callable may use its array again
+        except (TypeError, ValueError, OverflowError):
+            raise BadData(column, f"is {answer!r}, not an array of probabilities", label) from None
 
 
 def action_label(action: Action) -> str:

@@ -116,6 +116,7 @@ class Totals:
             return
         terms_by_name: dict[str, FloatArray] = {}
         for estimator in self._estimators:
+            estimator.check(batch)
             terms_by_name.update(estimator.terms(batch))
         self._start(tuple(terms_by_name))
         if self._keep == "sums":

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from offline_eval.columns import FloatArray
-from offline_eval.errors import NotAvailable
-from offline_eval.logs.decisions import LoggedDecision, context_of
+from offline_eval.errors import BadData, NotAvailable
+from offline_eval.logs.decisions import LoggedDecision
+from offline_eval.logs.features import context_tokens
 from policies.catalogue.action_space import JointAction
-from policies.models.features import channel_token, clean, delay_token, shared_tokens
+from policies.models.features import channel_token, clean, delay_token
 from policies.models.vw import VwMissing
 from policies.models.vw_command_line import VwCommand, VwRefused, split
 
@@ -35,7 +36,19 @@ class VwTarget:
             raise NotAvailable(str(error)) from error
 
     def distribution(self, decision: LoggedDecision) -> FloatArray:
-        """Return the prediction, then learn the logged decision."""
+        """Return the prediction, then learn the logged decision.
+
+        Raises
+        ------
+        BadData
+            When Vowpal Wabbit fails; the error names the event.
+        """
+        try:
+            return self._predict_and_learn(decision)
+        except (VwRefused, RuntimeError) as error:
+            raise BadData("target distribution", str(error), f"event {decision.event_id!r}") from error
+
+    def _predict_and_learn(self, decision: LoggedDecision) -> FloatArray:
         if decision.raw:
             wanted = self._command.probabilities_of_dsjson(decision.raw)
             if not self._command.is_fixed:
@@ -50,8 +63,10 @@ class VwTarget:
 
 
 def _lines(decision: LoggedDecision) -> list[str]:
-    shared = " ".join(token for tokens in shared_tokens(context_of(decision)).values() for token in tokens)
-    return [f"shared |s {shared}", *(f"|a {' '.join(_tokens(action))}" for action in decision.actions)]
+    return [
+        f"shared |s {' '.join(context_tokens(decision))}",
+        *(f"|a {' '.join(_tokens(action))}" for action in decision.actions),
+    ]
 
 
 def _tokens(action: JointAction | str) -> tuple[str, ...]:

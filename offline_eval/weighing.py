@@ -9,10 +9,10 @@ from itertools import islice
 
 import numpy as np
 
-from offline_eval.batch import LoggedBatch
+from offline_eval.batch import MODEL, LoggedBatch
 from offline_eval.columns import FloatArray
 from offline_eval.diagnostics.calibration import ServedFrequencies
-from offline_eval.errors import NotAvailable
+from offline_eval.errors import BadData, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.reports.report import DAY
 from offline_eval.slots import average_by_slot, find_slot_codes, sum_by_code
@@ -68,7 +68,7 @@ class Weighing:
 
     def _batch(self, decisions: list[LoggedDecision], first: int) -> LoggedBatch:
         for row, decision in enumerate(decisions, start=first):
-            decision.check(row)
+            decision.check(decision.place or row)
             self.served.add(decision.actions, decision.probabilities, decision.drawn)
         batch = self._weigh(decisions, self.target, first)
         if self.against is None:
@@ -89,9 +89,14 @@ class Weighing:
             events=np.array([decision.event_id for decision in decisions]),
             labels={name: np.array([_label(decision, name) for decision in decisions]) for name in self.labels},
             unsupported=unsupported,
+            absent=() if self.predict is not None else MODEL,
             first=first,
         )
-        batch.check()
+        try:
+            batch.check()
+        except BadData as error:
+            place = decisions[error.row - first].place if isinstance(error.row, int) else ""
+            raise BadData(error.column, error.reason, place or error.row) from None
         return batch
 
     def _numbers(self, decision: LoggedDecision, row: int, target: Target) -> tuple[float, float, float, float, float]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision
+from policies.records.arms import HOLDOUT, TREATMENT
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, pack
 from policies.rules.rules import RULES
 
-TREATMENT = "treatment"
-HOLDOUT = "holdout"
 HOLD_BY_POLICY = "policy"
 NO_ELIGIBLE_ACTION = "no_eligible_action"
 LOST_RACE = "lost_race"

@@ -52,7 +52,7 @@ WORK = """
 from offline_eval import LoggedBatch, evaluate
 from policies.catalogue.document import Reward
 from policies.models.registry import POLICIES
-from simulators.scenario import SCENARIOS
+from simulators.scenarios.scenario import SCENARIOS
 from simulators.world.world import World
 make_learner = POLICIES["bayes"].learning.make_learner
 make_learner(make_learner(None).to_bytes()).publish(Reward())

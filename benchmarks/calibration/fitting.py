@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks.calibration.cart_reminder import CartReminder
 from decision_service.cli.measurements import Measured
-from simulators.channels import ChannelTraits
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Scenario
+from simulators.scenarios.channels import ChannelTraits
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import run_sender
 from simulators.world.messages import STANDARD, Messages

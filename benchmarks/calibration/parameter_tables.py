@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.page import number
-from simulators.channels import CHANNELS
-from simulators.parameters import PARAMETERS, ParameterRow, describe_parameters
+from simulators.scenarios.channels import CHANNELS
+from simulators.scenarios.parameters import PARAMETERS, ParameterRow, describe_parameters
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 _BEGIN, _END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->"

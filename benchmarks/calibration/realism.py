@@ -16,7 +16,7 @@ from benchmarks.calibration.cart_reminder import CartReminder
 from benchmarks.page import number, with_interval
 from decision_service.cli.measurements import Measured
 from simulators.arrays import FloatArray
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.scenario import Scenario, find_scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import NoSends, run_sender
 from simulators.world.deliveries import Sends

@@ -36,7 +36,7 @@ from policies.models.policy import Policy
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from simulators.world.messages import Messages
 from simulators.world.world import World

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from decision_service.log.base import StoredRow
 from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import LEARNING, unlearned_policy
+from policies.models.learned import DEFAULT, LEARNING
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, Row, encode
 from policies.records.watermark import watermark_after
@@ -46,8 +46,11 @@ def make_learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
     def make_version(payload: bytes, rulebook: Rulebook, version: int) -> Policy:
         return replace(LEARNING.make_version(payload, rulebook, version), epsilon=epsilon)
 
-    unlearned = replace(unlearned_policy(rulebook), epsilon=epsilon)
-    return LearningPolicy(rulebook, unlearned, replace(LEARNING, make_version=make_version))
+    def make(rulebook: Rulebook) -> Policy:
+        return replace(DEFAULT.make(rulebook), epsilon=epsilon)
+
+    learning = replace(LEARNING, make_version=make_version)
+    return LearningPolicy(rulebook, replace(DEFAULT, make=make, learning=learning))
 
 
 class LoggedPolicySource:

@@ -21,7 +21,7 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import Policy
 from policies.records.rows import DecisionRow, Row, unpack
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.base import Arrival, ConsentChange, Outcome, Shop, ShopperEvent
 from simulators.shops.foresight import Foresight
 from simulators.shops.local import LocalShop, PolicySource

@@ -36,7 +36,7 @@ from simulators.experiments.multiple_tests import chance_of_mean_above_0, find_s
 from simulators.experiments.study import Study
 from simulators.plans.plan import Plan
 from simulators.plans.planner_contender import planner_contender
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.local import PolicySource
 from simulators.shops.planner import PLANNER
 from simulators.world.world import World

@@ -52,7 +52,7 @@ def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> No
 
 
 def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, page: Page = None) -> None:
-    """Measure the default policy over 240 joint actions, and whole decisions in groups of requests."""
+    """Measure the policies that learn over 240 joint actions, and whole decisions in groups of requests."""
     from benchmarks.speed import decide_many
     from benchmarks.speed import guardrails as benchmark
 

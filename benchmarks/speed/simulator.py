@@ -22,7 +22,7 @@ from benchmarks.speed.turns import simulator_timer
 from benchmarks.speed.turns.other_checkout import OtherCheckout
 from benchmarks.speed.turns.simulator_timer import SimulatorTimer
 from decision_service.cli.measurements import Measured
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.random_sender import RandomSender
 from simulators.senders.sender import run_sender
 from simulators.world.world import World

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulators.arrays import FloatArray
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.world.messages import STANDARD

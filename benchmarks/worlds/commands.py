@@ -29,7 +29,7 @@ def measure_worlds(
     """
     from benchmarks.worlds import measuring, width
     from simulators.family.draw import draw_world
-    from simulators.scenario import find_scenario
+    from simulators.scenarios.scenario import find_scenario
 
     size = measuring.Size(shoppers, parse_span(seeds))
     chosen = [find_scenario("stationary"), *map(draw_world, parse_span(worlds, "--worlds"))]

@@ -19,7 +19,7 @@ from policies.models.registry import BASELINES
 from simulators.experiments.contender import NO_SEND, RULE, UNIFORM
 from simulators.experiments.mean_estimate import MeanEstimate
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.local import LocalShop
 from simulators.shops.planner import PLANNER
 from simulators.world.messages import Messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -77,7 +78,8 @@ def _signature() -> Signature:
         option, default = options[field.name], field.default
         hint = get_args(hints[field.name])[0]
         if field.name == "source":
-            arguments.append(_argument(field.name, hint, typer.Argument(help=option.help), Argument.empty))
+            declared = typer.Argument(help=option.help, metavar="SOURCE...")
+            arguments.append(_argument(field.name, hint, declared, Argument.empty))
             continue
         # A name for a flag that is off: Typer would add --no-… otherwise.
         names = [f"--{option.name or field.name}"] if option.name or default is False else []
@@ -112,7 +114,7 @@ def run(options: EvaluateOptions) -> int:
     try:
         _check_writable([path for path in (options.json, options.report) if path not in (None, STDOUT)])
         question = options.question()
-        source = open_source(options, question)
+        source = open_source(options, question, sys.stdin.buffer if sys.stdin else None)
         sequential = _evaluate_sequential(source, options) if options.sequential else None
         report = _evaluate_source(source, question, sequential, errors)
     except EvaluationError as refusal:

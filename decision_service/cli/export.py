@@ -10,18 +10,23 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from decision_service.cli.messages import print_refusal
 from decision_service.evaluation.log_decisions import EVALUATED, YOUNG, LogDecisions
-from decision_service.evaluation.logs import log_url, open_existing_log
+from decision_service.evaluation.logs import log_url
+from decision_service.evaluation.readers import open_existing_log
 from decision_service.projection.erased_shoppers import ErasedShoppers
 from offline_eval.errors import EvaluationError, NotAvailable
 from offline_eval.logs.decisions import LoggedDecision
-from offline_eval.logs.dsjson import write_dsjson
+from offline_eval.logs.dsjson.writing import write_dsjson
 from offline_eval.logs.tables.log import LogEntry, write_log
+
+_PARQUET, _DSJSON = (".parquet", ".pq", ""), (".dsjson", ".json")
+"""Ends of names, by format."""
 
 
 def run(source: str, file: Path) -> int:
     """Export the log to a file; return the exit code."""
     errors = Console(stderr=True)
     try:
+        _check_format(file)
         url = log_url(source)
         if url is None:
             raise NotAvailable(f"{source}: is neither the data directory of a service nor a database URL")
@@ -41,6 +46,13 @@ def run(source: str, file: Path) -> int:
     return 0
 
 
+def _check_format(file: Path) -> None:
+    """Refuse a name that promises another format, before the log is read."""
+    if file.suffix not in (*_PARQUET, *_DSJSON):
+        known = f"Parquet ({_PARQUET[0]}) or dsjson ({_DSJSON[0]})"
+        raise NotAvailable(f"{file}: the log is written as {known}; a row holds lists, which {file.suffix} has not")
+
+
 def _write(file: Path, decisions: LogDecisions, console: Console) -> int:
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} decisions"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -51,7 +63,7 @@ def _write(file: Path, decisions: LogDecisions, console: Console) -> int:
                 progress.advance(task)
                 yield entry
 
-        if file.suffix in (".dsjson", ".json"):
+        if file.suffix in _DSJSON:
             return write_dsjson(file, _evaluated_decisions(entries()))
         return write_log(file, entries(), lambda: decisions.catalogues)
 

@@ -30,7 +30,7 @@ from simulators.replay.replay import Replay
 from simulators.replay.replay_plan import make_plan, make_planner
 from simulators.replay.replay_result import ReplayResult
 from simulators.replay.replay_world import scenario_of, world_of
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.base import Shop
 from simulators.shops.local import LocalShop
 from simulators.shops.no_send import NoSendShop

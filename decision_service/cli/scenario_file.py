@@ -6,8 +6,8 @@ from pathlib import Path
 
 from decision_service.catalogues.yaml_text import NotYaml, YamlText
 from simulators.family.draw import draw_world
-from simulators.scenario import SCENARIOS, Scenario
-from simulators.scenario_document import ScenarioMistake, scenario_of_document
+from simulators.scenarios.scenario import SCENARIOS, Scenario
+from simulators.scenarios.scenario_document import ScenarioMistake, scenario_of_document
 
 _ENDINGS = (".yaml", ".yml")
 

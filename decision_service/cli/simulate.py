@@ -27,7 +27,7 @@ from policies.extras import describe_missing
 from simulators.experiments.contender import Contender
 from simulators.experiments.result import Result
 from simulators.experiments.study import Study
-from simulators.scenario import SCENARIOS
+from simulators.scenarios.scenario import SCENARIOS
 
 
 class SimulationRefused(ValueError):
@@ -72,6 +72,7 @@ def run(options: SimulateOptions) -> int:
         scenario=f"{study.scenario.name} v{study.scenario.version}",
         shoppers=study.shoppers,
         weeks=study.scenario.weeks,
+        hold_share=options.hold_share,
     )
     if options.json is not None:
         write(options.json, measure(results), about)

@@ -50,10 +50,10 @@ class EvaluateOptions:
     """What the command line asks for, as typed."""
 
     source: Annotated[
-        str,
+        list[str],
         Option(
-            "A plain table (Parquet, CSV), an exported log (Parquet), a dsjson file, or the service's log: "
-            "its data directory or an SQLAlchemy URL.",
+            "A plain table (Parquet, CSV), an exported log (Parquet) or dsjson: files, globs, directories, or - for "
+            "standard input. Or the service's log: its data directory or an SQLAlchemy URL.",
             is_fact=False,
         ),
     ]

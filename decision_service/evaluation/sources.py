@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from decision_service.evaluation.logs import DatabaseReader, LogSource, Read, log_url, make_file_reader, registry_url
+from decision_service.evaluation.logs import LogSource, log_url, registry_url
 from decision_service.evaluation.options import EvaluateOptions
+from decision_service.evaluation.readers import DatabaseReader, FileReader, Reader, describe_files
 from decision_service.evaluation.targets import Targets
 from offline_eval.batch import LoggedBatch
 from offline_eval.diagnostics.calibration import ServedFrequencies
 from offline_eval.diagnostics.verdict import Finding, Level
 from offline_eval.errors import NotAvailable
 from offline_eval.intervals.sequence import SEQUENCE
-from offline_eval.logs.dsjson import is_dsjson
-from offline_eval.logs.tables.log import is_log
+from offline_eval.logs.files import LogFile, find_files
+from offline_eval.logs.kinds import Kind, find_kind
 from offline_eval.logs.tables.plain import TableLayout, count_rows, read_batches
 from offline_eval.question import Question
 from offline_eval.sequential.trajectories import Trajectories
@@ -55,17 +55,17 @@ class Source(Protocol):
 class TableSource:
     """A table of the five numbers."""
 
-    def __init__(self, path: Path, layout: TableLayout, against: str | None) -> None:
+    def __init__(self, files: Sequence[LogFile], layout: TableLayout, against: str | None) -> None:
         if against not in (None, "logging"):
             raise NotAvailable("a plain table knows one other policy only: --against logging")
-        self.name = path.name
-        self.rows = count_rows(path)
+        self.name = describe_files(files)
+        self.rows = count_rows(files)
         self.has_shoppers = False
         self.served = None
-        self._path, self._layout, self._against = path, layout, against
+        self._files, self._layout, self._against = files, layout, against
 
     def batches(self) -> Iterator[LoggedBatch]:
-        for batch in read_batches(self._path, self._layout):
+        for batch in read_batches(self._files, self._layout):
             self.has_shoppers = batch.shoppers is not None
             yield batch if self._against is None else replace(batch, against=batch.as_logging())
 
@@ -80,7 +80,7 @@ class TableSource:
         raise NotAvailable("sequential estimators need a log with whole distributions, not a plain table")
 
 
-def open_source(options: EvaluateOptions, question: Question) -> Source:
+def open_source(options: EvaluateOptions, question: Question, standard_input: BinaryIO | None = None) -> Source:
     """Open the source that the command line names.
 
     Raises
@@ -88,17 +88,23 @@ def open_source(options: EvaluateOptions, question: Question) -> Source:
     EvaluationError
         When there is no such source, or it cannot be evaluated in this way.
     """
-    url, path = log_url(options.source), Path(options.source)
-    if url is not None or is_log(path) or is_dsjson(path):
-        return _open_log(options, url, question)
+    urls = [url for source in options.source if (url := log_url(source)) is not None]
+    if urls:
+        if len(options.source) > 1:
+            raise NotAvailable("the log of a service is evaluated alone: name one source")
+        return _open_log(options, DatabaseReader(urls[0], options.role), question)
+    files = find_files(options.source, standard_input)
+    kind = find_kind(files)
+    if kind in (Kind.log, Kind.dsjson):
+        return _open_log(options, FileReader(files, kind, options.role), question)
     if names := options.options_of_log():
-        refused = " and ".join(names)
-        raise NotAvailable(f"{path.name} is a plain table, which holds the target's probabilities: leave out {refused}")
+        name, refused = describe_files(files), " and ".join(names)
+        raise NotAvailable(f"{name} is a plain table, which holds the target's probabilities: leave out {refused}")
     layout = TableLayout(question.needs_model, question.by, parse_columns(options.columns))
-    return TableSource(path, layout, options.against)
+    return TableSource(files, layout, options.against)
 
 
-def _open_log(options: EvaluateOptions, url: str | None, question: Question) -> LogSource:
+def _open_log(options: EvaluateOptions, reader: Reader, question: Question) -> LogSource:
     if options.target is None:
         raise NotAvailable("a log needs a policy to evaluate: give --target")
     if options.columns:
@@ -108,11 +114,8 @@ def _open_log(options: EvaluateOptions, url: str | None, question: Question) -> 
             "a confidence sequence of dr needs a model that has seen no later row, and that of a log has seen all: "
             "ask for --estimators ipw, or give a table with q_chosen and v_target of a model that was fitted before"
         )
-    path, role = Path(options.source), options.role
-    read: Read = make_file_reader(path, role) if url is None else DatabaseReader(url, role)
-    name = path.name if url is None else "the log of the service"
-    targets = Targets(options.registry or registry_url(options.source))
-    return LogSource(name, read, targets, question, options)
+    targets = Targets(options.registry or registry_url(options.source[0]))
+    return LogSource(reader, targets, question, options)
 
 
 def parse_columns(text: str) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from policies.learning.model_learner import ModelMismatch
 from policies.models.floor import check_epsilon
 from policies.models.learned import DEFAULT
 from policies.models.policy import DEFAULT_EPSILON, Policy
-from policies.models.registry import BASELINES, find_learning
+from policies.models.registry import BASELINES, POLICIES, find_learning
 
 KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
@@ -102,6 +102,8 @@ def _compile_model(version: Version, floor: float | None) -> Callable[[LoggedDec
     if version.payload is None:
         raise NotAvailable(f"the bytes of model version {number} were pruned")
     payload, policy = version.payload, version.metadata.get("policy", DEFAULT.name)
+    if policy not in POLICIES:
+        raise NotAvailable(f"model version {number} is of the policy {policy!r}, which is not known here")
     make_version = find_learning(policy).make_version
 
     def make(rulebook: Rulebook) -> Policy:

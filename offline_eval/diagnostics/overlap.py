@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline_eval.batch import LoggedBatch
+from offline_eval.diagnostics.mean_weight import mean_weight_z, powers_of
 from offline_eval.diagnostics.skewness import Skewness
 from offline_eval.diagnostics.weights import Weights, WeightSummary
 from offline_eval.totals import Sample
@@ -17,7 +18,8 @@ from offline_eval.units import Units
 class Overlap:
     """How well a log covers one policy.
 
-    ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are.
+    ``mean_weight_error`` is the standard error of the mean weight, clustered as the intervals are, and
+    ``mean_weight_z`` the distance of the mean weight from 1 in standard errors, corrected for skewness.
     ``effective_units`` is (ΣW)²/ΣW² with W the weight of an independent unit, and ``largest_unit`` the greatest
     share of all weight in one unit: a shopper with thousands of rows is one unit. ``units_skewness`` is the skewness
     expected for the units, from their weights and their mean rewards. ``unsupported`` is the probability that the
@@ -26,6 +28,7 @@ class Overlap:
 
     weights: WeightSummary
     mean_weight_error: float
+    mean_weight_z: float
     effective_units: float
     largest_unit: float
     units_skewness: float
@@ -45,10 +48,12 @@ class OverlapSums:
     def __init__(self, max_weight: float) -> None:
         self._max_weight = max_weight
         self._weights = Weights()
+        self._powers = np.zeros(4)
         self._unsupported = self._clipped = 0.0
 
     def add(self, batch: LoggedBatch) -> None:
         self._weights.add(batch.weight, batch.reward)
+        self._powers += powers_of(batch.weight)
         if batch.unsupported is not None:
             self._unsupported += float(batch.unsupported.sum())
         if np.isfinite(self._max_weight):
@@ -64,6 +69,7 @@ class OverlapSums:
         return Overlap(
             weights=weights,
             mean_weight_error=sample.error({term: 1.0}),
+            mean_weight_z=mean_weight_z(self._powers, sample, term),
             effective_units=effective,
             largest_unit=largest,
             units_skewness=skewness,

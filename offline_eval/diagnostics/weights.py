@@ -32,8 +32,9 @@ class WeightSummary:
     """A summary of the weights of a log.
 
     ``effective_sample_size`` is (Σw)²/Σw², in rows. ``largest`` is the largest weight, and ``largest_share`` its share
-    of the sum of all weights; ``heaviest_share`` is the share of the 0.1 % of the rows with the largest weights (of at
-    least one row). ``tail_index`` is the shape of a generalised Pareto distribution fitted to the largest weights: from
+    of the sum of all weights; ``largest_square_share`` is the share of its square in the sum of all squares.
+    ``heaviest_share`` is the share of the 0.1 % of the rows with the largest weights (of at least one row).
+    ``tail_index`` is the shape of a generalised Pareto distribution fitted to the largest weights: from
     .7 on means of weights are unreliable, from 1 on they do not exist. ``skewness`` is the expected skewness of
     weighted rewards (see `Skewness`). ``histogram`` counts the weights between `EDGES`, with the weights below and
     above in the first and the last bin; weights of 0 are counted in ``zeros`` only.
@@ -44,6 +45,7 @@ class WeightSummary:
     effective_sample_size: float
     largest: float
     largest_share: float
+    largest_square_share: float
     heaviest_share: float
     tail_index: float
     skewness: float
@@ -114,6 +116,7 @@ class Weights:
             effective_sample_size=total * total / squares if squares > 0 else 0.0,
             largest=float(largest[0]),
             largest_share=float(largest[0] / total) if total > 0 else 0.0,
+            largest_square_share=float(largest[0] * largest[0] / squares) if squares > 0 else 0.0,
             heaviest_share=float(heaviest.sum() / total) if total > 0 else 0.0,
             tail_index=_tail_index(largest, self._rows),
             skewness=self._skewness.value(),

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from offline_eval.batch import Extremes, LoggedBatch
+from offline_eval.batch import MODEL, Extremes, LoggedBatch
 from offline_eval.columns import FloatArray
 from offline_eval.errors import NotAvailable
 
@@ -116,12 +116,37 @@ class Estimator(ABC):
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     """What a caller may choose."""
-    needs_model: ClassVar[bool] = True
-    """Whether the value depends on the reward model's columns."""
-    trusts_model: ClassVar[bool] = False
-    """Whether a wrong reward model makes the value wrong, however long the log is."""
+    model_columns: ClassVar[tuple[str, ...]] = MODEL
+    """The reward model's columns on which the value depends."""
     max_weight: float = inf
     """Greater weights are clipped to this value."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the value depends on a reward model."""
+        return bool(self.model_columns)
+
+    def trusts_model(self, largest_weight: float) -> bool:
+        """Return whether a wrong reward model makes the value wrong, however long the log is.
+
+        ``largest_weight`` is the largest weight in the log: some estimators trust the model from some weight on.
+        """
+        return False
+
+    def check(self, batch: LoggedBatch) -> None:
+        """Refuse rows without the reward model's columns, where the estimator would trust the zeros in their place.
+
+        Raises
+        ------
+        NotAvailable
+            Naming the estimator and the columns.
+        """
+        absent = [name for name in self.model_columns if name in batch.absent]
+        if absent and self.trusts_model(inf):
+            raise NotAvailable(
+                f"{self.name} needs a reward model, and the rows have no {' and no '.join(absent)}: "
+                "give its predictions, or ask for estimators without a model, such as ipw and snipw"
+            )
 
     @property
     def has_sequence(self) -> bool:

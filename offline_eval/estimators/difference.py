@@ -30,7 +30,15 @@ class Difference(Estimator):
     def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
         self.name = f"{estimator.name}.difference"  # type: ignore[misc]  # named after the estimator it pairs
-        self.needs_model = estimator.needs_model  # type: ignore[misc]
+        self.model_columns = estimator.model_columns  # type: ignore[misc]
+
+    def trusts_model(self, largest_weight: float) -> bool:
+        return self.estimator.trusts_model(largest_weight)
+
+    def check(self, batch: LoggedBatch) -> None:
+        for rows in (batch, batch.against):
+            if rows is not None:
+                super().check(rows)
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
         if batch.against is None:

@@ -25,8 +25,11 @@ class DM(MeanOfOne):
     """
 
     name = "dm"
-    trusts_model = True
+    model_columns = ("v_target",)
     term = "model"
+
+    def trusts_model(self, largest_weight: float) -> bool:
+        return True
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
         return {"model": batch.v_target}

@@ -41,6 +41,9 @@ class DR(ModelPlusCorrection):
     def __init__(self, max_weight: float = CLIP.default) -> None:
         self.max_weight = check_clip(max_weight)
 
+    def trusts_model(self, largest_weight: float) -> bool:
+        return largest_weight > self.max_weight
+
     @property
     def has_sequence(self) -> bool:
         return bool(np.isinf(self.max_weight))

@@ -36,13 +36,15 @@ class DROS(ModelPlusCorrection):
     """
 
     name = "dr-os"
-    trusts_model = True
     parameters = (SHRINKAGE,)
 
     def __init__(self, shrinkage: float = SHRINKAGE.default) -> None:
         if not shrinkage >= 0:  # not "< 0": NaN must be refused too
             raise NotAvailable(f"lambda must be at least 0, not {shrinkage}")
         self.shrinkage = shrinkage
+
+    def trusts_model(self, largest_weight: float) -> bool:
+        return not np.isinf(self.shrinkage)
 
     @property
     def correction_name(self) -> str:

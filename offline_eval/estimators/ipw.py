@@ -33,7 +33,7 @@ class IPW(MeanOfOne):
     """
 
     name = "ipw"
-    needs_model = False
+    model_columns = ()
     parameters = (CLIP,)
 
     def __init__(self, max_weight: float = CLIP.default) -> None:

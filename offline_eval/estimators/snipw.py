@@ -27,7 +27,7 @@ class SNIPW(Estimator):
     """
 
     name = "snipw"
-    needs_model = False
+    model_columns = ()
 
     def terms(self, batch: LoggedBatch) -> dict[str, FloatArray]:
         return {"gain": batch.gain, "weight": batch.weight}

@@ -35,13 +35,15 @@ class SwitchDR(ModelPlusCorrection):
     """
 
     name = "switch-dr"
-    trusts_model = True
     parameters = (TAU,)
 
     def __init__(self, tau: float = TAU.default) -> None:
         if not tau >= 0:  # not "< 0": NaN must be refused too
             raise NotAvailable(f"tau must be at least 0, not {tau}")
         self.tau = tau
+
+    def trusts_model(self, largest_weight: float) -> bool:
+        return largest_weight > self.tau
 
     @property
     def correction_name(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline_eval.columns import FloatArray, check_distribution
+from offline_eval.columns import FloatArray, check_distribution, read_only
 from offline_eval.errors import BadData, RowLabel
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
@@ -45,6 +47,17 @@ class PolicyInputs:
     trigger_of: NDArray[np.int64]
     shopper_numbers: ShopperNumbers
 
+    def __post_init__(self) -> None:
+        for name in ("numbers", "trigger_of"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def writable_copy(self) -> PolicyInputs:
+        """Return a copy that may be changed; the rulebook is shared."""
+        copied = replace(self, triggers=deepcopy(self.triggers))
+        for name in ("numbers", "trigger_of"):
+            object.__setattr__(copied, name, getattr(self, name).copy())
+        return copied
+
     def model_inputs(self, shared: Context, event_id: str) -> list[ModelInput]:
         """Return what a model saw of each trigger."""
         return [trigger_input(shared, self.shopper_numbers, trigger, event_id) for trigger in self.triggers]
@@ -63,7 +76,7 @@ class PolicyInputs:
 
 @dataclass(frozen=True, slots=True)
 class LoggedDecision:
-    """One logged decision.
+    """One logged decision. Whatever it holds can be read only, so that no policy changes the log.
 
     Parameters
     ----------
@@ -76,6 +89,8 @@ class LoggedDecision:
         The features known at the decision.
     actions
         The eligible set (K,).
+    action_features
+        What a foreign log tells about each eligible action (K), as texts ``name=value``; empty where it tells nothing.
     probabilities
         The logging policy's distribution over it (K,).
     drawn
@@ -91,6 +106,8 @@ class LoggedDecision:
         definition.
     raw
         The line of dsjson that the decision was read from.
+    place
+        Where the decision stands, for errors: file and row; empty where the log has no such places.
     """
 
     event_id: str
@@ -105,6 +122,21 @@ class LoggedDecision:
     policy_inputs: PolicyInputs | None = None
     of_service: bool = False
     raw: str = ""
+    action_features: Sequence[Sequence[str]] = ()
+    place: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probabilities", read_only(self.probabilities))
+        for name in ("context", "labels"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def writable_copy(self) -> LoggedDecision:
+        """Return a copy that a policy of others may change as it likes: the log keeps what it holds."""
+        copied = replace(self, policy_inputs=self.policy_inputs and self.policy_inputs.writable_copy())
+        for name in ("context", "labels"):
+            object.__setattr__(copied, name, dict(getattr(self, name)))
+        object.__setattr__(copied, "probabilities", self.probabilities.copy())
+        return copied
 
     @property
     def has_shopper(self) -> bool:

@@ -123,7 +123,7 @@ class Trajectories:
         rows: list[tuple[Any, ...]] = []
         targets: list[dict[int, float]] = []
         for row, decision in enumerate(decisions, start=1):
-            decision.check(row)
+            decision.check(decision.place or row)
             labels = [_channel(action) for action in decision.actions]
             probabilities = ask_target(target, decision, row)
             targets.append(_sum_by_label(labels, probabilities, codes))
@@ -162,7 +162,7 @@ def _state(decision: LoggedDecision, row: int) -> int:
             f"event {decision.event_id!r} tells {known}"
         )
     if isinstance(sends, str | bool) or not 0 <= sends < float("inf"):
-        raise BadData(FEATURE, f"is {sends!r}, must be a number of sends", row)
+        raise BadData(FEATURE, f"is {sends!r}, must be a number of sends", decision.place or row)
     return min(_MOST_SENDS, int(sends))
 
 

@@ -26,10 +26,12 @@ _MESSAGE_SD = 0.3
 _NOISE_VARIANCE, _NOISE_WEIGHT = 0.25, 10.0
 """The prior variance of the noise, and how many orders it counts for."""
 _CENTRE_WEIGHT = 1.0
+_MOST_TIMES = 100.0
+_FARTHEST = math.log(_MOST_TIMES)
 _SMEARING, _SMEARING_WEIGHT = math.exp(_NOISE_VARIANCE / 2), 10.0
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class SendOrders(msgspec.Struct, frozen=True, array_like=True):
     """What a send's orders are worth together.
 
     Parameters
@@ -60,7 +62,7 @@ class OrderSums(msgspec.Struct, frozen=True, array_like=True):
     y_priced: float = 0.0
     xy: float = 0.0
 
-    def plus(self, order: Order, times: float) -> OrderSums:
+    def plus(self, order: SendOrders, times: float) -> OrderSums:
         """Return the sums with an order, or without it where ``times`` is -1."""
         y, has_price = math.log(order.value), order.price is not None
         x = math.log(order.price) if order.price is not None else 0.0
@@ -94,8 +96,15 @@ class OrderValueFit:
         return self.intercept + self.slope * distance + self.effects.get(message, 0.0)
 
     def price_factor(self, price: float | None) -> float:
-        """Return how many times the value at the centre a product of this price is ordered for."""
-        return 1.0 if price is None else math.exp(self.slope * (math.log(price) - self.centre))
+        """Return how many times the value at the centre a product of this price is ordered for.
+
+        A price counts for at most `_MOST_TIMES` times the centre, and at least for one such part: prices come from
+        callers.
+        """
+        if price is None:
+            return 1.0
+        distance = math.log(price) - self.centre
+        return math.exp(self.slope * max(-_FARTHEST, min(distance, _FARTHEST)))
 
     def value(self, message: str, price: float | None) -> float:
         """Return the expected value of an order in the shop's currency."""
@@ -114,14 +123,14 @@ class OrderValues(msgspec.Struct, frozen=True):
     --------
     >>> values = OrderValues()
     >>> for number in range(40):
-    ...     values = values.replace(None, Order(30.0 + number, "hint", 30.0 + number))
+    ...     values = values.replace(None, SendOrders(30.0 + number, "hint", 30.0 + number))
     >>> 50.0 < values.fit(60.0).value("hint", 55.0) < 60.0
     True
     """
 
     by_message: dict[str, OrderSums] = {}
 
-    def replace(self, before: Order | None, now: Order | None) -> OrderValues:
+    def replace(self, before: SendOrders | None, now: SendOrders | None) -> OrderValues:
         """Return what is known once an order replaces another one of the same send; None stands for no order."""
         sums = dict(self.by_message)
         for order, times in ((before, -1.0), (now, 1.0)):

@@ -5,6 +5,10 @@ logits. The priors stand for what is known before the first interaction: wide wh
 crossing matters little, so that the crossings share what is learned in the right proportions. Most widths are .4 times
 those that one would choose for each line alone: the lines of a head add up, and offline wider ones were over-dispersed.
 
+A channel that has a usual name begins with usual rates: SMS is clicked by about 10 % and left by .9 to 2.4 % of its
+sends (Postscript 2020, Klaviyo 2026), a push is clicked more often than an e-mail; that an in-app message hardly costs
+a consent is judgement. The slope of the opt-outs by load was chosen on worlds 0 to 19 of the simulator's family.
+
 References
 ----------
 Graepel et al. (2010), Web-scale Bayesian click-through rate prediction (one Gaussian for each weight, one pass);
@@ -25,7 +29,7 @@ TABLES_VERSION = 1
 """Counts up when the same context would give other features. What was learned with another version is refused."""
 
 
-_USUAL: Mapping[str, float] = MappingProxyType({})
+_NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Prior(NamedTuple):
@@ -39,7 +43,7 @@ class Prior(NamedTuple):
 
     sd: float
     mean: float = 0.0
-    means: Mapping[str, float] = _USUAL
+    means: Mapping[str, float] = _NONE
 
     def mean_of(self, key: Key) -> float:
         """Return the prior mean of the weight with a key."""

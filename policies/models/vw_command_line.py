@@ -56,6 +56,8 @@ class VwCommand:
             raise VwRefused(f"Vowpal Wabbit refuses {command!r}: {error}") from error
         if self._workspace.prediction_type != vw.PredictionType.ActionProbs:
             raise VwRefused(f"{command!r} gives no probabilities: use --cb_explore_adf")
+        if not self._workspace.multiline:
+            raise VwRefused(f"{command!r} chooses among a fixed number of actions: use --cb_explore_adf")
         self._text = vw.TextFormatParser(self._workspace)
         self._dsjson = vw.DSJsonFormatParser(self._workspace)
 
@@ -79,7 +81,17 @@ class VwCommand:
         self._workspace.learn_one(self._dsjson.parse_json(event))
 
     def _predict(self, example: Any) -> FloatArray:
-        ranked: Any = self._workspace.predict_one(example)
+        """Return the probabilities of an example.
+
+        Raises
+        ------
+        VwRefused
+            When Vowpal Wabbit fails.
+        """
+        try:
+            ranked: Any = self._workspace.predict_one(example)
+        except RuntimeError as error:
+            raise VwRefused(f"Vowpal Wabbit fails: {error}") from error
         probabilities = np.zeros(len(ranked))
         for action, probability in ranked:
             probabilities[action] = probability

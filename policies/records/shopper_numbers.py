@@ -14,7 +14,7 @@ _PER_UNIT = 1_000
 """Numbers have three decimals. To divide a whole number is three times as fast as `round` to a number of decimals."""
 
 
-class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True):
+class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of a shopper at the times of the possible sends; the delays are those of the catalogue's version.
 
     Parameters

@@ -14,7 +14,7 @@ LOAD_HALF_LIFE_S = 84 * 3_600.0
 """Half-life of fatigue, 3.5 days (chosen by hand; the simulator's shoppers recover at this pace)."""
 
 
-class SendHistory(msgspec.Struct, frozen=True):
+class SendHistory(msgspec.Struct, frozen=True, gc=False):
     """What a shopper's sends say at a time.
 
     Parameters

@@ -87,7 +87,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
         The click probability counts from the end of the attribution window on; before, a click may still come.
         """
         ends_at = self.window_ends_at
-        return self.clicked, None if ends_at is None or ends_at > now or self.deferred else self.p_click
+        return self.clicked, None if ends_at is None or ends_at > now else self.p_click
 
     def has_expired(self, now: float) -> bool:
         """Return whether the send waited in vain for its activation."""

@@ -14,7 +14,7 @@ from simulators.envs.observations import TRIGGERS, RecentTriggers, ShopMemory
 from simulators.envs.rewards import ExpectedRewards, message_warmth, realised_reward
 from simulators.random_streams import Seeds
 from simulators.reports.reporting import Reporting
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.truth.truth import Truth
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick

@@ -24,7 +24,7 @@ from simulators.envs.settings import (
     world_option,
 )
 from simulators.random_streams import Seeds
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 
 
 class NotificationEnv(LimitedSpec, gymnasium.Env[Observation, np.int64]):

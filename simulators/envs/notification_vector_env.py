@@ -29,7 +29,7 @@ from simulators.envs.settings import (
     world_option,
 )
 from simulators.random_streams import Seeds
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 
 Step = tuple[Observation, FloatArray, BoolArray, BoolArray, Info]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.envs.actions import CHANNELS
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.world.tick import Tick
 from simulators.world.triggers import SCHEDULED_TRIGGERS, SEASONAL
 from simulators.world.world import World

@@ -8,8 +8,8 @@ import numpy as np
 
 from simulators.arrays import FloatArray, Indices
 from simulators.envs.actions import ALL_SENDS, HOLD, REWARD, SENDS
+from simulators.scenarios.trigger_traits import TriggerTraits
 from simulators.shoppers.response import Chances
-from simulators.trigger_traits import TriggerTraits
 from simulators.truth.prospects import Prospects
 from simulators.world.expected_reward import mean_limited_value
 from simulators.world.messages import STANDARD

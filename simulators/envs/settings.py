@@ -15,7 +15,7 @@ from simulators.arrays import FloatArray
 from simulators.envs.actions import CHANNELS, SENDS, describe_action
 from simulators.envs.daily_decisions import DECISION_HOUR, DailyDecisions, episode_steps
 from simulators.envs.observations import OBSERVATIONS, OBSERVED, TRIGGERS, is_promotion
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.scenario import Scenario, find_scenario
 
 Observation = Any
 """An array of float32; with ``mask_in_observation`` a dictionary of arrays, which a type could not tell apart."""

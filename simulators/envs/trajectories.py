@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
-from policies.decision_row import HOLD_BY_POLICY, NO_ELIGIBLE_ACTION, TREATMENT
+from policies.decision_row import HOLD_BY_POLICY, NO_ELIGIBLE_ACTION
+from policies.records.arms import TREATMENT
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord, pack
 from policies.rules.rules import RULES
@@ -21,7 +22,7 @@ from simulators.envs.actions import DAILY, HOLD, action_rulebook
 from simulators.envs.daily_decisions import DECISION_HOUR
 from simulators.envs.episodes import Episode
 from simulators.envs.observations import OBSERVATIONS, count_recent_sends
-from simulators.scenario import MONDAY
+from simulators.scenarios.scenario import MONDAY
 
 _DAY_S, _HOUR_S = 86_400, 3_600
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.arrays import FloatArray
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.world.messages import Messages
 from simulators.world.world import World

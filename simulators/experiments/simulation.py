@@ -17,8 +17,8 @@ from policies.records.rows import Scalar
 from simulators.experiments.counts import Counts
 from simulators.experiments.decision_log import DecisionLog, DecisionOutcomes
 from simulators.reports.reporting import Reporting
+from simulators.scenarios.trigger_traits import PRODUCT_CATEGORIES
 from simulators.shops.base import Arrival, ConsentChange, Shop, ShopperEvent, SimulatedTrigger, shopper_id
-from simulators.trigger_traits import PRODUCT_CATEGORIES
 from simulators.world.tick import Tick
 from simulators.world.world import World
 from simulators.world.world_state import epoch_seconds

@@ -11,7 +11,7 @@ from simulators.experiments.contender import Contender
 from simulators.experiments.incremental_value import IncrementalValue
 from simulators.experiments.result import Result
 from simulators.experiments.weekly_values import WeeklyValues, reach_of
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.shops.later_costs import ConsentWorth
 from simulators.world.messages import Messages

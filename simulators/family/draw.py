@@ -17,9 +17,9 @@ from typing import Any, cast
 
 from simulators.family.ranges import Drawn
 from simulators.family.table import RANGES
-from simulators.parameters import PARAMETERS
-from simulators.report_rules import ReportRules
-from simulators.scenario import Scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.report_rules import ReportRules
+from simulators.scenarios.scenario import Scenario
 
 SEARCHED, REPORTED = range(20), range(20, 60)
 """The worlds for looking and searching, and those for reported tables."""

@@ -16,7 +16,7 @@ from simulators.arrays import Indices
 from simulators.experiments.simulation import Simulation
 from simulators.plans.plan import Plan
 from simulators.plans.training_world import open_training_world
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.base import ConsentChange, Shop, shopper_id
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth
 from simulators.shops.planner import Planner

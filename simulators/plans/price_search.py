@@ -26,7 +26,7 @@ from simulators.experiments.weekly_values import values_of
 from simulators.plans.consent_worth import measure_worth
 from simulators.plans.plan import Plan
 from simulators.plans.training_world import open_training_world
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 

@@ -14,7 +14,7 @@ from typing import Any
 from policies.catalogue.rulebook import Rulebook
 from simulators.family.draw import draw_world
 from simulators.plans.plan import Plan
-from simulators.scenario import CALENDAR_WEEKS, SCENARIOS, Scenario
+from simulators.scenarios.scenario import CALENDAR_WEEKS, SCENARIOS, Scenario
 
 _WORLD = "world-"
 

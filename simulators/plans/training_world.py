@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.random_streams import Seeds
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.world.messages import Messages
 from simulators.world.world import World
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from policies.records.outcomes import WITHDRAWALS
 from policies.records.rows import DecisionRow
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.channels import ChannelTable
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.regret.calibration import calibration_slope
 from simulators.regret.finished_run import ReactionSums, SendCell, SendSums
-from simulators.scenario import Scenario
+from simulators.scenarios.channels import ChannelTable
+from simulators.scenarios.scenario import Scenario
 
 LOAD_EDGES = (0.25, 0.75, 1.25, 2.0)
 """Where one load bucket ends and the next one begins; the load is that of the decision's context."""
@@ -100,7 +100,7 @@ class SendTable:
             seen_weeks=seen_h // _WEEK_H,
             is_watched=ends_h <= scenario.hours,
             clicks=ReactionColumns(
-                _column(of_sends, lambda row: getattr(row, "p_click", None)),
+                _column(of_sends, lambda row: row.p_click),
                 np.array([record.p_click for record in sends]),
                 np.array([record.has_outcome("click") for record in sends], dtype=np.bool_),
             ),

@@ -26,7 +26,7 @@ from simulators.replay.pace import DAY_S
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.replay.replay_world import shopper_numbers, world_of
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.later_costs import AFTER_WEEKS, ConsentWorth, Prices
 from simulators.shops.planner import PLANNER, Planner
 from simulators.world.world import World

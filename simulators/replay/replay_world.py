@@ -10,7 +10,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.random_streams import Seeds
 from simulators.replay.pace import DAY_S
 from simulators.replay.purchases import Purchase
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.world.messages import Messages
 from simulators.world.world import World
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.arrays import FloatArray, Indices
-from simulators.report_rules import ReportRules, Touch
 from simulators.reports.tickets import Tickets
 from simulators.reports.touches import Touches
+from simulators.scenarios.report_rules import ReportRules, Touch
 from simulators.world.tick import Tick, TickEvents, TickOutcomes
 
 _TOUCHING: dict[Touch, frozenset[str]] = {

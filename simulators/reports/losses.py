@@ -9,7 +9,7 @@ import numpy as np
 from policies.records.outcomes import OutcomeType
 from simulators.arrays import FloatArray, Indices
 from simulators.random_streams import Purpose, RandomStreams
-from simulators.report_rules import ReportRules
+from simulators.scenarios.report_rules import ReportRules
 from simulators.world.schedule import Schedule
 from simulators.world.tick import TickOutcomes
 

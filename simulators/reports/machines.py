@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulators.report_rules import ReportRules
 from simulators.reports.losses import select
 from simulators.reports.shares import draw_share
 from simulators.reports.tickets import Tickets
+from simulators.scenarios.report_rules import ReportRules
 from simulators.world.tick import Tick, TickOutcomes
 from simulators.world.world_state import WorldState
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulators.arrays import BoolArray, Indices
 from simulators.random_streams import Purpose, RandomStreams
-from simulators.report_rules import ReportRules
+from simulators.scenarios.report_rules import ReportRules
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 
 _OF_VISITS = frozenset({"session", "product_view", "product_viewed", "cart_abandoned", "wishlist"})

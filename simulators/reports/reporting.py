@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulators.report_rules import TRUE_REPORTS
 from simulators.reports.credits import Credits
 from simulators.reports.losses import KINDS, Losses
 from simulators.reports.machines import Machines
 from simulators.reports.recognition import Recognition
 from simulators.reports.tickets import Tickets
 from simulators.reports.time_zones import TimeZones
+from simulators.scenarios.report_rules import TRUE_REPORTS
 from simulators.world.deliveries import Sends
 from simulators.world.tick import Tick, TickEvents
 from simulators.world.world import World

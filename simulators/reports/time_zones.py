@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulators.report_rules import ReportRules
 from simulators.reports.shares import draw_share
 from simulators.reports.tickets import Tickets
+from simulators.scenarios.report_rules import ReportRules
 from simulators.world.tick import TickOutcomes
 from simulators.world.world_state import WorldState
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.parameters import Parameters
+from simulators.scenarios.parameters import Parameters
 
 _LONG_AGO = -1.0e6
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray
-from simulators.channels import ChannelTable
-from simulators.parameters import Parameters
 from simulators.random_streams import DrawColumn, RandomStreams
-from simulators.scenario import Scenario
+from simulators.scenarios.channels import ChannelTable
+from simulators.scenarios.parameters import Parameters
+from simulators.scenarios.scenario import Scenario
+from simulators.scenarios.trigger_traits import PRODUCT_CATEGORIES, TriggerTraits
 from simulators.shoppers.presence import LARGEST_SHIFT_H
-from simulators.trigger_traits import PRODUCT_CATEGORIES, TriggerTraits
 
 Float32Array = NDArray[np.float32]
 

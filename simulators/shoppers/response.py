@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from simulators.arrays import BoolArray, FloatArray
-from simulators.parameters import Parameters
+from simulators.scenarios.parameters import Parameters
 from simulators.shoppers.mental_state import ReaderState
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.fold import Learning
-from policies.models.policy import LearningParts, Policy
+from policies.models.policy import Policy, PolicyFactory
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from simulators.shops.base import Arrival
 
@@ -21,20 +21,25 @@ class LearningPolicy:
     ----------
     rulebook
         The catalogue of the shop.
-    unlearned
-        The policy before anything is learned.
-    learning
-        The learner, and what makes the policy of a version. The service has the same.
+    factory
+        A kind of policy that learns. The service makes its policies and its learner with the same one.
+
+    Raises
+    ------
+    ValueError
+        When the policy does not learn.
     """
 
-    def __init__(self, rulebook: Rulebook, unlearned: Policy, learning: LearningParts) -> None:
+    def __init__(self, rulebook: Rulebook, factory: PolicyFactory) -> None:
+        if factory.learning is None:
+            raise ValueError(f"the policy {factory.name!r} does not learn")
         self._rulebook = rulebook
-        self._make_version = learning.make_version
+        self._make_version = factory.learning.make_version
         self._rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
-        self._learning = Learning(self._rows_of_events, learning.make_learner)
+        self._learning = Learning(self._rows_of_events, factory.learning.make_learner)
         self._learned_since_version = 0
         self._version = 0
-        self._policy = unlearned
+        self._policy = factory.make(rulebook)
         self.fold(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
     @property

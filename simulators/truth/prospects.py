@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.catalogue.action_space import ActionSpace
 from simulators.arrays import BoolArray, FloatArray
-from simulators.channels import ChannelTable
+from simulators.scenarios.channels import ChannelTable
 
 COLUMNS = ("seen", "click", "order", "kept_orders", "out", "own_lost", "uninstall", "lapse", "margin", "reward", "load")
 """The columns of `Prospects`."""

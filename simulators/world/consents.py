@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
-from simulators.channels import ChannelTable
-from simulators.parameters import Parameters
+from simulators.scenarios.channels import ChannelTable
+from simulators.scenarios.parameters import Parameters
 
 _TOGETHER = 64
 """So many bookings are added at once: each alone has few shoppers."""
@@ -54,7 +54,7 @@ def losses_per_opt_out(channels: ChannelTable, parameters: Parameters) -> FloatA
     The opt-out ends the consent to its own channel, and the other ones where the shopper lapses; for messages of the
     app, some uninstall the app, which ends the consents to all its channels.
 
-    >>> from simulators.parameters import PARAMETERS
+    >>> from simulators.scenarios.parameters import PARAMETERS
     >>> losses_per_opt_out(PARAMETERS.channel_table(("push", "email")), PARAMETERS).round(2)
     array([[1.1, 0.6],
            [0.6, 1. ]])

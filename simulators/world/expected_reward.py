@@ -10,7 +10,7 @@ import numpy as np
 from policies.catalogue.document import Reward
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.parameters import Parameters
+from simulators.scenarios.parameters import Parameters
 
 
 @dataclass(frozen=True)

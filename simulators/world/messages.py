@@ -10,9 +10,9 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import BoolArray, FloatArray
-from simulators.channels import ChannelTable
-from simulators.parameters import Parameters
 from simulators.random_streams import Purpose, RandomStreams, to_normals
+from simulators.scenarios.channels import ChannelTable
+from simulators.scenarios.parameters import Parameters
 from simulators.shoppers.population import TASTE_DIMENSIONS
 
 OFFER = "offer"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulators.arrays import FloatArray, Indices
-from simulators.parameters import Parameters
 from simulators.random_streams import Purpose
+from simulators.scenarios.parameters import Parameters
 from simulators.world.schedule import Schedule
 from simulators.world.tick import Tick, TickEvents, TickOutcomes, TickTriggers
 from simulators.world.triggers import TriggerSchedule

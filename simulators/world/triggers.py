@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators.arrays import FloatArray, Indices
 from simulators.random_streams import Purpose
-from simulators.trigger_traits import PRODUCT_EVENTS
+from simulators.scenarios.trigger_traits import PRODUCT_EVENTS
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.world_state import NEVER, WorldState
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, to_normals
+from simulators.scenarios.trigger_traits import PRODUCT_CATEGORIES
 from simulators.shoppers.response import visit_order_probability
-from simulators.trigger_traits import PRODUCT_CATEGORIES
 from simulators.world.order_book import OrderBook, order_values
 from simulators.world.tick import Tick, TickEvents, TickTriggers
 from simulators.world.triggers import TriggerSchedule

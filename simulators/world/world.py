@@ -8,7 +8,7 @@ import numpy as np
 
 from simulators.arrays import BoolArray, Indices
 from simulators.random_streams import Seeds
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shoppers.population import Population
 from simulators.world.consents import ConsentLosses
 from simulators.world.deliveries import Deliveries, Sends
@@ -52,7 +52,7 @@ class World:
 
     Examples
     --------
-    >>> from simulators.scenario import find_scenario
+    >>> from simulators.scenarios.scenario import find_scenario
     >>> world = World(find_scenario("stationary"), shoppers=500, seed=1)
     >>> sum(len(visitors) for _ in range(168) for visitors in world.step().visitors)
     476

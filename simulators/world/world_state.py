@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulators.arrays import BoolArray, FloatArray, Indices
 from simulators.random_streams import Purpose, RandomStreams, Seeds, to_normals
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shoppers.mental_state import MentalState
 from simulators.shoppers.population import Population
 from simulators.shoppers.presence import Presence

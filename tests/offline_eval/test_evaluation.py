@@ -10,11 +10,14 @@ import pytest
 
 from offline_eval import (
     DM,
+    ESTIMATORS,
     IPW,
     SNIPW,
     LoggedBatch,
+    NotAvailable,
     Question,
     evaluate,
+    make_estimators,
 )
 from offline_eval.diagnostics.verdict import Level
 from offline_eval.reports.html import render_page
@@ -26,6 +29,15 @@ def test_values_are_given_whatever_the_verdict(world: RewardWorld) -> None:
     report = evaluate(world.log(20, np.random.default_rng(16)), Question(estimators=[DM(), IPW()]))
     assert report.verdict.level is Level.do_not_use
     assert all(np.isfinite(estimate.value) for estimate in report.estimates)
+
+
+def test_a_question_that_names_no_estimator_asks_for_what_the_rows_allow() -> None:
+    rows = weightless(target_propensity=np.full(200, 0.5))
+    assert [estimate.name for estimate in evaluate(rows).estimates] == ["ipw", "snipw", "dr", "sndr"]
+    predicted = weightless(target_propensity=np.full(200, 0.5), q_chosen=np.zeros(200), v_target=np.zeros(200))
+    assert [estimate.name for estimate in evaluate(predicted).estimates] == list(ESTIMATORS)
+    with pytest.raises(NotAvailable, match="dr-os needs a reward model"):
+        evaluate(rows, Question(make_estimators(["ipw", "dr-os"])))
 
 
 def weightless(**changes: object) -> LoggedBatch:

@@ -90,3 +90,21 @@ def test_many_groups_of_heavy_weights_raise_no_false_alarm(size: int) -> None:
         )
         flagged += bool(find_bad_groups({"day": days.groups(0.05)}, ["day"]))
     assert flagged <= 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array([1.0, np.nan, 2.0] * 40), {"": 40, "1.0": 40, "2.0": 40}),
+        (np.array(["a", None, "b"] * 40, dtype=object), {"": 40, "a": 40, "b": 40}),
+        (np.array(["a", 3, "NA"] * 40, dtype=object), {"3": 40, "NA": 40, "a": 40}),
+        (np.arange(120) % 2, {"0": 60, "1": 60}),
+    ],
+    ids=["no numbers", "nothing", "two types", "numbers"],
+)
+def test_labels_of_any_type_make_groups(labels: np.ndarray, expected: dict[str, int]) -> None:
+    rows = LoggedBatch.of(
+        reward=np.arange(120) % 2, propensity=[0.5] * 120, target_propensity=[0.5] * 120, labels={"x": labels}
+    )
+    groups = evaluate(rows, Question([IPW()], by=("x",))).groups["x"]
+    assert {group.label: group.rows for group in groups} == expected

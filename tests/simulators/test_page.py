@@ -24,10 +24,10 @@ import pytest
 from typer.testing import CliRunner
 
 from decision_service.__main__ import app
-from simulators.channels import TRAITS
-from simulators.parameters import PARAMETERS
 from simulators.random_streams import Purpose
-from simulators.scenario import Promo, Scenario
+from simulators.scenarios.channels import TRAITS
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Promo, Scenario
 from simulators.shoppers.mental_state import MentalState, fade_intent
 from simulators.shoppers.response import Chances, tired_logit, visit_order_probability
 from simulators.shoppers.sight import look_probability, share_unseen

@@ -56,6 +56,9 @@ DELIBERATE = {
     ),
     r"/v1/report\S* \.(total|rows\.\d+)\.unclicked_(conversions|revenue): was 'absent', is [0-9.]+$": _UNCLICKED,
     r"\.reward\.order_weight: was 'absent', is 1\.0$": _UNCLICKED,
+    r"/v1/report\S* \.incrementality: was 'absent', is \{'total': .*'verdict': 'not enough data yet'": (
+        "the report says what sends have brought"
+    ),
     r"\(outcome\)\.key: was 'outcome\\x1f[^']*\\x1fid\\x1f": "the key of an outcome with an id names the type",
     r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
     r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",

@@ -14,7 +14,7 @@ from decision_service.log.sql import SqlLog
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import Row
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.world.messages import Messages
 from simulators.world.world import World
 

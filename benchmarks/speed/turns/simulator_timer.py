@@ -10,18 +10,37 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any, cast
 
 from decision_service.catalogues.file import example
-from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
-from policies.models.registry import POLICIES
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
-from simulators.shops.local import LocalShop
+from simulators.shops.local import LocalShop, PolicySource
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
+try:
+    from simulators.scenarios.scenario import find_scenario
+except ModuleNotFoundError:  # an older version
+    from simulators.scenario import find_scenario  # type: ignore[import-not-found, no-redef]
+
 _WEEKS = 4
+
+
+def make_source(policy: str, rulebook: Rulebook) -> PolicySource:
+    """Return a policy of this version, or of an older one, in which what learns was no port."""
+    try:
+        from decision_service.cli import own_policy
+        from policies.models.registry import POLICIES
+    except ImportError:
+        from policies.models import learned, rule
+        from simulators.shops import learning, local
+
+        older: Any = learning.LearningPolicy
+        if policy == "default":
+            return cast(PolicySource, older(rulebook, learned.learned_policy))
+        return local.FixedPolicy(rule.rule_policy(epsilon=0.0))
+    return own_policy.make_source(POLICIES[policy], rulebook)
 
 
 class SimulatorTimer:
@@ -49,7 +68,7 @@ class SimulatorTimer:
         return self._shoppers * _WEEKS * 168 / (time.process_time() - begin)
 
     def _next_simulation(self) -> Simulation:
-        policy_source = make_source(POLICIES[self._policy], self._rulebook)
+        policy_source = make_source(self._policy, self._rulebook)
         seed, self._seed = self._seed, self._seed + 1
         world = World(find_scenario("stationary").with_weeks(_WEEKS), self._shoppers, seed, Messages.of(self._rulebook))
         shop = LocalShop(policy_source, self._rulebook, b"benchmark")

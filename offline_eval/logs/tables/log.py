@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,10 +39,12 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from offline_eval.errors import BadData, NoData
+from offline_eval.errors import BadData, Unreadable
 from offline_eval.logs.decisions import LoggedDecision, PolicyInputs
+from offline_eval.logs.files import LogFile
 from offline_eval.logs.service_rows import add_labels, decode_decision, joint_actions
-from offline_eval.logs.tables.plain import Unreadable, check_columns, is_parquet, translate_errors
+from offline_eval.logs.tables.opening import is_parquet, open_parquet, translate_errors
+from offline_eval.logs.tables.plain import check_columns
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
@@ -147,16 +149,16 @@ def _record(entry: LogEntry) -> dict[str, Any]:
     }
 
 
-def is_log(path: Path) -> bool:
+def is_log(file: LogFile) -> bool:
     """Return whether a file is an exported log."""
-    if not is_parquet(path):
+    if not is_parquet(file):
         return False
-    with translate_errors(path):
-        metadata = pyarrow.parquet.read_metadata(path).metadata or {}
+    with translate_errors(file):
+        metadata = open_parquet(file).metadata.metadata or {}
     return bool(metadata.get(b"format") == FORMAT.encode())
 
 
-def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
+def read_log(source: Path | LogFile, role: str) -> Iterator[LoggedDecision]:
     """Yield the decisions of a role, in constant memory.
 
     Raises
@@ -164,27 +166,24 @@ def read_log(path: Path, role: str) -> Iterator[LoggedDecision]:
     Unreadable
         When the file is not an exported log.
     BadData
-        When a column is missing or of another type, or a decision cannot be read; the error names row and column.
-    NoData
-        When there is no such decision.
+        When a column is missing or of another type, or a decision cannot be read; the error names file, row and
+        column.
     """
-    if not is_log(path):
-        raise Unreadable(f"{path.name}: is not a log exported by this service (format {FORMAT})")
-    with translate_errors(path):
-        file = pyarrow.parquet.ParquetFile(path)
+    log = LogFile.of(source) if isinstance(source, Path) else source
+    if not is_log(log):
+        raise Unreadable(f"{log.name}: is not a log exported by this service (format {FORMAT})")
+    with translate_errors(log):
+        file = open_parquet(log)
         names = _check_schema(file.schema_arrow)
-        rulebooks = _rulebooks(path, file.metadata.metadata)
-        row = count = 0
+        rulebooks = _rulebooks(log, file.metadata.metadata)
+        row = 0
         for batch in file.iter_batches(_BATCH, columns=names):
             for record in batch.to_pylist():
                 row += 1
                 if record["role"] is None:
                     raise BadData("role", "is empty", row)
                 if record["role"] == role:
-                    count += 1
-                    yield _decision(record, rulebooks, row)
-    if not count:
-        raise NoData(f"{path.name} holds no decision with the role {role}")
+                    yield replace(_decision(record, rulebooks, row), place=f"{log.name}, row {row}")
 
 
 def _check_schema(schema: Any) -> list[str]:
@@ -209,12 +208,12 @@ def _kind(column: Any) -> tuple[bool, ...]:
     return nested, is_text, types.is_integer(value), types.is_floating(value), types.is_boolean(value)
 
 
-def _rulebooks(path: Path, metadata: Mapping[bytes, bytes]) -> dict[int, Rulebook]:
+def _rulebooks(log: LogFile, metadata: Mapping[bytes, bytes]) -> dict[int, Rulebook]:
     try:
         documents = json.loads(metadata[b"catalogues"])
         catalogues = {int(version): Catalogue.from_stored(document) for version, document in documents.items()}
     except (KeyError, ValueError, AttributeError) as error:
-        raise Unreadable(f"{path.name}: its catalogues cannot be read: {error}") from None
+        raise Unreadable(f"{log.name}: its catalogues cannot be read: {error}") from None
     return {version: Rulebook.of(catalogue, version) for version, catalogue in catalogues.items()}
 
 

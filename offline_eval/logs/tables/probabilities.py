@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-import pyarrow.parquet
 
 from offline_eval.errors import BadData
-from offline_eval.logs.tables.plain import check_columns, csv_batches, csv_names, is_parquet, translate_errors
+from offline_eval.logs.files import LogFile
+from offline_eval.logs.tables.delimited import read_header, read_text
+from offline_eval.logs.tables.opening import is_parquet, open_parquet, translate_errors
+from offline_eval.logs.tables.plain import check_columns
 
 _COLUMNS = ("event_id", "action", "probability")
 
@@ -25,7 +27,12 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
     Unreadable, BadData
         When the file is not such a table.
     """
-    table = _read(path)
+    file = LogFile.of(path)
+    with translate_errors(file):
+        return _group_by_event(*_read(file))
+
+
+def _group_by_event(table: Any, decimal_commas: bool) -> dict[str, dict[str, float]]:
     by_event: dict[str, dict[str, float]] = {}
     columns = (table.column(name).to_pylist() for name in _COLUMNS)
     for row, (event_id, action, probability) in enumerate(zip(*columns, strict=True), start=1):
@@ -33,7 +40,7 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
             if cell in (None, ""):
                 raise BadData(name, "is empty", row)
         try:
-            number = float(probability)
+            number = float(probability.replace(",", ".") if decimal_commas else probability)
         except (TypeError, ValueError):
             raise BadData("probability", f"is {probability!r}, not a number", row) from None
         if not 0 <= number <= 1:
@@ -45,13 +52,13 @@ def read_probabilities(path: Path) -> dict[str, dict[str, float]]:
     return by_event
 
 
-def _read(path: Path) -> Any:
-    with translate_errors(path):
-        if is_parquet(path):
-            file = pyarrow.parquet.ParquetFile(path)
-            check_columns(file.schema_arrow.names, _COLUMNS)
-            return file.read(columns=list(_COLUMNS))
-        names = csv_names(path)
-        check_columns(names, _COLUMNS)
-        schema = pyarrow.schema([(name, pyarrow.string()) for name in _COLUMNS])
-        return pyarrow.Table.from_batches(csv_batches(path, names, _COLUMNS), schema)
+def _read(file: LogFile) -> tuple[Any, bool]:
+    """Return the table, and whether its numbers may have decimal commas."""
+    if is_parquet(file):
+        parquet = open_parquet(file)
+        check_columns(parquet.schema_arrow.names, _COLUMNS)
+        return parquet.read(columns=list(_COLUMNS)), False
+    header = read_header(file)
+    check_columns(header.names, _COLUMNS)
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in _COLUMNS])
+    return pyarrow.Table.from_batches(read_text(file, header, _COLUMNS), schema), header.may_have_decimal_commas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.heads.learner import Observation
-from policies.heads.order_value import Order
+from policies.heads.order_value import SendOrders
 from policies.heads.tables import CLICK, ORDER_AFTER_CLICK, ORDER_WITHOUT_CLICK, OUT
 from policies.learning.interactions import Interaction
 from policies.learning.reward import RewardBreakdown
@@ -36,11 +36,11 @@ def observe(result: RewardBreakdown | None) -> dict[str, Observation]:
     }
 
 
-def find_order(result: RewardBreakdown | None, message: str, price: float | None) -> Order | None:
+def find_order(result: RewardBreakdown | None, message: str, price: float | None) -> SendOrders | None:
     """Return the orders of a send of a message, None without an order."""
     if result is None or result.orders < _LEAST_ORDER:
         return None
-    return Order(result.orders, message, price)
+    return SendOrders(result.orders, message, price)
 
 
 def is_of_machine(interaction: Interaction) -> bool:

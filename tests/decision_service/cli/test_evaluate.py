@@ -1,4 +1,4 @@
-"""`decision-service evaluate` on plain tables, as a person types it."""
+"""`decision-service evaluate` on files, as a person types it."""
 
 from __future__ import annotations
 
@@ -43,9 +43,16 @@ def write_parquet(path: Path, table: dict[str, list[Any]]) -> Path:
     return path
 
 
-def evaluate(*arguments: str | Path) -> tuple[int, str, str]:
-    output = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+def evaluate(*arguments: str | Path, stdin: bytes | None = None) -> tuple[int, str, str]:
+    output = CliRunner().invoke(app, ["evaluate", *map(str, arguments)], input=stdin)
     return output.exit_code, output.stdout, output.stderr
+
+
+def evaluate_json(*arguments: str | Path, stdin: bytes | None = None) -> dict[str, Any]:
+    code, output, errors = evaluate(*arguments, "--json", stdin=stdin)
+    assert code == 0, errors
+    document: dict[str, Any] = json.loads(output)
+    return document
 
 
 def test_the_command_of_the_guide_writes_named_results(tmp_path: Path, rows: LoggedBatch) -> None:
@@ -274,3 +281,79 @@ def test_every_interval_can_be_asked_for(tmp_path: Path, rows: LoggedBatch, opti
     for result in json.loads(out.read_text())["results"]:
         if result["low"] is not None:
             assert result["low"] < result["value"] < result["high"]
+
+
+def part(table: dict[str, list[Any]], first: int, last: int) -> dict[str, list[Any]]:
+    return {name: cells[first:last] for name, cells in table.items()}
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet])
+def test_several_files_a_glob_a_directory_and_standard_input_give_the_numbers_of_one_file(
+    tmp_path: Path, rows: LoggedBatch, write: Any
+) -> None:
+    """A shopper's rows may be in several files; the directories' days are a column."""
+    table = {**columns(rows), "day": ["1"] * 2_000 + ["2"] * 4_000}
+    whole = write(tmp_path / "whole", table)
+    expected = evaluate_json(whole, "--by", "day")
+    days = tmp_path / "days"
+    for day, first, last in (("1", 0, 2_000), ("2", 2_000, 3_001), ("2", 3_001, 6_000)):
+        (days / f"day={day}").mkdir(parents=True, exist_ok=True)
+        write(days / f"day={day}" / f"{first:04}", {name: cells[first:last] for name, cells in columns(rows).items()})
+    files = sorted(path for path in days.rglob("*") if path.is_file())
+    for sources in (files, [days], [days / "day=*" / "*"]):
+        document = evaluate_json(*sources, "--by", "day")
+        for name in ("results", "groups", "verdict"):
+            assert document[name] == expected[name]
+    assert document["facts"]["source"] == f"{days}/day=1/0000 and 2 more files"
+    assert evaluate_json("-", "--by", "day", stdin=whole.read_bytes())["results"] == expected["results"]
+
+
+def test_an_error_names_the_file_of_several(tmp_path: Path, rows: LoggedBatch) -> None:
+    table = columns(rows)
+    first = write_csv(tmp_path / "a.csv", part(table, 0, 50))
+    bad = part(table, 50, 90)
+    bad["propensity"][6] = 0
+    second = write_csv(tmp_path / "b.csv", bad)
+    assert "b.csv, row 7, column propensity: is 0, must be above 0" in evaluate(first, second)[2]
+    del bad["shopper"]
+    write_csv(tmp_path / "b.csv", part(bad, 0, 6))
+    complaint = evaluate(first, second)[2].replace("\n", " ")
+    assert "b.csv, column (all): has propensity, q_chosen" in complaint
+    assert "but a.csv has propensity, q_chosen, reward, shopper (text)" in complaint
+    assert "a.csv is named twice" in evaluate(first, first)[2]
+    assert "evaluate them one by one" in evaluate(first, write_parquet(tmp_path / "c", part(table, 0, 9)))[2]
+
+
+def test_a_service_is_evaluated_alone(tmp_path: Path, rows: LoggedBatch) -> None:
+    file = write_csv(tmp_path / "a.csv", part(columns(rows), 0, 9))
+    assert "the log of a service is evaluated alone" in evaluate("sqlite:///none.sqlite", file)[2]
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.xlsx", "log.dsjson.gz"])
+def test_an_export_says_which_formats_it_writes(tmp_path: Path, name: str) -> None:
+    output = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / name)])
+    assert output.exit_code == 1
+    assert "the log is written as Parquet (.parquet) or dsjson (.dsjson)" in output.stderr.replace("\n", " ")
+    assert not (tmp_path / name).exists()
+
+
+def test_skipped_lines_are_reported(tmp_path: Path) -> None:
+    event = {"_label_cost": -1, "_label_Action": 1, "a": [1, 2], "p": [0.5, 0.5], "c": {"_multi": [{}, {}]}}
+    lines = ["[CHECKPOINT]", json.dumps({"RewardValue": 1, "EventId": "x"}), *[json.dumps(event)] * 3]
+    (tmp_path / "a.dsjson").write_text("\n".join(lines))
+    asked = ("--target", "uniform", "--estimators", "ipw")
+    reasons = evaluate_json(tmp_path / "a.dsjson", *asked)["verdict"]["reasons"]
+    (skipped,) = (reason for reason in reasons if reason["code"] == "skipped_lines")
+    assert skipped["text"] == "skipped: 1 checkpoint line, 1 reward whose decision is not in the log"
+    assert skipped["level"] == "trust"
+    (tmp_path / "a.dsjson").write_text("\n".join(lines[:2]))
+    assert "a.dsjson holds no decision; skipped: 1 checkpoint line" in evaluate(tmp_path / "a.dsjson", *asked)[2]
+
+
+@pytest.mark.parametrize("command", ["--cb_explore 2", "--cb_explore 2 --first 3", "--cb 2", "--slates"])
+def test_a_vw_command_of_another_kind_is_refused(tmp_path: Path, command: str) -> None:
+    event = {"_label_cost": -1, "_label_Action": 1, "a": [1, 2], "p": [0.5, 0.5], "c": {"_multi": [{}, {}]}}
+    (tmp_path / "a.dsjson").write_text(json.dumps(event))
+    code, _, errors = evaluate(tmp_path / "a.dsjson", "--target", f"vw:{command}", "--estimators", "ipw")
+    assert code == 1
+    assert "use --cb_explore_adf" in errors.replace("\n", " ")

@@ -8,7 +8,7 @@ import pytest
 
 from decision_service.cli.scenario_file import choose_scenario, fit_weeks, load_scenario
 from simulators.family.draw import draw_world
-from simulators.scenario import SCENARIOS
+from simulators.scenarios.scenario import SCENARIOS
 
 
 def test_a_file_says_what_differs(tmp_path: Path) -> None:

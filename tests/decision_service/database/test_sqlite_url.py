@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from decision_service.app import open_log, open_registry
 from decision_service.database.sqlite_url import find_file, make_url
-from decision_service.evaluation.logs import log_url, open_existing_log, registry_url
+from decision_service.evaluation.logs import log_url, registry_url
+from decision_service.evaluation.readers import open_existing_log
 from decision_service.settings import Settings
 
 ROOT = Path(__file__).parents[3]

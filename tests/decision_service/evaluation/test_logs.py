@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.evaluation.in_sample import InSampleCheck
-from decision_service.evaluation.log_decisions import EVALUATED
-from decision_service.evaluation.logs import DatabaseReader
+from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
+from decision_service.evaluation.readers import DatabaseReader
 from decision_service.evaluation.targets import Targets
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
@@ -30,8 +30,10 @@ from offline_eval.logs.decisions import LoggedDecision
 from offline_eval.logs.tables.log import read_log
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
+from offline_eval.targets import PolicyTarget, ask_target
 from policies.catalogue.document import Reward
 from policies.models.learned import empty_snapshot
+from policies.models.registry import POLICIES, find_learning
 from policies.models.rule import rule_policy
 from policies.records.rows import pack
 from policies.records.shopper_numbers import ShopperNumbers
@@ -256,7 +258,7 @@ def test_a_dsjson_log_of_others_is_read_as_it_is_and_has_neither_slots_nor_histo
     assert [(group["label"], group["rows"]) for group in document["groups"]["s.f"]] == [("1", 3), ("2", 1)]
     assert [group["label"] for group in document["groups"]["day"]] == ["2024-01-01"]
     assert (
-        "slots are those of a catalogue's joint actions: '1'"
+        "slots are those of a catalogue's joint actions: 'a.x=1'"
         in run("evaluate", file, *options, "--slots", "channel")[2]
     )
     output = run("evaluate", file, *options, "--sequential")
@@ -289,6 +291,26 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         ("version:1@0", "epsilon must be at least 0.01 for a policy that learns"),
     ):
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
+
+
+@pytest.mark.parametrize("policy", [name for name, factory in POLICIES.items() if factory.learns])
+def test_a_model_version_is_evaluated_as_the_policy_that_it_was_made_for(tmp_path: Path, policy: str) -> None:
+    small = SmallLog(tmp_path)
+    small.fill(40)
+    registry = SqlRegistry.open(f"sqlite:///{tmp_path / 'models.sqlite'}")
+    payload = find_learning(policy).make_learner(None).publish(Reward())
+    for number, name in enumerate((policy, "lost"), 1):
+        metadata = {"at": 0.0, "policy": name}
+        registry.save(number - 1 or None, Checkpoint(number, b""), model=payload, metadata=metadata)
+    registry.close()
+    by_number = results(evaluate(tmp_path, "--target", "version:1", "--estimators", "snipw"))
+    target = PolicyTarget(lambda decision: POLICIES[policy].make(small.rulebook))
+    rows = [entry.decision for entry in LogDecisions(small.log) if entry.decision is not None]
+    weights = [ask_target(target, row, 0)[row.drawn] / row.propensity for row in rows]
+    rewards = [row.reward for row in rows]
+    assert by_number["ope.snipw"] == pytest.approx(np.dot(weights, rewards) / sum(weights))
+    complaint = "model version 2 is of the policy 'lost', which is not known here"
+    assert complaint in run("evaluate", tmp_path, "--target", "version:2")[2]
 
 
 def findings(document: dict[str, Any]) -> dict[str, dict[str, str]]:

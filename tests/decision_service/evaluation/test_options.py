@@ -25,13 +25,13 @@ def test_every_field_and_every_parameter_of_an_estimator_is_an_option() -> None:
 
 
 def test_options_of_a_log_are_those_that_were_set() -> None:
-    assert EvaluateOptions("a.csv").options_of_log() == []
-    options = EvaluateOptions("a.csv", target="rule", against="logging", critical=True, end="2026-11-21")
+    assert EvaluateOptions(["a.csv"]).options_of_log() == []
+    options = EvaluateOptions(["a.csv"], target="rule", against="logging", critical=True, end="2026-11-21")
     assert options.options_of_log() == ["--target", "--critical", "--to"]
 
 
 def test_facts_hold_the_parameters_and_no_infinity() -> None:
-    facts = EvaluateOptions("a.csv", parameters={"clip": 3.0}, start="2026-11-21", draws=7).facts()
+    facts = EvaluateOptions(["a.csv"], parameters={"clip": 3.0}, start="2026-11-21", draws=7).facts()
     values = {"clip": 3.0, "tau": 5.0, "lambda": 5.0, "from": "2026-11-21", "draws": 7, "sequential_draws": 7}
     assert values.items() <= facts.items()
     assert facts["max_weight"] is None

@@ -73,6 +73,27 @@ def test_a_biased_reward_model_warns_of_the_direct_method_only(world: RewardWorl
     assert "reward_model" not in codes(evaluate(rows, Question(estimators=[DR()])))
 
 
+@pytest.mark.parametrize(
+    ("names", "parameters", "expected"),
+    [
+        (["dm", "dr", "sndr"], {}, "read dr, not dm"),
+        (["ipw", "dr", "switch-dr"], {"tau": 1.5}, "read dr, not switch-dr"),
+        (["dm", "dr", "switch-dr", "dr-os"], {"tau": 1.5}, "read dr, not dm, switch-dr, dr-os"),
+        (["dr", "switch-dr", "dr-os"], {"tau": 99.0}, "read dr, not dr-os"),
+        (["dr", "switch-dr"], {"tau": 99.0}, None),
+        (["dr"], {"clip": 1.5}, "read dr unclipped, not dr"),
+        (["dr"], {"clip": 99.0}, None),
+    ],
+)
+def test_a_biased_reward_model_warns_of_every_estimator_that_it_moves(
+    world: RewardWorld, names: list[str], parameters: dict[str, float], expected: str | None
+) -> None:
+    rows = world.log(20_000, np.random.default_rng(9))
+    report = evaluate(rows, Question(estimators=make_estimators(names, **parameters)))
+    texts = [finding.text for finding in report.verdict.findings if finding.code == "reward_model"]
+    assert [text.partition(": ")[2] for text in texts] == ([] if expected is None else [expected])
+
+
 def test_clipped_mass_is_reported(world: RewardWorld) -> None:
     rows = world.log(20_000, np.random.default_rng(10))
     assert "clipped_mass" in codes(evaluate(rows, Question(estimators=[IPW(max_weight=1.0)])))

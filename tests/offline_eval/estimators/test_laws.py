@@ -232,7 +232,7 @@ def test_parameters_reach_the_estimators_that_declare_them() -> None:
         assert type(estimator)(**defaults) == estimator
 
 
-@pytest.mark.parametrize("estimator", DEFAULT, ids=repr)
+@every_estimator
 def test_another_model_changes_the_value_exactly_where_an_estimator_says_that_it_trusts_the_model(
     estimator: Estimator,
 ) -> None:
@@ -251,7 +251,21 @@ def test_another_model_changes_the_value_exactly_where_an_estimator_says_that_it
         return value(estimator, batch)
 
     right, wrong = value_with(reward), value_with(np.array([2.0, -1.0, 0.5]))
-    assert (wrong != pytest.approx(right)) == estimator.trusts_model
+    largest = float((wanted / (logged / logged.sum())).max())
+    assert (wrong != pytest.approx(right)) == estimator.trusts_model(largest)
+
+
+@every_estimator
+def test_rows_without_a_model_are_refused_by_the_name_of_an_estimator_that_trusts_it(estimator: Estimator) -> None:
+    rows = LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2])
+    if not estimator.trusts_model(np.inf):  # a model that predicts 0 does not bias these
+        assert value(estimator, rows) == value(estimator, replace(rows, absent=()))
+        return
+    for asked in (estimator, Difference(estimator)):
+        with pytest.raises(NotAvailable, match=f"{asked.name} needs a reward model, and the rows have no .*v_target"):
+            value(asked, replace(rows, against=rows.as_logging()))
+    with pytest.raises(NotAvailable, match=f"{estimator.name} needs a reward model"):
+        value(estimator, next(cut_blocks([rows.slice(0, 1), rows.where(np.array([False, True]))])))
 
 
 @pytest.mark.parametrize("estimator", DEFAULT, ids=repr)

@@ -18,8 +18,8 @@ from simulators.envs.notification_env import NotificationEnv
 from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.observations import OBSERVATIONS, OBSERVED, TRIGGERS
 from simulators.envs.registration import ENV_ID
-from simulators.report_rules import TRUE_REPORTS, ReportRules
-from simulators.scenario import SCENARIOS, Outage, Promo, Scenario
+from simulators.scenarios.report_rules import TRUE_REPORTS, ReportRules
+from simulators.scenarios.scenario import SCENARIOS, Outage, Promo, Scenario
 
 JOINED, PROMOTION = OBSERVATIONS.index("joined"), OBSERVATIONS.index("promotion")
 

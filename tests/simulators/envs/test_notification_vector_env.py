@@ -20,7 +20,7 @@ from simulators.envs.notification_vector_env import NotificationVectorEnv
 from simulators.envs.observations import OBSERVATIONS
 from simulators.envs.registration import ENV_ID
 from simulators.family.draw import FIRST_TESTED, draw_world
-from simulators.scenario import SCENARIOS, Scenario
+from simulators.scenarios.scenario import SCENARIOS, Scenario
 
 JOINED = OBSERVATIONS.index("joined")
 WORLD = draw_world(FIRST_TESTED + 1)

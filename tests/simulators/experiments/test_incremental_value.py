@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulators.experiments.incremental_value import IncrementalValue, run_twin
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import run_sender
 from simulators.world.world import World

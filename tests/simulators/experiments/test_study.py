@@ -8,7 +8,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.contender import sender_contender
 from simulators.experiments.incremental_value import IncrementalValue, run_twin
 from simulators.experiments.study import Study
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import push_daily
 from simulators.senders.sender import NoSends, run_sender
 

@@ -9,7 +9,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.contender import sender_contender
 from simulators.experiments.study import Study
 from simulators.experiments.study_comparison import StudyComparison
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import push_daily, three_a_week
 
 

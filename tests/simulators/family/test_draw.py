@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simulators.family.draw import FIRST_TESTED, REPORTED, SEARCHED, draw_world, drawn_value, worlds
 from simulators.family.ranges import Choice, Range
 from simulators.family.table import RANGES
-from simulators.parameters import PARAMETERS, describe_parameters
-from simulators.scenario import SCENARIOS
+from simulators.scenarios.parameters import PARAMETERS, describe_parameters
+from simulators.scenarios.scenario import SCENARIOS
 from simulators.world.world import World
 
 NUMBERS = st.integers(FIRST_TESTED, 2**40)

@@ -12,7 +12,7 @@ from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
 from simulators.plans.plan import Plan
 from simulators.plans.price_search import make_plan, search_prices
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.later_costs import Prices
 
 BUSY = Scenario("busy", weeks=1, visits_per_week=8.0)

@@ -8,7 +8,7 @@ import pytest
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.plans.stored_plans import stored_plan
-from simulators.scenario import SCENARIOS, Scenario, find_scenario
+from simulators.scenarios.scenario import SCENARIOS, Scenario, find_scenario
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())

@@ -7,7 +7,7 @@ import numpy as np
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.simulation import Simulation
 from simulators.plans.training_world import open_training_world
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.later_costs import Prices
 from simulators.shops.planner import Planner
 from simulators.world.world import World

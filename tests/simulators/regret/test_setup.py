@@ -18,7 +18,7 @@ from simulators.plans.price_search import first_plan
 from simulators.regret.finished_run import FinishedRun, group_cells
 from simulators.regret.setup import Setup
 from simulators.regret.standing import Score
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import FixedPolicy, PolicySource
 from simulators.world.world import World
@@ -34,9 +34,7 @@ def setup(example_rulebook: Rulebook) -> Setup:
 
 
 def learning_policy(rulebook: Rulebook, world: World | None = None) -> PolicySource:
-    factory = POLICIES["default"]
-    assert factory.learning is not None
-    return LearningPolicy(rulebook, factory.make(rulebook), factory.learning)
+    return LearningPolicy(rulebook, POLICIES["default"])
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.replay.purchases import Purchase
 from simulators.replay.replay import Replay
 from simulators.replay.replay_world import scenario_of, world_of
-from simulators.report_rules import ReportRules
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.report_rules import ReportRules
+from simulators.scenarios.scenario import Scenario, find_scenario
 from simulators.shops.base import Arrival, Outcome
 from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
 from tests.factories import NOW

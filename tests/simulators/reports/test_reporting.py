@@ -14,9 +14,9 @@ from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import BASELINES, policy_without_floor
 from simulators.experiments.simulation import Simulation
 from simulators.family.draw import draw_world
-from simulators.parameters import PARAMETERS
-from simulators.report_rules import TRUE_REPORTS, ReportRules
-from simulators.scenario import Scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.report_rules import TRUE_REPORTS, ReportRules
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.base import Outcome, ShopperEvent
 from simulators.shops.local import FixedPolicy, LocalShop
 from simulators.world.messages import Messages

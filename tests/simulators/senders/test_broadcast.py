@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import run_sender
 from simulators.world.deliveries import Sends

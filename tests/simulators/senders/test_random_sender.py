@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.random_sender import RandomSender
 from simulators.world.world import World
 

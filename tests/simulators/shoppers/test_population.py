@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.channels import ChannelTable
 from simulators.random_streams import RandomStreams, Seeds
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.channels import ChannelTable
+from simulators.scenarios.scenario import Scenario, find_scenario
 from simulators.shoppers.population import Population
 
 CHANNELS = ChannelTable.of(("push", "email", "inapp"))

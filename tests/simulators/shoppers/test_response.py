@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.parameters import PARAMETERS
+from simulators.scenarios.parameters import PARAMETERS
 from simulators.shoppers.mental_state import ReaderState
 from simulators.shoppers.response import (
     Chances,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.channels import CHANNELS
+from simulators.scenarios.channels import CHANNELS
 from simulators.shoppers.presence import week_curve
 from simulators.shoppers.sight import draw_wait, look_probability, share_unseen
 

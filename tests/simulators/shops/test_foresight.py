@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.base import Arrival, SimulatedTrigger, shopper_id
 from simulators.shops.foresight import Foresight
 from simulators.truth.truth import Truth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
-from simulators.scenario import Scenario
+from simulators.scenarios.scenario import Scenario
 from simulators.shops.later_costs import LaterCosts, Prices
 from simulators.truth.truth import Truth
 from simulators.world.consents import live_consents, losses_per_opt_out

@@ -21,7 +21,7 @@ from policies.rules.rules import RULES
 from policies.shopper.fold import apply, fold
 from policies.shopper.state import NEW_SHOPPER, ShopperState
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.base import Arrival
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop, request_of
@@ -36,9 +36,7 @@ class RowKeeper(LearningPolicy):
 
     def __init__(self, rulebook: Rulebook, policy: str) -> None:
         self.rows: list[Row] = []
-        factory = POLICIES[policy]
-        assert factory.learning is not None
-        super().__init__(rulebook, factory.make(rulebook), factory.learning)
+        super().__init__(rulebook, POLICIES[policy])
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)

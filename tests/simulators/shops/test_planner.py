@@ -10,7 +10,7 @@ import pytest
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.scenario import Scenario, find_scenario
 from simulators.shops.later_costs import ConsentWorth, Prices
 from simulators.shops.planner import Planner
 from simulators.world.messages import Messages

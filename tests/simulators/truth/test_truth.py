@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from decision_service.catalogues.file import example
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Outage, Promo, Scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Outage, Promo, Scenario
 from simulators.senders.random_sender import RandomSender
 from simulators.senders.sender import run_sender
 from simulators.shoppers.presence import is_night

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from simulators.parameters import PARAMETERS
-from simulators.scenario import SCENARIOS, Scenario, find_scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import SCENARIOS, Scenario, find_scenario
 from simulators.senders.broadcast import Broadcast, three_a_week
 from simulators.senders.random_sender import RandomSender
 from simulators.senders.sender import NoSends, run_sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import NoSends, Sender, run_sender
 from simulators.world.consents import live_consents

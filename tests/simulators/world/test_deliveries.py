@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Scenario
 from simulators.world.world import World
 from tests.simulators.world.sending import send_to
 

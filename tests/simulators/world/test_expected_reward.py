@@ -8,7 +8,7 @@ import pytest
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from simulators.arrays import FloatArray
-from simulators.parameters import Parameters
+from simulators.scenarios.parameters import Parameters
 from simulators.world.expected_reward import ExpectedReward
 from tests.factories import small_document
 

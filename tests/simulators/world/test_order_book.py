@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import run_sender
 from simulators.world.messages import STANDARD

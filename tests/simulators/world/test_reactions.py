@@ -8,8 +8,8 @@ from math import exp
 import numpy as np
 import pytest
 
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Promo, Scenario, find_scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Promo, Scenario, find_scenario
 from simulators.senders.broadcast import Broadcast
 from simulators.senders.sender import run_sender
 from simulators.shoppers.response import return_probability

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from simulators.parameters import PARAMETERS
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import Scenario, find_scenario
 from simulators.world.world import World
 from tests.simulators.world.sending import send_to
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulators.channels import CHANNELS, ChannelTable
-from simulators.parameters import PARAMETERS
 from simulators.random_streams import Seeds
-from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
+from simulators.scenarios.channels import CHANNELS, ChannelTable
+from simulators.scenarios.parameters import PARAMETERS
+from simulators.scenarios.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
 from simulators.senders.broadcast import push_daily
 from simulators.senders.random_sender import RandomSender
 from simulators.senders.sender import NoSends, Sender, run_sender

@@ -11,7 +11,7 @@ from decision_service.cli.simulation.table import print_results
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.contender import sender_contender
 from simulators.experiments.study import Study
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.senders.broadcast import push_daily
 
 

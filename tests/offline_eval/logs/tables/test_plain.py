@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offline_eval import BadData, LoggedBatch, Question, evaluate, make_estimators
+from offline_eval.logs.files import LogFile
 from offline_eval.logs.tables.plain import TableLayout, read_batches
 from tests.offline_eval.logs.tables.writers import Write, every_format, write
 
@@ -123,3 +124,24 @@ def test_shoppers_of_no_name_are_refused(tmp_path: Path, kind: str) -> None:
 def test_whole_numbers_are_rewards_however_large(file: Path, rewards: list[int]) -> None:
     columns = {name: [0.5] * len(rewards) for name in SOUND} | {"reward": rewards}
     assert read(write(file, [*columns.items()])).reward.tolist() == [float(value) for value in rewards]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "is_alike"),
+    [
+        ("shopper", pyarrow.array(["1"] * ROWS).dictionary_encode(), True),
+        ("shopper", [1] * ROWS, False),
+        ("reward", [1] * ROWS, True),
+        ("q_chosen", [0.5] * ROWS, False),
+    ],
+)
+def test_files_of_one_table_have_the_same_columns(tmp_path: Path, column: str, values: Any, is_alike: bool) -> None:
+    first = SOUND | {"shopper": ["1"] * ROWS}
+    second = first | {column: values}
+    files = [LogFile.of(write(tmp_path / name, [*table.items()])) for name, table in (("a", first), ("b", second))]
+    if not is_alike:
+        with pytest.raises(BadData, match=r"b, column \(all\): has .*, but a has "):
+            list(read_batches(files, TableLayout(needs_model=False)))
+        return
+    shoppers = [batch.shoppers for batch in read_batches(files, TableLayout(needs_model=False))]
+    assert [codes.tolist() for codes in shoppers if codes is not None] == [[0] * ROWS] * 2

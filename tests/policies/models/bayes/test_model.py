@@ -23,7 +23,7 @@ from policies.records.model_input import ModelInput
 from tests.factories import small_document
 from tests.policies.models.bayes.learned_heads import learn_some, some_input
 
-BOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
+BOOK = Rulebook.of(Catalogue.from_document(small_document(reward={"click": 0.2, "view_through": 0.4})), 1)
 SNAPSHOT = BayesSnapshot.from_bytes(learn_some(BOOK).publish(BOOK.catalogue.reward))
 PRICES = PriceOfSend(load=0.05, opt_out=3.0, consents={"push": 1.5})
 SEEDS = np.array([7, 7, 8, 2**63], dtype=np.uint64)
@@ -49,7 +49,8 @@ def score_by_formula(
             click, out, after, without = (
                 spread[name][row, :, number] for name in ("click", "out", "order_after_click", "order_without_click")
             )
-            scores[row, :, number] = click * (reward.click + after * order) + (1 - click) * without * order
+            unclicked = (1 - click) * without * order * reward.view_through
+            scores[row, :, number] = click * (reward.click + after * order) + unclicked
             consent = prices.consents.get(space[number].channel, reward.consent_value)
             lost = consent + SNAPSHOT.complaint_loss + prices.opt_out
             scores[row, :, number] -= out * lost + BOOK.cost(space[number]) + prices.load * (1 + load) ** 2 / 4

@@ -9,7 +9,7 @@ from policies.learning.fold import Learning
 from policies.models.registry import POLICIES
 from policies.records.rows import DecisionRow, OutcomeRow, Row
 from simulators.experiments.simulation import Simulation
-from simulators.scenario import find_scenario
+from simulators.scenarios.scenario import find_scenario
 from simulators.shops.learning import LearningPolicy
 from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
@@ -23,9 +23,7 @@ class Keeper(LearningPolicy):
 
     def __init__(self, rulebook: Rulebook, name: str) -> None:
         self.rows: list[Row] = []
-        factory = POLICIES[name]
-        assert factory.learning is not None
-        super().__init__(rulebook, factory.make(rulebook), factory.learning)
+        super().__init__(rulebook, POLICIES[name])
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)
@@ -49,7 +47,7 @@ def test_a_simulated_shop_is_served_and_learned_from(policy: str, example_rulebo
     assert len(sends) > source.learned_count > 200
     predicted = sum(row.p_click or 0.0 for row in sends)
     assert 0.5 < len(clicked) / predicted < 2.0
-    assert all(row.p_out is not None and 0.0 < row.p_out < 0.1 for row in sends)
+    assert all(row.p_out is not None and 0.0 < row.p_out < 0.5 for row in sends)
     learning = source.learning
     parts = POLICIES[policy].learning
     assert parts is not None

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from policies.catalogue.mistakes import find_near
-from simulators.scenario import Scenario, find_scenario
+from simulators.scenarios.scenario import Scenario, find_scenario
 
 BASE = "base"
 """The key that names the scenario from which the document differs; without it, from ``stationary``."""
@@ -46,7 +46,7 @@ def scenario_of_document(document: object, name: str) -> Scenario:
     >>> scenario_of_document({"base": "fatigue", "tolerence": 0.5}, "mine")
     Traceback (most recent call last):
     ...
-    simulators.scenario_document.ScenarioMistake: tolerence: is not a field; did you mean 'tolerance'?
+    simulators.scenarios.scenario_document.ScenarioMistake: tolerence: is not a field; did you mean 'tolerance'?
     """
     if not isinstance(document, Mapping):
         raise ScenarioMistake("", "must be a mapping of a scenario's fields")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS
-from simulators.parameters import PARAMETERS, ParameterRow, Parameters, describe_parameters
+from simulators.scenarios.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS
+from simulators.scenarios.parameters import PARAMETERS, ParameterRow, Parameters, describe_parameters
 
 ROWS = describe_parameters(PARAMETERS)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from simulators.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS, ChannelTable, ChannelTraits
-from simulators.number_fields import check_numbers, number, number_names, probability
-from simulators.trigger_traits import TRIGGER_TRAITS, TriggerTraits
+from simulators.scenarios.channels import CHANNELS, SOURCES_OF_TRAITS, TRAITS, ChannelTable, ChannelTraits
+from simulators.scenarios.number_fields import check_numbers, number, number_names, probability
+from simulators.scenarios.trigger_traits import TRIGGER_TRAITS, TriggerTraits
 
 _HOURS_PER_WEEK = 168.0
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from simulators.channels import CHANNELS
-from simulators.parameters import PARAMETERS, Parameters
-from simulators.report_rules import TRUE_REPORTS, ReportRules
+from simulators.scenarios.channels import CHANNELS
+from simulators.scenarios.parameters import PARAMETERS, Parameters
+from simulators.scenarios.report_rules import TRUE_REPORTS, ReportRules
 
 CALENDAR_WEEKS = 104
 """Longest run, in weeks: two years."""

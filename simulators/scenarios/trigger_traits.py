@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.number_fields import check_numbers, number, probability
+from simulators.scenarios.number_fields import check_numbers, number, probability
 
 PRODUCT_CATEGORIES = ("shoes", "apparel", "accessories", "home")
 PRODUCT_EVENTS = ("price_drop", "back_in_stock", "low_stock")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulators.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
+from simulators.scenarios.scenario import SCENARIOS, Outage, Promo, Scenario, find_scenario
 
 
 @pytest.mark.parametrize(

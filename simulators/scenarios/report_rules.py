@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from simulators.number_fields import check_numbers, number, probability
+from simulators.scenarios.number_fields import check_numbers, number, probability
 
 Attribution = Literal["cause", "last_touch", "any_touch"]
 Touch = Literal["delivery", "open", "click"]

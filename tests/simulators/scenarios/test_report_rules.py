@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulators.report_rules import TRUE_REPORTS, ReportRules
-from simulators.scenario import SCENARIOS
-from simulators.scenario_document import scenario_of_document
+from simulators.scenarios.report_rules import TRUE_REPORTS, ReportRules
+from simulators.scenarios.scenario import SCENARIOS
+from simulators.scenarios.scenario_document import scenario_of_document
 
 
 def make_rules(**fields: Any) -> ReportRules:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.scenario import SCENARIOS, Scenario
-from simulators.scenario_document import ScenarioMistake, scenario_of_document
+from simulators.scenarios.scenario import SCENARIOS, Scenario
+from simulators.scenarios.scenario_document import ScenarioMistake, scenario_of_document
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=lambda scenario: scenario.name)
