@@ -10,6 +10,7 @@ from benchmarks import commands
 from benchmarks.calibration import commands as calibration
 from benchmarks.evaluation import commands as evaluation
 from benchmarks.faults import commands as faults
+from benchmarks.incrementality import commands as incrementality
 from benchmarks.learning import commands as learning
 from benchmarks.regret import commands as regret
 from benchmarks.speed import commands as speed
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "simulator": speed.simulator,
     "guardrails": speed.guardrails,
     "policy": speed.policy,
+    "heads": speed.heads,
     "decide": speed.decide,
     "stages": speed.stages,
     "append": logs.append,
@@ -45,6 +47,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "memory": speed.memory,
     "restart": logs.restart,
     "figures": commands.figures,
+    "incrementality": incrementality.measure_incrementality,
     "worlds": worlds.measure_worlds,
     "ranges": worlds.print_ranges,
 }

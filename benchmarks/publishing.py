@@ -9,10 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.page import markdown
-from decision_service.cli.measurements import Measured, facts, write
+from decision_service.cli.measurements import Measured, check_writable, facts, write
 
-Json = Annotated[Path | None, typer.Option("--json", help="Also write the results to this file.")]
-Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them as a page.")]
+
+def _check_writable(option: typer.CallbackParam, file: Path | None) -> Path | None:
+    try:
+        check_writable(**{option.opts[0].removeprefix("--"): file})
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return file
+
+
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Also write the results to this file.", callback=_check_writable)
+]
+Page = Annotated[Path | None, typer.Option("--markdown", help="Also write them as a page.", callback=_check_writable)]
 Seed = Annotated[int, typer.Option(min=0, help="Decides the simulated logs.")]
 
 

@@ -70,7 +70,8 @@ def open_registry(settings: Settings) -> SqlRegistry:
 def open_learner(settings: Settings) -> Learner:
     """Open the learner of a service; it follows the log once started."""
     log, clock = open_log(settings), time.time if settings.clock == WALL else None
-    return Learner(log, open_registry(settings), clock, ErasedShoppers(log, ShopperKeys(store_salt(log))))
+    erased = ErasedShoppers(log, ShopperKeys(store_salt(log)))
+    return Learner(log, open_registry(settings), clock, erased, settings.policy)
 
 
 class Service:

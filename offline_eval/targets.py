@@ -77,7 +77,8 @@ class PolicyTarget:
         policy_inputs = decision.policy_inputs
         if policy_inputs is None:
             raise NotAvailable("this target needs a log of the service, with its catalogue and masks")
-        eligibles = Eligibles.of([policy_inputs.eligibility()], [policy_inputs.contexts(decision.context)])
+        inputs = policy_inputs.model_inputs(decision.context, decision.event_id)
+        eligibles = Eligibles.of([policy_inputs.eligibility()], [inputs])
         seeds = SampleSeeds(b"", [decision.event_id])
         distributions = self.make(decision).distributions(eligibles, policy_inputs.rulebook, seeds)
         return np.asarray(distributions.probabilities[eligibles.mask])

@@ -21,7 +21,10 @@ from policies.rules.budget import NOTHING_SPENT, Budgets, Spent
 from policies.rules.next_possible import next_possible_at
 from policies.rules.rules import RULES
 from policies.rules.situation import Situation, Surroundings
-from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.context import shared_context
+from policies.shopper.history import SendHistory
+from policies.shopper.model_inputs import trigger_input
+from policies.shopper.numbers import shopper_numbers
 from policies.shopper.renames import rename_spending, rename_state
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
 
@@ -59,17 +62,20 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     if not cases:
         return []
     situations = [_situations_of(case, rulebook, seed) for case in cases]
-    shared = [shared_context(first.request, first.state, rulebook) for first, *_ in situations]
-    contexts = [
-        [trigger_context(context, situation.trigger) for situation in of_request]
-        for context, of_request in zip(shared, situations, strict=True)
+    known = [(first.request, first.state, rulebook) for first, *_ in situations]
+    histories = [SendHistory.of(state, request.now) for request, state, _ in known]
+    shared = [shared_context(*facts, history) for facts, history in zip(known, histories, strict=True)]
+    numbers = [shopper_numbers(*facts, history) for facts, history in zip(known, histories, strict=True)]
+    inputs = [
+        [trigger_input(context, of_shopper, one.trigger, one.request.event_id) for one in of_request]
+        for context, of_shopper, of_request in zip(shared, numbers, situations, strict=True)
     ]
-    eligibles = arbitrate_many(situations, contexts)
+    eligibles = arbitrate_many(situations, inputs)
     seeds = SampleSeeds(seed, [case.request.event_id for case in cases])
     distributions = policy.distributions(eligibles, rulebook, seeds)
     units = np.array([unit_number(seed, case.request.event_id) for case in cases])
     drawn = draw_many(distributions.probabilities, units).tolist()
-    batch = DecisionBatch(situations, shared, eligibles, policy, distributions, drawn)
+    batch = DecisionBatch(situations, shared, numbers, eligibles, policy, distributions, drawn)
     return [Decision(batch, row) for row in range(len(cases))]
 
 

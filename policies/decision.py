@@ -17,9 +17,11 @@ from policies.exclusions import ExclusionCount, count_exclusions
 from policies.models.policy import Distributions, Policy
 from policies.records.request import Request
 from policies.records.rows import Scalar
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import Eligibility, Eligibles
 from policies.rules.situation import Situation
 from policies.shopper.state import Send
+from policies.shopper.summaries import exact_probability, short_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,13 @@ class DecisionBatch:
     """The decisions of a list of requests as lists and arrays: position r of each one belongs to request r.
 
     ``situations`` has one situation per trigger of a request. ``contexts`` are the contexts that the triggers of a
-    request share. ``drawn`` are numbers of joint actions. Values that all decisions need are computed for all at once.
+    request share, ``numbers`` the numbers about its shopper. ``drawn`` are numbers of joint actions. Values that all
+    decisions need are computed for all at once.
     """
 
     situations: Sequence[Sequence[Situation]]
     contexts: Sequence[dict[str, Scalar]]
+    numbers: Sequence[ShopperNumbers]
     eligibles: Eligibles
     policy: Policy
     distributions: Distributions
@@ -63,10 +67,18 @@ class DecisionBatch:
     @cached_property
     def p_out(self) -> list[float] | None:
         """The opt-out probability of each drawn joint action, 0 for HOLD; None where the policy knows none."""
-        p_out, hold = self.distributions.p_out, self.rulebook.space.hold
-        if p_out is None:
+        return self._of_drawn(self.distributions.p_out)
+
+    @cached_property
+    def p_click(self) -> list[float] | None:
+        """The click probability of each drawn joint action, 0 for HOLD; None where the policy knows none."""
+        return self._of_drawn(self.distributions.p_click)
+
+    def _of_drawn(self, values: FloatArray | None) -> list[float] | None:
+        if values is None:
             return None
-        return [0.0 if number == hold else p_out.item(row, number) for row, number in enumerate(self.drawn)]
+        hold = self.rulebook.space.hold
+        return [0.0 if number == hold else values.item(row, number) for row, number in enumerate(self.drawn)]
 
     @cached_property
     def actions(self) -> list[JointAction | None]:
@@ -88,13 +100,15 @@ class DecisionBatch:
     def sends(self) -> list[Send | None]:
         """The drawn sends as the shoppers' states hold them; None for HOLD."""
         planned, hold, trigger_of = self.rulebook.planned_sends, self.rulebook.space.hold, self.eligibles.trigger_of
+        p_click = self.p_click
         sends: list[Send | None] = []
         for row, number in enumerate(self.drawn):
             if number == hold:
                 sends.append(None)
             else:
                 trigger = 0 if trigger_of is None else trigger_of[row, number]
-                sends.append(_send_of(self.situations[row][trigger], planned[number]))
+                expected = None if p_click is None else p_click[row]
+                sends.append(_send_of(self.situations[row][trigger], planned[number], expected))
         return sends
 
 
@@ -182,8 +196,20 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     @property
     def p_out(self) -> float | None:
         """The opt-out probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
-        p_out = self.batch.p_out
-        return None if p_out is None or not self.has_eligible_send else p_out[self.row]
+        return self._of_drawn_action(self.batch.p_out)
+
+    @property
+    def p_click(self) -> float | None:
+        """The click probability of the drawn joint action; None if no send was eligible, or the policy knows none."""
+        return self._of_drawn_action(self.batch.p_click)
+
+    def _of_drawn_action(self, values: list[float] | None) -> float | None:
+        return None if values is None or not self.has_eligible_send else values[self.row]
+
+    @property
+    def numbers(self) -> ShopperNumbers | None:
+        """The numbers about the shopper that the policy saw; None if no send was eligible."""
+        return self.batch.numbers[self.row] if self.has_eligible_send else None
 
     @property
     def is_send(self) -> bool:
@@ -206,7 +232,7 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
         return self.batch.sends[self.row]
 
 
-def _send_of(situation: Situation, planned: PlannedSend) -> Send:
+def _send_of(situation: Situation, planned: PlannedSend, p_click: float | None) -> Send:
     request, trigger = situation.request, situation.trigger
     send_at = request.now + planned.delay_s
     return Send(
@@ -221,4 +247,6 @@ def _send_of(situation: Situation, planned: PlannedSend) -> Send:
         window_ends_at=send_at + planned.attribution_window_s,
         occurred_at=trigger.time(request.now) if trigger.ends_on else None,
         ends_on=trigger.ends_on,
+        p_click=exact_probability(p_click),
+        product_category=short_name(trigger.product_category or ""),
     )

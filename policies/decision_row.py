@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision
+from policies.records.arms import HOLDOUT, TREATMENT
 from policies.records.request import Request
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, pack
 from policies.rules.rules import RULES
 
-TREATMENT = "treatment"
-HOLDOUT = "holdout"
 HOLD_BY_POLICY = "policy"
 NO_ELIGIBLE_ACTION = "no_eligible_action"
 LOST_RACE = "lost_race"
@@ -58,11 +57,13 @@ def decision_row(
         delay_s=action.delay_s if action else None,
         propensity=decision.propensity,
         p_out=decision.p_out,
+        p_click=decision.p_click,
         hold_reason=LOST_RACE if lost_race else hold_reason(decision),
         send_at=send.send_at if send and is_delivered else None,
         window_ends_at=send.window_ends_at if send and is_delivered else None,
         cost=send.cost if send else 0.0,
         deferred=request.deferred and action is not None,
+        numbers=decision.numbers,
     )
 
 

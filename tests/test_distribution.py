@@ -50,8 +50,12 @@ for ask in (TwoHeads, lambda: VwTarget("--cb_explore_adf"), lambda: default_mode
 
 WORK = """
 from offline_eval import LoggedBatch, evaluate
+from policies.catalogue.document import Reward
+from policies.models.registry import POLICIES
 from simulators.scenario import SCENARIOS
 from simulators.world.world import World
+make_learner = POLICIES["bayes"].learning.make_learner
+make_learner(make_learner(None).to_bytes()).publish(Reward())
 evaluate(LoggedBatch.of(reward=[1.0, 0.0], propensity=[0.5, 0.5], target_propensity=[0.8, 0.2]))
 World(SCENARIOS["stationary"], 20, 1).step()
 """

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from decision_service.log.base import StoredRow
 from policies.catalogue.rulebook import Rulebook
-from policies.models.compiled import ModelSnapshot
-from policies.models.learned import learned_policy
+from policies.models.learned import DEFAULT, LEARNING
 from policies.models.policy import Policy
 from policies.records.rows import CatalogueRow, ClockRow, Row, encode
 from policies.records.watermark import watermark_after
@@ -44,10 +43,14 @@ class LogInMemory:
 def make_learner(rulebook: Rulebook, epsilon: float) -> LearningPolicy:
     """Return a policy source that learns as the service does, with another floor ε."""
 
-    def make_policy(snapshot: ModelSnapshot, rulebook: Rulebook, version: int) -> Policy:
-        return replace(learned_policy(snapshot, rulebook, version), epsilon=epsilon)
+    def make_version(payload: bytes, rulebook: Rulebook, version: int) -> Policy:
+        return replace(LEARNING.make_version(payload, rulebook, version), epsilon=epsilon)
 
-    return LearningPolicy(rulebook, make_policy)
+    def make(rulebook: Rulebook) -> Policy:
+        return replace(DEFAULT.make(rulebook), epsilon=epsilon)
+
+    learning = replace(LEARNING, make_version=make_version)
+    return LearningPolicy(rulebook, replace(DEFAULT, make=make, learning=learning))
 
 
 class LoggedPolicySource:

@@ -22,13 +22,13 @@ from simulators.scenario import SCENARIOS, Scenario
 FILE = Path(stored_plans.__file__).with_name("plans.json")
 
 
-def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[Scenario]:
+def choose_scenarios(names: str, worlds: str, weeks: int | None = None, option: str = "--scenarios") -> list[Scenario]:
     """Return the scenarios of the options of a command.
 
     Parameters
     ----------
     names
-        Of ``--scenarios``: named scenarios or files, with commas (``stationary,drift``), or ``all``.
+        Of the ``option``: named scenarios or files, with commas (``stationary,drift``), or ``all``.
     worlds
         Of ``--worlds``: worlds of the family, such as ``20:60``.
     weeks
@@ -44,10 +44,10 @@ def choose_scenarios(names: str, worlds: str, weeks: int | None = None) -> list[
     try:
         scenarios = [load_scenario(name) for name in chosen]
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--scenarios") from error
+        raise typer.BadParameter(str(error), param_hint=option) from error
     scenarios += map(draw_world, parse_span(worlds, "--worlds") if worlds else ())
     if not scenarios:
-        raise typer.BadParameter("name at least one scenario or world", param_hint="--scenarios, --worlds")
+        raise typer.BadParameter("name at least one scenario or world", param_hint=f"{option}, --worlds")
     try:
         return [fit_weeks(scenario, weeks) for scenario in scenarios]
     except ValueError as error:
@@ -65,7 +65,7 @@ def require_plan(scenario: Scenario) -> Plan:
     plan = stored_plan(scenario, Rulebook.of(example(), 1))
     if plan is None:
         remedy = "make one by `python -m benchmarks plan` with --scenarios or --worlds"
-        raise typer.BadParameter(f"no plan is stored for {scenario.name}: {remedy}", param_hint="--scenarios, --worlds")
+        raise typer.BadParameter(f"no plan is stored for {scenario.name}: {remedy}")
     return plan
 
 

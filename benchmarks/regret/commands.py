@@ -10,8 +10,21 @@ import typer
 
 from benchmarks.publishing import Json, Page, parse_span, publish, say
 
+
+def _check_policies(policies: list[str] | None) -> list[str] | None:
+    from policies.models.registry import POLICIES
+
+    for name in policies or []:
+        if name not in POLICIES:
+            raise typer.BadParameter(f"must be one of {', '.join(POLICIES)}, not {name!r}")
+    return policies
+
+
 Policies = Annotated[
-    list[str] | None, typer.Option("--policy", help="A policy of the registry; can be repeated. Default: default.")
+    list[str] | None,
+    typer.Option(
+        "--policy", help="A policy of the registry; can be repeated. Default: default.", callback=_check_policies
+    ),
 ]
 Keep = Annotated[Path, typer.Option(help="Keep the runs here, and read those of the same code that are there.")]
 Processes = Annotated[int | None, typer.Option(min=1, help="Runs at a time; default: one for each core.")]
@@ -40,11 +53,13 @@ def regret(
     from benchmarks.regret.comparing import RunKeeping, compare
     from benchmarks.regret.runs import Field
 
+    if scenario and worlds:
+        raise typer.BadParameter("name scenarios or worlds, not both: the intervals are over seeds or over worlds")
     keeping, names = RunKeeping(keep, processes, say), policies or ["default"]
-    field = Field(choose_scenarios(scenario, worlds, weeks), parse_span(seeds), shoppers)
+    field = Field(choose_scenarios(scenario, worlds, weeks, "--scenario"), parse_span(seeds), shoppers)
     standings = compare(field, names, keeping)
     of_scenarios = [one for name in standings.runs for one in measurements.to_scenario_measurements(standings, name)]
-    of_family = [*measurements.to_family_measurements(standings)] if len(standings.runs) > 1 else []
+    of_family = [*measurements.to_family_measurements(standings)] if standings.is_family else []
     plot = "" if page is None else f"\n![value over weeks]({page.with_suffix('.svg').name})\n"
     if page is not None:
         page.with_suffix(".svg").write_text(tables.draw_values(standings), encoding="utf-8")
@@ -57,7 +72,7 @@ def regret(
         json,
         page,
         table=f"{plot}\n{tables.to_tables(standings)}",
-        more=of_scenarios if of_family else [],
+        more=[*(of_scenarios if of_family else []), *measurements.to_place_measurements(standings)],
         seed=seeds,
         shoppers=shoppers,
         code=keeping.store().version,
@@ -88,9 +103,13 @@ def search(
     """
     from benchmarks.regret import searching
     from benchmarks.regret.comparing import RunKeeping
+    from simulators.regret.search import SearchRefused
 
     keeping, size = RunKeeping(keep, processes, say), searching.SearchSize(weeks, shoppers, seed)
-    result = searching.search_worlds(policies or [], parse_span(worlds), size, keeping)
+    try:
+        result = searching.search_worlds(policies or [], parse_span(worlds, "--worlds"), size, keeping)
+    except SearchRefused as error:
+        raise typer.BadParameter(str(error)) from error
     limits = {"worlds": worlds, "seed": seed, "shoppers": shoppers, "weeks": weeks}
     options = [f"--{name} {value}" for name, value in limits.items()] + [f"--policy {name}" for name in policies or []]
     publish(

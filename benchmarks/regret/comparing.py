@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.regret.code_version import code_version
-from benchmarks.regret.runs import NO_SEND, REFERENCES, RULE, Field, check_policies, finish_all
+from benchmarks.regret.runs import NO_SEND, REFERENCES, Field, finish_all
+from simulators.experiments.contender import RULE
 from simulators.regret.run_store import RunStore
 from simulators.regret.standings import Standings
 from simulators.shops.planner import PLANNER
@@ -31,14 +32,13 @@ def compare(field: Field, policies: Sequence[str], keeping: RunKeeping) -> Stand
 
     Raises
     ------
-    ValueError
-        When there is no such policy, or no plan is stored for a scenario.
+    typer.BadParameter
+        When no plan is stored for a scenario.
     """
-    check_policies(policies)
     contenders = [*dict.fromkeys([*policies, *REFERENCES])]
     runs = finish_all([*field.jobs(contenders)], keeping.store(), keeping.processes, keeping.progress)
     by_scenario = {
         scenario.name: {name: [runs[field.task(scenario, seed, name)] for seed in field.seeds] for name in contenders}
         for scenario in field.scenarios
     }
-    return Standings(by_scenario, RULE, PLANNER, NO_SEND)
+    return Standings(by_scenario, field.is_family, RULE, PLANNER, NO_SEND)

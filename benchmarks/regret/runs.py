@@ -13,13 +13,14 @@ from decision_service.catalogues.file import example
 from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
 from policies.models.registry import POLICIES
+from simulators.experiments.contender import RULE
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.run_store import RunStore, Task, estimate_s
 from simulators.regret.setup import Setup
-from simulators.scenario import Scenario
+from simulators.scenario import SCENARIOS, Scenario
 from simulators.shops.planner import PLANNER
 
-RULE, NO_SEND = "rule", "no_send"
+NO_SEND = "no_send"
 REFERENCES = (RULE, PLANNER, NO_SEND)
 """The contenders that every comparison needs."""
 
@@ -33,6 +34,11 @@ class Field:
     scenarios: Sequence[Scenario]
     seeds: Sequence[int]
     shoppers: int
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the scenarios are worlds of the family, two or more."""
+        return len(self.scenarios) > 1 and not any(scenario.name in SCENARIOS for scenario in self.scenarios)
 
     def jobs(self, contenders: Sequence[str]) -> Iterator[Job]:
         """Yield all runs of contenders, and of those that every comparison needs."""
@@ -64,25 +70,12 @@ class Job:
         return setup.run_policy(lambda: make_source(POLICIES[contender], rulebook))
 
 
-def check_policies(names: Sequence[str]) -> None:
-    """Refuse a name that is no policy of the registry.
-
-    Raises
-    ------
-    ValueError
-        Naming the policies that there are.
-    """
-    for name in names:
-        if name not in POLICIES:
-            raise ValueError(f"policy must be one of {', '.join(POLICIES)}, not {name!r}")
-
-
 def finish_all(jobs: Sequence[Job], store: RunStore, workers: int | None, progress: Callable[[str], None]) -> Runs:
     """Do the runs that the store does not have, and return all of them.
 
     Raises
     ------
-    ValueError
+    typer.BadParameter
         When no plan is stored for a scenario.
     """
     for scenario in {job.scenario.name: job.scenario for job in jobs}.values():
@@ -125,9 +118,9 @@ def _describe_s(seconds: float | None, processes: int) -> str:
     """Return how long some work takes in so many processes, in words.
 
     >>> _describe_s(7_200.0, 2), _describe_s(30.0, 1), _describe_s(None, 1)
-    ('about 60 minutes', 'about 1 minute', 'nobody knows how long before the first run has ended')
+    ('60 minutes on free cores', '1 minute on free cores', 'the time is known when the first run has ended')
     """
     if seconds is None:
-        return "nobody knows how long before the first run has ended"
+        return "the time is known when the first run has ended"
     minutes = -(-seconds // (60 * processes))
-    return f"about {minutes:.0f} minute{'s' * (minutes != 1)}"
+    return f"{minutes:.0f} minute{'s' * (minutes != 1)} on free cores"

@@ -11,7 +11,7 @@ from benchmarks.regret.runs import Field
 from decision_service.cli.measurements import Measured
 from simulators.arrays import FloatArray
 from simulators.family.draw import draw_world
-from simulators.regret.search import SearchResult, search
+from simulators.regret.search import SearchRefused, SearchResult, search
 from simulators.regret.standing import Score
 
 SEARCH_WORLDS, REPORTED_WORLDS = range(20), range(20, 60)
@@ -33,18 +33,18 @@ def search_worlds(
 
     Raises
     ------
-    ValueError
+    SearchRefused
         When a world is one of those that are only for reported tables, or the planner earns nothing in a world.
     """
     if any(number in REPORTED_WORLDS for number in worlds):
-        raise ValueError("worlds 20 to 59 are only for reported tables: choose on worlds 0 to 19")
+        raise SearchRefused("worlds 20 to 59 are only for reported tables: choose on worlds 0 to 19")
 
     def measure(candidates: Sequence[str], chosen: Sequence[int]) -> Mapping[str, FloatArray]:
         field = Field([draw_world(number).with_weeks(size.weeks) for number in chosen], [size.seed], size.shoppers)
         standings = compare(field, candidates, keeping)
         shares = {name: standings.of_family(name, Score.of_last_third).shares for name in candidates}
         if any(len(of_one) < len(chosen) for of_one in shares.values()):
-            raise ValueError("the planner earns nothing in a world: more shoppers or weeks are needed")
+            raise SearchRefused("the planner earns nothing in a world: more shoppers or weeks are needed")
         return shares
 
     return search(policies, worlds, measure)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import isfinite
 
 from benchmarks.page import number, with_interval
-from benchmarks.regret.measurements import ENOUGH_SENDS
+from benchmarks.regret.measurements import ENOUGH_SENDS, count_per_1k
 from decision_service.cli.charts import colours_of, lines
 from decision_service.cli.measurements import Measured
 from simulators.experiments.mean_estimate import MeanEstimate
@@ -24,6 +24,8 @@ def to_tables(standings: Standings) -> str:
     """Return what the figures mean, the standings by scenario, and of each contender what it sends and predicts."""
     first = next(standings.runs_of(standings.rule))
     sections = [_explain(len(first.values)), _standing_table(standings)]
+    if standings.is_family:
+        sections.append("\n".join(_describe_losses(standings, contender) for contender in standings.contenders))
     for contender in standings.contenders:
         runs = [*standings.runs_of(contender)]
         title = f"## {contender}: what it sends, and what is true of it"
@@ -51,9 +53,9 @@ def _explain(weeks: int) -> str:
 
 def _standing_table(standings: Standings) -> str:
     rows = [
-        "| scenario | contender | value | share of planner | ratio to rule | gain | opt-outs per 1,000 sends "
-        "| that came | reach |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| scenario | contender | value | share of planner | ratio to rule | gain | sends a week "
+        "| opt-outs per 1,000 sends | that came | reach |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for scenario in standings.runs:
         for contender in standings.contenders:
@@ -68,8 +70,17 @@ def _standing_cells(standing: Standing) -> Iterator[str]:
     for estimate in (standing.share_of_planner, standing.ratio_to_rule):
         yield ABSENT if estimate is None else with_interval(_without_infinity(estimate))
     yield gain
+    yield number(standing.sends_per_week.value)
     for estimate in (standing.optouts_per_1k_sends, standing.realised_optouts_per_1k_sends, standing.reach_left):
         yield ABSENT if estimate is None else number(estimate.value)
+
+
+def _describe_losses(standings: Standings, contender: str) -> str:
+    """Return in words in which worlds a contender earns less than the rule."""
+    standing = standings.of_family(contender, Score.of_last_third)
+    worlds = [name for name, loses in zip(standings.runs, standing.values < standing.rule_values, strict=True) if loses]
+    words = f"{contender} earns less than the rule in {len(worlds)} of {len(standings.runs)} worlds"
+    return f"- {words}: {', '.join(worlds)}" if worlds else f"- {words}"
 
 
 def _describe_runs(runs: Sequence[FinishedRun]) -> str:
@@ -77,9 +88,10 @@ def _describe_runs(runs: Sequence[FinishedRun]) -> str:
     weekly = [sum(run.sends[week] for run in runs) for week in range(len(runs[0].sends))]
     words = [f"Sends by week: {', '.join(f'{sends:,}' for sends in weekly)}."]
     for head, name in (("click", "clicks"), ("out", "opt-outs")):
-        slopes = [run.slopes[head] for run in runs if head in run.slopes]
-        if slopes:
-            words.append(f"Calibration slope of {name}: {number(sum(slopes) / len(slopes))}.")
+        for column, sends in (("slopes", "sends"), ("uniform_slopes", "uniformly drawn eligible sends")):
+            slopes = [by_head[head] for run in runs if head in (by_head := getattr(run, column))]
+            if slopes:
+                words.append(f"Calibration slope of {name} over {sends}: {number(sum(slopes) / len(slopes))}.")
     times = [(run.decide_us, run.learn_us) for run in runs if run.decide_us is not None and run.learn_us is not None]
     if times:
         decide, learn = (sum(column) / len(times) for column in zip(*times, strict=True))
@@ -112,8 +124,8 @@ def _load_table(runs: Sequence[FinishedRun]) -> str:
         of_bucket = [cell for cell in cells if cell.load == bucket]
         rows.append(_load_row(f"{low:g} to {'∞' if high is None else f'{high:g}'}", channels, of_bucket))
     note = (
-        f"Predicted ÷ true opt-outs, and the true ones per 1,000 of so many sends; {ABSENT} below {ENOUGH_SENDS} sends "
-        "whose messages had all their time to be seen."
+        "Predicted ÷ true opt-outs in bold, then the true ones and those that came (with a 95 % interval) per 1,000 of "
+        f"so many sends whose messages had all their time to be seen; {ABSENT} below {ENOUGH_SENDS} such sends."
     )
     return "\n".join([*rows, _load_row("all", channels, cells), "", note])
 
@@ -127,9 +139,9 @@ def _load_row(name: str, channels: Sequence[str], cells: Sequence[SendCell]) -> 
 def _opt_out_cell(sums: SendSums) -> str:
     if sums.watched < ENOUGH_SENDS:
         return ABSENT
-    ratio = sums.withdrawals.predicted_to_expected
-    rate = 1_000.0 * sums.withdrawals.expected / sums.watched
-    return f"{ABSENT if ratio is None else number(ratio)} ({number(rate)} of {sums.watched:,})"
+    ratio, rate = sums.withdrawals.predicted_to_expected, 1_000.0 * sums.withdrawals.expected / sums.watched
+    cell = f"true {number(rate)}, came {with_interval(count_per_1k(sums))}, of {sums.watched:,}"
+    return cell if ratio is None else f"**{number(ratio)}**: {cell}"
 
 
 def _rates(reactions: ReactionSums, sends: int, per: float) -> str:

@@ -18,6 +18,7 @@ from benchmarks.speed.turns.group_timer import GROUPS, GroupTimer
 from decision_service.schemas.decision_answer import answer
 from policies.decision_row import decision_row
 from policies.learning.fold import Learning
+from policies.models.learned import LEARNING
 from policies.records.rows import DecisionRow, decode, encode
 
 Benchmark = Any
@@ -65,7 +66,7 @@ def bench_decode_row(benchmark: Benchmark, row: DecisionRow) -> None:
 
 
 def bench_fold(benchmark: Benchmark, row: DecisionRow) -> None:
-    learning = Learning(lambda event_ids: {})
+    learning = Learning(lambda event_ids: {}, LEARNING.make_learner)
     positions = itertools.count(1)
     benchmark(_make_fold(learning, row, positions))
 

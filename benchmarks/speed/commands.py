@@ -52,13 +52,22 @@ def guardrails(rounds: Rounds = 101, json: Json = None, page: Page = None) -> No
 
 
 def policy(rounds: Rounds = 101, against: Against = None, json: Json = None, page: Page = None) -> None:
-    """Measure the default policy over 240 joint actions, and whole decisions in groups of requests."""
+    """Measure the policies that learn over 240 joint actions, and whole decisions in groups of requests."""
     from benchmarks.speed import decide_many
     from benchmarks.speed import guardrails as benchmark
 
     results = [*benchmark.measure_policy(rounds=rounds), *decide_many.measure(max(5, rounds // 5), against)]
     command = f"python -m benchmarks policy --rounds {rounds}{describe(against)}"
     publish("What the policy call costs", command, results, json, page, against=find_commit(against))
+
+
+def heads(rounds: Rounds = 51, seed: Seed = 1, json: Json = None, page: Page = None) -> None:
+    """Measure the Bayesian heads: learning, posterior means and draws over 240 joint actions."""
+    from benchmarks.speed import heads as benchmark
+
+    results = benchmark.measure(rounds=rounds, seed=seed)
+    command = f"python -m benchmarks heads --rounds {rounds} --seed {seed}"
+    publish("What the Bayesian heads cost", command, results, json, page, seed=seed, rounds=rounds)
 
 
 def decide(

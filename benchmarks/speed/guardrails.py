@@ -11,9 +11,13 @@ from benchmarks.speed import busy_shop
 from benchmarks.speed.ranges import median_interval
 from decision_service.cli.measurements import Measured
 from policies.arrays import FloatArray
-from policies.models.learned import empty_snapshot, learned_policy
+from policies.draw import SampleSeeds
+from policies.models.learned import DEFAULT
+from policies.models.registry import POLICIES
 from policies.rules.arbitration import Eligibility, Eligibles, arbitrate
-from policies.shopper.context import shared_context, trigger_context
+from policies.shopper.context import shared_context
+from policies.shopper.model_inputs import trigger_input
+from policies.shopper.numbers import shopper_numbers
 
 Call = Callable[[], object]
 
@@ -37,9 +41,13 @@ def measure_rules(*, rounds: int) -> list[Measured]:
 
 
 def measure_policy(*, rounds: int) -> list[Measured]:
-    """Time the default policy's distribution over 240 joint actions."""
-    (times,) = _times([make_policy_call()], rounds)
-    return [median_interval("policy.default.240.us_per_decide", times, "us")]
+    """Time the distribution of each policy that learns over 240 joint actions, before anything is learned."""
+    names = [name for name, factory in POLICIES.items() if factory.learns]
+    times = _times([make_policy_call(name) for name in names], rounds)
+    return [
+        median_interval(f"policy.{name}.240.us_per_decide", of_one, "us")
+        for name, of_one in zip(names, times, strict=True)
+    ]
 
 
 def add_thousand() -> int:
@@ -57,14 +65,15 @@ def make_rules_call() -> Call:
     return lambda: arbitrate(request, state, book, surroundings)
 
 
-def make_policy_call() -> Call:
-    """Return a call of the default policy for one request: 12 messages on 4 channels with 5 delays, all eligible."""
+def make_policy_call(name: str = DEFAULT.name) -> Call:
+    """Return a call of a policy for one request: 12 messages on 4 channels with 5 delays, all eligible."""
     book = busy_shop.rulebook(messages=12, channels=4)
     state, request = busy_shop.shopper(book), busy_shop.request()
-    default = learned_policy(empty_snapshot(book.catalogue.reward), book, 1)
-    contexts = [trigger_context(shared_context(request, state, book), trigger) for trigger in request.triggers]
-    eligibles = Eligibles.of([Eligibility(np.zeros(len(book.space), np.uint8), hold=True)], [contexts])
-    return lambda: default.distributions(eligibles, book)
+    policy, seeds = POLICIES[name].make(book), SampleSeeds(b"benchmark", [request.event_id])
+    shared, numbers = shared_context(request, state, book), shopper_numbers(request, state, book)
+    inputs = [trigger_input(shared, numbers, trigger, request.event_id) for trigger in request.triggers]
+    eligibles = Eligibles.of([Eligibility(np.zeros(len(book.space), np.uint8), hold=True)], [inputs])
+    return lambda: policy.distributions(eligibles, book, seeds)
 
 
 def _times(calls: Sequence[Call], rounds: int) -> FloatArray:

@@ -16,11 +16,10 @@ shoppers, or how wrong its reports are. `draw_world(17)` ([simulators/family](..
 option `--world 17` of `decision-service simulate` and `replay` draw a scenario, `world-17`, from the ranges below.
 Worlds 0 to 19 are for looking and searching, 20 to 59 only for reported tables, 60 and up for tests.
 
-A row is the place of a number in a scenario ([simulators/scenario.py](../simulators/scenario.py)): `parameters.` are
-those of [simulators/parameters.py](../simulators/parameters.py), `reports.` those of
-[simulators/report_rules.py](../simulators/report_rules.py). What has no row is as in the base world. *Log-uniform*: the
-logarithm is uniform. *One of*: each with the same probability. Why ranges changed after the first worlds were looked at
-stands in [record 24](decisions/0024-a-family-of-worlds.md).
+A row is the place of a number in a [scenario](../simulators/scenario.py): `parameters.` are those of
+[parameters.py](../simulators/parameters.py), `reports.` those of [report_rules.py](../simulators/report_rules.py). What
+has no row is as in the base world. *Log-uniform*: the logarithm is uniform. *One of*: each with the same probability.
+Why ranges changed after the first worlds were looked at stands in [record 24](decisions/0024-a-family-of-worlds.md).
 
 `python -m benchmarks ranges --markdown docs/worlds.md` prints this page.
 

@@ -94,6 +94,6 @@ def make_source(factory: PolicyFactory, rulebook: Rulebook) -> PolicySource:
         When the policy cannot be made.
     """
     with name_failures(factory.name, but=(ValueError,)):  # a policy refuses by a ValueError
-        if factory.make_version is not None:
-            return LearningPolicy(rulebook, factory.make_version)
+        if factory.learns:
+            return LearningPolicy(rulebook, factory)
         return FixedPolicy(policy_without_floor(factory, rulebook))

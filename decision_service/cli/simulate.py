@@ -72,6 +72,7 @@ def run(options: SimulateOptions) -> int:
         scenario=f"{study.scenario.name} v{study.scenario.version}",
         shoppers=study.shoppers,
         weeks=study.scenario.weeks,
+        hold_share=options.hold_share,
     )
     if options.json is not None:
         write(options.json, measure(results), about)

@@ -14,10 +14,11 @@ from offline_eval.logs.service_rows import check_row, decode_decision, row_label
 from offline_eval.logs.tables.log import LogEntry
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.decision_row import DEGRADED, HOLDOUT
+from policies.decision_row import DEGRADED
 from policies.learning.attribution import Attribution
 from policies.learning.reward import reward_of
 from policies.learning.windows import Owner, shopper_of_row
+from policies.records.arms import HOLDOUT
 from policies.records.rows import ACTIVATION_GRACE_S, CatalogueRow, ClockCorrectionRow, DecisionRow, OutcomeRow, Row
 
 _ROWS_AT_ONCE = 2_000

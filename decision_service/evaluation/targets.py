@@ -15,11 +15,11 @@ from offline_eval.logs.tables.probabilities import read_probabilities
 from offline_eval.targets import CallableTarget, LoggedPolicyTarget, PolicyTarget, TableTarget, Target, UniformTarget
 from offline_eval.vw_target import VwTarget
 from policies.catalogue.rulebook import Rulebook
-from policies.models.compiled import ModelMismatch, ModelSnapshot
+from policies.learning.model_learner import ModelMismatch
 from policies.models.floor import check_epsilon
-from policies.models.learned import learned_policy
+from policies.models.learned import DEFAULT
 from policies.models.policy import DEFAULT_EPSILON, Policy
-from policies.models.registry import BASELINES
+from policies.models.registry import BASELINES, POLICIES, find_learning
 
 KNOWN = f"version:N, {', '.join(BASELINES)}, logging, table:FILE, call:module:function, vw:COMMAND LINE"
 
@@ -101,11 +101,14 @@ def _compile_model(version: Version, floor: float | None) -> Callable[[LoggedDec
     number = version.number
     if version.payload is None:
         raise NotAvailable(f"the bytes of model version {number} were pruned")
-    snapshot = ModelSnapshot.from_bytes(version.payload)
+    payload, policy = version.payload, version.metadata.get("policy", DEFAULT.name)
+    if policy not in POLICIES:
+        raise NotAvailable(f"model version {number} is of the policy {policy!r}, which is not known here")
+    make_version = find_learning(policy).make_version
 
     def make(rulebook: Rulebook) -> Policy:
         try:
-            return _with_floor(learned_policy(snapshot, rulebook, number), floor)
+            return _with_floor(make_version(payload, rulebook, number), floor)
         except ModelMismatch as error:
             raise NotAvailable(f"model version {number}: {error}") from error
 

@@ -30,9 +30,9 @@ from decision_service.state.contents import ContainedLog
 from policies.catalogue.action_space import ActionSpace
 from policies.catalogue.document import Catalogue
 from policies.learning.fold import Learning
-from policies.models.compiled import CompiledModel, ModelMismatch, ModelSnapshot, check_equal, collisions
-from policies.models.features import shared_tokens
-from policies.models.vw import BITS, OPTIONS, TwoHeads
+from policies.learning.model_learner import ModelMismatch
+from policies.models.learned import DEFAULT
+from policies.models.registry import find_learning
 from policies.records.reasons import Reason
 from policies.records.rows import ActivationRow, CatalogueRow, ClockRow, DecisionRow, Row
 
@@ -72,12 +72,20 @@ class Learner:
         although nothing arrives. None in request mode, where `catch_up` publishes.
     erased_shoppers
         Brings the rows of one shopper together where some were folded before an erasure rewrites the others.
+    policy
+        The name of the policy that learns.
     """
 
     def __init__(
-        self, log: EventLog, registry: Registry, wall_clock: Callable[[], float] | None, erased_shoppers: ErasedShoppers
+        self,
+        log: EventLog,
+        registry: Registry,
+        wall_clock: Callable[[], float] | None,
+        erased_shoppers: ErasedShoppers,
+        policy: str = DEFAULT.name,
     ) -> None:
         self._log = log
+        self._policy, self._make_learner = policy, find_learning(policy).make_learner
         self._registry = registry
         self._clock = wall_clock
         self._related = RelatedRows(log)
@@ -104,7 +112,7 @@ class Learner:
         if latest is not None:
             self._space = _space(latest.row)
         if checkpoint is None:
-            return Learning(self._related.find, self._owner)
+            return self._begin()
         learning, obstacle = self._continue(checkpoint)
         self._is_continued = obstacle is None
         if obstacle is not None:
@@ -112,11 +120,15 @@ class Learner:
             self._published = 0  # the latest version may have learned other rows
         return learning
 
+    def _begin(self) -> Learning:
+        """Return a state without rows."""
+        return Learning(self._related.find, self._make_learner, self._owner)
+
     def _continue(self, checkpoint: Checkpoint) -> tuple[Learning, str | None]:
         """Return the saved state; or a state without rows, and why the saved state cannot be continued."""
         obstacle: str | None
         try:
-            learning = Learning.from_bytes(checkpoint.payload, self._related.find, self._owner)
+            learning = Learning.from_bytes(checkpoint.payload, self._related.find, self._make_learner, self._owner)
         except _UNREADABLE as error:
             obstacle = f"the checkpoint cannot be read ({error})"
         else:
@@ -124,7 +136,7 @@ class Learner:
             if contradiction is None:
                 return learning, None
             obstacle = f"the checkpoint contains {contradiction}"
-        return Learning(self._related.find, self._owner), obstacle
+        return self._begin(), obstacle
 
     @property
     def progress(self) -> Progress:
@@ -252,6 +264,7 @@ class Learner:
             "learned": learning.learned,
             "steps": learning.steps,
             "position": learning.position,
+            "policy": self._policy,
         }
         checkpoint = Checkpoint(learning.position, learning.to_bytes())
         try:
@@ -268,33 +281,14 @@ class Learner:
 
     def _proven_payload(self) -> bytes | None:
         """Return the model as it is published; None, and a logged error, when it must not be served."""
-        payload = self._learning.snapshot().to_bytes()
+        payload = self._learning.publish()
         try:
-            self._prove(ModelSnapshot.from_bytes(payload))
+            if self._space is not None:
+                self._learning.learner.prove(payload, self._space, self._learning.inputs)
         except ModelMismatch as error:
             _logger.error("the model is not published: %s", error)
             return None
         return payload
-
-    def _prove(self, snapshot: ModelSnapshot) -> None:
-        """Prove that a version scores like VW and that no crossed features collide.
-
-        Raises
-        ------
-        ModelMismatch
-            When it may not be published.
-        """
-        space = self._space
-        if space is None:
-            return
-        # VW counts its predictions in what it saves, so the learner's heads must never predict.
-        heads = TwoHeads.from_bytes(self._learning.heads.to_bytes())
-        contexts = self._learning.contexts
-        check_equal(heads, CompiledModel(snapshot, space, OPTIONS), space, contexts)
-        tokens = {token for context in contexts for values in shared_tokens(context).values() for token in values}
-        colliding = collisions(space, sorted(tokens), BITS)
-        if colliding:
-            raise ModelMismatch(f"{colliding} features share a weight with another feature: rename a message")
 
 
 def _expiry(row: ActivationRow) -> NewRow:

@@ -15,7 +15,7 @@ from decision_service.log.base import EventLog, LogUnavailable
 from decision_service.periodic import PeriodicTask
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
-from policies.models.compiled import ModelMismatch, ModelSnapshot
+from policies.learning.model_learner import ModelMismatch
 from policies.models.policy import Policy
 from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
@@ -110,12 +110,12 @@ class Serving:
         self._serving = ServedPolicy(rulebook, policy)
 
     def _build(self, number: int, rulebook: Rulebook) -> Policy:
-        if number == 0 or self._factory.make_version is None:
+        if number == 0 or self._factory.learning is None:
             return self._factory.make(rulebook)
         payload = self._registry.load(number).payload
         if payload is None:
             raise ModelMismatch("its bytes were pruned")
-        return self._factory.make_version(ModelSnapshot.from_bytes(payload), rulebook, number)
+        return self._factory.learning.make_version(payload, rulebook, number)
 
     async def _follow(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from decision_service.errors import NotFound, Unavailable
@@ -65,12 +66,14 @@ class Inspector:
             "cost": decision.cost,
             "propensity": decision.propensity,
             "p_out": decision.p_out,
+            "p_click": decision.p_click,
             "send_at": optional_iso(decision.send_at),
             "attribution_ends_at": optional_iso(decision.window_ends_at),
             **history.status_fields(now),
             "triggers": [_trigger(trigger) for trigger in decision.triggers],
             "trigger": None if decision.drawn_trigger is None else decision.triggers[decision.drawn_trigger].type,
             "context": decision.context,
+            "numbers": None if decision.numbers is None else msgspec.structs.asdict(decision.numbers),
             "policy": decision.policy,
             "arm": decision.arm,
             "catalogue_version": decision.catalogue_version,

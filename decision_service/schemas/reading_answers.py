@@ -157,6 +157,25 @@ class LearnedAnswer(msgspec.Struct, omit_defaults=True):
     first_version: int | None = None
 
 
+class NumbersAnswer(msgspec.Struct):
+    """The numbers about the shopper that the policy saw; a list has one number per delay of the catalogue."""
+
+    presence: Annotated[
+        list[float],
+        Meta(
+            description="Log of the shopper's activity at the time of the send, against an even week; empty: unknown."
+        ),
+    ]
+    load: Annotated[list[float], Meta(description="Fatigue at the time of the send.")]
+    own_rate: Annotated[float, Meta(description="log((clicks + 1) ÷ (expected clicks + 1))")]
+    own_channel: Annotated[dict[str, float], Meta(description="The same by channel; without zeros.")]
+    own_category: Annotated[dict[str, float], Meta(description="The same by category of the message; without zeros.")]
+    topic_load: Annotated[dict[str, list[float]], Meta(description="Fatigue by category of the product.")]
+    affinity: Annotated[
+        dict[str, float], Meta(description="The share of the shopper's interest by category of the product.")
+    ]
+
+
 class DecisionAnswer(_Fated, kw_only=True):
     """One decision: context, distribution, draw, status, outcomes, reward, learning."""
 
@@ -170,12 +189,20 @@ class DecisionAnswer(_Fated, kw_only=True):
     category: str | None
     cost: float
     propensity: float | None
-    p_out: float | None
+    p_out: Annotated[
+        float | None, Meta(description="The predicted probability of an opt-out; null: none was predicted.")
+    ]
+    p_click: Annotated[
+        float | None, Meta(description="The predicted probability of a click; null: none was predicted.")
+    ]
     send_at: Instant | None
     attribution_ends_at: Instant | None
     triggers: list[TriggerAnswer]
     trigger: Annotated[str | None, Meta(description="The trigger that the drawn send answers.")]
     context: dict[str, Scalar]
+    numbers: Annotated[
+        NumbersAnswer | None, Meta(description="null: no send was eligible, or an earlier version decided.")
+    ]
     policy: PolicyRecord
     arm: str
     catalogue_version: int
@@ -196,7 +223,8 @@ class StoredRowAnswer(msgspec.Struct):
         Meta(
             description="The row as stored; its kind is `row`. Times are seconds since 1970, UTC. `verdicts` and "
             "`probabilities` of a decision are packed (a colon, and raw deflate in base64; without a colon, zlib in "
-            "base85); `GET /v1/decisions/{event_id}` spells them out."
+            "base85), and `numbers` is a list of the fields of `NumbersAnswer`; `GET /v1/decisions/{event_id}` spells "
+            "them out."
         ),
     ]
 

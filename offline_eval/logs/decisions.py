@@ -14,10 +14,12 @@ from offline_eval.columns import FloatArray, check_distribution, read_only
 from offline_eval.errors import BadData, RowLabel
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
+from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.rows import Context, TriggerRecord
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import NO_TRIGGER, Eligibility
-from policies.shopper.context import trigger_context
+from policies.shopper.model_inputs import trigger_input
 
 HOLD = "HOLD"
 Action = JointAction | str
@@ -36,12 +38,14 @@ class PolicyInputs:
 
     ``numbers`` (K,) are the joint actions' numbers in the catalogue version; the number of HOLD is the number of sends,
     and comes last. ``trigger_of`` (K,) is the position of the trigger that each answers, -1 for HOLD.
+    ``shopper_numbers`` are the numbers about the shopper in the row.
     """
 
     rulebook: Rulebook
     triggers: tuple[TriggerRecord, ...]
     numbers: NDArray[np.int64]
     trigger_of: NDArray[np.int64]
+    shopper_numbers: ShopperNumbers
 
     def __post_init__(self) -> None:
         for name in ("numbers", "trigger_of"):
@@ -49,14 +53,15 @@ class PolicyInputs:
 
     def writable_copy(self) -> PolicyInputs:
         """Return a copy that may be changed; the rulebook is shared."""
-        copied = replace(self, triggers=deepcopy(self.triggers))
+        triggers, numbers = deepcopy((self.triggers, self.shopper_numbers))
+        copied = replace(self, triggers=triggers, shopper_numbers=numbers)
         for name in ("numbers", "trigger_of"):
             object.__setattr__(copied, name, getattr(self, name).copy())
         return copied
 
-    def contexts(self, shared: Context) -> list[Context]:
-        """Return the context of each trigger."""
-        return [trigger_context(shared, trigger) for trigger in self.triggers]
+    def model_inputs(self, shared: Context, event_id: str) -> list[ModelInput]:
+        """Return what a model saw of each trigger."""
+        return [trigger_input(shared, self.shopper_numbers, trigger, event_id) for trigger in self.triggers]
 
     def eligibility(self) -> Eligibility:
         """Return the logged mask; the reasons of excluded joint actions are not in it."""
@@ -189,4 +194,4 @@ def context_of(decision: LoggedDecision) -> Context:
     if policy_inputs is None:
         return decision.context
     answered = max(0, int(policy_inputs.trigger_of.max(initial=0)))
-    return policy_inputs.contexts(decision.context)[answered]
+    return policy_inputs.model_inputs(decision.context, decision.event_id)[answered].context

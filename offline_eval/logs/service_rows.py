@@ -19,6 +19,7 @@ from policies.records.erasure import is_pseudonym
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, TriggerRecord, unpack
 from policies.rules.arbitration import urgency_of
+from policies.shopper.model_inputs import numbers_in
 
 
 def row_label(row: DecisionRow) -> str:
@@ -62,7 +63,8 @@ def decode_decision(row: DecisionRow, rulebook: Rulebook, reward: float) -> Logg
         raise BadData("verdicts", f"has {len(verdicts)} values, the catalogue {len(space)} joint actions", label)
     sends = np.flatnonzero(verdicts == Reason.eligible)
     numbers = np.append(sends, space.hold) if row.hold_eligible or not len(sends) else sends
-    policy_inputs = PolicyInputs(rulebook, row.triggers, numbers, _trigger_of(row, rulebook, sends, len(numbers)))
+    trigger_of = _trigger_of(row, rulebook, sends, len(numbers))
+    policy_inputs = PolicyInputs(rulebook, row.triggers, numbers, trigger_of, numbers_in(row))
     drawn = np.flatnonzero(numbers == row.drawn)
     decision = LoggedDecision(
         event_id=row.event_id,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.document import Catalogue
 from policies.learning.reward import RewardBreakdown, reward_of
+from policies.records.model_input import ModelInput
 from policies.records.rows import FALLBACK, CatalogueRow, Context, DecisionRow, OutcomeRow, Row
 from policies.sends.life import status_of
-from policies.shopper.context import trigger_context
+from policies.shopper.model_inputs import numbers_in, trigger_input
 
 Positioned = tuple[int, Row]
 """A row of the log with its position."""
@@ -22,8 +23,12 @@ class Interaction:
 
     Parameters
     ----------
+    model_input
+        What the model saw when the send was decided.
     position
         The position of the decision in the log.
+    delays_s
+        The delays of the catalogue version that the send was decided with.
     result
         The reward as known now.
     before
@@ -32,16 +37,26 @@ class Interaction:
         Whether the model learns from it. A send that the fallback decided is evaluated only.
     """
 
-    event_id: str
+    model_input: ModelInput
     position: int
-    context: Context
     action: JointAction
     category: str
+    delays_s: tuple[int, ...]
     propensity: float
     p_out: float | None
     result: RewardBreakdown
     before: RewardBreakdown | None = None
     teaches: bool = True
+
+    @property
+    def event_id(self) -> str:
+        """The id of the decision."""
+        return self.model_input.event_id
+
+    @property
+    def context(self) -> Context:
+        """The context of the trigger that the send answers."""
+        return self.model_input.context
 
 
 def action_of(decision: DecisionRow) -> JointAction:
@@ -126,19 +141,25 @@ class Interactions:
     def _interaction(
         self, position: int, decision: DecisionRow, result: RewardBreakdown, before: RewardBreakdown | None = None
     ) -> Interaction:
-        action = action_of(decision)
+        action, catalogue = action_of(decision), self._catalogues[decision.catalogue_version]
         return Interaction(
-            event_id=decision.event_id,
+            model_input=_input_of(decision),
             position=position,
-            context=trigger_context(decision.context, decision.triggers[decision.drawn_trigger or 0]),
             action=action,
-            category=self._catalogues[decision.catalogue_version].messages[action.message].category,
+            category=catalogue.messages[action.message].category,
+            delays_s=catalogue.delays_s,
             propensity=decision.propensity or 0.0,
             p_out=decision.p_out,
             result=result,
             before=before,
             teaches=decision.policy.mode != FALLBACK,
         )
+
+
+def _input_of(decision: DecisionRow) -> ModelInput:
+    """Return what the model saw of the trigger that the drawn send answers."""
+    trigger = decision.triggers[decision.drawn_trigger or 0]
+    return trigger_input(decision.context, numbers_in(decision), trigger, decision.event_id)
 
 
 def _was_sent(decided_at: int, decision: DecisionRow, rows: Iterable[Positioned]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from policies.catalogue.document import Reward
 from policies.records.outcomes import CLICKS, OUTCOME_TYPES, WITHDRAWALS
@@ -28,12 +29,19 @@ class RewardBreakdown:
         Whether consent was lost, by an opt-out or a complaint.
     complaint_loss
         What the complaint itself costs.
+    clicked
+        Whether the shopper clicked.
+    orders
+        The value of the orders, refunds taken off, up to the value at which the margin alone reaches the most that a
+        reward can be; 0 without an order.
     """
 
     reward: float
     gain: float
     opted_out: bool
     complaint_loss: float
+    clicked: bool
+    orders: float
 
     @property
     def is_positive(self) -> bool:
@@ -56,18 +64,26 @@ def reward_of(outcomes: Iterable[OutcomeRow], weights: Reward, cost: float) -> R
     """
     outcomes = [outcome for outcome in outcomes if _counts(outcome)]
     types = {outcome.type for outcome in outcomes}
-    gain = loss = 0.0
+    gain = loss = orders = 0.0
     for name, meaning in OUTCOME_TYPES.items():
         if name not in types:
             continue
         amount = order_weight(outcomes, weights) * value_of(outcomes, name) if meaning.has_value else 1.0
         if meaning.pays is not None:
             gain += _weight(weights, meaning.pays) * amount
+            orders += value_of(outcomes, name) if meaning.has_value else 0.0
         if meaning.costs is not None:
             loss += _weight(weights, meaning.costs) * amount
     opted_out = not WITHDRAWALS.isdisjoint(types)
     total = gain - loss - weights.consent_value * opted_out - cost
-    return RewardBreakdown(max(-weights.max, min(weights.max, total)), min(weights.max, gain), opted_out, loss)
+    return RewardBreakdown(
+        reward=max(-weights.max, min(weights.max, total)),
+        gain=min(weights.max, gain),
+        opted_out=opted_out,
+        complaint_loss=loss,
+        clicked=not CLICKS.isdisjoint(types),
+        orders=min(orders, _most_orders(weights)),
+    )
 
 
 def order_weight(outcomes: Iterable[OutcomeRow], weights: Reward) -> float:
@@ -101,3 +117,7 @@ def _counts(outcome: OutcomeRow) -> bool:
 def _weight(weights: Reward, name: str) -> float:
     weight: float = getattr(weights, name)
     return weight
+
+
+def _most_orders(weights: Reward) -> float:
+    return weights.max / weights.margin if weights.margin > 0.0 else inf

@@ -15,25 +15,24 @@ import numpy as np
 
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
+from policies.learning.model_learner import FIRST_KIND, ModelMismatch, check_kind
 from policies.models.features import HOUR_BUCKETS, PAIRS, SHARED, action_tokens, example_text
 from policies.models.hashed_weights import HashedWeights, pair_hash, token_hash
-from policies.models.logit_rows import LogitRows, TableFull
+from policies.models.logit_rows import LogitRows
 from policies.models.token_weights import TokenWeights
 from policies.records.rows import Context
+from policies.row_table import TableFull
 
 _TOLERANCE = 1e-5
 """VW adds float32 numbers in another order: its logits differ from ours by some 1e-6."""
 
 
-class ModelMismatch(ValueError):
-    """The model cannot be scored correctly by this code; the message names the difference."""
-
-
-class ModelSnapshot(msgspec.Struct, frozen=True):
+class ModelSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     """A published model version: everything that scoring needs, without Vowpal Wabbit.
 
     ``positive`` and ``out`` hold, for each head, the indices (uint32) and values (float32) of the weights that are not
-    zero, as bytes. ``worth`` is the expected gain of a positive outcome by message, ``""`` for all messages.
+    zero, as bytes. ``worth`` is the expected gain of a positive outcome by message, ``""`` for all messages. The bytes
+    of a snapshot leave the ``kind`` out, as they did before a model said its kind.
     """
 
     options: dict[str, str | int | float]
@@ -42,6 +41,7 @@ class ModelSnapshot(msgspec.Struct, frozen=True):
     out: tuple[bytes, bytes]
     worth: dict[str, float]
     complaint_loss: float
+    kind: str = FIRST_KIND
 
     def to_bytes(self) -> bytes:
         """Return the snapshot as MessagePack; equal snapshots have equal bytes."""
@@ -54,8 +54,9 @@ class ModelSnapshot(msgspec.Struct, frozen=True):
         Raises
         ------
         ModelMismatch
-            When the bytes hold no model.
+            When the bytes hold no model, or one of another kind.
         """
+        check_kind(data, FIRST_KIND)
         try:
             return msgspec.msgpack.decode(data, type=cls)
         except msgspec.DecodeError as error:

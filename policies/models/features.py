@@ -39,7 +39,7 @@ NAMED: dict[str, str] = {"segment": "s", "category": "a", "trigger": "t", "devic
 NOT_FEATURES = frozenset(
     {
         *("local_hour", "locale", "purchases", "average_order", "days_since_purchase", "days_since_active", "rfm"),
-        *("hours_since_contact", "ignored_streak", "load", "active_share"),
+        *("hours_since_contact", "ignored_streak", "load", "active_share", "local_weekday"),
         *("favourite_category", "favourite_product", "click_rate"),
     }
 )

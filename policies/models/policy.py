@@ -14,10 +14,11 @@ from policies.catalogue.rulebook import Rulebook
 from policies.draw import SampleSeeds
 from policies.explorations.base import Exploration, Scores
 from policies.explorations.greedy import Greedy
-from policies.models.compiled import ModelSnapshot
+from policies.learning.model_learner import ModelLearner
 from policies.models.floor import check_epsilon, with_floor
 from policies.models.hold_share import check_hold_share, with_hold_share
-from policies.records.rows import Context, PolicyRecord
+from policies.records.model_input import ModelInput
+from policies.records.rows import PolicyRecord
 from policies.rules.arbitration import Eligibles
 
 DEFAULT_EPSILON = 0.02
@@ -25,46 +26,47 @@ DEFAULT_EPSILON = 0.02
 _Arguments = ParamSpec("_Arguments")
 
 AssessmentSampler = Callable[[SeedArray, int], FloatArray]
-"""Takes a seed for each context and a number of draws (M), and returns sampled scores of all sends (contexts, M, n).
+"""Takes a seed for each input and a number of draws (M), and returns sampled scores of all sends (inputs, M, n).
 
-In each draw all sends are scored by the same drawn model. What is drawn for a context depends on this context and its
-seed alone, to the byte; contexts of the same seed are scored by the same drawn models.
+In each draw all sends are scored by the same drawn model. What is drawn for an input depends on this input and its
+seed alone, to the byte; inputs of the same seed are scored by the same drawn models.
 """
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The scores of all joint actions and, from a model that knows them, their opt-out probabilities.
+    """The scores of all joint actions and, from a model that knows them, their probabilities of an opt-out and a click.
 
-    Both arrays have shape (contexts, n). HOLD is the joint action without features: its score is exactly 0. Of a model
-    that is a posterior distribution both are means; ``sample`` then draws scores from this distribution.
+    The arrays have shape (inputs, n). HOLD is the joint action without features: its score is exactly 0. Of a model
+    that is a posterior distribution all are means; ``sample`` then draws scores from this distribution.
     """
 
     scores: FloatArray
     p_out: FloatArray | None = None
+    p_click: FloatArray | None = None
     sample: AssessmentSampler | None = None
 
     @classmethod
-    def of_all(cls, contexts: Sequence[Context], scores: FloatArray, p_out: FloatArray | None = None) -> Assessment:
-        """Return the same scores (n,) and opt-out probabilities (n,) for every context."""
-        shape = len(contexts), len(scores)
+    def of_all(cls, inputs: Sequence[ModelInput], scores: FloatArray, p_out: FloatArray | None = None) -> Assessment:
+        """Return the same scores (n,) and opt-out probabilities (n,) for every input."""
+        shape = len(inputs), len(scores)
         return cls(np.broadcast_to(scores, shape), None if p_out is None else np.broadcast_to(p_out, shape))
 
 
 class Model(Protocol):
     """A model scores joint actions."""
 
-    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-        """Return the scores of all sends of the rulebook's action space in each context.
+    def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+        """Return the scores of all sends of the rulebook's action space for each input.
 
-        The scores in a context are the same to the byte whatever other contexts are in the list.
+        The scores for an input are the same to the byte whatever other inputs are in the list.
         """
         ...
 
 
 @dataclass(frozen=True)
 class AssessmentTable:
-    """Stands in place of a model where the assessments of requests were computed before: a row for each request.
+    """A model of requests whose assessments were computed before: a row for each request.
 
     A simulation that knows more of the shoppers than their contexts decides so.
 
@@ -79,9 +81,9 @@ class AssessmentTable:
     rows: Mapping[str, int]
     assessment: Assessment
 
-    def assess(self, event_ids: Sequence[str]) -> Assessment:
-        """Return the rows of requests, in their order."""
-        rows = [self.rows[event_id] for event_id in event_ids]
+    def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+        """Return the rows of the requests that the inputs are of."""
+        rows = [self.rows[model_input.event_id] for model_input in inputs]
         scores, p_out = self.assessment.scores, self.assessment.p_out
         return Assessment(scores[rows], None if p_out is None else p_out[rows])
 
@@ -90,13 +92,14 @@ class AssessmentTable:
 class Distributions:
     """Distributions of a list of requests (r) over all joint actions (n); HOLD is column n.
 
-    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` (r, n) are the opt-out probabilities of the
-    sends, without meaning for sends that are not eligible; None if the model knows none, or no request has an eligible
-    send.
+    ``probabilities`` (r, n + 1) are 0 for what is not eligible. ``p_out`` and ``p_click`` (r, n) are the probabilities
+    of an opt-out and of a click of the sends, without meaning for sends that are not eligible; None if the model knows
+    none, or no request has an eligible send.
     """
 
     probabilities: FloatArray
     p_out: FloatArray | None = None
+    p_click: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Policy:
     """
 
     name: str
-    model: Model | AssessmentTable | None = None
+    model: Model | None = None
     exploration: Exploration = field(default_factory=Greedy)
     epsilon: float = DEFAULT_EPSILON
     version: int = 0
@@ -145,37 +148,36 @@ class Policy:
         if self.model is None:
             uniform = eligible / eligible.sum(axis=1)[:, None]
             return Distributions(with_hold_share(uniform, eligible, self.hold_share))
-        scores, p_out, sample = np.full(eligibles.verdicts.shape, -np.inf), None, None
+        scores, p_out, p_click, sample = np.full(eligibles.verdicts.shape, -np.inf), None, None, None
         requests = np.flatnonzero(eligible[:, :-1].any(axis=1))
         if len(requests):
             assessment = _assess(self.model, eligibles, requests, rulebook)
             np.copyto(scores, _rows(assessment.scores, requests, len(scores)), where=eligible[:, :-1])
-            if assessment.p_out is not None:
-                p_out = _rows(assessment.p_out, requests, len(scores))
+            p_out = _known_rows(assessment.p_out, requests, len(scores))
+            p_click = _known_rows(assessment.p_click, requests, len(scores))
             if assessment.sample is not None and seeds is not None:
                 sample = partial(_sample, assessment.sample, seeds, requests, eligible[:, :-1])
         else:
             sample = partial(_no_samples, scores)
         explored = self.exploration.explore(Scores(scores, eligibles.hold, sample))
         probabilities = with_floor(explored, scores, eligible, rulebook.space.pair_numbers, self.epsilon)
-        return Distributions(with_hold_share(probabilities, eligible, self.hold_share), p_out)
+        return Distributions(with_hold_share(probabilities, eligible, self.hold_share), p_out, p_click)
 
 
-def _assess(model: Model | AssessmentTable, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
+def _assess(model: Model, eligibles: Eligibles, requests: IntArray, rulebook: Rulebook) -> Assessment:
     """Assess all sends for some requests, each send in the context of the trigger that it answers."""
-    if isinstance(model, AssessmentTable):
-        return model.assess([eligibles.situations[request][0].request.event_id for request in requests.tolist()])
-    contexts = [eligibles.contexts[request] for request in requests.tolist()]
-    assessment = model.assess([context for of_request in contexts for context in of_request], rulebook)
+    inputs = [eligibles.inputs[request] for request in requests.tolist()]
+    assessment = model.assess([model_input for of_request in inputs for model_input in of_request], rulebook)
     if eligibles.trigger_of is None:
         return assessment
-    counts = [*map(len, contexts)]
+    counts = [*map(len, inputs)]
     first = np.cumsum([0, *counts[:-1]])[:, None]
     answered = first + np.maximum(eligibles.trigger_of[requests], 0), np.arange(len(rulebook.space))
-    p_out, sample = assessment.p_out, assessment.sample
+    p_out, p_click, sample = assessment.p_out, assessment.p_click, assessment.sample
     return Assessment(
         assessment.scores[answered],
         None if p_out is None else p_out[answered],
+        None if p_click is None else p_click[answered],
         None if sample is None else partial(_sample_answered, sample, counts, answered),
     )
 
@@ -185,11 +187,11 @@ def _sample_answered(
 ) -> FloatArray:
     """Sample scores for requests (r, M, n), each send in the context of the trigger that it answers.
 
-    ``counts`` are the numbers of contexts of the requests. ``answered`` are the context (r, n) and the number (n,) of
-    each send. All contexts of a request have its seed.
+    ``counts`` are the numbers of inputs of the requests. ``answered`` are the input (r, n) and the number (n,) of each
+    send. All inputs of a request have its seed.
     """
-    contexts, sends = answered
-    return sample(np.repeat(seeds, counts), draws)[contexts[:, None, :], np.arange(draws)[:, None], sends]
+    inputs, sends = answered
+    return sample(np.repeat(seeds, counts), draws)[inputs[:, None, :], np.arange(draws)[:, None], sends]
 
 
 def _sample(
@@ -209,6 +211,10 @@ def _no_samples(scores: FloatArray, draws: int) -> FloatArray:
     return np.repeat(scores[:, None, :], draws, axis=1)
 
 
+def _known_rows(values: FloatArray | None, requests: IntArray, count: int) -> FloatArray | None:
+    return None if values is None else _rows(values, requests, count)
+
+
 def _rows(values: FloatArray, requests: IntArray, count: int) -> FloatArray:
     """Return an array with a row per request: the values of some requests, and zeros for the others."""
     if len(requests) == count:
@@ -219,30 +225,45 @@ def _rows(values: FloatArray, requests: IntArray, count: int) -> FloatArray:
 
 
 @dataclass(frozen=True)
+class LearningParts:
+    """What a kind of policy needs to learn.
+
+    Parameters
+    ----------
+    make_learner
+        Makes the learner, from what its `to_bytes` saved, or from nothing.
+    make_version
+        Makes the policy of a model version from what the learner published, for a catalogue; the last argument is the
+        number of the version. Raises `ModelMismatch` where the model cannot be scored here.
+    """
+
+    make_learner: Callable[[bytes | None], ModelLearner]
+    make_version: Callable[[bytes, Rulebook, int], Policy]
+
+
+@dataclass(frozen=True)
 class PolicyFactory:
     """One kind of policy: its name in commands, settings and the log, and how it is made.
 
     ``description`` completes the sentence "The policy is …". ``make`` returns the policy of a service that has
-    learned nothing yet. A policy that learns also has ``make_version``: it makes the policy of a model version.
+    learned nothing yet. Only a policy that learns has ``learning``.
     """
 
     name: str
     description: str
     make: Callable[[Rulebook], Policy]
-    make_version: Callable[[ModelSnapshot, Rulebook, int], Policy] | None = None
+    learning: LearningParts | None = None
 
     @property
     def learns(self) -> bool:
-        return self.make_version is not None
+        return self.learning is not None
 
     def with_hold_share(self, hold_share: float) -> PolicyFactory:
         """Return the factory of the same policies with a hold share."""
-        make, make_version = self.make, self.make_version
-        return replace(
-            self,
-            make=_with_hold_share(make, hold_share),
-            make_version=None if make_version is None else _with_hold_share(make_version, hold_share),
-        )
+        make, learning = _with_hold_share(self.make, hold_share), self.learning
+        if learning is not None:
+            learning = replace(learning, make_version=_with_hold_share(learning.make_version, hold_share))
+        return replace(self, make=make, learning=learning)
 
 
 def _with_hold_share(make: Callable[_Arguments, Policy], hold_share: float) -> Callable[_Arguments, Policy]:

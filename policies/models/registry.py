@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import DEFAULT
-from policies.models.policy import Policy, PolicyFactory
+from policies.models.bayes.policy import BAYES, BAYES_GREEDY
+from policies.models.learned import DEFAULT, LEARNING
+from policies.models.policy import LearningParts, Policy, PolicyFactory
 from policies.models.rule import RULE
 from policies.models.uniform import UNIFORM
 
-POLICIES: Mapping[str, PolicyFactory] = {factory.name: factory for factory in (DEFAULT, RULE, UNIFORM)}
+POLICIES: Mapping[str, PolicyFactory] = {
+    factory.name: factory for factory in (DEFAULT, BAYES, BAYES_GREEDY, RULE, UNIFORM)
+}
 
 BASELINES: Mapping[str, PolicyFactory] = {name: factory for name, factory in POLICIES.items() if not factory.learns}
 """The policies that never learn, to compare others with."""
@@ -32,3 +35,12 @@ def describe_policies() -> str:
     True
     """
     return ", ".join(f"{factory.name} ({factory.description})" for factory in POLICIES.values())
+
+
+def find_learning(name: str) -> LearningParts:
+    """Return what a service with a policy learns with. Where the policy does not learn, the default one learns beside.
+
+    >>> find_learning("rule") is LEARNING
+    True
+    """
+    return POLICIES[name].learning or LEARNING

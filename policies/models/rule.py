@@ -9,7 +9,7 @@ import numpy as np
 
 from policies.catalogue.rulebook import Rulebook
 from policies.models.policy import DEFAULT_EPSILON, Assessment, Policy, PolicyFactory
-from policies.records.rows import Context
+from policies.records.model_input import ModelInput
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class CatalogueOrder:
     above HOLD.
     """
 
-    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
+    def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
         """Return the scores of all sends by their place in the catalogue."""
-        return Assessment.of_all(contexts, np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
+        return Assessment.of_all(inputs, np.arange(len(rulebook.space), 0, -1, dtype=np.float64))
 
 
 def rule_policy(epsilon: float = DEFAULT_EPSILON) -> Policy:

@@ -1,7 +1,8 @@
 """Erasure: how rows lose their shopper.
 
 The context of a decision, its distribution and everything that learning used stay, so that draws and the learning
-history stay valid. The shopper's id, the attributes of the product and the rendered message go.
+history stay valid: also the numbers about the shopper, which hold no id. The shopper's id, the attributes of the
+product and the rendered message go.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ def anonymous(row: AnyRow, pseudonym: str) -> AnyRow:
 
 
 def _without_attributes(trigger: TriggerRecord) -> TriggerRecord:
-    """Drop the attributes of the product except its category, which learning has used."""
-    return msgspec.structs.replace(trigger, attributes={}, category=trigger.product_category or "")
+    """Drop the attributes of the product except its category and its price, which learning has used."""
+    category, price = trigger.product_category or "", trigger.product_price or 0.0
+    return msgspec.structs.replace(trigger, attributes={}, category=category, price=price)
 
 
 def erasure(rows: Iterable[Row], at: float, pseudonym: str, key: str) -> ErasureRow:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import sys
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from policies.records.outcomes import OutcomeType
 from policies.records.quiet_hours import QuietHours
+from policies.records.shopper_numbers import ShopperNumbers
 
 Scalar = str | float | int | bool
 Context = Mapping[str, Scalar]
@@ -36,8 +38,9 @@ class TriggerRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Parameters
     ----------
-    category
-        The category of the product, kept for learning when the attributes were erased.
+    category, price
+        The category and the price of the product, kept for learning when the attributes were erased; empty and 0 where
+        the attributes say them.
     occurred_at
         When it happened, None for the time of the decision.
     ends_on
@@ -52,12 +55,21 @@ class TriggerRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     category: str = ""
     occurred_at: float | None = None
     ends_on: tuple[str, ...] = ()
+    price: float = 0.0
 
     @property
     def product_category(self) -> str | None:
         """The category of the product that the trigger is about, None when it is not known or empty."""
         category = self.attributes.get("category")
         return (category if isinstance(category, str) else self.category) or None
+
+    @property
+    def product_price(self) -> float | None:
+        """The price of the product that the trigger is about; None where no price above 0 is known."""
+        price = self.attributes.get("price", self.price)
+        if isinstance(price, bool | str) or not 0.0 < price <= sys.float_info.max:
+            return None
+        return float(price)
 
     def time(self, decided_at: float) -> float:
         """Return when it happened."""
@@ -80,7 +92,9 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag
     last. ``drawn`` is the number of the drawn joint action; HOLD's is the number of sends. A drawn send that did not
     leave (lost race) keeps its propensity, and its ``send_at`` is empty. A ``deferred`` send counts as sent only once
     it was activated. ``cost`` is the cost of the send. ``rules_version`` names the rules (`RuleTable.version`; the
-    first three versions were counted 1 to 3).
+    first three versions were counted 1 to 3). ``p_out`` and ``p_click`` are the predicted probabilities of an opt-out
+    and of a click, 0 for HOLD, and ``numbers`` are those about the shopper that the policy saw; all three are None
+    where no send was eligible, in rows of earlier versions, and the first two of a policy that predicts none.
     """
 
     at: float
@@ -105,11 +119,13 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag
     delay_s: int | None = None
     propensity: float | None = None
     p_out: float | None = None
+    p_click: float | None = None
     hold_reason: str | None = None
     send_at: float | None = None
     window_ends_at: float | None = None
     cost: float = 0.0
     deferred: bool = False
+    numbers: ShopperNumbers | None = None
 
     kind: ClassVar[str] = "decision"
 
@@ -127,6 +143,11 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag
     def ends_on(self) -> tuple[str, ...]:
         """The types of shopper events that end the trigger of the drawn send."""
         return () if self.drawn_trigger is None else self.triggers[self.drawn_trigger].ends_on
+
+    @property
+    def product_category(self) -> str | None:
+        """The category of the product that the drawn send is about, None when it is not known."""
+        return None if self.drawn_trigger is None else self.triggers[self.drawn_trigger].product_category
 
     @property
     def occurred_at(self) -> float | None:

@@ -11,9 +11,10 @@ import numpy as np
 
 from policies.arrays import BoolArray, ByteArray, IntArray
 from policies.catalogue.rulebook import Rulebook
+from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.request import Request
-from policies.records.rows import Context, TriggerRecord
+from policies.records.rows import TriggerRecord
 from policies.rules.rules import RULES
 from policies.rules.situation import NOTHING_ELSE, Situation, Surroundings
 from policies.shopper.state import ShopperState
@@ -62,28 +63,25 @@ class Eligibles:
         (r, n), the `Reason` of each joint action.
     hold
         (r,), whether HOLD is eligible.
-    contexts
-        For each request, one context per trigger of the request.
+    inputs
+        For each request, what a model sees of each trigger of the request.
     trigger_of
         (r, n), `Eligibility.trigger_of` of each request; None where every request has a single trigger.
-    situations
-        For each request, what its triggers were judged on; empty where the requests are not known.
     """
 
     verdicts: ByteArray
     hold: BoolArray
-    contexts: Sequence[Sequence[Context]] = ()
+    inputs: Sequence[Sequence[ModelInput]] = ()
     trigger_of: IntArray | None = None
-    situations: Sequence[Sequence[Situation]] = ()
 
     @classmethod
-    def of(cls, eligibilities: Sequence[Eligibility], contexts: Sequence[Sequence[Context]]) -> Eligibles:
+    def of(cls, eligibilities: Sequence[Eligibility], inputs: Sequence[Sequence[ModelInput]]) -> Eligibles:
         """Collect the eligible sets of single requests."""
         has_single_triggers = all(one.answers is None for one in eligibilities)
         return cls(
             verdicts=np.stack([one.verdicts for one in eligibilities]),
             hold=np.array([one.hold for one in eligibilities], dtype=np.bool_),
-            contexts=contexts,
+            inputs=inputs,
             trigger_of=None if has_single_triggers else np.stack([one.trigger_of for one in eligibilities]),
         )
 
@@ -115,8 +113,8 @@ def situations_of(
     return [RULES.situation_of(request, trigger, state, rulebook, surroundings) for trigger in request.triggers]
 
 
-def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence[Sequence[Context]] = ()) -> Eligibles:
-    """Judge every trigger of every request; return the eligible sets, with the contexts for the policy.
+def arbitrate_many(situations: Sequence[Sequence[Situation]], inputs: Sequence[Sequence[ModelInput]] = ()) -> Eligibles:
+    """Judge every trigger of every request; return the eligible sets, with the inputs of the policy's model.
 
     In each request, the most urgent trigger that still has an eligible send outranks the others. A critical trigger
     outranks every trigger that is not critical. A trigger without an eligible send outranks nothing. A message answers
@@ -125,7 +123,7 @@ def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence
     verdicts = RULES.judge_many([situation for of_request in situations for situation in of_request])
     counts = list(map(len, situations))
     if len(verdicts) == len(counts):
-        return Eligibles(verdicts, _holds(verdicts, situations), contexts, None, situations)
+        return Eligibles(verdicts, _holds(verdicts, situations), inputs)
     ends = list(accumulate(counts))
     first = verdicts[[end - count for end, count in zip(ends, counts, strict=True)]]
     hold, trigger_of = _holds(first, situations), np.where(first == _ELIGIBLE, 0, NO_TRIGGER)
@@ -133,7 +131,7 @@ def arbitrate_many(situations: Sequence[Sequence[Situation]], contexts: Sequence
         if count > 1:
             triggers = [situation.trigger for situation in situations[row]]
             first[row], trigger_of[row], hold[row] = _outrank(triggers, verdicts[end - count : end])
-    return Eligibles(first, hold, contexts, trigger_of, situations)
+    return Eligibles(first, hold, inputs, trigger_of)
 
 
 def _holds(verdicts: ByteArray, situations: Sequence[Sequence[Situation]]) -> BoolArray:

@@ -12,39 +12,38 @@ The service sets these names. A value of the caller with the same name replaces 
 ``recent_sends``        sends of the last seven days, and sends with a send time in the future
 ``hours_since_contact`` hours since the latest send that was sent
 ``ignored_streak``      sends that were sent since the latest click
-``load``                fatigue: sends that were sent, each fading with a half-life of `LOAD_HALF_LIFE_S`
+``load``                fatigue: sends that were sent, each fading by `history.LOAD_HALF_LIFE_S`
 ``load_<channel>``      the same by channel, where it is above zero
 ``click_rate``          own clicks per send, shrunk towards the prior
 ``click_rate_<channel>``, ``click_rate_<category>``  the same, where something was sent
 ``favourite_category``, ``favourite_product``  the strongest affinity
-``active_share``        share of the shopper's activity in the local hour (1/24 is the mean)
+``active_share``        share of the shopper's active hours at this local hour (1/24 is the mean)
 ``local_hour``          0 ≤ h < 24, in the shopper's zone
+``local_weekday``       day of the week in the shopper's zone, 0 is Monday
 ======================  ==========================================================================
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from math import inf
 
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.catalogue.time_zones import is_time_zone, load_zone
 from policies.records.request import Request
 from policies.records.rows import Context, Scalar, TriggerRecord
-from policies.shopper.state import HORIZON_S, Send, ShopperState
-from policies.shopper.summaries import Responses, count_responses, favourite
+from policies.shopper.history import SendHistory
+from policies.shopper.state import ShopperState
+from policies.shopper.summaries import HOUR_S, favourite, sum_of
 
 RECENT_S = 7 * 86_400.0
 LAPSED_S = 90 * 86_400.0
-LOAD_HALF_LIFE_S = 84 * 3_600.0
-"""Half-life of fatigue, 3.5 days (chosen by hand; the simulator's shoppers recover at this pace)."""
 
 _NAMES_KEPT = 1_024
-_DAY_S, _HOUR_S = 86_400.0, 3_600.0
+_DAY_S = 86_400.0
 _RECENCY_DAYS = (14, 30, 60, 120)
 _FREQUENCY = (2, 3, 5, 10)
 _AVERAGE_VALUE = (20.0, 50.0, 100.0, 200.0)
@@ -67,9 +66,15 @@ def find_locale(context: Context, state: ShopperState, catalogue: Catalogue) -> 
     return locale if isinstance(locale, str) else state.locale or catalogue.defaults.locale
 
 
-def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) -> dict[str, Scalar]:
-    """Return the context that all triggers of a request share."""
+def shared_context(
+    request: Request, state: ShopperState, rulebook: Rulebook, history: SendHistory | None = None
+) -> dict[str, Scalar]:
+    """Return the context that all triggers of a request share.
+
+    ``history`` is the history of ``state`` at the time of the request, None where nobody has computed it yet.
+    """
     now, orders, sends = request.now, state.purchases, state.sends
+    history = SendHistory.of(state, now) if history is None else history
     local = datetime.fromtimestamp(now, load_zone(find_time_zone(request.context, state, rulebook.catalogue)))
     offset = local.utcoffset()
     facts: dict[str, Scalar] = {
@@ -78,7 +83,8 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
         "purchases": orders.count,
         "recent_sends": len([send for send in sends if send.send_at > now - RECENT_S and not send.deferred]),
         "local_hour": local.hour + local.minute / 60.0,
-        "active_share": state.activity.share(local.hour, offset.total_seconds() / _HOUR_S if offset else 0.0),
+        "local_weekday": local.weekday(),
+        "active_share": state.activity.share(local.hour, offset.total_seconds() / HOUR_S if offset else 0.0),
     }
     if orders.last_at is not None:
         facts["average_order"] = orders.value / orders.count
@@ -89,8 +95,7 @@ def shared_context(request: Request, state: ShopperState, rulebook: Rulebook) ->
         facts["favourite_category"] = category
     if (product := favourite(state.products)) is not None:
         facts["favourite_product"] = product
-    left = [send for send in sends if send.send_at <= now and not send.deferred]  # `Send.has_left`
-    return {**facts, **_fatigue(state, now, left), **_responses(state, left), **request.context}
+    return {**facts, **_fatigue(history, now), **_responses(history), **request.context}
 
 
 @lru_cache(maxsize=_NAMES_KEPT)
@@ -99,38 +104,24 @@ def _name(fact: str, of: str) -> str:
     return f"{fact}_{of}"
 
 
-def _fatigue(state: ShopperState, now: float, left: Sequence[Send]) -> dict[str, Scalar]:
-    """Return how many sends were sent lately, and how many of them the shopper ignored.
-
-    ``left`` holds the sends that were sent, in the order of time.
-    """
-    loads, ignored = dict[str, float](), 0
-    begin, clicked_at = now - HORIZON_S, state.clicked_at or -inf
-    for send in left:
-        at, channel = send.send_at, send.channel
-        if at >= begin:
-            loads[channel] = loads.get(channel, 0.0) + 0.5 ** ((now - at) / LOAD_HALF_LIFE_S)
-            ignored += at > clicked_at
+def _fatigue(history: SendHistory, now: float) -> dict[str, Scalar]:
+    """Return how many sends were sent lately, and how many of them the shopper ignored."""
+    loads = history.loads
     if not loads:
         return {"ignored_streak": 0, "load": 0.0}
     return {
-        "hours_since_contact": (now - left[-1].send_at) / _HOUR_S,
-        "ignored_streak": ignored,
+        "hours_since_contact": (now - history.left[-1].send_at) / HOUR_S,
+        "ignored_streak": history.ignored,
         "load": sum(loads.values()),
         **{_name("load", channel): load for channel, load in loads.items()},
     }
 
 
-def _responses(state: ShopperState, left: Sequence[Send]) -> dict[str, Scalar]:
+def _responses(history: SendHistory) -> dict[str, Scalar]:
     """Return the shopper's click rates, by channel and by category."""
-    by_channel = count_responses(state.by_channel, [(send.channel, send.clicked) for send in left])
-    by_category = count_responses(state.by_category, [(send.category, send.clicked) for send in left])
-    sends, clicks = 0.0, 0.0
-    for responses in by_channel.values():
-        sends += responses.sends
-        clicks += responses.clicks
-    rates = {_name("click_rate", name): responses.rate() for name, responses in (by_category | by_channel).items()}
-    return {"click_rate": Responses(sends, clicks).rate(), **rates}
+    by_channel, by_category = history.by_channel, history.by_category
+    rates = {_name("click_rate", name): responses.rate() for name, responses in {**by_category, **by_channel}.items()}
+    return {"click_rate": sum_of(by_channel.values()).rate(), **rates}
 
 
 def trigger_context(shared: Mapping[str, Scalar], trigger: TriggerRecord) -> Context:

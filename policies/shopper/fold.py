@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf
 
 import msgspec
 
@@ -23,14 +23,14 @@ from policies.sends.transitions import changes_of
 from policies.shopper.preferences import apply_preferences, erase, withhold
 from policies.shopper.retention import keep_relevant
 from policies.shopper.state import HORIZON_S, Purchases, Send, ShopperState
-from policies.shopper.summaries import Affinities, add_affinity, count_responses
+from policies.shopper.summaries import Affinities, add_affinity, count_responses, exact_probability, short_name
 
 _DAY_S = 86_400.0
 
 LaterRow = ActivationRow | CancellationRow | OutcomeRow | EventRow | PreferencesRow | ErasureRow
 """A row about a shopper that is no decision."""
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """The version of this fold: raise it when the same rows fold to another state. A store of states that were folded by
 another version is rebuilt from the log."""
 
@@ -130,6 +130,8 @@ def send_from_decision(row: DecisionRow) -> Send | None:
         window_ends_at=row.window_ends_at,
         occurred_at=row.occurred_at,
         ends_on=row.ends_on,
+        p_click=exact_probability(row.p_click),
+        product_category=short_name(row.product_category or ""),
     )
 
 
@@ -179,7 +181,9 @@ def _latest(times: dict[str, float], kind: str, at: float) -> dict[str, float]:
 
 
 def _add_affinity(affinities: Affinities, name: object, weight: float) -> Affinities:
-    return add_affinity(affinities, name[:100], weight) if isinstance(name, str) and name and weight else affinities
+    if not isinstance(name, str) or not name or not weight:
+        return affinities
+    return add_affinity(affinities, short_name(name), weight)
 
 
 def _add_purchase(before: Purchases, row: EventRow) -> Purchases:
@@ -201,15 +205,19 @@ def _value(row: EventRow) -> float:
 
 
 def forget_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
-    """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted."""
+    """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted.
+
+    Their attribution windows have ended, unless the request clock jumped: no window is as long as sends are kept.
+    """
     sends = keep_relevant(state.sends, horizon_s)
     if len(sends) == len(state.sends):
         return state
     kept = {send.event_id for send in sends}
     old = [send for send in state.sends if send.event_id not in kept and not send.has_expired(at)]
+    responses = [send.response(inf) for send in old]
     return msgspec.structs.replace(
         state,
         sends=sends,
-        by_channel=count_responses(state.by_channel, [(send.channel, send.clicked) for send in old]),
-        by_category=count_responses(state.by_category, [(send.category, send.clicked) for send in old]),
+        by_channel=count_responses(state.by_channel, [send.channel for send in old], responses),
+        by_category=count_responses(state.by_category, [send.category for send in old], responses),
     )

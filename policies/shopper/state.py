@@ -17,7 +17,7 @@ from policies.records.rows import Row, TriggerRecord
 from policies.sends.departure import departure_of, departure_time
 from policies.sends.stages import status_at
 from policies.sends.status import EXPIRED
-from policies.shopper.summaries import Activity, Affinities, Responses
+from policies.shopper.summaries import Activity, Affinities, Response, Responses
 
 HORIZON_S = 31 * 86_400.0
 """How far back the rules of most catalogues look at most; a state keeps its sends at least as long."""
@@ -39,6 +39,10 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
         and empty where nothing ends it.
     decided_for
         Of a send that the gate has let leave: the send time as it was decided, on whose day the budget pays for it.
+    p_click
+        The click probability that was predicted for the send, as `exact_probability`; None where nothing was predicted.
+    product_category
+        The category of the product that the send is about, as `short_name`; empty where it is not known.
     """
 
     event_id: str
@@ -54,6 +58,8 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
     occurred_at: float | None = None
     ends_on: tuple[str, ...] = ()
     decided_for: float | None = None
+    p_click: float | None = None
+    product_category: str = ""
 
     @property
     def left_at(self) -> float | None:
@@ -74,6 +80,14 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def has_left(self, now: float) -> bool:
         """Return whether the send was sent by a time: whether `status_at` says so."""
         return self.send_at <= now and not self.deferred
+
+    def response(self, now: float) -> Response:
+        """Return what became of the send by a time.
+
+        The click probability counts from the end of the attribution window on; before, a click may still come.
+        """
+        ends_at = self.window_ends_at
+        return self.clicked, None if ends_at is None or ends_at > now else self.p_click
 
     def has_expired(self, now: float) -> bool:
         """Return whether the send waited in vain for its activation."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.catalogue.rulebook import Rulebook
-from policies.decision_row import HOLD_BY_POLICY, NO_ELIGIBLE_ACTION, TREATMENT
+from policies.decision_row import HOLD_BY_POLICY, NO_ELIGIBLE_ACTION
+from policies.records.arms import TREATMENT
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord, pack
 from policies.rules.rules import RULES

@@ -11,6 +11,9 @@ from scipy.special import stdtrit
 
 from simulators.arrays import FloatArray
 
+_NORMAL = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+
 
 @dataclass(frozen=True)
 class MeanEstimate:
@@ -93,6 +96,19 @@ def estimate_paired_ratio(by_seed: Sequence[FloatArray], others: Sequence[FloatA
     residuals = [(one - value * other) / below.value for one, other in zip(by_seed, others, strict=True)]
     spread = estimate_paired_mean(residuals)
     return MeanEstimate(value, value + spread.low, value + spread.high)
+
+
+def estimate_share(count: int, trials: int) -> MeanEstimate:
+    """Estimate a probability from independent trials, with Wilson's interval, which is right for rare events, too.
+
+    >>> estimate = estimate_share(1, 100)
+    >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4)
+    (0.01, 0.0018, 0.0545)
+    """
+    share, z = count / trials, _NORMAL
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    reach = z / (1 + z * z / trials) * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return MeanEstimate(share, max(0.0, middle - reach), min(1.0, middle + reach))
 
 
 def t_quantile(degrees: int, share: float = 0.975) -> float:

@@ -82,6 +82,8 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    shoppers
+        The number of shoppers.
     cpu_s
         Processor time of the run.
     values
@@ -100,10 +102,13 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
         The sends of the last third.
     slopes
         Head (``click``, ``out``) → calibration slope over the sends of the last third: see `calibration_slope`.
+    uniform_slopes
+        The same over one eligible send of each decision, drawn uniformly: see `UniformProbe`.
     decide_us, learn_us
         Processor time per decision, and of learning per decision; None where it is not measured.
     """
 
+    shoppers: int
     cpu_s: float
     values: list[float]
     realised: list[float]
@@ -113,5 +118,6 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     reach: float
     cells: list[SendCell] = []
     slopes: dict[str, float] = {}
+    uniform_slopes: dict[str, float] = {}
     decide_us: float | None = None
     learn_us: float | None = None

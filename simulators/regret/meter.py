@@ -1,4 +1,4 @@
-"""Meters: a shop and a policy source that measure how long they decide and learn."""
+"""Meters: a shop and a policy source that measure how long they decide and learn, and what they know."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from policies.catalogue.action_space import JointAction
 from policies.catalogue.rulebook import Rulebook
+from policies.decision import Decision
 from policies.models.policy import Policy
 from policies.records.rows import Row
+from simulators.regret.uniform_probe import UniformProbe
 from simulators.shops.base import Arrival
 from simulators.shops.local import LocalShop, PolicySource
 
@@ -38,11 +40,15 @@ class MeteredSource:
 
 
 class MeteredShop(LocalShop):
-    """A shop of this process that measures how long it decides and learns."""
+    """A shop of this process that measures how long it decides and learns, and lets a probe look at its decisions."""
 
-    def __init__(self, source: PolicySource, rulebook: Rulebook, seed: bytes, clock: Clock) -> None:
+    def __init__(
+        self, source: PolicySource, rulebook: Rulebook, seed: bytes, clock: Clock, probe: UniformProbe
+    ) -> None:
         self._metered_source = MeteredSource(source, clock)
         self._clock = clock
+        self._probe = probe
+        self._last: list[Decision] = []
         self._seconds = 0.0
         super().__init__(self._metered_source, rulebook, seed)
 
@@ -50,7 +56,14 @@ class MeteredShop(LocalShop):
         learned, begin = self._metered_source.seconds, self._clock()
         actions = super().decide(arrivals)
         self._seconds += self._clock() - begin - (self._metered_source.seconds - learned)
+        self._probe.draw(self._last)
+        self._probe.look(arrivals)
+        self._last = []
         return actions
+
+    def _record(self, decisions: Sequence[Decision]) -> None:
+        super()._record(decisions)
+        self._last += decisions
 
     @property
     def decide_us(self) -> float:

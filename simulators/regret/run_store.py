@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +42,14 @@ class RunStore:
     def read(self, task: Task) -> FinishedRun | None:
         """Return a finished run, None if it is not finished."""
         path = self._path(task)
-        return msgspec.json.decode(path.read_bytes(), type=FinishedRun) if path.exists() else None
+        return _read(path).run if path.exists() else None
 
     def keep(self, task: Task, run: FinishedRun) -> None:
         """Keep a finished run: the whole file, or none of it."""
         path = self._path(task)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(_Kept(**vars(task), **msgspec.structs.asdict(run))))
+        part.write_bytes(msgspec.json.encode(_Kept(task, run)))
         part.rename(path)
 
     def finish(self, task: Task, play: Callable[[Task], FinishedRun]) -> FinishedRun:
@@ -64,26 +65,34 @@ class RunStore:
         return [task for task in tasks if not self._path(task).exists()]
 
     def paces(self) -> Mapping[str, float]:
-        """Return processor seconds per shopper-week by contender, from the finished runs of all versions."""
-        runs = [msgspec.json.decode(path.read_bytes(), type=_Kept) for path in self.directory.glob("*/*.json")]
-        return {name: _pace([run for run in runs if run.contender == name]) for name in {run.contender for run in runs}}
+        """Return processor seconds per shopper-week by contender, from the finished runs of all versions.
+
+        A file in the format of another version does not count.
+        """
+        kept = list[_Kept]()
+        for path in self.directory.glob("*/*.json"):
+            with suppress(msgspec.DecodeError):
+                kept.append(_read(path))
+        names = {one.task.contender for one in kept}
+        return {name: _pace([one for one in kept if one.task.contender == name]) for name in names}
 
     def _path(self, task: Task) -> Path:
         return self.directory / self.version / task.file_name
 
 
-class _Kept(FinishedRun, frozen=True, kw_only=True):
+class _Kept(msgspec.Struct, frozen=True):
     """A finished run with its task."""
 
-    scenario: str
-    weeks: int
-    shoppers: int
-    seed: int
-    contender: str
+    task: Task
+    run: FinishedRun
 
 
-def _pace(runs: list[_Kept]) -> float:
-    return sum(run.cpu_s for run in runs) / sum(run.shoppers * run.weeks for run in runs)
+def _read(path: Path) -> _Kept:
+    return msgspec.json.decode(path.read_bytes(), type=_Kept)
+
+
+def _pace(kept: list[_Kept]) -> float:
+    return sum(one.run.cpu_s for one in kept) / sum(one.task.shopper_weeks for one in kept)
 
 
 def estimate_s(tasks: Iterable[Task], paces: Mapping[str, float]) -> float | None:

@@ -28,6 +28,10 @@ Measure = Callable[[Sequence[str], Sequence[int]], Mapping[str, FloatArray]]
 """Takes candidates and worlds, and returns the values of each candidate by world, as shares of the planner's value."""
 
 
+class SearchRefused(ValueError):
+    """Nothing can be chosen among these candidates in these worlds; the text says why."""
+
+
 @dataclass(frozen=True)
 class Round:
     """A round of the search: in how many worlds, and the mean difference of each challenger to the simplest."""
@@ -65,13 +69,13 @@ def search(candidates: Sequence[str], worlds: Sequence[int], measure: Measure) -
 
     Raises
     ------
-    ValueError
+    SearchRefused
         When there are fewer than two different candidates or two worlds.
     """
     if len({*candidates}) < 2 or len({*candidates}) < len(candidates):
-        raise ValueError("name two or more different policies, from the simplest to the most elaborate")
+        raise SearchRefused("name two or more different policies, from the simplest to the most elaborate")
     if len(worlds) < 2:
-        raise ValueError("a search needs two worlds or more")
+        raise SearchRefused("a search needs two worlds or more")
     simplest, *challengers = candidates
     rounds = list[Round]()
     for part in _PARTS if len(challengers) > 1 else _PARTS[-1:]:

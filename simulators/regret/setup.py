@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from policies.catalogue.rulebook import Rulebook
 from simulators.experiments.contender import run_name
@@ -17,6 +18,7 @@ from simulators.plans.planner_contender import make_planner
 from simulators.regret.finished_run import FinishedRun
 from simulators.regret.meter import Clock, MeteredShop
 from simulators.regret.send_table import SendTable
+from simulators.regret.uniform_probe import UniformProbe
 from simulators.scenario import Scenario
 from simulators.senders.sender import NoSends, run_sender
 from simulators.shops.local import LocalShop, PolicySource
@@ -52,6 +54,7 @@ class Setup:
         run_sender(world, NoSends(), on_tick=values.pass_tick)
         nothing = [0] * self.scenario.weeks
         return FinishedRun(
+            shoppers=self.shoppers,
             cpu_s=self.clock() - begin,
             values=values.by_shopper().mean(axis=1).tolist(),
             realised=self._realised_margins(world),
@@ -70,8 +73,10 @@ class Setup:
     def run_policy(self, make: Callable[[], PolicySource]) -> FinishedRun:
         """Return the run of the policy source that ``make`` returns."""
         begin, world = self.clock(), self._open_world()
-        shop = MeteredShop(make(), self.rulebook, str(self.seed).encode(), self.clock)
-        return self._run(begin, world, shop, dict)
+        probe = UniformProbe(world, self.rulebook, self.seed, 168 * last_third(self.scenario.weeks))
+        shop = MeteredShop(make(), self.rulebook, str(self.seed).encode(), self.clock, probe)
+        run = self._run(begin, world, shop, dict)
+        return replace(run, uniform_slopes=probe.slopes(), decide_us=shop.decide_us, learn_us=shop.learn_us)
 
     def _open_world(self) -> World:
         return World(self.scenario, self.shoppers, self.seed, Messages.of(self.rulebook))
@@ -87,6 +92,7 @@ class Setup:
         seen, first = sends.seen_weeks >= 0, last_third(weeks)
         true, came = sends.withdrawals.expected[seen], sends.withdrawals.realised & seen
         return FinishedRun(
+            shoppers=self.shoppers,
             cpu_s=self.clock() - begin,
             values=values.by_shopper().mean(axis=1).tolist(),
             realised=self._realised_margins(world),
@@ -96,8 +102,6 @@ class Setup:
             reach=reach_of(world),
             cells=[*sends.cells(first)],
             slopes=sends.slopes(first),
-            decide_us=shop.decide_us if isinstance(shop, MeteredShop) else None,
-            learn_us=shop.learn_us if isinstance(shop, MeteredShop) else None,
         )
 
     def _realised_margins(self, world: World) -> list[float]:

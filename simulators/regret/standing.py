@@ -28,6 +28,8 @@ class Score:
         Per shopper, more than without sends.
     sends, withdrawals, withdrawals_realised
         Delivered sends, the opt-outs and complaints that are expected, and those that came.
+    sends_per_week
+        Delivered sends per shopper and week.
     reach
         At the end of the run.
     """
@@ -37,6 +39,7 @@ class Score:
     sends: float
     withdrawals: float
     withdrawals_realised: float
+    sends_per_week: float
     reach: float
 
     @classmethod
@@ -48,6 +51,7 @@ class Score:
             sends=sum(run.sends[first_week:]),
             withdrawals=sum(run.withdrawals[first_week:]),
             withdrawals_realised=sum(run.withdrawals_realised[first_week:]),
+            sends_per_week=sum(run.sends[first_week:]) / run.shoppers / (len(run.sends) - first_week),
             reach=run.reach,
         )
 
@@ -98,6 +102,11 @@ class Standing:
         return estimate_mean(self.values)
 
     @property
+    def realised_value(self) -> MeanEstimate:
+        """Margin of the orders that came minus costs, per shopper."""
+        return estimate_mean(self._column("realised"))
+
+    @property
     def share_of_planner(self) -> MeanEstimate | None:
         """Sum of values ÷ sum of the planner's."""
         return estimate_ratio([self.values], [self.planner_values])
@@ -122,6 +131,11 @@ class Standing:
         """Expected opt-outs and complaints per send ÷ those of the rule."""
         of_rule = _column(self.rule, "withdrawals"), _column(self.rule, "sends")
         return estimate_ratio([self._column("withdrawals"), of_rule[1]], [self._column("sends"), of_rule[0]])
+
+    @property
+    def sends_per_week(self) -> MeanEstimate:
+        """Delivered sends per shopper and week."""
+        return estimate_mean(self._column("sends_per_week"))
 
     @property
     def reach_left(self) -> MeanEstimate:

@@ -26,9 +26,12 @@ class Standings:
     ----------
     runs
         Scenario → runs of all contenders.
+    is_family
+        Whether the scenarios are worlds of the family, two or more.
     """
 
     runs: Mapping[str, RunsByContender]
+    is_family: bool
     rule: str
     planner: str
     no_send: str

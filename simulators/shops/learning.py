@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from policies.catalogue.rulebook import Rulebook
 from policies.learning.fold import Learning
-from policies.models.compiled import ModelSnapshot
-from policies.models.learned import empty_snapshot
-from policies.models.policy import Policy
+from policies.models.policy import Policy, PolicyFactory
 from policies.records.rows import CatalogueRow, ClockRow, DecisionRow, OutcomeRow, Row
 from simulators.shops.base import Arrival
 
 _ROWS_OF_EVENTS = (DecisionRow, OutcomeRow)
-
-MakePolicy = Callable[[ModelSnapshot, Rulebook, int], Policy]
-"""Makes the policy of a model version: arguments are the model, the catalogue and the version."""
 
 
 class LearningPolicy:
@@ -26,18 +21,25 @@ class LearningPolicy:
     ----------
     rulebook
         The catalogue of the shop.
-    make_policy
-        Makes the policy of a version. The service makes its policies with the same function.
+    factory
+        A kind of policy that learns. The service makes its policies and its learner with the same one.
+
+    Raises
+    ------
+    ValueError
+        When the policy does not learn.
     """
 
-    def __init__(self, rulebook: Rulebook, make_policy: MakePolicy) -> None:
+    def __init__(self, rulebook: Rulebook, factory: PolicyFactory) -> None:
+        if factory.learning is None:
+            raise ValueError(f"the policy {factory.name!r} does not learn")
         self._rulebook = rulebook
-        self._make_policy = make_policy
+        self._make_version = factory.learning.make_version
         self._rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
-        self._learning = Learning(self._rows_of_events)
+        self._learning = Learning(self._rows_of_events, factory.learning.make_learner)
         self._learned_since_version = 0
         self._version = 0
-        self._policy = make_policy(empty_snapshot(rulebook.catalogue.reward), rulebook, 0)
+        self._policy = factory.make(rulebook)
         self.fold(CatalogueRow(0.0, rulebook.version, rulebook.catalogue.to_document()))
 
     @property
@@ -64,5 +66,5 @@ class LearningPolicy:
             self.fold(ClockRow(now))
         if self._learned_since_version:
             self._version += 1
-            self._policy = self._make_policy(self._learning.snapshot(), self._rulebook, self._version)
+            self._policy = self._make_version(self._learning.publish(), self._rulebook, self._version)
             self._learned_since_version = 0

@@ -41,13 +41,13 @@ def test_every_contender_is_measured_and_no_baseline_is_above_the_planner(tmp_pa
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ("planner --scenarios drift,sunny", "--scenarios: scenario must be one of stationary, fatigue, drift"),
-        ("planner --scenarios drift --weeks 3", "--weeks 3 is not possible with the scenario drift"),
         ("planner --worlds 999:1000 --shoppers 10", "no plan is stored for world-999: make one by"),
+        ("regret --scenario drift,sunny", "--scenario: scenario must be one of stationary, fatigue, drift"),
+        ("ranges --markdown no/such/page.md", "--markdown no/such/page.md: cannot be written"),
         ("worlds --worlds 3", "--worlds: must be from:to, half open, such as 1:4, not '3'"),
     ],
 )
-def test_an_option_that_names_no_scenario_or_world_is_refused(options: str, complaint: str) -> None:
+def test_a_bad_option_is_refused_before_anything_runs(options: str, complaint: str) -> None:
     command = [sys.executable, "-m", "benchmarks", *options.split()]
     wide = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     refusal = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=wide)

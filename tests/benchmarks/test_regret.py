@@ -44,7 +44,7 @@ def test_a_comparison_has_its_names_and_continues_where_it_stopped(tmp_path: Pat
 
     next(keep.glob("*/world-61-*-rule.json")).unlink()
     again, progress = run("regret", keep, *worlds, "--markdown", str(page))
-    assert progress.startswith("1 of 8 runs to do, 1 at a time: about 1 minute")
+    assert progress.startswith("1 of 8 runs to do, 1 at a time: 1 minute on free cores")
     assert without_times(again) == without_times(results)
     assert f"![value over weeks]({page.stem}.svg)" in page.read_text(encoding="utf-8")
     assert "<svg" in page.with_suffix(".svg").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from offline_eval.logs.decisions import HOLD, LoggedDecision, PolicyInputs
 from offline_eval.targets import CallableTarget, TableTarget, ask_target
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
+from policies.records.shopper_numbers import ShopperNumbers
 from tests.factories import small_document, trigger
 
 RULEBOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
@@ -30,7 +31,7 @@ def decision() -> LoggedDecision:
         0,
         1.0,
         labels={"channel": "push"},
-        policy_inputs=PolicyInputs(RULEBOOK, (trigger(),), numbers, np.array([0, -1])),
+        policy_inputs=PolicyInputs(RULEBOOK, (trigger(),), numbers, np.array([0, -1]), ShopperNumbers()),
     )
 
 

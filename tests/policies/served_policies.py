@@ -14,6 +14,7 @@ from policies.explorations.registry import EXPLORATIONS, make_exploration
 from policies.models.policy import Policy
 from policies.models.registry import POLICIES
 from tests.policies.explorations.gaussian import GaussianModel
+from tests.policies.models.bayes.learned_heads import learn_some
 
 MakePolicy = Callable[[Rulebook], Policy]
 
@@ -37,8 +38,18 @@ def gaussian_policy(rulebook: Rulebook, exploration: Exploration, keys: Sequence
 BY_EXPLORATION: dict[str, MakePolicy] = {
     name: partial(gaussian_policy, exploration=make_exploration(name, **PARAMETERS[name])) for name in EXPLORATIONS
 }
+
+
+def learned_bayes(rulebook: Rulebook) -> Policy:
+    """Return the policy `bayes` after it has learned from random sends."""
+    parts = POLICIES["bayes"].learning
+    assert parts is not None
+    return parts.make_version(learn_some(rulebook).publish(rulebook.catalogue.reward), rulebook, 7)
+
+
 SERVED: dict[str, MakePolicy] = {
     **{name: factory.make for name, factory in POLICIES.items()},
+    "bayes that has learned": learned_bayes,
     **{f"{name} that holds at random": POLICIES[name].with_hold_share(0.1).make for name in ("default", "uniform")},
     **{f"exploration {name}": make for name, make in BY_EXPLORATION.items()},
     "sampling that holds at random": lambda rulebook: replace(BY_EXPLORATION["thompson"](rulebook), hold_share=0.03),

@@ -9,19 +9,43 @@ import pytest
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.decide import Case, decide, decide_many, still_allowed
+from policies.decision import Decision
 from policies.decision_row import LOST_RACE, decision_row
 from policies.draw import draw_many, unit_number
 from policies.models.rule import rule_policy
 from policies.models.uniform import uniform_policy
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, TriggerRecord, decode, encode, unpack
+from policies.shopper.fold import send_from_decision
+from policies.shopper.numbers import shopper_numbers
 from policies.shopper.state import NEW_SHOPPER, Send, ShopperState
+from policies.shopper.summaries import exact_probability
 from tests.chi_square import chi_square_limit
 from tests.factories import NOW, request, small_document, trigger
 from tests.policies.served_policies import SERVED, MakePolicy
 
 SEED = b"application seed"
 DRAWS = 20_000
+
+
+@pytest.mark.parametrize("p_click", [None, 0.1])
+def test_the_row_and_the_place_know_the_same_of_a_send(small_rulebook: Rulebook, p_click: float | None) -> None:
+    asked = request(trigger(attributes={"category": "x" * 200}))
+    decision = decide(asked, NEW_SHOPPER, small_rulebook, rule_policy(epsilon=0.0), SEED)
+    known = None if p_click is None else np.full((1, len(small_rulebook.space)), p_click)
+    distributions = replace(decision.batch.distributions, p_click=known)
+    decision = Decision(replace(decision.batch, distributions=distributions), 0)
+    row = decision_row(decision)
+    assert (row.p_click, row.numbers) == (p_click, shopper_numbers(asked, NEW_SHOPPER, small_rulebook))
+    assert decision.send is not None
+    assert decision.send == send_from_decision(row)
+    assert (decision.send.product_category, decision.send.p_click) == ("x" * 100, exact_probability(p_click))
+
+
+def test_without_an_eligible_send_a_row_holds_no_numbers(small_rulebook: Rulebook) -> None:
+    late = request(trigger(expires_at=NOW - 1))
+    row = decision_row(decide(late, NEW_SHOPPER, small_rulebook, rule_policy(), SEED))
+    assert (row.numbers, row.p_click) == (None, None)
 
 
 def test_the_same_request_is_decided_the_same(small_rulebook: Rulebook) -> None:

@@ -50,6 +50,7 @@ POLICIES: dict[str, Callable[[Rulebook], Policy]] = {
     "learned": DEFAULT.make,
     "table": table_policy,
     "sampling": SERVED["exploration thompson"],
+    "bayes": SERVED["bayes that has learned"],
     "holding": SERVED["default that holds at random"],
 }
 makers = st.sampled_from(sorted(POLICIES)).map(POLICIES.__getitem__)

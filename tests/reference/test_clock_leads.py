@@ -26,6 +26,7 @@ from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.attribution import Attribution
 from policies.learning.fold import Learning
 from policies.learning.interactions import Interaction
+from policies.models.learned import LEARNING
 from policies.models.uniform import uniform_policy
 from policies.records.rows import (
     ActivationRow,
@@ -155,11 +156,11 @@ def learn(shop: LoggedShop, interrupt_every: int) -> Learning:
     def rows_of(event_ids: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
         return find_events(shop.log_file, event_ids)
 
-    learning = Learning(rows_of)
+    learning = Learning(rows_of, LEARNING.make_learner)
     for stored in shop.stored:
         learning.fold(stored.position, stored.row)
         if stored.position % interrupt_every == 0:
-            learning = Learning.from_bytes(learning.to_bytes(), rows_of)
+            learning = Learning.from_bytes(learning.to_bytes(), rows_of, LEARNING.make_learner)
     return learning
 
 

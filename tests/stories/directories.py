@@ -14,6 +14,7 @@ import redis as redis_client
 
 from policies.learning.fold import Learning
 from policies.learning.interactions import Interaction
+from policies.models.learned import LEARNING
 from policies.records.rows import ClockRow, Row, decode
 from tests.conftest import RealRedis
 from tests.decision_service.conftest import Replica
@@ -59,7 +60,7 @@ def list_interactions(directory: Path) -> list[JsonObject]:
     log = [(row["position"], decode(row["body"])) for row in sessions.read_log(directory / LOG)]
     last = log[-1][0] + 1
     log.append((last, ClockRow(max(row.at for _, row in log) + 40 * DAY_S)))
-    learning = Learning(_look_up_in(log))
+    learning = Learning(_look_up_in(log), LEARNING.make_learner)
     return [_describe(interaction) for position, row in log for interaction in learning.fold(position, row)]
 
 

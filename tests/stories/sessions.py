@@ -152,6 +152,13 @@ NEW_FIELDS = {
     "the answer to a catalogue warns of dropped names that are in use": r"^\.warnings",
     "a refused change of preferences says what it withholds all the same": r"\.applied",
     "a withdrawal that is logged at the watermark keeps the date of the shopper's words": r"(\.content)?\.stated_at",
+    "a decision says its weekday, what it knew of the shopper, and the click that it predicted": (
+        r"\.local_weekday|(\.content|^)\.numbers|^\.p_click"
+    ),
+    "an erased trigger keeps the price of its product, which learning uses": r"\.triggers\.\d+\.price",
+    "a state knows what was predicted of a send, and counts active hours on weekends": (
+        r"\.sends\.\d+\.(p_click|product_category)|\.(expected|compared)_clicks|\.activity\.(on_weekends|latest)"
+    ),
 }
 """Fields that this version adds, by the reason: the patterns of their paths end here. Nothing else may differ."""
 

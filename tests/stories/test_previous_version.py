@@ -32,6 +32,7 @@ _LEFT = "the gate states when a send left"
 _ENDS = "triggers say when they occurred and what ends them, and sends remember it"
 _GATE = "the first answer of the gate, too, says what took the send back; a repeat says that it is one"
 _AGAIN = "a hold that may end by itself says when the request has a send again"
+_HOURS = "an hour counts once as active, however many events it has"
 _ARRIVAL = "an event that may end triggers is logged no earlier than the watermark"
 _UNCLICKED = "orders without a click are counted apart, and count by the catalogue's weight"
 DELIBERATE = {
@@ -55,6 +56,9 @@ DELIBERATE = {
     ),
     r"/v1/report\S* \.(total|rows\.\d+)\.unclicked_(conversions|revenue): was 'absent', is [0-9.]+$": _UNCLICKED,
     r"\.reward\.order_weight: was 'absent', is 1\.0$": _UNCLICKED,
+    r"/v1/report\S* \.incrementality: was 'absent', is \{'total': .*'verdict': 'not enough data yet'": (
+        "the report says what sends have brought"
+    ),
     r"\(outcome\)\.key: was 'outcome\\x1f[^']*\\x1fid\\x1f": "the key of an outcome with an id names the type",
     r"\(event\)\.key: was None": "the purchase of `sessions.state_times` has a time, and so a key",
     r"\(event\)\.key: was 'event\\x1f\w+', is 'event\\x1f\w+'$": "60 and 60.0 are one number, and one key",
@@ -65,7 +69,12 @@ DELIBERATE = {
     r"\.triggers\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
     r"\.sends\.\d+\.(occurred_at: was 'absent', is None|ends_on: was 'absent', is \[\])$": _ENDS,
     r"\.state\.did_by_outcome: was 'absent', is {('purchase': [0-9.]+)?}$": _ENDS,
-    r"^\.checkpoint\.(bytes: was 18113, is 18181|sha256: )": f"{_ENDS}; the checkpoint names its last row and its fold",
+    r"^\.checkpoint\.(bytes: was 18113, is [0-9]+|sha256: )": (
+        f"{_ENDS}; the checkpoint names its last row and its fold; contexts have a weekday"
+    ),
+    r"\.state\.activity\.by_hour\.\d+: was \d+\.0, is \d+\.0$": _HOURS,
+    r"\.active_share: was [0-9.]+, is [0-9.]+$": _HOURS,
+    r"^\.versions\.\d+\.facts\.policy: was 'absent', is 'default'$": "a version names the policy that it was made for",
     r"/activate \.headers\.idempotent-replay: was 'absent', is 'true'$": _GATE,
     r"\.reason: was 'unreachable', is 'bounced'$": _GATE,
     r"\.reason: was 'no_consent', is 'erased'$": _GATE,

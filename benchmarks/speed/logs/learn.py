@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
@@ -22,11 +24,13 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning.fold import Learning
 from policies.learning.interactions import Interaction
-from policies.models.features import example_text
-from policies.models.vw import TwoHeads
+from policies.models.learned import DEFAULT
+from policies.models.registry import find_learning
 from policies.records.rows import Row
 
 _GROUP = 500
+_POLICIES = {"default": "learn", "bayes": "learn.bayes"}
+"""Policy → how the names of its figures begin."""
 
 Say = Callable[[str], None]
 
@@ -40,17 +44,21 @@ def measure(rows: int, rounds: int, seed: int, say: Say) -> list[Measured]:
         write(recorded, data_dir)
         say(f"folding {rows:,} rows {rounds} times, with and without the model")
         interactions = _make_interactions(data_dir)
-        learned, folded, joined = [], [], []
+        learned, folded, joined = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list), []
         for number in range(rounds):
-            learned.append(_rate(len(interactions), lambda: _learn(interactions)))
-            folded.append(fold_rate(data_dir, Path(directory) / f"models-{number}"))
+            for policy in _POLICIES:
+                learned[policy].append(_rate(len(interactions), partial(_learn, interactions, policy)))
+                folded[policy].append(fold_rate(data_dir, Path(directory) / f"models-{policy}-{number}", policy))
             with _without_model():
                 joined.append(fold_rate(data_dir, Path(directory) / f"no-models-{number}"))
-    return [
-        median("learn.interactions_per_s", learned, "prepared interactions/s of one core, features and learning"),
-        median("learn.fold_per_s", folded, "rows/s of one core: read, join, learn, checkpoint"),
-        median("learn.fold_without_model_per_s", joined, "rows/s of one core: read, join, checkpoint"),
-    ]
+    results = [median("learn.fold_without_model_per_s", joined, "rows/s of one core: read, join, checkpoint")]
+    for policy, prefix in _POLICIES.items():
+        unit = "prepared interactions/s of one core, features and learning"
+        results.append(median(f"{prefix}.interactions_per_s", learned[policy], unit))
+        results.append(
+            median(f"{prefix}.fold_per_s", folded[policy], "rows/s of one core: read, join, learn, checkpoint")
+        )
+    return results
 
 
 def write(rows: Sequence[Row], data_dir: Path, times: int = 1) -> list[float]:
@@ -68,11 +76,11 @@ def write(rows: Sequence[Row], data_dir: Path, times: int = 1) -> list[float]:
     return took
 
 
-def fold_rate(data_dir: Path, models: Path) -> float:
+def fold_rate(data_dir: Path, models: Path, policy: str = DEFAULT.name) -> float:
     """Fold a log from its beginning to a checkpoint; return the rows per second of CPU time."""
     models.mkdir()
     log, registry = real_log.open_log(data_dir), SqlRegistry.open(make_url(models / "models.sqlite"))
-    learner = Learner(log, registry, None, ErasedShoppers(log, ShopperKeys(store_salt(log))))
+    learner = Learner(log, registry, None, ErasedShoppers(log, ShopperKeys(store_salt(log))), policy)
     head = log.head().position
     rate = _rate(head, lambda: learner.catch_up(head))
     learner.stop()
@@ -90,17 +98,16 @@ def _make_interactions(data_dir: Path) -> list[Interaction]:
     log = real_log.open_log(data_dir)
     try:
         with _without_model():
-            learning = Learning(lambda event_ids: find_events(log, event_ids))
+            learning = Learning(lambda event_ids: find_events(log, event_ids), find_learning(DEFAULT.name).make_learner)
             return [one for stored in read_rows(log) for one in learning.fold(stored.position, stored.row)]
     finally:
         log.close()
 
 
-def _learn(interactions: Sequence[Interaction]) -> None:
-    heads = TwoHeads()
-    for one in interactions:
-        text = example_text(one.context, one.action, one.category)
-        heads.learn(text, positive=one.result.is_positive, opted_out=one.result.opted_out)
+def _learn(interactions: Sequence[Interaction], policy: str) -> None:
+    learner = find_learning(policy).make_learner(None)
+    for interaction in interactions:
+        learner.learn(interaction)
 
 
 def _rate(count: int, work: Callable[[], object]) -> float:

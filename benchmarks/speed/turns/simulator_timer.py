@@ -12,13 +12,12 @@ import sys
 import time
 
 from decision_service.catalogues.file import example
+from decision_service.cli.own_policy import make_source
 from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import learned_policy
-from policies.models.rule import rule_policy
+from policies.models.registry import POLICIES
 from simulators.experiments.simulation import Simulation
 from simulators.scenario import find_scenario
-from simulators.shops.learning import LearningPolicy
-from simulators.shops.local import FixedPolicy, LocalShop, PolicySource
+from simulators.shops.local import LocalShop
 from simulators.world.messages import Messages
 from simulators.world.world import World
 
@@ -50,11 +49,7 @@ class SimulatorTimer:
         return self._shoppers * _WEEKS * 168 / (time.process_time() - begin)
 
     def _next_simulation(self) -> Simulation:
-        policy_source: PolicySource = (
-            LearningPolicy(self._rulebook, learned_policy)
-            if self._policy == "default"
-            else FixedPolicy(rule_policy(epsilon=0.0))
-        )
+        policy_source = make_source(POLICIES[self._policy], self._rulebook)
         seed, self._seed = self._seed, self._seed + 1
         world = World(find_scenario("stationary").with_weeks(_WEEKS), self._shoppers, seed, Messages.of(self._rulebook))
         shop = LocalShop(policy_source, self._rulebook, b"benchmark")

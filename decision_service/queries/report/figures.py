@@ -121,18 +121,18 @@ class Figures:
             conversion_rate=ratio(self.converted, self.delivered),
             opt_outs=self.opt_outs,
             opt_outs_per_1000_sends=ratio(1000.0 * self.opt_outs, sends),
-            revenue=round(self.revenue, _CENTS),
+            revenue=round(self.revenue, CENTS),
             revenue_per_notification=ratio(self.revenue, self.delivered),
             unclicked_conversions=self.unclicked_conversions,
-            unclicked_revenue=round(self.unclicked_revenue, _CENTS),
+            unclicked_revenue=round(self.unclicked_revenue, CENTS),
             refunds=self.refunds,
-            refunded=round(self.refunded, _CENTS),
+            refunded=round(self.refunded, CENTS),
             machine_opens=self.machine_opens,
             machine_clicks=self.machine_clicks,
         )
 
 
-_CENTS = 6
+CENTS = 6
 """Decimals of money: behind them a sum of binary fractions shows its rounding errors."""
 
 

@@ -17,11 +17,14 @@ from msgspec import Meta
 from decision_service.queries.report.decisions import DecisionFigures
 from decision_service.queries.report.figures import Count, Figures, FiguresAnswer, Ratio
 from decision_service.queries.report.grouping import Group, in_order
+from decision_service.queries.report.incrementality import IncrementalityAnswer, answer_incrementality
 from decision_service.queries.report.shoppers import OptIns, Orders
 from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey
+from policies.catalogue.document import Catalogue
+from policies.learning.incrementality.fold import IncrementalityFold
 from policies.learning.windows import Owner, shopper_of_row
-from policies.records.rows import DecisionRow, EventRow, Row
+from policies.records.rows import CatalogueRow, DecisionRow, EventRow, Row
 
 GroupName = Annotated[
     str | int | None,
@@ -50,6 +53,10 @@ class ReportTable(msgspec.Struct, frozen=True, kw_only=True):
     orders: Annotated[Count, Meta(description="Shopper events of type `purchase` dated in the span.")]
     repeat_purchase_rate: Annotated[Ratio, Meta(description="Of the shoppers with an order, who has more than one.")]
     average_order_value: Annotated[Ratio, Meta(description="The mean `value` of the orders that have one.")]
+    incrementality: Annotated[
+        IncrementalityAnswer,
+        Meta(description="What the sends of the span have brought, in comparison with what was held at random."),
+    ]
     rows: Annotated[list[GroupAnswer], Meta(description="One per group that occurs, in order; [] without `by`.")]
 
 
@@ -88,6 +95,8 @@ class ReportCells:
         self._decisions = DecisionFigures(group or (lambda _: None), owner)
         self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
+        self._incrementality = IncrementalityFold(owner)
+        self._view_through = 1.0
 
     def needs(self, kind: str, at: float) -> bool:
         """Return whether the report needs the content of a row of a kind and time, and not only its shopper."""
@@ -104,9 +113,13 @@ class ReportCells:
         if isinstance(row, DecisionRow):
             if row.at in self._span:
                 self._decisions.decide(position, row)
+                self._incrementality.add(position, row)
             return
         self._decisions.add(position, row)
         self._opt_ins.add(row)
+        self._incrementality.add(position, row)
+        if isinstance(row, CatalogueRow):
+            self._view_through = Catalogue.from_stored(row.document).reward.view_through
         if isinstance(row, EventRow):
             self._orders.add(row)
 
@@ -120,6 +133,7 @@ class ReportCells:
             orders=self._orders.count,
             repeat_purchase_rate=self._orders.repeat_rate,
             average_order_value=self._orders.average_value,
+            incrementality=answer_incrementality(self._incrementality.contrasts(now), self._view_through),
             rows=[_row(group, figures[group]) for group in sorted(figures, key=in_order)] if self._grouped else [],
         )
 

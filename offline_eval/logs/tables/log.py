@@ -8,6 +8,7 @@
 | policy, policy_version, mode, arm | string, int64 | the policy that decided |
 | catalogue_version | int64 | version of the catalogue; the documents are in the file's metadata |
 | triggers, context | string | JSON, as logged |
+| numbers | string | the numbers about the shopper (`ShopperNumbers`), JSON, as logged; null where none were |
 | message, channel, delay_s | string, int64 | the drawn send; null for HOLD |
 | hold_reason | string | the reason for no send; null for a send |
 | eligible | list of int32 | numbers of the eligible joint actions; HOLD's is the number of sends, last |
@@ -15,10 +16,12 @@
 | probabilities | list of double | the distribution over them |
 | drawn | int32 | position of the drawn joint action among the eligible ones |
 | propensity | double | probability of the drawn joint action |
+| p_out, p_click | double | predicted probability of an opt-out and of a click after it; null where none were |
 | delivered | bool | whether a send left and was not taken back |
 | reward | double | reward from all known outcomes; 0 for a send that was not delivered |
 
-Arrays are empty and numbers null where a decision is not evaluated.
+Arrays are empty and numbers null where a decision is not evaluated. Files of earlier versions lack ``numbers``,
+``p_out`` and ``p_click``.
 """
 
 from __future__ import annotations
@@ -45,10 +48,13 @@ from offline_eval.logs.tables.plain import check_columns
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.records.rows import DecisionRow, PolicyRecord, Scalar, TriggerRecord
+from policies.records.shopper_numbers import ShopperNumbers
 
 FORMAT = "decision-log/1"
 _BATCH = 4_096
-_MAY_BE_NULL = frozenset({"message", "channel", "delay_s", "hold_reason"})
+_MAY_BE_ABSENT = frozenset({"numbers", "p_out", "p_click"})
+_MAY_BE_NULL = frozenset({"message", "channel", "delay_s", "hold_reason"}) | _MAY_BE_ABSENT
+
 _Contents = TypeVar("_Contents")
 
 _FIELDS: dict[str, Any] = {
@@ -58,14 +64,14 @@ _FIELDS: dict[str, Any] = {
     "policy_version": pyarrow.int64(),
     **{name: pyarrow.string() for name in ("mode", "arm")},
     "catalogue_version": pyarrow.int64(),
-    **{name: pyarrow.string() for name in ("triggers", "context", "message", "channel")},
+    **{name: pyarrow.string() for name in ("triggers", "context", "numbers", "message", "channel")},
     "delay_s": pyarrow.int64(),
     "hold_reason": pyarrow.string(),
     "eligible": pyarrow.list_(pyarrow.int32()),
     "trigger_of": pyarrow.list_(pyarrow.int32()),
     "probabilities": pyarrow.list_(pyarrow.float64()),
     "drawn": pyarrow.int32(),
-    "propensity": pyarrow.float64(),
+    **{name: pyarrow.float64() for name in ("propensity", "p_out", "p_click")},
     "delivered": pyarrow.bool_(),
     "reward": pyarrow.float64(),
 }
@@ -126,6 +132,7 @@ def _record(entry: LogEntry) -> dict[str, Any]:
         "catalogue_version": row.catalogue_version,
         "triggers": msgspec.json.encode(row.triggers).decode(),
         "context": msgspec.json.encode(row.context).decode(),
+        "numbers": None if row.numbers is None else msgspec.json.encode(row.numbers).decode(),
         "message": row.message,
         "channel": row.channel,
         "delay_s": row.delay_s,
@@ -135,6 +142,8 @@ def _record(entry: LogEntry) -> dict[str, Any]:
         "probabilities": decision.probabilities.tolist() if decision else [],
         "drawn": decision.drawn if decision else None,
         "propensity": decision.propensity if decision else None,
+        "p_out": row.p_out,
+        "p_click": row.p_click,
         "delivered": entry.delivered,
         "reward": decision.reward if decision else None,
     }
@@ -165,10 +174,10 @@ def read_log(source: Path | LogFile, role: str) -> Iterator[LoggedDecision]:
         raise Unreadable(f"{log.name}: is not a log exported by this service (format {FORMAT})")
     with translate_errors(log):
         file = open_parquet(log)
-        _check_schema(file.schema_arrow)
+        names = _check_schema(file.schema_arrow)
         rulebooks = _rulebooks(log, file.metadata.metadata)
         row = 0
-        for batch in file.iter_batches(_BATCH, columns=SCHEMA.names):
+        for batch in file.iter_batches(_BATCH, columns=names):
             for record in batch.to_pylist():
                 row += 1
                 if record["role"] is None:
@@ -177,13 +186,18 @@ def read_log(source: Path | LogFile, role: str) -> Iterator[LoggedDecision]:
                     yield replace(_decision(record, rulebooks, row), place=f"{log.name}, row {row}")
 
 
-def _check_schema(schema: Any) -> None:
-    """Refuse a file where a column is missing, comes twice, or has another type; another width of a type is allowed."""
-    check_columns(schema.names, _FIELDS)
-    for name, wanted in _FIELDS.items():
-        actual = schema.field(name).type
+def _check_schema(schema: Any) -> list[str]:
+    """Return the columns to read.
+
+    A file is refused where a column is missing, comes twice, or has another type; another width of a type is allowed.
+    """
+    names = [name for name in _FIELDS if name in schema.names or name not in _MAY_BE_ABSENT]
+    check_columns(schema.names, names)
+    for name in names:
+        actual, wanted = schema.field(name).type, _FIELDS[name]
         if _kind(actual) != _kind(wanted):
             raise BadData(name, f"holds {actual}, must hold {wanted}")
+    return names
 
 
 def _kind(column: Any) -> tuple[bool, ...]:
@@ -245,7 +259,8 @@ def _read_inputs(record: Mapping[str, Any], rulebook: Rulebook, row: int) -> Pol
     is_send = numbers != rulebook.space.hold
     if not (np.where(is_send, trigger_of, 0) >= 0).all() or trigger_of.max() >= len(triggers):
         raise BadData("trigger_of", f"names none of the {len(triggers)} triggers", row)
-    return PolicyInputs(rulebook, triggers, numbers, trigger_of)
+    known = _decode(record, "numbers", ShopperNumbers, row) if record.get("numbers") is not None else ShopperNumbers()
+    return PolicyInputs(rulebook, triggers, numbers, trigger_of, known)
 
 
 def _integers(record: Mapping[str, Any], column: str, row: int) -> NDArray[np.int64]:

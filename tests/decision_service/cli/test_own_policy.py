@@ -31,7 +31,7 @@ def unmakeable(rulebook):
     return {}["no such key"]
 
 class Divider:
-    def assess(self, contexts, rulebook):
+    def assess(self, inputs, rulebook):
         return 1 / 0
 
 def breaks(rulebook):
@@ -61,7 +61,10 @@ def test_a_module_of_the_working_directory_brings_a_factory_or_a_function(
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("best", "policy must be one of default, rule, uniform, or my_module:my_policy, not 'best'"),
+        (
+            "best",
+            f"policy must be one of {', '.join(POLICIES)}, or my_module:my_policy, not 'best'",
+        ),
         (":uniform", "or my_module:my_policy"),
         ("no_such_module:policy", "cannot be loaded: ModuleNotFoundError"),
         ("my_policies:none", "cannot be loaded: AttributeError"),

@@ -9,7 +9,7 @@ import pytest
 
 from decision_service.cli.remote_shop import RemoteShop
 from policies.catalogue.rulebook import Rulebook
-from policies.models.learned import learned_policy
+from policies.models.learned import DEFAULT
 from simulators.experiments.decision_log import DecisionOutcomes
 from simulators.experiments.simulation import Simulation
 from simulators.report_rules import ReportRules
@@ -53,7 +53,7 @@ async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Pat
                 return run_busy_world(shop, rulebook), rulebook
 
         remote, rulebook = await anyio.to_thread.run_sync(over_http)
-    policy_source = LearningPolicy(rulebook, learned_policy)
+    policy_source = LearningPolicy(rulebook, DEFAULT)
     local = run_busy_world(LocalShop(policy_source, rulebook, str(SEED).encode()), rulebook)
     assert [record.action for record in remote] == [record.action for record in local]
     assert remote == local

@@ -190,7 +190,7 @@ async def test_the_fold_of_the_log_is_unchanged(replica: Start) -> None:
         await service.post("/v1/clock", {"now": "2026-12-25T17:00:00Z"})
         seen = service.learner._learning.to_bytes()
         fresh = open_learner(service.service.settings)
-        fresh._learning = type(fresh._learning)(fresh._related.find)
+        fresh._learning = fresh._begin()
         while fresh._fold():
             pass
         assert fresh._learning.learned == service.learner.progress.learned > 0

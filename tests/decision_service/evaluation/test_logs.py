@@ -20,19 +20,23 @@ from typer.testing import CliRunner
 
 from decision_service.__main__ import app
 from decision_service.evaluation.in_sample import InSampleCheck
-from decision_service.evaluation.log_decisions import EVALUATED
+from decision_service.evaluation.log_decisions import EVALUATED, LogDecisions
 from decision_service.evaluation.readers import DatabaseReader
 from decision_service.evaluation.targets import Targets
 from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.schemas.decision_answer import iso
 from offline_eval.logs.decisions import LoggedDecision
+from offline_eval.logs.tables.log import read_log
 from offline_eval.sequential.evaluation import evaluate_sequential
 from offline_eval.sequential.trajectories import Trajectories
+from offline_eval.targets import PolicyTarget, ask_target
 from policies.catalogue.document import Reward
 from policies.models.learned import empty_snapshot
+from policies.models.registry import POLICIES, find_learning
 from policies.models.rule import rule_policy
 from policies.records.rows import pack
+from policies.records.shopper_numbers import ShopperNumbers
 from tests.decision_service.evaluation.small_log import CHANCE, SmallLog
 from tests.factories import NOW
 
@@ -90,6 +94,25 @@ def test_database_and_export_give_the_same_numbers_for_every_target(small: Small
         ours, theirs = evaluate(small.directory, *options), evaluate(file, *options)
         assert results(ours) == results(theirs)
         assert ours["groups"] == theirs["groups"]
+
+
+def test_an_export_holds_what_the_policy_saw_and_predicted(small: SmallLog, tmp_path: Path) -> None:
+    file, options = tmp_path / "log.parquet", ("--target", "rule@0.1", "--estimators", "ipw")
+    run("export", small.directory, file)
+    in_file = [decision.policy_inputs for decision in read_log(file, EVALUATED)]
+    in_database = [
+        decision.policy_inputs
+        for decision in DatabaseReader(f"sqlite:///{small.directory}/decisions.sqlite", EVALUATED)()
+    ]
+    for one, other in zip(in_file, in_database, strict=True):
+        assert one is not None
+        assert other is not None
+        assert one.shopper_numbers == other.shopper_numbers == ShopperNumbers(load=(0.0, 0.0))
+    about = pyarrow.parquet.read_metadata(file).metadata
+    table = pyarrow.parquet.read_table(file).drop_columns(["numbers", "p_out", "p_click"])
+    earlier = table.replace_schema_metadata(about)
+    pyarrow.parquet.write_table(earlier, tmp_path / "earlier.parquet")
+    assert results(evaluate(tmp_path / "earlier.parquet", *options)) == results(evaluate(file, *options))
 
 
 def test_the_schema_of_an_export_is_as_documented(small: SmallLog, tmp_path: Path) -> None:
@@ -268,6 +291,26 @@ def test_a_model_version_of_the_registry_is_evaluated(small: SmallLog) -> None:
         ("version:1@0", "epsilon must be at least 0.01 for a policy that learns"),
     ):
         assert complaint in run("evaluate", small.directory, "--target", target)[2]
+
+
+@pytest.mark.parametrize("policy", [name for name, factory in POLICIES.items() if factory.learns])
+def test_a_model_version_is_evaluated_as_the_policy_that_it_was_made_for(tmp_path: Path, policy: str) -> None:
+    small = SmallLog(tmp_path)
+    small.fill(40)
+    registry = SqlRegistry.open(f"sqlite:///{tmp_path / 'models.sqlite'}")
+    payload = find_learning(policy).make_learner(None).publish(Reward())
+    for number, name in enumerate((policy, "lost"), 1):
+        metadata = {"at": 0.0, "policy": name}
+        registry.save(number - 1 or None, Checkpoint(number, b""), model=payload, metadata=metadata)
+    registry.close()
+    by_number = results(evaluate(tmp_path, "--target", "version:1", "--estimators", "snipw"))
+    target = PolicyTarget(lambda decision: POLICIES[policy].make(small.rulebook))
+    rows = [entry.decision for entry in LogDecisions(small.log) if entry.decision is not None]
+    weights = [ask_target(target, row, 0)[row.drawn] / row.propensity for row in rows]
+    rewards = [row.reward for row in rows]
+    assert by_number["ope.snipw"] == pytest.approx(np.dot(weights, rewards) / sum(weights))
+    complaint = "model version 2 is of the policy 'lost', which is not known here"
+    assert complaint in run("evaluate", tmp_path, "--target", "version:2")[2]
 
 
 def findings(document: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -11,13 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from decision_service.commands.erasure import AnonymousRows
 from decision_service.learning import learner as learner_module
 from decision_service.learning.learner import Learner
-from decision_service.learning.registry.base import Checkpoint
 from decision_service.learning.registry.sql import SqlRegistry
 from decision_service.log.base import LogCorrupt, LogUnavailable, NewRow, StoredRow
 from decision_service.log.reading import read_batches
@@ -26,6 +24,9 @@ from decision_service.projection.erased_shoppers import ErasedShoppers
 from decision_service.state.shopper_keys import ShopperKeys
 from policies.learning import fold as fold_module
 from policies.learning.fold import Learning
+from policies.models import vw_learner
+from policies.models.learned import LEARNING
+from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
 from policies.records.rows import ClockRow, PreferencesRow, Row, decode
 from tests.decision_service.conftest import Replica, Start
@@ -66,7 +67,7 @@ def fold_at_once(log: SqlLog) -> Learning:
             rows.setdefault(row.event_id or "", []).append((row.position, decode(row.body)))
         return rows
 
-    learning = Learning(rows_of)
+    learning = Learning(rows_of, LEARNING.make_learner)
     for row in log.read(0, 1_000_000):
         learning.fold(row.position, decode(row.body))
     return learning
@@ -116,8 +117,14 @@ async def test_a_crashed_learner_goes_on_to_the_bytes_of_an_uninterrupted_fold(
         assert service.learner.progress.learned == whole.learned
 
 
-async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(replica: Start) -> None:
-    async with replica(small_document()) as service:
+LEARNING_POLICIES = [name for name, factory in POLICIES.items() if factory.learns]
+
+
+@pytest.mark.parametrize("policy", LEARNING_POLICIES)
+async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_version(
+    replica: Start, policy: str
+) -> None:
+    async with replica(small_document(), policy=policy) as service:
         assert (await service.post("/v1/clock", {"now": iso(0)})).json() == {"now": iso(0), "version": 0}
         await live(service, 1)
         answer = (await service.post("/v1/clock", {"now": iso(80)})).json()
@@ -125,7 +132,39 @@ async def test_the_clock_publishes_what_was_learned_and_nothing_new_changes_no_v
         again = (await service.post("/v1/clock", {"now": iso(90)})).json()
         assert again["version"] == answer["version"]
         decided = await service.decide(event_id="later", now=iso(90), shopper_id="new")
-        assert decided["policy"] == {"name": "default", "version": answer["version"], "mode": "online"}
+        assert decided["policy"] == {"name": policy, "version": answer["version"], "mode": "online"}
+
+
+async def test_a_policy_goes_on_after_a_restart_and_another_policy_begins_again(
+    replica: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The policies with the Bayesian learner go on from each other's work; `default` has another learner."""
+    document = small_document()
+    async with replica(document, policy="bayes") as service:
+        await live(service, 2)
+        learned, published = service.learner.progress.learned, service.learner.progress.version
+        before = save(tmp_path)
+    assert learned > 5
+    async with replica(document, policy="bayes-greedy") as service:
+        await service.wait_until_ready()
+        assert service.learner.progress.learned == learned
+        assert service.learner._learning.to_bytes() == before
+        await service.service.versions.refresh()
+        decided = await service.decide(event_id="greedy", now=iso(60), shopper_id="new")
+        assert decided["policy"] == {"name": "bayes-greedy", "version": published, "mode": "online"}
+    assert "begins again" not in caplog.text
+    async with replica(document, policy="default") as service:
+        await service.wait_until_ready()
+        assert "it is of the learner 'bayes', and this is the learner 'two_heads')" in caplog.text
+        await service.service.versions.refresh()
+        assert "the model is of the kind 'bayes', here it is 'two_heads'" in caplog.text
+        decided = await service.decide(event_id="before", now=iso(60), shopper_id="newer")
+        assert decided["policy"] == {"name": "rule", "version": 0, "mode": "fallback"}
+        version = (await service.post("/v1/clock", {"now": iso(61)})).json()["version"]
+        decided = await service.decide(event_id="after", now=iso(61), shopper_id="newest")
+        assert decided["policy"] == {"name": "default", "version": version, "mode": "online"}
+        assert version > published
+        assert service.learner.progress.learned >= learned
 
 
 async def test_a_model_that_may_not_be_served_is_not_published_and_learning_goes_on(
@@ -133,7 +172,7 @@ async def test_a_model_that_may_not_be_served_is_not_published_and_learning_goes
 ) -> None:
     async with replica(small_document()) as service:
         with monkeypatch.context() as broken:
-            broken.setattr(learner_module, "collisions", lambda *_: 3)
+            broken.setattr(vw_learner, "collisions", lambda *_: 3)
             await live(service, 1)
             answer = await service.post("/v1/clock", {"now": iso(80)})
             assert (answer.status_code, answer.json()["version"]) == (200, 0)
@@ -271,7 +310,7 @@ def test_what_was_folded_before_a_stop_is_published_by_the_next_clock(tmp_path: 
     again = reopen(tmp_path)
     assert (again.progress.position, again.progress.version) == (head, versions)
     assert again.catch_up(head) == versions + 1
-    assert again._registry.load(versions + 1).payload == whole.snapshot().to_bytes()
+    assert again._registry.load(versions + 1).payload == whole.publish()
     again.stop()
     assert reopen(tmp_path).catch_up(head) == versions + 1, "nothing new, and another version"
 
@@ -284,31 +323,12 @@ def test_what_may_not_be_published_may_not_after_a_restart_either(
     small.clock()
     head = small.log.head().position
     with monkeypatch.context() as broken:
-        broken.setattr(learner_module, "collisions", lambda _, tokens, __: len(tokens))
+        broken.setattr(vw_learner, "collisions", lambda _, tokens, __: len(tokens))
         for _ in range(2):
             learner = reopen(tmp_path)
             assert learner.catch_up(head) == 0
             learner.stop()
     assert reopen(tmp_path).catch_up(head) == 1
-
-
-def test_a_checkpoint_and_a_version_that_count_no_steps_are_gone_on_from(tmp_path: Path) -> None:
-    """As they were written before steps were counted."""
-    small = SmallLog(tmp_path)
-    small.decide(1, rule_policy(epsilon=0.0))
-    small.clock(NOW + 3 * DAY_S)
-    before, head = fold_at_once(small.log), small.log.head().position
-    saved = msgspec.msgpack.decode(before.to_bytes())
-    payload = msgspec.msgpack.encode({name: saved[name] for name in saved if name not in ("steps", "contexts")})
-    metadata = {"at": NOW, "learned": 1, "position": head}
-    registry = SqlRegistry.open(f"sqlite:///{tmp_path}/models.sqlite")
-    registry.save(None, Checkpoint(head, payload), model=before.snapshot().to_bytes(), metadata=metadata)
-    learner = reopen(tmp_path)
-    assert learner.catch_up(head) == 1
-    small.decide(2, rule_policy(epsilon=0.0))
-    small.clock(NOW + 6 * DAY_S)
-    assert learner.catch_up(small.log.head().position) == 2
-    assert registry.load(2).payload == fold_at_once(small.log).snapshot().to_bytes()
 
 
 def test_a_damaged_row_stops_learning_loudly_until_it_is_repaired(
@@ -409,6 +429,6 @@ def test_a_checkpoint_of_another_version_of_the_fold_is_not_continued(
 def test_a_checkpoint_keeps_its_mark_where_nothing_new_is_folded(tmp_path: Path) -> None:
     small = other_log(tmp_path / "log", 1, 2)
     saved = fold_at_once(small.log).to_bytes()
-    again = Learning.from_bytes(saved, lambda _: {})
+    again = Learning.from_bytes(saved, lambda _: {}, LEARNING.make_learner)
     assert again.mark is not None
     assert again.to_bytes() == saved

@@ -11,7 +11,7 @@ from policies.arrays import FloatArray, SeedArray
 from policies.catalogue.rulebook import Rulebook
 from policies.explorations.base import Scores
 from policies.models.policy import Assessment
-from policies.records.rows import Context
+from policies.records.model_input import ModelInput
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class GaussianModel:
     deviation: float
     keys: Sequence[int] | None = None
 
-    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-        shape = len(contexts), len(self.means)
+    def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+        shape = len(inputs), len(self.means)
         p_out = np.linspace(0.01, 0.02, len(self.means))
-        return Assessment(np.broadcast_to(self.means, shape), np.broadcast_to(p_out, shape), self.sample)
+        return Assessment(np.broadcast_to(self.means, shape), np.broadcast_to(p_out, shape), sample=self.sample)
 
     def sample(self, seeds: SeedArray, draws: int) -> FloatArray:
         return self.means + self.deviation * np.stack(

@@ -12,11 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalogue.document import Catalogue, Reward
+from policies.catalogue.rulebook import Rulebook
 from policies.learning.attribution import Attribution
-from policies.learning.fold import Learning
+from policies.learning.fold import Learning, MakeLearner
 from policies.learning.interactions import Interaction
+from policies.learning.model_learner import ModelMismatch
 from policies.learning.reward import reward_of
 from policies.learning.windows import NOT_SENT_KEPT_S
+from policies.models.bayes.learner import BayesLearner
+from policies.models.bayes.snapshot import BayesSnapshot
+from policies.models.compiled import ModelSnapshot
+from policies.models.learned import LEARNING
+from policies.models.registry import POLICIES
 from policies.records.erasure import anonymous
 from policies.records.rows import (
     CatalogueRow,
@@ -39,6 +46,11 @@ from tests.factories import (
     small_document,
     trigger,
 )
+
+LEARNERS: dict[str, MakeLearner] = {
+    name: factory.learning.make_learner for name, factory in POLICIES.items() if factory.learning is not None
+}
+learners = pytest.mark.parametrize("make_learner", LEARNERS.values(), ids=LEARNERS.keys())
 
 
 class Rows:
@@ -237,10 +249,11 @@ def test_what_the_fallback_sent_is_attributed_and_teaches_nothing_not_even_late(
     rows.clock(NOW + WINDOW_S)
     rows.outcome(at=NOW + 2 * WINDOW_S, occurred_at=NOW)
     assert [interaction.result.is_positive for interaction in rows.interactions()] == [False, True]
-    learning = Learning(rows.rows_of)
-    assert [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)] == [[]] * len(rows.rows)
-    assert learning.learned == 0
-    assert learning.heads.to_bytes() == Learning(rows.rows_of).heads.to_bytes()
+    for make_learner in LEARNERS.values():
+        learning = Learning(rows.rows_of, make_learner)
+        assert [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)] == [[]] * len(rows.rows)
+        assert learning.learned == 0
+        assert learning.learner.to_bytes() == make_learner(None).to_bytes()
 
 
 def test_all_negative_rewards_survive() -> None:
@@ -264,10 +277,8 @@ def test_one_huge_order_makes_no_message_worth_more_than_any_reward() -> None:
         rows.send(f"e-{number}")
         rows.outcome("conversion", f"e-{number}", value=1e6 if number == 0 else 50.0)
     rows.clock(NOW + WINDOW_S)
-    learning = Learning(rows.rows_of)
-    for position, row in enumerate(rows.rows, 1):
-        learning.fold(position, row)
-    assert max(learning.snapshot().worth.values()) <= Reward().max
+    learning = fold_all(rows, LEARNING.make_learner)
+    assert max(ModelSnapshot.from_bytes(learning.publish()).worth.values()) <= Reward().max
 
 
 def random_log(seed: int, length: int = 400) -> Rows:
@@ -292,18 +303,26 @@ def random_log(seed: int, length: int = 400) -> Rows:
     return rows
 
 
+def fold_all(rows: Rows, make_learner: MakeLearner) -> Learning:
+    learning = Learning(rows.rows_of, make_learner)
+    for position, row in enumerate(rows.rows, 1):
+        learning.fold(position, row)
+    return learning
+
+
+@learners
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_fold_that_was_interrupted_gives_the_same_bytes(seed: int) -> None:
+def test_a_fold_that_was_interrupted_gives_the_same_bytes(seed: int, make_learner: MakeLearner) -> None:
     rows = random_log(seed)
-    whole, parted = Learning(rows.rows_of), Learning(rows.rows_of)
+    whole, parted = Learning(rows.rows_of, make_learner), Learning(rows.rows_of, make_learner)
     for position, row in enumerate(rows.rows, 1):
         whole.fold(position, row)
         parted.fold(position, row)
         if position % 37 == 0:
-            parted = Learning.from_bytes(parted.to_bytes(), rows.rows_of)
+            parted = Learning.from_bytes(parted.to_bytes(), rows.rows_of, make_learner)
     assert whole.learned > 50
     assert parted.to_bytes() == whole.to_bytes()
-    assert parted.snapshot().to_bytes() == whole.snapshot().to_bytes()
+    assert parted.publish() == whole.publish()
 
 
 @pytest.mark.parametrize("batch", [1, 7, 50])
@@ -325,7 +344,7 @@ def test_a_fold_looks_up_only_what_it_announced(batch: int) -> None:
 
 
 def test_every_position_is_folded_exactly_once() -> None:
-    learning = Learning(lambda event_ids: {})
+    learning = Learning(lambda event_ids: {}, LEARNING.make_learner)
     learning.fold(1, ClockRow(NOW))
     for position in (1, 3):
         with pytest.raises(ValueError, match="the next position is 2"):
@@ -338,18 +357,19 @@ def test_a_correction_takes_back_what_it_corrects() -> None:
     rows.outcome("conversion", value=10.0)
     rows.clock(NOW + WINDOW_S)
     rows.outcome("conversion", at=NOW + 2 * WINDOW_S, value=20.0)
-    learning = Learning(rows.rows_of)
-    for position, row in enumerate(rows.rows, 1):
-        learning.fold(position, row)
     together = Rows()
     together.send()
     together.outcome("conversion", value=30.0)
     together.clock(NOW + WINDOW_S)
-    once = Learning(together.rows_of)
-    for position, row in enumerate(together.rows, 1):
-        once.fold(position, row)
-    assert learning.learned == once.learned == 1
-    assert learning.snapshot().worth == pytest.approx(once.snapshot().worth)
+    corrected, once = (fold_all(log, LEARNING.make_learner) for log in (rows, together))
+    assert corrected.learned == once.learned == 1
+    worths = [ModelSnapshot.from_bytes(learning.publish()).worth for learning in (corrected, once)]
+    assert worths[0] == pytest.approx(worths[1])
+    values = [
+        BayesSnapshot.from_bytes(fold_all(log, BayesLearner).publish()).order_value.value("hint", 10.0)
+        for log in (rows, together)
+    ]
+    assert values[0] == pytest.approx(values[1])
 
 
 def test_a_deferred_send_teaches_only_once_it_was_activated(rows: Rows) -> None:
@@ -422,21 +442,41 @@ def test_an_erased_decision_teaches_the_same(attributes: dict[str, Scalar]) -> N
     assert interactions_of(erased=True) == interactions_of(erased=False) != []
 
 
-def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows) -> None:
+@learners
+def test_a_fold_taken_up_in_the_middle_goes_on_to_the_same_bytes(rows: Rows, make_learner: MakeLearner) -> None:
     rows.send("e-1", deferred=True)
     rows.send("e-2", shopper="s-2")
     rows.rows.append(activation_row("e-1", at=NOW + 60))
     rows.rows.append(cancellation_row("e-2", at=NOW + 60, shopper_id="s-2"))
     rows.rows.append(erasure_row("e-1", at=NOW + 70))
     rows.clock(NOW + WINDOW_S)
-    whole = Learning(rows.rows_of)
-    for position, row in enumerate(rows.rows, 1):
-        whole.fold(position, row)
+    whole = fold_all(rows, make_learner)
     for cut in range(len(rows.rows)):
-        first = Learning(rows.rows_of)
+        first = Learning(rows.rows_of, make_learner)
         for position, row in enumerate(rows.rows[:cut], 1):
             first.fold(position, row)
-        second = Learning.from_bytes(first.to_bytes(), rows.rows_of)
+        second = Learning.from_bytes(first.to_bytes(), rows.rows_of, make_learner)
         for position, row in enumerate(rows.rows[cut:], cut + 1):
             second.fold(position, row)
         assert second.to_bytes() == whole.to_bytes()
+
+
+def test_what_another_kind_of_learner_saved_is_not_continued_and_both_kinds_are_named(rows: Rows) -> None:
+    saved = fold_all(rows, BayesLearner).to_bytes()
+    with pytest.raises(ValueError, match="of the learner 'bayes', and this is the learner 'two_heads'"):
+        Learning.from_bytes(saved, rows.rows_of, LEARNING.make_learner)
+    assert Learning.from_bytes(saved, rows.rows_of, BayesLearner).to_bytes() == saved
+
+
+@pytest.mark.parametrize("learns", [name for name, factory in POLICIES.items() if factory.learns])
+def test_a_model_of_another_kind_is_not_served_and_both_kinds_are_named(learns: str) -> None:
+    book = Rulebook.of(Catalogue.from_document(small_document()), 1)
+    for name, make_learner in LEARNERS.items():
+        payload, learning = make_learner(None).publish(Reward()), POLICIES[learns].learning
+        assert learning is not None
+        kinds = make_learner(None).kind, learning.make_learner(None).kind
+        if kinds[0] == kinds[1]:
+            assert learning.make_version(payload, book, 3).record == PolicyRecord(learns, 3, "online"), name
+        else:
+            with pytest.raises(ModelMismatch, match=f"of the kind {kinds[0]!r}, here it is {kinds[1]!r}"):
+                learning.make_version(payload, book, 3)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from policies.catalogue.document import Reward
 from policies.learning.fold import Learning
 from policies.learning.reward import order_weight, reward_of
+from policies.models.bayes.learner import BayesLearner
 from policies.records.outcomes import OUTCOME_TYPES
 from policies.records.rows import OutcomeRow
 from tests.factories import NOW, WINDOW_S, outcome_row
@@ -77,7 +78,7 @@ def fold_gains(*, view_through: float, ordered_at: float, clicked_at: float, mac
     click = outcome_row("click", at=clicked_at, machine=machine)
     rows.rows += sorted([order, click], key=lambda row: row.at)
     rows.clock(NOW + 3 * WINDOW_S)
-    learning = Learning(rows.rows_of)
+    learning = Learning(rows.rows_of, BayesLearner)
     steps = [learning.fold(position, row) for position, row in enumerate(rows.rows, 1)]
     return [interaction.result.gain for step in steps for interaction in step]
 
@@ -101,3 +102,14 @@ def test_a_late_click_is_learned_as_a_correction() -> None:
 def test_the_click_of_a_scanner_makes_no_order_count() -> None:
     late = NOW + WINDOW_S + 10.0
     assert fold_gains(view_through=0.0, ordered_at=NOW + 1.0, clicked_at=late, machine=True) == [0.0]
+
+
+@given(LISTS, SHARES)
+def test_clicks_and_the_value_of_orders_do_not_depend_on_the_weights(rows: list[OutcomeRow], share: float) -> None:
+    """But no order is worth more than the most that a reward can be."""
+    plain, weighted = (reward_of(rows, weights, 0.0) for weights in (Reward(), Reward(view_through=share, click=0.0)))
+    assert (plain.orders, plain.clicked) == (weighted.orders, weighted.clicked)
+    assert plain.orders * Reward().margin <= Reward().max * (1 + 1e-12)
+    assert reward_of(rows, Reward(margin=0.0), 0.0).orders >= plain.orders
+    if plain.clicked:
+        assert plain.gain == pytest.approx(min(20.0, 0.1 + 0.3 * plain.orders))

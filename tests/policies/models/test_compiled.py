@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from vowpal_wabbit_next import TextFormatParser, Workspace
 
 from policies.catalogue.rulebook import Rulebook
+from policies.learning.model_learner import ModelMismatch
 from policies.models.compiled import (
     CompiledModel,
-    ModelMismatch,
     ModelSnapshot,
     check_equal,
     collisions,

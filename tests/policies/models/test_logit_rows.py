@@ -1,4 +1,4 @@
-"""Logits of many contexts: rows of one table, added one after the other."""
+"""Logits of many contexts are sums of rows."""
 
 from __future__ import annotations
 
@@ -7,47 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from policies.arrays import FloatArray
 from policies.catalogue.rulebook import Rulebook
 from policies.models.compiled import CompiledModel
 from policies.models.features import hour_bucket, known_hour, shared_tokens
 from policies.models.hashed_weights import HashedWeights
-from policies.models.logit_rows import LogitRows, RowTable, TableFull
+from policies.models.logit_rows import LogitRows
 from policies.models.token_weights import CROSSED_WITH_HOURS, TokenWeights
 from policies.models.vw import BITS, OPTIONS, OUT_START, POSITIVE_START
 from policies.records.rows import Context
 from tests.policies.models.test_compiled import learned_heads, snapshot_of, some_context
-
-numbers = st.floats(-1e6, 1e6, width=64)
-tables = st.tuples(st.integers(1, 6), st.sampled_from([0, 2, 3, 4, 6])).flatmap(
-    lambda shape: arrays.arrays(np.float64, shape, elements=numbers)
-)
-
-
-@given(tables, st.data())
-def test_a_sum_adds_its_rows_one_by_one_whatever_other_sums_there_are(table: FloatArray, data: st.DataObject) -> None:
-    rows = RowTable(len(table) + 1, table.shape[1])
-    row_numbers = [rows.add(vector) for vector in table]
-    lists = data.draw(st.lists(st.lists(st.sampled_from(row_numbers), max_size=40), min_size=1, max_size=5))
-    sums = rows.sums(lists)
-    for list_of_rows, total in zip(lists, sums, strict=True):
-        plain = np.zeros(table.shape[1])
-        for number in list_of_rows:
-            plain = plain + table[number - 1]
-        assert (total + 0.0).tobytes() == plain.tobytes()  # -0.0 is 0.0
-
-
-def test_a_table_that_is_full_refuses_a_row_and_keeps_the_others() -> None:
-    table = RowTable(2, 1)
-    assert table.add(np.array([5.0])) == 1
-    for _ in range(2):
-        with pytest.raises(TableFull):
-            table.add(np.array([6.0]))
-    assert table.sums([[1], []]).tolist() == [[5.0], [0.0]]
 
 
 def add_tokens(weights: TokenWeights, context: Context) -> FloatArray:

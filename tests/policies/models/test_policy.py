@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.arrays import IntArray
+from policies.arrays import FloatArray, IntArray
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.draw import SampleSeeds
@@ -25,9 +25,10 @@ from policies.models.learned import DEFAULT
 from policies.models.policy import Assessment, Distributions, Model, Policy
 from policies.models.registry import POLICIES
 from policies.models.rule import rule_policy
-from policies.records.rows import Context
+from policies.records.model_input import ModelInput
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import NO_TRIGGER, Eligibility, Eligibles
-from policies.shopper.context import trigger_context
+from policies.shopper.model_inputs import trigger_input
 from tests.factories import all_eligible, small_document, trigger
 from tests.policies.explorations.gaussian import GaussianModel
 from tests.policies.models.test_compiled import some_context
@@ -35,7 +36,7 @@ from tests.policies.served_policies import PARAMETERS, SERVED, gaussian_policy
 
 BOOK = Rulebook.of(Catalogue.from_document(small_document()), 1)
 N = len(BOOK.space)
-CONTEXTS = [trigger_context({"segment": "loyal", "local_hour": 9.5}, trigger())]
+INPUTS = [trigger_input({"segment": "loyal", "local_hour": 9.5}, ShopperNumbers(load=(1.5, 1.2)), trigger(), "e-1")]
 
 
 class FixedScores:
@@ -44,8 +45,8 @@ class FixedScores:
     def __init__(self, scores: list[float]) -> None:
         self.scores = np.array(scores)
 
-    def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-        return Assessment.of_all(contexts, self.scores)
+    def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+        return Assessment.of_all(inputs, self.scores)
 
 
 def with_scores(*scores: float, sends_only: bool = False) -> Policy:
@@ -80,7 +81,7 @@ def build_again(make: Callable[[], Policy]) -> Policy:
 
 
 def decide(policy: Policy, eligibilities: Sequence[Eligibility], book: Rulebook = BOOK) -> Distributions:
-    eligibles = Eligibles.of(eligibilities, [CONTEXTS] * len(eligibilities))
+    eligibles = Eligibles.of(eligibilities, [INPUTS] * len(eligibilities))
     return policy.distributions(eligibles, book, seeds_of(range(len(eligibilities))))
 
 
@@ -129,21 +130,35 @@ def test_every_eligible_joint_action_has_the_floor(
 def test_a_row_alone_is_the_same_to_the_byte_as_in_any_list(
     make: Callable[[], Policy], eligibilities: list[Eligibility], data: st.DataObject
 ) -> None:
-    """Each request has contexts of its own, one or two triggers, and a policy that has seen other contexts before."""
+    """Each request has inputs of its own, one or two triggers, and a policy that has seen other inputs before."""
     policy, other, chance = build(make), build_again(make), random.Random(data.draw(st.integers(0, 99)))
-    contexts = [[some_context(chance) for _ in range(chance.choice([1, 1, 2]))] for _ in eligibilities]
-    asked = [answer_triggers(one, len(asked), chance) for one, asked in zip(eligibilities, contexts, strict=True)]
-    together = policy.distributions(Eligibles.of(asked, contexts), BOOK, seeds_of(range(len(asked))))
-    for row, (eligibility, one) in enumerate(zip(asked, contexts, strict=True)):
+    inputs = [[some_input(chance) for _ in range(chance.choice([1, 1, 2]))] for _ in eligibilities]
+    asked = [answer_triggers(one, len(asked), chance) for one, asked in zip(eligibilities, inputs, strict=True)]
+    together = policy.distributions(Eligibles.of(asked, inputs), BOOK, seeds_of(range(len(asked))))
+    for row, (eligibility, one) in enumerate(zip(asked, inputs, strict=True)):
         alone = other.distributions(Eligibles.of([eligibility], [one]), BOOK, seeds_of([row]))
         assert alone.probabilities.tobytes() == together.probabilities[row].tobytes()
         sends = eligibility.sends
-        assert p_out_of(alone, 0, sends) == p_out_of(together, row, sends)
+        for known_alone, known_together in ((alone.p_out, together.p_out), (alone.p_click, together.p_click)):
+            assert rows_of(known_alone, 0, sends) == rows_of(known_together, row, sends)
 
 
-def p_out_of(distributions: Distributions, row: int, sends: IntArray) -> bytes:
-    """Return the opt-out probabilities of sends, without bytes where there is nothing to know."""
-    return b"" if distributions.p_out is None else distributions.p_out[row, sends].tobytes()
+def rows_of(values: FloatArray | None, row: int, sends: IntArray) -> bytes:
+    """Return the probabilities of sends, without bytes where there is nothing to know."""
+    return b"" if values is None else values[row, sends].tobytes()
+
+
+def some_input(chance: random.Random) -> ModelInput:
+    """Return an input in some context, with some numbers and perhaps a price."""
+    names = [*BOOK.space.channels, *BOOK.space.categories]
+    numbers = ShopperNumbers(
+        presence=(chance.gauss(0, 1), chance.gauss(0, 1)),
+        load=(4 * chance.random(), 4 * chance.random()),
+        own_rate=chance.gauss(0, 1),
+        own_channel={name: chance.gauss(0, 1) for name in names[:2]},
+        own_category={name: chance.gauss(0, 1) for name in names[2:]},
+    )
+    return ModelInput(some_context(chance), numbers, chance.choice([None, 10.0, 99.5]))
 
 
 def answer_triggers(eligibility: Eligibility, triggers: int, chance: random.Random) -> Eligibility:
@@ -157,15 +172,15 @@ def answer_triggers(eligibility: Eligibility, triggers: int, chance: random.Rand
 
 @policies
 @given(eligibilities=lists)
-def test_eligible_sets_and_contexts_stay_as_they_are(
+def test_eligible_sets_and_inputs_stay_as_they_are(
     make: Callable[[], Policy], eligibilities: list[Eligibility]
 ) -> None:
-    contexts = [deepcopy(CONTEXTS) for _ in eligibilities]
-    eligibles = Eligibles.of(eligibilities, contexts)
+    inputs = [deepcopy(INPUTS) for _ in eligibilities]
+    eligibles = Eligibles.of(eligibilities, inputs)
     for array in (eligibles.verdicts, eligibles.hold, eligibles.mask):
         array.setflags(write=False)
     build(make).distributions(eligibles, BOOK, seeds_of(range(len(eligibilities))))
-    assert contexts == [CONTEXTS] * len(eligibilities)
+    assert inputs == [INPUTS] * len(eligibilities)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -186,13 +201,20 @@ def test_one_eligible_joint_action_has_probability_one(make: Callable[[], Policy
     assert decide(make(), eligible([])).probabilities.tolist() == [[0.0] * N + [1.0]]
 
 
+CART, WISHLIST = ModelInput({"trigger": "cart_abandoned"}), ModelInput({"trigger": "wishlist"})
+
+
+def is_wishlist(model_input: ModelInput) -> bool:
+    return model_input.context["trigger"] == "wishlist"
+
+
 def test_a_send_is_assessed_in_the_context_of_the_trigger_that_it_answers() -> None:
     class ByTrigger:
-        def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-            scores = np.array([[1.0 if context["trigger"] == "wishlist" else 0.5] * N for context in contexts])
+        def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+            scores = np.array([[1.0 if is_wishlist(one) else 0.5] * N for one in inputs])
             return Assessment(scores, scores / 10)
 
-    triggers = [[{"trigger": "cart_abandoned"}], [{"trigger": "cart_abandoned"}, {"trigger": "wishlist"}]]
+    triggers = [[CART], [CART, WISHLIST]]
     first, second = all_eligible(BOOK), Eligibility(np.zeros(N, np.uint8), True, np.array([0, 1] * (N // 2)))
     policy = Policy("by trigger", ByTrigger(), epsilon=0.0)
     distributions = policy.distributions(Eligibles.of([first, second], triggers), BOOK)
@@ -218,16 +240,16 @@ def test_the_triggers_of_a_request_are_scored_by_the_same_drawn_models() -> None
     """In the second context every score is higher by 1, so the sends that answer the second trigger are better."""
 
     class ByTrigger(GaussianModel):
-        def assess(self, contexts: Sequence[Context], rulebook: Rulebook) -> Assessment:
-            gains = np.array([[float(context["trigger"] == "wishlist")] for context in contexts])
-            assessment = super().assess(contexts, rulebook)
+        def assess(self, inputs: Sequence[ModelInput], rulebook: Rulebook) -> Assessment:
+            gains = np.array([[float(is_wishlist(one))] for one in inputs])
+            assessment = super().assess(inputs, rulebook)
             return Assessment(
-                assessment.scores + gains, None, lambda seeds, draws: self.sample(seeds, draws) + gains[:, None]
+                assessment.scores + gains, sample=lambda seeds, draws: self.sample(seeds, draws) + gains[:, None]
             )
 
     answers = np.array([0, 1] * (N // 2))
     both = Eligibility(np.zeros(N, np.uint8), True, answers)
-    triggers = [[{"trigger": "cart_abandoned"}], [{"trigger": "cart_abandoned"}, {"trigger": "wishlist"}]]
+    triggers = [[CART], [CART, WISHLIST]]
     model, exploration = ByTrigger(np.zeros(N), 1.0), ThompsonSampling(draws=500)
     eligibles = Eligibles.of([all_eligible(BOOK), both], triggers)
     policy = Policy("by trigger", model, exploration, epsilon=0.0)
@@ -244,7 +266,7 @@ def test_the_triggers_of_a_request_are_scored_by_the_same_drawn_models() -> None
 def test_sampling_needs_a_model_that_samples_and_seeds(model: Model, seeds: SampleSeeds | None) -> None:
     policy = Policy("sampling", model, ThompsonSampling())
     with pytest.raises(ValueError, match="'thompson' needs a model that samples scores, and seeds of the requests"):
-        policy.distributions(Eligibles.of([all_eligible(BOOK)], [CONTEXTS]), BOOK, seeds)
+        policy.distributions(Eligibles.of([all_eligible(BOOK)], [INPUTS]), BOOK, seeds)
 
 
 def test_a_fresh_service_sends() -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from policies.catalogue.rulebook import Rulebook
+from policies.models.features import NAMED, feature_names
 from policies.records.rows import CancellationRow, DecisionRow, EventRow, OutcomeRow
 from policies.shopper import context
 from policies.shopper.context import shared_context, trigger_context
@@ -64,6 +65,9 @@ def test_a_shopper_of_whom_much_is_known_has_every_feature_of_the_page(small_rul
     shared = shared_context(request(), state, small_rulebook)
     whole = trigger_context(shared, trigger(attributes={"category": "shoes"}))
     assert {name_on_page(name) for name in whole} == names_in_tables(PAGE)
+    assert {name for name, _ in feature_names(tuple(whole))} <= NAMED.keys(), (
+        "Vowpal Wabbit must see no name by accident"
+    )
     nothing_known = shared_context(request(), NEW_SHOPPER, small_rulebook)
     absent = {line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `") and line.count("|") == 6}
     always = {

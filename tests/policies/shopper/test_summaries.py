@@ -58,8 +58,8 @@ def test_the_shares_of_the_hours_sum_to_one_in_every_zone(times: list[float], zo
 
 def test_the_profile_is_read_in_the_shoppers_own_hours() -> None:
     busy = Activity()
-    for _ in range(50):
-        busy = busy.plus(20 * 3_600.0)
+    for day in range(50):
+        busy = busy.plus(day * DAY_S + 20 * 3_600.0)
     assert max(range(24), key=lambda hour: busy.share(hour, 5.5)) in (1, 2)
 
 

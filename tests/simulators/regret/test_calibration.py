@@ -24,6 +24,15 @@ def test_the_slope_of_the_truth_is_found(slope: float, constant: float, logits: 
     assert calibration_slope(predicted, sigmoid(constant + slope * np.array(logits))) == pytest.approx(slope, rel=1e-5)
 
 
+@given(
+    predicted=st.lists(st.floats(0.0, 1.0), min_size=3, max_size=30),
+    true=st.lists(st.floats(0.0, 1.0), min_size=30, max_size=30),
+)
+def test_a_slope_is_a_finite_number(predicted: list[float], true: list[float]) -> None:
+    slope = calibration_slope(np.array(predicted), np.array(true[: len(predicted)]))
+    assert slope is None or np.isfinite(slope)
+
+
 def test_certain_labels_are_those_of_a_usual_logistic_regression() -> None:
     """Of 100 sends predicted at .2 ten click, of 100 predicted at .5 forty: two points, one line."""
     predicted = np.repeat([0.2, 0.5], 100)

@@ -21,6 +21,7 @@ class Player:
         share = 1.0 / (3.0 + task.seed)
         cell = SendCell("sms", 3_600, 2, SendSums(3, 2, ReactionSums(None, share, 1), ReactionSums(share, share, 0)))
         return FinishedRun(
+            shoppers=30,
             cpu_s=6.0 if task.contender == "default" else 3.0,
             values=[share, 2 * share],
             realised=[0.0, -share],
@@ -57,6 +58,7 @@ def test_runs_of_other_code_are_not_used_but_tell_the_pace(tmp_path: Path) -> No
     assert estimate_s(TASKS, new.paces()) is None
     for task in TASKS[:2]:
         old.finish(task, Player().play)
+    (tmp_path / "old" / "other-format.json").write_text('{"cpu_s": 1.0}')
     assert new.missing(TASKS) == TASKS
     assert new.paces() == {"rule": 0.05, "default": 0.1}
     assert estimate_s(TASKS, new.paces()) == 18.0

@@ -34,9 +34,7 @@ def setup(example_rulebook: Rulebook) -> Setup:
 
 
 def learning_policy(rulebook: Rulebook, world: World | None = None) -> PolicySource:
-    make_version = POLICIES["default"].make_version
-    assert make_version is not None
-    return LearningPolicy(rulebook, make_version)
+    return LearningPolicy(rulebook, POLICIES["default"])
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ WORLDS = 7
 
 
 def random_scores(random: np.random.Generator, value: float) -> list[Score]:
-    rows = random.normal([value, value, 500.0, 2.0, 2.0, 0.98], [0.2, 0.5, 40.0, 0.2, 1.0, 0.01], (WORLDS, 6))
+    rows = random.normal([value, value, 500.0, 2.0, 2.0, 0.8, 0.98], [0.2, 0.5, 40.0, 0.2, 1.0, 0.1, 0.01], (WORLDS, 7))
     return [Score(*row) for row in rows.tolist()]
 
 
@@ -37,7 +37,7 @@ def test_the_gain_is_a_mean_over_worlds_by_student(standing: Standing) -> None:
 
 
 def test_a_world_in_which_the_planner_earns_nothing_has_no_share(standing: Standing) -> None:
-    poor = [Score(0.0, 0.0, 1.0, 0.0, 0.0, 1.0), *standing.planner[1:]]
+    poor = [Score(0.0, 0.0, 1.0, 0.0, 0.0, 0.1, 1.0), *standing.planner[1:]]
     assert len(Standing(standing.scores, standing.rule, poor).shares) == WORLDS - 1
     np.testing.assert_allclose(Standing(standing.scores, standing.rule, poor).gains, standing.gains[1:])
 
@@ -95,6 +95,7 @@ def test_a_ratio_with_itself_is_certain_and_one_to_nothing_is_none(standing: Sta
 
 def test_a_score_is_of_the_last_third_or_of_all_weeks() -> None:
     run = FinishedRun(
+        shoppers=10,
         cpu_s=1.0,
         values=[1.0, 2.0, 3.0],
         realised=[0.0, 0.0, 9.0],
@@ -104,6 +105,7 @@ def test_a_score_is_of_the_last_third_or_of_all_weeks() -> None:
         reach=0.9,
     )
     without = FinishedRun(
+        shoppers=10,
         cpu_s=1.0,
         values=[0.5] * 3,
         realised=[1.0] * 3,
@@ -112,7 +114,13 @@ def test_a_score_is_of_the_last_third_or_of_all_weeks() -> None:
         withdrawals_realised=[0] * 3,
         reach=1.0,
     )
-    assert Score.of_last_third(run, without) == Score(2.5, 8.0, 30, 0.3, 2, 0.9)
+    assert Score.of_last_third(run, without) == Score(2.5, 8.0, 30, 0.3, 2, 3.0, 0.9)
     whole = Score.of(run, without)
-    assert (whole.value, whole.realised, whole.sends, whole.withdrawals_realised) == (4.5, 6.0, 60, 3)
+    assert (whole.value, whole.realised, whole.sends, whole.withdrawals_realised, whole.sends_per_week) == (
+        4.5,
+        6.0,
+        60,
+        3,
+        2.0,
+    )
     assert average([Score.of_last_third(run, without), Score.of_last_third(without, without)]).sends == 15.0

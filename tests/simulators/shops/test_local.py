@@ -13,8 +13,8 @@ from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook, millionths
 from policies.decide import decide
 from policies.decision_row import decision_row
-from policies.models.learned import learned_policy
 from policies.models.policy import Policy
+from policies.models.registry import POLICIES
 from policies.records.rows import SHOPPER_ROWS, DecisionRow, Row, encode
 from policies.rules.budget import BudgetDay, utc_day
 from policies.rules.rules import RULES
@@ -34,9 +34,9 @@ SHOPPERS, HOURS, SEED = 400, 24 * 3, b"draws"
 class RowKeeper(LearningPolicy):
     """A policy source that keeps the rows that it folds."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, policy: str) -> None:
         self.rows: list[Row] = []
-        super().__init__(rulebook, learned_policy)
+        super().__init__(rulebook, POLICIES[policy])
 
     def fold(self, row: Row) -> None:
         self.rows.append(row)
@@ -71,11 +71,14 @@ def costs(state: ShopperState, sign: int) -> Counter[BudgetDay]:
     return spent
 
 
-@pytest.mark.parametrize("scenario", ["stationary", "slow_feedback", "new_shoppers"])
-def test_each_decision_is_the_one_that_the_rows_before_it_give(scenario: str) -> None:
+@pytest.mark.parametrize(
+    ("scenario", "policy"),
+    [("stationary", "default"), ("slow_feedback", "default"), ("new_shoppers", "default"), ("stationary", "bayes")],
+)
+def test_each_decision_is_the_one_that_the_rows_before_it_give(scenario: str, policy: str) -> None:
     """The specification: one fold for one row, one `decide` for one request."""
     rulebook = rulebook_with_small_budgets()
-    source = RowKeeper(rulebook)
+    source = RowKeeper(rulebook, policy)
     shop = ArrivalKeeper(source, rulebook)
     world = World(find_scenario(scenario), SHOPPERS, 4, Messages.of(rulebook))
     simulation = Simulation(shop, world, rulebook, "run")
@@ -89,10 +92,10 @@ def test_each_decision_is_the_one_that_the_rows_before_it_give(scenario: str) ->
             continue
         before = states.get(row.shopper_id, NEW_SHOPPER)
         if isinstance(row, DecisionRow):
-            arrival, policy = shop.arrivals[row.event_id]
-            expected = decide(request_of(arrival, rulebook), before, rulebook, policy, SEED, dict(spent))
+            arrival, served = shop.arrivals[row.event_id]
+            expected = decide(request_of(arrival, rulebook), before, rulebook, served, SEED, dict(spent))
             assert encode(row) == encode(decision_row(expected))
-            without = decide(request_of(arrival, rulebook), before, rulebook, policy, SEED)
+            without = decide(request_of(arrival, rulebook), before, rulebook, served, SEED)
             changed_by_budgets += expected.exclusions != without.exclusions
         states[row.shopper_id] = fold(before, row, horizon_s)
         spent.update(costs(apply(before, row), 1))

@@ -111,6 +111,7 @@ def decisions(draw: st.DrawFn, event_id: str) -> DecisionRow:
         send_at=send_at,
         window_ends_at=send_at + 4 * HOURS,
         deferred=draw(st.booleans()),
+        p_click=draw(st.sampled_from((None, 0.1, 0.3))),
         **common,
     )
 

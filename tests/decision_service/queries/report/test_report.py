@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +17,16 @@ from msgspec import UNSET
 from decision_service.queries.report.grouping import GROUPINGS, By
 from decision_service.queries.report.report import ReportCells, ReportTable
 from decision_service.queries.report.span import Span
+from policies.catalogue.document import Catalogue
+from policies.catalogue.rulebook import Rulebook
+from policies.decide import Case, decide_many
+from policies.decision_row import decision_row
+from policies.models.uniform import uniform_policy
 from policies.records.rows import (
     ActivationRow,
     CancellationRow,
+    CatalogueRow,
+    ClockRow,
     DecisionRow,
     ErasureRow,
     EventRow,
@@ -27,7 +36,9 @@ from policies.records.rows import (
 )
 from policies.sends.concerns import concerns_all_sends
 from policies.sends.life import status_of
+from policies.shopper.state import NEW_SHOPPER
 from tests.decision_service.queries.report.logs import DEFAULTS, HOURS, catalogue, decision, hold, key_of, logs, times
+from tests.factories import NOW, outcome_row, request, small_document
 
 
 def make_report(rows: Sequence[Row], *, by: By | None = None, span: Span | None = None) -> ReportTable:
@@ -352,3 +363,34 @@ def test_holds_are_counted_by_reason_and_a_lost_race_under_what_was_drawn() -> N
     ]
     assert report.total.holds == {"lost_race": 1, "policy": 1}
     assert report.total.ctr is None
+
+
+def test_the_report_says_what_the_sends_of_the_span_have_brought() -> None:
+    """Nobody who was held has ordered, so every order is incremental."""
+    policy = replace(uniform_policy(), hold_share=0.1)
+    cases = [Case(request(event_id=f"e-{number}", now=NOW), NEW_SHOPPER) for number in range(1_500)]
+    book = Rulebook.of(Catalogue.from_document(small_document(reward={"view_through": 0.5})), 1)
+    decided = (decision_row(decision) for decision in decide_many(cases, book, policy, b"seed"))
+    rows: list[Row] = [CatalogueRow(0.0, 1, book.catalogue.to_document())]
+    rows += [msgspec.structs.replace(row, shopper_id=row.event_id) for row in decided]
+    sent = [row for row in rows if isinstance(row, DecisionRow) and row.send_at is not None]
+    for row in sent[:200]:
+        order = {"at": row.send_at, "shopper_id": row.shopper_id, "value": 10.0}
+        rows.append(outcome_row("conversion", row.event_id, **order))
+    rows.append(ClockRow(NOW + 1e7))
+
+    answer = make_report(rows).incrementality
+    total, by_slot = answer.total, {(row.trigger, row.channel) for row in answer.rows}
+    assert (total.verdict, total.attributed_orders, total.drawn_sends) == ("enough data", 200, len(sent))
+    assert total.incremental_share is not None
+    assert total.incremental_revenue is not None
+    assert (total.incremental_share.value, total.incremental_revenue.value) == (1.0, 2_000.0)
+    assert 0.5 < total.factor < 1.0
+    assert by_slot == {("cart_abandoned", "push"), ("cart_abandoned", "email")}
+
+    assert (answer.holdout.treated_shoppers, answer.holdout.held_out_shoppers) == (1_500, 0)
+    assert answer.holdout.verdict == "not enough data yet"
+
+    early = make_report(rows, span=Span(end=NOW)).incrementality
+    assert (early.total.verdict, early.total.incremental_orders, early.rows) == ("not enough data yet", None, [])
+    assert early.total.factor == 0.5

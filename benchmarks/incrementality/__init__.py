@@ -1,0 +1,1 @@
+"""How many of the credited orders sends have brought: the estimate beside the truth of simulated worlds."""
