@@ -53,7 +53,8 @@ class PolicyInputs:
 
     def writable_copy(self) -> PolicyInputs:
         """Return a copy that may be changed; the rulebook is shared."""
-        copied = replace(self, triggers=deepcopy(self.triggers))
+        triggers, numbers = deepcopy((self.triggers, self.shopper_numbers))
+        copied = replace(self, triggers=triggers, shopper_numbers=numbers)
         for name in ("numbers", "trigger_of"):
             object.__setattr__(copied, name, getattr(self, name).copy())
         return copied

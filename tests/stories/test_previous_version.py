@@ -82,9 +82,18 @@ DELIBERATE = {
     r"GET /v1/shoppers/(h-1|v-2) \.rows\.\d+\.content\.at: was 1795\d+\.0, is 1795\d+\.0$": _ARRIVAL,
     r"\.next_possible_at: was 'absent', is ('2026-[^']*'|None)$": _AGAIN,
     r"\(decision\)\.answer: was '(.*)}', is '\1,\"next_possible_at\":(\"[^\"]*\"|null)}'$": _AGAIN,
+    r"^\.verdict\.reasons\.[2-6]\.(level|code|text): was ": (
+        "the mean weight is corrected for skewness: its doubt is a smaller one, and stands behind the others"
+    ),
     r"\.rules_version: was 3, is \d+$": "the rules judge endings, and the wish for no sends is a rule of its own",
 }
 """Differences that were decided, each with its reason. A pattern names the field and what may stand there."""
+
+NEW_FIGURES = {
+    ".diagnostics.weights.largest_square_share": "the largest weight is compared with all",
+    ".diagnostics.mean_weight_z": "the mean weight is corrected for skewness",
+}
+"""Figures of an evaluation that the recording lacks, each with its reason."""
 
 _SHOWN = 10
 """How many differences of each part a failure shows. Later differences often follow from the first ones."""
@@ -264,7 +273,7 @@ def test_the_old_log_folded_from_its_start_gives_the_same_models_and_the_same_ch
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_evaluation_of_the_old_log_gives_the_same_numbers(data: Path, recording: JsonObject, target: str) -> None:
     recorded, current = leaves(recording["evaluated"][target]), leaves(sessions.evaluate(data, target))
-    assert list(recorded) == list(current)
+    assert list(recorded) == [name for name in current if name not in NEW_FIGURES]
     differing = [name for name, value in recorded.items() if not is_close(value, current[name])]
     assert_no_differences(numbers=[f"{name}: was {recorded[name]}, is {current[name]}" for name in differing])
 
