@@ -26,6 +26,7 @@ import numpy as np
 from policies.arrays import BoolArray, FloatArray
 from policies.catalogue.rulebook import Rulebook
 from policies.models.bayes.prices import PriceOfSend, growth
+from policies.records.arms import HOLDOUT
 from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, unpack
@@ -70,9 +71,16 @@ class PricedDecision(msgspec.Struct, frozen=True, array_like=True):
         """Return the decision of a row; None where the row does not say enough.
 
         Of several triggers the row does not say which send would have answered which; without numbers about the shopper
-        the load is not known; and critical sends are not for the policy to price.
+        the load is not known; critical sends are not for the policy to price; and a shopper of the holdout arm gets no
+        send, whatever she consents to.
         """
-        if len(row.triggers) != 1 or row.triggers[0].critical or row.numbers is None or not row.verdicts:
+        if (
+            row.arm == HOLDOUT
+            or len(row.triggers) != 1
+            or row.triggers[0].critical
+            or row.numbers is None
+            or not row.verdicts
+        ):
             return None
         verdicts, space = unpack(row.verdicts, np.uint8), rulebook.space
         if len(verdicts) != len(space):
@@ -142,9 +150,9 @@ class PriceSums(msgspec.Struct, frozen=True):
         return max(0.0, self.load_loss) / self.growth * self.felt_decisions if self.growth > 0.0 else 0.0
 
     def consent_value(self, channel: str, prior: float) -> float:
-        """Return what a consent to a channel still earns, shrunk towards a prior."""
+        """Return what a consent to a channel still earns, shrunk towards a prior; without any send the prior."""
         sums = self.consents.get(channel, ConsentSums())
-        if not self.decisions:
+        if not self.sends:
             return prior
         a_week: float = self.felt_decisions * math.log(2.0) / LOAD_HALF_LIFE_S * _WEEK_S * sums.used / self.decisions
         earned = sums.loss * a_week * CONSENT_WEEKS * _LASTING

@@ -11,9 +11,10 @@ import pytest
 from policies.catalogue.document import Catalogue
 from policies.catalogue.rulebook import Rulebook
 from policies.models.bayes.learner import BayesLearner
-from policies.models.bayes.price_estimates import PricedDecision, PriceSums, tire
+from policies.models.bayes.price_estimates import ConsentSums, PricedDecision, PriceSums, tire
 from policies.models.bayes.prices import PriceOfSend
 from policies.models.bayes.snapshot import BayesSnapshot
+from policies.records.arms import HOLDOUT
 from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.rows import DecisionRow, pack
@@ -82,12 +83,18 @@ def test_before_any_decision_prices_are_the_catalogues() -> None:
     assert PriceSums().consent_value("push", 4.0) == 4.0
 
 
+def test_without_any_send_a_consent_keeps_the_catalogues_worth() -> None:
+    held = PriceSums(decisions=640.0, growth=160.0, consents={"push": ConsentSums(640.0, 640.0, 20.0)})
+    assert held.consent_value("push", 4.0) == 4.0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"triggers": (trigger(), trigger("wishlist"))},
         {"triggers": (trigger(critical=True),)},
         {"numbers": None},
+        {"arm": HOLDOUT},
         {"verdicts": ""},
         {"verdicts": pack(np.zeros(SENDS + 1, dtype=np.uint8))},
     ],
