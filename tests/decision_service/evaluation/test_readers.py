@@ -14,7 +14,7 @@ from tests.offline_eval.logs.dsjson.events import make_events, write_events
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
-def test_events_without_id_and_time_are_told_apart_across_files(tmp_path: Path, cut: int) -> None:
+def test_events_without_id_and_time_have_ids_of_their_own(tmp_path: Path, cut: int) -> None:
     """Otherwise the first events of two files would be one shopper, and intervals would be wrong."""
     events = [{name: value for name, value in event.items() if name != "EventId"} for event in make_events(9, seed=1)]
     whole = write_events(tmp_path / "whole.dsjson", events)
