@@ -50,7 +50,7 @@ def _check_format(file: Path) -> None:
     """Refuse a name that promises another format, before the log is read."""
     if file.suffix not in (*_PARQUET, *_DSJSON):
         known = f"Parquet ({_PARQUET[0]}) or dsjson ({_DSJSON[0]})"
-        raise NotAvailable(f"{file}: the log is written as {known}; a row holds lists, which {file.suffix} has not")
+        raise NotAvailable(f"{file}: the log is written as {known}, not as {file.suffix}")
 
 
 def _write(file: Path, decisions: LogDecisions, console: Console) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Protocol
 
 from decision_service.database.sqlite_url import find_file
@@ -116,9 +117,9 @@ class FileReader:
     def __call__(self) -> Iterator[LoggedDecision]:
         """Yield the decisions of the role."""
         self._skipped.clear()
-        is_empty = True
+        is_empty, numbers = True, count(1)
         for file in self._files:
-            for decision in self._read(file):
+            for decision in self._read(file, numbers):
                 is_empty = False
                 yield decision
         if is_empty:
@@ -126,8 +127,8 @@ class FileReader:
             skipped = describe_skipped(self._skipped)
             raise NoData(f"{self.name} holds no decision{of_role}{skipped and f'; {skipped}'}")
 
-    def _read(self, file: LogFile) -> Iterator[LoggedDecision]:
-        return read_log(file, self._role) if self._kind is Kind.log else read_dsjson(file, self._skipped)
+    def _read(self, file: LogFile, numbers: Iterator[int]) -> Iterator[LoggedDecision]:
+        return read_log(file, self._role) if self._kind is Kind.log else read_dsjson(file, self._skipped, numbers)
 
     def findings(self) -> list[Finding]:
         """Return how many lines were skipped."""
@@ -137,5 +138,6 @@ class FileReader:
 
 def describe_files(files: Sequence[LogFile]) -> str:
     """Return the name of the files in reports."""
-    others = f" and {len(files) - 1} more files" if len(files) > 1 else ""
-    return f"{files[0].name}{others}"
+    others = len(files) - 1
+    more = f" and {others} more file{'s' * (others > 1)}" if others else ""
+    return f"{files[0].name}{more}"

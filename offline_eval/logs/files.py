@@ -9,9 +9,10 @@ import gzip
 import shutil
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -118,6 +119,8 @@ class LogFile:
 def find_files(sources: Sequence[str], standard_input: BinaryIO | None = None) -> list[LogFile]:
     """Return the files of some sources in their order: files, globs, directories, or ``-`` for standard input.
 
+    Files of the same name are named by their paths.
+
     Below a directory all files count whose path has no part that begins with a dot or an underscore, in the order of
     their paths.
 
@@ -134,7 +137,8 @@ def find_files(sources: Sequence[str], standard_input: BinaryIO | None = None) -
         if (path := file.path.resolve()) in seen:
             raise NotAvailable(f"{file.name} is named twice: its rows would count twice")
         seen.add(path)
-    return files
+    counts = Counter(file.name for file in files)
+    return [replace(file, name=str(file.path)) if counts[file.name] > 1 else file for file in files]
 
 
 def _find(source: str, standard_input: BinaryIO | None) -> list[LogFile]:

@@ -3,9 +3,10 @@
 The fields that are read are ``EventId``, ``Timestamp``, ``_label_cost`` (= -reward), ``_label_Action`` (counted from
 1), ``a`` (ids of the eligible actions, in the order in which they were ranked), ``p`` (their probabilities in this
 order) and the features ``c``: the shared ones are the context (see `features`), and ``_multi`` names the actions (see
-`actions`). A line without ``Timestamp`` gets its line number as its time. A decision that was never activated
-(``DeferredAction`` or ``_skipLearn``, and no ``ActionTaken`` among the outcomes ``o``), a reward without its decision
-and a checkpoint line are skipped and counted. A log with decisions dropped at random (``pdrop``) is refused.
+`actions`). A line without ``Timestamp`` or ``EventId`` gets its number in the log as its time or its id. A decision
+that was never activated (``DeferredAction`` or ``_skipLearn``, and no ``ActionTaken`` among the outcomes ``o``), a
+reward without its decision and a checkpoint line are skipped and counted. A log with decisions dropped at random
+(``pdrop``) is refused.
 
 The export of this service has more fields, and is read back without loss: ``c._multi`` holds message, channel and
 delay, or HOLD; ``c.s`` holds the context of the trigger answered, named without a namespace; ``shopper`` and ``labels``
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,17 @@ _EXACT, _FLOAT32 = 1e-12, 1e-4
 """How far rounding takes the sum of a distribution from 1: with float64, and with many values of float32."""
 
 
-def read_dsjson(file: LogFile | Path, skipped: Counter[str] | None = None) -> Iterator[LoggedDecision]:
+def read_dsjson(
+    file: LogFile | Path, skipped: Counter[str] | None = None, numbers: Iterator[int] | None = None
+) -> Iterator[LoggedDecision]:
     """Yield decisions line by line.
 
     Parameters
     ----------
     skipped
         Counts the lines that hold no decision; see `offline_eval.logs.dsjson.lines`.
+    numbers
+        The numbers of the lines in the log; files of one log share them, so that no two lines have the same number.
 
     Raises
     ------
@@ -51,14 +57,16 @@ def read_dsjson(file: LogFile | Path, skipped: Counter[str] | None = None) -> It
     """
     log = LogFile.of(file) if isinstance(file, Path) else file
     skipped = Counter() if skipped is None else skipped
+    numbers = count(1) if numbers is None else numbers
     with name_file(log.name):
         for row, line in enumerate(log.lines(), start=1):
+            number = next(numbers)
             event = read_event(line, row, skipped)
             if event is not None:
-                yield _decision(event, line, row, log)
+                yield _decision(event, line, row, number, log)
 
 
-def _decision(event: Mapping[str, Any], line: bytes, row: int, log: LogFile) -> LoggedDecision:
+def _decision(event: Mapping[str, Any], line: bytes, row: int, number: int, log: LogFile) -> LoggedDecision:
     ids = _ids(event, row)
     if (dropped := _number(event.get("pdrop", 0), "pdrop", row)) != 0:
         problem = "decisions were dropped at random, and the rows that are left do not represent all decisions"
@@ -68,13 +76,13 @@ def _decision(event: Mapping[str, Any], line: bytes, row: int, log: LogFile) -> 
     exported = read_exported_actions(multi, len(ids))
     shared = features if exported is None else _object(features.get("s"), "c.s", row)
     actions, action_features = read_actions(multi, len(ids), row) if exported is None else (exported, ())
-    event_id = _name(event.get("EventId"), "EventId", str(row), row)
+    event_id = _name(event.get("EventId"), "EventId", str(number), row)
     labels = _object(event.get("labels", {}), "labels", row)
     partitions = {name: value or "" for name, value in log.partitions.items()}
     decision = LoggedDecision(
         event_id=event_id,
         shopper_id=_name(event.get("shopper"), "shopper", event_id, row),
-        at=_at(event.get("Timestamp"), row),
+        at=_at(event.get("Timestamp"), number, row),
         context=read_features(shared, "c", row),
         actions=actions,
         probabilities=_by_id(ids, event["p"], row),
@@ -141,10 +149,10 @@ def _number(value: Any, column: str, row: int) -> float:
         raise BadData(column, "is too large for a number", row) from None
 
 
-def _at(text: Any, row: int) -> float:
-    """Return the time in epoch seconds; the number of the row where the time is missing, which keeps the order."""
+def _at(text: Any, number: int, row: int) -> float:
+    """Return the time in epoch seconds; the number of the line where the time is missing, which keeps the order."""
     if text is None:
-        return float(row)
+        return float(number)
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

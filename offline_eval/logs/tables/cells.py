@@ -42,7 +42,7 @@ def to_numbers(column: Any, name: str, first: int, *, decimal_commas: bool = Fal
     try:
         numbers = _as_float(column)
     except _NOT_A_NUMBER:
-        if not pyarrow.types.is_string(column.type):
+        if not (pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)):
             raise _find_bad_number(column, name, first) from None
         numbers = _text_as_float(column, name, first, decimal_commas)
     return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -124,7 +124,10 @@ def to_labels(column: Any) -> Labels:
 
 
 def to_events(column: Any, first: int) -> Labels:
-    """Return ids of events as text; an event without an id is known by its row, so that it repeats no other."""
+    """Return ids of events as text; an event without an id is known by its row, so that it repeats no other.
+
+    ``first`` is the number of the first row among the rows of all files.
+    """
     names = column.to_pylist()
     return np.array([f"row {row}" if is_unknown(name) else str(name) for row, name in enumerate(names, start=first)])
 

@@ -94,7 +94,8 @@ def _find_undecodable(file: LogFile, header: Header, wanted: Sequence[str]) -> B
     with file.open() as stream:
         # Latin-1 decodes every byte, so that the cells can be told apart first.
         text = io.TextIOWrapper(stream, encoding="latin-1", newline="")
-        for row, cells in enumerate(csv.reader(text, delimiter=header.delimiter)):
+        rows = filter(None, csv.reader(text, delimiter=header.delimiter))  # a blank line is no row
+        for row, cells in enumerate(rows):
             for name, cell in zip(header.names, cells, strict=False):
                 if row and name in wanted and not _is_utf8(cell.encode("latin-1")):
                     return BadData(name, f"is {cell.strip()!r} in Latin-1 or a like encoding, not in UTF-8", row)

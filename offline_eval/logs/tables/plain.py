@@ -82,11 +82,15 @@ class TableLayout:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows of one file as an Arrow batch, with the number of the first row in the file."""
+    """Rows of one file as an Arrow batch, with the number of the first row in the file.
+
+    ``before`` is the number of rows in the files before.
+    """
 
     columns: Any
     first: int
     decimal_commas: bool
+    before: int
 
 
 def read_batches(
@@ -107,10 +111,13 @@ def read_batches(
     layout = layout or TableLayout()
     codes: dict[Any, int] = {}
     seen: dict[str, list[str]] = {}
+    rows = 0
     for file in files:
+        before = rows
         with translate_errors(file):
-            for part in _read_parts(file, layout):
+            for part in _read_parts(file, layout, before):
                 _check_alike(seen, file, part, layout.source(SHOPPER))
+                rows += len(part.columns)
                 yield _to_batch(part, layout, codes)
     if not seen:
         raise NoData(f"{', '.join(file.name for file in files)} holds no rows")
@@ -153,11 +160,11 @@ def count_rows(files: Sequence[LogFile]) -> int | None:
     return sum(counts)
 
 
-def _read_parts(file: LogFile, layout: TableLayout) -> Iterator[_Part]:
+def _read_parts(file: LogFile, layout: TableLayout, before: int) -> Iterator[_Part]:
     first = 1
     for columns, decimal_commas in _read_columns(file, layout):
         if len(columns):
-            yield _Part(columns, first, decimal_commas)
+            yield _Part(columns, first, decimal_commas, before)
             first += len(columns)
 
 
@@ -216,7 +223,7 @@ def _to_batch(part: _Part, layout: TableLayout, codes: dict[Any, int]) -> Logged
         **scalars,
         shoppers=shoppers,
         unsupported=numbers(UNSUPPORTED) if UNSUPPORTED in sources else None,
-        events=to_events(columns.column(sources[EVENT]), part.first) if EVENT in sources else None,
+        events=to_events(columns.column(sources[EVENT]), part.before + part.first) if EVENT in sources else None,
         labels={name: to_labels(columns.column(layout.source(name))) for name in layout.labels},
         absent=tuple(name for name in MODEL if name not in sources),
         first=part.first,

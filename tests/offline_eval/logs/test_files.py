@@ -57,6 +57,14 @@ def test_what_is_not_there_is_named(tmp_path: Path, source: str, complaint: str)
         find_files([str(tmp_path / source)])[0].head()
 
 
+def test_files_of_one_name_are_named_by_their_paths(tmp_path: Path) -> None:
+    for day in ("1", "2"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "rows.csv").write_text("x")
+    sources = [str(tmp_path / day / "rows.csv") for day in ("1", "2")]
+    assert [file.name for file in find_files(sources)] == sources
+
+
 def test_a_name_with_brackets_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "rows[1].csv").write_text("x")
     assert find_files([str(tmp_path / "rows[1].csv")])[0].head() == b"x"

@@ -109,3 +109,11 @@ def test_no_bytes_end_in_another_error(file: Path, content: bytes) -> None:
     file.write_bytes(b"reward,propensity,target_propensity\n" + content)
     with suppress(EvaluationError):
         assert np.isfinite(read(file).reward).all()
+
+
+def test_a_blank_line_is_no_row_in_errors(tmp_path: Path) -> None:
+    header = "reward,propensity,target_propensity,shopper\n\n1,1,1,a\n\n"
+    for name, row in (("latin", "1,1,1,andr\xe9\n"), ("ragged", "1,1,1\n"), ("text", "1,x,1,a\n")):
+        (tmp_path / name).write_bytes((header + row).encode("latin-1"))
+        with pytest.raises(BadData, match=f"{name}, row 2, "):
+            list(read_batches(tmp_path / name, TableLayout(needs_model=False)))

@@ -145,3 +145,11 @@ def test_files_of_one_table_have_the_same_columns(tmp_path: Path, column: str, v
         return
     shoppers = [batch.shoppers for batch in read_batches(files, TableLayout(needs_model=False))]
     assert [codes.tolist() for codes in shoppers if codes is not None] == [[0] * ROWS] * 2
+
+
+@every_format
+def test_rows_without_an_event_repeat_no_row_of_another_file(tmp_path: Path, written: Write) -> None:
+    table = [*SOUND.items(), ("event_id", ["", "e-1", "", "e-2"])]
+    files = [LogFile.of(written(tmp_path / name, table)) for name in ("a", "b")]
+    events = np.concatenate([batch.events for batch in read_batches(files, TableLayout(needs_model=False))])
+    assert len(set(events.tolist())) == 6  # the four rows without an event, e-1 and e-2
