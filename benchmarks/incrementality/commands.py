@@ -10,8 +10,16 @@ from benchmarks.publishing import Json, Page, publish, say
 from policies.models.hold_share import MOST_HOLD_SHARE
 
 
+def _check_worlds(worlds: str) -> str:
+    if not all(number.isdecimal() for number in worlds.split(",")):
+        raise typer.BadParameter(f"must be numbers with commas between, such as 12,17, not {worlds!r}")
+    return worlds
+
+
 def measure_incrementality(
-    worlds: Annotated[str, typer.Option(help="Numbers of worlds of the family, with commas between.")] = "12,17",
+    worlds: Annotated[
+        str, typer.Option(help="Numbers of worlds of the family, with commas between.", callback=_check_worlds)
+    ] = "12,17",
     shoppers: Annotated[int, typer.Option(min=100, help="Of each world.")] = 100_000,
     parts: Annotated[
         int, typer.Option(min=1, help="Shoppers are simulated in so many parts, each with a seed of its own.")

@@ -50,12 +50,14 @@ def regret(
     """
     from benchmarks.learning.plan import choose_scenarios
     from benchmarks.regret import measurements, tables
+    from benchmarks.regret.code_version import code_version
     from benchmarks.regret.comparing import RunKeeping, compare
     from benchmarks.regret.runs import Field
+    from simulators.regret.run_store import RunStore
 
     if scenario and worlds:
         raise typer.BadParameter("name scenarios or worlds, not both: the intervals are over seeds or over worlds")
-    keeping, names = RunKeeping(keep, processes, say), policies or ["default"]
+    keeping, names = RunKeeping(RunStore(keep, code_version()), processes, say), policies or ["default"]
     field = Field(choose_scenarios(scenario, worlds, weeks, "--scenario"), parse_span(seeds), shoppers)
     standings = compare(field, names, keeping)
     of_scenarios = [one for name in standings.runs for one in measurements.to_scenario_measurements(standings, name)]
@@ -75,7 +77,7 @@ def regret(
         more=[*(of_scenarios if of_family else []), *measurements.to_place_measurements(standings)],
         seed=seeds,
         shoppers=shoppers,
-        code=keeping.store().version,
+        code=keeping.store.version,
     )
 
 
@@ -102,10 +104,13 @@ def search(
     simpler one stays.
     """
     from benchmarks.regret import searching
+    from benchmarks.regret.code_version import code_version
     from benchmarks.regret.comparing import RunKeeping
+    from simulators.regret.run_store import RunStore
     from simulators.regret.search import SearchRefused
 
-    keeping, size = RunKeeping(keep, processes, say), searching.SearchSize(weeks, shoppers, seed)
+    keeping = RunKeeping(RunStore(keep, code_version()), processes, say)
+    size = searching.SearchSize(weeks, shoppers, seed)
     try:
         result = searching.search_worlds(policies or [], parse_span(worlds, "--worlds"), size, keeping)
     except SearchRefused as error:
@@ -122,5 +127,5 @@ def search(
         seed=seed,
         shoppers=shoppers,
         worlds=worlds,
-        code=keeping.store().version,
+        code=keeping.store.version,
     )

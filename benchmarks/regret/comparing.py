@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.regret.code_version import code_version
 from benchmarks.regret.runs import NO_SEND, REFERENCES, Field, finish_all
 from simulators.experiments.contender import RULE
 from simulators.regret.run_store import RunStore
@@ -18,13 +16,9 @@ from simulators.shops.planner import PLANNER
 class RunKeeping:
     """Where finished runs are kept, in how many processes others are done, and who hears of the progress."""
 
-    directory: Path
+    store: RunStore
     processes: int | None
     progress: Callable[[str], None]
-
-    def store(self) -> RunStore:
-        """Return the runs of the present code."""
-        return RunStore(self.directory, code_version())
 
 
 def compare(field: Field, policies: Sequence[str], keeping: RunKeeping) -> Standings:
@@ -36,7 +30,7 @@ def compare(field: Field, policies: Sequence[str], keeping: RunKeeping) -> Stand
         When no plan is stored for a scenario.
     """
     contenders = [*dict.fromkeys([*policies, *REFERENCES])]
-    runs = finish_all([*field.jobs(contenders)], keeping.store(), keeping.processes, keeping.progress)
+    runs = finish_all([*field.jobs(contenders)], keeping.store, keeping.processes, keeping.progress)
     by_scenario = {
         scenario.name: {name: [runs[field.task(scenario, seed, name)] for seed in field.seeds] for name in contenders}
         for scenario in field.scenarios

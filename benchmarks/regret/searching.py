@@ -14,7 +14,7 @@ from simulators.family.draw import draw_world
 from simulators.regret.search import SearchRefused, SearchResult, search
 from simulators.regret.standing import Score
 
-SEARCH_WORLDS, REPORTED_WORLDS = range(20), range(20, 60)
+REPORTED_WORLDS = range(20, 60)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class ShopperNumbers(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Parameters
     ----------
     presence
-        For each delay the log of the shopper's activity at the time of the send, against that of an even day.
+        For each delay the log of the shopper's activity at the time of the send, against that of an even week.
     load
         For each delay the sends that are still felt at the time of the send, scheduled ones included.
     own_rate, own_channel, own_category

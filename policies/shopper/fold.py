@@ -207,7 +207,8 @@ def _value(row: EventRow) -> float:
 def forget_old_sends(state: ShopperState, at: float, horizon_s: float) -> ShopperState:
     """Drop the sends that no rule needs any more, and count the responses to them; expired sends are not counted.
 
-    Their attribution windows have ended, unless the request clock jumped: no window is as long as sends are kept.
+    Their attribution windows have ended, because no window is as long as sends are kept. The exceptions are a jump of
+    the request clock, and a shopper with more sends than a state keeps.
     """
     sends = keep_relevant(state.sends, horizon_s)
     if len(sends) == len(state.sends):

@@ -45,6 +45,7 @@ def test_every_contender_is_measured_and_no_baseline_is_above_the_planner(tmp_pa
         ("regret --scenario drift,sunny", "--scenario: scenario must be one of stationary, fatigue, drift"),
         ("ranges --markdown no/such/page.md", "--markdown no/such/page.md: cannot be written"),
         ("worlds --worlds 3", "--worlds: must be from:to, half open, such as 1:4, not '3'"),
+        ("incrementality --worlds 12:17", "must be numbers with commas between, such as 12,17, not '12:17'"),
     ],
 )
 def test_a_bad_option_is_refused_before_anything_runs(options: str, complaint: str) -> None:

@@ -15,7 +15,8 @@ from policies.decision_row import decision_row
 from policies.learning.incrementality.exposures import exposure_of
 from policies.learning.incrementality.fold import Contrasts, IncrementalityFold
 from policies.models.uniform import uniform_policy
-from policies.records.rows import CatalogueRow, DecisionRow, EventRow, OutcomeRow, Row
+from policies.records.erasure import anonymous
+from policies.records.rows import CatalogueRow, DecisionRow, EventRow, OutcomeRow, Row, ShopperRow
 from policies.shopper.state import NEW_SHOPPER
 from tests.factories import NOW, WINDOW_S, outcome_row, request, small_document
 
@@ -106,6 +107,18 @@ def test_a_fold_may_be_asked_again_after_more_rows() -> None:
         folded.add(position, row)
         folded.contrasts(LATE)
     assert folded.contrasts(LATE).pooled.sends == fold(rows[1:]).pooled.sends
+
+
+def test_an_erasure_changes_no_count() -> None:
+    """The purchases of erased shoppers have no value, and are the same orders as their conversions all the same."""
+    rows = decisions()
+    bought = [purchase(row, row.send_at or NOW) for row in rows[:30]]
+    credited = [conversion(row, row.send_at or NOW) for row in sends(rows[:20])]
+    log: list[ShopperRow] = [*rows, *bought, *credited]
+    erased = fold([anonymous(row, f"erased:{row.shopper_id}") for row in log]).pooled
+    pooled = fold(log).pooled
+    assert pooled.credited_orders == erased.credited_orders == len(credited) > 0
+    assert pooled.incremental_orders() == erased.incremental_orders()
 
 
 def test_the_holdout_arm_counts_by_shopper() -> None:

@@ -29,6 +29,17 @@ def test_what_an_order_is_credited_to_makes_no_further_order(orders: list[Order]
     assert mixed.within(0.0, 2e6) == KnownOrders(orders).within(0.0, 2e6)
 
 
+@given(DIFFERENT, st.floats(-SAME_WITHIN_S / 2, SAME_WITHIN_S / 2))
+def test_a_purchase_without_its_value_is_one_order_with_its_credits(orders: list[Order], error: float) -> None:
+    """An erasure drops the value of a purchase, and keeps the value of its conversions."""
+    credits = [Order(order.at + error, order.value, name) for order in orders for name in ("e-1", "e-2")]
+    erased = [Order(order.at, 0.0) for order in orders]
+    count, value = KnownOrders(erased + credits).within(0.0, 2e6)
+    assert count == len(orders)
+    assert value == pytest.approx(sum(order.value for order in orders))
+    assert KnownOrders(erased).within(0.0, 2e6) == (len(orders), 0.0)
+
+
 def test_an_order_that_only_a_credit_tells_is_an_order() -> None:
     orders = KnownOrders(
         [Order(10.0, 5.0, "e-1"), Order(12.0, 5.0, "e-2"), Order(10.0 + 2 * SAME_WITHIN_S, 5.0, "e-3")]
