@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -130,6 +130,12 @@ class LoggedDecision:
         object.__setattr__(self, "probabilities", read_only(self.probabilities))
         for name in ("context", "labels"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what a pickle or a deep copy makes the decision from: views of dicts that are read only have none."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values |= {name: dict(values[name]) for name in ("context", "labels")}
+        return LoggedDecision, (*values.values(),)
 
     def writable_copy(self) -> LoggedDecision:
         """Return a copy that a policy of others may change as it likes: the log keeps what it holds."""

@@ -62,7 +62,7 @@ class ModelLearner(Protocol):
         ...
 
     def see(self, row: DecisionRow, rulebook: Rulebook) -> None:
-        """See a decision, whatever was decided. ``rulebook`` is of the row's catalogue version."""
+        """See a decision by the catalogue in force, whatever was decided; ``rulebook`` is of this catalogue."""
         ...
 
     def publish(self, reward: Reward) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +41,17 @@ def decision() -> LoggedDecision:
 def arrays_of(logged: LoggedDecision) -> list[np.ndarray]:
     assert logged.policy_inputs is not None
     return [logged.probabilities, logged.policy_inputs.numbers, logged.policy_inputs.trigger_of]
+
+
+@pytest.mark.parametrize("copy_of", [deepcopy, lambda logged: pickle.loads(pickle.dumps(logged))])
+def test_a_copy_of_a_decision_can_be_read_only_too(copy_of: Callable[[LoggedDecision], LoggedDecision]) -> None:
+    logged = replace(decision(), policy_inputs=None)
+    copied = copy_of(logged)
+    assert (copied.context, copied.labels, copied.actions) == (logged.context, logged.labels, logged.actions)
+    assert copied.probabilities.tolist() == logged.probabilities.tolist()
+    with pytest.raises(TypeError):
+        copied.labels["channel"] = "email"  # type: ignore[index]
+    assert not copied.probabilities.flags.writeable
 
 
 def test_what_a_decision_holds_can_be_read_only() -> None:
