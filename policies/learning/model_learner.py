@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -22,24 +22,28 @@ class ModelMismatch(ValueError):
     """The model cannot be scored correctly by this code; the message names the difference."""
 
 
+_Model = TypeVar("_Model")
+
+
 class _Published(msgspec.Struct):
     kind: str = FIRST_KIND
 
 
-def check_kind(payload: bytes, kind: str) -> None:
-    """Refuse a published model of another kind; what is published is a MessagePack map with a ``kind``.
+def read_model(payload: bytes, kind: str, model: type[_Model]) -> _Model:
+    """Return a published model, a MessagePack map with a ``kind``.
 
     Raises
     ------
     ModelMismatch
-        Naming both kinds, or when the bytes hold no model.
+        Naming both kinds where the model is of another one, or when the bytes hold no model.
     """
     try:
         theirs = msgspec.msgpack.decode(payload, type=_Published).kind
+        if theirs != kind:
+            raise ModelMismatch(f"the model is of the kind {theirs!r}, here it is {kind!r}")
+        return msgspec.msgpack.decode(payload, type=model)
     except msgspec.MsgspecError as error:
         raise ModelMismatch(f"these bytes are no model: {error}") from None
-    if theirs != kind:
-        raise ModelMismatch(f"the model is of the kind {theirs!r}, here it is {kind!r}")
 
 
 class ModelLearner(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 
 from policies.arrays import FloatArray
 from policies.catalogue.action_space import ActionSpace
-from policies.learning.model_learner import FIRST_KIND, ModelMismatch, check_kind
+from policies.learning.model_learner import FIRST_KIND, ModelMismatch, read_model
 from policies.models.features import HOUR_BUCKETS, PAIRS, SHARED, action_tokens, example_text
 from policies.models.hashed_weights import HashedWeights, pair_hash, token_hash
 from policies.models.logit_rows import LogitRows
@@ -56,11 +56,7 @@ class ModelSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
         ModelMismatch
             When the bytes hold no model, or one of another kind.
         """
-        check_kind(data, FIRST_KIND)
-        try:
-            return msgspec.msgpack.decode(data, type=cls)
-        except msgspec.DecodeError as error:
-            raise ModelMismatch(f"these bytes are no model: {error}") from None
+        return read_model(data, FIRST_KIND, cls)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from policies.heads.order_value import OrderValueFit
 from policies.heads.snapshot import HeadsSnapshot
-from policies.learning.model_learner import ModelMismatch, check_kind
+from policies.learning.model_learner import read_model
 from policies.models.bayes.prices import PriceOfSend
 
 KIND: Final = "bayes"
@@ -51,8 +51,4 @@ class BayesSnapshot(msgspec.Struct, frozen=True):
         ModelMismatch
             When the bytes hold no model, or one of another kind.
         """
-        check_kind(data, KIND)
-        try:
-            return msgspec.msgpack.decode(data, type=cls)
-        except msgspec.DecodeError as error:
-            raise ModelMismatch(f"these bytes are no model: {error}") from None
+        return read_model(data, KIND, cls)
