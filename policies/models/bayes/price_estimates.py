@@ -188,8 +188,11 @@ class PriceSums(msgspec.Struct, frozen=True):
             growth=_KEPT * self.growth + float(np.sum(growth(loads))),
             load_loss=_KEPT * self.load_loss + float(np.sum(best - _best(tired, eligible))),
             consents={
-                channel: self._plus_consents(channel, decisions, best - without)
-                for channel, without in _without_each_channel(scores, eligible, rulebook)
+                **self.consents,
+                **{
+                    channel: self._plus_consents(channel, decisions, best - without)
+                    for channel, without in _without_each_channel(scores, eligible, rulebook)
+                },
             },
         )
 

@@ -78,6 +78,20 @@ def test_a_channel_without_which_nothing_is_lost_is_worth_little_and_one_that_al
     assert sums.price_of_load() == 0.0
 
 
+def test_a_channel_that_a_catalogue_lacks_for_a_while_keeps_its_sums() -> None:
+    sums = PriceSums().plus(*some_group(3), BOOK)
+    channels = small_document()["channels"]
+    templates = {"push": {"en": {"title": "T", "body": "B"}}}
+    message = {"category": "cart", "triggers": ["cart_abandoned", "wishlist"], "templates": templates}
+    lacking = small_document(channels={"push": channels["push"]}, messages={"reminder": message})
+    book = Rulebook.of(Catalogue.from_document(lacking), 2)
+    scores = np.ones((1, len(book.space)))
+    decision = PricedDecision(ModelInput({}, ShopperNumbers(load=(0.0, 0.0))), (0,), ("push",), (), True)
+    later = sums.plus([decision], scores, scores, book)
+    assert later.consents["email"] == sums.consents["email"]
+    assert later.consents["push"] != sums.consents["push"]
+
+
 def test_before_any_decision_prices_are_the_catalogues() -> None:
     assert PriceSums().prices(4.0) == PriceOfSend()
     assert PriceSums().consent_value("push", 4.0) == 4.0
