@@ -23,7 +23,7 @@ class EstimateAnswer(msgspec.Struct, frozen=True):
     high: float
 
 
-class BringAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ContrastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Attributed and incremental orders."""
 
     verdict: Annotated[
@@ -45,7 +45,7 @@ class BringAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class SendsBringAnswer(BringAnswer, frozen=True, kw_only=True):
+class SendContrastAnswer(ContrastAnswer, frozen=True, kw_only=True):
     """What sends have brought in their attribution windows, in comparison with decisions that held at random."""
 
     drawn_sends: Annotated[
@@ -61,14 +61,14 @@ class SendsBringAnswer(BringAnswer, frozen=True, kw_only=True):
     ]
 
 
-class HoldoutAnswer(BringAnswer, frozen=True, kw_only=True):
+class HoldoutAnswer(ContrastAnswer, frozen=True, kw_only=True):
     """What all sends have brought since the first decision of each shopper, in comparison with the holdout arm."""
 
     treated_shoppers: Annotated[Count, Meta(description="Shoppers who are not in the holdout arm.")]
     held_out_shoppers: Annotated[Count, Meta(description="Shoppers of the holdout arm.")]
 
 
-class SendsBringRow(SendsBringAnswer, frozen=True, kw_only=True):
+class SendContrastRow(SendContrastAnswer, frozen=True, kw_only=True):
     """What the sends about one trigger on one channel have brought."""
 
     trigger: str
@@ -78,37 +78,37 @@ class SendsBringRow(SendsBringAnswer, frozen=True, kw_only=True):
 class IncrementalityAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What sends have brought: all of them, and by trigger and channel; and beside it, what the holdout arm says."""
 
-    total: SendsBringAnswer
+    total: SendContrastAnswer
     holdout: HoldoutAnswer
-    rows: Annotated[list[SendsBringRow], Meta(description="One per trigger and channel, in order.")]
+    rows: Annotated[list[SendContrastRow], Meta(description="One per trigger and channel, in order.")]
 
 
 def answer_incrementality(contrasts: Contrasts, view_through: float) -> IncrementalityAnswer:
     """Return the contrasts of a log as a report shows them."""
     return IncrementalityAnswer(
-        total=SendsBringAnswer(**_sends_bring(contrasts.pooled, view_through)),
+        total=SendContrastAnswer(**_figures_of_sends(contrasts.pooled, view_through)),
         holdout=HoldoutAnswer(
             treated_shoppers=contrasts.holdout.sends,
             held_out_shoppers=contrasts.holdout.shoppers - contrasts.holdout.sends,
-            **_bring(contrasts.holdout),
+            **_figures(contrasts.holdout),
         ),
         rows=[
-            SendsBringRow(trigger=cell.trigger, channel=cell.channel, **_sends_bring(contrast, view_through))
+            SendContrastRow(trigger=cell.trigger, channel=cell.channel, **_figures_of_sends(contrast, view_through))
             for cell, contrast in contrasts.by_cell.items()
         ],
     )
 
 
-def _sends_bring(contrast: Contrast, view_through: float) -> dict[str, Any]:
+def _figures_of_sends(contrast: Contrast, view_through: float) -> dict[str, Any]:
     return {
         "drawn_sends": contrast.sends,
         "effective_holds": contrast.holds,
         "factor": contrast.factor(view_through),
-        **_bring(contrast),
+        **_figures(contrast),
     }
 
 
-def _bring(contrast: Contrast) -> dict[str, Any]:
+def _figures(contrast: Contrast) -> dict[str, Any]:
     is_enough = contrast.is_enough
     return {
         "verdict": ENOUGH if is_enough else NOT_ENOUGH,
