@@ -1,4 +1,4 @@
-"""The log of one simulated world, and what is estimated and true of it."""
+"""The orders that sends have brought in a simulated world: estimated from the log, and counted by the simulator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Size:
 
 @dataclass(frozen=True)
 class WorldLog:
-    """What the log of a world says, and what is true of it.
+    """The estimate from the log of a world, and the true number of orders that the sends have brought.
 
     Attributes
     ----------
@@ -95,7 +95,10 @@ def _measure_part(scenario: Scenario, size: Size, part: int, progress: Callable[
 
 
 def _count_caused(records: Iterable[DecisionOutcomes], log: _Log, now: float) -> int:
-    """Count the orders that a send caused and that the shop was told of, by the dates that the shop was told."""
+    """Count the orders that sends caused, in the windows of these sends, as far as they were reported to the shop.
+
+    An order and its report have the same shopper and value; the date is that of the first report.
+    """
     reports: dict[tuple[str | None, float], float] = {}
     for row in log.conversions:
         reports.setdefault((row.shopper_id, row.value), row.occurred_at)

@@ -10,10 +10,10 @@ from policies.learning.incrementality.contrast import Estimate
 
 NOTE = """\
 The business rule decides, with its floor and the hold share. `share` is the factor as the log tells it: incremental ÷
-credited orders, in the attribution windows of the sends. `true_share` is what the simulator knows: the orders in these
-windows that a send caused and that the shop was told of, ÷ the credited orders. `factor` is the share clipped to 0 to 1
-and shrunk to a `view_through` of 1 with the weight of 30 orders. `orders_of_evidence` are the credited orders that the
-comparison is worth: there are fewer holds than sends.
+credited orders, in the attribution windows of the sends. `true_share` is known to the simulator alone: the orders that
+the sends caused in these windows, as far as they were reported to the shop, ÷ the credited orders. `factor` is the
+share, clipped to 0 to 1 and shrunk to a `view_through` of 1 with the weight of 30 orders. `orders_of_evidence` are the
+credited orders that the comparison is worth: there are fewer holds than sends.
 """
 
 

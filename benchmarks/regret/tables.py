@@ -21,14 +21,14 @@ ABSENT = "–"
 
 
 def to_tables(standings: Standings) -> str:
-    """Return what the figures mean, the standings by scenario, and of each contender what it sends and predicts."""
+    """Return the meaning of the figures, the standings by scenario, and the sends of each contender."""
     first = next(standings.runs_of(standings.rule))
     sections = [_explain(len(first.values)), _standing_table(standings)]
     if standings.is_family:
         sections.append("\n".join(_describe_losses(standings, contender) for contender in standings.contenders))
     for contender in standings.contenders:
         runs = [*standings.runs_of(contender)]
-        title = f"## {contender}: what it sends, and what is true of it"
+        title = f"## {contender}: its sends, with predicted and true rates"
         sections += [title, _describe_runs(runs), _choice_table(runs), _load_table(runs)]
     return "\n\n".join(sections) + "\n"
 
