@@ -91,14 +91,15 @@ def finish_all(jobs: Sequence[Job], store: RunStore, workers: int | None, progre
 
 
 def _finish(jobs: Sequence[Job], store: RunStore, processes: int, progress: Callable[[str], None]) -> None:
-    left = {job.task for job in jobs}
+    left, paces = {job.task for job in jobs}, dict(store.paces())
     with ProcessPoolExecutor(processes) as pool:
         futures: dict[Future[float], Task] = {pool.submit(_finish_one, job, store): job.task for job in jobs}
         try:
             for future in as_completed(futures):
                 seconds, task = future.result(), futures[future]
                 left.remove(task)
-                time_left = _describe_s(estimate_s(left, store.paces()), processes)
+                paces[task.contender] = seconds / task.shopper_weeks
+                time_left = _describe_s(estimate_s(left, paces), processes)
                 name = f"{task.scenario}, seed {task.seed}, {task.contender}: {seconds:.1f} s"
                 progress(f"{len(jobs) - len(left)} of {len(jobs)}: {name}; left: {time_left}")
         finally:
