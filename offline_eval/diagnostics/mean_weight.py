@@ -32,13 +32,27 @@ def mean_weight_z(powers: FloatArray, sample: Sample, term: str) -> float:
     term
         The name of the weight among the sample's terms.
 
-    References
-    ----------
-    Johnson (1978), Modified t Tests and Confidence Intervals for Asymmetrical Populations.
     """
     z = standard_errors(float(powers[1] / powers[0]) - 1.0, sample.error({term: 1.0}))
     skewness = _skewness(powers, sample, term)
-    return z + skewness / 6 + skewness * z * z / 3 if skewness else z
+    return without_skewness(z, skewness) if skewness else z
+
+
+def without_skewness(z: float, skewness: float) -> float:
+    """Return a distance in standard errors without the effect of the skewness of the mean.
+
+    The cubic term keeps the order of distances: without it a mean that lies many standard errors below 1 would seem to
+    be near 1, or above.
+
+    >>> [round(without_skewness(z, 0.3), 2) for z in (-8.9, -5.0, 0.0, 3.0)]
+    [-3.28, -2.87, 0.05, 4.04]
+
+    References
+    ----------
+    Johnson (1978), Modified t Tests and Confidence Intervals for Asymmetrical Populations. Hall (1992), On the Removal
+    of Skewness by Transformation (the cubic term).
+    """
+    return z + skewness / 6 + skewness * z * z / 3 + skewness * skewness * z * z * z / 27
 
 
 def _skewness(powers: FloatArray, sample: Sample, term: str) -> float:

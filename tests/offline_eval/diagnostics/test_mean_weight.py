@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from offline_eval import SNIPW, LoggedBatch, Question, evaluate
+from offline_eval.diagnostics.mean_weight import without_skewness
 from offline_eval.diagnostics.verdict import DOUBTFUL_Z
 
 
@@ -25,13 +28,19 @@ def z_of(rows: LoggedBatch) -> float:
     return evaluate(rows, Question([SNIPW()])).diagnostics.mean_weight_z
 
 
-def test_the_distance_is_that_of_johnson() -> None:
+def test_the_distance_is_that_of_hall() -> None:
     weight = np.random.default_rng(1).lognormal(0, 1, 500)
     plain = (weight.mean() - 1) / (weight.std(ddof=1) / np.sqrt(500))
     skewness = stats.skew(weight) / np.sqrt(500)
-    expected = plain + skewness / 6 + skewness * plain**2 / 3
+    expected = ((1 + skewness * plain / 3) ** 3 - 1) / skewness + skewness / 6
     assert z_of(rows_of(weight)) == pytest.approx(expected, rel=5e-3)  # with 500 and 499 degrees of freedom
     assert z_of(rows_of(weight, np.arange(500))) == pytest.approx(expected, rel=5e-3)
+
+
+@given(st.floats(-50, 50), st.floats(0, 50), st.floats(-2, 2).filter(lambda skewness: abs(skewness) > 1e-3))
+def test_a_mean_that_is_farther_away_never_seems_nearer(z: float, farther: float, skewness: float) -> None:
+    near, far = without_skewness(z, skewness), without_skewness(z + farther, skewness)
+    assert near <= far + 1e-6 * (1 + abs(far))
 
 
 def test_rows_of_a_shopper_are_one_weight() -> None:
