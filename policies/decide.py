@@ -14,8 +14,11 @@ from policies.catalogue.rulebook import Rulebook
 from policies.decision import Decision, DecisionBatch
 from policies.draw import SampleSeeds, draw_many, unit_number
 from policies.models.policy import Policy
+from policies.records.model_input import ModelInput
 from policies.records.reasons import Reason
 from policies.records.request import Request
+from policies.records.rows import Scalar
+from policies.records.shopper_numbers import ShopperNumbers
 from policies.rules.arbitration import arbitrate_many, situations_of
 from policies.rules.budget import NOTHING_SPENT, Budgets, Spent
 from policies.rules.next_possible import next_possible_at
@@ -62,14 +65,15 @@ def decide_many(cases: Sequence[Case], rulebook: Rulebook, policy: Policy, seed:
     if not cases:
         return []
     situations = [_situations_of(case, rulebook, seed) for case in cases]
-    known = [(first.request, first.state, rulebook) for first, *_ in situations]
-    histories = [SendHistory.of(state, request.now) for request, state, _ in known]
-    shared = [shared_context(*facts, history) for facts, history in zip(known, histories, strict=True)]
-    numbers = [shopper_numbers(*facts, history) for facts, history in zip(known, histories, strict=True)]
-    inputs = [
-        [trigger_input(context, of_shopper, one.trigger, one.request.event_id) for one in of_request]
-        for context, of_shopper, of_request in zip(shared, numbers, situations, strict=True)
-    ]
+    shared, numbers, inputs = list[dict[str, Scalar]](), list[ShopperNumbers](), list[list[ModelInput]]()
+    for of_request in situations:
+        request, state = of_request[0].request, of_request[0].state
+        history = SendHistory.of(state, request.now)
+        context = shared_context(request, state, rulebook, history)
+        of_shopper = shopper_numbers(request, state, rulebook, history)
+        shared.append(context)
+        numbers.append(of_shopper)
+        inputs.append([trigger_input(context, of_shopper, one.trigger, request.event_id) for one in of_request])
     eligibles = arbitrate_many(situations, inputs)
     seeds = SampleSeeds(seed, [case.request.event_id for case in cases])
     distributions = policy.distributions(eligibles, rulebook, seeds)
