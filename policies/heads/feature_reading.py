@@ -43,13 +43,12 @@ def read_features(
     >>> features.tokens["trigger"], features.tokens["streak"], features.moments["hour"][7_200]
     (('wishlist',), ('4',), 'weekend_0')
     """
-    product = context.get("category")
-    topic = numbers.topic_load.get(str(product), ()) if product is not None else ()
+    product = str(context.get("category", ""))
     slot_numbers = {
         "presence": _pair(delays_s, numbers.presence),
         "load": _pair(delays_s, numbers.load),
         "load_squared": _pair(delays_s, [load * load / 4.0 for load in numbers.load]),
-        "topic_load": _pair(delays_s, topic),
+        "topic_load": _pair(delays_s, numbers.topic_load.get(product, ())),
         "own_channel": _pair(numbers.own_channel, numbers.own_channel.values()),
         "own_category": _pair(numbers.own_category, numbers.own_category.values()),
     }
@@ -59,7 +58,7 @@ def read_features(
         moments={"hour": _hours(context, delays_s), "load_level": dict(zip(delays_s, levels, strict=False))},
         numbers={
             "own": numbers.own_rate,
-            "affinity": numbers.affinity.get(str(product), 0.0),
+            "affinity": numbers.affinity.get(product, 0.0),
         },
         slot_numbers=slot_numbers,
     )
