@@ -73,7 +73,7 @@ class Learner:
     erased_shoppers
         Brings the rows of one shopper together where some were folded before an erasure rewrites the others.
     policy
-        The name of the policy that learns.
+        The name of the policy in service. Where this policy does not learn, the default one learns beside.
     """
 
     def __init__(

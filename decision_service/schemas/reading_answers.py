@@ -223,7 +223,7 @@ class StoredRowAnswer(msgspec.Struct):
         Meta(
             description="The row as stored; its kind is `row`. Times are seconds since 1970, UTC. `verdicts` and "
             "`probabilities` of a decision are packed (a colon, and raw deflate in base64; without a colon, zlib in "
-            "base85), and `numbers` is a list of the fields of `NumbersAnswer`; `GET /v1/decisions/{event_id}` spells "
+            "base85), and `numbers` is a list of the fields of `Numbers`; `GET /v1/decisions/{event_id}` spells "
             "them out."
         ),
     ]

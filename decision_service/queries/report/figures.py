@@ -121,19 +121,19 @@ class Figures:
             conversion_rate=ratio(self.converted, self.delivered),
             opt_outs=self.opt_outs,
             opt_outs_per_1000_sends=ratio(1000.0 * self.opt_outs, sends),
-            revenue=round(self.revenue, CENTS),
+            revenue=round(self.revenue, DECIMALS),
             revenue_per_notification=ratio(self.revenue, self.delivered),
             unclicked_conversions=self.unclicked_conversions,
-            unclicked_revenue=round(self.unclicked_revenue, CENTS),
+            unclicked_revenue=round(self.unclicked_revenue, DECIMALS),
             refunds=self.refunds,
-            refunded=round(self.refunded, CENTS),
+            refunded=round(self.refunded, DECIMALS),
             machine_opens=self.machine_opens,
             machine_clicks=self.machine_clicks,
         )
 
 
-CENTS = 6
-"""Decimals of money: behind them a sum of binary fractions shows its rounding errors."""
+DECIMALS = 6
+"""Decimals of a figure: behind them a sum of binary fractions shows its rounding errors."""
 
 
 def ratio(part: float, whole: float) -> float | None:

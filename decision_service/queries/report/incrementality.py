@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from decision_service.queries.report.figures import CENTS, Count
+from decision_service.queries.report.figures import DECIMALS, Count
 from policies.learning.incrementality.contrast import Contrast, Estimate
 from policies.learning.incrementality.fold import Contrasts
 
@@ -62,13 +62,16 @@ class SendContrastAnswer(ContrastAnswer, frozen=True, kw_only=True):
 
 
 class HoldoutAnswer(ContrastAnswer, frozen=True, kw_only=True):
-    """What all sends have brought since the first decision of each shopper, in comparison with the holdout arm."""
+    """What all sends have brought since the first decision of each shopper in the span of the report.
+
+    The shoppers of the holdout arm are the comparison.
+    """
 
     treated_shoppers: Annotated[Count, Meta(description="Shoppers who are not in the holdout arm.")]
     held_out_shoppers: Annotated[Count, Meta(description="Shoppers of the holdout arm.")]
 
 
-class SendContrastRow(SendContrastAnswer, frozen=True, kw_only=True):
+class CellContrastAnswer(SendContrastAnswer, frozen=True, kw_only=True):
     """What the sends about one trigger on one channel have brought."""
 
     trigger: str
@@ -80,7 +83,7 @@ class IncrementalityAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     total: SendContrastAnswer
     holdout: HoldoutAnswer
-    rows: Annotated[list[SendContrastRow], Meta(description="One per trigger and channel, in order.")]
+    rows: Annotated[list[CellContrastAnswer], Meta(description="One per trigger and channel, in order.")]
 
 
 def answer_incrementality(contrasts: Contrasts, view_through: float) -> IncrementalityAnswer:
@@ -93,7 +96,7 @@ def answer_incrementality(contrasts: Contrasts, view_through: float) -> Incremen
             **_figures(contrasts.holdout),
         ),
         rows=[
-            SendContrastRow(trigger=cell.trigger, channel=cell.channel, **_figures_of_sends(contrast, view_through))
+            CellContrastAnswer(trigger=cell.trigger, channel=cell.channel, **_figures_of_sends(contrast, view_through))
             for cell, contrast in contrasts.by_cell.items()
         ],
     )
@@ -102,8 +105,8 @@ def answer_incrementality(contrasts: Contrasts, view_through: float) -> Incremen
 def _figures_of_sends(contrast: Contrast, view_through: float) -> dict[str, Any]:
     return {
         "drawn_sends": contrast.sends,
-        "effective_holds": contrast.holds,
-        "factor": contrast.factor(view_through),
+        "effective_holds": round(contrast.holds, DECIMALS),
+        "factor": round(contrast.factor(view_through), DECIMALS),
         **_figures(contrast),
     }
 
@@ -112,14 +115,16 @@ def _figures(contrast: Contrast) -> dict[str, Any]:
     is_enough = contrast.is_enough
     return {
         "verdict": ENOUGH if is_enough else NOT_ENOUGH,
-        "orders_of_evidence": contrast.evidence,
+        "orders_of_evidence": round(contrast.evidence, DECIMALS),
         "attributed_orders": contrast.credited_orders,
         "incremental_orders": _round(contrast.incremental_orders()) if is_enough else None,
-        "attributed_revenue": round(contrast.credited_revenue, CENTS),
+        "attributed_revenue": round(contrast.credited_revenue, DECIMALS),
         "incremental_revenue": _round(contrast.incremental_revenue()) if is_enough else None,
         "incremental_share": _round(contrast.share()) if is_enough else None,
     }
 
 
 def _round(estimate: Estimate) -> EstimateAnswer:
-    return EstimateAnswer(round(estimate.value, CENTS), round(estimate.low, CENTS), round(estimate.high, CENTS))
+    return EstimateAnswer(
+        round(estimate.value, DECIMALS), round(estimate.low, DECIMALS), round(estimate.high, DECIMALS)
+    )

@@ -21,10 +21,9 @@ from decision_service.queries.report.incrementality import IncrementalityAnswer,
 from decision_service.queries.report.shoppers import OptIns, Orders
 from decision_service.queries.report.span import Span
 from decision_service.state.shopper_keys import ShopperKey
-from policies.catalogue.document import Catalogue
 from policies.learning.incrementality.fold import IncrementalityFold
 from policies.learning.windows import Owner, shopper_of_row
-from policies.records.rows import CatalogueRow, DecisionRow, EventRow, Row
+from policies.records.rows import DecisionRow, EventRow, Row
 
 GroupName = Annotated[
     str | int | None,
@@ -96,7 +95,6 @@ class ReportCells:
         self._opt_ins = OptIns(span, key)
         self._orders = Orders(span)
         self._incrementality = IncrementalityFold(owner)
-        self._view_through = 1.0
 
     def needs(self, kind: str, at: float) -> bool:
         """Return whether the report needs the content of a row of a kind and time, and not only its shopper."""
@@ -118,8 +116,6 @@ class ReportCells:
         self._decisions.add(position, row)
         self._opt_ins.add(row)
         self._incrementality.add(position, row)
-        if isinstance(row, CatalogueRow):
-            self._view_through = Catalogue.from_stored(row.document).reward.view_through
         if isinstance(row, EventRow):
             self._orders.add(row)
 
@@ -133,7 +129,9 @@ class ReportCells:
             orders=self._orders.count,
             repeat_purchase_rate=self._orders.repeat_rate,
             average_order_value=self._orders.average_value,
-            incrementality=answer_incrementality(self._incrementality.contrasts(now), self._view_through),
+            incrementality=answer_incrementality(
+                self._incrementality.contrasts(now), self._incrementality.view_through
+            ),
             rows=[_row(group, figures[group]) for group in sorted(figures, key=in_order)] if self._grouped else [],
         )
 

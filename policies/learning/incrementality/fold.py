@@ -63,6 +63,12 @@ class IncrementalityFold:
         self._owners: dict[str, str] = {}
         self._early: dict[str, list[Order]] = defaultdict(list)
 
+    @property
+    def view_through(self) -> float:
+        """The ``view_through`` of the latest catalogue; 1 before the first one."""
+        latest = next(reversed(self._rulebooks.values()), None)
+        return 1.0 if latest is None else latest.catalogue.reward.view_through
+
     def add_catalogue(self, row: CatalogueRow) -> None:
         """Take a catalogue in, before the decisions that name its version."""
         self._rulebooks[row.version] = Rulebook.of(Catalogue.from_stored(row.document), row.version)
