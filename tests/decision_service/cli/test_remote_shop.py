@@ -63,7 +63,7 @@ async def test_over_http_and_in_process_the_decisions_are_the_same(tmp_path: Pat
 
 @pytest.mark.anyio
 async def test_equal_outcomes_of_a_long_list_are_all_taken(tmp_path: Path, redis: RealRedis) -> None:
-    """The list goes to the service in several calls."""
+    """The list goes to the service in several calls. A result that is not `accepted` or `late` raises."""
     async with run_replica(tmp_path, redis, "request") as url:
 
         def report() -> None:

@@ -155,7 +155,7 @@ def test_a_request_is_counted_once(monkeypatch: pytest.MonkeyPatch, late: int) -
 
 @pytest.mark.parametrize("per_s", [100, 350, 700])
 def test_requests_that_come_at_random_times_are_not_delayed(monkeypatch: pytest.MonkeyPatch, per_s: int) -> None:
-    """A request waits for the rest of the batch under way and for its own batch; few wait for a linger."""
+    """A request waits for the rest of the batch under way and for its own batch; one in fifty may wait for a linger."""
     pipeline = Pipeline(monkeypatch)
 
     async def scene() -> None:

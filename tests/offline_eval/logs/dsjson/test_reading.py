@@ -273,8 +273,18 @@ def test_no_event_ends_in_another_error(folder: Path, events: list[Event], chang
         assert np.isfinite(values["ipw"])
 
 
+odd_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda parts: (
+        st.lists(parts, max_size=3)
+        | st.dictionaries(st.sampled_from(["_multi", "_label_cost", "_p", "_a", "x"]), parts, max_size=3)
+    ),
+    max_leaves=6,
+).map(lambda value: json.dumps(value).encode() + b"}\n")
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=60))
+@given(st.binary(max_size=60) | odd_json)
 def test_no_line_ends_in_another_error(folder: Path, content: bytes) -> None:
     (folder / "odd.dsjson").write_bytes(b'{"c": ' + content)
     with suppress(EvaluationError):

@@ -93,8 +93,8 @@ def test_samples_of_an_input_are_the_same_to_the_byte_alone_and_in_a_list_of_any
         assert alone.sample(seeds[row : row + 1], 5).tobytes() == tables[row].tobytes()
 
 
-def test_draws_for_a_large_batch_need_some_tens_of_megabytes() -> None:
-    """64 requests, 240 joint actions, 16 draws: the result has 2 MB, and Thompson sampling makes a few copies."""
+def test_draws_for_a_large_batch_need_little_memory() -> None:
+    """64 requests, 240 joint actions, 16 draws: the result has 2 MB, and the work may need eight times as much."""
     document = small_document(delays_s=[0, 3_600, 7_200, 14_400, 28_800])
     message = document["messages"]["hint"]
     document["messages"] = {f"hint_{number}": message for number in range(24)}

@@ -36,6 +36,7 @@ class Keeper(LearningPolicy):
 
 @pytest.mark.parametrize("policy", ["bayes", "bayes-greedy"])
 def test_a_simulated_shop_is_served_and_learned_from(policy: str, example_rulebook: Rulebook) -> None:
+    """The bounds are wide: they fail when nothing is learned, or when a prediction is in another unit."""
     source = Keeper(example_rulebook, policy)
     world = World(find_scenario("stationary"), SHOPPERS, 4, Messages.of(example_rulebook))
     simulation = Simulation(LocalShop(source, example_rulebook, b"seed"), world, example_rulebook, "run")
