@@ -52,8 +52,8 @@ class Scores:
 class Exploration(Protocol):
     """A way to turn scores into distributions.
 
-    ``name`` is the name in the registry. An exploration that needs parameters is a dataclass with a field for each one,
-    and refuses a value by the name of its field.
+    ``name`` is the name in the registry. An exploration is a dataclass with a field for each of its parameters, and
+    refuses a value by the name of the field.
     """
 
     name: ClassVar[str]

@@ -49,7 +49,7 @@ def make_exploration(name: str, **parameters: float) -> Exploration:
     known = find_parameters(name)
     unknown = parameters.keys() - set(known)
     if unknown:
-        raise ValueError(f"the exploration {name!r} takes no {min(unknown)!r}, but {', '.join(known) or 'nothing'}")
+        raise ValueError(f"the exploration {name!r} takes no {min(unknown)!r}, but {', '.join(known)}")
     missing = [parameter for parameter, is_needed in known.items() if is_needed and parameter not in parameters]
     if missing:
         raise ValueError(f"the exploration {name!r} needs {', '.join(missing)}")

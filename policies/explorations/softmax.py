@@ -44,10 +44,10 @@ class Softmax:
         return softmax(scores.with_hold(), self.temperature)
 
 
-def softmax(values: FloatArray, temperature: float | FloatArray) -> FloatArray:
+def softmax(values: FloatArray, temperature: float) -> FloatArray:
     """Return the softmax of each row of values (r, columns), 0 for -∞; at least one value of a row is finite.
 
-    ``temperature`` is one number or (r, 1). Differences that are too large for float64 count as infinite.
+    Differences that are too large for float64 count as infinite.
     """
     with np.errstate(over="ignore"):
         weights = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)

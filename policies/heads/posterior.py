@@ -190,9 +190,9 @@ class CompiledHeads:
 def draw_normals(streams: Sequence[np.random.Generator], draws: int, cells: int) -> FloatArray:
     """Return standard normals (r, draws, cells), those of each request from the request's own stream.
 
-    Where a request has several triggers, each of them is a row with a stream of the same seed: then all rows see the
-    same normals. For each row the draws are exact; between the rows of one request the weights of different tokens of
-    the same cell move together, which drawing each weight would not do.
+    If a request has several triggers, each trigger is a row, and the streams of these rows have the same seed: so all
+    rows of the request see the same normals. The draws of each row alone are exact. Between the rows, weights of
+    different tokens of one cell move together; if each weight were drawn by itself, they would not.
     """
     normals = np.empty((len(streams), draws, cells))
     for stream, of_request in zip(streams, normals, strict=True):

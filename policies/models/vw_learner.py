@@ -53,7 +53,7 @@ class VwLearner:
         return self._learned
 
     def learn(self, interaction: Interaction) -> None:
-        """Learn an interaction: one more step, and a correction is one more."""
+        """Learn an interaction in one step; a correction is a step of its own."""
         result, before = interaction.result, interaction.before
         text = example_text(interaction.context, interaction.action, interaction.category)
         self._heads.learn(text, positive=result.is_positive, opted_out=result.opted_out)

@@ -1,8 +1,8 @@
 """Erasure: how rows lose their shopper.
 
-The context of a decision, its distribution and everything that learning used stay, so that draws and the learning
-history stay valid: also the numbers about the shopper, which hold no id. The shopper's id, the attributes of the
-product and the rendered message go.
+The context of a decision, its distribution, the numbers about the shopper (they hold no id) and everything that
+learning used stay, so that draws and the learning history stay valid. The shopper's id, the attributes of the product
+and the rendered message go.
 """
 
 from __future__ import annotations

@@ -93,8 +93,9 @@ class DecisionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag
     leave (lost race) keeps its propensity, and its ``send_at`` is empty. A ``deferred`` send counts as sent only once
     it was activated. ``cost`` is the cost of the send. ``rules_version`` names the rules (`RuleTable.version`; the
     first three versions were counted 1 to 3). ``p_out`` and ``p_click`` are the predicted probabilities of an opt-out
-    and of a click, 0 for HOLD, and ``numbers`` are those about the shopper that the policy saw; all three are None
-    where no send was eligible, in rows of earlier versions, and the first two of a policy that predicts none.
+    and of a click, 0 for HOLD; None where the policy predicts none. ``numbers`` are the numbers about the shopper that
+    the policy saw. All three are None where no send was eligible; rows of earlier versions have neither ``p_click`` nor
+    ``numbers``.
     """
 
     at: float
